@@ -1,0 +1,599 @@
+//! Register code: a graph flattened for walking.
+//!
+//! A verified [`Graph`] goes in; instructions, operand lists and constants come out.
+//!
+//! **Invariants**
+//! - A frame's slots are parameters, captures, then one for each node that has a value.
+//! - An operand at or above 0 is a slot, below 0 the constant `!operand`.
+//! - Quoted data are laid out once, at the start of every heap.
+
+use super::layout::{Image, SITE_COUNTS};
+use crate::graph::{Graph, GraphConstant, NodeId, Op};
+use crate::prim::Prim;
+use crate::source::Span;
+use crate::symbol::Symbols;
+use crate::syntax::ast::Constant;
+use crate::syntax::{ReadOptions, read};
+use crate::value::{FIRST_FUNCTION, Value};
+use slotmap::SecondaryMap;
+use std::sync::Arc;
+
+/// A slot (at or above 0) or a constant (`!index`).
+pub(super) type Operand = i32;
+
+/// A run of operands in [`Code::operands`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Args {
+    pub(super) start: u32,
+    pub(super) count: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Instr {
+    Prim0 {
+        prim: Prim,
+        dst: u32,
+    },
+    Prim1 {
+        prim: Prim,
+        dst: u32,
+        a: Operand,
+        site: u32,
+    },
+    Prim2 {
+        prim: Prim,
+        dst: u32,
+        a: Operand,
+        b: Operand,
+        site: u32,
+    },
+    Prim {
+        prim: Prim,
+        dst: u32,
+        args: Args,
+        site: u32,
+    },
+    Closure {
+        dst: u32,
+        function: u32,
+        args: Args,
+    },
+    /// Operator first.
+    Call {
+        dst: u32,
+        args: Args,
+        site: u32,
+    },
+    TailCall {
+        args: Args,
+        site: u32,
+    },
+    /// Closure first.
+    CallKnown {
+        dst: u32,
+        function: u32,
+        args: Args,
+        site: u32,
+    },
+    TailCallKnown {
+        function: u32,
+        args: Args,
+        site: u32,
+    },
+    Again {
+        args: Args,
+        pc: u32,
+        site: u32,
+    },
+    ApplyAt {
+        dst: u32,
+        here: Operand,
+        f: Operand,
+        args: Operand,
+    },
+    TailApplyAt {
+        here: Operand,
+        f: Operand,
+        args: Operand,
+    },
+    /// `join` is where a value is wanted, `u32::MAX` in tail position.
+    If {
+        test: Operand,
+        otherwise: u32,
+        join: u32,
+        dst: u32,
+        site: u32,
+    },
+    IfNull {
+        a: Operand,
+        otherwise: u32,
+    },
+    IfPair {
+        a: Operand,
+        otherwise: u32,
+    },
+    IfEq {
+        a: Operand,
+        b: Operand,
+        otherwise: u32,
+    },
+    /// The end of an arm whose value goes to `dst`; control goes to `join`.
+    Join {
+        src: Operand,
+        dst: u32,
+        join: u32,
+    },
+    Return {
+        a: Operand,
+    },
+}
+
+/// How a function is entered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) pc: u32,
+    /// Parameters, without the rest parameter.
+    pub(super) required: u32,
+    pub(super) rest: bool,
+    pub(super) captures: u32,
+    pub(super) slots: u32,
+}
+
+impl Entry {
+    pub(super) fn params(&self) -> u32 {
+        self.required + u32::from(self.rest)
+    }
+}
+
+/// A graph ready to be walked.
+#[derive(Clone, Debug)]
+pub(crate) struct Code {
+    pub(super) instrs: Vec<Instr>,
+    pub(super) operands: Vec<Operand>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) constants: Vec<Value>,
+    /// Which constants are inputs: constant, input.
+    pub(super) input_constants: Vec<(u32, u32)>,
+    /// Which constants are literals that `wrt` can name: constant, place.
+    pub(super) literal_constants: Vec<(u32, Span)>,
+    /// Quoted data and strings.
+    pub(crate) image: Image,
+    pub(super) spans: Vec<Span>,
+    pub(crate) symbols: Arc<Symbols>,
+    pub(super) globals: Vec<(crate::symbol::Sym, Value)>,
+}
+
+impl Code {
+    /// Flattens a graph. Its symbols extend `symbols`, those of the interpreter.
+    pub(crate) fn new(graph: &Graph, symbols: Symbols) -> Self {
+        Compiler::new(graph, symbols).compile()
+    }
+}
+
+struct Compiler<'a> {
+    graph: &'a Graph,
+    places: SecondaryMap<NodeId, Operand>,
+    uses: SecondaryMap<NodeId, u32>,
+    symbols: Symbols,
+    code: Code,
+}
+
+/// Where the value of a block goes.
+#[derive(Clone, Copy)]
+struct Target {
+    dst: u32,
+    /// Which pending join, or none in tail position.
+    join: Option<usize>,
+}
+
+/// A block that waits to be compiled, with the branch to patch when it is.
+struct Waiting {
+    block: u32,
+    patch: Option<usize>,
+    target: Target,
+}
+
+/// What is left to do of a function.
+enum Work {
+    Block(Waiting),
+    /// The rest of a block after a multiplexer, whose arms come first.
+    Rest {
+        block: u32,
+        from: usize,
+        target: Target,
+        join: usize,
+    },
+}
+
+impl<'a> Compiler<'a> {
+    fn new(graph: &'a Graph, symbols: Symbols) -> Self {
+        let spans = graph.sites.iter().map(|s| s.span).collect();
+        let mut uses = SecondaryMap::new();
+        for node in graph.nodes.values() {
+            for &arg in &node.args {
+                *uses.entry(arg).expect("operands are nodes").or_insert(0) += 1;
+            }
+        }
+        Self {
+            graph,
+            places: SecondaryMap::new(),
+            uses,
+            symbols,
+            code: Code {
+                instrs: Vec::new(),
+                operands: Vec::new(),
+                entries: Vec::new(),
+                constants: Vec::new(),
+                input_constants: Vec::new(),
+                literal_constants: Vec::new(),
+                image: Image::new(0),
+                spans,
+                symbols: Arc::new(Symbols::new()),
+                globals: Vec::new(),
+            },
+        }
+    }
+
+    fn compile(mut self) -> Code {
+        for &id in &self.graph.floating {
+            let constant = self.code.constants.len() as u32;
+            let value = match self.graph.nodes[id].op {
+                Op::Constant(index) => self.constant(index, constant),
+                Op::Input(index) => {
+                    self.code.input_constants.push((constant, index));
+                    Value::EMPTY
+                }
+                Op::Function(function) => Value::closure(function + FIRST_FUNCTION, 0),
+                ref op => unreachable!("{op:?} does not float"),
+            };
+            self.code.constants.push(value);
+            self.places.insert(id, !(constant.cast_signed()));
+        }
+        for index in 0..self.graph.functions.len() {
+            self.function(index);
+        }
+        for (name, function) in &self.graph.exports {
+            let sym = self.symbols.intern(name);
+            let value = Value::closure(function + FIRST_FUNCTION, 0);
+            self.code.globals.push((sym, value));
+        }
+        self.code.symbols = Arc::new(self.symbols);
+        self.code
+    }
+
+    fn constant(&mut self, index: u32, constant: u32) -> Value {
+        match &self.graph.constants[index as usize] {
+            GraphConstant::Value(value, place) => {
+                if let Some(span) = place {
+                    self.code.literal_constants.push((constant, *span));
+                }
+                self.code.image.constant(value)
+            }
+            GraphConstant::Quote(text) => {
+                let options = ReadOptions {
+                    reserved: self.graph.reserved,
+                    ..ReadOptions::default()
+                };
+                let data = read(text, &mut self.symbols, options).expect("quotes are verified");
+                self.code.image.datum(&data, data.roots()[0])
+            }
+        }
+    }
+
+    fn site(&self, site: u32) -> u32 {
+        let counts = self.graph.sites[site as usize].counts;
+        site | if counts { SITE_COUNTS } else { 0 }
+    }
+
+    fn function(&mut self, index: usize) {
+        let function = &self.graph.functions[index];
+        let pc = self.code.instrs.len() as u32;
+        let first = function.params + function.captures;
+        let mut slots = first;
+        let mut joins: Vec<(u32, Vec<usize>)> = Vec::new();
+        let mut work = vec![Work::Block(Waiting {
+            block: function.body,
+            patch: None,
+            target: Target { dst: 0, join: None },
+        })];
+        while let Some(item) = work.pop() {
+            let (block, from, target) = match item {
+                Work::Block(waiting) => {
+                    if let Some(patch) = waiting.patch {
+                        let here = self.code.instrs.len() as u32;
+                        self.patch_otherwise(patch, here);
+                    }
+                    (waiting.block, 0, waiting.target)
+                }
+                Work::Rest {
+                    block,
+                    from,
+                    target,
+                    join,
+                } => {
+                    let here = self.code.instrs.len() as u32;
+                    let patches = std::mem::take(&mut joins[join].1);
+                    for patch in patches {
+                        self.patch_join(patch, here);
+                    }
+                    (block, from, target)
+                }
+            };
+            let nodes = &self.graph.blocks[block as usize].nodes;
+            let mut index = from;
+            while index < nodes.len() {
+                let id = nodes[index];
+                let node = &self.graph.nodes[id];
+                let site = self.site(node.site);
+                index += 1;
+                match node.op {
+                    Op::Param(i) => {
+                        self.places.insert(id, i.cast_signed());
+                    }
+                    Op::Capture(i) => {
+                        self.places.insert(id, (function.params + i).cast_signed());
+                    }
+                    Op::Mux(then, otherwise) => {
+                        let dst = slots;
+                        slots += 1;
+                        self.places.insert(id, dst.cast_signed());
+                        joins.push((dst, Vec::new()));
+                        let join = joins.len() - 1;
+                        let inner = Target {
+                            dst,
+                            join: Some(join),
+                        };
+                        work.push(Work::Rest {
+                            block,
+                            from: index,
+                            target,
+                            join,
+                        });
+                        let patch = self.branch(node.args[0], inner, site, &mut joins);
+                        work.push(Work::Block(Waiting {
+                            block: otherwise,
+                            patch: Some(patch),
+                            target: inner,
+                        }));
+                        work.push(Work::Block(Waiting {
+                            block: then,
+                            patch: None,
+                            target: inner,
+                        }));
+                        break;
+                    }
+                    Op::Branch(then, otherwise) => {
+                        let patch = self.branch(node.args[0], target, site, &mut joins);
+                        work.push(Work::Block(Waiting {
+                            block: otherwise,
+                            patch: Some(patch),
+                            target,
+                        }));
+                        work.push(Work::Block(Waiting {
+                            block: then,
+                            patch: None,
+                            target,
+                        }));
+                        break;
+                    }
+                    Op::Prim(Prim::ApplyAt) => {
+                        let [here, f, args] = [0, 1, 2].map(|i| self.places[node.args[i]]);
+                        let next = &self.graph.nodes[nodes[index]];
+                        if next.op == Op::Return && next.args[0] == id && target.join.is_none() {
+                            self.code.instrs.push(Instr::TailApplyAt { here, f, args });
+                            break;
+                        }
+                        self.code.instrs.push(Instr::ApplyAt {
+                            dst: slots,
+                            here,
+                            f,
+                            args,
+                        });
+                        self.places.insert(id, slots.cast_signed());
+                        slots += 1;
+                    }
+                    Op::Prim(prim) => {
+                        let dst = slots;
+                        let operands: Vec<Operand> =
+                            node.args.iter().map(|&a| self.places[a]).collect();
+                        let instr = match *operands.as_slice() {
+                            [] => Instr::Prim0 { prim, dst },
+                            [a] => Instr::Prim1 { prim, dst, a, site },
+                            [a, b] => Instr::Prim2 {
+                                prim,
+                                dst,
+                                a,
+                                b,
+                                site,
+                            },
+                            _ => Instr::Prim {
+                                prim,
+                                dst,
+                                args: self.args(&operands),
+                                site,
+                            },
+                        };
+                        self.code.instrs.push(instr);
+                        self.places.insert(id, dst.cast_signed());
+                        slots += 1;
+                    }
+                    Op::Closure(function) => {
+                        let args = self.operands_of(id);
+                        self.code.instrs.push(Instr::Closure {
+                            dst: slots,
+                            function,
+                            args,
+                        });
+                        self.places.insert(id, slots.cast_signed());
+                        slots += 1;
+                    }
+                    Op::Call | Op::CallKnown(_) => {
+                        let args = self.operands_of(id);
+                        let dst = slots;
+                        self.code.instrs.push(match node.op {
+                            Op::CallKnown(function) => Instr::CallKnown {
+                                dst,
+                                function,
+                                args,
+                                site,
+                            },
+                            _ => Instr::Call { dst, args, site },
+                        });
+                        self.places.insert(id, slots.cast_signed());
+                        slots += 1;
+                    }
+                    Op::Return => {
+                        let src = self.places[node.args[0]];
+                        match target.join {
+                            None => self.code.instrs.push(Instr::Return { a: src }),
+                            Some(join) => {
+                                joins[join].1.push(self.code.instrs.len());
+                                self.code.instrs.push(Instr::Join {
+                                    src,
+                                    dst: target.dst,
+                                    join: 0,
+                                });
+                            }
+                        }
+                    }
+                    Op::TailCall => {
+                        let args = self.operands_of(id);
+                        self.code.instrs.push(Instr::TailCall { args, site });
+                    }
+                    Op::TailCallKnown(function) => {
+                        let args = self.operands_of(id);
+                        self.code.instrs.push(Instr::TailCallKnown {
+                            function,
+                            args,
+                            site,
+                        });
+                    }
+                    Op::Again => {
+                        let args = self.operands_of(id);
+                        self.code.instrs.push(Instr::Again { args, pc, site });
+                    }
+                    Op::Constant(_) | Op::Input(_) | Op::Function(_) => {
+                        unreachable!("floating nodes stand in no block")
+                    }
+                }
+            }
+        }
+        let function = &self.graph.functions[index];
+        self.code.entries.push(Entry {
+            pc,
+            required: function.params - u32::from(function.rest),
+            rest: function.rest,
+            captures: function.captures,
+            slots,
+        });
+    }
+
+    /// Emits the branch of a multiplexer or an end, and returns what to patch with the else arm.
+    fn branch(
+        &mut self,
+        test: NodeId,
+        target: Target,
+        site: u32,
+        joins: &mut [(u32, Vec<usize>)],
+    ) -> usize {
+        let at = self.code.instrs.len();
+        // A test that was computed just before and steers nothing else is fused with the branch.
+        if let Some(&last) = self.code.instrs.last()
+            && site == 0
+            && self.places[test] >= 0
+        {
+            let place = self.places[test] as u32;
+            let otherwise = 0;
+            let fused = match last {
+                Instr::Prim1 {
+                    prim: Prim::IsNull,
+                    dst,
+                    a,
+                    ..
+                } if dst == place => Some(Instr::IfNull { a, otherwise }),
+                Instr::Prim1 {
+                    prim: Prim::IsPair,
+                    dst,
+                    a,
+                    ..
+                } if dst == place => Some(Instr::IfPair { a, otherwise }),
+                Instr::Prim2 {
+                    prim: Prim::IsEq,
+                    dst,
+                    a,
+                    b,
+                    ..
+                } if dst == place => Some(Instr::IfEq { a, b, otherwise }),
+                _ => None,
+            };
+            if let Some(fused) = fused
+                && self.uses[test] == 1
+            {
+                self.code.instrs[at - 1] = fused;
+                return at - 1;
+            }
+        }
+        if let Some(join) = target.join {
+            joins[join].1.push(at);
+        }
+        self.code.instrs.push(Instr::If {
+            test: self.places[test],
+            otherwise: 0,
+            join: u32::MAX,
+            dst: target.dst,
+            site,
+        });
+        at
+    }
+
+    fn patch_otherwise(&mut self, at: usize, pc: u32) {
+        match &mut self.code.instrs[at] {
+            Instr::If { otherwise, .. }
+            | Instr::IfNull { otherwise, .. }
+            | Instr::IfPair { otherwise, .. }
+            | Instr::IfEq { otherwise, .. } => *otherwise = pc,
+            other => unreachable!("{other:?} has no arms"),
+        }
+    }
+
+    fn patch_join(&mut self, at: usize, pc: u32) {
+        match &mut self.code.instrs[at] {
+            Instr::If { join, .. } | Instr::Join { join, .. } => *join = pc,
+            other => unreachable!("{other:?} does not join"),
+        }
+    }
+
+    fn operands_of(&mut self, id: NodeId) -> Args {
+        let operands: Vec<Operand> = self.graph.nodes[id]
+            .args
+            .iter()
+            .map(|&a| self.places[a])
+            .collect();
+        self.args(&operands)
+    }
+
+    fn args(&mut self, operands: &[Operand]) -> Args {
+        let start = self.code.operands.len() as u32;
+        self.code.operands.extend_from_slice(operands);
+        Args {
+            start,
+            count: operands.len() as u32,
+        }
+    }
+}
+
+impl Image {
+    /// A constant as a value; strings are kept.
+    pub(super) fn constant(&mut self, constant: &Constant) -> Value {
+        match constant {
+            Constant::Nil => Value::NIL,
+            Constant::Unspecified => Value::UNSPECIFIED,
+            Constant::Bool(b) => Value::bool(*b),
+            Constant::Int(x) => Value::int(*x),
+            Constant::Float(x) => Value::float(*x),
+            Constant::Char(c) => Value::new(crate::value::Tag::Char, u64::from(u32::from(*c))),
+            Constant::String(s) => self.string(s.clone()),
+            Constant::Primitive(prim) => Value::prim(*prim),
+        }
+    }
+}

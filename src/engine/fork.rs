@@ -1,0 +1,211 @@
+//! Forks: an `if` on a number that depends on the inputs, walked both ways.
+//!
+//! The test goes in; if both arms come back as numbers or booleans soon and quietly, one select is
+//! recorded; if not, a guard.
+//!
+//! **Invariants**
+//! - An arm runs in a copy of the frame, above a frame of its own that marks where it returns to.
+//! - All open forks share one budget of trace operations and applications.
+//! - What cannot be joined takes the outermost fork back to where it began; every place that was
+//!   open is not tried again in this walk.
+
+use super::layout::SITE_COUNTS;
+use super::walk::{ARM, FirstArm, Fork, Frame, Outcome, Stop, Walk};
+use crate::trace::record::{Domain, Number};
+use crate::value::{Tag, Value};
+
+impl<D: Domain> Walk<'_, D> {
+    /// Decides an `if` whose test is a boolean with a node.
+    pub(super) fn branch(
+        &mut self,
+        test: Value,
+        otherwise: u32,
+        join: u32,
+        dst: u32,
+        site: u32,
+    ) -> Outcome<()> {
+        // The evaluator's own `if` serves all of the user's: the test said where it stands.
+        let place = match site {
+            0 => std::mem::take(&mut self.place),
+            site => site,
+        } & !SITE_COUNTS;
+        if place == 0 || self.closed.contains(&place) {
+            self.guard(test)?;
+            if test.is_false() {
+                self.pc = otherwise;
+            }
+            return Ok(());
+        }
+        if self.forks.is_empty() {
+            self.spent = 0;
+            self.high = self.top;
+        }
+        let mark = self.domain.mark();
+        self.forks.push(Fork {
+            depth: self.frames.len(),
+            pc: self.pc,
+            base: self.base,
+            top: self.top,
+            site: self.site,
+            heap: self.heap.len(),
+            applications: self.applications,
+            mark,
+            arm: mark,
+            test,
+            place,
+            otherwise,
+            join,
+            dst,
+            first: None,
+        });
+        self.frames.push(Frame {
+            pc: self.pc,
+            base: self.base,
+            dst: ARM,
+            site: self.site,
+        });
+        self.begin_arm(!test.is_false());
+        Ok(())
+    }
+
+    /// Copies the frame of the innermost fork and sends control into one of its arms.
+    fn begin_arm(&mut self, then: bool) {
+        let Some(fork) = self.forks.last_mut() else {
+            unreachable!("an arm belongs to a fork");
+        };
+        fork.arm = self.domain.mark();
+        let (base, top) = (fork.base, fork.top);
+        self.pc = if then { fork.pc } else { fork.otherwise };
+        self.site = fork.site;
+        self.base = top;
+        self.top = top + (top - base);
+        self.reserve_stack(0);
+        self.stack
+            .copy_within(base as usize..top as usize, top as usize);
+        self.high = self.high.max(self.top);
+    }
+
+    /// An arm has come to its value.
+    pub(super) fn end_arm(&mut self, value: Value) -> Outcome<Option<Value>> {
+        if !value.is_number() && value.tag != Tag::Bool {
+            return Err(Stop::Fork);
+        }
+        let Some(fork) = self.forks.last_mut() else {
+            unreachable!("an arm belongs to a fork");
+        };
+        let taken_then = !fork.test.is_false();
+        let test = number(fork.test);
+        self.heap.truncate(fork.heap);
+        self.frames.truncate(fork.depth + 1);
+        let Some(first) = fork.first else {
+            fork.first = Some(FirstArm {
+                value,
+                applications: self.applications,
+            });
+            let since = fork.arm;
+            self.applications = fork.applications;
+            self.domain.arm(since, test, taken_then);
+            self.begin_arm(!taken_then);
+            return Ok(None);
+        };
+        let since = fork.arm;
+        let Some(fork) = self.forks.pop() else {
+            unreachable!("the fork was there just now");
+        };
+        self.domain.arm(since, test, !taken_then);
+        let joined = self.join(test, taken_then, first.value, value);
+        let Some(joined) = joined else {
+            self.forks.push(fork);
+            return Err(Stop::Fork);
+        };
+        self.applications = first.applications;
+        self.frames.truncate(fork.depth);
+        self.base = fork.base;
+        self.top = fork.top;
+        self.site = fork.site;
+        self.forget_above();
+        if !self.forks.is_empty() {
+            // The select counts as an operation of the arm around it.
+            self.spend(1)?;
+        }
+        if fork.join == u32::MAX {
+            self.give(joined)
+        } else if let Some(outer) = self.forks.last()
+            && outer.join == fork.join
+            && outer.depth + 1 == self.frames.len()
+        {
+            // The value of the inner `if` is the value of the outer arm.
+            self.end_arm(joined)
+        } else {
+            self.set(fork.dst, joined);
+            self.pc = fork.join;
+            Ok(None)
+        }
+    }
+
+    /// The value of a fork: the value of the arm taken, as computed from both.
+    fn join(&mut self, test: Number, then: bool, taken: Value, other: Value) -> Option<Value> {
+        let tag = match (taken.tag, other.tag) {
+            (a, b) if a == b => a,
+            (Tag::Int, Tag::Float) | (Tag::Float, Tag::Int) => Tag::Float,
+            _ => return None,
+        };
+        let same_constant = taken.node == 0 && other.node == 0 && taken.bits == other.bits;
+        if same_constant || (taken.node != 0 && taken.node == other.node) {
+            return Some(Value { tag, ..taken });
+        }
+        let (yes, no) = if then { (taken, other) } else { (other, taken) };
+        let joined = self.domain.select(test, number(yes), number(no));
+        Some(Value {
+            tag,
+            node: joined.node,
+            bits: taken.bits,
+        })
+    }
+
+    /// Clears the stack above the frame, which an arm may have used: its addresses are void.
+    fn forget_above(&mut self) {
+        let (from, to) = (self.top as usize, self.high as usize + 8);
+        let to = to.min(self.stack.len());
+        if from < to {
+            self.stack[from..to].fill(Value::NIL);
+        }
+    }
+
+    /// Takes the outermost fork back to its test, and guards it instead.
+    pub(super) fn abandon_forks(&mut self) {
+        for fork in &self.forks {
+            self.closed.insert(fork.place);
+        }
+        let Some(fork) = self.forks.drain(..).next() else {
+            unreachable!("only forks are abandoned");
+        };
+        self.heap.truncate(fork.heap);
+        self.frames.truncate(fork.depth);
+        self.domain.rewind(fork.mark);
+        self.applications = fork.applications;
+        self.base = fork.base;
+        self.top = fork.top;
+        self.site = fork.site;
+        self.place = 0;
+        self.forget_above();
+        self.domain.guard(number(fork.test));
+        self.pc = if fork.test.is_false() {
+            fork.otherwise
+        } else {
+            fork.pc
+        };
+    }
+}
+
+/// A number or boolean as the domain sees it.
+pub(super) fn number(value: Value) -> Number {
+    Number {
+        value: if value.tag == Tag::Bool {
+            value.bits as f64
+        } else {
+            value.number()
+        },
+        node: value.node,
+    }
+}

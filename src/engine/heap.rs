@@ -1,0 +1,122 @@
+//! The heap: cells that are written once, and the collector.
+//!
+//! **Invariants**
+//! - Cells below `immortal` hold programs and quoted data; they never move and never point above.
+//! - A pair is two cells, a closure's environment as many as it captures; a cell (in the sense of
+//!   the evaluator) is a pair whose car may still be [`Value::EMPTY`].
+//! - After a collection every address in a root is new; what the roots do not reach is gone.
+
+use super::code::Entry;
+use crate::value::{FIRST_FUNCTION, Tag, Value};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heap {
+    cells: Vec<Value>,
+    spare: Vec<Value>,
+    immortal: usize,
+}
+
+impl Heap {
+    /// Empties it but for the given images, which become immortal.
+    pub(super) fn reset<'a>(&mut self, images: impl Iterator<Item = &'a [Value]>) {
+        self.cells.clear();
+        for image in images {
+            self.cells.extend_from_slice(image);
+        }
+        self.immortal = self.cells.len();
+    }
+
+    /// Makes everything allocated so far immortal.
+    pub(super) fn freeze(&mut self) {
+        self.immortal = self.cells.len();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    #[inline]
+    pub(super) fn get(&self, address: u32) -> Value {
+        self.cells[address as usize]
+    }
+
+    pub(super) fn set(&mut self, address: u32, value: Value) {
+        self.cells[address as usize] = value;
+    }
+
+    #[inline]
+    pub(super) fn car(&self, pair: Value) -> Value {
+        self.cells[pair.address() as usize]
+    }
+
+    #[inline]
+    pub(super) fn cdr(&self, pair: Value) -> Value {
+        self.cells[pair.address() as usize + 1]
+    }
+
+    #[inline]
+    pub(super) fn cons(&mut self, car: Value, cdr: Value) -> Value {
+        let address = self.cells.len() as u32;
+        self.cells.push(car);
+        self.cells.push(cdr);
+        Value::pair(address)
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, value: Value) {
+        self.cells.push(value);
+    }
+
+    pub(super) fn slice(&self, address: u32, count: u32) -> &[Value] {
+        &self.cells[address as usize..(address + count) as usize]
+    }
+
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.cells.truncate(len);
+    }
+
+    /// Keeps what `roots` reach. The heap is emptied into a second one, breadth first.
+    pub(super) fn collect(&mut self, roots: &mut [Value], entries: &[Entry]) {
+        let mut to = std::mem::take(&mut self.spare);
+        to.clear();
+        to.extend_from_slice(&self.cells[..self.immortal]);
+        for root in roots {
+            *root = self.forward(*root, &mut to, entries);
+        }
+        let mut scan = self.immortal;
+        while scan < to.len() {
+            let value = to[scan];
+            to[scan] = self.forward(value, &mut to, entries);
+            scan += 1;
+        }
+        self.spare = std::mem::replace(&mut self.cells, to);
+    }
+
+    /// The new place of a value, moving what it points to if that has not been moved yet.
+    fn forward(&mut self, value: Value, to: &mut Vec<Value>, entries: &[Entry]) -> Value {
+        let size = match value.tag {
+            Tag::Pair => 2,
+            Tag::Closure if value.code() >= FIRST_FUNCTION => {
+                entries[(value.code() - FIRST_FUNCTION) as usize].captures as usize
+            }
+            _ => return value,
+        };
+        let address = value.address() as usize;
+        if address < self.immortal || size == 0 {
+            return value;
+        }
+        let first = self.cells[address];
+        let new = if first.tag == Tag::Moved {
+            first.bits
+        } else {
+            let new = to.len() as u64;
+            to.extend_from_slice(&self.cells[address..address + size]);
+            self.cells[address] = Value::new(Tag::Moved, new);
+            new
+        };
+        Value {
+            bits: value.bits & !0xffff_ffff | new,
+            ..value
+        }
+    }
+}

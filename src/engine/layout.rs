@@ -1,0 +1,307 @@
+//! Programs and quoted data as cells of a heap.
+//!
+//! A [`Program`] or a datum goes in; an [`Image`] comes out: cells to copy to the start of a heap.
+//!
+//! **Invariants**
+//! - An expression is always the car of a pair of its own; a side table gives that pair's site.
+//! - Core forms begin with reserved symbols (`%if`, `%lambda`, …), which no program can spell.
+//! - Cells never point outside the image and those below it.
+
+use crate::source::Span;
+use crate::symbol::{Sym, Symbols};
+use crate::syntax::Program;
+use crate::syntax::ast::{Expr, ExprId};
+use crate::syntax::datum::{Data, Datum, DatumId};
+use crate::value::{Tag, Value};
+use std::sync::Arc;
+
+/// Set in a site whose application costs fuel.
+pub(super) const SITE_COUNTS: u32 = 1 << 31;
+
+/// Cells that start at a given address of the heap.
+#[derive(Clone, Debug)]
+pub(crate) struct Image {
+    pub(super) base: u32,
+    pub(super) cells: Vec<Value>,
+    /// The site of each pair, by its offset halved.
+    pub(super) sites: Vec<u32>,
+    /// Strings, numbered over all images of a heap.
+    pub(super) strings: Vec<Arc<str>>,
+    string_base: u32,
+}
+
+impl Image {
+    pub(super) fn new(base: u32) -> Self {
+        Self {
+            base,
+            cells: Vec::new(),
+            sites: Vec::new(),
+            strings: Vec::new(),
+            string_base: 0,
+        }
+    }
+
+    /// An empty image on top of another.
+    pub(super) fn above(other: &Image) -> Self {
+        Self {
+            string_base: other.string_base + other.strings.len() as u32,
+            ..Self::new(other.end())
+        }
+    }
+
+    /// The address after the last cell.
+    pub(super) fn end(&self) -> u32 {
+        self.base + self.cells.len() as u32
+    }
+
+    pub(super) fn string(&mut self, text: Arc<str>) -> Value {
+        let index = self.string_base + self.strings.len() as u32;
+        let length = text.chars().count() as u64;
+        self.strings.push(text);
+        Value::new(Tag::String, length << 32 | u64::from(index))
+    }
+
+    fn pair(&mut self, car: Value, cdr: Value, site: u32) -> Value {
+        let address = self.end();
+        self.cells.extend([car, cdr]);
+        self.sites.push(site);
+        Value::pair(address)
+    }
+
+    /// Room for `count` pairs in a row, chained by their cdrs; the last cdr is `tail`.
+    pub(super) fn chain(&mut self, count: usize, tail: Value) -> u32 {
+        let first = self.end();
+        for index in 0..count {
+            let next = if index + 1 == count {
+                tail
+            } else {
+                Value::pair(first + 2 * (index as u32 + 1))
+            };
+            self.pair(Value::NIL, next, 0);
+        }
+        first
+    }
+
+    pub(super) fn set_car(&mut self, pair: u32, value: Value, site: u32) {
+        let offset = (pair - self.base) as usize;
+        self.cells[offset] = value;
+        self.sites[offset / 2] = site;
+    }
+
+    fn set_cdr(&mut self, pair: u32, value: Value) {
+        self.cells[(pair - self.base) as usize + 1] = value;
+    }
+
+    /// Quoted data; brackets mean `(vec …)`.
+    pub(super) fn datum(&mut self, data: &Data, root: DatumId) -> Value {
+        enum Put {
+            Car(u32),
+            Cdr(u32),
+            Result,
+        }
+        let mut result = Value::NIL;
+        let mut open = vec![(root, Put::Result)];
+        while let Some((id, put)) = open.pop() {
+            let value = match data.get(id) {
+                Datum::Bool(b) => Value::bool(b),
+                Datum::Int(x) => Value::int(x),
+                Datum::Float(x) => Value::float(x),
+                Datum::Char(c) => Value::new(Tag::Char, u64::from(u32::from(c))),
+                Datum::Symbol(sym) => Value::symbol(sym),
+                Datum::String(s) => self.string(s.into()),
+                Datum::List([]) => Value::NIL,
+                Datum::List(items) | Datum::Bracket(items) | Datum::Dotted(items, _) => {
+                    let first = self.chain(items.len(), Value::NIL);
+                    for (index, &item) in items.iter().enumerate().rev() {
+                        open.push((item, Put::Car(first + 2 * index as u32)));
+                    }
+                    if let Datum::Dotted(_, tail) = data.get(id) {
+                        open.push((tail, Put::Cdr(first + 2 * (items.len() as u32 - 1))));
+                    }
+                    if items.is_empty() {
+                        Value::NIL
+                    } else {
+                        Value::pair(first)
+                    }
+                }
+            };
+            match put {
+                Put::Car(pair) => self.set_car(pair, value, 0),
+                Put::Cdr(pair) => self.set_cdr(pair, value),
+                Put::Result => result = value,
+            }
+        }
+        result
+    }
+}
+
+/// The heads of core forms.
+#[derive(Clone, Copy, Debug)]
+struct Heads {
+    quote: Sym,
+    branch: Sym,
+    lambda: Sym,
+    lambda_rest: Sym,
+    bind: Sym,
+    letrec: Sym,
+    begin: Sym,
+}
+
+impl Heads {
+    fn new(symbols: &mut Symbols) -> Self {
+        Self {
+            quote: symbols.reserve("%quote"),
+            branch: symbols.reserve("%if"),
+            lambda: symbols.reserve("%lambda"),
+            lambda_rest: symbols.reserve("%lambda-rest"),
+            bind: symbols.reserve("%let"),
+            letrec: symbols.reserve("%letrec"),
+            begin: symbols.reserve("%begin"),
+        }
+    }
+}
+
+/// A program as data for the evaluator.
+#[derive(Clone, Debug)]
+pub(crate) struct CoreProgram {
+    pub(crate) image: Image,
+    /// The pair whose car is the program.
+    pub(super) here: Value,
+    /// Where the literals stand that `wrt` can name: cell, place.
+    pub(super) literals: Vec<(u32, Span)>,
+    pub(super) spans: Vec<Span>,
+    pub(crate) symbols: Arc<Symbols>,
+}
+
+/// Writes a program in core forms above `below`. With `places`, its sites are the user's.
+pub(crate) fn lay_out(program: &Program, below: &Image, places: bool) -> CoreProgram {
+    let mut symbols = program.symbols.clone();
+    let heads = Heads::new(&mut symbols);
+    let mut image = Image::above(below);
+    let mut literals = Vec::new();
+    let here = image.chain(1, Value::NIL);
+    let mut open = vec![(program.root, here)];
+    while let Some((id, pair)) = open.pop() {
+        let site = match program.expr(id) {
+            _ if !places => 0,
+            Expr::Call { counts: true, .. } => (id.0 + 1) | SITE_COUNTS,
+            _ => id.0 + 1,
+        };
+        let mut form = Form {
+            image: &mut image,
+            open: &mut open,
+        };
+        let value = match program.expr(id) {
+            Expr::Constant(constant) => {
+                if places && program.literals.binary_search(&id).is_ok() {
+                    literals.push((pair, program.span(id)));
+                }
+                match form.image.constant(constant) {
+                    // A list or a symbol would be taken for code.
+                    value if value.tag == Tag::Nil => {
+                        let datum = form.image.chain(1, Value::NIL);
+                        form.image.set_car(datum, value, 0);
+                        form.image
+                            .pair(Value::symbol(heads.quote), Value::pair(datum), 0)
+                    }
+                    value => value,
+                }
+            }
+            Expr::Quote(datum) => {
+                let value = form.image.datum(&program.data, *datum);
+                let rest = form.image.chain(1, Value::NIL);
+                form.image.set_car(rest, value, 0);
+                form.image
+                    .pair(Value::symbol(heads.quote), Value::pair(rest), 0)
+            }
+            Expr::Variable(var) => Value::symbol(program.var(*var).core_name),
+            Expr::Primitive(name, _) | Expr::Prelude(name) | Expr::Free(name) => {
+                Value::symbol(*name)
+            }
+            Expr::If {
+                test,
+                then,
+                otherwise,
+            } => {
+                let rest = form.exprs(&[*test, *then, *otherwise]);
+                form.image.pair(Value::symbol(heads.branch), rest, 0)
+            }
+            Expr::Lambda {
+                params, rest, body, ..
+            } => {
+                let head = if *rest {
+                    heads.lambda_rest
+                } else {
+                    heads.lambda
+                };
+                let body = form.exprs(&[*body]);
+                let names = form.names(program, params);
+                let tail = form.image.pair(names, body, 0);
+                form.image.pair(Value::symbol(head), tail, 0)
+            }
+            Expr::Let { vars, inits, body } | Expr::Letrec { vars, inits, body } => {
+                let head = match program.expr(id) {
+                    Expr::Let { .. } => heads.bind,
+                    _ => heads.letrec,
+                };
+                let body = form.exprs(&[*body]);
+                let inits = form.exprs(inits);
+                let names = form.names(program, vars);
+                let tail = form.image.pair(inits, body, 0);
+                let tail = form.image.pair(names, tail, 0);
+                form.image.pair(Value::symbol(head), tail, 0)
+            }
+            Expr::Begin(exprs) => {
+                let rest = form.exprs(exprs);
+                form.image.pair(Value::symbol(heads.begin), rest, 0)
+            }
+            Expr::Call { operator, args, .. } => {
+                let rest = form.exprs(args);
+                let first = form.exprs(&[*operator]);
+                form.image.set_cdr(first.address(), rest);
+                first
+            }
+        };
+        image.set_car(pair, value, site);
+    }
+    CoreProgram {
+        image,
+        here: Value::pair(here),
+        literals,
+        spans: std::iter::once(Span::default())
+            .chain(program.spans.iter().copied())
+            .collect(),
+        symbols: Arc::new(symbols),
+    }
+}
+
+struct Form<'a> {
+    image: &'a mut Image,
+    open: &'a mut Vec<(ExprId, u32)>,
+}
+
+impl Form<'_> {
+    /// A list whose cars are expressions, to be written later.
+    fn exprs(&mut self, exprs: &[ExprId]) -> Value {
+        if exprs.is_empty() {
+            return Value::NIL;
+        }
+        let first = self.image.chain(exprs.len(), Value::NIL);
+        for (index, &expr) in exprs.iter().enumerate() {
+            self.open.push((expr, first + 2 * index as u32));
+        }
+        Value::pair(first)
+    }
+
+    fn names(&mut self, program: &Program, vars: &[crate::syntax::ast::VarId]) -> Value {
+        if vars.is_empty() {
+            return Value::NIL;
+        }
+        let first = self.image.chain(vars.len(), Value::NIL);
+        for (index, &var) in vars.iter().enumerate() {
+            let name = Value::symbol(program.var(var).core_name);
+            self.image.set_car(first + 2 * index as u32, name, 0);
+        }
+        Value::pair(first)
+    }
+}

@@ -1,0 +1,116 @@
+//! The engine: runs graphs.
+//!
+//! A [`Graph`](crate::graph::Graph) and inputs go in; a value comes out, with the trace of how its
+//! numbers came about.
+//!
+//! - `code` flattens a graph to register code, once.
+//! - `layout` writes a program as data for the self-hosted evaluator.
+//! - `walk` runs code on one lane and records; `fork`, `numbers` and `structure` are its parts.
+//! - `take` and [`output`] bring the value to the caller.
+//! - `tiered` keeps recorded paths and runs them again on other numbers.
+//!
+//! **Invariants**
+//! - Every loop over what a user controls is metered: fuel, heap, depth, deadline.
+//! - Nothing recurses on the machine stack over depth that a user controls.
+
+pub(crate) mod code;
+mod fork;
+mod heap;
+pub(crate) mod layout;
+mod numbers;
+pub mod output;
+mod structure;
+mod take;
+pub(crate) mod tiered;
+pub(crate) mod walk;
+
+pub use output::{Item, Output};
+pub use walk::Workspace;
+
+use crate::error::{Call, Kind};
+use crate::source::{Position, Span};
+use std::fmt;
+use std::time::Instant;
+
+/// How far an evaluation may go; each limit is told by name when it is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Applications by the program, of closures and primitives.
+    pub fuel: u64,
+    /// Bytes of heap and stack in use at once; the collector takes up to as much again.
+    pub heap_bytes: usize,
+    /// Procedures entered and not yet left.
+    pub depth: usize,
+    /// When to stop.
+    pub deadline: Option<Instant>,
+}
+
+impl Default for Limits {
+    /// 10^9 applications, 1 GiB, 10^8 procedures deep, no deadline.
+    fn default() -> Self {
+        Self {
+            fuel: 1_000_000_000,
+            heap_bytes: 1 << 30,
+            depth: 100_000_000,
+            deadline: None,
+        }
+    }
+}
+
+/// What an evaluation took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Graph nodes walked; 0 for a replay.
+    pub nodes: u64,
+    /// Applications by the program.
+    pub applications: u64,
+    /// Operations in the trace.
+    pub operations: u64,
+    /// Guards the path relies on.
+    pub guards: u64,
+    /// Paths the model keeps.
+    pub paths: u64,
+    /// Largest heap and stack in use, in bytes.
+    pub bytes: u64,
+    /// Whether a recorded path was run again instead of a walk.
+    pub replayed: bool,
+}
+
+/// A program failed while it ran.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EvalError {
+    /// What kind of failure.
+    pub kind: Kind,
+    /// What failed and why.
+    pub message: String,
+    /// The innermost expression at fault.
+    pub span: Option<Span>,
+    /// Its line and column.
+    pub position: Option<Position>,
+    /// The applications under way, innermost first.
+    pub calls: Vec<Call>,
+    /// What the evaluation had taken by then.
+    pub stats: Stats,
+}
+
+impl EvalError {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            span: None,
+            position: None,
+            calls: Vec::new(),
+            stats: Stats::default(),
+        }
+    }
+}
+
+impl fmt::Display for EvalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for EvalError {}

@@ -1,0 +1,229 @@
+//! Numeric primitives and predicates on values: tags, any number of arguments, recording.
+//!
+//! **Invariants**
+//! - Tags of results follow the tags of arguments, never values.
+//! - A result has a node exactly if an argument has one.
+//! - What control or structure takes from a number with a node is guarded.
+
+use super::fork::number;
+use super::walk::{Outcome, Stop, Walk};
+use crate::error::Kind;
+use crate::prim::{Prim, Variadic};
+use crate::trace::record::{Domain, Number};
+use crate::value::{Tag, Value};
+
+impl<D: Domain> Walk<'_, D> {
+    /// Relies on a number or boolean being what it is; inside an arm nothing may be relied on.
+    #[inline]
+    pub(super) fn guard(&mut self, value: Value) -> Outcome<()> {
+        if value.node == 0 {
+            return Ok(());
+        }
+        if !self.forks.is_empty() {
+            return Err(Stop::Fork);
+        }
+        self.domain.guard(number(value));
+        Ok(())
+    }
+
+    /// One operation of the trace, or of its constants.
+    #[inline]
+    fn operation(&mut self, prim: Prim, a: Number, b: Number) -> Outcome<Number> {
+        if a.node | b.node == 0 {
+            return Ok(Number {
+                value: prim.forward(a.value, b.value),
+                node: 0,
+            });
+        }
+        let result = self.domain.operation(prim, a, b);
+        if !self.forks.is_empty() {
+            self.spend(1)?;
+        }
+        Ok(result)
+    }
+
+    #[inline]
+    fn need_number(&self, prim: Prim, value: Value, site: u32) -> Outcome<()> {
+        if value.is_number() {
+            return Ok(());
+        }
+        let message = format!("`{prim}` wants numbers, got {}", value.kind());
+        self.fail(Kind::Type, site, message)
+    }
+
+    /// A numeric row of two arguments.
+    #[inline]
+    pub(super) fn numeric2(&mut self, prim: Prim, a: Value, b: Value, site: u32) -> Outcome<Value> {
+        self.need_number(prim, a, site)?;
+        self.need_number(prim, b, site)?;
+        if matches!(prim, Prim::Gcd | Prim::Lcm) {
+            self.need_whole(prim, a, site)?;
+            self.need_whole(prim, b, site)?;
+        }
+        let result = self.operation(
+            prim,
+            Number {
+                value: a.number(),
+                node: a.node,
+            },
+            Number {
+                value: b.number(),
+                node: b.node,
+            },
+        )?;
+        let int = prim.keeps_int() && a.tag == Tag::Int && b.tag == Tag::Int;
+        Ok(Value {
+            tag: if int { Tag::Int } else { Tag::Float },
+            node: result.node,
+            bits: result.value.to_bits(),
+        })
+    }
+
+    /// A numeric row of one argument.
+    #[inline]
+    pub(super) fn numeric1(&mut self, prim: Prim, a: Value, site: u32) -> Outcome<Value> {
+        self.need_number(prim, a, site)?;
+        let argument = Number {
+            value: a.number(),
+            node: a.node,
+        };
+        let result = self.operation(prim, argument, argument)?;
+        let int = prim.keeps_int() && a.tag == Tag::Int;
+        Ok(Value {
+            tag: if int { Tag::Int } else { Tag::Float },
+            node: result.node,
+            bits: result.value.to_bits(),
+        })
+    }
+
+    /// A comparison of two numbers.
+    #[inline]
+    pub(super) fn compare(&mut self, prim: Prim, a: Value, b: Value, site: u32) -> Outcome<Value> {
+        self.need_number(prim, a, site)?;
+        self.need_number(prim, b, site)?;
+        self.boolean(prim, number(a), number(b))
+    }
+
+    #[inline]
+    pub(super) fn boolean(&mut self, prim: Prim, a: Number, b: Number) -> Outcome<Value> {
+        let result = self.operation(prim, a, b)?;
+        Ok(Value {
+            tag: Tag::Bool,
+            node: result.node,
+            bits: u64::from(result.value != 0.0),
+        })
+    }
+
+    /// A predicate of one argument.
+    pub(super) fn predicate1(&mut self, prim: Prim, a: Value, site: u32) -> Outcome<Value> {
+        match prim {
+            Prim::Not if a.tag == Tag::Bool => {}
+            Prim::Not => return Ok(Value::bool(false)),
+            Prim::IsInteger if !a.is_number() => return Ok(Value::bool(false)),
+            _ => self.need_number(prim, a, site)?,
+        }
+        if matches!(prim, Prim::IsEven | Prim::IsOdd) {
+            self.need_whole(prim, a, site)?;
+        }
+        self.boolean(prim, number(a), number(a))
+    }
+
+    /// Fails unless a number is whole; that it is becomes a guard.
+    fn need_whole(&mut self, prim: Prim, a: Value, site: u32) -> Outcome<()> {
+        if a.tag == Tag::Int && a.node == 0 {
+            return Ok(());
+        }
+        let whole = self.boolean(Prim::IsInteger, number(a), number(a))?;
+        if whole.is_false() {
+            let message = format!("`{prim}` wants whole numbers, got {}", a.number());
+            return self.fail(Kind::Type, site, message);
+        }
+        self.guard(whole)
+    }
+
+    /// A non-negative whole number that structure depends on: an index, a size.
+    pub(super) fn index(&mut self, prim: Prim, value: Value, site: u32) -> Outcome<usize> {
+        if !value.is_number() {
+            let message = format!("`{prim}` wants an index, got {}", value.kind());
+            return self.fail(Kind::Type, site, message);
+        }
+        let x = value.number();
+        if !(x.is_finite() && x.fract() == 0.0) {
+            let message = format!("`{prim}` wants a whole number as index, got {x}");
+            return self.fail(Kind::Type, site, message);
+        }
+        if x < 0.0 {
+            let message = format!("`{prim}` got the index {x}, and indices start at 0");
+            return self.fail(Kind::Index, site, message);
+        }
+        self.guard(value)?;
+        // Beyond what a heap can hold every index is out of range all the same.
+        Ok(x.min(1e15) as usize)
+    }
+
+    /// A numeric or predicate row on any number of staged arguments.
+    pub(super) fn numeric(&mut self, prim: Prim, count: usize, site: u32) -> Outcome<Value> {
+        let top = self.top as usize;
+        let binary_predicate = (Prim::NumEq as u8..=Prim::Ge as u8).contains(&(prim as u8));
+        match (prim.variadic(), count) {
+            (Variadic::No, 1) if prim.operands() == 1 => {
+                let a = self.stack[top];
+                self.numeric_or_predicate1(prim, a, site)
+            }
+            (Variadic::Fold(unit), 0) => Ok(Value::int(unit)),
+            (Variadic::Inverse, 1) => {
+                let a = self.stack[top];
+                if prim == Prim::Sub {
+                    // The name people know is `-`.
+                    self.need_number(prim, a, site)?;
+                    self.numeric1(Prim::Neg, a, site)
+                } else {
+                    self.numeric2(prim, Value::int(1.0), a, site)
+                }
+            }
+            (Variadic::Chain, _) if binary_predicate => {
+                self.need_number(prim, self.stack[top], site)?;
+                let mut all = Value::bool(true);
+                for at in top + 1..top + count {
+                    let (a, b) = (self.stack[at - 1], self.stack[at]);
+                    let link = self.compare(prim, a, b, site)?;
+                    all = if at == top + 1 {
+                        link
+                    } else {
+                        self.boolean(Prim::Both, number(all), number(link))?
+                    };
+                }
+                Ok(all)
+            }
+            (Variadic::Fold(_) | Variadic::Fold1, 1) => {
+                let a = self.stack[top];
+                self.need_number(prim, a, site)?;
+                if matches!(prim, Prim::Gcd | Prim::Lcm) {
+                    return self.numeric2(prim, a, a, site);
+                }
+                Ok(a)
+            }
+            _ => {
+                let mut result = self.stack[top];
+                for at in top + 1..top + count {
+                    result = self.numeric2(prim, result, self.stack[at], site)?;
+                }
+                Ok(result)
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn numeric_or_predicate1(
+        &mut self,
+        prim: Prim,
+        a: Value,
+        site: u32,
+    ) -> Outcome<Value> {
+        if (prim as u8) < Prim::Add as u8 {
+            self.numeric1(prim, a, site)
+        } else {
+            self.predicate1(prim, a, site)
+        }
+    }
+}

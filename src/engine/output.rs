@@ -1,0 +1,256 @@
+//! What a program gives back: its value, taken off the heap.
+//!
+//! **Invariants**
+//! - Flat, in preorder: no nesting however deep the value, so printing and dropping never recurse.
+//! - A list of `n` elements is [`Item::List`]`(n)` followed by them; a pair that ends no list is
+//!   [`Item::Pair`] followed by two values.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// A piece of an [`Output`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// A number; `int` is how its tag says to print it.
+    Number {
+        /// The number.
+        value: f64,
+        /// Whether it counts as an int.
+        int: bool,
+    },
+    /// #t or #f.
+    Bool(bool),
+    /// A character.
+    Char(char),
+    /// A symbol's name.
+    Symbol(Arc<str>),
+    /// A string.
+    String(Arc<str>),
+    /// A procedure.
+    Procedure,
+    /// What an `if` without an else gives when its test is false, or a definition.
+    Unspecified,
+    /// A list of so many values, which follow.
+    List(u32),
+    /// A pair of the two values that follow.
+    Pair,
+}
+
+/// The value of a program.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Output {
+    pub(crate) items: Vec<Item>,
+}
+
+impl Output {
+    /// The pieces, in preorder.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// The number, if it is one.
+    pub fn number(&self) -> Option<f64> {
+        match self.items.as_slice() {
+            [Item::Number { value, .. }] => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// All numbers in it, in order.
+    pub fn numbers(&self) -> impl Iterator<Item = f64> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Number { value, .. } => Some(*value),
+            _ => None,
+        })
+    }
+
+    /// Whether it is a number, or lists of nothing but numbers: what can be differentiated.
+    pub fn is_numeric(&self) -> bool {
+        let numeric = |item: &Item| matches!(item, Item::Number { .. } | Item::List(_));
+        self.items.iter().all(numeric)
+    }
+
+    /// As Scheme writes it: `(1 2.5 (a . "b"))`.
+    pub fn to_scheme(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out, &Scheme, &mut |item, out| scheme_atom(item, out));
+        out
+    }
+
+    /// As JSON, in the notation of the machine interface: `[1.0,2.5,{"sym":"a"}]`.
+    pub fn to_json(&self) -> String {
+        self.to_json_with(&mut |value, out| json_number(value, out))
+    }
+
+    /// As JSON with something else in place of each number, in order.
+    pub fn to_json_with(&self, number: &mut dyn FnMut(f64, &mut String)) -> String {
+        let mut out = String::new();
+        self.write(&mut out, &Json, &mut |item, out| match item {
+            Item::Number { value, .. } => number(*value, out),
+            Item::Bool(b) => {
+                let _ = write!(out, "{b}");
+            }
+            Item::Char(c) => json_object("char", &c.to_string(), out),
+            Item::Symbol(name) => json_object("sym", name, out),
+            Item::String(text) => json_object("str", text, out),
+            Item::Procedure => out.push_str(r#"{"procedure":true}"#),
+            _ => out.push_str("null"),
+        });
+        out
+    }
+
+    fn write(&self, out: &mut String, style: &dyn Style, atom: &mut dyn FnMut(&Item, &mut String)) {
+        // What is open: how many values are still to come, and what closes it.
+        let mut open: Vec<(u32, bool)> = Vec::new();
+        for item in &self.items {
+            if let Some((left, pair)) = open.last_mut() {
+                let first = *left & FIRST != 0;
+                *left = (*left & !FIRST) - 1;
+                if !first {
+                    out.push_str(style.between(*pair));
+                }
+            }
+            match item {
+                Item::List(count) => {
+                    out.push_str(style.open(false));
+                    open.push((*count | FIRST, false));
+                }
+                Item::Pair => {
+                    out.push_str(style.open(true));
+                    open.push((2 | FIRST, true));
+                }
+                item => atom(item, out),
+            }
+            while let Some(&(left, pair)) = open.last()
+                && left & !FIRST == 0
+            {
+                out.push_str(style.close(pair));
+                open.pop();
+            }
+        }
+    }
+}
+
+/// Marks a list of which nothing has been written yet.
+const FIRST: u32 = 1 << 31;
+
+trait Style {
+    fn open(&self, pair: bool) -> &'static str;
+    fn between(&self, pair: bool) -> &'static str;
+    fn close(&self, pair: bool) -> &'static str;
+}
+
+struct Scheme;
+
+impl Style for Scheme {
+    fn open(&self, _: bool) -> &'static str {
+        "("
+    }
+    fn between(&self, pair: bool) -> &'static str {
+        if pair { " . " } else { " " }
+    }
+    fn close(&self, _: bool) -> &'static str {
+        ")"
+    }
+}
+
+struct Json;
+
+impl Style for Json {
+    fn open(&self, pair: bool) -> &'static str {
+        if pair { r#"{"pair":["# } else { "[" }
+    }
+    fn between(&self, _: bool) -> &'static str {
+        ","
+    }
+    fn close(&self, pair: bool) -> &'static str {
+        if pair { "]}" } else { "]" }
+    }
+}
+
+fn scheme_atom(item: &Item, out: &mut String) {
+    let _ = match item {
+        Item::Number { value, int: true } => write!(out, "{value}"),
+        Item::Number { value, .. } if value.is_nan() => write!(out, "+nan.0"),
+        Item::Number { value, .. } if value.is_infinite() => {
+            write!(out, "{}", if *value > 0.0 { "+inf.0" } else { "-inf.0" })
+        }
+        Item::Number { value, .. } => write!(out, "{value:?}"),
+        Item::Bool(b) => write!(out, "{}", if *b { "#t" } else { "#f" }),
+        Item::Char(' ') => write!(out, "#\\space"),
+        Item::Char('\n') => write!(out, "#\\newline"),
+        Item::Char('\t') => write!(out, "#\\tab"),
+        Item::Char(c) => write!(out, "#\\{c}"),
+        Item::Symbol(name) => write!(out, "{name}"),
+        Item::String(text) => write!(out, "{text:?}"),
+        Item::Procedure => write!(out, "#<procedure>"),
+        _ => write!(out, "#<unspecified>"),
+    };
+}
+
+/// A number in JSON: shortest text that reads back the same; `"inf"`, `"-inf"`, `"nan"`.
+pub fn json_number(value: f64, out: &mut String) {
+    let _ = if value.is_nan() {
+        write!(out, r#""nan""#)
+    } else if value.is_infinite() {
+        write!(
+            out,
+            "{}",
+            if value > 0.0 { r#""inf""# } else { r#""-inf""# }
+        )
+    } else {
+        write!(out, "{value:?}")
+    };
+}
+
+/// A string in JSON.
+pub fn json_string(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        let _ = match c {
+            '"' => write!(out, "\\\""),
+            '\\' => write!(out, "\\\\"),
+            '\n' => write!(out, "\\n"),
+            '\t' => write!(out, "\\t"),
+            '\r' => write!(out, "\\r"),
+            c if (c as u32) < 0x20 => write!(out, "\\u{:04x}", c as u32),
+            c => {
+                out.push(c);
+                Ok(())
+            }
+        };
+    }
+    out.push('"');
+}
+
+fn json_object(key: &str, text: &str, out: &mut String) {
+    let _ = write!(out, "{{\"{key}\":");
+    json_string(text, out);
+    out.push('}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_lists_and_pairs_close_in_order() {
+        let number = |value| Item::Number { value, int: false };
+        let output = Output {
+            items: vec![
+                Item::List(3),
+                number(1.0),
+                Item::List(0),
+                Item::Pair,
+                Item::Symbol("a".into()),
+                Item::List(1),
+                number(f64::NAN),
+            ],
+        };
+        assert_eq!(output.to_scheme(), "(1.0 () (a . (+nan.0)))");
+        assert_eq!(
+            output.to_json(),
+            r#"[1.0,[],{"pair":[{"sym":"a"},["nan"]]}]"#
+        );
+    }
+}

@@ -1,0 +1,549 @@
+//! Structural primitives: pairs, lists, types, identity, and the evaluator's own.
+//!
+//! **Invariants**
+//! - None recurses, whatever the depth of what it is given.
+//! - Where an answer depends on a number with a node, the answer has a node (`eqv?`), or the number
+//!   is guarded (`member`, `list-ref`).
+
+use super::fork::number;
+use super::walk::{Outcome, Walk};
+use crate::error::Kind;
+use crate::prim::{Prim, arity_in_words};
+use crate::trace::record::Domain;
+use crate::value::{Tag, Value};
+
+impl<D: Domain> Walk<'_, D> {
+    /// A primitive of one argument that accepts one.
+    #[inline]
+    pub(super) fn primitive1(&mut self, prim: Prim, a: Value, site: u32) -> Outcome<Value> {
+        match prim {
+            Prim::Car if a.tag == Tag::Pair => Ok(self.heap.car(a)),
+            Prim::Cdr if a.tag == Tag::Pair => Ok(self.heap.cdr(a)),
+            Prim::IsNull => Ok(Value::bool(a.is_nil())),
+            Prim::IsPair => Ok(Value::bool(a.tag == Tag::Pair)),
+            Prim::List => Ok(self.heap.cons(a, Value::NIL)),
+            Prim::Cadr if a.tag == Tag::Pair && self.heap.cdr(a).tag == Tag::Pair => {
+                Ok(self.heap.car(self.heap.cdr(a)))
+            }
+            _ => {
+                let top = self.top as usize;
+                self.stack[top] = a;
+                self.primitive(prim, 1, site)
+            }
+        }
+    }
+
+    /// A primitive of two arguments that accepts two.
+    #[inline]
+    pub(super) fn primitive2(
+        &mut self,
+        prim: Prim,
+        a: Value,
+        b: Value,
+        site: u32,
+    ) -> Outcome<Value> {
+        match prim {
+            Prim::Cons => Ok(self.heap.cons(a, b)),
+            Prim::Add | Prim::Sub | Prim::Mul | Prim::Div | Prim::Pow => {
+                self.numeric2(prim, a, b, site)
+            }
+            Prim::Lt | Prim::Gt | Prim::Le | Prim::Ge | Prim::NumEq => {
+                self.compare(prim, a, b, site)
+            }
+            Prim::IsEq => {
+                let same = self.identical(a, b)?;
+                Ok(same)
+            }
+            Prim::TestAt => {
+                if b.node != 0 {
+                    let place = self.site_of(a);
+                    if place != 0 {
+                        self.place = place;
+                    }
+                }
+                Ok(b)
+            }
+            Prim::CellRef => self.cell_ref(a, b, site),
+            Prim::Given if b.tag != Tag::Empty => Ok(b),
+            Prim::Given => self.unbound(&self.text_of(a), site),
+            Prim::Exactly => self.exactly(a, b),
+            Prim::CellFill if self.is_empty_cell(a) => {
+                self.heap.set(a.address(), b);
+                Ok(Value::UNSPECIFIED)
+            }
+            Prim::CellFill => self.misused(prim),
+            _ => {
+                let top = self.top as usize;
+                self.stack[top] = a;
+                self.stack[top + 1] = b;
+                self.primitive(prim, 2, site)
+            }
+        }
+    }
+
+    /// Any primitive on `count` staged arguments, a number it accepts. Control primitives
+    /// (`apply`, `%apply-at`) are not among them.
+    pub(super) fn primitive(&mut self, prim: Prim, count: usize, site: u32) -> Outcome<Value> {
+        let top = self.top as usize;
+        let arg = |i: usize| self.stack[top + i];
+        if (prim as u8) < Prim::Select as u8 {
+            return self.numeric(prim, count, site);
+        }
+        match prim {
+            Prim::AtanAny if count == 1 => self.renamed1(prim, Prim::Atan, site),
+            Prim::AtanAny => self.renamed2(prim, Prim::Atan2, site),
+            Prim::LogAny if count == 1 => self.renamed1(prim, Prim::Ln, site),
+            Prim::LogAny => self.renamed2(prim, Prim::LogBase, site),
+            Prim::Exact | Prim::Inexact => {
+                let a = arg(0);
+                if !a.is_number() {
+                    let message = format!("`{prim}` wants a number, got {}", a.kind());
+                    return self.fail(Kind::Type, site, message);
+                }
+                let tag = if prim == Prim::Exact {
+                    Tag::Int
+                } else {
+                    Tag::Float
+                };
+                Ok(Value { tag, ..a })
+            }
+            Prim::Cons => {
+                let (a, b) = (arg(0), arg(1));
+                Ok(self.heap.cons(a, b))
+            }
+            Prim::List => {
+                let mut list = Value::NIL;
+                for at in (top..top + count).rev() {
+                    list = self.heap.cons(self.stack[at], list);
+                }
+                Ok(list)
+            }
+            Prim::Length => {
+                let list = arg(0);
+                let items = self.list_length(list);
+                match items {
+                    Some(length) => Ok(Value::int(length as f64)),
+                    None => self.not_a_list(prim, list, site),
+                }
+            }
+            Prim::Append => self.append(count, site),
+            Prim::Reverse => {
+                let list = arg(0);
+                if !self.is_list(list) {
+                    return self.not_a_list(prim, list, site);
+                }
+                let mut rest = list;
+                let mut reversed = Value::NIL;
+                while rest.tag == Tag::Pair {
+                    reversed = self.heap.cons(self.heap.car(rest), reversed);
+                    rest = self.heap.cdr(rest);
+                }
+                Ok(reversed)
+            }
+            Prim::ListRef | Prim::ListTail => {
+                let (list, index) = (arg(0), arg(1));
+                self.list_at(prim, list, index, site)
+            }
+            Prim::Memq | Prim::Memv | Prim::Member | Prim::Assq | Prim::Assv | Prim::Assoc => {
+                let (key, list) = (arg(0), arg(1));
+                self.search(prim, key, list, site)
+            }
+            Prim::CaseMatch => {
+                let (key, data) = (arg(0), arg(1));
+                self.case_match(key, data)
+            }
+            Prim::IsEq | Prim::IsEqv => {
+                let (a, b) = (arg(0), arg(1));
+                self.identical(a, b)
+            }
+            Prim::IsEqual => {
+                let (a, b) = (arg(0), arg(1));
+                self.equal(a, b)
+            }
+            Prim::IsNumber => Ok(Value::bool(arg(0).is_number())),
+            Prim::IsBoolean => Ok(Value::bool(arg(0).tag == Tag::Bool)),
+            Prim::IsSymbol => Ok(Value::bool(arg(0).tag == Tag::Symbol)),
+            Prim::IsPair => Ok(Value::bool(arg(0).tag == Tag::Pair)),
+            Prim::IsNull => Ok(Value::bool(arg(0).is_nil())),
+            Prim::IsList => Ok(Value::bool(self.is_list(arg(0)))),
+            Prim::IsProcedure => Ok(Value::bool(arg(0).tag == Tag::Closure)),
+            Prim::IsString => Ok(Value::bool(arg(0).tag == Tag::String)),
+            Prim::IsChar => Ok(Value::bool(arg(0).tag == Tag::Char)),
+            Prim::IsVector => Ok(Value::bool(arg(0).tag == Tag::Vector)),
+            Prim::Error => {
+                let message = self.error_message(count);
+                self.fail(Kind::User, site, message)
+            }
+            Prim::TestAt | Prim::CellRef | Prim::Given | Prim::Exactly | Prim::CellFill => {
+                let (a, b) = (arg(0), arg(1));
+                self.primitive2(prim, a, b, site)
+            }
+            Prim::FailAt => {
+                let (here, kind, name) = (arg(0), arg(1), arg(2));
+                self.fail_at(here, kind, name, site)
+            }
+            Prim::Cell => Ok(self.heap.cons(Value::EMPTY, Value::NIL)),
+            Prim::EnvRef => {
+                let (environment, depth, index) = (arg(0), arg(1), arg(2));
+                self.env_ref(environment, depth, index)
+            }
+            Prim::GlobalRef => {
+                let name = arg(0);
+                Ok(self.global(name))
+            }
+            Prim::AtLeast => {
+                let (list, required) = (arg(0), arg(1));
+                self.at_least(list, required)
+            }
+            Prim::Apply | Prim::ApplyAt | Prim::Select => {
+                unreachable!("`{prim}` is control, or of traces alone")
+            }
+            _ => {
+                let pair = arg(0);
+                self.accessor(prim, pair, site)
+            }
+        }
+    }
+
+    fn renamed1(&mut self, name: Prim, prim: Prim, site: u32) -> Outcome<Value> {
+        let a = self.stack[self.top as usize];
+        if !a.is_number() {
+            let message = format!("`{name}` wants numbers, got {}", a.kind());
+            return self.fail(Kind::Type, site, message);
+        }
+        self.numeric1(prim, a, site)
+    }
+
+    fn renamed2(&mut self, name: Prim, prim: Prim, site: u32) -> Outcome<Value> {
+        let top = self.top as usize;
+        let (a, b) = (self.stack[top], self.stack[top + 1]);
+        for value in [a, b] {
+            if !value.is_number() {
+                let message = format!("`{name}` wants numbers, got {}", value.kind());
+                return self.fail(Kind::Type, site, message);
+            }
+        }
+        self.numeric2(prim, a, b, site)
+    }
+
+    /// `car`, `cdr` and their compositions: the letters say the way, from the right.
+    fn accessor(&mut self, prim: Prim, pair: Value, site: u32) -> Outcome<Value> {
+        let name = prim.name().as_bytes();
+        let mut value = pair;
+        for &letter in name[1..name.len() - 1].iter().rev() {
+            if value.tag != Tag::Pair {
+                let message = if name.len() == 3 {
+                    format!("`{prim}` of {}", value.kind())
+                } else {
+                    format!("`{prim}` met {} where it needs a pair", value.kind())
+                };
+                return self.fail(Kind::Type, site, message);
+            }
+            value = if letter == b'a' {
+                self.heap.car(value)
+            } else {
+                self.heap.cdr(value)
+            };
+        }
+        Ok(value)
+    }
+
+    /// The length of a list that ends in the empty list.
+    fn list_length(&self, mut list: Value) -> Option<usize> {
+        let mut length = 0;
+        while list.tag == Tag::Pair {
+            length += 1;
+            list = self.heap.cdr(list);
+        }
+        list.is_nil().then_some(length)
+    }
+
+    pub(super) fn is_list(&self, list: Value) -> bool {
+        self.list_length(list).is_some()
+    }
+
+    fn not_a_list<T>(&self, prim: Prim, value: Value, site: u32) -> Outcome<T> {
+        let what = match value.tag {
+            Tag::Pair => "a list that does not end in the empty list",
+            _ => value.kind(),
+        };
+        self.fail(
+            Kind::Type,
+            site,
+            format!("`{prim}` wants a list, got {what}"),
+        )
+    }
+
+    fn append(&mut self, count: usize, site: u32) -> Outcome<Value> {
+        let top = self.top as usize;
+        if count == 0 {
+            return Ok(Value::NIL);
+        }
+        let mut result = self.stack[top + count - 1];
+        for at in (top..top + count - 1).rev() {
+            let list = self.stack[at];
+            let Some(length) = self.list_length(list) else {
+                return self.not_a_list(Prim::Append, list, site);
+            };
+            if length == 0 {
+                continue;
+            }
+            let first = self.heap.len() as u32;
+            let mut rest = list;
+            for index in 0..length {
+                let item = self.heap.car(rest);
+                let next = if index + 1 == length {
+                    result
+                } else {
+                    Value::pair(first + 2 * (index as u32 + 1))
+                };
+                self.heap.cons(item, next);
+                rest = self.heap.cdr(rest);
+            }
+            result = Value::pair(first);
+        }
+        Ok(result)
+    }
+
+    fn list_at(&mut self, prim: Prim, list: Value, index: Value, site: u32) -> Outcome<Value> {
+        let index = self.index(prim, index, site)?;
+        let mut rest = list;
+        let mut passed = 0;
+        while passed < index && rest.tag == Tag::Pair {
+            rest = self.heap.cdr(rest);
+            passed += 1;
+        }
+        let short = passed < index || (prim == Prim::ListRef && rest.is_nil());
+        if short && rest.is_nil() && (list.tag == Tag::Pair || list.is_nil()) {
+            let message = format!("`{prim}` wants index {index} of a list of {passed}");
+            return self.fail(Kind::Index, site, message);
+        }
+        if short || (prim == Prim::ListRef && rest.tag != Tag::Pair) {
+            return self.not_a_list(prim, list, site);
+        }
+        if prim == Prim::ListRef {
+            Ok(self.heap.car(rest))
+        } else {
+            Ok(rest)
+        }
+    }
+
+    fn search(&mut self, prim: Prim, key: Value, list: Value, site: u32) -> Outcome<Value> {
+        let pairs = matches!(prim, Prim::Assq | Prim::Assv | Prim::Assoc);
+        let deep = matches!(prim, Prim::Member | Prim::Assoc);
+        let mut rest = list;
+        while rest.tag == Tag::Pair {
+            let item = self.heap.car(rest);
+            let candidate = if pairs {
+                if item.tag != Tag::Pair {
+                    let message = format!("`{prim}` wants a list of pairs, met {}", item.kind());
+                    return self.fail(Kind::Type, site, message);
+                }
+                self.heap.car(item)
+            } else {
+                item
+            };
+            let same = if deep {
+                self.equal(key, candidate)?
+            } else {
+                self.identical(key, candidate)?
+            };
+            self.guard(same)?;
+            if !same.is_false() {
+                return Ok(if pairs { item } else { rest });
+            }
+            rest = self.heap.cdr(rest);
+        }
+        if rest.is_nil() {
+            Ok(Value::bool(false))
+        } else {
+            self.not_a_list(prim, list, site)
+        }
+    }
+
+    fn case_match(&mut self, key: Value, data: Value) -> Outcome<Value> {
+        let mut result = Value::bool(false);
+        let mut rest = data;
+        while rest.tag == Tag::Pair {
+            let same = self.identical(key, self.heap.car(rest))?;
+            result = match (result.node, same.node) {
+                (0, _) if result.is_false() => same,
+                (_, 0) if same.is_false() => result,
+                _ => self.boolean(Prim::Either, number(result), number(same))?,
+            };
+            rest = self.heap.cdr(rest);
+        }
+        Ok(result)
+    }
+
+    /// `eqv?`, which is also `eq?`: numbers by value, the rest by identity.
+    pub(super) fn identical(&mut self, a: Value, b: Value) -> Outcome<Value> {
+        if a.is_number() && b.is_number() {
+            return self.boolean(Prim::NumEq, number(a), number(b));
+        }
+        if a.tag == Tag::Bool && b.tag == Tag::Bool && a.node | b.node != 0 {
+            return self.boolean(Prim::NumEq, number(a), number(b));
+        }
+        Ok(Value::bool(self.same(a, b)))
+    }
+
+    /// Identity of values that are not both numbers.
+    #[inline]
+    pub(super) fn same(&self, a: Value, b: Value) -> bool {
+        if a.is_number() && b.is_number() {
+            return a.number() == b.number();
+        }
+        if a.tag == Tag::String && b.tag == Tag::String {
+            return self.string(a) == self.string(b);
+        }
+        a.tag == b.tag && a.bits == b.bits
+    }
+
+    /// `equal?`, without recursion. Numbers with nodes inside structures are guarded; two plain
+    /// numbers give an answer with a node.
+    fn equal(&mut self, a: Value, b: Value) -> Outcome<Value> {
+        if a.tag != Tag::Pair || b.tag != Tag::Pair {
+            return self.identical(a, b);
+        }
+        let mut open = vec![(a, b)];
+        while let Some((a, b)) = open.pop() {
+            if a.tag == Tag::Pair && b.tag == Tag::Pair {
+                if a.bits != b.bits {
+                    open.push((self.heap.cdr(a), self.heap.cdr(b)));
+                    open.push((self.heap.car(a), self.heap.car(b)));
+                }
+                continue;
+            }
+            let same = self.identical(a, b)?;
+            self.guard(same)?;
+            if same.is_false() {
+                return Ok(Value::bool(false));
+            }
+        }
+        Ok(Value::bool(true))
+    }
+
+    // ---- the evaluator's own -----------------------------------------------------------------
+
+    /// Internal rows trust the evaluator that comes with the crate; that of a file is not trusted.
+    #[cold]
+    fn misused<T>(&self, prim: Prim) -> Outcome<T> {
+        let message = format!("the interpreter is damaged: it misuses `{prim}`");
+        self.fail(Kind::Type, 0, message)
+    }
+
+    fn is_empty_cell(&self, cell: Value) -> bool {
+        cell.tag == Tag::Pair && self.heap.car(cell).tag == Tag::Empty
+    }
+
+    fn cell_ref(&mut self, here: Value, cell: Value, site: u32) -> Outcome<Value> {
+        if cell.tag != Tag::Pair {
+            return self.misused(Prim::CellRef);
+        }
+        let value = self.heap.get(cell.address());
+        if value.tag != Tag::Empty {
+            return Ok(value);
+        }
+        let (site, name) = self.named_place(here, site);
+        self.fail(
+            Kind::Unbound,
+            site,
+            format!("`{name}` is used before its definition"),
+        )
+    }
+
+    /// Where a variable stands and what it is called: in direct code the name and the site are
+    /// given, in the evaluator the pair whose car is the symbol.
+    fn named_place(&self, here: Value, site: u32) -> (u32, String) {
+        match here.tag {
+            Tag::Pair => (self.site_of(here), self.text_of(self.heap.car(here))),
+            _ => (site, self.text_of(here)),
+        }
+    }
+
+    fn text_of(&self, value: Value) -> String {
+        match value.tag {
+            Tag::Symbol => self.symbol_name(value).to_owned(),
+            Tag::String => self.string(value).to_string(),
+            _ => value.kind().to_owned(),
+        }
+    }
+
+    fn fail_at(&mut self, here: Value, kind: Value, name: Value, site: u32) -> Outcome<Value> {
+        let name = self.text_of(name);
+        let site = match here.tag {
+            Tag::Pair => self.site_of(here),
+            _ => site,
+        };
+        if self.text_of(kind) == "undefined" {
+            let message = format!("`{name}` is used before its definition");
+            return self.fail(Kind::Unbound, site, message);
+        }
+        self.unbound(&name, site)
+    }
+
+    fn unbound<T>(&self, name: &str, site: u32) -> Outcome<T> {
+        let message = format!("`{name}` is not bound to anything");
+        self.fail(Kind::Unbound, site, message)
+    }
+
+    fn env_ref(&mut self, environment: Value, depth: Value, index: Value) -> Outcome<Value> {
+        let rib = self.nth(environment, depth);
+        let value = rib.and_then(|rib| self.nth(rib, index));
+        match value {
+            Some(value) => Ok(value),
+            None => self.misused(Prim::EnvRef),
+        }
+    }
+
+    #[inline]
+    fn nth(&self, mut list: Value, index: Value) -> Option<Value> {
+        if index.tag != Tag::Int {
+            return None;
+        }
+        for _ in 0..index.number() as u32 {
+            if list.tag != Tag::Pair {
+                return None;
+            }
+            list = self.heap.cdr(list);
+        }
+        (list.tag == Tag::Pair).then(|| self.heap.car(list))
+    }
+
+    fn exactly(&mut self, list: Value, required: Value) -> Outcome<Value> {
+        if required.tag != Tag::Int {
+            return self.misused(Prim::Exactly);
+        }
+        let length = self.list_length(list).unwrap_or(0);
+        if length as f64 == required.number() {
+            return Ok(list);
+        }
+        self.wrong_arguments(required, Some(required.number() as u32), length)
+    }
+
+    fn wrong_arguments<T>(&self, required: Value, max: Option<u32>, length: usize) -> Outcome<T> {
+        let takes = arity_in_words(required.number() as u32, max);
+        self.wrong_count("the procedure", &takes, length, 0)
+    }
+
+    fn at_least(&mut self, list: Value, required: Value) -> Outcome<Value> {
+        if required.tag != Tag::Int {
+            return self.misused(Prim::AtLeast);
+        }
+        let length = self.list_length(list).unwrap_or(0);
+        let fixed = required.number() as usize;
+        if length < fixed {
+            return self.wrong_arguments(required, None, length);
+        }
+        let first = self.heap.len() as u32;
+        let mut rest = list;
+        for index in 0..fixed {
+            let item = self.heap.car(rest);
+            self.heap
+                .cons(item, Value::pair(first + 2 * (index as u32 + 1)));
+            rest = self.heap.cdr(rest);
+        }
+        self.heap.cons(rest, Value::NIL);
+        Ok(Value::pair(first))
+    }
+}

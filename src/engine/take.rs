@@ -1,0 +1,171 @@
+//! Values off the heap: outputs, error messages, names.
+//!
+//! **Invariants**
+//! - Linear in the size of what is taken, whatever its shape, without recursion.
+
+use super::heap::Heap;
+use super::layout::Image;
+use super::output::{Item, Output};
+use super::walk::{Finished, Walk};
+use crate::prim::Prim;
+use crate::symbol::{Sym, Symbols};
+use crate::trace::record::Domain;
+use crate::value::{Tag, Value};
+use std::sync::Arc;
+
+/// How many pieces of an irritant an error message shows.
+const SHOWN: usize = 40;
+
+struct Source<'a> {
+    heap: &'a Heap,
+    images: &'a [&'a Image],
+    symbols: &'a Symbols,
+}
+
+impl Finished<'_> {
+    /// The value, and the node of each of its numbers (0 for a constant).
+    pub(crate) fn take(&self) -> (Output, Vec<u32>) {
+        let source = Source {
+            heap: self.heap,
+            images: &self.images,
+            symbols: self.symbols,
+        };
+        source.take(self.value, usize::MAX)
+    }
+}
+
+impl Source<'_> {
+    fn take(&self, value: Value, limit: usize) -> (Output, Vec<u32>) {
+        enum Open {
+            Value(Value),
+            /// The rest of a list that is known to be improper.
+            Spine(Value),
+        }
+        let mut items = Vec::new();
+        let mut nodes = Vec::new();
+        let mut open = vec![Open::Value(value)];
+        while let Some(next) = open.pop() {
+            if items.len() >= limit {
+                break;
+            }
+            let (value, spine) = match next {
+                Open::Value(value) => (value, false),
+                Open::Spine(value) => (value, true),
+            };
+            if value.tag != Tag::Pair {
+                if value.is_number() {
+                    nodes.push(value.node);
+                }
+                items.push(self.item(value));
+                continue;
+            }
+            let length = if spine { None } else { self.length(value) };
+            let Some(length) = length else {
+                items.push(Item::Pair);
+                open.push(Open::Spine(self.heap.cdr(value)));
+                open.push(Open::Value(self.heap.car(value)));
+                continue;
+            };
+            items.push(Item::List(length));
+            let start = open.len();
+            let mut rest = value;
+            while rest.tag == Tag::Pair {
+                open.push(Open::Value(self.heap.car(rest)));
+                rest = self.heap.cdr(rest);
+            }
+            open[start..].reverse();
+        }
+        (Output { items }, nodes)
+    }
+
+    /// The length of a proper list.
+    fn length(&self, mut list: Value) -> Option<u32> {
+        let mut length = 0;
+        while list.tag == Tag::Pair {
+            length += 1;
+            list = self.heap.cdr(list);
+        }
+        list.is_nil().then_some(length)
+    }
+
+    fn item(&self, value: Value) -> Item {
+        match value.tag {
+            Tag::Nil if value.bits == 0 => Item::List(0),
+            Tag::Bool => Item::Bool(!value.is_false()),
+            Tag::Int | Tag::Float => Item::Number {
+                value: value.number(),
+                int: value.tag == Tag::Int,
+            },
+            Tag::Char => Item::Char(char::from_u32(value.bits as u32).unwrap_or('?')),
+            Tag::Symbol => Item::Symbol(self.symbols.name(Sym::new(value.bits as u32)).into()),
+            Tag::String => Item::String(string(self.images, value)),
+            Tag::Closure => Item::Procedure,
+            _ => Item::Unspecified,
+        }
+    }
+}
+
+fn string(images: &[&Image], value: Value) -> Arc<str> {
+    let index = value.bits as u32 as usize;
+    let mut before = 0;
+    for image in images {
+        if let Some(text) = image.strings.get(index - before) {
+            return text.clone();
+        }
+        before += image.strings.len();
+    }
+    "".into()
+}
+
+impl<D: Domain> Walk<'_, D> {
+    pub(super) fn string(&self, value: Value) -> Arc<str> {
+        string(&self.images, value)
+    }
+
+    pub(super) fn symbol_name(&self, value: Value) -> &str {
+        self.symbols.name(Sym::new(value.bits as u32))
+    }
+
+    /// The primitive or prelude procedure of a name, or #f.
+    pub(super) fn global(&self, name: Value) -> Value {
+        let sym = Sym::new(name.bits as u32);
+        let text = self.symbols.name(sym);
+        if self.symbols.is_reserved(sym) {
+            return Prim::from_internal_name(text).map_or(Value::bool(false), Value::prim);
+        }
+        if let Some(prim) = Prim::from_name(text) {
+            return Value::prim(prim);
+        }
+        let found = self.code.globals.iter().find(|(global, _)| *global == sym);
+        found.map_or(Value::bool(false), |&(_, value)| value)
+    }
+
+    /// The message of `(error message irritant …)`.
+    pub(super) fn error_message(&self, count: usize) -> String {
+        let top = self.top as usize;
+        let source = Source {
+            heap: self.heap,
+            images: &self.images,
+            symbols: self.symbols,
+        };
+        let mut message = String::new();
+        for at in top..top + count {
+            let value = self.stack[at];
+            if at > top {
+                message.push(' ');
+            }
+            match value.tag {
+                Tag::String if at == top => message.push_str(&self.string(value)),
+                _ => {
+                    let (output, _) = source.take(value, SHOWN);
+                    let full = output.items.len() < SHOWN;
+                    message.push_str(&output.to_scheme());
+                    if !full {
+                        message.push('…');
+                    }
+                }
+            }
+        }
+        message
+    }
+}

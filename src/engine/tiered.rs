@@ -1,0 +1,196 @@
+//! Paths: a recorded run is run again on other numbers, as long as its guards hold.
+//!
+//! A prepared program and numbers go in; the value comes out of a replay where a path fits, of a
+//! walk where none does, and that walk's path is kept.
+//!
+//! **Invariants**
+//! - A path belongs to a key: which inputs are there, how long the lists are, which literals are
+//!   inputs.
+//! - A replay obeys the caller's limits as the walk would: a path carries its counts.
+//! - Readers never wait: the paths are swapped whole.
+
+use super::output::{Item, Output};
+use super::walk::{InputValue, Job, Workspace, walk};
+use super::{EvalError, Limits, Stats};
+use crate::source::Span;
+use crate::trace::{Ref, Trace};
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+
+/// How many paths a model keeps; further ones are walked each time.
+pub(crate) const MAX_PATHS: usize = 256;
+
+/// How many operations a trace that nobody asked a gradient of may have.
+const UNASKED_OPERATIONS: usize = 1 << 20;
+
+/// What an input is, apart from its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Missing,
+    Number,
+    List(u32),
+}
+
+/// What a path depends on beside numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PathKey {
+    /// One for each input.
+    pub(crate) shapes: Vec<Shape>,
+    /// The literals that are inputs, after all others.
+    pub(crate) literals: Vec<Span>,
+}
+
+/// One recorded run.
+#[derive(Debug)]
+pub(crate) struct Path {
+    key: PathKey,
+    pub(crate) trace: Trace,
+    output: Output,
+    /// The node of each number of the output; none for a constant.
+    pub(crate) numbers: Vec<Option<Ref>>,
+    stats: Stats,
+}
+
+/// The paths of a program.
+#[derive(Debug, Default)]
+pub(crate) struct Paths(ArcSwap<Vec<Arc<Path>>>);
+
+/// A value with the trace it came by.
+pub(crate) struct Run {
+    pub(crate) output: Output,
+    pub(crate) stats: Stats,
+    /// None where nothing was recorded.
+    pub(crate) path: Option<Arc<Path>>,
+}
+
+impl Paths {
+    pub(crate) fn len(&self) -> usize {
+        self.0.load().len()
+    }
+
+    /// The trace of the last path of a key, printed.
+    pub(crate) fn print(&self, key: &PathKey, names: &[String]) -> String {
+        let paths = self.0.load();
+        let Some(path) = paths.iter().rev().find(|path| path.key == *key) else {
+            return String::new();
+        };
+        let outputs: Vec<Ref> = path.numbers.iter().copied().flatten().collect();
+        path.trace.print(names, &outputs)
+    }
+
+    fn keep(&self, path: &Arc<Path>) {
+        self.0.rcu(|paths| {
+            let mut paths = Vec::clone(paths);
+            if paths.len() < MAX_PATHS {
+                paths.push(path.clone());
+            }
+            paths
+        });
+    }
+}
+
+/// Runs a job on the numbers of `workspace.inputs`: by replay if a path fits, else by a walk.
+/// Afterwards `workspace.values` holds the value of every node of the path.
+pub(crate) fn run(
+    paths: &Paths,
+    key: &PathKey,
+    job: &Job<'_>,
+    gradient: bool,
+    workspace: &mut Workspace,
+) -> Result<Run, Box<EvalError>> {
+    for path in paths.0.load().iter() {
+        if path.key == *key && path.stays_within(&job.limits) {
+            let Workspace { inputs, values, .. } = &mut *workspace;
+            if path.trace.replay(inputs, values).is_ok() {
+                let stats = Stats {
+                    nodes: 0,
+                    replayed: true,
+                    paths: paths.len() as u64,
+                    ..path.stats
+                };
+                return Ok(Run {
+                    output: path.output_with(values),
+                    stats,
+                    path: Some(path.clone()),
+                });
+            }
+        }
+    }
+    let inputs = std::mem::take(&mut workspace.inputs);
+    workspace.recorder.reset(&inputs);
+    workspace.recorder.limit = if gradient {
+        usize::MAX
+    } else {
+        UNASKED_OPERATIONS
+    };
+    workspace.inputs = inputs;
+    let finished = walk(job, workspace)?;
+    let (output, nodes) = finished.take();
+    let mut stats = finished.stats;
+    if workspace.recorder.overflowed() {
+        return Ok(Run {
+            output,
+            stats,
+            path: None,
+        });
+    }
+    let numbers = nodes
+        .into_iter()
+        .map(|node| node.checked_sub(1).map(Ref::node))
+        .collect();
+    std::mem::swap(&mut workspace.values, &mut workspace.recorder.values);
+    let path = Arc::new(Path {
+        key: key.clone(),
+        trace: workspace.recorder.trace.clone(),
+        output,
+        numbers,
+        stats,
+    });
+    paths.keep(&path);
+    stats.paths = paths.len() as u64;
+    Ok(Run {
+        output: path.output.clone(),
+        stats,
+        path: Some(path),
+    })
+}
+
+/// Walks a job without recording, on numbers that are constants.
+pub(crate) fn run_once(
+    job: &Job<'_>,
+    workspace: &mut Workspace,
+) -> Result<(Output, Stats), Box<EvalError>> {
+    workspace.recorder.reset(&[]);
+    let finished = walk(job, workspace)?;
+    Ok((finished.take().0, finished.stats))
+}
+
+impl Path {
+    fn stays_within(&self, limits: &Limits) -> bool {
+        self.stats.applications <= limits.fuel && self.stats.bytes as usize <= limits.heap_bytes
+    }
+
+    fn output_with(&self, values: &[f64]) -> Output {
+        let mut output = self.output.clone();
+        let mut numbers = self.numbers.iter();
+        for item in &mut output.items {
+            if let Item::Number { value, .. } = item
+                && let Some(Some(node)) = numbers.next()
+            {
+                *value = self.trace.number(*node, values);
+            }
+        }
+        output
+    }
+}
+
+impl InputValue {
+    /// The input as a constant of the walk.
+    pub(crate) fn without_nodes(self) -> Self {
+        match self {
+            Self::Number(x, _) => Self::Number(x, 0),
+            Self::List(items) => Self::List(items.into_iter().map(|(x, _)| (x, 0)).collect()),
+            Self::Missing => Self::Missing,
+        }
+    }
+}

@@ -1,0 +1,959 @@
+//! The walk: code run on one lane, over a number domain, with everything it does metered.
+//!
+//! Code, inputs and limits go in; the program's value comes out, and the domain has seen every
+//! operation on numbers that depend on the inputs.
+//!
+//! **Invariants**
+//! - The stack of the walk is a vector: depth is bounded by the caller's limits alone.
+//! - Fuel is counted, and the position of errors set, by applications of the user's program only;
+//!   so both are the same in every mode.
+//! - Collections happen where a procedure is entered; no value lives outside stack and heap then.
+//! - A fork leaves no trace but its operations and one select: stack and heap are cut back, and
+//!   only the arm taken costs fuel.
+
+use super::code::{Args, Code, Entry, Instr, Operand};
+use super::heap::Heap;
+use super::layout::{CoreProgram, Image, SITE_COUNTS};
+use super::{EvalError, Limits, Stats};
+use crate::error::{Call, Kind};
+use crate::prim::{Prim, arity_in_words};
+use crate::source::Span;
+use crate::symbol::{Sym, Symbols};
+use crate::trace::Operation;
+use crate::trace::gradient::Adjoints;
+use crate::trace::record::{Domain, Recorder};
+use crate::trace::tangents::Tangents;
+use crate::value::{FIRST_FUNCTION, Tag, Value};
+use rustc_hash::FxHashSet;
+use std::time::Instant;
+
+/// How many trace operations and applications the arms of a fork may take, nested forks included.
+const FORK_BUDGET: u64 = 64;
+
+/// Cells allocated before the first collection.
+const NURSERY: usize = 1 << 17;
+
+/// Procedures entered between two looks at the clock.
+const CLOCK_INTERVAL: u32 = 4096;
+
+/// How many applications an error's call chain lists.
+const CHAIN: usize = 32;
+
+/// Scratch memory for evaluations: keep one per thread and pass it to every call.
+#[derive(Clone, Debug, Default)]
+pub struct Workspace {
+    heap: Heap,
+    stack: Vec<Value>,
+    frames: Vec<Frame>,
+    constants: Vec<Value>,
+    pub(crate) recorder: Recorder,
+    pub(crate) inputs: Vec<f64>,
+    pub(crate) values: Vec<f64>,
+    pub(crate) adjoints: Adjoints,
+    pub(crate) tangents: Tangents,
+}
+
+impl Workspace {
+    /// An empty workspace; it grows as it is used.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// A procedure that waits for another's value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    pub(super) pc: u32,
+    pub(super) base: u32,
+    /// The slot for the value; [`ARM`] where a fork's arm returns to.
+    pub(super) dst: u32,
+    pub(super) site: u32,
+}
+
+pub(super) const ARM: u32 = u32::MAX;
+const TAIL: u32 = u32::MAX;
+
+/// What the first walk of an arm gave.
+#[derive(Clone, Copy)]
+pub(super) struct FirstArm {
+    pub(super) value: Value,
+    pub(super) applications: u64,
+}
+
+/// An `if` whose arms are walked one after the other.
+pub(super) struct Fork<D: Domain> {
+    /// Frames below the one that marks the arm.
+    pub(super) depth: usize,
+    pub(super) pc: u32,
+    pub(super) base: u32,
+    pub(super) top: u32,
+    pub(super) site: u32,
+    pub(super) heap: usize,
+    pub(super) applications: u64,
+    /// Where the fork began, and where its current arm did.
+    pub(super) mark: D::Mark,
+    pub(super) arm: D::Mark,
+    pub(super) test: Value,
+    pub(super) place: u32,
+    pub(super) otherwise: u32,
+    pub(super) join: u32,
+    pub(super) dst: u32,
+    pub(super) first: Option<FirstArm>,
+}
+
+/// Why a walk stops short.
+pub(super) enum Stop {
+    Fail(Box<Failure>),
+    /// An arm cannot be joined: it needs a guard, a structure, or more than the budget.
+    Fork,
+}
+
+pub(super) struct Failure {
+    kind: Kind,
+    message: String,
+    site: u32,
+    /// Whether it ends the walk even inside an arm.
+    is_final: bool,
+}
+
+pub(super) type Outcome<T> = std::result::Result<T, Stop>;
+
+/// What a walk runs: a program's own code, or the evaluator's with the program as data.
+pub(crate) struct Job<'a> {
+    pub(crate) code: &'a Code,
+    /// Core programs on the heap, each above the one before; the last is the user's.
+    pub(crate) programs: &'a [&'a CoreProgram],
+    /// The function to call.
+    pub(crate) function: u32,
+    /// Values of the inputs, by their numbers.
+    pub(crate) inputs: &'a [InputValue],
+    /// Their names, where the user's program is data.
+    pub(crate) names: &'a [Sym],
+    /// Which literals are inputs: place, and index among the trace's inputs.
+    pub(crate) literals: &'a [(Span, u32)],
+    pub(crate) limits: Limits,
+    pub(crate) text: &'a str,
+}
+
+/// An input as the walk sees it.
+#[derive(Clone, Debug)]
+pub(crate) enum InputValue {
+    /// A number, and its index among the trace's inputs plus one; 0 for a constant.
+    Number(f64, u32),
+    /// A list of such.
+    List(Vec<(f64, u32)>),
+    /// Not given: unbound.
+    Missing,
+}
+
+pub(super) struct Walk<'a, D: Domain> {
+    pub(super) code: &'a Code,
+    pub(super) heap: &'a mut Heap,
+    pub(super) stack: &'a mut Vec<Value>,
+    pub(super) frames: &'a mut Vec<Frame>,
+    pub(super) constants: &'a mut Vec<Value>,
+    pub(super) domain: &'a mut D,
+    pub(super) limits: Limits,
+    /// The user's core program: the sites of its pairs.
+    pub(super) sites: &'a [u32],
+    pub(super) site_base: u32,
+    pub(super) spans: &'a [Span],
+    pub(super) text: &'a str,
+    pub(super) images: Vec<&'a Image>,
+    pub(super) symbols: &'a Symbols,
+    pub(super) pc: u32,
+    pub(super) base: u32,
+    pub(super) top: u32,
+    /// The application by the user's program that the running procedure serves.
+    pub(super) site: u32,
+    /// The place of the `if` whose test was computed last, if that depends on inputs.
+    pub(super) place: u32,
+    pub(super) nodes: u64,
+    pub(super) applications: u64,
+    pub(super) collect_at: usize,
+    pub(super) clock: u32,
+    pub(super) peak: usize,
+    pub(super) forks: Vec<Fork<D>>,
+    pub(super) spent: u64,
+    /// The highest stack slot used since the outermost fork.
+    pub(super) high: u32,
+    pub(super) closed: FxHashSet<u32>,
+}
+
+/// A finished walk: the value still on the heap.
+pub(crate) struct Finished<'a> {
+    pub(crate) value: Value,
+    pub(super) heap: &'a Heap,
+    pub(super) images: Vec<&'a Image>,
+    pub(super) symbols: &'a Symbols,
+    pub(crate) stats: Stats,
+}
+
+/// Walks a job, recording into the workspace's recorder, which the caller has reset.
+pub(crate) fn walk<'a>(
+    job: &Job<'a>,
+    workspace: &'a mut Workspace,
+) -> Result<Finished<'a>, Box<EvalError>> {
+    let Workspace {
+        heap,
+        stack,
+        frames,
+        constants,
+        recorder,
+        ..
+    } = workspace;
+    let code_image: &'a Image = &job.code.image;
+    let images: Vec<&'a Image> = std::iter::once(code_image)
+        .chain(job.programs.iter().map(|p| &p.image))
+        .collect();
+    heap.reset(images.iter().map(|image| image.cells.as_slice()));
+    frames.clear();
+    constants.clear();
+    constants.extend_from_slice(&job.code.constants);
+    let user = job.programs.last();
+    let mut walk = Walk {
+        code: job.code,
+        heap,
+        stack,
+        frames,
+        constants,
+        domain: recorder,
+        limits: job.limits,
+        sites: user.map_or(&[], |p| &p.image.sites),
+        site_base: user.map_or(0, |p| p.image.base),
+        spans: user.map_or(&job.code.spans, |p| &p.spans),
+        text: job.text,
+        images,
+        symbols: user.map_or(&job.code.symbols, |p| &p.symbols),
+        pc: 0,
+        base: 0,
+        top: 0,
+        site: 0,
+        place: 0,
+        nodes: 0,
+        applications: 0,
+        collect_at: 0,
+        clock: CLOCK_INTERVAL,
+        peak: 0,
+        forks: Vec::new(),
+        spent: 0,
+        high: 0,
+        closed: FxHashSet::default(),
+    };
+    walk.set_inputs(job);
+    walk.collect_at = walk.heap.len() * 2 + NURSERY;
+    let result = walk.start(job).and_then(|()| walk.run());
+    let stats = walk.stats();
+    match result {
+        Ok(value) => {
+            let Walk {
+                heap,
+                images,
+                symbols,
+                ..
+            } = walk;
+            Ok(Finished {
+                value,
+                heap,
+                images,
+                symbols,
+                stats,
+            })
+        }
+        Err(Stop::Fail(failure)) => Err(Box::new(walk.error(&failure, stats))),
+        Err(Stop::Fork) => unreachable!("forks are settled inside the walk"),
+    }
+}
+
+impl<'a, D: Domain> Walk<'a, D> {
+    // ---- start and end -----------------------------------------------------------------------
+
+    fn set_inputs(&mut self, job: &Job<'a>) {
+        if job.programs.is_empty() {
+            for &(constant, input) in &job.code.input_constants {
+                let value = match job.inputs.get(input as usize) {
+                    Some(input) => self.input(input),
+                    None => Value::EMPTY,
+                };
+                self.constants[constant as usize] = value;
+            }
+            for &(constant, span) in &job.code.literal_constants {
+                if let Some(&(_, node)) = job.literals.iter().find(|l| l.0 == span) {
+                    self.constants[constant as usize].node = node + 1;
+                }
+            }
+        } else if let Some(program) = job.programs.last() {
+            for &(cell, span) in &program.literals {
+                if let Some(&(_, node)) = job.literals.iter().find(|l| l.0 == span) {
+                    let mut value = self.heap.get(cell);
+                    value.node = node + 1;
+                    self.heap.set(cell, value);
+                }
+            }
+        }
+    }
+
+    fn input(&mut self, input: &InputValue) -> Value {
+        let number = |&(x, node): &(f64, u32)| Value {
+            node,
+            ..Value::float(x)
+        };
+        match input {
+            InputValue::Number(x, node) => number(&(*x, *node)),
+            InputValue::List(items) => {
+                let mut list = Value::NIL;
+                for item in items.iter().rev() {
+                    list = self.heap.cons(number(item), list);
+                }
+                list
+            }
+            InputValue::Missing => Value::EMPTY,
+        }
+    }
+
+    /// Stages the arguments of the job's function and enters it.
+    fn start(&mut self, job: &Job<'a>) -> Outcome<()> {
+        self.frames.push(Frame {
+            pc: 0,
+            base: 0,
+            dst: 0,
+            site: 0,
+        });
+        let mut staged = 0;
+        if let Some(user) = job.programs.last() {
+            let mut names = Value::NIL;
+            let mut values = Value::NIL;
+            for (name, input) in user_inputs(job).rev() {
+                let value = self.input(input);
+                values = self.heap.cons(value, values);
+                names = self.heap.cons(name, names);
+            }
+            let mut arguments = [user.here, names, values];
+            if let [outer, _] = job.programs {
+                // The evaluator evaluates itself on the arguments meant for it.
+                let [here, names, values] = arguments;
+                let list = [here, names, values].into_iter().rev();
+                let values = list.fold(Value::NIL, |tail, v| self.heap.cons(v, tail));
+                let params = ["%here", "%names", "%values"].into_iter().rev();
+                let names = params.fold(Value::NIL, |tail, name| {
+                    let sym = self.symbols.find_reserved(name);
+                    let sym = sym.expect("the evaluator is laid out with these names");
+                    self.heap.cons(Value::symbol(sym), tail)
+                });
+                arguments = [outer.here, names, values];
+            }
+            self.reserve_stack(arguments.len());
+            self.stack[..arguments.len()].copy_from_slice(&arguments);
+            staged = arguments.len();
+        }
+        self.heap.freeze();
+        let function = Value::closure(job.function + FIRST_FUNCTION, 0);
+        self.enter(function, staged, false, TAIL, 0)
+    }
+
+    fn stats(&self) -> Stats {
+        Stats {
+            nodes: self.nodes,
+            applications: self.applications,
+            operations: self.domain.operations() as u64,
+            guards: self.domain.guards() as u64,
+            paths: 0,
+            bytes: self.peak.max(self.bytes()) as u64,
+            replayed: false,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.heap.len() * size_of::<Value>()
+            + self.top as usize * size_of::<Value>()
+            + self.frames.len() * size_of::<Frame>()
+            + self.domain.operations() * size_of::<(Operation, f64)>()
+    }
+
+    fn error(&self, failure: &Failure, stats: Stats) -> EvalError {
+        let place = |site: u32| self.spans.get((site & !SITE_COUNTS) as usize).copied();
+        let span = (failure.site != 0).then(|| place(failure.site)).flatten();
+        let mut calls = Vec::new();
+        let mut last = failure.site;
+        let waiting = self.frames.iter().rev().map(|frame| frame.site);
+        for site in std::iter::once(self.site).chain(waiting) {
+            if site == 0 || site == last {
+                continue;
+            }
+            last = site;
+            if let Some(span) = place(site) {
+                calls.push(Call {
+                    name: operator_text(span.text(self.text)),
+                    span,
+                    position: span.position(self.text),
+                });
+            }
+            if calls.len() == CHAIN {
+                break;
+            }
+        }
+        EvalError {
+            kind: failure.kind,
+            message: failure.message.clone(),
+            span,
+            position: span.map(|span| span.position(self.text)),
+            calls,
+            stats,
+        }
+    }
+
+    pub(super) fn fail<T>(&self, kind: Kind, site: u32, message: impl Into<String>) -> Outcome<T> {
+        Err(Stop::Fail(Box::new(Failure {
+            kind,
+            message: message.into(),
+            is_final: false,
+            site: if kind == Kind::Resource {
+                0
+            } else if site == 0 {
+                self.site
+            } else {
+                site
+            },
+        })))
+    }
+
+    // ---- the loop ----------------------------------------------------------------------------
+
+    fn run(&mut self) -> Outcome<Value> {
+        loop {
+            match self.steps() {
+                Ok(value) => return Ok(value),
+                Err(Stop::Fail(failure)) if self.forks.is_empty() || failure.is_final => {
+                    return Err(Stop::Fail(failure));
+                }
+                Err(_) => self.abandon_forks(),
+            }
+        }
+    }
+
+    #[inline]
+    fn operand(&self, operand: Operand) -> Value {
+        if operand >= 0 {
+            self.stack[(self.base + operand as u32) as usize]
+        } else {
+            self.constants[!operand as usize]
+        }
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, dst: u32, value: Value) {
+        self.stack[(self.base + dst) as usize] = value;
+    }
+
+    /// Copies operands to the stage above the frame.
+    #[inline]
+    fn stage(&mut self, args: Args) {
+        let top = self.top as usize;
+        self.reserve_stack(args.count as usize);
+        for index in 0..args.count as usize {
+            let operand = self.code.operands[args.start as usize + index];
+            self.stack[top + index] = self.operand(operand);
+        }
+    }
+
+    #[inline]
+    pub(super) fn reserve_stack(&mut self, staged: usize) {
+        let need = self.top as usize + staged + 8;
+        if self.stack.len() < need {
+            self.stack.resize(need * 2, Value::NIL);
+        }
+    }
+
+    #[inline]
+    fn tick(&mut self, site: u32) -> Outcome<()> {
+        if site & SITE_COUNTS != 0 {
+            self.applications += 1;
+            if self.applications > self.limits.fuel {
+                return self.fail(
+                    Kind::Resource,
+                    0,
+                    format!("out of fuel: {} applications", self.limits.fuel),
+                );
+            }
+            if !self.forks.is_empty() {
+                self.spend(1)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn spend(&mut self, amount: u64) -> Outcome<()> {
+        self.spent += amount;
+        if self.spent > FORK_BUDGET {
+            return Err(Stop::Fork);
+        }
+        Ok(())
+    }
+
+    /// The site of the expression in the car of a pair; 0 if that is not the user's.
+    #[inline]
+    pub(super) fn site_of(&self, here: Value) -> u32 {
+        if here.tag != Tag::Pair {
+            return 0;
+        }
+        let offset = here.address().wrapping_sub(self.site_base) as usize / 2;
+        self.sites.get(offset).copied().unwrap_or(0)
+    }
+
+    fn steps(&mut self) -> Outcome<Value> {
+        loop {
+            let instr = self.code.instrs[self.pc as usize];
+            self.pc += 1;
+            self.nodes += 1;
+            match instr {
+                Instr::Prim1 { prim, dst, a, site } => {
+                    let a = self.operand(a);
+                    self.tick(site)?;
+                    let value = self.primitive1(prim, a, site)?;
+                    self.set(dst, value);
+                }
+                Instr::Prim2 {
+                    prim,
+                    dst,
+                    a,
+                    b,
+                    site,
+                } => {
+                    let (a, b) = (self.operand(a), self.operand(b));
+                    self.tick(site)?;
+                    let value = self.primitive2(prim, a, b, site)?;
+                    self.set(dst, value);
+                }
+                Instr::Prim {
+                    prim,
+                    dst,
+                    args,
+                    site,
+                } => {
+                    self.stage(args);
+                    self.tick(site)?;
+                    let value = self.primitive(prim, args.count as usize, site)?;
+                    self.set(dst, value);
+                }
+                Instr::Prim0 { prim, dst } => {
+                    let value = self.primitive(prim, 0, 0)?;
+                    self.set(dst, value);
+                }
+                Instr::Closure {
+                    dst,
+                    function,
+                    args,
+                } => {
+                    let address = self.heap.len() as u32;
+                    for index in args.start..args.start + args.count {
+                        let value = self.operand(self.code.operands[index as usize]);
+                        self.heap.push(value);
+                    }
+                    self.set(dst, Value::closure(function + FIRST_FUNCTION, address));
+                }
+                Instr::Call { dst, args, site } => self.call(args, dst, site)?,
+                Instr::TailCall { args, site } => {
+                    if let Some(value) = self.tail_call(args, site)? {
+                        return Ok(value);
+                    }
+                }
+                Instr::CallKnown {
+                    dst,
+                    function,
+                    args,
+                    site,
+                } => {
+                    self.tick(site)?;
+                    let closure = self.stage_known(args);
+                    self.enter_known(function, closure, dst, site)?;
+                }
+                Instr::TailCallKnown {
+                    function,
+                    args,
+                    site,
+                } => {
+                    self.tick(site)?;
+                    let closure = self.stage_known(args);
+                    self.enter_known(function, closure, TAIL, site)?;
+                }
+                Instr::Again { args, pc, site } => {
+                    self.tick(site)?;
+                    self.stage(args);
+                    let (top, base) = (self.top as usize, self.base as usize);
+                    self.stack.copy_within(top..top + args.count as usize, base);
+                    if site != 0 {
+                        self.site = site;
+                    }
+                    self.pc = pc;
+                    self.meter()?;
+                }
+                Instr::ApplyAt { dst, here, f, args } => {
+                    let (here, f, list) = (self.operand(here), self.operand(f), self.operand(args));
+                    let site = self.site_of(here);
+                    self.stack[self.top as usize] = list;
+                    if let Some(value) = self.apply(f, 1, true, dst, site)? {
+                        return Ok(value);
+                    }
+                }
+                Instr::TailApplyAt { here, f, args } => {
+                    let (here, f, list) = (self.operand(here), self.operand(f), self.operand(args));
+                    let site = self.site_of(here);
+                    self.stack[self.top as usize] = list;
+                    if let Some(value) = self.apply(f, 1, true, TAIL, site)? {
+                        return Ok(value);
+                    }
+                }
+                Instr::If {
+                    test,
+                    otherwise,
+                    join,
+                    dst,
+                    site,
+                } => {
+                    let test = self.operand(test);
+                    if test.tag == Tag::Bool && test.node != 0 {
+                        self.branch(test, otherwise, join, dst, site)?;
+                    } else if test.is_false() {
+                        self.pc = otherwise;
+                    }
+                }
+                Instr::IfNull { a, otherwise } => {
+                    if !self.operand(a).is_nil() {
+                        self.pc = otherwise;
+                    }
+                }
+                Instr::IfPair { a, otherwise } => {
+                    if self.operand(a).tag != Tag::Pair {
+                        self.pc = otherwise;
+                    }
+                }
+                Instr::IfEq { a, b, otherwise } => {
+                    let (a, b) = (self.operand(a), self.operand(b));
+                    let same = self.identical(a, b)?;
+                    self.guard(same)?;
+                    if same.is_false() {
+                        self.pc = otherwise;
+                    }
+                }
+                Instr::Join { src, dst, join } => {
+                    let value = self.operand(src);
+                    if let Some(fork) = self.forks.last()
+                        && fork.join == join
+                        && fork.depth + 1 == self.frames.len()
+                    {
+                        if let Some(value) = self.end_arm(value)? {
+                            return Ok(value);
+                        }
+                    } else {
+                        self.set(dst, value);
+                        self.pc = join;
+                    }
+                }
+                Instr::Return { a } => {
+                    let value = self.operand(a);
+                    if let Some(value) = self.give(value)? {
+                        return Ok(value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives a value to whoever waits for the running procedure; returns the program's own.
+    #[inline]
+    pub(super) fn give(&mut self, value: Value) -> Outcome<Option<Value>> {
+        let Some(&frame) = self.frames.last() else {
+            unreachable!("the first frame is popped last");
+        };
+        if frame.dst == ARM {
+            return self.end_arm(value);
+        }
+        if self.frames.len() == 1 {
+            return Ok(Some(value));
+        }
+        self.frames.pop();
+        self.top = self.base;
+        self.base = frame.base;
+        self.pc = frame.pc;
+        self.site = frame.site;
+        self.set(frame.dst, value);
+        Ok(None)
+    }
+
+    // ---- calls -------------------------------------------------------------------------------
+
+    fn call(&mut self, args: Args, dst: u32, site: u32) -> Outcome<()> {
+        let f = self.stage_operator(args);
+        match self.apply(f, args.count as usize - 1, false, dst, site)? {
+            None => Ok(()),
+            Some(_) => unreachable!("only a tail call can end the program"),
+        }
+    }
+
+    fn tail_call(&mut self, args: Args, site: u32) -> Outcome<Option<Value>> {
+        let f = self.stage_operator(args);
+        self.apply(f, args.count as usize - 1, false, TAIL, site)
+    }
+
+    fn stage_operator(&mut self, args: Args) -> Value {
+        let f = self.operand(self.code.operands[args.start as usize]);
+        self.stage(Args {
+            start: args.start + 1,
+            count: args.count - 1,
+        });
+        f
+    }
+
+    fn stage_known(&mut self, args: Args) -> Value {
+        self.stage_operator(args)
+    }
+
+    /// Applies a value to `count` staged arguments; with `packed`, the last of them is a list of
+    /// further ones. The value of a primitive goes to `dst`.
+    fn apply(
+        &mut self,
+        mut f: Value,
+        mut count: usize,
+        mut packed: bool,
+        dst: u32,
+        mut site: u32,
+    ) -> Outcome<Option<Value>> {
+        loop {
+            self.tick(site)?;
+            if f.tag != Tag::Closure {
+                let message = format!("{} cannot be applied; only procedures can", f.kind());
+                return self.fail(Kind::NotAFunction, site, message);
+            }
+            if f.code() >= FIRST_FUNCTION {
+                return self.enter(f, count, packed, dst, site).map(|()| None);
+            }
+            if packed {
+                count = self.spread(count, site)?;
+            }
+            let prim = Prim::ALL[f.code() as usize];
+            if !prim.spec().accepts(count) {
+                return self.wrong_count(&format!("`{prim}`"), &prim.spec().arity(), count, site);
+            }
+            let top = self.top as usize;
+            match prim {
+                Prim::Apply => {
+                    f = self.stack[top];
+                    self.stack.copy_within(top + 1..top + count, top);
+                    count -= 1;
+                    packed = true;
+                    let list = self.stack[top + count - 1];
+                    if !self.is_list(list) {
+                        let message = format!("`apply` wants a list last, got {}", list.kind());
+                        return self.fail(Kind::Type, site, message);
+                    }
+                }
+                Prim::ApplyAt => {
+                    let here = self.site_of(self.stack[top]);
+                    f = self.stack[top + 1];
+                    self.stack[top] = self.stack[top + 2];
+                    count = 1;
+                    packed = true;
+                    // Not the user's: whoever applies it inherits the place, and pays nothing.
+                    site = here;
+                }
+                _ => {
+                    let value = self.primitive(prim, count, site)?;
+                    if dst == TAIL {
+                        return self.give(value);
+                    }
+                    self.set(dst, value);
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    pub(super) fn wrong_count<T>(
+        &self,
+        name: &str,
+        takes: &str,
+        count: usize,
+        site: u32,
+    ) -> Outcome<T> {
+        self.fail(
+            Kind::Arity,
+            site,
+            format!("{name} takes {takes}, got {count}"),
+        )
+    }
+
+    /// Unpacks the list that is the last of `count` staged arguments; returns how many there are.
+    fn spread(&mut self, count: usize, site: u32) -> Outcome<usize> {
+        let mut at = self.top as usize + count - 1;
+        let mut list = self.stack[at];
+        while list.tag == Tag::Pair {
+            if at + 8 >= self.stack.len() {
+                self.stack.resize(self.stack.len() * 2 + 8, Value::NIL);
+            }
+            self.stack[at] = self.heap.car(list);
+            list = self.heap.cdr(list);
+            at += 1;
+        }
+        if !list.is_nil() {
+            let message = format!("arguments must be a list, got {}", list.kind());
+            return self.fail(Kind::Type, site, message);
+        }
+        self.high = self.high.max(at as u32);
+        Ok(at - self.top as usize)
+    }
+
+    /// Enters a closure with staged arguments.
+    fn enter(
+        &mut self,
+        f: Value,
+        mut count: usize,
+        packed: bool,
+        dst: u32,
+        site: u32,
+    ) -> Outcome<()> {
+        let index = (f.code() - FIRST_FUNCTION) as usize;
+        let entry = self.code.entries[index];
+        let required = entry.required as usize;
+        let ready = packed && entry.rest && count == required + 1;
+        if !ready {
+            if packed {
+                count = self.spread(count, site)?;
+            }
+            if count < required || (!entry.rest && count > required) {
+                if dst == TAIL && site != 0 {
+                    // The call has been made: what it replaces is not under way any more.
+                    self.site = site;
+                }
+                let max = (!entry.rest).then_some(entry.required);
+                let takes = arity_in_words(entry.required, max);
+                return self.wrong_count("the procedure", &takes, count, site);
+            }
+            if entry.rest {
+                let top = self.top as usize;
+                let mut list = Value::NIL;
+                for at in (top + required..top + count).rev() {
+                    list = self.heap.cons(self.stack[at], list);
+                }
+                self.stack[top + required] = list;
+            }
+        }
+        self.enter_frame(entry, f, dst, site)
+    }
+
+    #[inline]
+    fn enter_known(&mut self, function: u32, f: Value, dst: u32, site: u32) -> Outcome<()> {
+        let entry = self.code.entries[function as usize];
+        self.enter_frame(entry, f, dst, site)
+    }
+
+    /// Makes the frame of a procedure whose parameters are staged.
+    #[inline]
+    fn enter_frame(&mut self, entry: Entry, f: Value, dst: u32, site: u32) -> Outcome<()> {
+        let params = entry.params();
+        if dst == TAIL {
+            let top = self.top as usize;
+            self.stack
+                .copy_within(top..top + params as usize, self.base as usize);
+        } else {
+            self.frames.push(Frame {
+                pc: self.pc,
+                base: self.base,
+                dst,
+                site: self.site,
+            });
+            self.base = self.top;
+        }
+        if site != 0 {
+            self.site = site;
+        }
+        self.top = self.base + entry.slots;
+        self.reserve_stack(0);
+        if entry.captures > 0 {
+            let to = (self.base + params) as usize;
+            let captured = self.heap.slice(f.address(), entry.captures);
+            self.stack[to..to + captured.len()].copy_from_slice(captured);
+        }
+        self.high = self.high.max(self.top);
+        self.pc = entry.pc;
+        self.meter()
+    }
+
+    /// The one check of heap, depth and deadline, where procedures are entered.
+    #[inline]
+    fn meter(&mut self) -> Outcome<()> {
+        self.clock -= 1;
+        if self.clock == 0
+            || self.heap.len() >= self.collect_at
+            || self.frames.len() > self.limits.depth
+        {
+            self.meter_closely()
+        } else {
+            Ok(())
+        }
+    }
+
+    #[cold]
+    fn meter_closely(&mut self) -> Outcome<()> {
+        if self.clock == 0 {
+            self.clock = CLOCK_INTERVAL;
+            if self.limits.deadline.is_some_and(|at| Instant::now() >= at) {
+                return Err(Stop::Fail(Box::new(Failure {
+                    kind: Kind::Resource,
+                    message: "out of time: the deadline has passed".to_owned(),
+                    site: 0,
+                    is_final: true,
+                })));
+            }
+        }
+        if self.frames.len() > self.limits.depth {
+            let message = format!("too deep: {} procedures under way", self.limits.depth);
+            return self.fail(Kind::Resource, 0, message);
+        }
+        self.peak = self.peak.max(self.bytes());
+        if self.heap.len() < self.collect_at {
+            return self.check_bytes();
+        }
+        if !self.forks.is_empty() {
+            return Err(Stop::Fork);
+        }
+        let top = self.top as usize;
+        self.heap
+            .collect(&mut self.stack[..top], &self.code.entries);
+        self.stack[top..].fill(Value::NIL);
+        let live = self.heap.len() + top;
+        let limit = self.limits.heap_bytes / size_of::<Value>();
+        self.check_bytes()?;
+        self.collect_at = (live + self.heap.len())
+            .max(self.heap.len() + NURSERY)
+            .min(limit.max(self.heap.len() + 1024));
+        Ok(())
+    }
+
+    fn check_bytes(&self) -> Outcome<()> {
+        if self.bytes() <= self.limits.heap_bytes {
+            return Ok(());
+        }
+        let message = format!("out of heap: {} bytes in use", self.limits.heap_bytes);
+        self.fail(Kind::Resource, 0, message)
+    }
+}
+
+/// The inputs that have values, by name.
+fn user_inputs<'a>(job: &Job<'a>) -> impl DoubleEndedIterator<Item = (Value, &'a InputValue)> {
+    let given = job.names.iter().zip(job.inputs);
+    given
+        .filter(|(_, input)| !matches!(input, InputValue::Missing))
+        .map(|(&name, input)| (Value::symbol(name), input))
+}
+
+/// The operator of an application, as its text says, shortened.
+fn operator_text(application: &str) -> String {
+    let inner = application.trim_start_matches(['(', '[', '\'', '`', ',', '@']);
+    let end = inner.find(|c: char| c.is_whitespace() || "()[]\"';".contains(c));
+    let name = &inner[..end.unwrap_or(inner.len())];
+    if name.is_empty() || application.starts_with("((") {
+        "a procedure".to_owned()
+    } else {
+        name.chars().take(40).collect()
+    }
+}

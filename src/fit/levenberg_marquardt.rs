@@ -1,0 +1,1337 @@
+//! The Levenberg-Marquardt method: least squares from one start, one trial step at a time.
+//!
+//! Residuals with their exact Jacobian and a starting point go in; a local minimum of the sum of
+//! squares comes out, as far as the steps taken so far have got.
+//!
+//! **Invariants**
+//! - The sum of squares never grows, but for the last digits in [`Minimizer::polish`].
+//! - A trial point where the model fails, or gives anything but finite numbers, is a rejected step:
+//!   the method shortens the step and never panics.
+//! - Equal problems, starts and numbers of steps give equal bits: nothing here depends on time,
+//!   threads or chance.
+//!
+//! The method is Moré's ("The Levenberg-Marquardt algorithm: implementation and theory", 1978; the
+//! one in MINPACK): a trust region `|D s| <= delta`, where `D` holds the largest column norms of the
+//! Jacobian met so far, and the damping that puts the step on its edge. Two things differ:
+//!
+//! - It works in the unconstrained coordinates of [`Bound`], so bounds need no special steps. The
+//!   first trust region and the step test measure a coordinate against [`Bound::magnitude`].
+//! - In place of column pivoting, the damping has a floor of 1e-11 of the Jacobian's size. That is
+//!   below what the step can feel while the problem is determined, and where it is not it keeps the
+//!   step short along the directions that do not matter.
+//!
+//! ```text
+//! J D^-1 | r  =  Q (R | c)              once for each accepted point
+//! (R; sqrt(lambda) I) | (c; 0)  =  Q' (S | e),   D s = -S^-1 e        once for each lambda tried
+//! ```
+
+use super::bounds::Bound;
+use faer::Mat;
+use faer::linalg::solvers::Solve;
+use std::ops::AddAssign;
+
+/// A vector of residuals with its exact Jacobian.
+///
+/// What the methods give must depend on `params` alone, bit for bit: the same point is asked for by
+/// different threads, after different others.
+pub(crate) trait Residuals {
+    /// Why a point has no residuals.
+    type Error;
+
+    /// The number of residuals, m.
+    fn len(&self) -> usize;
+
+    /// Writes the m residuals at the n values of `params` to `r`.
+    ///
+    /// # Errors
+    /// When the model fails at this point. Residuals that are not finite are no error.
+    fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Self::Error>;
+
+    /// Writes the residuals to `r` and their derivatives to `jacobian`, row-major m x n:
+    /// `jacobian[i * n + j]` is the derivative of residual i by parameter j.
+    ///
+    /// # Errors
+    /// When the model fails at this point.
+    fn jacobian(
+        &mut self,
+        params: &[f64],
+        r: &mut [f64],
+        jacobian: &mut [f64],
+    ) -> Result<(), Self::Error>;
+}
+
+/// When a point counts as a minimum. All three are relative, with their MINPACK meanings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Tolerances {
+    /// Enough when a step lowers the sum of squares, and was expected to lower it, by at most this
+    /// part.
+    pub(crate) reduction: f64,
+    /// Enough when the trust region is at most this part of the parameters.
+    pub(crate) step: f64,
+    /// Enough when the cosine of the angle between the residuals and each column of the Jacobian is
+    /// at most this.
+    pub(crate) gradient: f64,
+}
+
+impl Default for Tolerances {
+    fn default() -> Self {
+        Self {
+            reduction: 1e-14,
+            step: 1e-12,
+            gradient: 1e-12,
+        }
+    }
+}
+
+/// Where a minimizer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Status {
+    /// Another step may lower the sum of squares.
+    Running,
+    /// A minimum: steps no longer lower the sum of squares.
+    Reduction,
+    /// A minimum: the steps left are too short to matter.
+    Step,
+    /// A minimum: the gradient is zero, or the residuals are.
+    Gradient,
+    /// No step lowers the sum of squares although the gradient says so: the model fails all around,
+    /// jumps, or its derivatives are not those of its values.
+    Stuck,
+}
+
+impl Status {
+    /// Whether the point is a minimum by one of the [`Tolerances`].
+    pub(crate) fn converged(self) -> bool {
+        matches!(self, Self::Reduction | Self::Step | Self::Gradient)
+    }
+}
+
+/// How often a problem was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Evaluations {
+    /// Calls of [`Residuals::residuals`].
+    pub(crate) residuals: usize,
+    /// Calls of [`Residuals::jacobian`].
+    pub(crate) jacobians: usize,
+}
+
+impl AddAssign for Evaluations {
+    fn add_assign(&mut self, other: Self) {
+        self.residuals += other.residuals;
+        self.jacobians += other.jacobians;
+    }
+}
+
+/// Why a minimizer cannot start at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StartError<E> {
+    /// The model fails there.
+    Model(E),
+    /// A residual, a derivative or the sum of squares is not finite there.
+    NotFinite,
+}
+
+/// The first trust region, in multiples of the parameters' magnitudes. Short, for MINPACK's range of
+/// 0.1 to 100: it doubles with each good step, while a first step too long can end in a plain far
+/// from the minimum, where nothing leads back.
+const FIRST_RADIUS: f64 = 0.3;
+
+/// The share of a predicted reduction that a step must bring to be accepted.
+const ACCEPTED_GAIN: f64 = 1e-4;
+
+/// What the worst of rejected steps leaves of the trust region's radius.
+const REJECTED_SHRINK: f64 = 0.1;
+
+/// The least square root of the damping, as a part of the largest entry of `R`'s diagonal.
+const DAMPING_FLOOR: f64 = 1e-11;
+
+/// How many dampings to try for one step. Two or three do, because a tenth of the radius is near
+/// enough.
+const MAX_DAMPINGS: usize = 10;
+
+/// A point where no step helps is [`Status::Stuck`], not a minimum, if the cosine is above this
+const STUCK_COSINE: f64 = 1e-6;
+
+/// and the undamped step, in multiples of the parameters' magnitudes, is longer than this.
+const STUCK_STEP: f64 = 1e-6;
+
+/// Growth of the sum of squares below this part counts as rounding while polishing.
+const POLISH_ROUNDING: f64 = 1e-9;
+
+/// The longest step while polishing, in multiples of the parameters' magnitudes.
+const POLISH_STEP: f64 = 1e-3;
+
+/// A descent from one starting point, which [`Minimizer::step`] carries on.
+#[derive(Clone, Debug)]
+pub(crate) struct Minimizer {
+    bounds: Vec<Bound>,
+    tolerances: Tolerances,
+    current: Point,
+    /// The point of the last trial step.
+    trial: Point,
+    /// The largest norm so far of each column of the Jacobian: the diagonal of `D`.
+    scale: Vec<f64>,
+    linear: Linear,
+    /// The radius of the trust region, in the norm `|D s|`.
+    radius: f64,
+    damping: f64,
+    status: Status,
+    iterations: usize,
+    evaluations: Evaluations,
+}
+
+/// A point and what the problem says of it.
+#[derive(Clone, Debug)]
+struct Point {
+    coordinates: Vec<f64>,
+    params: Vec<f64>,
+    residuals: Vec<f64>,
+    jacobian: Vec<f64>,
+    sse: f64,
+}
+
+/// The linear model of the residuals around a point: the triangle of its scaled Jacobian.
+#[derive(Clone, Debug)]
+struct Linear {
+    triangle: Triangle,
+    /// The largest cosine between the residuals and a column of the Jacobian.
+    cosine: f64,
+}
+
+/// A step of the linear model.
+struct Step {
+    /// `D s`, n values.
+    scaled: Vec<f64>,
+    length: f64,
+    damping: f64,
+}
+
+impl Minimizer {
+    /// A minimizer of `problem` at `params`, n values inside their `bounds`. Takes one evaluation
+    /// of the residuals, and one of the Jacobian where they are finite.
+    ///
+    /// # Errors
+    /// When the model fails at `params` or is not finite there.
+    ///
+    /// # Panics
+    /// When `params` and `bounds` differ in length.
+    pub(crate) fn new<P: Residuals>(
+        problem: &mut P,
+        bounds: &[Bound],
+        params: &[f64],
+        tolerances: Tolerances,
+    ) -> Result<Self, StartError<P::Error>> {
+        let (m, n) = (problem.len(), params.len());
+        assert_eq!(bounds.len(), n, "one bound for each parameter");
+        let coordinates = bounds.iter().zip(params);
+        let mut current = Point {
+            coordinates: coordinates.map(|(b, &p)| b.coordinate(p)).collect(),
+            params: params.to_vec(),
+            residuals: vec![0.0; m],
+            jacobian: vec![0.0; m * n],
+            sse: f64::INFINITY,
+        };
+        // The residuals first: many a random start ends there, and they are the cheaper half.
+        current.evaluate_residuals(problem)?;
+        current.evaluate_jacobian(problem)?;
+        let (linear, scale) =
+            Linear::at(&current, bounds, &vec![0.0; n]).ok_or(StartError::NotFinite)?;
+        let mut minimizer = Self {
+            bounds: bounds.to_vec(),
+            tolerances,
+            trial: current.clone(),
+            current,
+            scale,
+            linear,
+            radius: FIRST_RADIUS,
+            damping: 0.0,
+            status: Status::Running,
+            iterations: 0,
+            evaluations: Evaluations {
+                residuals: 1,
+                jacobians: 1,
+            },
+        };
+        let size = minimizer.size();
+        if size > 0.0 {
+            minimizer.radius *= size;
+        }
+        Ok(minimizer)
+    }
+
+    /// Tries one step: one evaluation of the residuals, and one of the Jacobian if it is accepted.
+    /// Does nothing unless the status is [`Status::Running`].
+    pub(crate) fn step<P: Residuals>(&mut self, problem: &mut P) -> Status {
+        if self.status == Status::Running {
+            self.status = self.attempt(problem);
+        }
+        self.status
+    }
+
+    /// Takes up a descent that has ended, to end by other tolerances.
+    pub(crate) fn resume(&mut self, tolerances: Tolerances) {
+        self.tolerances = tolerances;
+        self.status = Status::Running;
+    }
+
+    /// Carries a minimum on to the last digits the model gives.
+    ///
+    /// Near a minimum the sum of squares is flat, so its rounding hides half the digits of the
+    /// parameters. The gradient is not: steps go on for as long as each at least halves it, at one
+    /// Jacobian a step. Where the residuals' curvature matters too much for that, n more Jacobians
+    /// give the second derivatives that turn the steps into Newton's. Does nothing unless the status
+    /// says converged; leaves the status as it is.
+    pub(crate) fn polish<P: Residuals>(&mut self, problem: &mut P) {
+        let mut curvature = None;
+        while self.status.converged() && self.linear.cosine > 0.0 {
+            let step = match &curvature {
+                None => Some(self.linear.triangle.floor_step()),
+                Some(curvature) => self.linear.triangle.newton_step(curvature, &self.scale),
+            };
+            if step.is_some_and(|step| self.polish_by(problem, &step)) {
+                continue;
+            }
+            if curvature.is_some() || self.linear.cosine <= self.tolerances.gradient {
+                return;
+            }
+            curvature = self.curvature(problem);
+            if curvature.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// The sum of squares at [`Minimizer::params`].
+    pub(crate) fn sse(&self) -> f64 {
+        self.current.sse
+    }
+
+    /// The n parameters, inside their bounds.
+    pub(crate) fn params(&self) -> &[f64] {
+        &self.current.params
+    }
+
+    /// The m residuals at [`Minimizer::params`].
+    pub(crate) fn residuals(&self) -> &[f64] {
+        &self.current.residuals
+    }
+
+    /// The Jacobian at [`Minimizer::params`] in the parameters themselves, row-major m x n.
+    pub(crate) fn jacobian(&self) -> &[f64] {
+        &self.current.jacobian
+    }
+
+    /// Whether no parameter changes the residuals, and they are not zero: a point that has nothing
+    /// to go by.
+    pub(crate) fn is_flat(&self) -> bool {
+        self.sse() > 0.0 && self.current.jacobian.iter().all(|&d| d == 0.0)
+    }
+
+    /// Where the minimizer stands.
+    pub(crate) fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The number of steps tried.
+    pub(crate) fn iterations(&self) -> usize {
+        self.iterations
+    }
+
+    /// How often the problem was asked so far.
+    pub(crate) fn evaluations(&self) -> Evaluations {
+        self.evaluations
+    }
+
+    /// Takes a step if it is short and halves the gradient.
+    fn polish_by<P: Residuals>(&mut self, problem: &mut P, step: &Step) -> bool {
+        // A long one only leads along directions that the residuals do not determine.
+        if step.length > POLISH_STEP * self.size() {
+            return false;
+        }
+        self.place_trial(step);
+        self.evaluations.jacobians += 1;
+        if self.trial.evaluate_jacobian(problem).is_err() {
+            return false;
+        }
+        match Linear::at(&self.trial, &self.bounds, &self.scale) {
+            Some((linear, scale))
+                if linear.cosine <= 0.5 * self.linear.cosine
+                    && self.trial.sse <= self.current.sse * (1.0 + POLISH_ROUNDING) =>
+            {
+                self.accept(linear, scale);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The sum over the residuals of each times its second derivatives in the coordinates, n x n and
+    /// symmetric: the part of the sum of squares' curvature that `J^T J` leaves out. By differences
+    /// of the exact Jacobian; none where that is not finite.
+    fn curvature<P: Residuals>(&mut self, problem: &mut P) -> Option<Mat<f64>> {
+        let n = self.scale.len();
+        let here = self.current.gradient(&self.bounds, &self.current.residuals);
+        let mut curvature = Mat::zeros(n, n);
+        for j in 0..n {
+            let (z, bound) = (self.current.coordinates[j], self.bounds[j]);
+            // Far enough for digits, and near against both the parameter and its uncertainty.
+            let uncertainty = self.current.sse.sqrt() / self.scale[j];
+            let next = z + f64::max(1e-6 * bound.magnitude(z), 1e-4 * uncertainty);
+            self.trial
+                .coordinates
+                .copy_from_slice(&self.current.coordinates);
+            self.trial.params.copy_from_slice(&self.current.params);
+            self.trial.coordinates[j] = next;
+            self.trial.params[j] = bound.value(next);
+            self.evaluations.jacobians += 1;
+            self.trial.evaluate_jacobian(problem).ok()?;
+            let there = self.trial.gradient(&self.bounds, &self.current.residuals);
+            for i in 0..n {
+                let entry = 0.5 * (there[i] - here[i]) / (next - z);
+                curvature[(i, j)] += entry;
+                curvature[(j, i)] += entry;
+            }
+        }
+        Some(curvature)
+    }
+
+    fn attempt<P: Residuals>(&mut self, problem: &mut P) -> Status {
+        if self.linear.cosine <= self.tolerances.gradient {
+            return Status::Gradient;
+        }
+        let step = self.linear.triangle.bounded_step(self.radius, self.damping);
+        self.place_trial(&step);
+        if self.iterations == 0 {
+            self.radius = self.radius.min(step.length);
+        }
+        self.damping = step.damping;
+        self.iterations += 1;
+
+        self.evaluations.residuals += 1;
+        let finite = self.trial.evaluate_residuals(problem).is_ok();
+        let before = self.current.sse;
+        let reduction = if finite && 0.01 * self.trial.sse < before {
+            1.0 - self.trial.sse / before
+        } else {
+            -1.0
+        };
+        // |J s|^2 and lambda |D s|^2 as parts of the sum of squares.
+        let linear = self.linear.triangle.image_norm(&step.scaled).powi(2) / before;
+        let damped = step.damping * step.length.powi(2) / before;
+        let predicted = linear + 2.0 * damped;
+        let gain = reduction / predicted;
+        self.resize(&step, gain, reduction, linear + damped);
+
+        let accepted = gain >= ACCEPTED_GAIN && self.advance(problem);
+        if gain >= ACCEPTED_GAIN && !accepted {
+            self.radius = REJECTED_SHRINK * step.length;
+        }
+        self.judge(accepted, reduction, predicted)
+    }
+
+    /// Moves the trust region's radius by how well the linear model foretold the reduction: the
+    /// rule of MINPACK's `lmder`.
+    fn resize(&mut self, step: &Step, gain: f64, reduction: f64, slope: f64) {
+        // A NaN gain counts as a bad one.
+        if gain > 0.25 {
+            if step.damping <= self.linear.triangle.damping_floor() || gain >= 0.75 {
+                self.radius = 2.0 * step.length;
+                self.damping *= 0.5;
+            }
+        } else {
+            // The minimum of the parabola through both values and the slope along the step.
+            let shrink = if reduction >= 0.0 {
+                0.5
+            } else {
+                0.5 * slope / (slope - 0.5 * reduction)
+            };
+            let shrink = if shrink > REJECTED_SHRINK {
+                shrink
+            } else {
+                REJECTED_SHRINK
+            };
+            self.radius = shrink * self.radius.min(10.0 * step.length);
+            self.damping /= shrink;
+        }
+    }
+
+    /// Moves to the trial point if the model has a Jacobian there.
+    fn advance<P: Residuals>(&mut self, problem: &mut P) -> bool {
+        self.evaluations.jacobians += 1;
+        if self.trial.evaluate_jacobian(problem).is_err() {
+            return false;
+        }
+        let at = Linear::at(&self.trial, &self.bounds, &self.scale);
+        at.map(|(linear, scale)| self.accept(linear, scale))
+            .is_some()
+    }
+
+    fn accept(&mut self, linear: Linear, scale: Vec<f64>) {
+        std::mem::swap(&mut self.current, &mut self.trial);
+        self.linear = linear;
+        self.scale = scale;
+    }
+
+    fn judge(&self, accepted: bool, reduction: f64, predicted: f64) -> Status {
+        let Tolerances {
+            reduction: least,
+            step,
+            gradient,
+        } = self.tolerances;
+        if self.linear.cosine <= gradient {
+            return Status::Gradient;
+        }
+        // A reduction far above the predicted one is a lucky step, not the last one.
+        if reduction.abs() <= least && predicted <= least && reduction <= 2.0 * predicted {
+            return Status::Reduction;
+        }
+        let size = self.size();
+        // Below rounding no step moves the parameters at all, whatever the tolerance.
+        if self.radius > step.max(f64::EPSILON) * size {
+            Status::Running
+        } else if accepted
+            || self.linear.cosine <= STUCK_COSINE
+            || self.linear.triangle.floor_step().length <= STUCK_STEP * size
+        {
+            Status::Step
+        } else {
+            Status::Stuck
+        }
+    }
+
+    /// The length `|D z|` of the parameters' magnitudes.
+    fn size(&self) -> f64 {
+        let magnitudes = self.bounds.iter().zip(&self.current.coordinates);
+        let scaled = magnitudes.zip(&self.scale);
+        norm(scaled.map(|((bound, &z), d)| d * bound.magnitude(z)))
+    }
+
+    /// Puts the trial point a step from the current one.
+    fn place_trial(&mut self, step: &Step) {
+        for (j, bound) in self.bounds.iter().enumerate() {
+            let coordinate = self.current.coordinates[j] + step.scaled[j] / self.scale[j];
+            self.trial.params[j] = bound.value(coordinate);
+            self.trial.coordinates[j] = coordinate;
+        }
+    }
+}
+
+impl Point {
+    fn evaluate_residuals<P: Residuals>(
+        &mut self,
+        problem: &mut P,
+    ) -> Result<(), StartError<P::Error>> {
+        self.finite_coordinates()?;
+        problem
+            .residuals(&self.params, &mut self.residuals)
+            .map_err(StartError::Model)?;
+        self.sum_squares()
+    }
+
+    fn evaluate_jacobian<P: Residuals>(
+        &mut self,
+        problem: &mut P,
+    ) -> Result<(), StartError<P::Error>> {
+        self.finite_coordinates()?;
+        problem
+            .jacobian(&self.params, &mut self.residuals, &mut self.jacobian)
+            .map_err(StartError::Model)?;
+        self.sum_squares()
+    }
+
+    /// The Jacobian in the coordinates, transposed, times `residuals`.
+    fn gradient(&self, bounds: &[Bound], residuals: &[f64]) -> Vec<f64> {
+        let n = bounds.len();
+        let product = |j: usize| -> f64 {
+            let column = self.jacobian.iter().skip(j).step_by(n);
+            column.zip(residuals).map(|(d, r)| d * r).sum()
+        };
+        let slopes = bounds
+            .iter()
+            .zip(&self.coordinates)
+            .map(|(b, &z)| b.slope(z));
+        slopes
+            .enumerate()
+            .map(|(j, slope)| slope * product(j))
+            .collect()
+    }
+
+    fn finite_coordinates<E>(&self) -> Result<(), StartError<E>> {
+        let finite = self.coordinates.iter().all(|z| z.is_finite());
+        if finite {
+            Ok(())
+        } else {
+            Err(StartError::NotFinite)
+        }
+    }
+
+    fn sum_squares<E>(&mut self) -> Result<(), StartError<E>> {
+        self.sse = self.residuals.iter().map(|r| r * r).sum();
+        if self.sse.is_finite() {
+            Ok(())
+        } else {
+            Err(StartError::NotFinite)
+        }
+    }
+}
+
+impl Linear {
+    /// The linear model at `point` and the scale it is in, the larger of `scale` and the norms of
+    /// the Jacobian's columns. None when the Jacobian is not finite.
+    fn at(point: &Point, bounds: &[Bound], scale: &[f64]) -> Option<(Self, Vec<f64>)> {
+        let Point {
+            coordinates,
+            residuals,
+            jacobian,
+            sse,
+            ..
+        } = point;
+        let (m, n) = (residuals.len(), coordinates.len());
+        let slopes: Vec<f64> = bounds
+            .iter()
+            .zip(coordinates)
+            .map(|(b, &z)| b.slope(z))
+            .collect();
+        let norms: Vec<f64> = (0..n)
+            .map(|j| norm((0..m).map(|i| jacobian[i * n + j] * slopes[j])))
+            .collect();
+        if norms.iter().any(|norm| !norm.is_finite()) {
+            return None;
+        }
+        let scale: Vec<f64> = scale
+            .iter()
+            .zip(&norms)
+            .map(|(&old, &norm)| old.max(norm))
+            // A column that was always zero is not scaled, as in MINPACK.
+            .map(|d| if d > 0.0 { d } else { 1.0 })
+            .collect();
+        let triangle = Triangle::of(&Mat::from_fn(m, n + 1, |i, j| {
+            if j == n {
+                residuals[i]
+            } else {
+                jacobian[i * n + j] * slopes[j] / scale[j]
+            }
+        }));
+        let length = sse.sqrt();
+        let cosine = (0..n)
+            .filter(|&j| norms[j] > 0.0 && length > 0.0)
+            .map(|j| (triangle.gradient(j) * (scale[j] / norms[j]) / length).abs())
+            .fold(0.0, f64::max);
+        Some((Self { triangle, cosine }, scale))
+    }
+}
+
+/// An upper triangle `R`, n x n, with a right-hand side `c`.
+#[derive(Clone, Debug)]
+struct Triangle {
+    n: usize,
+    /// Row-major.
+    entries: Vec<f64>,
+    right: Vec<f64>,
+}
+
+impl Triangle {
+    /// The triangle of a matrix whose last column is the right-hand side. Rows that the matrix is
+    /// short of are zero.
+    fn of(matrix: &Mat<f64>) -> Self {
+        let n = matrix.ncols() - 1;
+        let qr = matrix.qr();
+        let r = qr.thin_R();
+        let entry = |i: usize, j: usize| {
+            if i < r.nrows() && i <= j {
+                r[(i, j)]
+            } else {
+                0.0
+            }
+        };
+        Self {
+            n,
+            entries: (0..n * n).map(|k| entry(k / n, k % n)).collect(),
+            right: (0..n).map(|i| entry(i, n)).collect(),
+        }
+    }
+
+    /// The step of length `radius`, within a tenth, or the shortest-damped one if that is shorter.
+    /// The damping is found by Newton's method from `damping`, safeguarded: Moré's `lmpar`.
+    fn bounded_step(&self, radius: f64, damping: f64) -> Step {
+        let floor = self.damping_floor();
+        let (mut step, mut newton) = self.damped_step(floor, radius);
+        if step.length <= 1.1 * radius {
+            return step;
+        }
+        let gradient = norm((0..self.n).map(|j| self.gradient(j)));
+        let (mut low, mut high) = (floor + newton, floor + gradient / radius);
+        let mut damping = damping.max(low).min(high);
+        for _ in 0..MAX_DAMPINGS {
+            (step, newton) = self.damped_step(damping, radius);
+            if (step.length - radius).abs() <= 0.1 * radius {
+                break;
+            }
+            if step.length > radius {
+                low = low.max(damping);
+            } else {
+                high = high.min(damping);
+            }
+            damping = (damping + newton).max(low).min(high.max(low));
+        }
+        step
+    }
+
+    /// The least damped step.
+    fn floor_step(&self) -> Step {
+        self.damped_step(self.damping_floor(), f64::INFINITY).0
+    }
+
+    /// The step to where the gradient vanishes, with `curvature` (in unscaled coordinates) added to
+    /// `R^T R`. None where the sum of the two is singular.
+    fn newton_step(&self, curvature: &Mat<f64>, scale: &[f64]) -> Option<Step> {
+        let n = self.n;
+        let product = |i: usize, j: usize| -> f64 {
+            (0..=i.min(j))
+                .map(|k| self.entries[k * n + i] * self.entries[k * n + j])
+                .sum()
+        };
+        let hessian = Mat::from_fn(n, n, |i, j| {
+            product(i, j) + curvature[(i, j)] / (scale[i] * scale[j])
+        });
+        let right = Mat::from_fn(n, 1, |i, _| -self.gradient(i));
+        let solution = hessian.partial_piv_lu().solve(&right);
+        let scaled: Vec<f64> = (0..n).map(|i| solution[(i, 0)]).collect();
+        let length = norm(scaled.iter().copied());
+        length.is_finite().then_some(Step {
+            scaled,
+            length,
+            damping: 0.0,
+        })
+    }
+
+    /// The step `y` that minimizes `|R y + c|^2 + damping |y|^2`, and Newton's correction to the
+    /// damping towards `|y| = radius`.
+    fn damped_step(&self, damping: f64, radius: f64) -> (Step, f64) {
+        let n = self.n;
+        let root = damping.sqrt();
+        let stack = Self::of(&Mat::from_fn(2 * n, n + 1, |i, j| match (i < n, j < n) {
+            (true, true) => self.entries[i * n + j],
+            (true, false) => self.right[i],
+            (false, true) if i - n == j => root,
+            (false, _) => 0.0,
+        }));
+        let mut scaled = vec![0.0; n];
+        for i in (0..n).rev() {
+            let known: f64 = (i + 1..n)
+                .map(|j| stack.entries[i * n + j] * scaled[j])
+                .sum();
+            scaled[i] = (-stack.right[i] - known) / stack.entries[i * n + i];
+        }
+        let length = norm(scaled.iter().copied());
+        // w = S^-T y / |y|; the correction is (|y| - radius) / (radius |w|^2).
+        let mut w = vec![0.0; n];
+        for i in 0..n {
+            let known: f64 = (0..i).map(|j| stack.entries[j * n + i] * w[j]).sum();
+            w[i] = (scaled[i] / length - known) / stack.entries[i * n + i];
+        }
+        let newton = (length - radius) / radius / norm(w.iter().copied()).powi(2);
+        let step = Step {
+            scaled,
+            length,
+            damping,
+        };
+        (step, newton)
+    }
+
+    fn damping_floor(&self) -> f64 {
+        let largest = (0..self.n).map(|i| self.entries[i * self.n + i].abs());
+        (DAMPING_FLOOR * largest.fold(0.0, f64::max)).powi(2)
+    }
+
+    /// Entry `j` of `R^T c`.
+    fn gradient(&self, j: usize) -> f64 {
+        (0..=j)
+            .map(|i| self.entries[i * self.n + j] * self.right[i])
+            .sum()
+    }
+
+    /// `|R y|`.
+    fn image_norm(&self, y: &[f64]) -> f64 {
+        let row = |i: usize| {
+            (i..self.n)
+                .map(|j| self.entries[i * self.n + j] * y[j])
+                .sum()
+        };
+        norm((0..self.n).map(row))
+    }
+}
+
+/// The Euclidean norm. Without scaling: a square that overflows makes the point no finite one.
+fn norm(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(|v| v * v).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::problems::*;
+    use super::*;
+    use std::convert::Infallible;
+
+    fn descend<P: Residuals>(problem: &mut P, bounds: &[Bound], params: &[f64]) -> Minimizer {
+        let start = Minimizer::new(problem, bounds, params, Tolerances::default());
+        let mut minimizer = start.ok().expect("a start");
+        while minimizer.iterations() < 1000 && minimizer.step(problem) == Status::Running {}
+        minimizer.polish(problem);
+        minimizer
+    }
+
+    fn reaches_the_certified_minimum<const N: usize>(nist: &Nist<N>) {
+        for start in nist.starts {
+            let minimizer = descend(&mut nist.problem(), &[Bound::Free; N], &start);
+            assert!(
+                minimizer.status().converged(),
+                "{start:?}: {:?}",
+                minimizer.status()
+            );
+            // Eleven digits are certified.
+            assert!(
+                (minimizer.sse() / nist.sse - 1.0).abs() < 1e-10,
+                "{start:?}"
+            );
+            for (estimate, certified) in minimizer.params().iter().zip(nist.params) {
+                assert!(
+                    (estimate / certified - 1.0).abs() < 1e-10,
+                    "{start:?}: {estimate}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn nist_problems_are_solved_from_both_their_starts() {
+        reaches_the_certified_minimum(&MISRA1A);
+        reaches_the_certified_minimum(&THURBER);
+        reaches_the_certified_minimum(&MGH09);
+        reaches_the_certified_minimum(&ECKERLE4);
+        reaches_the_certified_minimum(&RAT43);
+    }
+
+    #[test]
+    fn bounds_do_not_move_a_minimum_inside_them() {
+        let bounds = [Bound::Above(0.0), Bound::Between(0.0, 1.0)];
+        let minimizer = descend(&mut MISRA1A.problem(), &bounds, &MISRA1A.starts[1]);
+        for (estimate, certified) in minimizer.params().iter().zip(MISRA1A.params) {
+            assert!((estimate / certified - 1.0).abs() < 1e-10);
+        }
+    }
+
+    #[test]
+    fn a_minimum_beyond_a_bound_ends_next_to_it() {
+        let bounds = [Bound::Above(0.0), Bound::Below(5e-4)];
+        let minimizer = descend(&mut MISRA1A.problem(), &bounds, &[250.0, 4e-4]);
+        assert!(minimizer.status().converged());
+        assert!(minimizer.params()[1] < 5e-4 && minimizer.params()[1] > 5e-4 - 1e-9);
+    }
+
+    /// A problem of one parameter and its function with the derivative.
+    struct Line<F>(F);
+
+    impl<F: FnMut(f64) -> Result<(f64, f64), &'static str>> Residuals for Line<F> {
+        type Error = &'static str;
+
+        fn len(&self) -> usize {
+            1
+        }
+
+        fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Self::Error> {
+            r[0] = self.0(params[0])?.0;
+            Ok(())
+        }
+
+        fn jacobian(
+            &mut self,
+            params: &[f64],
+            r: &mut [f64],
+            jacobian: &mut [f64],
+        ) -> Result<(), Self::Error> {
+            (r[0], jacobian[0]) = self.0(params[0])?;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn failures_on_the_way_are_rejected_steps() {
+        // The full step from 3 overshoots to below zero, where the model fails or is NaN.
+        for failure in [
+            Err("below zero"),
+            Ok((f64::NAN, f64::NAN)),
+            Ok((f64::INFINITY, 1.0)),
+        ] {
+            let mut problem = Line(|x: f64| {
+                if x < 0.0 {
+                    failure
+                } else {
+                    Ok((x.sqrt().atan() - 0.1, 0.5 / x.sqrt() / (1.0 + x)))
+                }
+            });
+            let minimizer = descend(&mut problem, &[Bound::Free], &[3.0]);
+            assert!(minimizer.status().converged());
+            assert!((minimizer.params()[0] - 0.1_f64.tan().powi(2)).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_start_that_fails_says_why() {
+        let mut fails = Line(|_| Err("always"));
+        let start = Minimizer::new(&mut fails, &[Bound::Free], &[1.0], Tolerances::default());
+        assert_eq!(start.err(), Some(StartError::Model("always")));
+        for values in [(f64::NAN, 1.0), (1.0, f64::INFINITY), (1e200, 1.0)] {
+            let mut problem = Line(|_| Ok(values));
+            let start = Minimizer::new(&mut problem, &[Bound::Free], &[1.0], Tolerances::default());
+            assert_eq!(start.err(), Some(StartError::NotFinite));
+        }
+    }
+
+    #[test]
+    fn a_wrong_derivative_is_stuck_and_no_minimum() {
+        let mut problem = Line(|x: f64| Ok((1.0 + x * x, -1.0)));
+        let minimizer = descend(&mut problem, &[Bound::Free], &[1.0]);
+        assert_eq!(minimizer.status(), Status::Stuck);
+    }
+
+    #[test]
+    fn exact_data_end_at_zero_residuals() {
+        let mut problem = Line(|x: f64| Ok((x.exp() - 2.0, x.exp())));
+        let minimizer = descend(&mut problem, &[Bound::Free], &[0.0]);
+        assert!(minimizer.status().converged());
+        assert!((minimizer.params()[0] - std::f64::consts::LN_2).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_flat_direction_neither_fails_nor_wanders() {
+        /// Residuals of the product of two parameters.
+        struct Product;
+        impl Residuals for Product {
+            type Error = Infallible;
+            fn len(&self) -> usize {
+                2
+            }
+            fn residuals(&mut self, p: &[f64], r: &mut [f64]) -> Result<(), Infallible> {
+                r.copy_from_slice(&[p[0] * p[1] - 6.0, p[0] * p[1] - 7.0]);
+                Ok(())
+            }
+            fn jacobian(
+                &mut self,
+                p: &[f64],
+                r: &mut [f64],
+                jacobian: &mut [f64],
+            ) -> Result<(), Infallible> {
+                jacobian.copy_from_slice(&[p[1], p[0], p[1], p[0]]);
+                self.residuals(p, r)
+            }
+        }
+        let minimizer = descend(&mut Product, &[Bound::Free; 2], &[2.0, 1.0]);
+        let params = minimizer.params();
+        assert!(minimizer.status().converged());
+        assert!((params[0] * params[1] - 6.5).abs() < 1e-12);
+        assert!(params[0].abs() < 10.0 && params[1].abs() < 10.0);
+    }
+
+    #[test]
+    fn fewer_residuals_than_parameters_are_met_exactly() {
+        /// One residual of three parameters.
+        struct Sum;
+        impl Residuals for Sum {
+            type Error = Infallible;
+            fn len(&self) -> usize {
+                1
+            }
+            fn residuals(&mut self, p: &[f64], r: &mut [f64]) -> Result<(), Infallible> {
+                r[0] = p[0] + 2.0 * p[1] + p[2].exp() - 4.0;
+                Ok(())
+            }
+            fn jacobian(
+                &mut self,
+                p: &[f64],
+                r: &mut [f64],
+                jacobian: &mut [f64],
+            ) -> Result<(), Infallible> {
+                jacobian.copy_from_slice(&[1.0, 2.0, p[2].exp()]);
+                self.residuals(p, r)
+            }
+        }
+        let minimizer = descend(&mut Sum, &[Bound::Free; 3], &[0.0; 3]);
+        assert!(minimizer.status().converged() && minimizer.sse() < 1e-28);
+    }
+
+    #[test]
+    fn nothing_to_fit_is_a_minimum() {
+        struct Nothing(usize);
+        impl Residuals for Nothing {
+            type Error = Infallible;
+            fn len(&self) -> usize {
+                self.0
+            }
+            fn residuals(&mut self, _: &[f64], r: &mut [f64]) -> Result<(), Infallible> {
+                r.fill(1.0);
+                Ok(())
+            }
+            fn jacobian(
+                &mut self,
+                p: &[f64],
+                r: &mut [f64],
+                jacobian: &mut [f64],
+            ) -> Result<(), Infallible> {
+                jacobian.fill(0.0);
+                self.residuals(p, r)
+            }
+        }
+        assert_eq!(
+            descend(&mut Nothing(3), &[], &[]).status(),
+            Status::Gradient
+        );
+        assert_eq!(
+            descend(&mut Nothing(0), &[Bound::Free], &[1.0]).status(),
+            Status::Gradient
+        );
+        let flat = descend(&mut Nothing(3), &[Bound::Free], &[1.0]);
+        assert!(flat.is_flat() && flat.sse() == 3.0);
+    }
+}
+
+/// Problems with known answers, for the tests of this stage.
+#[cfg(test)]
+pub(super) mod problems {
+    use super::Residuals;
+    use std::convert::Infallible;
+    use std::ops::{Add, Div, Mul, Neg, Sub};
+
+    /// A number with its derivatives by N parameters.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Dual<const N: usize> {
+        value: f64,
+        slopes: [f64; N],
+    }
+
+    impl<const N: usize> Dual<N> {
+        fn parameters(values: &[f64]) -> [Self; N] {
+            std::array::from_fn(|j| {
+                let mut dual = Self::from(values[j]);
+                dual.slopes[j] = 1.0;
+                dual
+            })
+        }
+
+        fn chain(self, value: f64, slope: f64) -> Self {
+            let slopes = self.slopes.map(|s| s * slope);
+            Self { value, slopes }
+        }
+
+        fn join(self, other: Self, value: f64, by_self: f64, by_other: f64) -> Self {
+            let slopes =
+                std::array::from_fn(|j| by_self * self.slopes[j] + by_other * other.slopes[j]);
+            Self { value, slopes }
+        }
+
+        pub(crate) fn exp(self) -> Self {
+            let e = self.value.exp();
+            self.chain(e, e)
+        }
+
+        pub(crate) fn ln(self) -> Self {
+            self.chain(self.value.ln(), self.value.recip())
+        }
+    }
+
+    impl<const N: usize> From<f64> for Dual<N> {
+        fn from(value: f64) -> Self {
+            let slopes = [0.0; N];
+            Self { value, slopes }
+        }
+    }
+
+    impl<const N: usize, T: Into<Self>> Add<T> for Dual<N> {
+        type Output = Self;
+        fn add(self, other: T) -> Self {
+            let other = other.into();
+            self.join(other, self.value + other.value, 1.0, 1.0)
+        }
+    }
+
+    impl<const N: usize, T: Into<Self>> Sub<T> for Dual<N> {
+        type Output = Self;
+        fn sub(self, other: T) -> Self {
+            let other = other.into();
+            self.join(other, self.value - other.value, 1.0, -1.0)
+        }
+    }
+
+    impl<const N: usize, T: Into<Self>> Mul<T> for Dual<N> {
+        type Output = Self;
+        fn mul(self, other: T) -> Self {
+            let other = other.into();
+            self.join(other, self.value * other.value, other.value, self.value)
+        }
+    }
+
+    impl<const N: usize, T: Into<Self>> Div<T> for Dual<N> {
+        type Output = Self;
+        fn div(self, other: T) -> Self {
+            let other = other.into();
+            let quotient = self.value / other.value;
+            self.join(
+                other,
+                quotient,
+                other.value.recip(),
+                -quotient / other.value,
+            )
+        }
+    }
+
+    impl<const N: usize> Neg for Dual<N> {
+        type Output = Self;
+        fn neg(self) -> Self {
+            self.chain(-self.value, -1.0)
+        }
+    }
+
+    /// Hands the residuals at the parameters to a sink, one by one.
+    type Model<const N: usize> = dyn Fn(&[Dual<N>; N], &mut dyn FnMut(Dual<N>)) + Send + Sync;
+
+    /// A problem with m residuals of N parameters.
+    pub(crate) struct Problem<const N: usize> {
+        m: usize,
+        model: Box<Model<N>>,
+    }
+
+    impl<const N: usize> Residuals for Problem<N> {
+        type Error = Infallible;
+
+        fn len(&self) -> usize {
+            self.m
+        }
+
+        fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Infallible> {
+            let mut places = r.iter_mut();
+            (self.model)(&Dual::parameters(params), &mut |residual| {
+                *places.next().unwrap() = residual.value;
+            });
+            Ok(())
+        }
+
+        fn jacobian(
+            &mut self,
+            params: &[f64],
+            r: &mut [f64],
+            jacobian: &mut [f64],
+        ) -> Result<(), Infallible> {
+            let mut places = r.iter_mut().zip(jacobian.chunks_exact_mut(N));
+            (self.model)(&Dual::parameters(params), &mut |residual| {
+                let (value, slopes) = places.next().unwrap();
+                *value = residual.value;
+                slopes.copy_from_slice(&residual.slopes);
+            });
+            Ok(())
+        }
+    }
+
+    /// Lynx and hare pelts, 1900 to 1920, as a predator and its prey: d hare = alpha hare - beta hare
+    /// lynx, d lynx = delta hare lynx - gamma lynx, ten Runge-Kutta steps a year, in logarithms. The
+    /// parameters are alpha, beta, gamma, delta and the two populations of 1900.
+    pub(crate) fn lynx_hare() -> Problem<6> {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lynx_hare/pelts.csv");
+        let table = super::super::table::Table::read(file).unwrap();
+        let column = |name: &str| table.column(name).unwrap().to_vec();
+        let pelts: Vec<(f64, f64)> = column("hare").into_iter().zip(column("lynx")).collect();
+        Problem {
+            m: 2 * pelts.len(),
+            model: Box::new(
+                move |&[alpha, beta, gamma, delta, mut hare, mut lynx], sink| {
+                    const STEP: f64 = 0.1;
+                    let rates = |hare: Dual<6>, lynx: Dual<6>| {
+                        (
+                            alpha * hare - beta * hare * lynx,
+                            delta * hare * lynx - gamma * lynx,
+                        )
+                    };
+                    for (year, &(hares, lynxes)) in pelts.iter().enumerate() {
+                        for _ in 0..if year == 0 { 0 } else { 10 } {
+                            let (h1, l1) = rates(hare, lynx);
+                            let (h2, l2) =
+                                rates(hare + h1 * (STEP / 2.0), lynx + l1 * (STEP / 2.0));
+                            let (h3, l3) =
+                                rates(hare + h2 * (STEP / 2.0), lynx + l2 * (STEP / 2.0));
+                            let (h4, l4) = rates(hare + h3 * STEP, lynx + l3 * STEP);
+                            hare = hare + (h1 + h2 * 2.0 + h3 * 2.0 + h4) * (STEP / 6.0);
+                            lynx = lynx + (l1 + l2 * 2.0 + l3 * 2.0 + l4) * (STEP / 6.0);
+                        }
+                        sink(hare.ln() - hares.ln());
+                        sink(lynx.ln() - lynxes.ln());
+                    }
+                },
+            ),
+        }
+    }
+
+    /// A problem of NIST's Statistical Reference Datasets with its certified answer.
+    pub(crate) struct Nist<const N: usize> {
+        curve: fn(&[Dual<N>; N], f64) -> Dual<N>,
+        pub(crate) starts: [[f64; N]; 2],
+        pub(crate) params: [f64; N],
+        pub(crate) std_err: [f64; N],
+        pub(crate) sse: f64,
+        pub(crate) residual_sd: f64,
+        /// Pairs of (y, x).
+        data: &'static [(f64, f64)],
+    }
+
+    impl<const N: usize> Nist<N> {
+        pub(crate) fn problem(&self) -> Problem<N> {
+            let (curve, data) = (self.curve, self.data);
+            Problem {
+                m: data.len(),
+                model: Box::new(move |params, sink| {
+                    for &(y, x) in data {
+                        sink(curve(params, x) - y);
+                    }
+                }),
+            }
+        }
+    }
+
+    pub(crate) const MISRA1A: Nist<2> = Nist {
+        curve: |&[b1, b2], x| b1 * (-(-b2 * x).exp() + 1.0),
+        starts: [[500.0, 1e-4], [250.0, 5e-4]],
+        params: [2.389_421_291_8e2, 5.501_564_318_1e-4],
+        std_err: [2.707_007_524_1, 7.266_868_843_6e-6],
+        sse: 1.245_513_889_4e-1,
+        residual_sd: 1.018_787_633_0e-1,
+        data: &MISRA1A_DATA,
+    };
+
+    pub(crate) const THURBER: Nist<7> = Nist {
+        curve: |&[b1, b2, b3, b4, b5, b6, b7], x| {
+            (((b4 * x + b3) * x + b2) * x + b1) / (((b7 * x + b6) * x + b5) * x + 1.0)
+        },
+        starts: [
+            [1000.0, 1000.0, 400.0, 40.0, 0.7, 0.3, 0.03],
+            [1300.0, 1500.0, 500.0, 75.0, 1.0, 0.4, 0.05],
+        ],
+        params: [
+            1.288_139_680_0e3,
+            1.491_079_253_5e3,
+            5.832_383_687_7e2,
+            7.541_664_429_1e1,
+            9.662_950_286_4e-1,
+            3.979_728_579_7e-1,
+            4.972_729_734_9e-2,
+        ],
+        std_err: [
+            4.664_796_334_4,
+            3.957_115_608_6e1,
+            2.869_869_610_2e1,
+            5.567_537_027_0,
+            3.133_334_068_7e-2,
+            1.498_492_819_8e-2,
+            6.584_234_462_3e-3,
+        ],
+        sse: 5.642_708_239_7e3,
+        residual_sd: 1.371_460_078_4e1,
+        data: &THURBER_DATA,
+    };
+
+    pub(crate) const MGH09: Nist<4> = Nist {
+        curve: |&[b1, b2, b3, b4], x| b1 * (b2 * x + x * x) / (b3 * x + b4 + x * x),
+        starts: [[25.0, 39.0, 41.5, 39.0], [0.25, 0.39, 0.415, 0.39]],
+        params: [
+            1.928_069_345_8e-1,
+            1.912_823_287_3e-1,
+            1.230_565_069_3e-1,
+            1.360_623_306_8e-1,
+        ],
+        std_err: [
+            1.143_531_222_7e-2,
+            1.963_322_091_1e-1,
+            8.084_203_123_2e-2,
+            9.002_554_230_8e-2,
+        ],
+        sse: 3.075_056_038_5e-4,
+        residual_sd: 6.627_923_655_1e-3,
+        data: &MGH09_DATA,
+    };
+
+    pub(crate) const ECKERLE4: Nist<3> = Nist {
+        curve: |&[b1, b2, b3], x| {
+            let deviation = (-b3 + x) / b2;
+            b1 / b2 * (deviation * deviation * -0.5).exp()
+        },
+        starts: [[1.0, 10.0, 500.0], [1.5, 5.0, 450.0]],
+        params: [1.554_382_717_8, 4.088_832_175_4, 4.515_412_184_4e2],
+        std_err: [1.540_805_116_3e-2, 4.680_302_075_3e-2, 4.680_051_881_6e-2],
+        sse: 1.463_588_748_7e-3,
+        residual_sd: 6.762_924_544_7e-3,
+        data: &ECKERLE4_DATA,
+    };
+
+    pub(crate) const RAT43: Nist<4> = Nist {
+        curve: |&[b1, b2, b3, b4], x| b1 * (-((b2 - b3 * x).exp() + 1.0).ln() / b4).exp(),
+        starts: [[100.0, 10.0, 1.0, 1.0], [700.0, 5.0, 0.75, 1.3]],
+        params: [
+            6.996_415_127_0e2,
+            5.277_125_302_5,
+            7.596_293_832_9e-1,
+            1.279_248_385_9,
+        ],
+        std_err: [
+            1.630_229_781_7e1,
+            2.082_873_582_9,
+            1.956_612_345_1e-1,
+            6.876_193_638_5e-1,
+        ],
+        sse: 8.786_404_908_0e3,
+        residual_sd: 2.826_241_466_2e1,
+        data: &RAT43_DATA,
+    };
+
+    #[rustfmt::skip]
+    const MISRA1A_DATA: [(f64, f64); 14] = [
+        (10.07, 77.6), (14.73, 114.9), (17.94, 141.1), (23.93, 190.8), (29.61, 239.9),
+        (35.18, 289.0), (40.02, 332.8), (44.82, 378.4), (50.76, 434.8), (55.05, 477.3),
+        (61.01, 536.8), (66.4, 593.1), (75.47, 689.1), (81.78, 760.0),
+    ];
+
+    #[rustfmt::skip]
+    const THURBER_DATA: [(f64, f64); 37] = [
+        (80.574, -3.067), (84.248, -2.981), (87.264, -2.921), (87.195, -2.912), (89.076, -2.84),
+        (89.608, -2.797), (89.868, -2.702), (90.101, -2.699), (92.405, -2.633), (95.854, -2.481),
+        (100.696, -2.363), (101.06, -2.322), (401.672, -1.501), (390.724, -1.46),
+        (567.534, -1.274), (635.316, -1.212), (733.054, -1.1), (759.087, -1.046),
+        (894.206, -0.915), (990.785, -0.714), (1090.109, -0.566), (1080.914, -0.545),
+        (1122.643, -0.4), (1178.351, -0.309), (1260.531, -0.109), (1273.514, -0.103),
+        (1288.339, 0.01), (1327.543, 0.119), (1353.863, 0.377), (1414.509, 0.79),
+        (1425.208, 0.963), (1421.384, 1.006), (1442.962, 1.115), (1464.35, 1.572),
+        (1468.705, 1.841), (1447.894, 2.047), (1457.628, 2.2),
+    ];
+
+    #[rustfmt::skip]
+    const MGH09_DATA: [(f64, f64); 11] = [
+        (0.1957, 4.0), (0.1947, 2.0), (0.1735, 1.0), (0.16, 0.5), (0.0844, 0.25), (0.0627, 0.167),
+        (0.0456, 0.125), (0.0342, 0.1), (0.0323, 0.0833), (0.0235, 0.0714), (0.0246, 0.0625),
+    ];
+
+    #[rustfmt::skip]
+    const ECKERLE4_DATA: [(f64, f64); 35] = [
+        (0.000_157_5, 400.0), (0.000_169_9, 405.0), (0.000_235, 410.0), (0.000_310_2, 415.0),
+        (0.000_491_7, 420.0), (0.000_871, 425.0), (0.001_741_8, 430.0), (0.004_64, 435.0),
+        (0.006_589_5, 436.5), (0.009_730_2, 438.0), (0.014_900_2, 439.5), (0.023_731, 441.0),
+        (0.040_168_3, 442.5), (0.071_255_9, 444.0), (0.126_445_8, 445.5), (0.207_341_3, 447.0),
+        (0.290_236_6, 448.5), (0.344_562_3, 450.0), (0.369_804_9, 451.5), (0.366_853_4, 453.0),
+        (0.310_672_7, 454.5), (0.207_815_4, 456.0), (0.116_435_4, 457.5), (0.061_676_4, 459.0),
+        (0.033_72, 460.5), (0.019_402_3, 462.0), (0.011_783_1, 463.5), (0.007_435_7, 465.0),
+        (0.002_273_2, 470.0), (0.000_88, 475.0), (0.000_457_9, 480.0), (0.000_234_5, 485.0),
+        (0.000_158_6, 490.0), (0.000_114_3, 495.0), (7.1e-05, 500.0),
+    ];
+
+    #[rustfmt::skip]
+    const RAT43_DATA: [(f64, f64); 15] = [
+        (16.08, 1.0), (33.83, 2.0), (65.8, 3.0), (97.2, 4.0), (191.55, 5.0), (326.2, 6.0),
+        (386.87, 7.0), (520.53, 8.0), (590.03, 9.0), (651.92, 10.0), (724.93, 11.0),
+        (699.56, 12.0), (689.96, 13.0), (637.56, 14.0), (717.41, 15.0),
+    ];
+}

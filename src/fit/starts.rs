@@ -1,0 +1,829 @@
+//! Least squares from many starts: one descent from the user's own point, the others from around it.
+//!
+//! A factory of problems, bounds and a first guess go in; the best minimum met comes out, with what
+//! became of each start and how many of them found that minimum.
+//!
+//! **Invariants**
+//! - The result has the same bits for any number of threads. A start's point is a function of
+//!   (seed, start, parameter, attempt); which starts are dropped is decided between rounds, when all
+//!   of them have taken the same number of steps; the best is the first of the lowest.
+//! - Start 0 is the first guess itself and is never dropped.
+//! - A start with a larger number changes nothing about one with a smaller number but through the
+//!   rule for dropping.
+//!
+//! **Where starts lie.** A first guess is often right within a factor of three and sometimes wrong
+//! by a hundred, and nobody knows which. So the spread climbs a ladder, start after start: half a
+//! decade, one, one and a half, two.
+//! - `Above` and `Below`: the distance from the bound is the guess's times a log-uniform factor
+//!   within the spread, because a positive number is a scale.
+//! - `Between`: uniform, whatever the guess, because the interval already says where to look;
+//!   log-uniform if it is positive and longer than two decades.
+//! - `Free`: by turns the guess times a log-uniform factor (it has the right sign, not the right
+//!   size), and a normal distribution around it as wide as the spread times the larger of its size
+//!   and one (it has not even the right sign).
+//!
+//! Where the model fails at such a point, or no parameter changes anything there, the start tries
+//! again, each time from farther out.
+//!
+//! **What is dropped.** After 5, 10, 20, 40, … steps a start is hopeless if it would still be above
+//! twice the lowest sum of squares after falling on, as it fell since the round before, for four
+//! times as long. Starts that have come to a ten-thousandth of where the starts began stay in any
+//! case: where the data have no noise the lowest sum of squares says nothing about the others.
+
+use super::bounds::Bound;
+use super::levenberg_marquardt::{
+    Evaluations, Minimizer, Residuals, StartError, Status, Tolerances,
+};
+use rayon::prelude::*;
+use std::f64::consts::{LN_10, TAU};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How to search.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Options {
+    /// The number of starts, the first guess among them; at least one is made.
+    pub(crate) starts: usize,
+    /// The seed of the starting points.
+    pub(crate) seed: u64,
+    /// The most trial steps of one start in the search. The best may then take five times as many
+    /// more.
+    pub(crate) max_iterations: usize,
+    /// When the best minimum is good enough. The search itself stops each start earlier.
+    pub(crate) tolerances: Tolerances,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            starts: 64,
+            seed: 0,
+            max_iterations: 200,
+            tolerances: Tolerances::default(),
+        }
+    }
+}
+
+/// What became of one start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Ending {
+    /// It reached a minimum.
+    Converged,
+    /// It ran out of iterations.
+    Exhausted,
+    /// No step led down although the gradient did ([`Status::Stuck`]).
+    Stuck,
+    /// It was dropped as hopeless.
+    Dropped,
+    /// The model has no finite residuals at its point, nor at those it tried instead.
+    Failed,
+}
+
+/// One start's end.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StartResult {
+    /// The n parameters it got to; where it began, if it failed.
+    pub(crate) params: Vec<f64>,
+    /// The sum of squares there; infinite if it failed.
+    pub(crate) sse: f64,
+    /// What became of it.
+    pub(crate) ending: Ending,
+    /// The trial steps it took.
+    pub(crate) iterations: usize,
+}
+
+/// The best minimum of many starts.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MultiStart {
+    /// The n parameters at the lowest sum of squares.
+    pub(crate) params: Vec<f64>,
+    /// The lowest sum of squares.
+    pub(crate) sse: f64,
+    /// The m residuals there.
+    pub(crate) residuals: Vec<f64>,
+    /// The Jacobian there in the parameters themselves, row-major m x n.
+    pub(crate) jacobian: Vec<f64>,
+    /// The number of the start that got there.
+    pub(crate) best: usize,
+    /// Whether that is a minimum by the tolerances asked for.
+    pub(crate) converged: bool,
+    /// All starts, in their order.
+    pub(crate) starts: Vec<StartResult>,
+    /// How many starts converged to the lowest sum of squares, within a millionth.
+    pub(crate) agree: usize,
+    /// How often the problem was asked, all starts together.
+    pub(crate) evaluations: Evaluations,
+}
+
+/// Why there is no fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum StartsError<E> {
+    /// A bound's ends are not in order or not finite.
+    #[error("the bound of parameter {0} has no inside")]
+    Bound(usize),
+    /// The first guess of a parameter is not strictly inside its bound.
+    #[error("the first guess of parameter {0} is not inside its bound")]
+    Outside(usize),
+    /// No start could be evaluated. Holds why the first guess could not, if the model gave a reason.
+    #[error("the model gives finite residuals at none of {starts} starts")]
+    NoStart {
+        /// The number of starts tried.
+        starts: usize,
+        /// The model's error at the first guess; none where it gave numbers that are not finite.
+        cause: Option<E>,
+    },
+}
+
+/// The first round ends after this many steps, each later one after twice as many.
+const FIRST_ROUND: usize = 5;
+
+/// A start counts as catching up while it heads for this multiple of the lowest sum of squares.
+const CLOSE: f64 = 2.0;
+
+/// How many times its fall since the last round a start is trusted to fall on.
+const TRUSTED_FALLS: i32 = 4;
+
+/// A start that came down to this part of the median first sum of squares is not dropped.
+const KEPT_REDUCTION: f64 = 1e-4;
+
+/// How many times `max_iterations` the best start may go on for in the end.
+const PATIENCE: usize = 5;
+
+/// How many points a start tries before it counts as failed.
+const ATTEMPTS: u32 = 16;
+
+/// The ladder of spreads, in decades.
+const SPREADS: [f64; 4] = [0.5, 1.0, 1.5, 2.0];
+
+/// Sums of squares that differ by less than this part are the same minimum.
+const AGREEMENT: f64 = 1e-6;
+
+/// Sums of squares below this part of the median first one are rounding: all the same minimum.
+const ROUNDING: f64 = 1e-20;
+
+/// Minimizes from `options.starts` points, on the threads of the current rayon pool, and carries the
+/// best one on to `options.tolerances` and then to the last digits ([`Minimizer::polish`]).
+///
+/// `problem` makes one problem for each thread that needs one. `bounds` and `init` are the n
+/// parameters' bounds and first guesses. `progress` hears the number of starts that have ended and
+/// the number of all; calls from different threads may overtake one another.
+///
+/// # Errors
+/// When a bound is empty, a first guess is outside its bound, or the model gives finite residuals at
+/// no start.
+///
+/// # Panics
+/// When `bounds` and `init` differ in length.
+pub(crate) fn minimize_from_starts<P, F>(
+    problem: F,
+    bounds: &[Bound],
+    init: &[f64],
+    options: &Options,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<MultiStart, StartsError<P::Error>>
+where
+    P: Residuals + Send,
+    P::Error: Send,
+    F: Fn() -> P + Sync,
+{
+    assert_eq!(bounds.len(), init.len(), "one bound for each parameter");
+    if let Some(j) = bounds.iter().position(|bound| !bound.is_valid()) {
+        return Err(StartsError::Bound(j));
+    }
+    if let Some(j) = (0..init.len()).find(|&j| !bounds[j].contains(init[j])) {
+        return Err(StartsError::Outside(j));
+    }
+    let problems = Pool {
+        make: problem,
+        idle: Mutex::new(Vec::new()),
+    };
+    let total = options.starts.max(1);
+    let ended = AtomicUsize::new(0);
+    let end = || progress(ended.fetch_add(1, Ordering::Relaxed) + 1, total);
+    progress(0, total);
+
+    let guess = Guess {
+        bounds,
+        init,
+        seed: options.seed,
+    };
+    let mut starts: Vec<Start<P::Error>> = (0..total)
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|k| {
+            let start = problems.with(|problem| Start::new(problem, &guess, k));
+            if !start.active {
+                end();
+            }
+            start
+        })
+        .collect();
+    let Some(first_sse) = median(
+        starts
+            .iter()
+            .filter_map(|s| s.minimizer.as_ref())
+            .map(Minimizer::sse),
+    ) else {
+        let cause = starts.swap_remove(0).cause;
+        return Err(StartsError::NoStart {
+            starts: total,
+            cause,
+        });
+    };
+
+    let mut round = FIRST_ROUND;
+    while starts.iter().any(|start| start.active) {
+        let last = round.min(options.max_iterations);
+        starts
+            .par_iter_mut()
+            .with_max_len(1)
+            .filter(|start| start.active)
+            .for_each(|start| {
+                problems.with(|problem| start.advance(problem, last, options.max_iterations));
+                if !start.active {
+                    end();
+                }
+            });
+        for _ in 0..drop_hopeless(&mut starts, first_sse) {
+            end();
+        }
+        round *= 2;
+    }
+    Ok(finish(&problems, starts, first_sse, options))
+}
+
+/// Carries the best start on to the end and collects the results.
+fn finish<P: Residuals, F: Fn() -> P>(
+    problems: &Pool<P, F>,
+    mut starts: Vec<Start<P::Error>>,
+    first_sse: f64,
+    options: &Options,
+) -> MultiStart {
+    let sse = |start: &Start<P::Error>| {
+        start
+            .minimizer
+            .as_ref()
+            .map_or(f64::INFINITY, Minimizer::sse)
+    };
+    let best = (0..starts.len())
+        .min_by(|&a, &b| sse(&starts[a]).total_cmp(&sse(&starts[b])))
+        .unwrap_or_default();
+    problems.with(|problem| starts[best].complete(problem, options));
+    let mut evaluations = Evaluations::default();
+    for start in &starts {
+        evaluations += start.wasted;
+        evaluations += start
+            .minimizer
+            .as_ref()
+            .map(Minimizer::evaluations)
+            .unwrap_or_default();
+    }
+    let lowest = sse(&starts[best]);
+    let same = (lowest * (1.0 + AGREEMENT)).max(ROUNDING * first_sse);
+    let winner = starts[best].minimizer.as_ref();
+    let slice = |of: fn(&Minimizer) -> &[f64]| winner.map(of).unwrap_or_default().to_vec();
+    let (residuals, jacobian) = (slice(Minimizer::residuals), slice(Minimizer::jacobian));
+    let starts: Vec<StartResult> = starts.into_iter().map(Start::into_result).collect();
+    let converged = |start: &StartResult| start.ending == Ending::Converged;
+    MultiStart {
+        params: starts[best].params.clone(),
+        sse: lowest,
+        residuals,
+        jacobian,
+        best,
+        converged: converged(&starts[best]),
+        agree: starts
+            .iter()
+            .filter(|s| converged(s) && s.sse <= same)
+            .count(),
+        starts,
+        evaluations,
+    }
+}
+
+/// Drops the starts that will not catch up with the lowest; gives their number.
+fn drop_hopeless<E>(starts: &mut [Start<E>], first_sse: f64) -> usize {
+    let all = starts.iter().filter_map(|start| start.minimizer.as_ref());
+    let lowest = all.map(Minimizer::sse).fold(f64::INFINITY, f64::min);
+    let enough = (CLOSE * lowest).max(KEPT_REDUCTION * first_sse);
+    let mut dropped = 0;
+    for start in starts.iter_mut().skip(1).filter(|start| start.active) {
+        let now = start
+            .minimizer
+            .as_ref()
+            .map_or(f64::INFINITY, Minimizer::sse);
+        let fall = now / start.last_sse;
+        start.last_sse = now;
+        if now * fall.powi(TRUSTED_FALLS) > enough {
+            start.active = false;
+            start.ending = Ending::Dropped;
+            dropped += 1;
+        }
+    }
+    dropped
+}
+
+/// A start under way.
+struct Start<E> {
+    params: Vec<f64>,
+    minimizer: Option<Minimizer>,
+    cause: Option<E>,
+    /// What attempts cost that came to nothing; a Jacobian that was not finite is left out.
+    wasted: Evaluations,
+    active: bool,
+    ending: Ending,
+    /// The sum of squares when the last round ended.
+    last_sse: f64,
+}
+
+impl<E> Start<E> {
+    /// Start `k` at the first of its points where the problem can be evaluated.
+    fn new<P: Residuals<Error = E>>(problem: &mut P, guess: &Guess, k: usize) -> Self {
+        let mut start = Self {
+            params: guess.init.to_vec(),
+            minimizer: None,
+            cause: None,
+            wasted: Evaluations::default(),
+            active: false,
+            ending: Ending::Failed,
+            last_sse: f64::INFINITY,
+        };
+        let attempts = if k == 0 { 1 } else { ATTEMPTS };
+        for attempt in 0..attempts {
+            start.params = guess.point(k, attempt);
+            match Minimizer::new(problem, guess.bounds, &start.params, SEARCH) {
+                Ok(minimizer) if minimizer.is_flat() && attempt + 1 < attempts => {
+                    start.wasted += minimizer.evaluations();
+                }
+                Ok(minimizer) => {
+                    start.active = true;
+                    start.ending = Ending::Exhausted;
+                    start.last_sse = minimizer.sse();
+                    start.minimizer = Some(minimizer);
+                    break;
+                }
+                Err(error) => {
+                    start.wasted.residuals += 1;
+                    if let StartError::Model(error) = error {
+                        start.cause.get_or_insert(error);
+                    }
+                }
+            }
+        }
+        start
+    }
+
+    /// Takes steps up to number `last`.
+    fn advance<P: Residuals<Error = E>>(&mut self, problem: &mut P, last: usize, limit: usize) {
+        let Some(minimizer) = &mut self.minimizer else {
+            return;
+        };
+        while minimizer.iterations() < last && minimizer.step(problem) == Status::Running {}
+        self.active = minimizer.status() == Status::Running && minimizer.iterations() < limit;
+        self.ending = Ending::of(minimizer.status());
+    }
+
+    /// Carries on to the final tolerances and polishes.
+    fn complete<P: Residuals<Error = E>>(&mut self, problem: &mut P, options: &Options) {
+        let Some(minimizer) = &mut self.minimizer else {
+            return;
+        };
+        minimizer.resume(options.tolerances);
+        let limit = minimizer.iterations() + PATIENCE * options.max_iterations;
+        while minimizer.iterations() < limit && minimizer.step(problem) == Status::Running {}
+        minimizer.polish(problem);
+        self.ending = Ending::of(minimizer.status());
+    }
+
+    fn into_result(self) -> StartResult {
+        let Self {
+            params,
+            minimizer,
+            ending,
+            ..
+        } = self;
+        match minimizer {
+            Some(minimizer) => StartResult {
+                params: minimizer.params().to_vec(),
+                sse: minimizer.sse(),
+                ending,
+                iterations: minimizer.iterations(),
+            },
+            None => StartResult {
+                params,
+                sse: f64::INFINITY,
+                ending,
+                iterations: 0,
+            },
+        }
+    }
+}
+
+impl Ending {
+    fn of(status: Status) -> Self {
+        match status {
+            Status::Reduction | Status::Step | Status::Gradient => Self::Converged,
+            Status::Running => Self::Exhausted,
+            Status::Stuck => Self::Stuck,
+        }
+    }
+}
+
+/// The tolerances of the search: enough to tell minima apart by [`AGREEMENT`].
+const SEARCH: Tolerances = Tolerances {
+    reduction: 1e-9,
+    step: 1e-9,
+    gradient: 1e-9,
+};
+
+/// Problems at rest. No more are made than are ever in use at once.
+struct Pool<P, F> {
+    make: F,
+    idle: Mutex<Vec<P>>,
+}
+
+impl<P, F: Fn() -> P> Pool<P, F> {
+    fn with<T>(&self, work: impl FnOnce(&mut P) -> T) -> T {
+        // A problem is in the vector or in one thread's hands, so a panic elsewhere cannot have
+        // left it half written.
+        let lock = || {
+            self.idle
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        };
+        let idle = lock().pop();
+        let mut problem = idle.unwrap_or_else(&self.make);
+        let result = work(&mut problem);
+        lock().push(problem);
+        result
+    }
+}
+
+/// What starting points are made from.
+struct Guess<'a> {
+    bounds: &'a [Bound],
+    init: &'a [f64],
+    seed: u64,
+}
+
+impl Guess<'_> {
+    /// The point of start `k` at its given attempt; start 0 is the guess itself.
+    fn point(&self, k: usize, attempt: u32) -> Vec<f64> {
+        if k == 0 {
+            return self.init.to_vec();
+        }
+        let spread = SPREADS[k % SPREADS.len()] * (1.0 + 0.25 * f64::from(attempt));
+        let keep_sign = (k / SPREADS.len()).is_multiple_of(2);
+        (0..self.init.len())
+            .map(|j| {
+                let [u, v] = uniforms(self.seed, [k as u32, j as u32, attempt]);
+                let factor = spread * LN_10 * (2.0 * u - 1.0);
+                let (bound, init) = (self.bounds[j], self.init[j]);
+                match bound {
+                    Bound::Above(_) => bound.value(bound.coordinate(init) + factor),
+                    Bound::Below(_) => bound.value(bound.coordinate(init) - factor),
+                    Bound::Between(low, high) => {
+                        let value = if low > 0.0 && high / low > 100.0 {
+                            low * (u * (high / low).ln()).exp()
+                        } else {
+                            low + u * (high - low)
+                        };
+                        value.max(low.next_up()).min(high.next_down())
+                    }
+                    Bound::Free if keep_sign && init != 0.0 => init * factor.exp(),
+                    Bound::Free => {
+                        // Box and Muller's transform; 1 - u is never zero.
+                        let normal = (-2.0 * (1.0 - u).ln()).sqrt() * (TAU * v).cos();
+                        init + spread * init.abs().max(1.0) * normal
+                    }
+                }
+            })
+            .collect()
+    }
+}
+
+/// Two numbers in [0, 1) for a counter, by Philox 4x32 with ten rounds (Salmon, Moraes, Dror and
+/// Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011).
+fn uniforms(seed: u64, [k, j, attempt]: [u32; 3]) -> [f64; 2] {
+    let [a, b, c, d] = philox([k, j, attempt, 0], [seed as u32, (seed >> 32) as u32]);
+    [(a, b), (c, d)].map(|(high, low)| {
+        let bits = u64::from(high) << 32 | u64::from(low);
+        (bits >> 11) as f64 / (1_u64 << 53) as f64
+    })
+}
+
+fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    let wide = |x: u32, by: u64| {
+        let product = u64::from(x) * by;
+        ((product >> 32) as u32, product as u32)
+    };
+    let ([mut a, mut b, mut c, mut d], [mut k, mut l]) = (counter, key);
+    for _ in 0..10 {
+        let (high, low) = wide(a, 0xD251_1F53);
+        let (other_high, other_low) = wide(c, 0xCD9E_8D57);
+        (a, b, c, d) = (other_high ^ b ^ k, other_low, high ^ d ^ l, low);
+        (k, l) = (k.wrapping_add(0x9E37_79B9), l.wrapping_add(0xBB67_AE85));
+    }
+    [a, b, c, d]
+}
+
+/// The middle value, the upper one of two; none of nothing.
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::levenberg_marquardt::problems::*;
+    use super::super::statistics::Statistics;
+    use super::*;
+    use std::convert::Infallible;
+
+    const POSITIVE: Bound = Bound::Above(0.0);
+
+    fn quietly(_: usize, _: usize) {}
+
+    fn fit_pelts(seed: u64) -> MultiStart {
+        let options = Options {
+            seed,
+            ..Options::default()
+        };
+        minimize_from_starts(lynx_hare, &[POSITIVE; 6], &[1.0; 6], &options, &quietly).unwrap()
+    }
+
+    #[test]
+    fn lynx_and_hare_are_found_from_their_equilibrium() {
+        let fit = fit_pelts(0);
+        assert!(fit.converged);
+        assert!((fit.sse - 2.018_661).abs() < 1e-6);
+        let expected = [
+            0.540_159,
+            0.027_165_4,
+            0.796_386,
+            0.023_694_6,
+            34.602_4,
+            5.844_51,
+        ];
+        for (estimate, expected) in fit.params.iter().zip(expected) {
+            assert!(
+                (estimate / expected - 1.0).abs() < 1e-5,
+                "{estimate} {expected}"
+            );
+        }
+        let statistics = Statistics::new(&fit.params, &fit.residuals, &fit.jacobian);
+        let expected = [0.0595, 0.00384, 0.0839, 0.00329, 2.93, 0.479];
+        for (error, expected) in statistics.std_err.iter().zip(expected) {
+            assert!((error / expected - 1.0).abs() < 5e-3, "{error} {expected}");
+        }
+        assert_eq!((statistics.degrees_of_freedom, statistics.rank), (36, 6));
+        // A good share of the starts, at a small part of 64 full descents.
+        assert!(fit.agree >= 8, "{}", fit.agree);
+        assert!(fit.evaluations.residuals < 2000 && fit.evaluations.jacobians < 2000);
+    }
+
+    #[test]
+    fn the_seed_does_not_move_the_minimum() {
+        let digits = |fit: MultiStart| fit.params.into_iter().map(|p| format!("{p:.10e}"));
+        let first: Vec<String> = digits(fit_pelts(0)).collect();
+        for seed in 1..5 {
+            assert!(digits(fit_pelts(seed)).eq(first.iter().cloned()));
+        }
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_bits() {
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            let thurber = || THURBER.problem();
+            let options = Options::default();
+            pool.install(|| {
+                let start = &THURBER.starts[0];
+                let other =
+                    minimize_from_starts(thurber, &[Bound::Free; 7], start, &options, &quietly);
+                (fit_pelts(0), other.unwrap())
+            })
+        };
+        let one = run(1);
+        for threads in [2, 4, 7] {
+            // Equal numbers and no NaN among them, so equal bits but for the sign of zero.
+            assert!(run(threads) == one, "{threads} threads");
+        }
+    }
+
+    fn certified<const N: usize>(nist: &Nist<N>) {
+        for start in nist.starts {
+            let options = Options::default();
+            let fit = minimize_from_starts(
+                || nist.problem(),
+                &[Bound::Free; N],
+                &start,
+                &options,
+                &quietly,
+            )
+            .unwrap();
+            assert!(fit.converged && fit.agree >= 1, "{start:?}");
+            assert!((fit.sse / nist.sse - 1.0).abs() < 1e-10, "{start:?}");
+            let statistics = Statistics::new(&fit.params, &fit.residuals, &fit.jacobian);
+            assert!(
+                (statistics.residual_sd / nist.residual_sd - 1.0).abs() < 1e-10,
+                "{start:?}"
+            );
+            // The peak of Eckerle4 has a mirror image with both its first parameters negative.
+            let sign = (fit.params[1] / nist.params[1]).signum();
+            for j in 0..N {
+                let sign = if N == 3 && j < 2 { sign } else { 1.0 };
+                assert!(
+                    (sign * fit.params[j] / nist.params[j] - 1.0).abs() < 1e-9,
+                    "{start:?}"
+                );
+                assert!(
+                    (statistics.std_err[j] / nist.std_err[j] - 1.0).abs() < 1e-8,
+                    "{start:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn nist_problems_keep_their_minima_and_errors() {
+        certified(&MISRA1A);
+        certified(&THURBER);
+        certified(&MGH09);
+        certified(&ECKERLE4);
+        certified(&RAT43);
+    }
+
+    #[test]
+    fn a_start_does_not_depend_on_how_many_there_are() {
+        let options = |starts| Options {
+            starts,
+            max_iterations: 0,
+            ..Options::default()
+        };
+        let run = |starts| {
+            let options = options(starts);
+            minimize_from_starts(lynx_hare, &[POSITIVE; 6], &[1.0; 6], &options, &quietly).unwrap()
+        };
+        let (few, many) = (run(5), run(64));
+        assert_eq!(few.starts[..], many.starts[..5]);
+        assert_eq!(many.starts[0].params, [1.0; 6]);
+        assert!(!many.converged && many.agree == 0);
+    }
+
+    #[test]
+    fn points_are_inside_their_bounds() {
+        let bounds = [
+            Bound::Free,
+            Bound::Above(2.0),
+            Bound::Below(-1.0),
+            Bound::Between(-1.0, 1.0),
+            Bound::Between(1e-6, 1e6),
+        ];
+        let init = [0.0, 2.5, -7.0, 0.99, 1.0];
+        let guess = Guess {
+            bounds: &bounds,
+            init: &init,
+            seed: 3,
+        };
+        for k in 1..200 {
+            let point = guess.point(k, (k % 16) as u32);
+            for (bound, value) in bounds.iter().zip(point) {
+                assert!(bound.contains(value), "{bound:?} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn philox_gives_its_authors_numbers() {
+        assert_eq!(
+            philox([0; 4], [0; 2]),
+            [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]
+        );
+        assert_eq!(
+            philox([u32::MAX; 4], [u32::MAX; 2]),
+            [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
+        );
+        assert_eq!(
+            philox(
+                [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
+                [0xa409_3822, 0x299f_31d0]
+            ),
+            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
+        );
+    }
+
+    #[test]
+    fn bad_input_is_named() {
+        let run = |bounds: [Bound; 2], init: [f64; 2]| {
+            let options = Options::default();
+            minimize_from_starts(|| MISRA1A.problem(), &bounds, &init, &options, &quietly).err()
+        };
+        let empty = Bound::Between(1.0, 1.0);
+        assert_eq!(
+            run([Bound::Free, empty], [1.0; 2]),
+            Some(StartsError::Bound(1))
+        );
+        assert_eq!(
+            run([POSITIVE, Bound::Free], [0.0, 1.0]),
+            Some(StartsError::Outside(0))
+        );
+        assert_eq!(
+            run([Bound::Free; 2], [1.0, f64::NAN]),
+            Some(StartsError::Outside(1))
+        );
+    }
+
+    /// Fails everywhere.
+    struct Hopeless;
+
+    impl Residuals for Hopeless {
+        type Error = &'static str;
+        fn len(&self) -> usize {
+            1
+        }
+        fn residuals(&mut self, _: &[f64], _: &mut [f64]) -> Result<(), Self::Error> {
+            Err("no value")
+        }
+        fn jacobian(&mut self, _: &[f64], _: &mut [f64], _: &mut [f64]) -> Result<(), Self::Error> {
+            Err("no value")
+        }
+    }
+
+    #[test]
+    fn a_model_that_always_fails_is_an_error_with_its_cause() {
+        let options = Options {
+            starts: 4,
+            ..Options::default()
+        };
+        let error = minimize_from_starts(|| Hopeless, &[POSITIVE], &[1.0], &options, &quietly);
+        assert_eq!(
+            error.err(),
+            Some(StartsError::NoStart {
+                starts: 4,
+                cause: Some("no value")
+            })
+        );
+    }
+
+    /// Residuals a x - y for exact data: the minimum is zero.
+    struct Exact;
+
+    impl Residuals for Exact {
+        type Error = Infallible;
+        fn len(&self) -> usize {
+            3
+        }
+        fn residuals(&mut self, p: &[f64], r: &mut [f64]) -> Result<(), Infallible> {
+            for (x, r) in [1.0, 2.0, 3.0].into_iter().zip(r) {
+                *r = (p[0] * x).sin() - (0.7 * x).sin();
+            }
+            Ok(())
+        }
+        fn jacobian(
+            &mut self,
+            p: &[f64],
+            r: &mut [f64],
+            jacobian: &mut [f64],
+        ) -> Result<(), Infallible> {
+            for (x, d) in [1.0, 2.0, 3.0].into_iter().zip(jacobian) {
+                *d = x * (p[0] * x).cos();
+            }
+            self.residuals(p, r)
+        }
+    }
+
+    #[test]
+    fn starts_agree_on_exact_data_too() {
+        let options = Options::default();
+        let fit = minimize_from_starts(
+            || Exact,
+            &[Bound::Between(0.0, 1.5)],
+            &[0.1],
+            &options,
+            &quietly,
+        )
+        .unwrap();
+        assert!((fit.params[0] - 0.7).abs() < 1e-12);
+        assert!(fit.agree > 16, "{}", fit.agree);
+    }
+
+    #[test]
+    fn progress_counts_every_start_once() {
+        let calls = Mutex::new(Vec::new());
+        let progress = |done: usize, total: usize| {
+            assert_eq!(total, 64);
+            calls.lock().unwrap().push(done);
+        };
+        let options = Options::default();
+        minimize_from_starts(lynx_hare, &[POSITIVE; 6], &[1.0; 6], &options, &progress).unwrap();
+        let mut calls = calls.into_inner().unwrap();
+        calls.sort_unstable();
+        assert!(calls.into_iter().eq(0..=64));
+    }
+}

@@ -1,0 +1,165 @@
+//! Gradients as callers get them: derivatives by name, in the shape of value and input.
+//!
+//! A path and the values of its nodes go in, a [`Gradient`] comes out.
+//!
+//! **Invariants**
+//! - One number by several inputs is swept backwards; where outputs outnumber inputs, forwards.
+
+use crate::engine::output::json_number;
+use crate::engine::{Output, Stats, Workspace, tiered};
+use crate::trace::Ref;
+use std::borrow::Cow;
+
+/// A value, and its gradient where one was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The program's value.
+    pub value: Output,
+    /// Its derivatives.
+    pub gradient: Gradient,
+    /// What it took.
+    pub stats: Stats,
+}
+
+/// The derivatives of a value's numbers by each name asked for.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Gradient {
+    entries: Vec<GradientEntry>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct GradientEntry {
+    name: String,
+    /// How many numbers a list input has; none for a number.
+    length: Option<u32>,
+    /// Row-major: outputs x numbers of the input.
+    jacobian: Vec<f64>,
+}
+
+impl Gradient {
+    /// The names, in the order asked for.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| entry.name.as_str())
+    }
+
+    /// The derivative of a number by a number; the first of several.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.jacobian(name)?.first().copied()
+    }
+
+    /// The derivatives of all numbers of the value by all numbers of a name, row-major: one row a
+    /// number of the value.
+    pub fn jacobian(&self, name: &str) -> Option<&[f64]> {
+        let entry = self.entries.iter().find(|entry| entry.name == name)?;
+        Some(&entry.jacobian)
+    }
+
+    /// The derivatives by a name as JSON, in the shape of the value: each number replaced by its
+    /// derivative, or by the list of its derivatives by a list's numbers.
+    pub fn to_json(&self, name: &str, value: &Output) -> Option<String> {
+        let entry = self.entries.iter().find(|entry| entry.name == name)?;
+        let width = entry.length.map_or(1, |length| length as usize);
+        let mut row = 0;
+        Some(value.to_json_with(&mut |_, out| {
+            let numbers = &entry.jacobian[row * width..(row + 1) * width];
+            row += 1;
+            if entry.length.is_none() {
+                json_number(numbers[0], out);
+                return;
+            }
+            out.push('[');
+            for (index, &number) in numbers.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                json_number(number, out);
+            }
+            out.push(']');
+        }))
+    }
+}
+
+/// A name of `wrt`, resolved.
+pub(crate) enum Variable {
+    /// Trace inputs from an index on; with a length, a list.
+    Inputs(u32, Option<u32>),
+    /// Bound to nothing that the program could use.
+    Unused,
+}
+
+/// The derivatives of a path's output by `wrt`, at the numbers in `workspace.values`.
+pub(crate) fn differentiate(
+    path: &tiered::Path,
+    wrt: Vec<(Cow<'_, str>, Variable)>,
+    workspace: &mut Workspace,
+) -> Gradient {
+    let mut columns = Vec::new();
+    for (_, variable) in &wrt {
+        if let Variable::Inputs(first, length) = variable {
+            columns.extend((0..length.unwrap_or(1)).map(|i| first + i));
+        }
+    }
+    let outputs = path.numbers.len();
+    let mut jacobian = vec![0.0; outputs * columns.len()];
+    derivatives(path, &columns, workspace, &mut jacobian);
+    let mut first = 0;
+    let entries = wrt
+        .into_iter()
+        .map(|(name, variable)| {
+            let (length, used) = match variable {
+                Variable::Inputs(_, length) => (length, true),
+                Variable::Unused => (None, false),
+            };
+            let width = length.unwrap_or(1) as usize;
+            let jacobian = if used {
+                let rows = jacobian.chunks(columns.len().max(1)).take(outputs);
+                rows.flat_map(|row| row[first..first + width].iter().copied())
+                    .collect()
+            } else {
+                vec![0.0; outputs]
+            };
+            if used {
+                first += width;
+            }
+            GradientEntry {
+                name: name.into_owned(),
+                length,
+                jacobian,
+            }
+        })
+        .collect();
+    Gradient { entries }
+}
+
+/// The derivatives of a path's numbers by inputs of its trace, row-major, at the numbers in
+/// `workspace.values`.
+pub(crate) fn derivatives(
+    path: &tiered::Path,
+    columns: &[u32],
+    workspace: &mut Workspace,
+    jacobian: &mut [f64],
+) {
+    let Workspace {
+        values,
+        adjoints,
+        tangents,
+        ..
+    } = workspace;
+    // An output that is a constant has no node; what stands in for it is any constant.
+    let outputs: Vec<Ref> = path
+        .numbers
+        .iter()
+        .map(|node| node.unwrap_or(Ref::constant(0)))
+        .collect();
+    if columns.len() < outputs.len() {
+        path.trace
+            .jacobian(values, columns, &outputs, tangents, jacobian);
+    } else if !columns.is_empty() {
+        for (output, row) in outputs.iter().zip(jacobian.chunks_mut(columns.len())) {
+            path.trace.sweep(values, &[(*output, 1.0)], adjoints);
+            for (entry, &column) in row.iter_mut().zip(columns) {
+                *entry = adjoints.of(column as usize);
+            }
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! The interpreter: the compiled evaluator, and the way from text to a prepared program.
+//!
+//! Sources or a file go in; an [`Interpreter`] comes out, which prepares program text as a [`Model`].
+//!
+//! **Invariants**
+//! - An [`Interpreter`] and a [`Model`] never change; both are cheap to clone, `Send` and `Sync`.
+//! - The three modes give the same values, gradients, fuel and errors; they differ in cost alone.
+//! - What a caller binds shadows primitives and forms of the same name.
+
+use crate::anf::{normalize, tail_calls};
+use crate::bindings::Bindings;
+use crate::engine::code::Code;
+use crate::engine::layout::{CoreProgram, lay_out};
+use crate::engine::{Limits, Output, Workspace};
+use crate::error::Error;
+use crate::graph::{self, Graph, Imports, NcgError, ncg};
+use crate::model::Model;
+use crate::symbol::Symbols;
+use crate::syntax::{ExpandOptions, Goal, Program, ReadOptions, expand, read};
+use std::borrow::Cow;
+use std::path::Path as FilePath;
+use std::sync::{Arc, OnceLock};
+
+const PRELUDE: &str = include_str!("../bootstrap/prelude.scm");
+const COMPILER: &str = include_str!("../bootstrap/compiler.scm");
+const EMBEDDED: &[u8] = include_bytes!("../bootstrap/interpreter.ncg");
+
+/// The name under which an interpreter's graph exports its evaluator.
+const EVALUATE: &str = "%evaluate";
+
+/// How a program is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// The compiled evaluator runs the program as data.
+    #[default]
+    Interpreter,
+    /// The program is compiled to a graph of its own.
+    Direct,
+    /// The compiled evaluator runs the evaluator, as data, on the program.
+    Nested,
+}
+
+/// The evaluator, compiled.
+#[derive(Clone, Debug)]
+pub struct Interpreter {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) graph: Graph,
+    pub(crate) code: Code,
+    pub(crate) evaluate: u32,
+    pub(crate) prelude: Vec<String>,
+    /// The evaluator's source for the inner level of nested mode.
+    source: Cow<'static, str>,
+    nested: OnceLock<Result<CoreProgram, Error>>,
+}
+
+/// Compiles `bootstrap/prelude.scm` and `bootstrap/compiler.scm` to the interpreter.
+///
+/// # Errors
+/// None for the sources that the crate comes with.
+pub fn compile_interpreter() -> Result<Interpreter, Error> {
+    Interpreter::compile(COMPILER)
+}
+
+/// Writes an interpreter's graph to a file.
+///
+/// # Errors
+/// When the file cannot be written; none is left half-written.
+pub fn save_compiled(interpreter: &Interpreter, path: impl AsRef<FilePath>) -> Result<(), Error> {
+    Ok(ncg::save(&interpreter.inner.graph, path.as_ref())?)
+}
+
+/// Reads an interpreter's graph from a file; the same as [`Interpreter::load`].
+///
+/// # Errors
+/// When the file cannot be read, is damaged, or holds no interpreter.
+pub fn load_compiled(path: impl AsRef<FilePath>) -> Result<Interpreter, Error> {
+    Interpreter::load(path)
+}
+
+/// Evaluates a program with the given inputs.
+///
+/// # Errors
+/// Whatever is wrong with the program, with its place.
+pub fn evaluate_program(
+    interpreter: &Interpreter,
+    text: &str,
+    bindings: &Bindings,
+) -> Result<Output, Error> {
+    let model = interpreter.model_for(text, bindings, Mode::Interpreter)?;
+    model.value_once(bindings, &Limits::default(), &mut Workspace::new())
+}
+
+/// Compiles a program to a graph of its own, whose inputs are `inputs`, its params and its other
+/// free names.
+///
+/// # Errors
+/// Whatever is wrong with the program, with its place.
+pub fn compile_program(interpreter: &Interpreter, text: &str) -> Result<Graph, Error> {
+    let program = interpreter.expand(text, &[], Goal::Value)?;
+    Ok(interpreter.build(&program, &[]))
+}
+
+/// Runs a compiled program.
+///
+/// # Errors
+/// When the program fails.
+pub fn evaluate(graph: &Graph, bindings: &Bindings) -> Result<Output, Error> {
+    let model = Model::from_graph(graph)?;
+    model.value_once(bindings, &Limits::default(), &mut Workspace::new())
+}
+
+/// Evaluates a program without inputs with the embedded interpreter.
+///
+/// # Errors
+/// Whatever is wrong with the program, with its place.
+pub fn run_scheme(text: &str) -> Result<Output, Error> {
+    evaluate_program(&Interpreter::embedded(), text, &Bindings::new())
+}
+
+impl Interpreter {
+    /// The interpreter that the crate comes with.
+    ///
+    /// # Panics
+    /// Never: a test regenerates the embedded file byte for byte.
+    pub fn embedded() -> Self {
+        let text = std::str::from_utf8(EMBEDDED).expect("the embedded interpreter is text");
+        let graph = ncg::read(text).expect("the embedded interpreter is valid");
+        Self::from_verified(graph).expect("the embedded interpreter is an interpreter")
+    }
+
+    /// Compiles an evaluator from its source, with the prelude that the crate comes with.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the source, with its place.
+    pub fn compile(compiler: &str) -> Result<Self, Error> {
+        let text = format!("{PRELUDE}\n{compiler}");
+        let program = expand_bootstrap(&text, Symbols::new())?;
+        let anf = tail_calls(normalize(&program, &|_| false));
+        let mut graph = graph::build(&anf, &program, &[], Imports::Own);
+        let prelude = expand_bootstrap(PRELUDE, Symbols::new())?;
+        let names: Vec<String> = normalize(&prelude, &|_| false)
+            .top_level
+            .iter()
+            .map(|&(name, _)| prelude.symbols.name(name).to_owned())
+            .collect();
+        graph.exports.retain_mut(|(name, _)| {
+            if name == "evaluate" {
+                EVALUATE.clone_into(name);
+                return true;
+            }
+            names.contains(name)
+        });
+        Self::from_verified(graph)
+    }
+
+    /// Reads the interpreter of a file: that file's evaluator is what runs.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is damaged, or holds no interpreter.
+    pub fn load(path: impl AsRef<FilePath>) -> Result<Self, Error> {
+        Self::from_verified(ncg::load(path.as_ref())?)
+    }
+
+    /// Makes an interpreter of a graph that exports an evaluator.
+    ///
+    /// # Errors
+    /// When the graph is damaged or exports none.
+    pub fn from_graph(graph: Graph) -> Result<Self, Error> {
+        graph::verify(&graph)?;
+        Self::from_verified(graph)
+    }
+
+    fn from_verified(graph: Graph) -> Result<Self, Error> {
+        let Some(evaluate) = graph.export(EVALUATE) else {
+            return Err(NcgError::no_interpreter().into());
+        };
+        let takes_three = |f: &graph::Function| f.params == 3 && !f.rest && f.captures == 0;
+        if !takes_three(&graph.functions[evaluate as usize]) {
+            return Err(NcgError::no_interpreter().into());
+        }
+        let code = Code::new(&graph, Symbols::new());
+        let prelude = graph.exports.iter().map(|(name, _)| name.clone());
+        let prelude = prelude.filter(|name| !name.starts_with('%')).collect();
+        Ok(Self {
+            inner: Arc::new(Inner {
+                graph,
+                code,
+                evaluate,
+                prelude,
+                source: Cow::Borrowed(COMPILER),
+                nested: OnceLock::new(),
+            }),
+        })
+    }
+
+    /// The same interpreter, with another evaluator for the inner level of nested mode.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the source, with its place.
+    pub fn with_inner_evaluator(&self, source: &str) -> Result<Self, Error> {
+        let inner = Inner {
+            graph: self.inner.graph.clone(),
+            code: self.inner.code.clone(),
+            evaluate: self.inner.evaluate,
+            prelude: self.inner.prelude.clone(),
+            source: Cow::Owned(source.to_owned()),
+            nested: OnceLock::new(),
+        };
+        let interpreter = Self {
+            inner: Arc::new(inner),
+        };
+        interpreter.inner_evaluator()?;
+        Ok(interpreter)
+    }
+
+    /// The interpreter's graph.
+    pub fn graph(&self) -> &Graph {
+        &self.inner.graph
+    }
+
+    /// Prepares a program; its inputs are its free names.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the program before it runs, with its place.
+    pub fn model(&self, text: &str) -> Result<Model, Error> {
+        self.model_for(text, &Bindings::new(), Mode::Interpreter)
+    }
+
+    /// Prepares a program for inputs of the given names, which shadow primitives and forms, and for
+    /// a mode.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the program before it runs, with its place.
+    pub fn model_for(&self, text: &str, bindings: &Bindings, mode: Mode) -> Result<Model, Error> {
+        let names: Vec<&str> = bindings.names().collect();
+        self.prepare(text, &names, mode, Goal::Value)
+    }
+
+    pub(crate) fn prepare(
+        &self,
+        text: &str,
+        names: &[&str],
+        mode: Mode,
+        goal: Goal,
+    ) -> Result<Model, Error> {
+        // In nested mode program and inner evaluator share a heap, and so a table of symbols.
+        let symbols = match mode {
+            Mode::Nested => &self.inner_evaluator()?.symbols,
+            _ => &self.inner.code.symbols,
+        };
+        let program = self.expand_on(symbols.clone(), text, names, goal)?;
+        Model::new(self, &program, names, mode)
+    }
+
+    /// Expands a program to core forms.
+    ///
+    /// # Errors
+    /// Whatever is wrong with its syntax, with its place.
+    pub fn expand(&self, text: &str, inputs: &[&str], goal: Goal) -> Result<Program, Error> {
+        self.expand_on(self.inner.code.symbols.clone(), text, inputs, goal)
+    }
+
+    fn expand_on(
+        &self,
+        symbols: Arc<Symbols>,
+        text: &str,
+        inputs: &[&str],
+        goal: Goal,
+    ) -> Result<Program, Error> {
+        let mut symbols = Symbols::extending(symbols);
+        let data = read(text, &mut symbols, ReadOptions::default())?;
+        let prelude: Vec<&str> = self.inner.prelude.iter().map(String::as_str).collect();
+        let options = ExpandOptions {
+            inputs,
+            prelude: &prelude,
+            goal,
+            internal: false,
+        };
+        Ok(expand(&text.into(), data, symbols, &options)?)
+    }
+
+    /// Compiles an expanded program to a graph of its own.
+    pub fn build(&self, program: &Program, inputs: &[&str]) -> Graph {
+        let names = input_names(program, inputs);
+        let known =
+            |name: &str| inputs.contains(&name) || program.params().iter().any(|p| p.name == name);
+        let anf = tail_calls(normalize(program, &known));
+        graph::build(&anf, program, &names, Imports::Prelude(&self.inner.graph))
+    }
+
+    pub(crate) fn inner_evaluator(&self) -> Result<&CoreProgram, Error> {
+        let compile = || {
+            // The evaluator as a program whose value is its answer for three inputs.
+            let text = format!(
+                "{}\n(evaluate %here %names %values)",
+                self.inner.source.as_ref()
+            );
+            let symbols = Symbols::extending(self.inner.code.symbols.clone());
+            let program = expand_bootstrap(&text, symbols)?;
+            Ok(lay_out(&program, &self.inner.code.image, false))
+        };
+        self.inner
+            .nested
+            .get_or_init(compile)
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+}
+
+fn expand_bootstrap(text: &str, mut symbols: Symbols) -> Result<Program, Error> {
+    let options = ReadOptions {
+        reserved: true,
+        ..ReadOptions::default()
+    };
+    let data = read(text, &mut symbols, options)?;
+    let options = ExpandOptions {
+        internal: true,
+        ..ExpandOptions::default()
+    };
+    Ok(expand(&text.into(), data, symbols, &options)?)
+}
+
+/// The names of a program's inputs: those given, the params, the other free names.
+pub(crate) fn input_names(program: &Program, given: &[&str]) -> Vec<String> {
+    let mut names: Vec<String> = given.iter().map(|&n| n.to_owned()).collect();
+    let params = program.params().iter().map(|p| p.name.as_str());
+    for name in params.chain(program.free_names().map(|(name, _)| name)) {
+        if !names.iter().any(|n| n == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}

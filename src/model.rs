@@ -1,0 +1,597 @@
+//! Programs prepared once, to be evaluated often.
+//!
+//! A [`Program`] and a [`Mode`] go in; [`Model`] gives values and gradients for any inputs.
+//!
+//! **Invariants**
+//! - A model never changes but for the paths it has recorded, which are swapped whole: it is cheap
+//!   to clone, `Send` and `Sync`.
+//! - Inputs that are not in `wrt` are inputs of the trace all the same.
+
+use crate::bindings::{Bindings, Input, Wrt};
+use crate::engine::code::Code;
+use crate::engine::layout::{CoreProgram, lay_out};
+use crate::engine::tiered::{self, PathKey, Paths, Shape};
+use crate::engine::walk::{InputValue, Job};
+use crate::engine::{EvalError, Limits, Output, Stats, Workspace};
+use crate::error::{Error, Kind};
+use crate::gradient::{Evaluation, Gradient, Variable, derivatives, differentiate};
+use crate::graph::{Graph, GraphConstant, verify};
+use crate::interpreter::{Interpreter, Mode, input_names};
+use crate::prim::Prim;
+use crate::source::{Position, Span};
+use crate::symbol::{Sym, Symbols};
+use crate::syntax::ast::{Constant, Expr};
+use crate::syntax::{Param, Program, Warning};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// A program prepared for evaluation.
+#[derive(Clone, Debug)]
+pub struct Model {
+    inner: Arc<ModelInner>,
+}
+
+#[derive(Debug)]
+struct ModelInner {
+    interpreter: Option<Interpreter>,
+    text: Arc<str>,
+    names: Vec<String>,
+    params: Vec<Param>,
+    warnings: Vec<Warning>,
+    literals: Vec<Literal>,
+    prepared: Prepared,
+    paths: Paths,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Literal {
+    span: Span,
+    value: f64,
+}
+
+#[derive(Debug)]
+enum Prepared {
+    Direct(Code),
+    Core {
+        program: CoreProgram,
+        names: Vec<Sym>,
+        nested: bool,
+    },
+}
+
+impl Model {
+    pub(crate) fn new(
+        interpreter: &Interpreter,
+        program: &Program,
+        given: &[&str],
+        mode: Mode,
+    ) -> Result<Self, Error> {
+        let names = input_names(program, given);
+        let literals = program
+            .literals
+            .iter()
+            .map(|&id| Literal {
+                span: program.span(id),
+                value: match program.expr(id) {
+                    Expr::Constant(Constant::Float(x)) => *x,
+                    _ => f64::NAN,
+                },
+            })
+            .collect();
+        let prepared = match mode {
+            Mode::Direct => {
+                let graph = interpreter.build(program, given);
+                Prepared::Direct(Code::new(&graph, program.symbols.clone()))
+            }
+            Mode::Interpreter | Mode::Nested => {
+                let nested = mode == Mode::Nested;
+                let below = if nested {
+                    &interpreter.inner_evaluator()?.image
+                } else {
+                    &interpreter.inner.code.image
+                };
+                let mut program = program.clone();
+                let symbols: Vec<Sym> = names
+                    .iter()
+                    .map(|name| program.symbols.intern(name))
+                    .collect();
+                Prepared::Core {
+                    program: lay_out(&program, below, true),
+                    names: symbols,
+                    nested,
+                }
+            }
+        };
+        Ok(Self {
+            inner: Arc::new(ModelInner {
+                interpreter: Some(interpreter.clone()),
+                text: program.text.clone(),
+                names,
+                params: program.params.clone(),
+                warnings: program.warnings.clone(),
+                literals,
+                prepared,
+                paths: Paths::default(),
+            }),
+        })
+    }
+
+    /// Wraps a compiled program, which brings its inputs, params and text along.
+    ///
+    /// # Errors
+    /// When the graph is damaged.
+    pub fn from_graph(graph: &Graph) -> Result<Self, Error> {
+        verify(graph)?;
+        let code = Code::new(graph, Symbols::new());
+        let literals = graph.literals().collect();
+        Ok(Self {
+            inner: Arc::new(ModelInner {
+                interpreter: None,
+                text: graph.text.clone(),
+                names: graph.inputs.clone(),
+                params: graph.params.clone(),
+                warnings: Vec::new(),
+                literals,
+                prepared: Prepared::Direct(code),
+                paths: Paths::default(),
+            }),
+        })
+    }
+
+    /// The names of the inputs: those the model was prepared for, params, other free names.
+    pub fn inputs(&self) -> &[String] {
+        &self.inner.names
+    }
+
+    /// The params, in the order written.
+    pub fn params(&self) -> &[Param] {
+        &self.inner.params
+    }
+
+    /// Calls that would fail if they were reached.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.inner.warnings
+    }
+
+    /// The program's text.
+    pub fn text(&self) -> &str {
+        &self.inner.text
+    }
+
+    /// The program's value. Nothing is recorded: for programs that are run once.
+    ///
+    /// # Errors
+    /// When the program fails.
+    pub fn value_once(
+        &self,
+        bindings: &Bindings,
+        limits: &Limits,
+        workspace: &mut Workspace,
+    ) -> Result<Output, Error> {
+        let inputs = self.resolve(bindings).0;
+        let inputs: Vec<InputValue> = inputs.into_iter().map(InputValue::without_nodes).collect();
+        let (output, _) =
+            self.with_job(&inputs, &[], limits, |job| tiered::run_once(job, workspace))?;
+        Ok(output)
+    }
+
+    /// The program's value.
+    ///
+    /// # Errors
+    /// When the program fails.
+    pub fn value(&self, bindings: &Bindings, workspace: &mut Workspace) -> Result<Output, Error> {
+        let evaluation = self.evaluate(bindings, Wrt::Nothing, &Limits::default(), workspace)?;
+        Ok(evaluation.value)
+    }
+
+    /// The program's value and its gradient; of a list, the Jacobian.
+    ///
+    /// # Errors
+    /// When the program fails, `wrt` names nothing, or the value holds anything but numbers.
+    pub fn value_and_grad(
+        &self,
+        bindings: &Bindings,
+        wrt: Wrt<'_>,
+        workspace: &mut Workspace,
+    ) -> Result<(Output, Gradient), Error> {
+        let evaluation = self.evaluate(bindings, wrt, &Limits::default(), workspace)?;
+        Ok((evaluation.value, evaluation.gradient))
+    }
+
+    /// The program's value, its gradient by `wrt`, and what it took, within `limits`.
+    ///
+    /// # Errors
+    /// When the program fails, a limit is met, `wrt` names nothing, or a gradient is asked for of a
+    /// value that holds anything but numbers.
+    pub fn evaluate(
+        &self,
+        bindings: &Bindings,
+        wrt: Wrt<'_>,
+        limits: &Limits,
+        workspace: &mut Workspace,
+    ) -> Result<Evaluation, Error> {
+        let (inputs, shapes) = self.resolve(bindings);
+        let mut numbers = std::mem::take(&mut workspace.inputs);
+        numbers.clear();
+        push_numbers(&inputs, &mut numbers);
+        let mut literals = Vec::new();
+        let wrt = self.wrt(wrt, bindings, &inputs, &mut numbers, &mut literals)?;
+        workspace.inputs = numbers;
+        let key = PathKey {
+            shapes,
+            literals: literals.iter().map(|l| l.0).collect(),
+        };
+        let run = self.with_job(&inputs, &literals, limits, |job| {
+            tiered::run(&self.inner.paths, &key, job, !wrt.is_empty(), workspace)
+        })?;
+        let gradient = match (&run.path, wrt.is_empty()) {
+            (_, true) | (None, _) => Gradient::default(),
+            (Some(path), false) => {
+                if !run.output.is_numeric() {
+                    return Err(self.not_numeric(run.stats));
+                }
+                differentiate(path, wrt, workspace)
+            }
+        };
+        Ok(Evaluation {
+            value: run.output,
+            gradient,
+            stats: run.stats,
+        })
+    }
+
+    /// The trace of the run on `bindings`, printed: what `show --stage trace` shows.
+    ///
+    /// # Errors
+    /// When the program fails.
+    pub fn print_trace(
+        &self,
+        bindings: &Bindings,
+        workspace: &mut Workspace,
+    ) -> Result<String, Error> {
+        self.evaluate(bindings, Wrt::All, &Limits::default(), workspace)?;
+        let (inputs, shapes) = self.resolve(bindings);
+        let mut names = Vec::new();
+        for (name, input) in self.inner.names.iter().zip(&inputs) {
+            match input {
+                InputValue::Number(..) => names.push(name.clone()),
+                InputValue::List(items) => {
+                    names.extend((0..items.len()).map(|i| format!("{name}[{i}]")));
+                }
+                InputValue::Missing => {}
+            }
+        }
+        let key = PathKey {
+            shapes,
+            literals: Vec::new(),
+        };
+        Ok(self.inner.paths.print(&key, &names))
+    }
+
+    fn not_numeric(&self, stats: Stats) -> Error {
+        let whole = Span::new(0, self.inner.text.len() as u32);
+        let mut error = EvalError::new(
+            Kind::Type,
+            "only numbers and lists of numbers have a gradient, and the value holds more",
+        );
+        error.span = Some(whole);
+        error.position = Some(whole.position(&self.inner.text));
+        error.stats = stats;
+        error.into()
+    }
+
+    /// The inputs in order, with their places among the trace's inputs, and their shapes.
+    fn resolve(&self, bindings: &Bindings) -> (Vec<InputValue>, Vec<Shape>) {
+        let mut inputs = Vec::with_capacity(self.inner.names.len());
+        let mut shapes = Vec::with_capacity(self.inner.names.len());
+        let mut next = 0;
+        for name in &self.inner.names {
+            let initial = || {
+                let param = self.inner.params.iter().find(|p| p.name == *name);
+                param.map(|p| Cow::Owned(Input::Number(p.init)))
+            };
+            let input = bindings.get(name).map(Cow::Borrowed).or_else(initial);
+            match input.as_deref() {
+                Some(&Input::Number(x)) => {
+                    next += 1;
+                    inputs.push(InputValue::Number(x, next));
+                    shapes.push(Shape::Number);
+                }
+                Some(Input::List(items)) => {
+                    let list = items.iter().map(|&x| {
+                        next += 1;
+                        (x, next)
+                    });
+                    inputs.push(InputValue::List(list.collect()));
+                    shapes.push(Shape::List(items.len() as u32));
+                }
+                None => {
+                    inputs.push(InputValue::Missing);
+                    shapes.push(Shape::Missing);
+                }
+            }
+        }
+        (inputs, shapes)
+    }
+
+    /// Resolves `wrt`; literals become inputs of the trace after all others.
+    fn wrt<'n>(
+        &'n self,
+        wrt: Wrt<'n>,
+        bindings: &'n Bindings,
+        inputs: &[InputValue],
+        numbers: &mut Vec<f64>,
+        literals: &mut Vec<(Span, u32)>,
+    ) -> Result<Vec<(Cow<'n, str>, Variable)>, Error> {
+        let names: Vec<&str> = match wrt {
+            Wrt::Nothing => Vec::new(),
+            Wrt::Names(names) => names.to_vec(),
+            Wrt::All => {
+                let given = |name: &&String| {
+                    bindings.get(name).is_some()
+                        || self.inner.params.iter().any(|p| p.name == **name)
+                };
+                let names = self.inner.names.iter().filter(given);
+                names.map(String::as_str).collect()
+            }
+        };
+        let mut variables = Vec::with_capacity(names.len());
+        for name in names {
+            let variable = if let Some(place) = name.strip_prefix('@') {
+                let literal = self.literal(name, place)?;
+                let found = literals.iter().find(|l| l.0 == literal.span);
+                let index = if let Some(&(_, index)) = found {
+                    index
+                } else {
+                    numbers.push(literal.value);
+                    let index = numbers.len() as u32 - 1;
+                    literals.push((literal.span, index));
+                    index
+                };
+                Variable::Inputs(index, None)
+            } else if let Some(position) = self.inner.names.iter().position(|n| n == name) {
+                match &inputs[position] {
+                    InputValue::Number(_, node) => Variable::Inputs(node - 1, None),
+                    InputValue::List(items) => {
+                        let first = items.first().map_or(0, |item| item.1 - 1);
+                        Variable::Inputs(first, Some(items.len() as u32))
+                    }
+                    InputValue::Missing => Variable::Unused,
+                }
+            } else if bindings.get(name).is_some() {
+                Variable::Unused
+            } else {
+                return Err(self.no_such_name(name));
+            };
+            variables.push((Cow::Borrowed(name), variable));
+        }
+        Ok(variables)
+    }
+
+    fn literal(&self, name: &str, place: &str) -> Result<Literal, Error> {
+        let position = place.split_once(':').and_then(|(line, column)| {
+            Some(Position {
+                line: line.parse().ok()?,
+                column: column.parse().ok()?,
+            })
+        });
+        let found = self
+            .inner
+            .literals
+            .iter()
+            .find(|l| Some(l.span.position(&self.inner.text)) == position);
+        found.copied().ok_or_else(|| {
+            Error::Request(format!(
+                "`{name}` in wrt: no float literal of the code starts there; \
+                 write `@line:column` of a number with a point or exponent"
+            ))
+        })
+    }
+
+    fn no_such_name(&self, name: &str) -> Error {
+        let names = self.inner.names.iter().map(String::as_str);
+        let hint = match nearest(name, names) {
+            Some(near) => format!("; is it `{near}`?"),
+            None => String::new(),
+        };
+        Error::Request(format!(
+            "`{name}` in wrt names no input, param or literal of the program{hint}"
+        ))
+    }
+
+    fn with_job<T>(
+        &self,
+        inputs: &[InputValue],
+        literals: &[(Span, u32)],
+        limits: &Limits,
+        run: impl FnOnce(&Job<'_>) -> Result<T, Box<EvalError>>,
+    ) -> Result<T, Error> {
+        let inner = &*self.inner;
+        let job = Job {
+            code: match &inner.prepared {
+                Prepared::Direct(code) => code,
+                Prepared::Core { .. } => match &inner.interpreter {
+                    Some(interpreter) => &interpreter.inner.code,
+                    None => unreachable!("core programs come with their interpreter"),
+                },
+            },
+            programs: &[],
+            function: 0,
+            inputs,
+            names: &[],
+            literals,
+            limits: *limits,
+            text: &inner.text,
+        };
+        let result = match (&inner.prepared, &inner.interpreter) {
+            (
+                Prepared::Core {
+                    program,
+                    names,
+                    nested,
+                },
+                Some(interpreter),
+            ) => {
+                let evaluator;
+                let programs: &[&CoreProgram] = if *nested {
+                    evaluator = [interpreter.inner_evaluator()?, program];
+                    &evaluator
+                } else {
+                    &[program]
+                };
+                run(&Job {
+                    programs,
+                    function: interpreter.inner.evaluate,
+                    names,
+                    ..job
+                })
+            }
+            _ => run(&job),
+        };
+        result.map_err(|error| self.explain(*error).into())
+    }
+
+    /// Adds to an unbound name the spelling that may have been meant.
+    fn explain(&self, mut error: EvalError) -> EvalError {
+        let name = error.message.split('`').nth(1).map(str::to_owned);
+        if error.kind == Kind::Unbound
+            && let Some(name) = name
+        {
+            let mut known: Vec<&str> = Prim::names().collect();
+            known.extend(self.inner.names.iter().map(String::as_str));
+            if let Some(interpreter) = &self.inner.interpreter {
+                known.extend(interpreter.inner.prelude.iter().map(String::as_str));
+            }
+            let others = known.into_iter().filter(|known| *known != name);
+            if let Some(near) = nearest(&name, others) {
+                error.message = format!("{}; is it `{near}`?", error.message);
+            }
+        }
+        error
+    }
+}
+
+impl Graph {
+    fn literals(&self) -> impl Iterator<Item = Literal> {
+        self.constants.iter().filter_map(|constant| match constant {
+            GraphConstant::Value(Constant::Float(value), Some(span)) => Some(Literal {
+                span: *span,
+                value: *value,
+            }),
+            _ => None,
+        })
+    }
+}
+
+/// One model at many values of some of its inputs, on one thread: what training loops run.
+pub(crate) struct Repeated<'m> {
+    model: &'m Model,
+    inputs: Vec<InputValue>,
+    key: PathKey,
+    /// For each varied input: its place among the inputs, and among the trace's inputs.
+    varied: Vec<(usize, u32)>,
+    columns: Vec<u32>,
+    limits: Limits,
+    workspace: Workspace,
+    numbers: Vec<f64>,
+    run: Option<tiered::Run>,
+}
+
+impl<'m> Repeated<'m> {
+    /// Varies the inputs called `names`; all others stay as in `bindings`.
+    pub(crate) fn new(
+        model: &'m Model,
+        bindings: &Bindings,
+        names: &[&str],
+        limits: Limits,
+    ) -> Self {
+        let mut bindings = bindings.clone();
+        for &name in names {
+            bindings.set(name, 0.0);
+        }
+        let (inputs, shapes) = model.resolve(&bindings);
+        let mut numbers = Vec::new();
+        push_numbers(&inputs, &mut numbers);
+        let varied: Vec<(usize, u32)> = names
+            .iter()
+            .filter_map(|name| {
+                let place = model.inner.names.iter().position(|n| n == name)?;
+                match inputs[place] {
+                    InputValue::Number(_, node) => Some((place, node - 1)),
+                    _ => None,
+                }
+            })
+            .collect();
+        Self {
+            model,
+            inputs,
+            key: PathKey {
+                shapes,
+                literals: Vec::new(),
+            },
+            columns: varied.iter().map(|v| v.1).collect(),
+            varied,
+            limits,
+            workspace: Workspace::new(),
+            numbers,
+            run: None,
+        }
+    }
+
+    /// Evaluates the model at the given values of the varied inputs.
+    pub(crate) fn evaluate(&mut self, values: &[f64]) -> Result<(), Error> {
+        for (&(place, index), &value) in self.varied.iter().zip(values) {
+            self.numbers[index as usize] = value;
+            self.inputs[place] = InputValue::Number(value, index + 1);
+        }
+        self.workspace.inputs.clone_from(&self.numbers);
+        let workspace = &mut self.workspace;
+        let key = &self.key;
+        let run = self
+            .model
+            .with_job(&self.inputs, &[], &self.limits, |job| {
+                tiered::run(&self.model.inner.paths, key, job, true, workspace)
+            })?;
+        self.run = Some(run);
+        Ok(())
+    }
+
+    /// The output of the last evaluation.
+    pub(crate) fn output(&self) -> &Output {
+        static NOTHING: Output = Output { items: Vec::new() };
+        self.run.as_ref().map_or(&NOTHING, |run| &run.output)
+    }
+
+    /// What the last evaluation took.
+    pub(crate) fn stats(&self) -> Stats {
+        self.run.as_ref().map(|run| run.stats).unwrap_or_default()
+    }
+
+    /// The derivatives of all numbers of the last output by the varied inputs, row-major.
+    pub(crate) fn jacobian(&mut self, jacobian: &mut [f64]) {
+        if let Some(path) = self.run.as_ref().and_then(|run| run.path.as_ref()) {
+            derivatives(path, &self.columns, &mut self.workspace, jacobian);
+        }
+    }
+}
+
+fn push_numbers(inputs: &[InputValue], numbers: &mut Vec<f64>) {
+    for input in inputs {
+        match input {
+            InputValue::Number(x, _) => numbers.push(*x),
+            InputValue::List(items) => numbers.extend(items.iter().map(|i| i.0)),
+            InputValue::Missing => {}
+        }
+    }
+}
+
+/// The name closest in spelling, if one is close.
+pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|other| (strsim::damerau_levenshtein(name, other), other))
+        .filter(|&(distance, other)| {
+            distance * 3 <= name.chars().count().max(3) && !other.is_empty()
+        })
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, other)| other)
+}

@@ -1,0 +1,161 @@
+//! Primitives: what each is called, takes, computes and how it differentiates.
+//!
+//! A row of [`table`] goes in; the [`Prim`] enum and everything the stages ask of a primitive come
+//! out: [`Prim::spec`], [`Prim::from_name`], [`Prim::forward`], [`Prim::vjp`].
+//!
+//! **Invariants**
+//! - One primitive, one row: no other list of names, arities or derivatives exists.
+//! - A row's VJP fixes the operations and their order, so gradients are equal to the bit wherever
+//!   the same trace is swept.
+//! - Structure is discrete, numbers are differentiable: structural rows have no VJP.
+
+mod table;
+
+pub use table::Prim;
+
+use rustc_hash::FxHashMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+/// What kind of row a primitive has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Numbers to a number: recorded in traces, differentiable.
+    Numeric(TagRule),
+    /// Numbers or booleans to a boolean: recorded in traces, derivative zero.
+    Predicate,
+    /// Works on the heap, on tags or on control: never recorded.
+    Structural,
+}
+
+/// How the tag of a numeric result follows from the tags of its arguments (never from values).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagRule {
+    /// Int when all arguments are ints, float otherwise.
+    Same,
+    /// Always float.
+    Float,
+}
+
+/// Where a numeric primitive is probed by the gradient tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Domain {
+    /// All reals.
+    Real,
+    /// Greater than zero.
+    Positive,
+    /// Strictly between -1 and 1.
+    Unit,
+    /// Away from zero.
+    NonZero,
+    /// Both arguments greater than zero, the second not 1.
+    Base,
+    /// Whole numbers.
+    Whole,
+}
+
+/// How a numeric or predicate row takes more or fewer arguments than its rule is written for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Variadic {
+    /// Exactly as many as the rule.
+    No,
+    /// Folds from the left; the number is the value without arguments.
+    Fold(f64),
+    /// Folds from the left; at least one argument.
+    Fold1,
+    /// As `-` and `/`: folds from the left; one argument goes to the inverse.
+    Inverse,
+    /// Every neighbouring pair must hold; at least one argument.
+    Chain,
+}
+
+/// What a row says of its primitive.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// The name in programs and `.ncg` files; internal rows begin with `%`.
+    pub name: &'static str,
+    /// Other names that mean the same.
+    pub aliases: &'static [&'static str],
+    /// Numeric, predicate or structural.
+    pub kind: Kind,
+    /// The smallest number of arguments.
+    pub min_args: u32,
+    /// The largest number of arguments; none for "any number".
+    pub max_args: Option<u32>,
+    /// How other numbers of arguments are taken.
+    pub variadic: Variadic,
+    /// Where tests probe it.
+    pub domain: Domain,
+    /// One line of documentation.
+    pub doc: &'static str,
+}
+
+impl Spec {
+    /// Whether a call with `count` arguments is well formed.
+    pub fn accepts(&self, count: usize) -> bool {
+        count >= self.min_args as usize && self.max_args.is_none_or(|max| count <= max as usize)
+    }
+
+    /// The numbers of arguments taken, in words: "1 argument", "at least 2 arguments".
+    pub fn arity(&self) -> String {
+        arity_in_words(self.min_args, self.max_args)
+    }
+}
+
+/// A range of argument counts in words: "1 argument", "1 to 2 arguments", "at least 2 arguments".
+pub fn arity_in_words(min: u32, max: Option<u32>) -> String {
+    let plural = |n: u32| if n == 1 { "" } else { "s" };
+    match max {
+        Some(max) if max == min => format!("{min} argument{}", plural(min)),
+        Some(max) => format!("{min} to {max} arguments"),
+        None => format!("at least {min} argument{}", plural(min)),
+    }
+}
+
+impl Prim {
+    /// The primitive that a program means by `name`; internal rows are not found.
+    pub fn from_name(name: &str) -> Option<Self> {
+        BY_NAME.get(name).copied().filter(|p| !p.is_internal())
+    }
+
+    /// The primitive of an `.ncg` operation or a bootstrap file, internal rows included.
+    pub fn from_internal_name(name: &str) -> Option<Self> {
+        BY_NAME.get(name).copied()
+    }
+
+    /// The row's main name.
+    pub fn name(self) -> &'static str {
+        self.spec().name
+    }
+
+    /// Whether programs cannot name it.
+    pub fn is_internal(self) -> bool {
+        self.name().starts_with('%')
+    }
+
+    /// The names of all primitives that programs can use, in table order.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.iter().filter(|p| !p.is_internal()).flat_map(|p| {
+            let spec = p.spec();
+            std::iter::once(spec.name).chain(spec.aliases.iter().copied())
+        })
+    }
+}
+
+impl fmt::Display for Prim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name().trim_start_matches('%'))
+    }
+}
+
+static BY_NAME: LazyLock<FxHashMap<&'static str, Prim>> = LazyLock::new(|| {
+    let mut map = FxHashMap::default();
+    for &prim in Prim::ALL {
+        let spec = prim.spec();
+        map.insert(spec.name, prim);
+        for alias in spec.aliases {
+            map.insert(*alias, prim);
+        }
+    }
+    map
+});

@@ -1,0 +1,449 @@
+//! THE table: one row a primitive, and the macro that turns rows into code.
+//!
+//! A numeric row reads `Variant = "name" | "alias" (arguments) variadic -> tag on domain { forward,
+//! vjp }`. In `vjp(y, ct)`, `y` is the result and `ct` the cotangent; the rule gives one cotangent an
+//! argument. Conventions at ties, poles and clamps stand with their row and in LANGUAGE: a tie of
+//! `min`/`max` gives half to each side, `abs` at 0 has derivative 0, steps have derivative 0.
+//!
+//! **Invariants**
+//! - `forward` follows IEEE 754 without clamping: `(/ 1 0)` is +inf, `(log 0)` is -inf.
+//! - Rules read nothing but their arguments, `y` and `ct`.
+//! - `flat` rows have derivative zero everywhere: no cotangent is passed on at all.
+
+use super::{Domain, Kind, Spec, TagRule, Variadic};
+
+/// Two cotangents, or none for a flat row.
+macro_rules! vjp_rule {
+    (flat) => {
+        None
+    };
+    ($rule:expr) => {
+        Some($rule)
+    };
+}
+
+macro_rules! primitives {
+    (
+        unary { $($(#[doc = $udoc:literal])+ $U:ident = $uname:literal $(| $ualias:literal)* ($ua:ident)
+            -> $utag:ident on $udomain:ident { forward: $uforward:expr, vjp($uy:ident, $uct:ident): $uvjp:tt })* }
+        binary { $($(#[doc = $bdoc:literal])+ $B:ident = $bname:literal $(| $balias:literal)* ($ba:ident, $bb:ident) $bvariadic:expr, $bmin:literal
+            -> $btag:ident on $bdomain:ident { forward: $bforward:expr, vjp($by:ident, $bct:ident): $bvjp:tt })* }
+        predicates1 { $($(#[doc = $pdoc:literal])+ $P:ident = $pname:literal $(| $palias:literal)* ($pa:ident) { $pforward:expr })* }
+        predicates2 { $($(#[doc = $qdoc:literal])+ $Q:ident = $qname:literal ($qa:ident, $qb:ident) $qvariadic:expr, $qmin:literal { $qforward:expr })* }
+        structural { $($(#[doc = $sdoc:literal])+ $S:ident = $sname:literal $(| $salias:literal)* ($smin:literal, $smax:expr))* }
+    ) => {
+        /// A primitive: one row of the table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Prim {
+            $($(#[doc = $udoc])+ $U,)*
+            $($(#[doc = $bdoc])+ $B,)*
+            $($(#[doc = $pdoc])+ $P,)*
+            $($(#[doc = $qdoc])+ $Q,)*
+            $($(#[doc = $sdoc])+ $S,)*
+        }
+
+        impl Prim {
+            /// All primitives, in table order; the position is the variant's number.
+            pub const ALL: &'static [Prim] =
+                &[$(Prim::$U,)* $(Prim::$B,)* $(Prim::$P,)* $(Prim::$Q,)* $(Prim::$S,)*];
+
+            /// What the row says.
+            pub const fn spec(self) -> Spec {
+                match self {
+                    $(Prim::$U => Spec {
+                        name: $uname, aliases: &[$($ualias),*], kind: Kind::Numeric(TagRule::$utag),
+                        min_args: 1, max_args: Some(1), variadic: Variadic::No,
+                        domain: Domain::$udomain, doc: concat!($($udoc),+),
+                    },)*
+                    $(Prim::$B => Spec {
+                        name: $bname, aliases: &[$($balias),*], kind: Kind::Numeric(TagRule::$btag),
+                        min_args: $bmin, max_args: if matches!($bvariadic, Variadic::No) { Some(2) } else { None },
+                        variadic: $bvariadic, domain: Domain::$bdomain, doc: concat!($($bdoc),+),
+                    },)*
+                    $(Prim::$P => Spec {
+                        name: $pname, aliases: &[$($palias),*], kind: Kind::Predicate,
+                        min_args: 1, max_args: Some(1), variadic: Variadic::No,
+                        domain: Domain::Real, doc: concat!($($pdoc),+),
+                    },)*
+                    $(Prim::$Q => Spec {
+                        name: $qname, aliases: &[], kind: Kind::Predicate,
+                        min_args: $qmin, max_args: if matches!($qvariadic, Variadic::No) { Some(2) } else { None },
+                        variadic: $qvariadic, domain: Domain::Real, doc: concat!($($qdoc),+),
+                    },)*
+                    $(Prim::$S => Spec {
+                        name: $sname, aliases: &[$($salias),*], kind: Kind::Structural,
+                        min_args: $smin, max_args: $smax, variadic: Variadic::No,
+                        domain: Domain::Real, doc: concat!($($sdoc),+),
+                    },)*
+                }
+            }
+
+            /// The value at `a` (and `b`, for a row of two arguments). Truth is 1, falsehood 0.
+            /// NaN for structural rows, which compute on the heap instead.
+            #[inline]
+            pub fn forward(self, a: f64, b: f64) -> f64 {
+                match self {
+                    $(Prim::$U => { let $ua = a; $uforward })*
+                    $(Prim::$B => { let ($ba, $bb) = (a, b); $bforward })*
+                    $(Prim::$P => { let $pa = a; f64::from(u8::from($pforward)) })*
+                    $(Prim::$Q => { let ($qa, $qb) = (a, b); f64::from(u8::from($qforward)) })*
+                    $(Prim::$S)|* => f64::NAN,
+                }
+            }
+
+            /// The cotangents of `a` and `b` for the cotangent `ct` of the result `y`; none where
+            /// the derivative is zero everywhere. Rows of one argument leave the second at 0.
+            #[inline]
+            pub fn vjp(self, a: f64, b: f64, y: f64, ct: f64) -> Option<[f64; 2]> {
+                match self {
+                    $(Prim::$U => { let ($ua, $uy, $uct) = (a, y, ct); let _ = ($ua, $uy, $uct); let r: Option<f64> = vjp_rule!($uvjp); r.map(|c| [c, 0.0]) })*
+                    $(Prim::$B => { let ($ba, $bb, $by, $bct) = (a, b, y, ct); let _ = ($ba, $bb, $by, $bct); vjp_rule!($bvjp) })*
+                    _ => None,
+                }
+            }
+
+            /// Whether ints give an int.
+            #[inline]
+            pub const fn keeps_int(self) -> bool {
+                match self {
+                    $(Prim::$U => matches!(TagRule::$utag, TagRule::Same),)*
+                    $(Prim::$B => matches!(TagRule::$btag, TagRule::Same),)*
+                    _ => false,
+                }
+            }
+
+            /// How it takes other numbers of arguments than its rule is written for.
+            #[inline]
+            pub const fn variadic(self) -> Variadic {
+                match self {
+                    $(Prim::$B => $bvariadic,)*
+                    $(Prim::$Q => $qvariadic,)*
+                    _ => Variadic::No,
+                }
+            }
+
+            /// How many arguments [`Prim::forward`] reads: 1 or 2; 0 for structural rows.
+            pub const fn operands(self) -> usize {
+                match self {
+                    $(Prim::$U)|* $(| Prim::$P)* => 1,
+                    $(Prim::$B)|* $(| Prim::$Q)* => 2,
+                    $(Prim::$S)|* => 0,
+                }
+            }
+        }
+    };
+}
+
+#[rustfmt::skip]
+primitives! {
+    unary {
+        /// Negation; `(- x)`.
+        Neg = "%neg" (a) -> Same on Real { forward: -a, vjp(y, ct): (-ct) }
+        /// Absolute value; derivative 0 at 0.
+        Abs = "abs" (a) -> Same on NonZero { forward: a.abs(), vjp(y, ct): (if a > 0.0 { ct } else if a < 0.0 { -ct } else { 0.0 }) }
+        /// Largest whole number not above; derivative 0.
+        Floor = "floor" (a) -> Float on Real { forward: a.floor(), vjp(y, ct): flat }
+        /// Smallest whole number not below; derivative 0.
+        Ceiling = "ceiling" (a) -> Float on Real { forward: a.ceil(), vjp(y, ct): flat }
+        /// Nearest whole number, ties to even; derivative 0.
+        Round = "round" (a) -> Float on Real { forward: a.round_ties_even(), vjp(y, ct): flat }
+        /// The whole part, towards zero; derivative 0.
+        Truncate = "truncate" (a) -> Float on Real { forward: a.trunc(), vjp(y, ct): flat }
+        /// Sine of an angle in radians.
+        Sin = "sin" (a) -> Float on Real { forward: a.sin(), vjp(y, ct): (ct * a.cos()) }
+        /// Cosine of an angle in radians.
+        Cos = "cos" (a) -> Float on Real { forward: a.cos(), vjp(y, ct): (-(ct * a.sin())) }
+        /// Tangent of an angle in radians.
+        Tan = "tan" (a) -> Float on Unit { forward: a.tan(), vjp(y, ct): (ct * (1.0 + y * y)) }
+        /// Arc sine in radians; NaN outside [-1, 1].
+        Asin = "asin" (a) -> Float on Unit { forward: a.asin(), vjp(y, ct): (ct / ((1.0 - a) * (1.0 + a)).sqrt()) }
+        /// Arc cosine in radians; NaN outside [-1, 1].
+        Acos = "acos" (a) -> Float on Unit { forward: a.acos(), vjp(y, ct): (-(ct / ((1.0 - a) * (1.0 + a)).sqrt())) }
+        /// Arc tangent of one argument, in radians.
+        Atan = "%atan1" (a) -> Float on Real { forward: a.atan(), vjp(y, ct): (ct / (1.0 + a * a)) }
+        /// Hyperbolic sine.
+        Sinh = "sinh" (a) -> Float on Real { forward: a.sinh(), vjp(y, ct): (ct * a.cosh()) }
+        /// Hyperbolic cosine.
+        Cosh = "cosh" (a) -> Float on Real { forward: a.cosh(), vjp(y, ct): (ct * a.sinh()) }
+        /// Hyperbolic tangent.
+        Tanh = "tanh" (a) -> Float on Real { forward: a.tanh(), vjp(y, ct): (ct * (1.0 - y * y)) }
+        /// The exponential function.
+        Exp = "exp" (a) -> Float on Real { forward: a.exp(), vjp(y, ct): (ct * y) }
+        /// Natural logarithm of one argument; -inf at 0, NaN below.
+        Ln = "%ln" (a) -> Float on Positive { forward: a.ln(), vjp(y, ct): (ct / a) }
+        /// Square root; NaN below zero.
+        Sqrt = "sqrt" (a) -> Float on Positive { forward: a.sqrt(), vjp(y, ct): (ct * 0.5 / y) }
+        /// `x` times `x`.
+        Square = "square" (a) -> Same on Real { forward: a * a, vjp(y, ct): (ct * (2.0 * a)) }
+        /// The logistic function, 1 / (1 + e^-x).
+        Sigmoid = "sigmoid" (a) -> Float on Real { forward: sigmoid(a), vjp(y, ct): (ct * (y * (1.0 - y))) }
+        /// log(1 + e^x), without overflow.
+        Softplus = "softplus" (a) -> Float on Real { forward: a.max(0.0) + (-a.abs()).exp().ln_1p(), vjp(y, ct): (ct * sigmoid(a)) }
+    }
+    binary {
+        /// Sum.
+        Add = "+" (a, b) Variadic::Fold(0.0), 0 -> Same on Real { forward: a + b, vjp(y, ct): ([ct, ct]) }
+        /// Product.
+        Mul = "*" (a, b) Variadic::Fold(1.0), 0 -> Same on Real { forward: a * b, vjp(y, ct): ([ct * b, ct * a]) }
+        /// Difference; with one argument its negation.
+        Sub = "-" (a, b) Variadic::Inverse, 1 -> Same on Real { forward: a - b, vjp(y, ct): ([ct, -ct]) }
+        /// Quotient; with one argument its reciprocal.
+        Div = "/" (a, b) Variadic::Inverse, 1 -> Float on NonZero { forward: a / b, vjp(y, ct): ([ct / b, -(ct * y / b)]) }
+        /// The smallest argument; NaN if one is; a tie gives half to each side.
+        Min = "min" (a, b) Variadic::Fold1, 1 -> Same on Real { forward: minimum(a, b), vjp(y, ct): (split(a < b, b < a, ct)) }
+        /// The largest argument; NaN if one is; a tie gives half to each side.
+        Max = "max" (a, b) Variadic::Fold1, 1 -> Same on Real { forward: -minimum(-a, -b), vjp(y, ct): (split(a > b, b > a, ct)) }
+        /// Division rounded towards zero; derivative 0.
+        Quotient = "quotient" | "truncate-quotient" (a, b) Variadic::No, 2 -> Same on NonZero { forward: (a / b).trunc(), vjp(y, ct): flat }
+        /// Division rounded down; derivative 0.
+        FloorQuotient = "floor-quotient" (a, b) Variadic::No, 2 -> Same on NonZero { forward: (a / b).floor(), vjp(y, ct): flat }
+        /// What division rounded towards zero leaves: the sign is the dividend's.
+        Remainder = "remainder" | "truncate-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: a % b, vjp(y, ct): ([ct, -(ct * (a / b).trunc())]) }
+        /// What division rounded down leaves: the sign is the divisor's.
+        Modulo = "modulo" | "floor-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: modulo(a, b), vjp(y, ct): ([ct, -(ct * (a / b).floor())]) }
+        /// Arc tangent of y / x in radians, by quadrant.
+        Atan2 = "%atan2" (a, b) Variadic::No, 2 -> Float on NonZero { forward: a.atan2(b), vjp(y, ct): ({ let r = a * a + b * b; [ct * b / r, -(ct * a / r)] }) }
+        /// Logarithm to a base.
+        LogBase = "%log-base" (a, b) Variadic::No, 2 -> Float on Base { forward: a.ln() / b.ln(), vjp(y, ct): ({ let l = b.ln(); [ct / (a * l), -(ct * y / (b * l))] }) }
+        /// Power; `(expt x 0)` is 1; the derivative by an exponent above 0 is 0 at base 0.
+        Pow = "expt" | "pow" (a, b) Variadic::No, 2 -> Same on Positive { forward: a.powf(b), vjp(y, ct): ([
+            if b == 0.0 { 0.0 } else { ct * (b * a.powf(b - 1.0)) },
+            if a == 0.0 && b > 0.0 { 0.0 } else { ct * (y * a.ln()) },
+        ]) }
+        /// Greatest common divisor of whole numbers; derivative 0.
+        Gcd = "gcd" (a, b) Variadic::Fold(0.0), 0 -> Same on Whole { forward: gcd(a, b), vjp(y, ct): flat }
+        /// Least common multiple of whole numbers; derivative 0.
+        Lcm = "lcm" (a, b) Variadic::Fold(1.0), 0 -> Same on Whole { forward: if a == 0.0 || b == 0.0 { 0.0 } else { (a / gcd(a, b) * b).abs() }, vjp(y, ct): flat }
+    }
+    predicates1 {
+        /// Whether a boolean is false; of any other value, #f.
+        Not = "not" (a) { a == 0.0 }
+        /// Whether a number is 0.
+        IsZero = "zero?" (a) { a == 0.0 }
+        /// Whether a number is above 0.
+        IsPositive = "positive?" (a) { a > 0.0 }
+        /// Whether a number is below 0.
+        IsNegative = "negative?" (a) { a < 0.0 }
+        /// Whether a whole number is divisible by 2.
+        IsEven = "even?" (a) { a % 2.0 == 0.0 }
+        /// Whether a whole number is not divisible by 2.
+        IsOdd = "odd?" (a) { a % 2.0 != 0.0 }
+        /// Whether the value is a whole number; 2.0 is.
+        IsInteger = "integer?" (a) { a.is_finite() && a.fract() == 0.0 }
+    }
+    predicates2 {
+        /// Whether all numbers are equal.
+        NumEq = "=" (a, b) Variadic::Chain, 1 { a == b }
+        /// Whether numbers increase.
+        Lt = "<" (a, b) Variadic::Chain, 1 { a < b }
+        /// Whether numbers decrease.
+        Gt = ">" (a, b) Variadic::Chain, 1 { a > b }
+        /// Whether numbers do not decrease.
+        Le = "<=" (a, b) Variadic::Chain, 1 { a <= b }
+        /// Whether numbers do not increase.
+        Ge = ">=" (a, b) Variadic::Chain, 1 { a >= b }
+        /// Whether both booleans are true: joins the links of a comparison.
+        Both = "%both" (a, b) Variadic::No, 2 { a != 0.0 && b != 0.0 }
+        /// Whether one of two booleans is true: joins the data of a `case` clause.
+        Either = "%either" (a, b) Variadic::No, 2 { a != 0.0 || b != 0.0 }
+    }
+    structural {
+        /// The first of three where the test holds, the second otherwise: an `if` whose arms were both recorded.
+        Select = "%select" (3, Some(3))
+        /// Arc tangent in radians, of x or of y / x.
+        AtanAny = "atan" (1, Some(2))
+        /// Logarithm, natural or to a base.
+        LogAny = "log" (1, Some(2))
+        /// The same number, as an int.
+        Exact = "exact" | "inexact->exact" (1, Some(1))
+        /// The same number, as a float.
+        Inexact = "inexact" | "exact->inexact" (1, Some(1))
+        /// A pair.
+        Cons = "cons" (2, Some(2))
+        /// The first of a pair.
+        Car = "car" (1, Some(1))
+        /// The second of a pair.
+        Cdr = "cdr" (1, Some(1))
+        /// `(car (car x))`.
+        Caar = "caar" (1, Some(1))
+        /// `(car (cdr x))`.
+        Cadr = "cadr" (1, Some(1))
+        /// `(cdr (car x))`.
+        Cdar = "cdar" (1, Some(1))
+        /// `(cdr (cdr x))`.
+        Cddr = "cddr" (1, Some(1))
+        /// `car` of `caar`.
+        Caaar = "caaar" (1, Some(1))
+        /// `car` of `cadr`.
+        Caadr = "caadr" (1, Some(1))
+        /// `car` of `cdar`.
+        Cadar = "cadar" (1, Some(1))
+        /// `car` of `cddr`.
+        Caddr = "caddr" (1, Some(1))
+        /// `cdr` of `caar`.
+        Cdaar = "cdaar" (1, Some(1))
+        /// `cdr` of `cadr`.
+        Cdadr = "cdadr" (1, Some(1))
+        /// `cdr` of `cdar`.
+        Cddar = "cddar" (1, Some(1))
+        /// `cdr` of `cddr`.
+        Cdddr = "cdddr" (1, Some(1))
+        /// `car` of `caaar`.
+        Caaaar = "caaaar" (1, Some(1))
+        /// `car` of `caadr`.
+        Caaadr = "caaadr" (1, Some(1))
+        /// `car` of `cadar`.
+        Caadar = "caadar" (1, Some(1))
+        /// `car` of `caddr`.
+        Caaddr = "caaddr" (1, Some(1))
+        /// `car` of `cdaar`.
+        Cadaar = "cadaar" (1, Some(1))
+        /// `car` of `cdadr`.
+        Cadadr = "cadadr" (1, Some(1))
+        /// `car` of `cddar`.
+        Caddar = "caddar" (1, Some(1))
+        /// `car` of `cdddr`.
+        Cadddr = "cadddr" (1, Some(1))
+        /// `cdr` of `caaar`.
+        Cdaaar = "cdaaar" (1, Some(1))
+        /// `cdr` of `caadr`.
+        Cdaadr = "cdaadr" (1, Some(1))
+        /// `cdr` of `cadar`.
+        Cdadar = "cdadar" (1, Some(1))
+        /// `cdr` of `caddr`.
+        Cdaddr = "cdaddr" (1, Some(1))
+        /// `cdr` of `cdaar`.
+        Cddaar = "cddaar" (1, Some(1))
+        /// `cdr` of `cdadr`.
+        Cddadr = "cddadr" (1, Some(1))
+        /// `cdr` of `cddar`.
+        Cdddar = "cdddar" (1, Some(1))
+        /// `cdr` of `cdddr`.
+        Cddddr = "cddddr" (1, Some(1))
+        /// A list of the arguments.
+        List = "list" (0, None)
+        /// How many elements a list has.
+        Length = "length" (1, Some(1))
+        /// Lists joined; the last is shared.
+        Append = "append" (0, None)
+        /// A list backwards.
+        Reverse = "reverse" (1, Some(1))
+        /// The element of a list at an index from 0.
+        ListRef = "list-ref" (2, Some(2))
+        /// A list without its first elements.
+        ListTail = "list-tail" (2, Some(2))
+        /// The rest of a list from the first element that is `eq?`, or #f.
+        Memq = "memq" (2, Some(2))
+        /// The rest of a list from the first element that is `eqv?`, or #f.
+        Memv = "memv" (2, Some(2))
+        /// The rest of a list from the first element that is `equal?`, or #f.
+        Member = "%member" (2, Some(2))
+        /// The first pair of a list whose car is `eq?`, or #f.
+        Assq = "assq" (2, Some(2))
+        /// The first pair of a list whose car is `eqv?`, or #f.
+        Assv = "assv" (2, Some(2))
+        /// The first pair of a list whose car is `equal?`, or #f.
+        Assoc = "%assoc" (2, Some(2))
+        /// Whether two values are the same; numbers by value.
+        IsEq = "eq?" (2, Some(2))
+        /// Whether two values are the same; numbers by value, whatever their tags.
+        IsEqv = "eqv?" (2, Some(2))
+        /// Whether two values have the same structure.
+        IsEqual = "equal?" (2, Some(2))
+        /// Whether it is a number.
+        IsNumber = "number?" | "real?" (1, Some(1))
+        /// Whether it is #t or #f.
+        IsBoolean = "boolean?" (1, Some(1))
+        /// Whether it is a symbol.
+        IsSymbol = "symbol?" (1, Some(1))
+        /// Whether it is a pair.
+        IsPair = "pair?" (1, Some(1))
+        /// Whether it is the empty list.
+        IsNull = "null?" (1, Some(1))
+        /// Whether it is a list that ends in the empty list.
+        IsList = "list?" (1, Some(1))
+        /// Whether it can be applied.
+        IsProcedure = "procedure?" (1, Some(1))
+        /// Whether it is a string.
+        IsString = "string?" (1, Some(1))
+        /// Whether it is a character.
+        IsChar = "char?" (1, Some(1))
+        /// Whether it is a vector.
+        IsVector = "vector?" (1, Some(1))
+        /// Applies a procedure to leading arguments and a list of the rest.
+        Apply = "apply" (2, None)
+        /// Fails with a message and irritants.
+        Error = "error" (1, None)
+        /// Whether a key is `eqv?` to one of a list: a clause of `case`.
+        CaseMatch = "%case-match" (2, Some(2))
+        /// Applies a procedure to a list, for the expression in the car of `here`.
+        ApplyAt = "%apply-at" (3, Some(3))
+        /// The value of an `if`'s test, for the expression in the car of `here`.
+        TestAt = "%test-at" (2, Some(2))
+        /// The input of a name, which the caller may not have given.
+        Given = "%given" (2, Some(2))
+        /// Fails for the expression in the car of `here`.
+        FailAt = "%fail-at" (3, Some(3))
+        /// An empty cell.
+        Cell = "%cell" (0, Some(0))
+        /// Fills a cell, once.
+        CellFill = "%cell-fill" (2, Some(2))
+        /// The content of a cell, for the variable in the car of `here`.
+        CellRef = "%cell-ref" (2, Some(2))
+        /// The value at a rib and an index of an environment.
+        EnvRef = "%env-ref" (3, Some(3))
+        /// The primitive or prelude procedure of a name, or #f.
+        GlobalRef = "%global-ref" (1, Some(1))
+        /// An argument list, if it has that many elements.
+        Exactly = "%exactly" (2, Some(2))
+        /// An argument list with all after the first so many gathered into one.
+        AtLeast = "%at-least" (2, Some(2))
+    }
+}
+
+fn sigmoid(x: f64) -> f64 {
+    // e^-|x| never overflows, and both forms agree at 0.
+    let e = (-x.abs()).exp();
+    if x >= 0.0 {
+        1.0 / (1.0 + e)
+    } else {
+        e / (1.0 + e)
+    }
+}
+
+/// The smaller of two numbers; NaN if one is, and -0 below +0.
+fn minimum(a: f64, b: f64) -> f64 {
+    if a < b || a.is_nan() || (a == b && a.is_sign_negative()) {
+        a
+    } else {
+        b
+    }
+}
+
+/// A cotangent to the side that won, half to each at a tie.
+fn split(first: bool, second: bool, ct: f64) -> [f64; 2] {
+    match (first, second) {
+        (true, _) => [ct, 0.0],
+        (_, true) => [0.0, ct],
+        _ => [0.5 * ct, 0.5 * ct],
+    }
+}
+
+fn modulo(a: f64, b: f64) -> f64 {
+    let r = a % b;
+    if r != 0.0 && (r < 0.0) != (b < 0.0) {
+        r + b
+    } else {
+        r
+    }
+}
+
+/// Euclid's algorithm: at most about 1,500 steps for doubles.
+fn gcd(a: f64, b: f64) -> f64 {
+    let (mut a, mut b) = (a.abs(), b.abs());
+    while b != 0.0 && !b.is_nan() {
+        (a, b) = (b, a % b);
+    }
+    if b.is_nan() { b } else { a }
+}

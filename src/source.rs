@@ -1,0 +1,79 @@
+//! Places in a program's text: byte spans, and the lines and columns that people read.
+//!
+//! A [`Span`] goes in with the text it belongs to; a [`Position`] comes out.
+//!
+//! **Invariants**
+//! - Lines and columns count from 1; every character is one column, a tab too.
+//! - A line ends after its LF, so CRLF is one line end.
+
+use std::fmt;
+
+/// A half-open range of bytes in a program's text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// Offset of the first byte.
+    pub start: u32,
+    /// Offset just past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// The span from `start` up to `end`, in bytes.
+    pub const fn new(start: u32, end: u32) -> Self {
+        Self { start, end }
+    }
+
+    /// The text the span covers; empty when it does not fit `text`.
+    pub fn text(self, text: &str) -> &str {
+        text.get(self.start as usize..self.end as usize)
+            .unwrap_or("")
+    }
+
+    /// Line and column of the first character.
+    pub fn position(self, text: &str) -> Position {
+        let before = &text.as_bytes()[..(self.start as usize).min(text.len())];
+        let line_start = before
+            .iter()
+            .rposition(|&b| b == b'\n')
+            .map_or(0, |i| i + 1);
+        let line = before.split(|&b| b == b'\n').count();
+        // Continuation bytes of UTF-8 are 10xxxxxx; all others begin a character.
+        let column = before[line_start..]
+            .iter()
+            .filter(|&&b| b & 0xC0 != 0x80)
+            .count()
+            + 1;
+        Position {
+            line: line as u32,
+            column: column as u32,
+        }
+    }
+}
+
+/// A line and a column, both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tabs_and_crlf_and_wide_characters_are_one_column_each() {
+        let text = "a\r\n\té(";
+        let open = text.find('(').unwrap() as u32;
+        let position = Span::new(open, open + 1).position(text);
+        assert_eq!((position.line, position.column), (2, 3));
+    }
+}

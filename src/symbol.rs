@@ -1,0 +1,143 @@
+//! Interned names.
+//!
+//! Text goes in, a [`Sym`] comes out; equal names in one table are equal numbers.
+//!
+//! **Invariants**
+//! - A table may stand on a frozen base: its own symbols start where the base ends, so a `Sym` of
+//!   the base means the same in every table above it.
+//! - *Reserved* names (`%if`, `%lambda`, …) are the core forms' heads. They live in a namespace of
+//!   their own: a program that spells `%if` gets an ordinary symbol, never the reserved one.
+
+use rustc_hash::FxHashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// An interned name: an index into the [`Symbols`] that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Sym(u32);
+
+impl Sym {
+    /// The symbol with the given index.
+    pub const fn new(index: u32) -> Self {
+        Self(index)
+    }
+
+    /// The index of this symbol.
+    pub const fn index(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Sym {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{}", self.0)
+    }
+}
+
+/// A table of interned names, perhaps on top of a frozen one.
+#[derive(Clone, Debug, Default)]
+pub struct Symbols {
+    base: Option<Arc<Symbols>>,
+    base_len: u32,
+    names: Vec<(Arc<str>, bool)>,
+    ids: [FxHashMap<Arc<str>, Sym>; 2],
+}
+
+impl Symbols {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A table that extends `base`, which stays as it is.
+    pub fn extending(base: Arc<Symbols>) -> Self {
+        let base_len = base.len();
+        Self {
+            base: Some(base),
+            base_len,
+            ..Self::default()
+        }
+    }
+
+    /// How many symbols there are, the base's included.
+    pub fn len(&self) -> u32 {
+        self.base_len + self.names.len() as u32
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The symbol of an ordinary name.
+    pub fn intern(&mut self, name: &str) -> Sym {
+        self.add(name, false)
+    }
+
+    /// The symbol of a reserved name, which no program text can spell.
+    pub fn reserve(&mut self, name: &str) -> Sym {
+        self.add(name, true)
+    }
+
+    /// The symbol of an ordinary name, where it is known already.
+    pub fn find(&self, name: &str) -> Option<Sym> {
+        self.lookup(name, false)
+    }
+
+    /// The symbol of a reserved name, where it is known already.
+    pub fn find_reserved(&self, name: &str) -> Option<Sym> {
+        self.lookup(name, true)
+    }
+
+    /// The text of a symbol of this table or its base; `"?"` for one of neither.
+    pub fn name(&self, sym: Sym) -> &str {
+        match (&self.base, sym.0.checked_sub(self.base_len)) {
+            (_, Some(own)) => self.names.get(own as usize).map_or("?", |(name, _)| name),
+            (Some(base), None) => base.name(sym),
+            (None, None) => "?",
+        }
+    }
+
+    /// Whether the symbol is of the reserved namespace.
+    pub fn is_reserved(&self, sym: Sym) -> bool {
+        match (&self.base, sym.0.checked_sub(self.base_len)) {
+            (_, Some(own)) => self.names.get(own as usize).is_some_and(|&(_, r)| r),
+            (Some(base), None) => base.is_reserved(sym),
+            (None, None) => false,
+        }
+    }
+
+    fn lookup(&self, name: &str, reserved: bool) -> Option<Sym> {
+        let inherited = self.base.as_ref().and_then(|b| b.lookup(name, reserved));
+        inherited.or_else(|| self.ids[usize::from(reserved)].get(name).copied())
+    }
+
+    fn add(&mut self, name: &str, reserved: bool) -> Sym {
+        if let Some(sym) = self.lookup(name, reserved) {
+            return sym;
+        }
+        let sym = Sym(self.len());
+        let name: Arc<str> = name.into();
+        self.names.push((name.clone(), reserved));
+        self.ids[usize::from(reserved)].insert(name, sym);
+        sym
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_keeps_its_numbers_and_reserved_names_stand_apart() {
+        let mut base = Symbols::new();
+        let car = base.intern("car");
+        let reserved = base.reserve("%if");
+        let mut symbols = Symbols::extending(Arc::new(base));
+        assert_eq!(symbols.intern("car"), car);
+        let spelled = symbols.intern("%if");
+        assert_ne!(spelled, reserved);
+        assert_eq!(symbols.name(spelled), "%if");
+        assert!(symbols.is_reserved(reserved) && !symbols.is_reserved(spelled));
+    }
+}

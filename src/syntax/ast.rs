@@ -1,0 +1,266 @@
+//! `Expr`: a program in core forms, every name resolved.
+//!
+//! The expander makes it; [`crate::anf`] compiles it, and [`crate::engine`] lays it out on the heap
+//! for the self-hosted evaluator.
+//!
+//! **Invariants**
+//! - No derived forms: what remains is constants, references, `if`, `lambda`, `let`, `letrec`,
+//!   `begin` and application.
+//! - An expression is an index into one arena, so nothing recurses when a program is dropped.
+//! - Each expression has one span; the index of an expression is also its *site*, the place that
+//!   errors, fuel and forks are told by.
+//! - `letrec` fills its variables in order; a lambda's parameters are distinct.
+
+use super::datum::{Data, DatumId};
+use crate::prim::Prim;
+use crate::source::{Position, Span};
+use crate::symbol::{Sym, Symbols};
+use std::fmt;
+use std::sync::Arc;
+
+/// An expression of a [`Program`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExprId(pub(crate) u32);
+
+impl fmt::Display for ExprId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "e{}", self.0)
+    }
+}
+
+/// A variable of a [`Program`]: a parameter, or bound by `let` or `letrec`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VarId(pub(crate) u32);
+
+/// A constant that stands for itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Constant {
+    /// The empty list.
+    Nil,
+    /// What an `if` without an else gives when its test is false.
+    Unspecified,
+    /// #t or #f.
+    Bool(bool),
+    /// A number written without point or exponent.
+    Int(f64),
+    /// Any other number.
+    Float(f64),
+    /// A character.
+    Char(char),
+    /// A string.
+    String(Arc<str>),
+    /// A primitive, whatever its name means where it stands.
+    Primitive(Prim),
+}
+
+/// A core form.
+#[derive(Clone, Debug)]
+pub enum Expr {
+    /// A constant.
+    Constant(Constant),
+    /// Quoted data.
+    Quote(DatumId),
+    /// A bound variable.
+    Variable(VarId),
+    /// A primitive by its name.
+    Primitive(Sym, Prim),
+    /// A procedure of the prelude.
+    Prelude(Sym),
+    /// An input, a param, or a name that nothing binds.
+    Free(Sym),
+    /// `(if test then otherwise)`.
+    If {
+        /// Decides.
+        test: ExprId,
+        /// Taken unless the test is #f.
+        then: ExprId,
+        /// Taken when the test is #f.
+        otherwise: ExprId,
+    },
+    /// A procedure.
+    Lambda {
+        /// What it is called, for people.
+        name: Option<Sym>,
+        /// Its parameters; with `rest`, the last takes all further arguments.
+        params: Box<[VarId]>,
+        /// Whether the last parameter takes all further arguments.
+        rest: bool,
+        /// The body.
+        body: ExprId,
+    },
+    /// Variables with values computed outside their scope.
+    Let {
+        /// The variables.
+        vars: Box<[VarId]>,
+        /// One initial value each.
+        inits: Box<[ExprId]>,
+        /// The body.
+        body: ExprId,
+    },
+    /// Variables filled in order, each in scope of all.
+    Letrec {
+        /// The variables.
+        vars: Box<[VarId]>,
+        /// One initial value each.
+        inits: Box<[ExprId]>,
+        /// The body.
+        body: ExprId,
+    },
+    /// Expressions in order; the value is the last one's.
+    Begin(Box<[ExprId]>),
+    /// An application.
+    Call {
+        /// The operator.
+        operator: ExprId,
+        /// The arguments.
+        args: Box<[ExprId]>,
+        /// Whether it is the program's own: it costs fuel and stands in call chains.
+        counts: bool,
+    },
+}
+
+/// The allowed range of a param.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Constraint {
+    /// Any number.
+    Free,
+    /// Greater than the number.
+    Above(f64),
+    /// Less than the number.
+    Below(f64),
+    /// Strictly between the two.
+    Between(f64, f64),
+}
+
+impl Constraint {
+    /// Whether `x` satisfies it.
+    pub fn admits(self, x: f64) -> bool {
+        match self {
+            Self::Free => true,
+            Self::Above(lo) => x > lo,
+            Self::Below(hi) => x < hi,
+            Self::Between(lo, hi) => lo < x && x < hi,
+        }
+    }
+}
+
+/// `(param name init constraint)`: a learnable constant.
+#[derive(Clone, Debug)]
+pub struct Param {
+    /// Its name, also as an input and in `wrt`.
+    pub name: String,
+    /// Its initial value.
+    pub init: f64,
+    /// The range it stays in while it is fitted.
+    pub constraint: Constraint,
+    /// The form.
+    pub span: Span,
+}
+
+/// How observations scatter around predictions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noise {
+    /// Additive with one standard deviation: the residual is prediction minus observation.
+    Normal,
+    /// Multiplicative: the residual is the difference of logarithms.
+    Lognormal,
+}
+
+/// `(observe-series (column …) expr noise)`: rows predicted by an expression.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// The columns observed, in the order of a row's numbers.
+    pub columns: Vec<String>,
+    /// The list of rows.
+    pub expr: ExprId,
+    /// The noise.
+    pub noise: Noise,
+    /// The form.
+    pub span: Span,
+}
+
+/// Something that would fail if it were reached, found before the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// What, and what to do.
+    pub message: String,
+    /// Where.
+    pub span: Span,
+}
+
+/// A bound variable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Var {
+    /// As written.
+    pub(crate) name: Sym,
+    /// In core data: differs where one name stands for several variables of one frame.
+    pub(crate) core_name: Sym,
+}
+
+/// A program in core forms.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub(crate) text: Arc<str>,
+    pub(crate) symbols: Symbols,
+    pub(crate) data: Data,
+    pub(crate) exprs: Vec<Expr>,
+    pub(crate) spans: Vec<Span>,
+    /// Float literals of the code: those that `wrt` can name by position.
+    pub(crate) literals: Vec<ExprId>,
+    pub(crate) vars: Vec<Var>,
+    pub(crate) root: ExprId,
+    pub(crate) free: Vec<(Sym, Span)>,
+    pub(crate) params: Vec<Param>,
+    pub(crate) observations: Vec<Observation>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl Program {
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The params, in the order written.
+    pub fn params(&self) -> &[Param] {
+        &self.params
+    }
+
+    /// What the program says of data.
+    pub fn observations(&self) -> &[Observation] {
+        &self.observations
+    }
+
+    /// The names that nothing in the program binds, in order of first use: its inputs.
+    pub fn free_names(&self) -> impl Iterator<Item = (&str, Span)> {
+        self.free
+            .iter()
+            .map(|&(sym, span)| (self.symbols.name(sym), span))
+    }
+
+    /// Calls that would fail if they were reached.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// The float literal of the code that starts at a position.
+    pub fn literal_at(&self, position: Position) -> Option<ExprId> {
+        self.literals
+            .iter()
+            .copied()
+            .find(|&id| self.span(id).position(&self.text) == position)
+    }
+
+    /// Where an expression stands in the text.
+    pub fn span(&self, id: ExprId) -> Span {
+        self.spans[id.0 as usize]
+    }
+
+    pub(crate) fn expr(&self, id: ExprId) -> &Expr {
+        &self.exprs[id.0 as usize]
+    }
+
+    pub(crate) fn var(&self, id: VarId) -> Var {
+        self.vars[id.0 as usize]
+    }
+}

@@ -1,0 +1,142 @@
+//! The names of forms: what the expander knows by keyword, and what the language leaves out.
+//!
+//! **Invariants**
+//! - A form's name is only a default: any binding of the name shadows it.
+//! - Every name left out says what to do instead.
+
+/// A form the expander knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Quote,
+    Quasiquote,
+    Unquote,
+    UnquoteSplicing,
+    If,
+    Lambda,
+    Let,
+    LetStar,
+    Letrec,
+    Define,
+    Begin,
+    Do,
+    Cond,
+    Case,
+    When,
+    Unless,
+    And,
+    Or,
+    Loop,
+    Recur,
+    Else,
+    Arrow,
+    Param,
+    ObserveSeries,
+    SoftChoice,
+    SoftIf,
+    /// A name of Scheme that is not in the language; the text says what to do instead.
+    Unsupported(&'static str),
+}
+
+const NO_STATE: &str =
+    "values never change; carry the new value as an argument of a loop or procedure";
+const NO_MACROS: &str = "there are no macros; write a procedure, or expand the form by hand";
+const NO_IO: &str = "programs have no input or output; return the value instead";
+const NO_CONTROL: &str = "there are no continuations; return early with `if` or `cond`";
+const NO_VALUES: &str = "there are no multiple values; return a list and take it apart";
+const NO_CONDITIONS: &str = "errors cannot be caught; test for the case with `if` or `cond`";
+const NO_RECORDS: &str = "there are no records; use a list, or pairs with `assq`";
+const NO_LIBRARIES: &str = "there are no libraries; the whole language is there already";
+const NO_STRINGS: &str = "strings are constants; use symbols or lists for data";
+
+/// What a name means as a form, unless something binds it.
+pub(super) fn form(name: &str) -> Option<Form> {
+    Some(match name {
+        "quote" => Form::Quote,
+        "quasiquote" => Form::Quasiquote,
+        "unquote" => Form::Unquote,
+        "unquote-splicing" => Form::UnquoteSplicing,
+        "if" => Form::If,
+        "lambda" => Form::Lambda,
+        "let" => Form::Let,
+        "let*" => Form::LetStar,
+        "letrec" | "letrec*" => Form::Letrec,
+        "define" => Form::Define,
+        "begin" => Form::Begin,
+        "do" => Form::Do,
+        "cond" => Form::Cond,
+        "case" => Form::Case,
+        "when" => Form::When,
+        "unless" => Form::Unless,
+        "and" => Form::And,
+        "or" => Form::Or,
+        "loop" => Form::Loop,
+        "recur" => Form::Recur,
+        "else" => Form::Else,
+        "=>" => Form::Arrow,
+        "param" => Form::Param,
+        "observe-series" => Form::ObserveSeries,
+        "soft-choice" => Form::SoftChoice,
+        "soft-if" => Form::SoftIf,
+        "set!" | "set-car!" | "set-cdr!" | "list-set!" | "vector-set!" | "vector-fill!"
+        | "vector-copy!" | "string-set!" | "string-fill!" | "string-copy!" => {
+            Form::Unsupported(NO_STATE)
+        }
+        "define-syntax" | "let-syntax" | "letrec-syntax" | "syntax-rules" | "syntax-error" => {
+            Form::Unsupported(NO_MACROS)
+        }
+        "display"
+        | "write"
+        | "write-string"
+        | "write-char"
+        | "write-shared"
+        | "write-simple"
+        | "newline"
+        | "read"
+        | "read-line"
+        | "read-char"
+        | "peek-char"
+        | "print"
+        | "printf"
+        | "format"
+        | "open-input-file"
+        | "open-output-file"
+        | "open-input-string"
+        | "open-output-string"
+        | "get-output-string"
+        | "with-output-to-string"
+        | "call-with-output-string"
+        | "current-output-port"
+        | "current-input-port"
+        | "load"
+        | "eval"
+        | "exit" => Form::Unsupported(NO_IO),
+        "call/cc" | "call-with-current-continuation" | "dynamic-wind" => {
+            Form::Unsupported(NO_CONTROL)
+        }
+        "let-values" | "let*-values" | "define-values" | "values" | "call-with-values"
+        | "receive" => Form::Unsupported(NO_VALUES),
+        "guard"
+        | "raise"
+        | "raise-continuable"
+        | "with-exception-handler"
+        | "error-object?"
+        | "error-object-message"
+        | "error-object-irritants" => Form::Unsupported(NO_CONDITIONS),
+        "delay" | "delay-force" | "make-promise" | "force" | "cons-stream" => {
+            Form::Unsupported("there are no promises; use `(lambda () …)` and call it")
+        }
+        "parameterize" | "make-parameter" | "fluid-let" => {
+            Form::Unsupported("there are no dynamic parameters; pass an argument")
+        }
+        "case-lambda" => {
+            Form::Unsupported("there is no `case-lambda`; use a rest parameter `(lambda args …)`")
+        }
+        "define-record-type" | "define-structure" => Form::Unsupported(NO_RECORDS),
+        "import" | "define-library" | "include" | "require" | "module" | "cond-expand"
+        | "export" => Form::Unsupported(NO_LIBRARIES),
+        "string-append" | "number->string" | "string->number" | "symbol->string"
+        | "string->symbol" | "string-length" | "string-ref" | "substring" | "list->string"
+        | "string->list" => Form::Unsupported(NO_STRINGS),
+        _ => return None,
+    })
+}

@@ -1,0 +1,135 @@
+//! `gradient`: a trace swept backwards.
+//!
+//! The values of all nodes and a seed go in; the adjoint of every node comes out, the inputs' first.
+//!
+//! **Invariants**
+//! - Each cotangent is computed by the row's VJP; a first contribution is assigned, not added to 0;
+//!   flat rows pass none on.
+//! - A cotangent that leaves an arm towards a value from outside passes `select(taken, ct, 0)`, so
+//!   an untaken branch never contaminates a gradient, not even with NaN.
+
+use super::{Arm, Ref, Trace};
+use crate::prim::Prim;
+
+/// The bits of an adjoint that nothing has contributed to: a NaN that no arithmetic makes.
+const UNTOUCHED: u64 = 0x7ff4_dead_beef_0001;
+
+/// The adjoints of a trace's nodes, in memory to be used again.
+#[derive(Clone, Debug, Default)]
+pub struct Adjoints {
+    values: Vec<f64>,
+}
+
+impl Adjoints {
+    /// The adjoint of an input; 0 where nothing depends on it.
+    pub fn of(&self, input: usize) -> f64 {
+        let adjoint = self.values[input];
+        if adjoint.to_bits() == UNTOUCHED {
+            0.0
+        } else {
+            adjoint
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, node: usize, ct: f64) {
+        let adjoint = &mut self.values[node];
+        if adjoint.to_bits() == UNTOUCHED {
+            *adjoint = ct;
+        } else {
+            *adjoint += ct;
+        }
+    }
+}
+
+impl Trace {
+    /// Sweeps the trace backwards from `seeds`: nodes and their cotangents. `values` are those of a
+    /// replay or of the walk.
+    pub fn sweep(&self, values: &[f64], seeds: &[(Ref, f64)], adjoints: &mut Adjoints) {
+        adjoints.values.clear();
+        adjoints
+            .values
+            .resize(self.len(), f64::from_bits(UNTOUCHED));
+        for &(node, ct) in seeds {
+            if node.is_node() {
+                adjoints.add(node.index(), ct);
+            }
+        }
+        let inputs = self.inputs as usize;
+        let mut open = OpenArms::new(self);
+        for index in (0..self.operations.len()).rev() {
+            open.enter(index as u32);
+            let ct = adjoints.values[inputs + index];
+            if ct.to_bits() == UNTOUCHED {
+                continue;
+            }
+            let op = self.operations[index];
+            let a = self.number(op.a, values);
+            let b = self.number(op.b, values);
+            let cts = if op.prim == Prim::Select {
+                if self.holds(op.c, values) {
+                    [ct, 0.0]
+                } else {
+                    [0.0, ct]
+                }
+            } else {
+                match op.prim.vjp(a, b, values[inputs + index], ct) {
+                    Some(cts) => cts,
+                    None => continue,
+                }
+            };
+            if op.a.is_node() {
+                adjoints.add(op.a.index(), open.leave(values, op.a, cts[0]));
+            }
+            if op.b.is_node() && (op.prim.operands() == 2 || op.prim == Prim::Select) {
+                adjoints.add(op.b.index(), open.leave(values, op.b, cts[1]));
+            }
+        }
+    }
+}
+
+/// The arms around the operation that a backward sweep is at.
+struct OpenArms<'a> {
+    trace: &'a Trace,
+    /// Arms not entered yet: the last is the next one that a sweep from the end meets, outer before
+    /// inner.
+    ahead: usize,
+    open: Vec<Arm>,
+}
+
+impl<'a> OpenArms<'a> {
+    fn new(trace: &'a Trace) -> Self {
+        Self {
+            trace,
+            ahead: trace.arms.len(),
+            open: Vec::new(),
+        }
+    }
+
+    /// Moves to operation `index`.
+    #[inline]
+    fn enter(&mut self, index: u32) {
+        while self.open.last().is_some_and(|arm| index < arm.start) {
+            self.open.pop();
+        }
+        while self.ahead > 0 && index < self.trace.arms[self.ahead - 1].end {
+            self.ahead -= 1;
+            self.open.push(self.trace.arms[self.ahead]);
+        }
+    }
+
+    /// A cotangent on its way to `node`: 0 if it leaves an arm that was not taken.
+    #[inline]
+    fn leave(&self, values: &[f64], node: Ref, ct: f64) -> f64 {
+        let inputs = self.trace.inputs as usize;
+        for arm in self.open.iter().rev() {
+            if node.index() >= inputs + arm.start as usize {
+                break;
+            }
+            if self.trace.holds(arm.test, values) != arm.when {
+                return 0.0;
+            }
+        }
+        ct
+    }
+}

@@ -1,0 +1,151 @@
+//! `Trace`: the arithmetic of one run, on the numbers it depends on and on nothing else.
+//!
+//! Structure is discrete, numbers are differentiable. A walk [`record`]s which operations its
+//! inputs went through; [`replay`] runs them again on other numbers, [`gradient`] sweeps them
+//! backwards, [`tangents`] forwards.
+//!
+//! **Invariants**
+//! - Static single assignment: node `k` is input `k`, or operation `k - inputs`; operands come
+//!   before.
+//! - What steered the run is a [`Guard`]: other numbers take the same path exactly if all guards
+//!   hold.
+//! - Both arms of a fork are there, side by side, joined by a `Select`; an [`Arm`] is a range of
+//!   operations, and arms nest.
+//! - Knows primitives only, nothing of Scheme.
+
+pub mod gradient;
+mod print;
+pub mod record;
+pub mod replay;
+pub mod tangents;
+
+use crate::prim::Prim;
+use std::fmt;
+
+/// An operand: a node of the trace, or one of its constants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ref(u32);
+
+impl Ref {
+    const CONSTANT: u32 = 1 << 31;
+
+    /// Node `index`.
+    pub const fn node(index: u32) -> Self {
+        Self(index)
+    }
+
+    /// Constant `index`.
+    pub const fn constant(index: u32) -> Self {
+        Self(index | Self::CONSTANT)
+    }
+
+    /// The node, unless it is a constant.
+    pub const fn as_node(self) -> Option<u32> {
+        if self.0 & Self::CONSTANT == 0 {
+            Some(self.0)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) const fn is_node(self) -> bool {
+        self.0 & Self::CONSTANT == 0
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        (self.0 & !Self::CONSTANT) as usize
+    }
+}
+
+impl fmt::Display for Ref {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_node() {
+            write!(f, "%{}", self.index())
+        } else {
+            write!(f, "c{}", self.index())
+        }
+    }
+}
+
+/// One operation. Rows of one argument repeat `a` as `b`; only `Select` reads `c`:
+/// `a` where `c` holds, `b` otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// A numeric or predicate row, or `Select`.
+    pub prim: Prim,
+    /// The first operand.
+    pub a: Ref,
+    /// The second operand.
+    pub b: Ref,
+    /// The test of a `Select`.
+    pub c: Ref,
+}
+
+/// A number that the path relies on: a branch outcome (1 or 0), an index, a size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Guard {
+    /// How many operations stand before it.
+    pub at: u32,
+    /// The number.
+    pub node: Ref,
+    /// What it must be.
+    pub expected: f64,
+}
+
+/// One side of a fork: operations that count only where its test came out its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arm {
+    /// The first operation.
+    pub start: u32,
+    /// One past the last operation.
+    pub end: u32,
+    /// What decided.
+    pub test: Ref,
+    /// Which outcome the arm belongs to.
+    pub when: bool,
+}
+
+/// The arithmetic of one run.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    /// How many inputs there are: the first nodes.
+    pub inputs: u32,
+    /// In the order they were done.
+    pub operations: Vec<Operation>,
+    /// Numbers that the inputs do not change.
+    pub constants: Vec<f64>,
+    /// In the order they were met.
+    pub guards: Vec<Guard>,
+    /// Inner arms come before the outer ones that hold them.
+    pub arms: Vec<Arm>,
+}
+
+impl Trace {
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.inputs as usize + self.operations.len()
+    }
+
+    /// Whether there is neither input nor operation.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of an operand, given those of all nodes.
+    #[inline]
+    pub(crate) fn number(&self, r: Ref, values: &[f64]) -> f64 {
+        if r.is_node() {
+            values[r.index()]
+        } else {
+            self.constants[r.index()]
+        }
+    }
+
+    /// The memory it takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.operations.capacity() * size_of::<Operation>()
+            + self.constants.capacity() * size_of::<f64>()
+            + self.guards.capacity() * size_of::<Guard>()
+            + self.arms.capacity() * size_of::<Arm>()
+    }
+}

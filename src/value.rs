@@ -1,0 +1,132 @@
+//! Values: what a running program computes with.
+//!
+//! A [`Value`] is two 64-bit words: a tag with the trace node that computed it, and a payload.
+//!
+//! **Invariants**
+//! - The ten tags of the language come first, in the order of their one-hot positions.
+//! - `node` is 0 for a constant of the trace and `k + 1` for trace node `k`; only numbers and
+//!   booleans have one.
+//! - Addresses are indices into the heap; a closure's payload is its code and its environment.
+
+use crate::prim::Prim;
+use crate::symbol::Sym;
+
+/// The type of a value; the first ten are the language's, in one-hot order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub(crate) enum Tag {
+    /// The empty list; with payload 1 the unspecified value.
+    Nil,
+    /// #t or #f.
+    Bool,
+    /// A number written or computed as an int; the payload is a double all the same.
+    Int,
+    /// A double.
+    Float,
+    /// A character.
+    Char,
+    /// An interned name.
+    Symbol,
+    /// A pair on the heap.
+    Pair,
+    /// A string.
+    String,
+    /// A procedure.
+    Closure,
+    /// A vector or matrix of numbers.
+    Vector,
+    /// The content of a cell that nothing has filled. Never a program's value.
+    Empty,
+    /// Left behind by the collector: the payload is the new address. Never a program's value.
+    Moved,
+}
+
+/// A tagged value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value {
+    pub(crate) tag: Tag,
+    pub(crate) node: u32,
+    pub(crate) bits: u64,
+}
+
+/// The code of a procedure value: primitives first, then the functions of the graph.
+pub(crate) const FIRST_FUNCTION: u32 = 256;
+
+impl Value {
+    pub(crate) const NIL: Value = Value::new(Tag::Nil, 0);
+    pub(crate) const UNSPECIFIED: Value = Value::new(Tag::Nil, 1);
+    pub(crate) const EMPTY: Value = Value::new(Tag::Empty, 0);
+
+    pub(crate) const fn new(tag: Tag, bits: u64) -> Self {
+        Self { tag, node: 0, bits }
+    }
+
+    pub(crate) const fn bool(b: bool) -> Self {
+        Self::new(Tag::Bool, b as u64)
+    }
+
+    pub(crate) const fn int(x: f64) -> Self {
+        Self::new(Tag::Int, x.to_bits())
+    }
+
+    pub(crate) const fn float(x: f64) -> Self {
+        Self::new(Tag::Float, x.to_bits())
+    }
+
+    pub(crate) const fn symbol(s: Sym) -> Self {
+        Self::new(Tag::Symbol, s.index() as u64)
+    }
+
+    pub(crate) const fn pair(address: u32) -> Self {
+        Self::new(Tag::Pair, address as u64)
+    }
+
+    pub(crate) const fn closure(code: u32, environment: u32) -> Self {
+        Self::new(Tag::Closure, (code as u64) << 32 | environment as u64)
+    }
+
+    pub(crate) const fn prim(prim: Prim) -> Self {
+        Self::closure(prim as u32, 0)
+    }
+
+    pub(crate) const fn number(self) -> f64 {
+        f64::from_bits(self.bits)
+    }
+
+    pub(crate) const fn address(self) -> u32 {
+        self.bits as u32
+    }
+
+    pub(crate) const fn code(self) -> u32 {
+        (self.bits >> 32) as u32
+    }
+
+    pub(crate) const fn is_number(self) -> bool {
+        matches!(self.tag, Tag::Int | Tag::Float)
+    }
+
+    pub(crate) const fn is_nil(self) -> bool {
+        matches!(self.tag, Tag::Nil) && self.bits == 0
+    }
+
+    pub(crate) const fn is_false(self) -> bool {
+        matches!(self.tag, Tag::Bool) && self.bits == 0
+    }
+
+    /// What errors call a value of this type.
+    pub(crate) const fn kind(self) -> &'static str {
+        match self.tag {
+            Tag::Nil if self.bits == 0 => "the empty list",
+            Tag::Nil => "no value",
+            Tag::Bool => "a boolean",
+            Tag::Int | Tag::Float => "a number",
+            Tag::Char => "a character",
+            Tag::Symbol => "a symbol",
+            Tag::Pair => "a pair",
+            Tag::String => "a string",
+            Tag::Closure => "a procedure",
+            Tag::Vector => "a vector",
+            Tag::Empty | Tag::Moved => "an empty cell",
+        }
+    }
+}

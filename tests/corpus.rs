@@ -1,0 +1,725 @@
+//! The corpus: one named test for each case and mode, `public/p0031/direct`, `own/lists/reverse/nested`.
+//!
+//! In come `tests/corpus/public.jsonl` (the specification by example) and `tests/corpus/<area>/<name>.scm`
+//! (our own programs); the program under test is [`dmci::cli::eval::answer`], one JSON request line in, one
+//! JSON answer line out. Values are compared to 1e-9, gradients to 1e-8, both absolutely to 1e-12 near zero,
+//! errors by kind and position.
+//!
+//! # Invariants
+//!
+//! - Every case has a test in each of its modes; nothing is left out silently. Cases of what has not arrived
+//!   yet are listed as ignored, of kind `later`, and the numbers of cases are constants that a test checks.
+//! - `…/agree` asks that interpreter and direct answer with the same bytes. Numbers are printed shortest
+//!   round-trip, so equal text means equal bits.
+//! - `…/nested` runs where the program takes fewer than [`NESTED_LIMIT`] applications, as the interpreter's own
+//!   count says, and reports itself as ignored elsewhere. It never runs where fuel is to run out.
+//!
+//! # A program of our own
+//!
+//! The comment lines at the top of a `.scm` file say what is expected; the whole file is the source, so positions count them.
+//!
+//! ```scheme
+//! ;; modes: interpreter direct nested
+//! ;; run:   x=3 y=1 => 9
+//! ;; grad:  x=3 y=1 => x:6 y:0
+//! ;; run:   x=3 y=-1 => -1
+//! (if (> y 0) (* x x) y)
+//! ```
+//!
+//! | line | meaning |
+//! |---|---|
+//! | `modes: m …` | the modes to run, all three if there is no such line |
+//! | `fuel: n` | the limit in applications for all lines, 3000000 if there is no such line |
+//! | `run: inputs => value` | the value, as JSON in the notation of the public corpus: `[1,2]`, `{"sym":"a"}`, `"nan"` |
+//! | `grad: inputs => name:derivative …` | the gradient by exactly these names, also params and literals: `@4:5:2.5` |
+//! | `error: inputs => kind line:col` | the error; without `line:col` its position is not looked at; `wrt:x,y` among the inputs asks for a gradient |
+//! | `lanes: shared \| per-lane => values` | `x=[1,2]` right of the bar gives each lane its own `x`; `{"error":kind}` for a failing lane |
+//! | `lanes-grad: shared \| per-lane => name:derivative …` | gradients of lanes: sums for shared inputs, lists for the others |
+//!
+//! Inputs and derivatives are JSON without spaces. A file may have many such lines; a test runs them all, in order.
+//! Leading `;;` lines that do not begin with a word and a colon are plain comments; so is everything after the first line of code.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use dmci::Interpreter;
+use dmci::cli::eval;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use serde_json::{Map, Value, json};
+
+const PUBLIC_CASES: usize = 724;
+const PUBLIC_LATER: usize = 101;
+const OWN_CASES: usize = 196;
+const OWN_LATER: usize = 0;
+
+const MODES: [&str; 3] = ["interpreter", "direct", "nested"];
+const NESTED_LIMIT: u64 = 2_000;
+const DEFAULT_FUEL: u64 = 3_000_000;
+
+const VALUE_TOLERANCE: f64 = 1e-9;
+const GRADIENT_TOLERANCE: f64 = 1e-8;
+const NEAR_ZERO: f64 = 1e-12;
+
+const LATER_FEATURES: [&str; 4] = ["vector", "vector-grad", "error-shape", "soft-choice"];
+
+/// Names that mean something once vectors and soft selection are there.
+const LATER_NAMES: &str = "
+    vec vector mat ref vector-ref dot cross norm normalize vsum vlen vector-length scale matmul matvec
+    transpose trace det logdet inv solve cholesky outer eye zeros ones list->vec vec->list rows cols
+    soft-choice soft-if observe data-matrix";
+
+struct Case {
+    name: String,
+    feature: String,
+    source: String,
+    modes: Vec<&'static str>,
+    fuel: u64,
+    checks: Vec<Check>,
+}
+
+/// One request about the program of a case, and what its answer must say.
+struct Check {
+    inputs: Map<String, Value>,
+    lanes: Option<Map<String, Value>>,
+    wrt: Option<Vec<String>>,
+    expected: Expected,
+}
+
+enum Expected {
+    Answer {
+        value: Option<Value>,
+        grad: Option<Map<String, Value>>,
+    },
+    Error {
+        kind: String,
+        position: Option<(u64, u64)>,
+    },
+}
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let public = public_cases(&folder.join("public.jsonl"));
+    let own = own_cases(&folder);
+
+    let later = |cases: &[Case]| cases.iter().filter(|case| needs_later_issue(case)).count();
+    let counts = [public.len(), later(&public), own.len(), later(&own)];
+    let mut trials = vec![
+        Trial::test("harness/counts", move || check_counts(counts)),
+        Trial::test("harness/wrong-answers-fail", wrong_answers_fail),
+    ];
+    for case in public.into_iter().chain(own) {
+        trials.extend(trials_of(case));
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn trials_of(case: Case) -> Vec<Trial> {
+    let later = needs_later_issue(&case);
+    let case = Arc::new(case);
+    let mut trials = Vec::new();
+    for &mode in &case.modes {
+        if mode == "nested"
+            && case
+                .checks
+                .iter()
+                .all(|check| check.expects_error("resource"))
+        {
+            continue;
+        }
+        let shared = Arc::clone(&case);
+        let name = format!("{}/{mode}", case.name);
+        trials.push(Trial::ignorable_test(name, move || run(&shared, mode)));
+    }
+    if case.modes.contains(&"interpreter") && case.modes.contains(&"direct") {
+        let shared = Arc::clone(&case);
+        trials.push(Trial::test(format!("{}/agree", case.name), move || {
+            agree(&shared)
+        }));
+    }
+    if later {
+        let ignored = |trial: Trial| trial.with_kind("later").with_ignored_flag(true);
+        trials = trials.into_iter().map(ignored).collect();
+    }
+    trials
+}
+
+fn check_counts(counts: [usize; 4]) -> Result<(), Failed> {
+    let expected = [PUBLIC_CASES, PUBLIC_LATER, OWN_CASES, OWN_LATER];
+    if counts == expected {
+        return Ok(());
+    }
+    Err(format!(
+        "[public cases, of them later, own cases, of them later] are {counts:?}, not {expected:?}: \
+         if that is meant, change the constants at the top of tests/corpus.rs"
+    )
+    .into())
+}
+
+/// Whether a case asks for vectors, matrices or soft selection. A name that the program defines itself is its own.
+fn needs_later_issue(case: &Case) -> bool {
+    let vector_input = |check: &Check| check.inputs.values().any(Value::is_array);
+    if LATER_FEATURES.contains(&case.feature.as_str()) || case.checks.iter().any(vector_input) {
+        return true;
+    }
+    let tokens = code_tokens(&case.source);
+    let defined: BTreeSet<&str> = tokens
+        .windows(3)
+        .filter_map(|window| match [&*window[0], &*window[1], &*window[2]] {
+            ["define", "(", name] | ["(", "define" | "let", name] => Some(name),
+            _ => None,
+        })
+        .collect();
+    let names: BTreeSet<&str> = LATER_NAMES.split_whitespace().collect();
+    // The reader meets brackets from the start, so what is malformed in them is an error from the start.
+    let malformed = case
+        .checks
+        .iter()
+        .all(|check| check.expects_error("syntax"));
+    let is_later = |token: &str| match token {
+        "[" => !malformed,
+        _ => names.contains(token) && !defined.contains(token),
+    };
+    tokens.iter().any(|token| is_later(token))
+}
+
+impl Check {
+    fn expects_error(&self, expected: &str) -> bool {
+        matches!(&self.expected, Expected::Error { kind, .. } if kind == expected)
+    }
+}
+
+/// The tokens of a program, without comments, strings and characters.
+fn code_tokens(source: &str) -> Vec<String> {
+    let mut tokens = Vec::new();
+    let mut chars = source.chars().peekable();
+    while let Some(first) = chars.next() {
+        match first {
+            ';' => while chars.next_if(|&c| c != '\n').is_some() {},
+            '"' => {
+                while let Some(inside) = chars.next() {
+                    match inside {
+                        '\\' => _ = chars.next(),
+                        '"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            '#' if chars.next_if_eq(&'|').is_some() => {
+                let (mut depth, mut before) = (1, ' ');
+                while depth > 0 {
+                    let Some(inside) = chars.next() else { break };
+                    match (before, inside) {
+                        ('#', '|') => (depth, before) = (depth + 1, ' '),
+                        ('|', '#') => (depth, before) = (depth - 1, ' '),
+                        _ => before = inside,
+                    }
+                }
+            }
+            '#' if chars.next_if_eq(&'\\').is_some() => {
+                _ = chars.next();
+                while chars.next_if(|&c| is_name(c)).is_some() {}
+            }
+            _ if first.is_whitespace() => {}
+            _ if !is_name(first) => tokens.push(first.to_string()),
+            _ => {
+                let mut token = first.to_string();
+                while let Some(next) = chars.next_if(|&c| is_name(c)) {
+                    token.push(next);
+                }
+                tokens.push(token);
+            }
+        }
+    }
+    tokens
+}
+
+fn is_name(c: char) -> bool {
+    !c.is_whitespace() && !"()[]'`,;\"".contains(c)
+}
+
+// ---------------------------------------------------------------- asking
+
+fn run(case: &Case, mode: &str) -> Result<Completion, Failed> {
+    let mut skipped = None;
+    let mut checked = 0;
+    for check in &case.checks {
+        if mode == "nested" {
+            if check.expects_error("resource") {
+                continue;
+            }
+            let applications = applications(case, check)?;
+            if applications >= NESTED_LIMIT {
+                skipped = Some(applications);
+                continue;
+            }
+        }
+        let request = request(case, check, mode, false);
+        let answer = ask(&request)?;
+        verdict(&check.expected, &answer)
+            .map_err(|complaint| failed(&complaint, &request, &answer))?;
+        checked += 1;
+    }
+    Ok(match skipped {
+        Some(applications) if checked == 0 => {
+            Completion::ignored_with(format!("{applications} applications"))
+        }
+        _ => Completion::Completed,
+    })
+}
+
+fn agree(case: &Case) -> Result<(), Failed> {
+    for check in &case.checks {
+        let interpreter = text(&request(case, check, "interpreter", false));
+        let direct = text(&request(case, check, "direct", false));
+        if interpreter != direct {
+            return Err(format!(
+                "the modes differ for {}\n  interpreter: {interpreter}\n  direct:      {direct}",
+                request(case, check, "…", false)
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// How many applications the program makes, counted by the interpreter.
+fn applications(case: &Case, check: &Check) -> Result<u64, Failed> {
+    let request = request(case, check, "interpreter", true);
+    let answer = ask(&request)?;
+    answer["stats"]["applications"]
+        .as_u64()
+        .ok_or_else(|| failed("the answer has no stats.applications", &request, &answer))
+}
+
+fn request(case: &Case, check: &Check, mode: &str, stats: bool) -> Value {
+    let mut request = json!({
+        "id": case.name,
+        "source": case.source,
+        "inputs": check.inputs,
+        "mode": mode,
+        "prelude": true,
+        "fuel": case.fuel,
+    });
+    if let Some(lanes) = &check.lanes {
+        request["lanes"] = json!(lanes);
+    }
+    if let Some(wrt) = &check.wrt {
+        request["wrt"] = json!(wrt);
+    }
+    if stats {
+        request["stats"] = json!(true);
+    }
+    request
+}
+
+fn ask(request: &Value) -> Result<Value, Failed> {
+    let text = text(request);
+    let answer: Value = serde_json::from_str(&text)
+        .map_err(|error| format!("not JSON ({error})\n  request: {request}\n  answer: {text}"))?;
+    if answer["id"] != request["id"] {
+        return Err(failed("the answer has another id", request, &answer));
+    }
+    Ok(answer)
+}
+
+fn text(request: &Value) -> String {
+    eval::answer(&Interpreter::embedded(), &request.to_string())
+}
+
+fn failed(complaint: &str, request: &Value, answer: &Value) -> Failed {
+    format!("{complaint}\n  request: {request}\n  answer: {answer}").into()
+}
+
+// ---------------------------------------------------------------- comparing
+
+fn verdict(expected: &Expected, answer: &Value) -> Result<(), String> {
+    match expected {
+        Expected::Error { kind, position } => error_verdict(kind, *position, answer),
+        Expected::Answer { .. } if !answer["error"].is_null() => {
+            Err("an error instead of a value".to_owned())
+        }
+        Expected::Answer { value, grad } => {
+            if let Some(expected) = value {
+                let field = if answer.get("values").is_some() {
+                    "values"
+                } else {
+                    "value"
+                };
+                let actual = answer.get(field).ok_or("the answer has no value")?;
+                compare(field, expected, actual, VALUE_TOLERANCE)?;
+            }
+            grad.as_ref()
+                .map_or(Ok(()), |grad| gradient_verdict(grad, answer))
+        }
+    }
+}
+
+fn error_verdict(kind: &str, position: Option<(u64, u64)>, answer: &Value) -> Result<(), String> {
+    let error = &answer["error"];
+    if error.is_null() {
+        return Err(format!("no error where `{kind}` is expected"));
+    }
+    if error["kind"] != kind {
+        return Err(format!("error kind {} instead of `{kind}`", error["kind"]));
+    }
+    if error["message"].as_str().is_none_or(str::is_empty) {
+        return Err("the error has no message".to_owned());
+    }
+    match position {
+        Some((line, column)) if error["line"] != line || error["column"] != column => Err(format!(
+            "position {}:{} instead of {line}:{column}",
+            error["line"], error["column"]
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn gradient_verdict(expected: &Map<String, Value>, answer: &Value) -> Result<(), String> {
+    let actual = answer["grad"]
+        .as_object()
+        .ok_or("the answer has no gradient")?;
+    let names = |grad: &Map<String, Value>| grad.keys().cloned().collect::<BTreeSet<_>>();
+    if names(expected) != names(actual) {
+        return Err(format!(
+            "a gradient by {:?} instead of {:?}",
+            names(actual),
+            names(expected)
+        ));
+    }
+    for (name, expected) in expected {
+        compare(
+            &format!("gradient by {name}"),
+            expected,
+            &actual[name],
+            GRADIENT_TOLERANCE,
+        )?;
+    }
+    Ok(())
+}
+
+/// Compares in the notation of the public corpus; `place` says where in the answer we are.
+fn compare(place: &str, expected: &Value, actual: &Value, tolerance: f64) -> Result<(), String> {
+    let same = match (expected, actual) {
+        (Value::Number(expected), Value::Number(actual)) => {
+            match (expected.as_f64(), actual.as_f64()) {
+                (Some(expected), Some(actual)) => close(expected, actual, tolerance),
+                _ => false,
+            }
+        }
+        (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
+            for (index, (expected, actual)) in expected.iter().zip(actual).enumerate() {
+                compare(&format!("{place}[{index}]"), expected, actual, tolerance)?;
+            }
+            true
+        }
+        (Value::Object(expected), Value::Object(actual)) => {
+            match (expected.get("pair"), expected.get("error")) {
+                (Some(expected), _) if actual.len() == 1 => {
+                    let actual = actual.get("pair").unwrap_or(&Value::Null);
+                    return compare(&format!("{place}.pair"), expected, actual, tolerance);
+                }
+                (_, Some(kind)) => actual
+                    .get("error")
+                    .is_some_and(|error| error["kind"] == *kind),
+                _ => expected == actual,
+            }
+        }
+        _ => expected == actual,
+    };
+    if same {
+        return Ok(());
+    }
+    Err(format!("{place} is {actual} instead of {expected}"))
+}
+
+fn close(expected: f64, actual: f64, tolerance: f64) -> bool {
+    (expected - actual).abs() <= NEAR_ZERO.max(tolerance * expected.abs())
+}
+
+/// Rows of kind, what is expected, an answer that is right and one that is wrong.
+const RIGHT_AND_WRONG: &str = r#"
+["value", 2.0, {"value":2}, {"value":2.0000001}]
+["value", 1e-20, {"value":0}, {"value":1e-11}]
+["value", 0, {"value":0.0}, {"value":false}]
+["value", "nan", {"value":"nan"}, {"value":null}]
+["value", "inf", {"value":"inf"}, {"value":"-inf"}]
+["value", null, {"value":null}, {"value":0}]
+["value", null, {"value":null}, {}]
+["value", [], {"value":[]}, {"value":null}]
+["value", [1,2], {"value":[1,2]}, {"value":[1,2,3]}]
+["value", [[1],2], {"value":[[1.0],2]}, {"value":[[2],2]}]
+["value", {"sym":"a"}, {"value":{"sym":"a"}}, {"value":{"str":"a"}}]
+["value", {"pair":[1,2]}, {"value":{"pair":[1.0,2]}}, {"value":{"pair":[1,3]}}]
+["value", {"pair":[1,2]}, {"value":{"pair":[1,2]}}, {"value":[1,2]}]
+["value", 1, {"value":1}, {"error":{"kind":"user","message":"m","line":1,"column":1}}]
+["value", [1,{"error":"user"}], {"values":[1,{"error":{"kind":"user"}}]}, {"values":[1,{"error":{"kind":"type"}}]}]
+["value", [1,{"error":"user"}], {"values":[1,{"error":{"kind":"user"}}]}, {"values":[1,2]}]
+["grad", {"x":3}, {"value":1,"grad":{"x":3}}, {"value":1,"grad":{"x":3.000001}}]
+["grad", {"x":3}, {"grad":{"x":3}}, {"grad":{"x":3,"y":0}}]
+["grad", {"x":3}, {"grad":{"x":3}}, {"grad":{}}]
+["grad", {"x":3}, {"grad":{"x":3}}, {"value":1}]
+["grad", {"x":[1,null]}, {"grad":{"x":[1,null]}}, {"grad":{"x":[1,0]}}]
+["error", "type 1:2", {"error":{"kind":"type","message":"m","line":1,"column":2}}, {"value":1}]
+["error", "type 1:2", {"error":{"kind":"type","message":"m","line":1,"column":2}}, {"error":{"kind":"user","message":"m","line":1,"column":2}}]
+["error", "type 1:2", {"error":{"kind":"type","message":"m","line":1,"column":2}}, {"error":{"kind":"type","message":"m","line":1,"column":3}}]
+["error", "type 1:2", {"error":{"kind":"type","message":"m","line":1,"column":2}}, {"error":{"kind":"type","message":"m"}}]
+["error", "resource", {"error":{"kind":"resource","message":"m"}}, {"error":{"kind":"resource"}}]
+"#;
+
+/// A harness that cannot fail is worth nothing.
+fn wrong_answers_fail() -> Result<(), Failed> {
+    let mut complaints = String::new();
+    for row in RIGHT_AND_WRONG.lines().filter(|row| !row.is_empty()) {
+        let row: Value = serde_json::from_str(row)?;
+        let expected = match row[0].as_str() {
+            Some("value") => Expected::Answer {
+                value: Some(row[1].clone()),
+                grad: None,
+            },
+            Some("grad") => Expected::Answer {
+                value: None,
+                grad: row[1].as_object().cloned(),
+            },
+            _ => expected_error(&string(&row[1]))?,
+        };
+        if let Err(complaint) = verdict(&expected, &row[2]) {
+            _ = writeln!(complaints, "a right answer is refused, {complaint}: {row}");
+        }
+        if verdict(&expected, &row[3]).is_ok() {
+            _ = writeln!(complaints, "a wrong answer passes: {row}");
+        }
+    }
+    if complaints.is_empty() {
+        Ok(())
+    } else {
+        Err(complaints.into())
+    }
+}
+
+// ---------------------------------------------------------------- reading cases
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn public_cases(path: &Path) -> Vec<Case> {
+    let parse = |line: &str| {
+        let case: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        public_case(&case)
+    };
+    read(path).lines().map(parse).collect()
+}
+
+fn public_case(case: &Value) -> Case {
+    let text = |field: &str| {
+        case[field]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {field}: {case}"))
+    };
+    let object = |field: &str| case[field].as_object().cloned();
+    let inputs = object("inputs").unwrap_or_default();
+    let lanes = object("lanes");
+    let grad = object("grad");
+    let named = case["wrt"]
+        .as_array()
+        .map(|names| names.iter().map(string).collect());
+    let all = || {
+        let names = inputs.keys().chain(lanes.iter().flat_map(Map::keys));
+        names.cloned().collect()
+    };
+    let wrt = grad.is_some().then(|| named.unwrap_or_else(all));
+    let expect = &case["expect"];
+    let expected = match text("kind") {
+        "error" => Expected::Error {
+            kind: string(&expect["error"]),
+            position: expect["line"].as_u64().zip(expect["col"].as_u64()),
+        },
+        _ => Expected::Answer {
+            value: Some(expect.clone()),
+            grad,
+        },
+    };
+    Case {
+        name: format!("public/{}", text("id")),
+        feature: text("feature").to_owned(),
+        source: text("source").to_owned(),
+        modes: MODES.to_vec(),
+        fuel: case["fuel"].as_u64().unwrap_or(DEFAULT_FUEL),
+        checks: vec![Check {
+            inputs,
+            lanes,
+            wrt,
+            expected,
+        }],
+    }
+}
+
+fn string(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("not a string: {value}"))
+        .to_owned()
+}
+
+fn own_cases(folder: &Path) -> Vec<Case> {
+    let entries = |folder: &Path| {
+        let entries =
+            fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let mut paths: Vec<_> = entries
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .collect();
+        paths.sort();
+        paths
+    };
+    let mut cases = Vec::new();
+    for area in entries(folder).iter().filter(|path| path.is_dir()) {
+        for path in entries(area) {
+            if path.extension().is_some_and(|extension| extension == "scm") {
+                let name = |path: &Path| {
+                    path.file_stem()
+                        .map(|stem| stem.to_string_lossy().into_owned())
+                };
+                let name = [name(area), name(&path)]
+                    .map(Option::unwrap_or_default)
+                    .join("/");
+                cases.push(own_case(&format!("own/{name}"), read(&path)));
+            }
+        }
+    }
+    cases
+}
+
+fn own_case(name: &str, source: String) -> Case {
+    let mut case = Case {
+        name: name.to_owned(),
+        feature: String::new(),
+        source: String::new(),
+        modes: MODES.to_vec(),
+        fuel: DEFAULT_FUEL,
+        checks: Vec::new(),
+    };
+    for line in source.lines().map_while(|line| line.strip_prefix(";;")) {
+        header_line(&mut case, line)
+            .unwrap_or_else(|complaint| panic!("{name}: {complaint}: {line}"));
+    }
+    assert!(
+        !case.checks.is_empty(),
+        "{name}: the file says nothing that could be checked"
+    );
+    case.source = source;
+    case
+}
+
+fn header_line(case: &mut Case, line: &str) -> Result<(), String> {
+    let Some((key, rest)) = line.trim().split_once(':') else {
+        return Ok(());
+    };
+    if key.contains(char::is_whitespace) {
+        return Ok(());
+    }
+    match key {
+        "modes" => {
+            case.modes = rest
+                .split_whitespace()
+                .map(mode_named)
+                .collect::<Result<_, _>>()?;
+        }
+        "fuel" => case.fuel = rest.trim().parse().map_err(|_| "fuel is a number")?,
+        "run" | "grad" | "error" | "lanes" | "lanes-grad" => case.checks.push(check(key, rest)?),
+        _ => return Err(format!("`{key}` is no header")),
+    }
+    Ok(())
+}
+
+fn mode_named(name: &str) -> Result<&'static str, String> {
+    let found = MODES.into_iter().find(|&mode| mode == name);
+    found.ok_or_else(|| format!("`{name}` is no mode"))
+}
+
+fn check(key: &str, rest: &str) -> Result<Check, String> {
+    let (inputs, expected) = rest.split_once("=>").ok_or("no `=>`")?;
+    let (inputs, lanes) = match inputs.split_once('|') {
+        Some((shared, lanes)) => (
+            shared,
+            Some(named_values(lanes, |pair| pair.split_once('='))?),
+        ),
+        None => (inputs, None),
+    };
+    if lanes.is_some() != key.starts_with("lanes") {
+        return Err("lanes, and lanes alone, stand after a `|`".to_owned());
+    }
+    let mut wrt = None;
+    let expected = match key {
+        "error" => expected_error(expected)?,
+        "run" | "lanes" => {
+            let value = Some(json_value(expected.trim())?);
+            Expected::Answer { value, grad: None }
+        }
+        _ => {
+            let grad = named_values(expected, |pair| pair.rsplit_once(':'))?;
+            wrt = Some(grad.keys().cloned().collect());
+            Expected::Answer {
+                value: None,
+                grad: Some(grad),
+            }
+        }
+    };
+    let (asked, inputs): (Vec<_>, Vec<_>) = inputs
+        .split_whitespace()
+        .partition(|word| word.starts_with("wrt:"));
+    for names in asked {
+        wrt = Some(
+            names["wrt:".len()..]
+                .split(',')
+                .map(str::to_owned)
+                .collect(),
+        );
+    }
+    let inputs = named_values(&inputs.join(" "), |pair| pair.split_once('='))?;
+    Ok(Check {
+        inputs,
+        lanes,
+        wrt,
+        expected,
+    })
+}
+
+fn named_values(
+    text: &str,
+    split: impl Fn(&str) -> Option<(&str, &str)>,
+) -> Result<Map<String, Value>, String> {
+    let entry = |pair| {
+        let (name, value) =
+            split(pair).ok_or_else(|| format!("`{pair}` has no name or no value"))?;
+        Ok((name.to_owned(), json_value(value)?))
+    };
+    text.split_whitespace().map(entry).collect()
+}
+
+fn json_value(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("`{text}`: {error}"))
+}
+
+/// `kind` or `kind line:col`.
+fn expected_error(text: &str) -> Result<Expected, String> {
+    let mut words = text.split_whitespace();
+    let kind = words.next().ok_or("no kind of error")?.to_owned();
+    let number = |text: &str| {
+        text.parse::<u64>()
+            .map_err(|_| format!("`{text}` is no number"))
+    };
+    let position = match words.next() {
+        Some(place) => {
+            let (line, column) = place.split_once(':').ok_or("a position is line:col")?;
+            Some((number(line)?, number(column)?))
+        }
+        None => None,
+    };
+    Ok(Expected::Error { kind, position })
+}

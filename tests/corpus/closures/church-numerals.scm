@@ -1,0 +1,12 @@
+;; run: => [5,6,8]
+(define (church n)
+  (if (= n 0)
+      (lambda (f) (lambda (v) v))
+      (let ((m (church (- n 1))))
+        (lambda (f) (lambda (v) (f ((m f) v)))))))
+(define (number n) ((n (lambda (v) (+ v 1))) 0))
+(define (add a b) (lambda (f) (lambda (v) ((a f) ((b f) v)))))
+(define (mul a b) (lambda (f) (a (b f))))
+(list (number (add (church 2) (church 3)))
+      (number (mul (church 2) (church 3)))
+      (number ((church 3) (church 2))))

@@ -1,0 +1,13 @@
+;; run: => [120,[[1,3],[2,4]],{"str":"not found"}]
+(define (fact n k) (if (= n 0) (k 1) (fact (- n 1) (lambda (v) (k (* n v))))))
+(define (split p l k)
+  (if (null? l)
+      (k '() '())
+      (split p (cdr l)
+             (lambda (yes no)
+               (if (p (car l)) (k (cons (car l) yes) no) (k yes (cons (car l) no)))))))
+(define (find p l found lost)
+  (cond ((null? l) (lost)) ((p (car l)) (found (car l))) (else (find p (cdr l) found lost))))
+(list (fact 5 (lambda (v) v))
+      (split odd? '(1 2 3 4) list)
+      (find negative? '(1 2) (lambda (v) v) (lambda () "not found")))

@@ -1,0 +1,10 @@
+;; run: => [true,true,true,[2,3],[2,{"sym":"b"}],[1.0,{"sym":"a"}],{"str":"two"},false,true]
+(list (eqv? 2 2.0)
+      (equal? 2 2.0)
+      (equal? '(1 (2.0)) '(1.0 (2)))
+      (memv 2.0 '(1 2 3))
+      (assoc 2.0 '((1 a) (2 b)))
+      (assv 1 '((1.0 a)))
+      (case 2.0 ((1) "one") ((2) "two") (else "other"))
+      (equal? 2 2.5)
+      (= 3 3.0))

@@ -1,0 +1,13 @@
+;; run: => [3,[1,2],12,8,1,6,6,[1],[2],3,-5,[4]]
+(list (let ((do +)) (do 1 2))
+      (let ((cond list)) (cond 1 2))
+      (let ((case *)) (case 3 4))
+      (let ((when -)) (when 9 1))
+      (let ((unless min)) (unless 1 2))
+      (let ((and +)) (and 1 2 3))
+      (let ((or *)) (or 2 3))
+      (let ((let* list)) (let* 1))
+      (let ((letrec* list)) (letrec* 2))
+      (let ((loop +)) (loop 1 2))
+      (let ((recur -)) (recur 5))
+      (let ((quasiquote list)) (quasiquote 4)))

@@ -1,0 +1,2 @@
+;; run: => [{"sym":"Hello"},false,{"sym":"list->tree"},{"sym":"..."},{"sym":"!$%&*/:<=>?^_~"},true]
+(list 'Hello (eq? 'Hello 'hello) 'list->tree '... '!$%&*/:<=>?^_~ (symbol? '+))

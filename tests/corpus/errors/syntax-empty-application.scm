@@ -1,0 +1,3 @@
+;; error: => syntax 3:7
+(list 1
+      ())

@@ -1,0 +1,5 @@
+;; error: => syntax 4:6
+(define (f x)
+  (+ 1
+     (if x)))
+(f 1)

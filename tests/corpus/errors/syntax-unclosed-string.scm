@@ -1,0 +1,3 @@
+;; error: => syntax 3:9
+(define a 1)
+(list a "never closed)

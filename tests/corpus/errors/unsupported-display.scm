@@ -1,0 +1,5 @@
+;; error: => unsupported 3:3
+(define (show v)
+  (display v)
+  v)
+(show 3)

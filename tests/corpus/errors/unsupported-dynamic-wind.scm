@@ -1,0 +1,2 @@
+;; error: => unsupported 2:1
+(dynamic-wind (lambda () 1) (lambda () 2) (lambda () 3))

@@ -1,0 +1,4 @@
+;; error: => unsupported 2:1
+(with-exception-handler
+  (lambda (e) 0)
+  (lambda () (error "boom")))

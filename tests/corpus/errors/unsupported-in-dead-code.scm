@@ -1,0 +1,6 @@
+;; error: => unsupported 4:7
+(define (never x)
+  (if (> x 0)
+      (set! x 0)
+      x))
+5

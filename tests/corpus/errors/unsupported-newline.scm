@@ -1,0 +1,4 @@
+;; error: => unsupported 3:3
+(begin
+  (newline)
+  1)

@@ -1,0 +1,3 @@
+;; error: => unsupported 2:13
+(let ((port (open-input-string "1 2")))
+  port)

@@ -1,0 +1,12 @@
+;; run: => [[1,2,3,5,8],4]
+(define (node v l r) (list v l r))
+(define (insert t v)
+  (cond ((null? t) (node v '() '()))
+        ((< v (car t)) (node (car t) (insert (cadr t) v) (caddr t)))
+        (else (node (car t) (cadr t) (insert (caddr t) v)))))
+(define (walk t)
+  (if (null? t) '() (append (walk (cadr t)) (list (car t)) (walk (caddr t)))))
+(define (depth t)
+  (if (null? t) 0 (+ 1 (max (depth (cadr t)) (depth (caddr t))))))
+(define tree (fold-left insert '() '(5 2 8 3 1)))
+(list (walk tree) (depth (insert tree 4)))

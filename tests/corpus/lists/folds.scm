@@ -1,0 +1,10 @@
+;; run: => [-6,2,2,[3,2,1],[1,2,3],10,0,5,[[[0,1],2],3]]
+(list (fold-left - 0 '(1 2 3))
+      (fold-right - 0 '(1 2 3))
+      (fold - 0 '(1 2 3))
+      (fold cons '() '(1 2 3))
+      (fold-right cons '() '(1 2 3))
+      (reduce + 0 '(1 2 3 4))
+      (reduce + 0 '())
+      (reduce max 0 '(5))
+      (fold-left list 0 '(1 2 3)))

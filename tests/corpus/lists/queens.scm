@@ -1,0 +1,15 @@
+;; run: => [2,10]
+(define (safe? row dist placed)
+  (or (null? placed)
+      (and (not (= (car placed) row))
+           (not (= (abs (- (car placed) row)) dist))
+           (safe? row (+ dist 1) (cdr placed)))))
+(define (queens n)
+  (let place ((k 0) (placed '()))
+    (if (= k n)
+        1
+        (let try ((row 0) (count 0))
+          (cond ((= row n) count)
+                ((safe? row 1 placed) (try (+ row 1) (+ count (place (+ k 1) (cons row placed)))))
+                (else (try (+ row 1) count)))))))
+(list (queens 4) (queens 5))

@@ -1,0 +1,11 @@
+;; run: => [12,[4,3,2,1],111,55]
+(list (loop ((a 48) (b 36)) (if (= b 0) a (recur b (modulo a b))))
+      (loop ((l '(1 2 3 4)) (out '()))
+        (if (null? l) out (recur (cdr l) (cons (car l) out))))
+      (loop ((n 27) (steps 0))
+        (cond ((= n 1) steps)
+              ((even? n) (recur (quotient n 2) (+ steps 1)))
+              (else (recur (+ (* 3 n) 1) (+ steps 1)))))
+      (loop ((i 0) (s 0))
+        (define next (+ s i))
+        (when (<= i 10) (if (= i 10) next (recur (+ i 1) next)))))

@@ -1,0 +1,4 @@
+;; error: => syntax
+(param a 1)
+(param a 2)
+a

@@ -1,0 +1,3 @@
+;; error: => syntax
+(param a 1 (above 0))
+a

@@ -1,0 +1,3 @@
+;; error: => syntax 2:1
+(param 5 1)
+2

@@ -1,0 +1,4 @@
+;; error: => syntax 3:1
+(param a 1)
+(param)
+a

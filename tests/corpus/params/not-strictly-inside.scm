@@ -1,0 +1,3 @@
+;; error: => syntax
+(param a 0 (> 0))
+a

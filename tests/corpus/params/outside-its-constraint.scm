@@ -1,0 +1,4 @@
+;; error: => syntax
+(param a 1)
+(param b -2 (> 0))
+(+ a b)

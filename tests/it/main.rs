@@ -1,0 +1,1 @@
+//! Everything that is not the corpus, as modules of one binary.
