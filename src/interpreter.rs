@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::graph::{self, Graph, Imports, NcgError, ncg};
 use crate::model::Model;
 use crate::symbol::Symbols;
+use crate::syntax::lexpr::from_lexpr;
 use crate::syntax::{ExpandOptions, Goal, Program, ReadOptions, expand, read};
 use std::borrow::Cow;
 use std::path::Path as FilePath;
@@ -238,6 +239,23 @@ impl Interpreter {
     pub fn model_for(&self, text: &str, bindings: &Bindings, mode: Mode) -> Result<Model, Error> {
         let names: Vec<&str> = bindings.names().collect();
         self.prepare(text, &names, mode, Goal::Value)
+    }
+
+    /// Prepares a program built as data, one value a top-level form. Places in errors are places in
+    /// the text that the data print as: [`Model::text`].
+    ///
+    /// # Errors
+    /// When the data hold what programs cannot (keywords, bytes, `#(…)`), and whatever is wrong with
+    /// the program before it runs.
+    pub fn model_from_data(
+        &self,
+        program: &[lexpr::Value],
+        bindings: &Bindings,
+        mode: Mode,
+    ) -> Result<Model, Error> {
+        // The symbols are read again with the program's own table.
+        let (text, _) = from_lexpr(program, &mut Symbols::new())?;
+        self.model_for(&text, bindings, mode)
     }
 
     pub(crate) fn prepare(
