@@ -10,11 +10,51 @@
 //!   open is not tried again in this walk.
 
 use super::layout::SITE_COUNTS;
-use super::walk::{ARM, FirstArm, Fork, Frame, Outcome, Stop, Walk};
+use super::walk::{ARM, Frame, Outcome, Stop, Walk};
 use crate::trace::record::{Domain, Number};
 use crate::value::{Tag, Value};
 
+/// How many trace operations and applications the arms of a fork may take, nested forks included.
+const FORK_BUDGET: u64 = 64;
+
+/// What the first walk of an arm gave.
+#[derive(Clone, Copy)]
+pub(super) struct FirstArm {
+    pub(super) value: Value,
+    pub(super) applications: u64,
+}
+
+/// An `if` whose arms are walked one after the other.
+pub(super) struct Fork<D: Domain> {
+    /// Frames below the one that marks the arm.
+    pub(super) depth: usize,
+    pub(super) pc: u32,
+    pub(super) base: u32,
+    pub(super) top: u32,
+    pub(super) site: u32,
+    pub(super) heap: usize,
+    pub(super) applications: u64,
+    /// Where the fork began, and where its current arm did.
+    pub(super) mark: D::Mark,
+    pub(super) arm: D::Mark,
+    pub(super) test: Value,
+    pub(super) place: u32,
+    pub(super) otherwise: u32,
+    pub(super) join: u32,
+    pub(super) dst: u32,
+    pub(super) first: Option<FirstArm>,
+}
+
 impl<D: Domain> Walk<'_, D> {
+    /// Takes from the budget that all open forks share.
+    pub(super) fn spend(&mut self, amount: u64) -> Outcome<()> {
+        self.spent += amount;
+        if self.spent > FORK_BUDGET {
+            return Err(Stop::Fork);
+        }
+        Ok(())
+    }
+
     /// Decides an `if` whose test is a boolean with a node.
     pub(super) fn branch(
         &mut self,

@@ -5,7 +5,8 @@
 //!
 //! - `code` flattens a graph to register code, once.
 //! - `layout` writes a program as data for the self-hosted evaluator.
-//! - `walk` runs code on one lane and records; `fork`, `numbers` and `structure` are its parts.
+//! - `walk` runs code on one lane and records; `call`, `fork`, `numbers` and `structure` are its
+//!   parts.
 //! - `take` and [`output`] bring the value to the caller.
 //! - `tiered` keeps recorded paths and runs them again on other numbers.
 //!
@@ -13,6 +14,7 @@
 //! - Every loop over what a user controls is metered: fuel, heap, depth, deadline.
 //! - Nothing recurses on the machine stack over depth that a user controls.
 
+mod call;
 pub(crate) mod code;
 mod fork;
 mod heap;

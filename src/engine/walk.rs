@@ -11,12 +11,13 @@
 //! - A fork leaves no trace but its operations and one select: stack and heap are cut back, and
 //!   only the arm taken costs fuel.
 
-use super::code::{Args, Code, Entry, Instr, Operand};
+use super::call::{CLOCK_INTERVAL, NURSERY};
+use super::code::{Args, Code, Instr, Operand};
+use super::fork::Fork;
 use super::heap::Heap;
 use super::layout::{CoreProgram, Image, SITE_COUNTS};
 use super::{EvalError, Limits, Stats};
 use crate::error::{Call, Kind};
-use crate::prim::{Prim, arity_in_words};
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use crate::trace::Operation;
@@ -25,16 +26,6 @@ use crate::trace::record::{Domain, Recorder};
 use crate::trace::tangents::Tangents;
 use crate::value::{FIRST_FUNCTION, Tag, Value};
 use rustc_hash::FxHashSet;
-use std::time::Instant;
-
-/// How many trace operations and applications the arms of a fork may take, nested forks included.
-const FORK_BUDGET: u64 = 64;
-
-/// Cells allocated before the first collection.
-const NURSERY: usize = 1 << 17;
-
-/// Procedures entered between two looks at the clock.
-const CLOCK_INTERVAL: u32 = 4096;
 
 /// How many applications an error's call chain lists.
 const CHAIN: usize = 32;
@@ -71,35 +62,7 @@ pub(super) struct Frame {
 }
 
 pub(super) const ARM: u32 = u32::MAX;
-const TAIL: u32 = u32::MAX;
-
-/// What the first walk of an arm gave.
-#[derive(Clone, Copy)]
-pub(super) struct FirstArm {
-    pub(super) value: Value,
-    pub(super) applications: u64,
-}
-
-/// An `if` whose arms are walked one after the other.
-pub(super) struct Fork<D: Domain> {
-    /// Frames below the one that marks the arm.
-    pub(super) depth: usize,
-    pub(super) pc: u32,
-    pub(super) base: u32,
-    pub(super) top: u32,
-    pub(super) site: u32,
-    pub(super) heap: usize,
-    pub(super) applications: u64,
-    /// Where the fork began, and where its current arm did.
-    pub(super) mark: D::Mark,
-    pub(super) arm: D::Mark,
-    pub(super) test: Value,
-    pub(super) place: u32,
-    pub(super) otherwise: u32,
-    pub(super) join: u32,
-    pub(super) dst: u32,
-    pub(super) first: Option<FirstArm>,
-}
+pub(super) const TAIL: u32 = u32::MAX;
 
 /// Why a walk stops short.
 pub(super) enum Stop {
@@ -109,11 +72,11 @@ pub(super) enum Stop {
 }
 
 pub(super) struct Failure {
-    kind: Kind,
-    message: String,
-    site: u32,
+    pub(super) kind: Kind,
+    pub(super) message: String,
+    pub(super) site: u32,
     /// Whether it ends the walk even inside an arm.
-    is_final: bool,
+    pub(super) is_final: bool,
 }
 
 pub(super) type Outcome<T> = std::result::Result<T, Stop>;
@@ -363,7 +326,7 @@ impl<'a, D: Domain> Walk<'a, D> {
         }
     }
 
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.heap.len() * size_of::<Value>()
             + self.top as usize * size_of::<Value>()
             + self.frames.len() * size_of::<Frame>()
@@ -432,7 +395,7 @@ impl<'a, D: Domain> Walk<'a, D> {
     }
 
     #[inline]
-    fn operand(&self, operand: Operand) -> Value {
+    pub(super) fn operand(&self, operand: Operand) -> Value {
         if operand >= 0 {
             self.stack[(self.base + operand as u32) as usize]
         } else {
@@ -447,7 +410,7 @@ impl<'a, D: Domain> Walk<'a, D> {
 
     /// Copies operands to the stage above the frame.
     #[inline]
-    fn stage(&mut self, args: Args) {
+    pub(super) fn stage(&mut self, args: Args) {
         let top = self.top as usize;
         self.reserve_stack(args.count as usize);
         for index in 0..args.count as usize {
@@ -462,32 +425,6 @@ impl<'a, D: Domain> Walk<'a, D> {
         if self.stack.len() < need {
             self.stack.resize(need * 2, Value::NIL);
         }
-    }
-
-    #[inline]
-    fn tick(&mut self, site: u32) -> Outcome<()> {
-        if site & SITE_COUNTS != 0 {
-            self.applications += 1;
-            if self.applications > self.limits.fuel {
-                return self.fail(
-                    Kind::Resource,
-                    0,
-                    format!("out of fuel: {} applications", self.limits.fuel),
-                );
-            }
-            if !self.forks.is_empty() {
-                self.spend(1)?;
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn spend(&mut self, amount: u64) -> Outcome<()> {
-        self.spent += amount;
-        if self.spent > FORK_BUDGET {
-            return Err(Stop::Fork);
-        }
-        Ok(())
     }
 
     /// The site of the expression in the car of a pair; 0 if that is not the user's.
@@ -678,263 +615,6 @@ impl<'a, D: Domain> Walk<'a, D> {
         self.site = frame.site;
         self.set(frame.dst, value);
         Ok(None)
-    }
-
-    // ---- calls -------------------------------------------------------------------------------
-
-    fn call(&mut self, args: Args, dst: u32, site: u32) -> Outcome<()> {
-        let f = self.stage_operator(args);
-        match self.apply(f, args.count as usize - 1, false, dst, site)? {
-            None => Ok(()),
-            Some(_) => unreachable!("only a tail call can end the program"),
-        }
-    }
-
-    fn tail_call(&mut self, args: Args, site: u32) -> Outcome<Option<Value>> {
-        let f = self.stage_operator(args);
-        self.apply(f, args.count as usize - 1, false, TAIL, site)
-    }
-
-    fn stage_operator(&mut self, args: Args) -> Value {
-        let f = self.operand(self.code.operands[args.start as usize]);
-        self.stage(Args {
-            start: args.start + 1,
-            count: args.count - 1,
-        });
-        f
-    }
-
-    fn stage_known(&mut self, args: Args) -> Value {
-        self.stage_operator(args)
-    }
-
-    /// Applies a value to `count` staged arguments; with `packed`, the last of them is a list of
-    /// further ones. The value of a primitive goes to `dst`.
-    fn apply(
-        &mut self,
-        mut f: Value,
-        mut count: usize,
-        mut packed: bool,
-        dst: u32,
-        mut site: u32,
-    ) -> Outcome<Option<Value>> {
-        loop {
-            self.tick(site)?;
-            if f.tag != Tag::Closure {
-                let message = format!("{} cannot be applied; only procedures can", f.kind());
-                return self.fail(Kind::NotAFunction, site, message);
-            }
-            if f.code() >= FIRST_FUNCTION {
-                return self.enter(f, count, packed, dst, site).map(|()| None);
-            }
-            if packed {
-                count = self.spread(count, site)?;
-            }
-            let prim = Prim::ALL[f.code() as usize];
-            if !prim.spec().accepts(count) {
-                return self.wrong_count(&format!("`{prim}`"), &prim.spec().arity(), count, site);
-            }
-            let top = self.top as usize;
-            match prim {
-                Prim::Apply => {
-                    f = self.stack[top];
-                    self.stack.copy_within(top + 1..top + count, top);
-                    count -= 1;
-                    packed = true;
-                    let list = self.stack[top + count - 1];
-                    if !self.is_list(list) {
-                        let message = format!("`apply` wants a list last, got {}", list.kind());
-                        return self.fail(Kind::Type, site, message);
-                    }
-                }
-                Prim::ApplyAt => {
-                    let here = self.site_of(self.stack[top]);
-                    f = self.stack[top + 1];
-                    self.stack[top] = self.stack[top + 2];
-                    count = 1;
-                    packed = true;
-                    // Not the user's: whoever applies it inherits the place, and pays nothing.
-                    site = here;
-                }
-                _ => {
-                    let value = self.primitive(prim, count, site)?;
-                    if dst == TAIL {
-                        return self.give(value);
-                    }
-                    self.set(dst, value);
-                    return Ok(None);
-                }
-            }
-        }
-    }
-
-    pub(super) fn wrong_count<T>(
-        &self,
-        name: &str,
-        takes: &str,
-        count: usize,
-        site: u32,
-    ) -> Outcome<T> {
-        self.fail(
-            Kind::Arity,
-            site,
-            format!("{name} takes {takes}, got {count}"),
-        )
-    }
-
-    /// Unpacks the list that is the last of `count` staged arguments; returns how many there are.
-    fn spread(&mut self, count: usize, site: u32) -> Outcome<usize> {
-        let mut at = self.top as usize + count - 1;
-        let mut list = self.stack[at];
-        while list.tag == Tag::Pair {
-            if at + 8 >= self.stack.len() {
-                self.stack.resize(self.stack.len() * 2 + 8, Value::NIL);
-            }
-            self.stack[at] = self.heap.car(list);
-            list = self.heap.cdr(list);
-            at += 1;
-        }
-        if !list.is_nil() {
-            let message = format!("arguments must be a list, got {}", list.kind());
-            return self.fail(Kind::Type, site, message);
-        }
-        self.high = self.high.max(at as u32);
-        Ok(at - self.top as usize)
-    }
-
-    /// Enters a closure with staged arguments.
-    fn enter(
-        &mut self,
-        f: Value,
-        mut count: usize,
-        packed: bool,
-        dst: u32,
-        site: u32,
-    ) -> Outcome<()> {
-        let index = (f.code() - FIRST_FUNCTION) as usize;
-        let entry = self.code.entries[index];
-        let required = entry.required as usize;
-        let ready = packed && entry.rest && count == required + 1;
-        if !ready {
-            if packed {
-                count = self.spread(count, site)?;
-            }
-            if count < required || (!entry.rest && count > required) {
-                if dst == TAIL && site != 0 {
-                    // The call has been made: what it replaces is not under way any more.
-                    self.site = site;
-                }
-                let max = (!entry.rest).then_some(entry.required);
-                let takes = arity_in_words(entry.required, max);
-                return self.wrong_count("the procedure", &takes, count, site);
-            }
-            if entry.rest {
-                let top = self.top as usize;
-                let mut list = Value::NIL;
-                for at in (top + required..top + count).rev() {
-                    list = self.heap.cons(self.stack[at], list);
-                }
-                self.stack[top + required] = list;
-            }
-        }
-        self.enter_frame(entry, f, dst, site)
-    }
-
-    #[inline]
-    fn enter_known(&mut self, function: u32, f: Value, dst: u32, site: u32) -> Outcome<()> {
-        let entry = self.code.entries[function as usize];
-        self.enter_frame(entry, f, dst, site)
-    }
-
-    /// Makes the frame of a procedure whose parameters are staged.
-    #[inline]
-    fn enter_frame(&mut self, entry: Entry, f: Value, dst: u32, site: u32) -> Outcome<()> {
-        let params = entry.params();
-        if dst == TAIL {
-            let top = self.top as usize;
-            self.stack
-                .copy_within(top..top + params as usize, self.base as usize);
-        } else {
-            self.frames.push(Frame {
-                pc: self.pc,
-                base: self.base,
-                dst,
-                site: self.site,
-            });
-            self.base = self.top;
-        }
-        if site != 0 {
-            self.site = site;
-        }
-        self.top = self.base + entry.slots;
-        self.reserve_stack(0);
-        if entry.captures > 0 {
-            let to = (self.base + params) as usize;
-            let captured = self.heap.slice(f.address(), entry.captures);
-            self.stack[to..to + captured.len()].copy_from_slice(captured);
-        }
-        self.high = self.high.max(self.top);
-        self.pc = entry.pc;
-        self.meter()
-    }
-
-    /// The one check of heap, depth and deadline, where procedures are entered.
-    #[inline]
-    fn meter(&mut self) -> Outcome<()> {
-        self.clock -= 1;
-        if self.clock == 0
-            || self.heap.len() >= self.collect_at
-            || self.frames.len() > self.limits.depth
-        {
-            self.meter_closely()
-        } else {
-            Ok(())
-        }
-    }
-
-    #[cold]
-    fn meter_closely(&mut self) -> Outcome<()> {
-        if self.clock == 0 {
-            self.clock = CLOCK_INTERVAL;
-            if self.limits.deadline.is_some_and(|at| Instant::now() >= at) {
-                return Err(Stop::Fail(Box::new(Failure {
-                    kind: Kind::Resource,
-                    message: "out of time: the deadline has passed".to_owned(),
-                    site: 0,
-                    is_final: true,
-                })));
-            }
-        }
-        if self.frames.len() > self.limits.depth {
-            let message = format!("too deep: {} procedures under way", self.limits.depth);
-            return self.fail(Kind::Resource, 0, message);
-        }
-        self.peak = self.peak.max(self.bytes());
-        if self.heap.len() < self.collect_at {
-            return self.check_bytes();
-        }
-        if !self.forks.is_empty() {
-            return Err(Stop::Fork);
-        }
-        let top = self.top as usize;
-        self.heap
-            .collect(&mut self.stack[..top], &self.code.entries);
-        self.stack[top..].fill(Value::NIL);
-        let live = self.heap.len() + top;
-        let limit = self.limits.heap_bytes / size_of::<Value>();
-        self.check_bytes()?;
-        self.collect_at = (live + self.heap.len())
-            .max(self.heap.len() + NURSERY)
-            .min(limit.max(self.heap.len() + 1024));
-        Ok(())
-    }
-
-    fn check_bytes(&self) -> Outcome<()> {
-        if self.bytes() <= self.limits.heap_bytes {
-            return Ok(());
-        }
-        let message = format!("out of heap: {} bytes in use", self.limits.heap_bytes);
-        self.fail(Kind::Resource, 0, message)
     }
 }
 

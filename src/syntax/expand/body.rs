@@ -1,0 +1,187 @@
+//! Procedures and bodies: definitions at the start, then expressions.
+//!
+//! **Invariants**
+//! - A body with definitions is a `letrec` that fills in order.
+//! - Names bound together are distinct.
+
+use super::{DefinedValue, Definition, Expander, Result};
+use crate::symbol::Sym;
+use crate::syntax::ast::{Expr, ExprId, VarId};
+use crate::syntax::datum::{Datum, DatumId};
+use crate::syntax::forms::Form;
+use rustc_hash::FxHashSet;
+
+impl Expander<'_> {
+    pub(super) fn parse_definition(&self, id: DatumId) -> Result<Definition> {
+        const USAGE: &str = "write `(define name value)` or `(define (name argument …) body …)`";
+        let Datum::List(items) = self.data.get(id) else {
+            return self.fail(id, USAGE);
+        };
+        let Some(&target) = items.get(1) else {
+            return self.fail(id, USAGE);
+        };
+        match self.data.get(target) {
+            Datum::Symbol(name) if items.len() == 3 => Ok(Definition {
+                name,
+                value: DefinedValue::Expression(items[2]),
+            }),
+            Datum::List(signature) | Datum::Dotted(signature, _)
+                if items.len() > 2 && !signature.is_empty() =>
+            {
+                let rest = match self.data.get(target) {
+                    Datum::Dotted(_, rest) => Some(rest),
+                    _ => None,
+                };
+                let Datum::Symbol(name) = self.data.get(signature[0]) else {
+                    return self.fail(id, USAGE);
+                };
+                Ok(Definition {
+                    name,
+                    value: DefinedValue::Procedure {
+                        params: signature[1..].to_vec(),
+                        rest,
+                        body: items[2..].to_vec(),
+                    },
+                })
+            }
+            _ => self.fail(id, USAGE),
+        }
+    }
+
+    pub(super) fn definition(
+        &mut self,
+        id: DatumId,
+        definition: &Definition,
+        var: VarId,
+    ) -> Result<ExprId> {
+        let init = match &definition.value {
+            DefinedValue::Expression(value) => self.expand(*value)?,
+            DefinedValue::Procedure { params, rest, body } => {
+                self.lambda(id, Some(definition.name), params, *rest, body)?
+            }
+        };
+        self.note_lambda(var, init);
+        Ok(init)
+    }
+
+    /// Remembers what a variable is bound to, if it is a procedure: for names and warnings.
+    pub(super) fn note_lambda(&mut self, var: VarId, init: ExprId) {
+        let var_name = self.vars[var.0 as usize].name;
+        if let Expr::Lambda {
+            name, params, rest, ..
+        } = &mut self.exprs[init.0 as usize]
+        {
+            name.get_or_insert(var_name);
+            let required = params.len() as u32 - u32::from(*rest);
+            let max = (!*rest).then_some(required);
+            self.lambdas.insert(var, (required, max));
+        }
+    }
+
+    pub(super) fn lambda(
+        &mut self,
+        id: DatumId,
+        name: Option<Sym>,
+        params: &[DatumId],
+        rest: Option<DatumId>,
+        body: &[DatumId],
+    ) -> Result<ExprId> {
+        let mut names = Vec::with_capacity(params.len() + 1);
+        for &param in params.iter().chain(&rest) {
+            match self.data.get(param) {
+                Datum::Symbol(sym) => names.push(sym),
+                _ => return self.fail(id, "a parameter must be a name"),
+            }
+        }
+        self.distinct(id, &names)?;
+        let vars: Vec<VarId> = names.iter().map(|&n| self.variable(n)).collect();
+        for &var in &vars {
+            self.bind(var);
+        }
+        self.procedure_depth += 1;
+        let body = self.body(id, body);
+        self.procedure_depth -= 1;
+        self.unbind(&vars);
+        let lambda = Expr::Lambda {
+            name,
+            params: vars.into(),
+            rest: rest.is_some(),
+            body: body?,
+        };
+        Ok(self.push(lambda, self.data.span(id)))
+    }
+
+    pub(super) fn distinct(&self, id: DatumId, names: &[Sym]) -> Result<()> {
+        let mut seen = FxHashSet::default();
+        for &name in names {
+            if !seen.insert(name) {
+                let name = self.symbols.name(name);
+                return self.fail(id, format!("`{name}` is bound twice here; rename one"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A body: definitions, then expressions.
+    pub(super) fn body(&mut self, owner: DatumId, forms: &[DatumId]) -> Result<ExprId> {
+        let mut open: Vec<DatumId> = forms.iter().rev().copied().collect();
+        let mut definitions = Vec::new();
+        while let Some(&id) = open.last() {
+            match self.form_of(id) {
+                Some((Form::Define, _)) => {
+                    open.pop();
+                    definitions.push((id, self.parse_definition(id)?));
+                }
+                // A `begin` that starts with a definition is opened.
+                Some((Form::Begin, items))
+                    if items.len() > 1
+                        && matches!(self.form_of(items[1]), Some((Form::Define, _))) =>
+                {
+                    let inner: Vec<DatumId> = items[1..].iter().rev().copied().collect();
+                    open.pop();
+                    open.extend(inner);
+                }
+                _ => break,
+            }
+        }
+        open.reverse();
+        if open.is_empty() {
+            return self.fail(
+                owner,
+                "the body has no expression; add the value it computes",
+            );
+        }
+        if definitions.is_empty() {
+            return self.sequence(owner, &open);
+        }
+        let names: Vec<Sym> = definitions.iter().map(|(_, d)| d.name).collect();
+        self.distinct(owner, &names)?;
+        let vars: Vec<VarId> = names.iter().map(|&n| self.variable(n)).collect();
+        for &var in &vars {
+            self.bind(var);
+        }
+        let mut inits = Vec::with_capacity(vars.len());
+        for (&var, (id, definition)) in vars.iter().zip(&definitions) {
+            inits.push(self.definition(*id, definition, var)?);
+        }
+        let body = self.sequence(owner, &open)?;
+        self.unbind(&vars);
+        let letrec = Expr::Letrec {
+            vars: vars.into(),
+            inits: inits.into(),
+            body,
+        };
+        Ok(self.push(letrec, self.data.span(owner)))
+    }
+
+    pub(super) fn sequence(&mut self, owner: DatumId, forms: &[DatumId]) -> Result<ExprId> {
+        if let [only] = forms {
+            return self.expand(*only);
+        }
+        if forms.is_empty() {
+            return self.fail(owner, "an expression is missing");
+        }
+        let exprs: Result<Vec<ExprId>> = forms.iter().map(|&f| self.expand(f)).collect();
+        Ok(self.push(Expr::Begin(exprs?.into()), self.data.span(owner)))
+    }
+}

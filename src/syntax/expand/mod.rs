@@ -1,0 +1,559 @@
+//! The expander: data to core forms.
+//!
+//! [`Data`] goes in; a [`Program`] comes out, in which every name is resolved and only core forms
+//! are left.
+//!
+//! **Invariants**
+//! - Scope is lexical; a binding shadows forms, primitives, the prelude and inputs alike.
+//! - What a derived form needs (a temporary, `cons` in a quasiquote) can be neither seen nor
+//!   shadowed by the program.
+//! - Forms that grow long (`cond`, `let*`, bodies, …) expand in loops; recursion follows the
+//!   nesting of the text alone, which the reader bounds.
+//! - At top level a name may be defined again. A reference that runs at once means the last
+//!   definition before it; one inside a procedure means the last of all.
+
+mod binding;
+mod body;
+mod check;
+mod choice;
+mod program;
+mod quasiquote;
+
+use super::ast::{Constant, Expr, ExprId, Observation, Param, Program, Var, VarId};
+use super::datum::{Data, Datum, DatumId};
+use super::forms::{Form, form};
+use crate::error::Kind;
+use crate::prim::Prim;
+use crate::source::Span;
+use crate::symbol::{Sym, Symbols};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
+
+/// A malformed form, or one that the language leaves out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+#[non_exhaustive]
+pub struct ExpandError {
+    /// `syntax` or `unsupported`.
+    pub kind: Kind,
+    /// What is wrong and what to do.
+    pub message: String,
+    /// The form.
+    pub span: Span,
+}
+
+/// Which value the program is run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Goal {
+    /// The value of the last expression.
+    #[default]
+    Value,
+    /// A list with the predictions of each `observe-series`, in order.
+    Observations,
+}
+
+/// What the expander knows beside the program.
+#[derive(Clone, Debug, Default)]
+pub struct ExpandOptions<'a> {
+    /// Names that the caller binds: they shadow primitives and forms.
+    pub inputs: &'a [&'a str],
+    /// The procedures of the prelude.
+    pub prelude: &'a [&'a str],
+    /// Which value the program is run for.
+    pub goal: Goal,
+    /// Whether internal rows of the primitive table (`%apply-at`, …) can be named: bootstrap files
+    /// only.
+    pub internal: bool,
+}
+
+/// Expands all data of a program.
+///
+/// # Errors
+/// Malformed forms (`syntax`) and forms that the language leaves out (`unsupported`).
+pub fn expand(
+    text: &Arc<str>,
+    data: Data,
+    symbols: Symbols,
+    options: &ExpandOptions<'_>,
+) -> Result<Program> {
+    let roots = data.roots().to_vec();
+    let mut expander = Expander {
+        text,
+        data: &data,
+        symbols,
+        inputs: FxHashSet::default(),
+        prelude: FxHashSet::default(),
+        internal: options.internal,
+        exprs: Vec::new(),
+        spans: Vec::new(),
+        literals: Vec::new(),
+        vars: Vec::new(),
+        lambdas: FxHashMap::default(),
+        scope: FxHashMap::default(),
+        top: FxHashMap::default(),
+        item: 0,
+        procedure_depth: 0,
+        defining: None,
+        free: Vec::new(),
+        params: Vec::new(),
+        param_names: FxHashSet::default(),
+        observations: Vec::new(),
+    };
+    for name in options.inputs {
+        let sym = expander.symbols.intern(name);
+        expander.inputs.insert(sym);
+    }
+    for name in options.prelude {
+        let sym = expander.symbols.intern(name);
+        expander.prelude.insert(sym);
+    }
+    let root = expander.program(&roots, options.goal)?;
+    let warnings = expander.check();
+    let Expander {
+        symbols,
+        exprs,
+        spans,
+        literals,
+        vars,
+        free,
+        params,
+        observations,
+        ..
+    } = expander;
+    Ok(Program {
+        text: text.clone(),
+        symbols,
+        data,
+        exprs,
+        spans,
+        literals,
+        vars,
+        root,
+        free,
+        params,
+        observations,
+        warnings,
+    })
+}
+
+/// One top-level form, with `begin`s already opened.
+enum Item {
+    Define(DatumId, Definition),
+    Param(DatumId),
+    Observe(DatumId),
+    Expression(DatumId),
+}
+
+/// `(define name init)` or `(define (name . params) body …)`, taken apart.
+#[derive(Clone)]
+struct Definition {
+    name: Sym,
+    value: DefinedValue,
+}
+
+#[derive(Clone)]
+enum DefinedValue {
+    Expression(DatumId),
+    Procedure {
+        params: Vec<DatumId>,
+        rest: Option<DatumId>,
+        body: Vec<DatumId>,
+    },
+}
+
+/// What a name means where it stands.
+enum Denotation {
+    Variable(VarId),
+    Free,
+    Form(Form),
+    Primitive(Prim),
+    Prelude,
+}
+
+/// The definitions of one name at top level: the item that makes each, and its variable.
+type Versions = Vec<(usize, VarId)>;
+
+struct Expander<'a> {
+    text: &'a str,
+    data: &'a Data,
+    symbols: Symbols,
+    inputs: FxHashSet<Sym>,
+    prelude: FxHashSet<Sym>,
+    internal: bool,
+    exprs: Vec<Expr>,
+    spans: Vec<Span>,
+    literals: Vec<ExprId>,
+    vars: Vec<Var>,
+    /// The argument counts of variables known to be procedures, for warnings.
+    lambdas: FxHashMap<VarId, (u32, Option<u32>)>,
+    /// The bindings of each name, innermost last.
+    scope: FxHashMap<Sym, Vec<VarId>>,
+    top: FxHashMap<Sym, Versions>,
+    /// The top-level form under way, and how many procedures enclose the place in it.
+    item: usize,
+    procedure_depth: u32,
+    /// The name being defined again by something other than a procedure.
+    defining: Option<Sym>,
+    free: Vec<(Sym, Span)>,
+    params: Vec<Param>,
+    param_names: FxHashSet<Sym>,
+    observations: Vec<Observation>,
+}
+
+type Result<T> = std::result::Result<T, ExpandError>;
+
+impl<'a> Expander<'a> {
+    fn fail<T>(&self, id: DatumId, message: impl Into<String>) -> Result<T> {
+        Err(ExpandError {
+            kind: Kind::Syntax,
+            message: message.into(),
+            span: self.data.span(id),
+        })
+    }
+
+    fn push(&mut self, expr: Expr, span: Span) -> ExprId {
+        let id = ExprId(self.exprs.len() as u32);
+        self.exprs.push(expr);
+        self.spans.push(span);
+        id
+    }
+
+    fn constant(&mut self, constant: Constant, span: Span) -> ExprId {
+        self.push(Expr::Constant(constant), span)
+    }
+
+    fn variable(&mut self, name: Sym) -> VarId {
+        let id = VarId(self.vars.len() as u32);
+        self.vars.push(Var {
+            name,
+            core_name: name,
+        });
+        id
+    }
+
+    /// A variable that no program text can name.
+    fn hidden(&mut self, name: &str) -> VarId {
+        let sym = self.symbols.reserve(name);
+        self.variable(sym)
+    }
+
+    fn bind(&mut self, var: VarId) {
+        let name = self.vars[var.0 as usize].name;
+        self.scope.entry(name).or_default().push(var);
+    }
+
+    fn unbind(&mut self, vars: &[VarId]) {
+        for var in vars {
+            let name = self.vars[var.0 as usize].name;
+            if let Some(bindings) = self.scope.get_mut(&name) {
+                bindings.pop();
+            }
+        }
+    }
+
+    fn denote(&self, sym: Sym) -> Denotation {
+        if let Some(&var) = self.scope.get(&sym).and_then(|b| b.last()) {
+            return Denotation::Variable(var);
+        }
+        let elsewhere = self.denote_outside(sym);
+        match self.top.get(&sym) {
+            Some(versions) => match self.version(sym, versions) {
+                Some(var) => Denotation::Variable(var),
+                // Nothing defines it yet: what it meant before, or a use before its definition.
+                None if matches!(elsewhere, Denotation::Free) && !self.is_input(sym) => {
+                    Denotation::Variable(versions[0].1)
+                }
+                None => elsewhere,
+            },
+            None => elsewhere,
+        }
+    }
+
+    /// The definition that a reference at this place means, if one has been made by then.
+    fn version(&self, sym: Sym, versions: &Versions) -> Option<VarId> {
+        let at_once = self.procedure_depth == 0 || self.defining == Some(sym);
+        if at_once {
+            let before = versions.iter().rev().find(|&&(item, _)| item < self.item);
+            before.map(|&(_, var)| var)
+        } else {
+            versions.last().map(|&(_, var)| var)
+        }
+    }
+
+    fn is_input(&self, sym: Sym) -> bool {
+        self.inputs.contains(&sym) || self.param_names.contains(&sym)
+    }
+
+    fn denote_outside(&self, sym: Sym) -> Denotation {
+        if self.is_input(sym) {
+            return Denotation::Free;
+        }
+        let name = self.symbols.name(sym);
+        if self.symbols.is_reserved(sym) {
+            return match Prim::from_internal_name(name) {
+                Some(prim) if self.internal => Denotation::Primitive(prim),
+                _ => Denotation::Free,
+            };
+        }
+        if let Some(form) = form(name) {
+            Denotation::Form(form)
+        } else if let Some(prim) = Prim::from_name(name) {
+            Denotation::Primitive(prim)
+        } else if self.prelude.contains(&sym) {
+            Denotation::Prelude
+        } else {
+            Denotation::Free
+        }
+    }
+
+    /// The form that a datum begins with, and its whole list.
+    fn form_of(&self, id: DatumId) -> Option<(Form, &'a [DatumId])> {
+        let data = self.data;
+        if let Datum::List(items) | Datum::Dotted(items, _) = data.get(id)
+            && let Some(&head) = items.first()
+            && let Datum::Symbol(sym) = data.get(head)
+            && let Denotation::Form(form) = self.denote(sym)
+        {
+            return Some((form, items));
+        }
+        None
+    }
+
+    fn expand(&mut self, id: DatumId) -> Result<ExprId> {
+        // Recursion follows the nesting of the text, which the reader bounds; the stack grows as
+        // it needs to.
+        stacker::maybe_grow(64 * 1024, 1024 * 1024, || self.expand_here(id))
+    }
+
+    fn expand_here(&mut self, id: DatumId) -> Result<ExprId> {
+        let span = self.data.span(id);
+        match self.data.get(id) {
+            Datum::Bool(b) => Ok(self.constant(Constant::Bool(b), span)),
+            Datum::Int(x) => Ok(self.constant(Constant::Int(x), span)),
+            Datum::Float(x) => {
+                let literal = self.constant(Constant::Float(x), span);
+                if span.text(self.text).contains(['.', 'e', 'E']) {
+                    self.literals.push(literal);
+                }
+                Ok(literal)
+            }
+            Datum::Char(c) => Ok(self.constant(Constant::Char(c), span)),
+            Datum::String(s) => Ok(self.constant(Constant::String(s.into()), span)),
+            Datum::Symbol(sym) => self.reference(id, sym),
+            Datum::Bracket(items) => {
+                let items = items.to_vec();
+                let operator = self.vector_constructor(span);
+                let args: Result<Vec<ExprId>> = items.iter().map(|&i| self.expand(i)).collect();
+                Ok(self.call(operator, args?, true, span))
+            }
+            Datum::Dotted(..) => self.fail(id, "a `.` cannot stand in an expression; remove it"),
+            Datum::List([]) => {
+                self.fail(id, "`()` is no expression; write `'()` for the empty list")
+            }
+            Datum::List(items) => {
+                let items = items.to_vec();
+                if let Some((form, _)) = self.form_of(id) {
+                    return self.form(id, form, &items);
+                }
+                let operator = self.expand(items[0])?;
+                let args: Result<Vec<ExprId>> =
+                    items[1..].iter().map(|&i| self.expand(i)).collect();
+                Ok(self.call(operator, args?, true, span))
+            }
+        }
+    }
+
+    /// What `[a b c]` applies: `vec`, whatever the program binds that name to.
+    fn vector_constructor(&mut self, span: Span) -> ExprId {
+        let sym = self.symbols.intern("vec");
+        match Prim::from_name("vec") {
+            Some(prim) => self.constant(Constant::Primitive(prim), span),
+            None => self.free_name(sym, span),
+        }
+    }
+
+    fn call(&mut self, operator: ExprId, args: Vec<ExprId>, counts: bool, span: Span) -> ExprId {
+        let call = Expr::Call {
+            operator,
+            args: args.into(),
+            counts,
+        };
+        self.push(call, span)
+    }
+
+    /// An application of a primitive that the program does not see.
+    fn call_hidden(&mut self, prim: Prim, args: Vec<ExprId>, span: Span) -> ExprId {
+        let operator = self.constant(Constant::Primitive(prim), span);
+        self.call(operator, args, false, span)
+    }
+
+    fn reference(&mut self, id: DatumId, sym: Sym) -> Result<ExprId> {
+        let span = self.data.span(id);
+        Ok(match self.denote(sym) {
+            Denotation::Variable(var) => self.push(Expr::Variable(var), span),
+            Denotation::Primitive(prim) => self.push(Expr::Primitive(sym, prim), span),
+            Denotation::Prelude => self.push(Expr::Prelude(sym), span),
+            Denotation::Free => self.free_name(sym, span),
+            Denotation::Form(Form::Unsupported(instead)) => {
+                return self.unsupported(id, sym, instead);
+            }
+            Denotation::Form(_) => {
+                let name = self.symbols.name(sym);
+                return self.fail(id, format!("`{name}` is a form, not a value"));
+            }
+        })
+    }
+
+    fn free_name(&mut self, sym: Sym, span: Span) -> ExprId {
+        if !self.free.iter().any(|&(s, _)| s == sym) {
+            self.free.push((sym, span));
+        }
+        self.push(Expr::Free(sym), span)
+    }
+
+    fn unsupported<T>(&self, id: DatumId, sym: Sym, instead: &str) -> Result<T> {
+        Err(ExpandError {
+            kind: Kind::Unsupported,
+            message: format!(
+                "`{}` is not in the language: {instead}",
+                self.symbols.name(sym)
+            ),
+            span: self.data.span(id),
+        })
+    }
+
+    fn form(&mut self, id: DatumId, form: Form, items: &[DatumId]) -> Result<ExprId> {
+        let span = self.data.span(id);
+        let rest = &items[1..];
+        match form {
+            Form::Quote => match rest {
+                [datum] => Ok(self.quote(*datum, span)),
+                _ => self.fail(id, "`quote` takes one datum"),
+            },
+            Form::Quasiquote => match rest {
+                [template] => self.quasiquote(*template, 1),
+                _ => self.fail(id, "`quasiquote` takes one template"),
+            },
+            Form::Unquote | Form::UnquoteSplicing => {
+                self.fail(id, "an unquote stands outside any quasiquote")
+            }
+            Form::If => self.if_form(id, rest),
+            Form::Lambda => self.lambda_form(id, rest),
+            Form::Let => self.let_form(id, rest),
+            Form::LetStar => self.let_star(id, rest),
+            Form::Letrec => self.letrec(id, rest),
+            Form::Begin => match rest {
+                [] => self.fail(id, "`begin` needs an expression"),
+                _ => self.sequence(id, rest),
+            },
+            Form::Do => self.do_form(id, rest),
+            Form::Cond => self.cond(id, rest),
+            Form::Case => self.case(id, rest),
+            Form::When | Form::Unless => {
+                if rest.len() < 2 {
+                    return self.fail(id, "a test and at least one expression are needed");
+                }
+                let test = self.expand(rest[0])?;
+                let body = self.sequence(id, &rest[1..])?;
+                let nothing = self.constant(Constant::Unspecified, span);
+                let (then, otherwise) = match form {
+                    Form::When => (body, nothing),
+                    _ => (nothing, body),
+                };
+                Ok(self.if_expr(test, then, otherwise, span))
+            }
+            Form::And => self.and(id, rest),
+            Form::Or => self.or(id, rest),
+            Form::Loop => {
+                let recur = self.symbols.intern("recur");
+                match rest {
+                    [bindings, body @ ..] => self.named_let(id, recur, *bindings, body),
+                    [] => self.fail(id, "write `(loop ((name init) …) body …)`"),
+                }
+            }
+            Form::Recur => self.fail(id, "`recur` stands outside any `loop`"),
+            Form::Define => self.fail(
+                id,
+                "a definition must stand at top level or at the start of a body",
+            ),
+            Form::Else | Form::Arrow => self.fail(id, "this belongs inside `cond` or `case`"),
+            Form::Param | Form::ObserveSeries => self.fail(id, "this form must stand at top level"),
+            Form::SoftChoice => match rest {
+                [options, _] if matches!(self.data.get(*options), Datum::List(o) if o.len() > 1) => {
+                    let Datum::Symbol(sym) = self.data.get(items[0]) else {
+                        return self.fail(id, "write `(soft-choice (e1 e2 …) weights)`");
+                    };
+                    self.unsupported(id, sym, "blend with `sigmoid` or `exp` by hand for now")
+                }
+                _ => self.fail(
+                    id,
+                    "write `(soft-choice (e1 e2 …) weights)`, two options or more",
+                ),
+            },
+            Form::SoftIf => {
+                if rest.len() != 4 {
+                    return self.fail(id, "write `(soft-if a b then else)`");
+                }
+                let Datum::Symbol(sym) = self.data.get(items[0]) else {
+                    return self.fail(id, "write `(soft-if a b then else)`");
+                };
+                self.unsupported(id, sym, "blend with `sigmoid` by hand for now")
+            }
+            Form::Unsupported(instead) => {
+                let Datum::Symbol(sym) = self.data.get(items[0]) else {
+                    return self.fail(id, instead);
+                };
+                self.unsupported(id, sym, instead)
+            }
+        }
+    }
+
+    fn quote(&mut self, datum: DatumId, span: Span) -> ExprId {
+        let constant = match self.data.get(datum) {
+            Datum::Bool(b) => Constant::Bool(b),
+            Datum::Int(x) => Constant::Int(x),
+            Datum::Float(x) => Constant::Float(x),
+            Datum::Char(c) => Constant::Char(c),
+            Datum::String(s) => Constant::String(s.into()),
+            Datum::List([]) => Constant::Nil,
+            _ => return self.push(Expr::Quote(datum), span),
+        };
+        self.constant(constant, span)
+    }
+
+    fn if_expr(&mut self, test: ExprId, then: ExprId, otherwise: ExprId, span: Span) -> ExprId {
+        let expr = Expr::If {
+            test,
+            then,
+            otherwise,
+        };
+        self.push(expr, span)
+    }
+
+    fn if_form(&mut self, id: DatumId, rest: &[DatumId]) -> Result<ExprId> {
+        let (2 | 3) = rest.len() else {
+            return self.fail(id, "`if` takes a test, a value and perhaps another value");
+        };
+        let span = self.data.span(id);
+        let test = self.expand(rest[0])?;
+        let then = self.expand(rest[1])?;
+        let otherwise = match rest.get(2) {
+            Some(&otherwise) => self.expand(otherwise)?,
+            None => self.constant(Constant::Unspecified, span),
+        };
+        Ok(self.if_expr(test, then, otherwise, span))
+    }
+
+    fn lambda_form(&mut self, id: DatumId, rest: &[DatumId]) -> Result<ExprId> {
+        let [params, body @ ..] = rest else {
+            return self.fail(id, "write `(lambda (argument …) body …)`");
+        };
+        let (params, rest) = match self.data.get(*params) {
+            Datum::Symbol(_) => (Vec::new(), Some(*params)),
+            Datum::List(params) => (params.to_vec(), None),
+            Datum::Dotted(params, rest) => (params.to_vec(), Some(rest)),
+            _ => return self.fail(id, "write `(lambda (argument …) body …)`"),
+        };
+        self.lambda(id, None, &params, rest, body)
+    }
+}

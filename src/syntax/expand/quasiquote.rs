@@ -1,0 +1,131 @@
+//! Quasiquotation: templates to `cons` and `append`.
+//!
+//! **Invariants**
+//! - What holds no unquote of its level stays quoted data.
+//! - The parts of a template are evaluated from the left; joining them costs the program nothing.
+
+use super::{Denotation, Expander, Result};
+use crate::prim::Prim;
+use crate::source::Span;
+use crate::syntax::ast::{Constant, ExprId};
+use crate::syntax::datum::{Datum, DatumId};
+use crate::syntax::forms::Form;
+
+impl Expander<'_> {
+    /// The argument of `(name x)` in a template, where `name` is spelled so.
+    pub(super) fn template_form(&self, id: DatumId) -> Option<(Form, DatumId)> {
+        if let Datum::List(&[head, argument]) = self.data.get(id)
+            && let Datum::Symbol(sym) = self.data.get(head)
+            && let Denotation::Form(
+                form @ (Form::Quasiquote | Form::Unquote | Form::UnquoteSplicing),
+            ) = self.denote(sym)
+        {
+            return Some((form, argument));
+        }
+        None
+    }
+
+    pub(super) fn quasiquote(&mut self, id: DatumId, depth: u32) -> Result<ExprId> {
+        stacker::maybe_grow(64 * 1024, 1024 * 1024, || self.quasiquote_here(id, depth))
+    }
+
+    pub(super) fn quasiquote_here(&mut self, id: DatumId, depth: u32) -> Result<ExprId> {
+        let span = self.data.span(id);
+        let nested = match self.template_form(id) {
+            Some((Form::Unquote, argument)) if depth == 1 => return self.expand(argument),
+            Some((Form::UnquoteSplicing, _)) if depth == 1 => {
+                return self.fail(id, "`,@` must stand inside a list");
+            }
+            Some((Form::Quasiquote, _)) => depth + 1,
+            Some(_) => depth - 1,
+            None => depth,
+        };
+        let (items, mut tail) = match self.data.get(id) {
+            Datum::List([]) => return Ok(self.quote(id, span)),
+            Datum::List(items) => (items.to_vec(), None),
+            Datum::Dotted(items, tail) => (items.to_vec(), Some(tail)),
+            Datum::Bracket(_) => (Vec::new(), None),
+            _ => return Ok(self.quote(id, span)),
+        };
+        if items.is_empty() || !self.has_unquote(id, depth) {
+            return Ok(self.quote(id, span));
+        }
+        // `(a . (unquote b))` is `(a . ,b)` and reads as the list `(a unquote b)`.
+        let mut items = items;
+        if tail.is_none() && items.len() > 2 && self.is_form(items[items.len() - 2], Form::Unquote)
+        {
+            tail = items.pop();
+            items.pop();
+            let tail_id = tail.unwrap_or(id);
+            let expr = if depth == 1 {
+                self.expand(tail_id)?
+            } else {
+                self.quasiquote(tail_id, depth - 1)?
+            };
+            return self.quasi_items(&items, nested, expr, span);
+        }
+        let expr = match tail {
+            Some(tail) => self.quasiquote(tail, nested)?,
+            None => self.constant(Constant::Nil, span),
+        };
+        self.quasi_items(&items, nested, expr, span)
+    }
+
+    /// Puts the items of a template in front of `expr`.
+    pub(super) fn quasi_items(
+        &mut self,
+        items: &[DatumId],
+        depth: u32,
+        mut expr: ExprId,
+        span: Span,
+    ) -> Result<ExprId> {
+        // Evaluated from the left, as written: the arguments are expanded in order, then joined.
+        enum Part {
+            Item(ExprId),
+            Splice(ExprId, Span),
+        }
+        let mut parts = Vec::with_capacity(items.len());
+        for &item in items {
+            parts.push(match self.template_form(item) {
+                Some((Form::UnquoteSplicing, argument)) if depth == 1 => {
+                    Part::Splice(self.expand(argument)?, self.data.span(item))
+                }
+                _ => Part::Item(self.quasiquote(item, depth)?),
+            });
+        }
+        for part in parts.into_iter().rev() {
+            expr = match part {
+                Part::Item(item) => self.call_hidden(Prim::Cons, vec![item, expr], span),
+                Part::Splice(list, at) => self.call_hidden(Prim::Append, vec![list, expr], at),
+            };
+        }
+        Ok(expr)
+    }
+
+    /// Whether a template holds an unquote of its level, or of one that would become constant.
+    pub(super) fn has_unquote(&self, id: DatumId, depth: u32) -> bool {
+        let mut open = vec![(id, depth)];
+        while let Some((id, depth)) = open.pop() {
+            let inner = match self.template_form(id) {
+                Some((Form::Quasiquote, _)) => depth + 1,
+                Some(_) if depth == 1 => return true,
+                Some(_) => depth - 1,
+                None => depth,
+            };
+            match self.data.get(id) {
+                Datum::List(items) => {
+                    if items.len() > 2 && self.is_form(items[items.len() - 2], Form::Unquote) {
+                        return true;
+                    }
+                    open.extend(items.iter().map(|&i| (i, inner)));
+                }
+                Datum::Dotted(items, tail) => {
+                    open.extend(items.iter().map(|&i| (i, inner)));
+                    open.push((tail, inner));
+                }
+                _ => {}
+            }
+        }
+        false
+    }
+}
