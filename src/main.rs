@@ -1,6 +1,10 @@
-//! `dmci`: recompiles the evaluator into `bootstrap/interpreter.ncg`.
+//! The `dmci` program: everything it does is in [`dmci::cli`].
+//!
+//! **Invariants**
+//! - It ends with 0 (done), 1 (a program or its data are at fault) or 2 (it was called wrongly).
 
-fn main() -> Result<(), dmci::Error> {
-    let interpreter = dmci::compile_interpreter()?;
-    dmci::save_compiled(&interpreter, "bootstrap/interpreter.ncg")
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dmci::cli::main()
 }

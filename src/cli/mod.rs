@@ -1,2 +1,139 @@
-//! The command line.
+//! The command line: `dmci run`, `grad`, `fit`, `show`, `info`, `compile` and `eval`.
+//!
+//! Arguments go in; data come out on standard output, diagnostics and progress on standard error.
+//!
+//! **Invariants**
+//! - Only this module and its children print, and only through [`report`].
+//! - The exit code is 0 when all went well, 1 when a program or its data are at fault, 2 when the
+//!   arguments are.
+//! - A reader that goes away (`dmci … | head`) ends the program quietly.
+//!
+//! ```text
+//! $ dmci grad -e '(* a x)' --input a=2 --input x=3
+//! value  6.0
+//!
+//! name  derivative
+//! a            3.0
+//! x            2.0
+//! ```
+
+mod compile;
+mod core_forms;
 pub mod eval;
+mod fit;
+mod grad;
+mod info;
+mod jsonl;
+mod program;
+mod report;
+mod run;
+mod show;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+use report::Failure;
+use std::process::ExitCode;
+
+/// Runs, differentiates and fits programs in a small Scheme.
+///
+/// A program is evaluated by an interpreter that is itself written in that Scheme and compiled to a
+/// graph; values and exact gradients come out, by inputs, by params and by any constant of the text.
+#[derive(Parser)]
+#[command(
+    name = "dmci",
+    version,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  dmci run -e '(+ 1 2)'
+  dmci grad -e '(* a x)' --input a=2 --input x=3
+  dmci fit model.scm data.csv
+  dmci show -e '(if (> x 0) (log x) 0)' --stage trace --input x=2
+
+Exit codes: 0 done, 1 the program or its data are at fault, 2 the arguments are."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Run),
+    Grad(grad::Grad),
+    Fit(fit::Fit),
+    Show(show::Show),
+    Info(info::Info),
+    Compile(compile::Compile),
+    Eval(jsonl::Eval),
+}
+
+impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "run",
+            Self::Grad(_) => "grad",
+            Self::Fit(_) => "fit",
+            Self::Show(_) => "show",
+            Self::Info(_) => "info",
+            Self::Compile(_) => "compile",
+            Self::Eval(_) => "eval",
+        }
+    }
+
+    fn run(&self) -> Result<(), Failure> {
+        match self {
+            Self::Run(command) => command.run(),
+            Self::Grad(command) => command.run(),
+            Self::Fit(command) => command.run(),
+            Self::Show(command) => command.run(),
+            Self::Info(command) => command.run(),
+            Self::Compile(command) => command.run(),
+            Self::Eval(command) => command.run(),
+        }
+    }
+}
+
+/// Does what the arguments of the process say.
+pub fn main() -> ExitCode {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return usage(&error),
+    };
+    match command.run() {
+        Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => {
+            let mut cli = Cli::command();
+            cli.build();
+            let (kind, name) = (ErrorKind::ValueValidation, command.name());
+            usage(&match cli.find_subcommand_mut(name) {
+                Some(subcommand) => subcommand.error(kind, message),
+                None => cli.error(kind, message),
+            })
+        }
+        Err(failure) => {
+            report::failure(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints what clap has to say: help, the version, or what is wrong with the arguments.
+fn usage(error: &clap::Error) -> ExitCode {
+    // A closed pipe is no reason to fail: whoever asked has stopped reading.
+    let _ = error.print();
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definitions_of_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

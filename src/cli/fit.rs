@@ -1,0 +1,273 @@
+//! `dmci fit`: the params of a model that fit a table best.
+//!
+//! A model and a CSV file go in; a table of estimates comes out, or one JSON object.
+//!
+//! **Invariants**
+//! - Standard output holds the result alone; progress goes to standard error, and to a terminal
+//!   only.
+//! - In JSON, what is not finite is written `"inf"`, `"-inf"`, `"nan"`.
+
+use super::program::{Loaded, MachineArgs, ProgramArgs, assignment, cautions_of};
+use super::report::{self, Failure, Fault, Source, significant};
+use crate::engine::output::{json_number, json_string};
+use crate::fit::table::Table;
+use crate::fit::{Fit as Fitted, FitError, FitOptions, fit};
+use crate::syntax::Goal;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Fit the params of a model to data
+///
+/// The model declares its params with `param` and says with `observe-series` which columns of the
+/// data it predicts; the other columns are inputs by their names.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  dmci fit model.scm data.csv
+  dmci fit model.scm data.csv --init k=0.5 --starts 16 --json
+
+model.scm:
+  (param k 1.0 (> 0))
+  (param y0 1.0)
+  (observe-series (y) (map (lambda (t) (list (* y0 (exp (- (* k t)))))) t) normal)
+data.csv:
+  t,y
+  0,2.1
+  1,1.2")]
+pub(super) struct Fit {
+    /// File with the model
+    #[arg(value_name = "MODEL.scm")]
+    model: PathBuf,
+
+    /// File with the data: a line of column names, then a line for each row
+    #[arg(value_name = "DATA.csv")]
+    data: PathBuf,
+
+    /// Start a param from this value instead of its own; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    init: Vec<(String, f64)>,
+
+    /// How many starting points to fit from
+    #[arg(long, value_name = "N", default_value_t = FitOptions::default().starts,
+        value_parser = at_least_one)]
+    starts: usize,
+
+    /// Seed of the starting points; the same seed gives the same fit
+    #[arg(long, value_name = "N", default_value_t = FitOptions::default().seed)]
+    seed: u64,
+
+    /// How many steps to take from one starting point at most
+    #[arg(long, value_name = "N", default_value_t = FitOptions::default().max_iterations,
+        value_parser = at_least_one)]
+    max_iterations: usize,
+
+    #[command(flatten)]
+    machine: MachineArgs,
+
+    /// Tell how many evaluations the fit took
+    #[arg(long)]
+    stats: bool,
+
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+
+    /// Show no progress
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+fn at_least_one(argument: &str) -> Result<usize, String> {
+    match argument.parse() {
+        Ok(0) => Err("give 1 or more".into()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("give a whole number, 1 or more".into()),
+    }
+}
+
+impl Fit {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let Loaded::Text(source) = ProgramArgs::of(&self.model).load()? else {
+            let message = "a compiled program does not say what it predicts; give its source";
+            return Err(Failure::Data(format!(
+                "{}: {message}",
+                self.model.display()
+            )));
+        };
+        let table =
+            Table::read(&self.data).map_err(|error| match std::error::Error::source(&error) {
+                Some(cause) => Failure::Data(format!("{error}: {cause}")),
+                None => Failure::Data(error.to_string()),
+            })?;
+        let interpreter = self.machine.interpreter()?;
+        if let Ok(program) = interpreter.expand(&source.text, &[], Goal::Observations) {
+            let mut cautions = cautions_of(&program, &interpreter, &[]);
+            // A name that is no column is for the fit to refuse.
+            cautions.retain(|caution| caution.name.is_none());
+            report::cautions(&cautions, &source);
+        }
+        for (index, (name, _)) in self.init.iter().enumerate() {
+            if self.init[..index].iter().any(|(other, _)| other == name) {
+                let message = format!("--init: `{name}` is given twice; give it once");
+                return Err(Failure::Usage(message));
+            }
+        }
+        let options = FitOptions {
+            starts: self.starts,
+            seed: self.seed,
+            max_iterations: self.max_iterations,
+            init: self.init.clone(),
+            mode: self.machine.mode(),
+            ..FitOptions::default()
+        };
+        let bar = self.progress();
+        // Starts end on several threads, and may be told out of order.
+        let ended = AtomicUsize::new(0);
+        let progress = |done: usize, _| {
+            if ended.fetch_max(done, Ordering::Relaxed) < done {
+                bar.set_position(done as u64);
+            }
+        };
+        let result = fit(&interpreter, &source.text, &table, &options, &progress);
+        bar.finish_and_clear();
+        let fitted = result.map_err(|error| failure(&error, &source))?;
+        self.warn(&fitted);
+        report::print(&if self.json {
+            json(&fitted)
+        } else {
+            self.summary(&fitted)
+        })
+    }
+
+    fn progress(&self) -> ProgressBar {
+        let target = if self.quiet {
+            ProgressDrawTarget::hidden()
+        } else {
+            // Draws on a terminal only.
+            ProgressDrawTarget::stderr()
+        };
+        let style = ProgressStyle::with_template("{bar:32} {pos} of {len} starts, {eta} left")
+            .expect("the template is well formed");
+        ProgressBar::with_draw_target(Some(self.starts as u64), target).with_style(style)
+    }
+
+    fn warn(&self, fitted: &Fitted) {
+        if !fitted.undetermined.is_empty() {
+            let names: Vec<String> = fitted
+                .undetermined
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect();
+            report::warn(&format!("the data do not determine {}", names.join(", ")));
+        }
+        if !fitted.converged {
+            report::warn(&format!(
+                "no start converged within {} steps; raise --max-iterations, or give better \
+                 values with --init",
+                self.max_iterations
+            ));
+        }
+    }
+
+    fn summary(&self, fitted: &Fitted) -> String {
+        let rows: Vec<Vec<String>> = fitted
+            .params
+            .iter()
+            .map(|param| {
+                vec![
+                    param.name.clone(),
+                    significant(param.estimate, 6),
+                    significant(param.std_err, 3),
+                    significant(param.low, 6),
+                    significant(param.high, 6),
+                ]
+            })
+            .collect();
+        let header = ["param", "estimate", "std. error", "95 % from", "to"];
+        let mut out = report::table(&header, &rows);
+        out.push('\n');
+        let agree = format!("{} of {}", fitted.agree, fitted.starts);
+        let mut lines = vec![
+            ("sum of squares", significant(fitted.sse, 8)),
+            ("residual sd", significant(fitted.residual_sd, 5)),
+            ("degrees of freedom", fitted.degrees_of_freedom.to_string()),
+            ("starts that agree", agree),
+        ];
+        if self.stats {
+            lines.push(("evaluations", fitted.evaluations.to_string()));
+        }
+        for (name, text) in lines {
+            let _ = writeln!(out, "{name:<18}  {text}");
+        }
+        out
+    }
+}
+
+fn failure(error: &FitError, source: &Source) -> Failure {
+    if let Some(error) = error.program_error() {
+        return Failure::of(source)(error.clone());
+    }
+    match error.span() {
+        Some(span) => Failure::Program(Box::new(Fault {
+            kind: None,
+            message: error.to_string(),
+            span: Some(span),
+            calls: Vec::new(),
+            help: None,
+            source: source.clone(),
+        })),
+        None => Failure::Data(error.to_string()),
+    }
+}
+
+fn json(fitted: &Fitted) -> String {
+    let mut out = String::from("{\"params\":[");
+    for (index, param) in fitted.params.iter().enumerate() {
+        out.push_str(if index > 0 {
+            ",{\"name\":"
+        } else {
+            "{\"name\":"
+        });
+        json_string(&param.name, &mut out);
+        for (key, number) in [
+            ("estimate", param.estimate),
+            ("std_err", param.std_err),
+            ("low", param.low),
+            ("high", param.high),
+        ] {
+            let _ = write!(out, ",\"{key}\":");
+            json_number(number, &mut out);
+        }
+        out.push('}');
+    }
+    out.push(']');
+    for (key, number) in [("sse", fitted.sse), ("residual_sd", fitted.residual_sd)] {
+        let _ = write!(out, ",\"{key}\":");
+        json_number(number, &mut out);
+    }
+    for (key, count) in [
+        ("degrees_of_freedom", fitted.degrees_of_freedom),
+        ("residuals", fitted.residuals),
+        ("starts", fitted.starts),
+        ("agree", fitted.agree),
+        ("evaluations", fitted.evaluations),
+    ] {
+        let _ = write!(out, ",\"{key}\":{count}");
+    }
+    let _ = write!(
+        out,
+        ",\"converged\":{},\"undetermined\":[",
+        fitted.converged
+    );
+    for (index, name) in fitted.undetermined.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        json_string(name, &mut out);
+    }
+    out.push_str("]}\n");
+    out
+}

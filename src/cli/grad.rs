@@ -1,0 +1,120 @@
+//! `dmci grad`: the value of a program and its derivatives.
+//!
+//! A program, its inputs and the names to differentiate by go in; a value and a table come out, or
+//! `{"value":…,"grad":{…}}`.
+//!
+//! **Invariants**
+//! - Derivatives have the shape of the value, each number replaced by its derivative, and are
+//!   written as in JSON.
+
+use super::program::{InputArgs, LimitArgs, MachineArgs, Prepared, ProgramArgs, prepare};
+use super::report::{self, Failure};
+use super::run::stats_of;
+use crate::engine::output::json_string;
+use crate::{Workspace, Wrt};
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+
+/// Print the value of a program and its derivatives
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  dmci grad -e '(* a (sin x))' --input a=2 --input x=0.5
+  dmci grad model.scm --input x=1 --wrt k,r
+  dmci grad -e '(exp (* 2.0 x))' --input x=1 --wrt x,@1:9 --json
+
+@1:9 is the number with a point or exponent that stands in line 1 from column 9 on.")]
+pub(super) struct Grad {
+    #[command(flatten)]
+    program: ProgramArgs,
+    #[command(flatten)]
+    inputs: InputArgs,
+
+    /// Differentiate by these inputs, params and literals (@LINE:COLUMN); without it by all inputs
+    /// given and all params
+    #[arg(long, value_name = "NAMES", value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new())]
+    wrt: Option<Vec<String>>,
+
+    #[command(flatten)]
+    machine: MachineArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+
+    /// Tell on standard error what the run took
+    #[arg(long)]
+    stats: bool,
+
+    /// Print {"value":…,"grad":{…}} instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+impl Grad {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let bindings = self.inputs.bindings()?;
+        let Prepared {
+            model,
+            source,
+            cautions,
+        } = prepare(&self.program, &bindings, &self.machine)?;
+        let names: Option<Vec<&str>> = self.wrt.as_ref().map(|wrt| {
+            let mut names: Vec<&str> = Vec::new();
+            for name in wrt {
+                if !names.contains(&name.as_str()) {
+                    names.push(name);
+                }
+            }
+            names
+        });
+        let wrt = names.as_deref().map_or(Wrt::All, Wrt::Names);
+        let limits = self.limits.limits();
+        let result = model.evaluate(&bindings, wrt, &limits, &mut Workspace::new());
+        let stats = match &result {
+            Ok(evaluation) => evaluation.stats,
+            Err(error) => stats_of(error),
+        };
+        let result = report::outcome(result, cautions, &source);
+        if self.stats {
+            report::stats(&stats);
+        }
+        let evaluation = result?;
+        let value = &evaluation.value;
+        let rows: Vec<Vec<String>> = evaluation
+            .gradient
+            .names()
+            .map(|name| {
+                let derivatives = evaluation.gradient.to_json(name, value);
+                vec![name.to_owned(), derivatives.unwrap_or_default()]
+            })
+            .collect();
+        if self.json {
+            return report::print(&json(&value.to_json(), &rows));
+        }
+        if rows.is_empty() {
+            report::note(
+                "nothing to differentiate by: give inputs, or name literals as in --wrt @1:4",
+            );
+        }
+        let mut out = format!("value  {}\n", value.to_scheme());
+        if !rows.is_empty() {
+            out.push('\n');
+            out.push_str(&report::table(&["name", "derivative"], &rows));
+        }
+        report::print(&out)
+    }
+}
+
+fn json(value: &str, rows: &[Vec<String>]) -> String {
+    let mut out = format!("{{\"value\":{value},\"grad\":{{");
+    for (index, row) in rows.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        json_string(&row[0], &mut out);
+        out.push(':');
+        out.push_str(&row[1]);
+    }
+    out.push_str("}}\n");
+    out
+}

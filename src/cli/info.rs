@@ -1,0 +1,330 @@
+//! `dmci info`: what there is to know of the interpreter and of a program before it runs.
+//!
+//! Nothing, an `.ncg` file or a program goes in; a summary comes out.
+//!
+//! **Invariants**
+//! - Nothing runs.
+//! - Literals are named as `wrt` names them.
+
+use super::program::{Loaded, ProgramArgs, cautions_without_inputs, interpreter, literals_of};
+use super::report::{self, Caution, Failure, Source};
+use crate::Interpreter;
+use crate::engine::output::{json_number, json_string};
+use crate::graph::{Graph, GraphConstant, ncg};
+use crate::source::Position;
+use crate::syntax::ast::Constant;
+use crate::syntax::{Constraint, Goal, Noise, Observation, Param};
+use clap::Args;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// Print what is known of the interpreter, and of a program before it runs
+#[derive(Args, Debug)]
+#[command(mut_group("ProgramArgs", |group| group.required(false)), after_help = "\
+Examples:
+  dmci info
+  dmci info model.scm
+  dmci info model.ncg --json")]
+pub(super) struct Info {
+    #[command(flatten)]
+    program: Option<ProgramArgs>,
+
+    /// Interpreter to look at, as `dmci compile --interpreter` writes it
+    #[arg(long, value_name = "FILE")]
+    interpreter: Option<PathBuf>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Info {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let mut machine = None;
+        let mut summary = None;
+        match self.program.as_ref().map(ProgramArgs::load).transpose()? {
+            None => {}
+            Some(Loaded::Text(source)) => {
+                let interpreter = interpreter(self.interpreter.as_deref())?;
+                summary = Some(Summary::of_text(&source, &interpreter)?);
+                machine = Some(interpreter);
+            }
+            Some(Loaded::Compiled(graph, source)) => {
+                match Interpreter::from_graph((*graph).clone()) {
+                    Ok(interpreter) => machine = Some(interpreter),
+                    Err(_) => summary = Some(Summary::of_graph(&graph, source)),
+                }
+            }
+        }
+        let machine = match machine {
+            Some(machine) => machine,
+            None => interpreter(self.interpreter.as_deref())?,
+        };
+        let machine = Compiled::of(machine.graph());
+        report::print(&if self.json {
+            json(&machine, summary.as_ref())
+        } else {
+            text(&machine, summary.as_ref())
+        })
+    }
+}
+
+/// What is known of a graph.
+struct Compiled {
+    nodes: usize,
+    functions: usize,
+    bytes: usize,
+    hash: String,
+}
+
+impl Compiled {
+    fn of(graph: &Graph) -> Self {
+        #[derive(serde::Deserialize)]
+        struct Header {
+            hash: String,
+        }
+        let text = ncg::write(graph);
+        let header: Option<Header> = serde_json::from_str(&text).ok();
+        Self {
+            nodes: graph.nodes.len(),
+            functions: graph.functions.len(),
+            bytes: text.len(),
+            hash: header.map_or(String::new(), |header| header.hash),
+        }
+    }
+
+    fn json(&self) -> String {
+        let mut out = format!(
+            "{{\"nodes\":{},\"functions\":{},\"bytes\":{},\"hash\":",
+            self.nodes, self.functions, self.bytes
+        );
+        json_string(&self.hash, &mut out);
+        out.push('}');
+        out
+    }
+}
+
+/// What is known of a program.
+struct Summary {
+    source: Source,
+    inputs: Vec<String>,
+    params: Vec<Param>,
+    /// Unknown for a compiled program, which keeps none.
+    observations: Option<Vec<Observation>>,
+    literals: Vec<(Position, f64)>,
+    cautions: Vec<Caution>,
+    graph: Compiled,
+}
+
+impl Summary {
+    fn of_text(source: &Source, interpreter: &Interpreter) -> Result<Self, Failure> {
+        let program = interpreter
+            .expand(&source.text, &[], Goal::Value)
+            .map_err(Failure::of(source))?;
+        let params = program.params().to_vec();
+        let names = program.free_names().map(|(name, _)| name);
+        let inputs = names.filter(|name| params.iter().all(|param| param.name != *name));
+        let inputs: Vec<String> = inputs.map(str::to_owned).collect();
+        let cautions = cautions_without_inputs(&program, interpreter);
+        Ok(Self {
+            source: source.clone(),
+            inputs,
+            observations: Some(program.observations().to_vec()),
+            literals: literals_of(&program),
+            cautions,
+            graph: Compiled::of(&interpreter.build(&program, &[])),
+            params,
+        })
+    }
+
+    fn of_graph(graph: &Graph, source: Source) -> Self {
+        let is_param = |name: &String| graph.params.iter().any(|param| param.name == *name);
+        let literals = graph
+            .constants
+            .iter()
+            .filter_map(|constant| match constant {
+                GraphConstant::Value(Constant::Float(value), Some(span)) => {
+                    Some((span.position(&graph.text), *value))
+                }
+                _ => None,
+            });
+        let mut literals: Vec<(Position, f64)> = literals.collect();
+        literals.sort_by_key(|&(position, _)| position);
+        Self {
+            source,
+            inputs: graph
+                .inputs
+                .iter()
+                .filter(|name| !is_param(name))
+                .cloned()
+                .collect(),
+            params: graph.params.clone(),
+            observations: None,
+            literals,
+            cautions: Vec::new(),
+            graph: Compiled::of(graph),
+        }
+    }
+
+    fn place(&self, caution: &Caution) -> Option<Position> {
+        caution.span.map(|span| span.position(&self.source.text))
+    }
+}
+
+fn text(machine: &Compiled, summary: Option<&Summary>) -> String {
+    let mut out = format!("dmci         {}\n", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(
+        out,
+        "interpreter  {} nodes, {} functions, {} bytes\n             {}",
+        machine.nodes, machine.functions, machine.bytes, machine.hash
+    );
+    let Some(summary) = summary else { return out };
+    let graph = &summary.graph;
+    let _ = writeln!(
+        out,
+        "\n{}\n  graph  {} nodes, {} functions, {} bytes\n         {}",
+        summary.source.file(),
+        graph.nodes,
+        graph.functions,
+        graph.bytes,
+        graph.hash
+    );
+    section("inputs", summary.inputs.clone(), &mut out);
+    let params = summary.params.iter().map(|param| {
+        let range = constraint_text(param.constraint);
+        format!("{} = {:?}{range}", param.name, param.init)
+    });
+    section("params", params.collect(), &mut out);
+    let observations = summary.observations.iter().flatten().map(|observation| {
+        let position = observation.span.position(&summary.source.text);
+        let columns = observation.columns.join(", ");
+        format!(
+            "{columns} with {} noise, at {position}",
+            noise_text(observation.noise)
+        )
+    });
+    section("observations", observations.collect(), &mut out);
+    let literals = summary
+        .literals
+        .iter()
+        .map(|(position, value)| format!("@{position} = {value:?}"));
+    section("literals", literals.collect(), &mut out);
+    let warnings = summary
+        .cautions
+        .iter()
+        .map(|caution| match summary.place(caution) {
+            Some(position) => format!("{position}: {}", caution.message),
+            None => caution.message.clone(),
+        });
+    section("warnings", warnings.collect(), &mut out);
+    out
+}
+
+fn section(title: &str, lines: Vec<String>, out: &mut String) {
+    if lines.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "  {title}");
+    for line in lines {
+        let _ = writeln!(out, "    {line}");
+    }
+}
+
+fn noise_text(noise: Noise) -> &'static str {
+    match noise {
+        Noise::Normal => "normal",
+        Noise::Lognormal => "lognormal",
+    }
+}
+
+fn constraint_text(constraint: Constraint) -> String {
+    match constraint {
+        Constraint::Free => String::new(),
+        Constraint::Above(low) => format!(", > {low}"),
+        Constraint::Below(high) => format!(", < {high}"),
+        Constraint::Between(low, high) => format!(", between {low} and {high}"),
+    }
+}
+
+fn json(machine: &Compiled, summary: Option<&Summary>) -> String {
+    let mut out = String::from("{\"version\":");
+    json_string(env!("CARGO_PKG_VERSION"), &mut out);
+    let _ = write!(out, ",\"interpreter\":{}", machine.json());
+    if let Some(summary) = summary {
+        out.push_str(",\"program\":");
+        summary_json(summary, &mut out);
+    }
+    out.push_str("}\n");
+    out
+}
+
+fn summary_json(summary: &Summary, out: &mut String) {
+    let _ = write!(out, "{{\"graph\":{},\"inputs\":", summary.graph.json());
+    list(&summary.inputs, out, |name, out| json_string(name, out));
+    out.push_str(",\"params\":");
+    list(&summary.params, out, |param, out| {
+        out.push_str("{\"name\":");
+        json_string(&param.name, out);
+        out.push_str(",\"init\":");
+        json_number(param.init, out);
+        let (low, high) = match param.constraint {
+            Constraint::Free => (f64::NEG_INFINITY, f64::INFINITY),
+            Constraint::Above(low) => (low, f64::INFINITY),
+            Constraint::Below(high) => (f64::NEG_INFINITY, high),
+            Constraint::Between(low, high) => (low, high),
+        };
+        out.push_str(",\"above\":");
+        json_number(low, out);
+        out.push_str(",\"below\":");
+        json_number(high, out);
+        out.push('}');
+    });
+    if let Some(observations) = &summary.observations {
+        out.push_str(",\"observations\":");
+        list(observations, out, |observation, out| {
+            out.push_str("{\"columns\":");
+            list(&observation.columns, out, |name, out| {
+                json_string(name, out);
+            });
+            let position = observation.span.position(&summary.source.text);
+            let _ = write!(
+                out,
+                ",\"noise\":\"{}\",\"line\":{},\"column\":{}}}",
+                noise_text(observation.noise),
+                position.line,
+                position.column
+            );
+        });
+    }
+    out.push_str(",\"literals\":");
+    list(&summary.literals, out, |(position, value), out| {
+        let _ = write!(out, "{{\"name\":\"@{position}\",\"value\":");
+        json_number(*value, out);
+        out.push('}');
+    });
+    out.push_str(",\"warnings\":");
+    list(&summary.cautions, out, |caution, out| {
+        out.push_str("{\"message\":");
+        json_string(&caution.message, out);
+        if let Some(position) = summary.place(caution) {
+            let _ = write!(
+                out,
+                ",\"line\":{},\"column\":{}",
+                position.line, position.column
+            );
+        }
+        out.push('}');
+    });
+    out.push('}');
+}
+
+fn list<T>(items: &[T], out: &mut String, mut write: impl FnMut(&T, &mut String)) {
+    out.push('[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write(item, out);
+    }
+    out.push(']');
+}

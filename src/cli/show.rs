@@ -1,0 +1,137 @@
+//! `dmci show`: a program as each stage sees it.
+//!
+//! A program goes in; its text as data, its core forms, its normal form, its graph or the trace of
+//! one run comes out.
+//!
+//! **Invariants**
+//! - Every stage shows what the machines use: names that inputs shadow are inputs here too.
+//! - Printing is linear in what is printed and never recurses.
+
+use super::core_forms;
+use super::program::{InputArgs, Loaded, MachineArgs, Prepared, ProgramArgs, prepare};
+use super::report::{self, Failure, Source};
+use crate::anf::{normalize, tail_calls};
+use crate::graph::Graph;
+use crate::symbol::Symbols;
+use crate::syntax::{Goal, Program, ReadOptions, read};
+use crate::{Bindings, Workspace};
+use clap::{Args, ValueEnum};
+
+/// Print a program as a stage of the compiler sees it
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  dmci show -e '(let loop ((i 0)) (if (< i 9) (loop (+ i 1)) i))' --stage core
+  dmci show model.scm --stage graph --dot | dot -Tsvg > model.svg
+  dmci show -e '(if (> x 0) (log x) 0)' --stage trace --input x=2
+
+In core forms a name that begins with % is one that the program cannot use: a temporary, a
+primitive whatever its name means in the program, or, as x%2, the second definition of x.")]
+pub(super) struct Show {
+    #[command(flatten)]
+    program: ProgramArgs,
+
+    /// What to print
+    #[arg(short, long, value_enum)]
+    stage: Stage,
+
+    /// Draw the graph in the language of Graphviz
+    #[arg(long)]
+    dot: bool,
+
+    #[command(flatten)]
+    inputs: InputArgs,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Stage {
+    /// The text as data, one datum a line
+    Datum,
+    /// Core forms, every derived form expanded
+    Core,
+    /// Administrative normal form, each step named
+    Anf,
+    /// The graph that direct mode runs
+    Graph,
+    /// What a run with these inputs recorded: the operations on numbers and the guards
+    Trace,
+}
+
+impl Show {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        if self.dot && self.stage != Stage::Graph {
+            return Err(Failure::Usage("--dot draws the stage graph alone".into()));
+        }
+        let bindings = self.inputs.bindings()?;
+        let text = if self.stage == Stage::Trace {
+            self.trace(&bindings)?
+        } else {
+            let names: Vec<&str> = bindings.names().collect();
+            match self.program.load()? {
+                Loaded::Text(source) => self.text(&source, &names)?,
+                Loaded::Compiled(graph, _) if self.stage == Stage::Graph => self.graph(&graph),
+                Loaded::Compiled(..) => {
+                    let message = "a compiled program has the stages graph and trace; give its \
+                                   source to see the others";
+                    return Err(Failure::Data(message.into()));
+                }
+            }
+        };
+        report::print(&text)
+    }
+
+    fn text(&self, source: &Source, names: &[&str]) -> Result<String, Failure> {
+        if self.stage == Stage::Datum {
+            return data(&source.text).map_err(Failure::of(source));
+        }
+        let interpreter = self.machine.interpreter()?;
+        let program = interpreter
+            .expand(&source.text, names, Goal::Value)
+            .map_err(Failure::of(source))?;
+        Ok(match self.stage {
+            Stage::Core => core_forms::print(&program),
+            Stage::Anf => anf(&program, names),
+            _ => self.graph(&interpreter.build(&program, names)),
+        })
+    }
+
+    fn graph(&self, graph: &Graph) -> String {
+        if self.dot {
+            graph.to_dot()
+        } else {
+            graph.print()
+        }
+    }
+
+    fn trace(&self, bindings: &Bindings) -> Result<String, Failure> {
+        let Prepared {
+            model,
+            source,
+            cautions,
+        } = prepare(&self.program, bindings, &self.machine)?;
+        let result = model.print_trace(bindings, &mut Workspace::new());
+        report::outcome(result, cautions, &source)
+    }
+}
+
+/// The data of a text, one a line.
+fn data(text: &str) -> Result<String, crate::Error> {
+    let mut symbols = Symbols::new();
+    let data = read(text, &mut symbols, ReadOptions::default())?;
+    let mut out = String::new();
+    for &root in data.roots() {
+        data.write(root, &symbols, &mut out);
+        out.push('\n');
+    }
+    Ok(out)
+}
+
+/// The normal form as [`crate::Interpreter::build`] makes it.
+fn anf(program: &Program, names: &[&str]) -> String {
+    let known = |name: &str| {
+        names.contains(&name) || program.params().iter().any(|param| param.name == name)
+    };
+    tail_calls(normalize(program, &known)).print(program)
+}
