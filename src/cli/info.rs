@@ -6,13 +6,14 @@
 //! - Nothing runs.
 //! - Literals are named as `wrt` names them.
 
-use super::program::{Loaded, ProgramArgs, cautions_without_inputs, interpreter, literals_of};
+use super::program::{
+    Loaded, ProgramArgs, cautions_without_inputs, interpreter, literals_of, literals_of_graph,
+};
 use super::report::{self, Caution, Failure, Source};
 use crate::Interpreter;
 use crate::engine::output::{json_number, json_string};
-use crate::graph::{Graph, GraphConstant, ncg};
+use crate::graph::{Graph, ncg};
 use crate::source::Position;
-use crate::syntax::ast::Constant;
 use crate::syntax::{Constraint, Goal, Noise, Observation, Param};
 use clap::Args;
 use std::fmt::Write;
@@ -139,17 +140,6 @@ impl Summary {
 
     fn of_graph(graph: &Graph, source: Source) -> Self {
         let is_param = |name: &String| graph.params.iter().any(|param| param.name == *name);
-        let literals = graph
-            .constants
-            .iter()
-            .filter_map(|constant| match constant {
-                GraphConstant::Value(Constant::Float(value), Some(span)) => {
-                    Some((span.position(&graph.text), *value))
-                }
-                _ => None,
-            });
-        let mut literals: Vec<(Position, f64)> = literals.collect();
-        literals.sort_by_key(|&(position, _)| position);
         Self {
             source,
             inputs: graph
@@ -160,7 +150,7 @@ impl Summary {
                 .collect(),
             params: graph.params.clone(),
             observations: None,
-            literals,
+            literals: literals_of_graph(graph),
             cautions: Vec::new(),
             graph: Compiled::of(graph),
         }

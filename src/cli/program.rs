@@ -10,9 +10,10 @@
 
 use super::report::{Caution, Failure, Source};
 use crate::engine::Limits;
-use crate::graph::{Graph, ncg};
+use crate::graph::{Graph, GraphConstant, ncg};
 use crate::prim::Prim;
-use crate::syntax::ast::Expr;
+use crate::source::{Position, Span};
+use crate::syntax::ast::{Constant, Expr};
 use crate::syntax::{Goal, Program};
 use crate::{Bindings, Interpreter, Mode, Model, nearest};
 use clap::{Args, ValueEnum};
@@ -463,17 +464,42 @@ fn misspelt(name: &str, program: &Program, interpreter: &Interpreter) -> Option<
 }
 
 /// The float literals of a program: where `wrt` can name them, and their values.
-pub(super) fn literals_of(program: &Program) -> Vec<(crate::source::Position, f64)> {
-    let literals = program
-        .literals
-        .iter()
-        .filter_map(|&id| match program.expr(id) {
-            Expr::Constant(crate::syntax::ast::Constant::Float(value)) => {
-                Some((program.span(id).position(program.text()), *value))
+pub(super) fn literals_of(program: &Program) -> Vec<(Position, f64)> {
+    let literals = program.literals.iter();
+    let literals = literals.filter_map(|&id| match program.expr(id) {
+        Expr::Constant(Constant::Float(value)) => Some((program.span(id), *value)),
+        _ => None,
+    });
+    placed(literals.collect(), program.text())
+}
+
+/// The float literals of a compiled program.
+pub(super) fn literals_of_graph(graph: &Graph) -> Vec<(Position, f64)> {
+    let literals = graph.constants.iter();
+    let literals = literals.filter_map(|constant| match constant {
+        GraphConstant::Value(Constant::Float(value), Some(span)) => Some((*span, *value)),
+        _ => None,
+    });
+    placed(literals.collect(), &graph.text)
+}
+
+/// Positions for spans, in the order of the text, in one pass over it.
+fn placed(mut literals: Vec<(Span, f64)>, text: &str) -> Vec<(Position, f64)> {
+    literals.sort_by_key(|(span, _)| span.start);
+    let mut position = Position { line: 1, column: 1 };
+    let mut chars = text.char_indices().peekable();
+    let place = |(span, value): (Span, f64)| {
+        while let Some((_, c)) = chars.next_if(|&(at, _)| at < span.start as usize) {
+            if c == '\n' {
+                position.line += 1;
+                position.column = 1;
+            } else {
+                position.column += 1;
             }
-            _ => None,
-        });
-    literals.collect()
+        }
+        (position, value)
+    };
+    literals.into_iter().map(place).collect()
 }
 
 #[cfg(test)]
@@ -490,6 +516,15 @@ mod tests {
             let message = assignment(malformed).expect_err(malformed);
             assert!(message.contains("NAME=VALUE"), "{message}");
         }
+    }
+
+    #[test]
+    fn literals_are_placed_in_one_pass() {
+        let text = "(é\r\n 1.5\t2.5)";
+        let at = |part| Span::new(text.find(part).unwrap() as u32, 0);
+        let literals = vec![(at("2.5"), 2.5), (at("1.5"), 1.5)];
+        let expected = [("1.5", 1.5), ("2.5", 2.5)].map(|(p, x)| (at(p).position(text), x));
+        assert_eq!(placed(literals, text), expected);
     }
 
     #[test]

@@ -462,6 +462,24 @@ mod tests {
     }
 
     #[test]
+    fn any_span_of_any_text_can_be_drawn() {
+        let text = "\u{feff}(é\r\n\t\u{1b}日\r(\u{2028})\n\n\u{301}x\u{0}";
+        for start in 0..=text.len() as u32 + 1 {
+            for end in start..=text.len() as u32 + 1 {
+                let source = Source {
+                    name: "p\u{7}.scm".into(),
+                    text: text.into(),
+                };
+                let mut out = String::new();
+                let span = Span::new(start, end);
+                snippet(Severity::Warning, &source, span, false, &mut out);
+                let unwanted = |c: char| c.is_control() && c != '\n';
+                assert!(!out.contains(unwanted), "{out:?}");
+            }
+        }
+    }
+
+    #[test]
     fn control_characters_are_not_sent_to_the_terminal() {
         let out = drawn("(car \"\u{1b}[31m\")", "(car");
         assert!(!out.contains('\u{1b}'));

@@ -1,1 +1,4 @@
 //! Everything that is not the corpus, as modules of one binary.
+
+mod limits;
+mod selfhost;
