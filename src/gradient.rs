@@ -99,7 +99,7 @@ pub(crate) fn differentiate(
             columns.extend((0..length.unwrap_or(1)).map(|i| first + i));
         }
     }
-    let outputs = path.numbers.len();
+    let outputs = path.leaves.len();
     let mut jacobian = vec![0.0; outputs * columns.len()];
     derivatives(path, &columns, workspace, &mut jacobian);
     let mut first = 0;
@@ -131,7 +131,7 @@ pub(crate) fn differentiate(
     Gradient { entries }
 }
 
-/// The derivatives of a path's numbers by inputs of its trace, row-major, at the numbers in
+/// The derivatives of a path's numbers (it has no other leaves) by inputs of its trace, row-major, at the numbers in
 /// `workspace.values`.
 pub(crate) fn derivatives(
     path: &tiered::Path,
@@ -147,7 +147,7 @@ pub(crate) fn derivatives(
     } = workspace;
     // An output that is a constant has no node; what stands in for it is any constant.
     let outputs: Vec<Ref> = path
-        .numbers
+        .leaves
         .iter()
         .map(|node| node.unwrap_or(Ref::constant(0)))
         .collect();

@@ -18,6 +18,7 @@ use crate::model::Model;
 use crate::symbol::Symbols;
 use crate::syntax::lexpr::from_lexpr;
 use crate::syntax::{ExpandOptions, Goal, Program, ReadOptions, expand, read};
+use rustc_hash::FxHashSet;
 use std::borrow::Cow;
 use std::path::Path as FilePath;
 use std::sync::{Arc, OnceLock};
@@ -304,8 +305,9 @@ impl Interpreter {
     /// Compiles an expanded program to a graph of its own.
     pub fn build(&self, program: &Program, inputs: &[&str]) -> Graph {
         let names = input_names(program, inputs);
-        let known =
-            |name: &str| inputs.contains(&name) || program.params().iter().any(|p| p.name == name);
+        let params = program.params().iter().map(|p| p.name.as_str());
+        let certain: FxHashSet<&str> = inputs.iter().copied().chain(params).collect();
+        let known = |name: &str| certain.contains(name);
         let anf = tail_calls(normalize(program, &known));
         graph::build(&anf, program, &names, Imports::Prelude(&self.inner.graph))
     }
@@ -346,8 +348,9 @@ fn expand_bootstrap(text: &str, mut symbols: Symbols) -> Result<Program, Error> 
 pub(crate) fn input_names(program: &Program, given: &[&str]) -> Vec<String> {
     let mut names: Vec<String> = given.iter().map(|&n| n.to_owned()).collect();
     let params = program.params().iter().map(|p| p.name.as_str());
+    let mut seen: FxHashSet<&str> = given.iter().copied().collect();
     for name in params.chain(program.free_names().map(|(name, _)| name)) {
-        if !names.iter().any(|n| n == name) {
+        if seen.insert(name) {
             names.push(name.to_owned());
         }
     }

@@ -42,6 +42,7 @@ pub mod anf;
 mod bindings;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod docs;
 pub mod engine;
 pub mod error;
 pub mod fit;

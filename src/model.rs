@@ -22,6 +22,8 @@ use crate::source::{Position, Span};
 use crate::symbol::{Sym, Symbols};
 use crate::syntax::ast::{Constant, Expr};
 use crate::syntax::{Param, Program, Warning};
+use crate::trace::Ref;
+use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -36,6 +38,12 @@ struct ModelInner {
     interpreter: Option<Interpreter>,
     text: Arc<str>,
     names: Vec<String>,
+    /// Where each name stands among them.
+    places: FxHashMap<String, usize>,
+    /// How many of the names, from the first, every evaluation must give.
+    required: usize,
+    /// The initial value of each that is a param.
+    initial: Vec<Option<f64>>,
     params: Vec<Param>,
     warnings: Vec<Warning>,
     literals: Vec<Literal>,
@@ -106,6 +114,9 @@ impl Model {
             inner: Arc::new(ModelInner {
                 interpreter: Some(interpreter.clone()),
                 text: program.text.clone(),
+                places: places(&names),
+                required: given.len(),
+                initial: initial(&names, &program.params),
                 names,
                 params: program.params.clone(),
                 warnings: program.warnings.clone(),
@@ -128,6 +139,9 @@ impl Model {
             inner: Arc::new(ModelInner {
                 interpreter: None,
                 text: graph.text.clone(),
+                places: places(&graph.inputs),
+                required: 0,
+                initial: initial(&graph.inputs, &graph.params),
                 names: graph.inputs.clone(),
                 params: graph.params.clone(),
                 warnings: Vec::new(),
@@ -168,7 +182,7 @@ impl Model {
         limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<Output, Error> {
-        let inputs = self.resolve(bindings).0;
+        let inputs = self.resolve(bindings)?.0;
         let inputs: Vec<InputValue> = inputs.into_iter().map(InputValue::without_nodes).collect();
         let (output, _) =
             self.with_job(&inputs, &[], limits, |job| tiered::run_once(job, workspace))?;
@@ -210,7 +224,7 @@ impl Model {
         limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<Evaluation, Error> {
-        let (inputs, shapes) = self.resolve(bindings);
+        let (inputs, shapes) = self.resolve(bindings)?;
         let mut numbers = std::mem::take(&mut workspace.inputs);
         numbers.clear();
         push_numbers(&inputs, &mut numbers);
@@ -240,6 +254,46 @@ impl Model {
         })
     }
 
+    /// The names of `wrt` that only steer the run on `bindings`: they decide branches, indices or
+    /// sizes, and nothing else, so their derivatives are 0.
+    ///
+    /// # Errors
+    /// As [`Model::evaluate`].
+    pub fn only_steering(
+        &self,
+        bindings: &Bindings,
+        wrt: Wrt<'_>,
+        workspace: &mut Workspace,
+    ) -> Result<Vec<String>, Error> {
+        let (inputs, shapes) = self.resolve(bindings)?;
+        let mut numbers = Vec::new();
+        push_numbers(&inputs, &mut numbers);
+        let mut literals = Vec::new();
+        let wrt = self.wrt(wrt, bindings, &inputs, &mut numbers, &mut literals)?;
+        workspace.inputs = numbers;
+        let key = PathKey {
+            shapes,
+            literals: literals.iter().map(|l| l.0).collect(),
+        };
+        let run = self.with_job(&inputs, &literals, &Limits::default(), |job| {
+            tiered::run(&self.inner.paths, &key, job, true, workspace)
+        })?;
+        let Some(path) = run.path else {
+            return Ok(Vec::new());
+        };
+        let outputs: Vec<Ref> = path.leaves.iter().copied().flatten().collect();
+        let steers = path.trace.only_steers(&outputs);
+        let all_steer = |variable: &Variable| match variable {
+            Variable::Inputs(first, length) => {
+                let range = *first as usize..(*first + length.unwrap_or(1)) as usize;
+                !range.is_empty() && steers[range].iter().all(|&s| s)
+            }
+            Variable::Unused => false,
+        };
+        let names = wrt.into_iter().filter(|(_, variable)| all_steer(variable));
+        Ok(names.map(|(name, _)| name.into_owned()).collect())
+    }
+
     /// The trace of the run on `bindings`, printed: what `show --stage trace` shows.
     ///
     /// # Errors
@@ -249,8 +303,8 @@ impl Model {
         bindings: &Bindings,
         workspace: &mut Workspace,
     ) -> Result<String, Error> {
-        self.evaluate(bindings, Wrt::All, &Limits::default(), workspace)?;
-        let (inputs, shapes) = self.resolve(bindings);
+        self.evaluate(bindings, Wrt::Nothing, &Limits::default(), workspace)?;
+        let (inputs, shapes) = self.resolve(bindings)?;
         let mut names = Vec::new();
         for (name, input) in self.inner.names.iter().zip(&inputs) {
             match input {
@@ -281,23 +335,18 @@ impl Model {
     }
 
     /// The inputs in order, with their places among the trace's inputs, and their shapes.
-    fn resolve(&self, bindings: &Bindings) -> (Vec<InputValue>, Vec<Shape>) {
+    fn resolve(&self, bindings: &Bindings) -> Result<(Vec<InputValue>, Vec<Shape>), Error> {
         let mut inputs = Vec::with_capacity(self.inner.names.len());
         let mut shapes = Vec::with_capacity(self.inner.names.len());
         let mut next = 0;
-        for name in &self.inner.names {
-            let initial = || {
-                let param = self.inner.params.iter().find(|p| p.name == *name);
-                param.map(|p| Cow::Owned(Input::Number(p.init)))
-            };
-            let input = bindings.get(name).map(Cow::Borrowed).or_else(initial);
-            match input.as_deref() {
-                Some(&Input::Number(x)) => {
+        for (index, name) in self.inner.names.iter().enumerate() {
+            match (bindings.get(name), self.inner.initial[index]) {
+                (Some(&Input::Number(x)), _) | (None, Some(x)) => {
                     next += 1;
                     inputs.push(InputValue::Number(x, next));
                     shapes.push(Shape::Number);
                 }
-                Some(Input::List(items)) => {
+                (Some(Input::List(items)), _) => {
                     let list = items.iter().map(|&x| {
                         next += 1;
                         (x, next)
@@ -305,13 +354,18 @@ impl Model {
                     inputs.push(InputValue::List(list.collect()));
                     shapes.push(Shape::List(items.len() as u32));
                 }
-                None => {
+                (None, None) if index < self.inner.required => {
+                    return Err(Error::Request(format!(
+                        "the model was prepared for an input `{name}`, which is not given"
+                    )));
+                }
+                (None, None) => {
                     inputs.push(InputValue::Missing);
                     shapes.push(Shape::Missing);
                 }
             }
         }
-        (inputs, shapes)
+        Ok((inputs, shapes))
     }
 
     /// Resolves `wrt`; literals become inputs of the trace after all others.
@@ -327,12 +381,10 @@ impl Model {
             Wrt::Nothing => Vec::new(),
             Wrt::Names(names) => names.to_vec(),
             Wrt::All => {
-                let given = |name: &&String| {
-                    bindings.get(name).is_some()
-                        || self.inner.params.iter().any(|p| p.name == **name)
-                };
-                let names = self.inner.names.iter().filter(given);
-                names.map(String::as_str).collect()
+                let names = self.inner.names.iter().zip(&self.inner.initial);
+                let given = names
+                    .filter(|(name, initial)| bindings.get(name).is_some() || initial.is_some());
+                given.map(|(name, _)| name.as_str()).collect()
             }
         };
         let mut variables = Vec::with_capacity(names.len());
@@ -349,7 +401,7 @@ impl Model {
                     index
                 };
                 Variable::Inputs(index, None)
-            } else if let Some(position) = self.inner.names.iter().position(|n| n == name) {
+            } else if let Some(position) = self.inner.places.get(name).copied() {
                 match &inputs[position] {
                     InputValue::Number(_, node) => Variable::Inputs(node - 1, None),
                     InputValue::List(items) => {
@@ -369,17 +421,15 @@ impl Model {
     }
 
     fn literal(&self, name: &str, place: &str) -> Result<Literal, Error> {
-        let position = place.split_once(':').and_then(|(line, column)| {
-            Some(Position {
+        let start = place.split_once(':').and_then(|(line, column)| {
+            let position = Position {
                 line: line.parse().ok()?,
                 column: column.parse().ok()?,
-            })
+            };
+            position.offset(&self.inner.text)
         });
-        let found = self
-            .inner
-            .literals
-            .iter()
-            .find(|l| Some(l.span.position(&self.inner.text)) == position);
+        let literals = self.inner.literals.iter();
+        let found = literals.clone().find(|l| Some(l.span.start) == start);
         found.copied().ok_or_else(|| {
             Error::Request(format!(
                 "`{name}` in wrt: no float literal of the code starts there; \
@@ -455,6 +505,7 @@ impl Model {
     fn explain(&self, mut error: EvalError) -> EvalError {
         let name = error.message.split('`').nth(1).map(str::to_owned);
         if error.kind == Kind::Unbound
+            && error.message.ends_with("is not bound to anything")
             && let Some(name) = name
         {
             let mut known: Vec<&str> = Prim::names().collect();
@@ -484,6 +535,7 @@ impl Graph {
 }
 
 /// One model at many values of some of its inputs, on one thread: what training loops run.
+#[derive(Clone)]
 pub(crate) struct Repeated<'m> {
     model: &'m Model,
     inputs: Vec<InputValue>,
@@ -504,25 +556,25 @@ impl<'m> Repeated<'m> {
         bindings: &Bindings,
         names: &[&str],
         limits: Limits,
-    ) -> Self {
+    ) -> Result<Self, Error> {
         let mut bindings = bindings.clone();
         for &name in names {
             bindings.set(name, 0.0);
         }
-        let (inputs, shapes) = model.resolve(&bindings);
+        let (inputs, shapes) = model.resolve(&bindings)?;
         let mut numbers = Vec::new();
         push_numbers(&inputs, &mut numbers);
         let varied: Vec<(usize, u32)> = names
             .iter()
             .filter_map(|name| {
-                let place = model.inner.names.iter().position(|n| n == name)?;
+                let place = *model.inner.places.get(*name)?;
                 match inputs[place] {
                     InputValue::Number(_, node) => Some((place, node - 1)),
                     _ => None,
                 }
             })
             .collect();
-        Self {
+        Ok(Self {
             model,
             inputs,
             key: PathKey {
@@ -535,7 +587,7 @@ impl<'m> Repeated<'m> {
             workspace: Workspace::new(),
             numbers,
             run: None,
-        }
+        })
     }
 
     /// Evaluates the model at the given values of the varied inputs.
@@ -575,6 +627,17 @@ impl<'m> Repeated<'m> {
     }
 }
 
+fn places(names: &[String]) -> FxHashMap<String, usize> {
+    let names = names.iter().cloned();
+    names.enumerate().map(|(i, name)| (name, i)).collect()
+}
+
+fn initial(names: &[String], params: &[Param]) -> Vec<Option<f64>> {
+    let params: FxHashMap<&str, f64> = params.iter().map(|p| (p.name.as_str(), p.init)).collect();
+    let initial = names.iter().map(|name| params.get(name.as_str()).copied());
+    initial.collect()
+}
+
 fn push_numbers(inputs: &[InputValue], numbers: &mut Vec<f64>) {
     for input in inputs {
         match input {
@@ -590,7 +653,8 @@ pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&
     names
         .map(|other| (strsim::damerau_levenshtein(name, other), other))
         .filter(|&(distance, other)| {
-            distance * 3 <= name.chars().count().max(3) && !other.is_empty()
+            let length = name.chars().count();
+            distance < length && distance * 3 <= length.max(3) && !other.is_empty()
         })
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, other)| other)

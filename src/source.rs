@@ -59,6 +59,21 @@ pub struct Position {
     pub column: u32,
 }
 
+impl Position {
+    /// The offset of the character at this position, in bytes.
+    pub fn offset(self, text: &str) -> Option<u32> {
+        let before = self.line.checked_sub(1)? as usize;
+        let start = match before {
+            0 => 0,
+            _ => text.match_indices('\n').nth(before - 1)?.0 + 1,
+        };
+        let column = self.column.checked_sub(1)? as usize;
+        let line = text[start..].split('\n').next()?;
+        let (offset, _) = line.char_indices().nth(column)?;
+        Some((start + offset) as u32)
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.line, self.column)
@@ -75,5 +90,8 @@ mod tests {
         let open = text.find('(').unwrap() as u32;
         let position = Span::new(open, open + 1).position(text);
         assert_eq!((position.line, position.column), (2, 3));
+        assert_eq!(position.offset(text), Some(open));
+        let beyond = Position { line: 3, column: 1 };
+        assert_eq!(beyond.offset(text), None);
     }
 }

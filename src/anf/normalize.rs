@@ -488,6 +488,8 @@ fn reached_early(program: &Program, candidates: &[(VarId, Vec<VarId>)]) -> FxHas
         };
         let mut later: FxHashSet<VarId> = vars.iter().copied().collect();
         later.retain(|var| reads.contains_key(var));
+        // What an earlier value reached, it reached when more was still to come.
+        let mut seen = FxHashSet::default();
         for (var, &init) in vars.iter().zip(inits) {
             later.remove(var);
             if later.is_empty() {
@@ -496,7 +498,6 @@ fn reached_early(program: &Program, candidates: &[(VarId, Vec<VarId>)]) -> FxHas
             if let Expr::Lambda { .. } | Expr::Constant(_) | Expr::Quote(_) = program.expr(init) {
                 continue;
             }
-            let mut seen = FxHashSet::default();
             let mut open = free_variables(program, init);
             while let Some(var) = open.pop() {
                 if seen.insert(var) {

@@ -7,7 +7,8 @@
 //! - A file is written whole or not at all; nothing is written of a program at fault.
 //! - What is no regular file (`/dev/null`, a pipe) is written to and never replaced.
 
-use super::program::{Loaded, ProgramArgs, cautions_without_inputs};
+use super::cautions::cautions_without_inputs;
+use super::program::{Loaded, ProgramArgs};
 use super::report::{self, Failure};
 use crate::graph::{Graph, ncg};
 use crate::syntax::Goal;

@@ -7,7 +7,8 @@
 //!   only.
 //! - In JSON, what is not finite is written `"inf"`, `"-inf"`, `"nan"`.
 
-use super::program::{Loaded, MachineArgs, ProgramArgs, assignment, cautions_of};
+use super::cautions::cautions_of;
+use super::program::{Loaded, MachineArgs, ProgramArgs, assignment};
 use super::report::{self, Failure, Fault, Source, significant};
 use crate::engine::output::{json_number, json_string};
 use crate::fit::table::Table;

@@ -58,16 +58,19 @@ impl Grad {
             source,
             cautions,
         } = prepare(&self.program, &bindings, &self.machine)?;
-        let names: Option<Vec<&str>> = self.wrt.as_ref().map(|wrt| {
-            let mut names: Vec<&str> = Vec::new();
-            for name in wrt {
-                if !names.contains(&name.as_str()) {
-                    names.push(name);
-                }
+        // Inputs before params, however the program was prepared.
+        let params = model.params().iter().map(|param| param.name.as_str());
+        let asked: Vec<&str> = match &self.wrt {
+            Some(names) => names.iter().map(String::as_str).collect(),
+            None => bindings.names().chain(params).collect(),
+        };
+        let mut names: Vec<&str> = Vec::new();
+        for name in asked {
+            if !names.contains(&name) {
+                names.push(name);
             }
-            names
-        });
-        let wrt = names.as_deref().map_or(Wrt::All, Wrt::Names);
+        }
+        let wrt = Wrt::Names(&names);
         let limits = self.limits.limits();
         let result = model.evaluate(&bindings, wrt, &limits, &mut Workspace::new());
         let stats = match &result {
@@ -90,6 +93,14 @@ impl Grad {
             .collect();
         if self.json {
             return report::print(&json(&value.to_json(), &rows));
+        }
+        for name in model
+            .only_steering(&bindings, wrt, &mut Workspace::new())
+            .unwrap_or_default()
+        {
+            report::note(&format!(
+                "`{name}` only steers: it decides branches or indices, and its derivative is 0"
+            ));
         }
         if rows.is_empty() {
             report::note(

@@ -6,15 +6,15 @@
 //! - Nothing runs.
 //! - Literals are named as `wrt` names them.
 
-use super::program::{
-    Loaded, ProgramArgs, cautions_without_inputs, interpreter, literals_of, literals_of_graph,
-};
-use super::report::{self, Caution, Failure, Source};
+use super::cautions::{Caution, cautions_without_inputs};
+use super::program::{Loaded, ProgramArgs, interpreter};
+use super::report::{self, Failure, Source};
 use crate::Interpreter;
 use crate::engine::output::{json_number, json_string};
-use crate::graph::{Graph, ncg};
-use crate::source::Position;
-use crate::syntax::{Constraint, Goal, Noise, Observation, Param};
+use crate::graph::{Graph, GraphConstant, ncg};
+use crate::source::{Position, Span};
+use crate::syntax::ast::{Constant, Expr};
+use crate::syntax::{Constraint, Goal, Noise, Observation, Param, Program};
 use clap::Args;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -317,4 +317,57 @@ fn list<T>(items: &[T], out: &mut String, mut write: impl FnMut(&T, &mut String)
         write(item, out);
     }
     out.push(']');
+}
+
+/// The float literals of a program: where `wrt` can name them, and their values.
+fn literals_of(program: &Program) -> Vec<(Position, f64)> {
+    let literals = program.literals.iter();
+    let literals = literals.filter_map(|&id| match program.expr(id) {
+        Expr::Constant(Constant::Float(value)) => Some((program.span(id), *value)),
+        _ => None,
+    });
+    placed(literals.collect(), program.text())
+}
+
+/// The float literals of a compiled program.
+fn literals_of_graph(graph: &Graph) -> Vec<(Position, f64)> {
+    let literals = graph.constants.iter();
+    let literals = literals.filter_map(|constant| match constant {
+        GraphConstant::Value(Constant::Float(value), Some(span)) => Some((*span, *value)),
+        _ => None,
+    });
+    placed(literals.collect(), &graph.text)
+}
+
+/// Positions for spans, in the order of the text, in one pass over it.
+fn placed(mut literals: Vec<(Span, f64)>, text: &str) -> Vec<(Position, f64)> {
+    literals.sort_by_key(|(span, _)| span.start);
+    let mut position = Position { line: 1, column: 1 };
+    let mut chars = text.char_indices().peekable();
+    let place = |(span, value): (Span, f64)| {
+        while let Some((_, c)) = chars.next_if(|&(at, _)| at < span.start as usize) {
+            if c == '\n' {
+                position.line += 1;
+                position.column = 1;
+            } else {
+                position.column += 1;
+            }
+        }
+        (position, value)
+    };
+    literals.into_iter().map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_are_placed_in_one_pass() {
+        let text = "(é\r\n 1.5\t2.5)";
+        let at = |part| Span::new(text.find(part).unwrap() as u32, 0);
+        let literals = vec![(at("2.5"), 2.5), (at("1.5"), 1.5)];
+        let expected = [("1.5", 1.5), ("2.5", 2.5)].map(|(p, x)| (at(p).position(text), x));
+        assert_eq!(placed(literals, text), expected);
+    }
 }

@@ -3,7 +3,7 @@
 //! Arguments go in; data come out on standard output, diagnostics and progress on standard error.
 //!
 //! **Invariants**
-//! - Only this module and its children print, and only through [`report`].
+//! - Only this module and its children print, and only through `report`.
 //! - The exit code is 0 when all went well, 1 when a program or its data are at fault, 2 when the
 //!   arguments are.
 //! - A reader that goes away (`dmci … | head`) ends the program quietly.
@@ -17,6 +17,7 @@
 //! x            2.0
 //! ```
 
+mod cautions;
 mod compile;
 mod core_forms;
 pub mod eval;

@@ -8,14 +8,12 @@
 //! - A file is taken for a compiled program when its name ends in `.ncg` or its text begins as
 //!   those files do.
 
-use super::report::{Caution, Failure, Source};
+use super::cautions::{Caution, cautions_of, missing_inputs, names_used, unused_inputs};
+use super::report::{Failure, Source};
 use crate::engine::Limits;
-use crate::graph::{Graph, GraphConstant, ncg};
-use crate::prim::Prim;
-use crate::source::{Position, Span};
-use crate::syntax::ast::{Constant, Expr};
-use crate::syntax::{Goal, Program};
-use crate::{Bindings, Interpreter, Mode, Model, nearest};
+use crate::graph::{Graph, ncg};
+use crate::syntax::Goal;
+use crate::{Bindings, Interpreter, Mode, Model};
 use clap::{Args, ValueEnum};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -344,164 +342,6 @@ fn check_program(graph: &Graph, source: &Source) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The inputs of a compiled program that have no value.
-fn missing_inputs(graph: &Graph, bindings: &Bindings) -> Vec<Caution> {
-    let has_value = |name: &str| {
-        bindings.get(name).is_some() || graph.params.iter().any(|param| param.name == name)
-    };
-    let missing = graph.inputs.iter().filter(|name| !has_value(name));
-    let caution = |name: &String| Caution {
-        message: format!("the input `{name}` has no value"),
-        span: None,
-        name: Some(name.clone()),
-        help: Some(help_with_input(name)),
-    };
-    missing.map(caution).collect()
-}
-
-fn help_with_input(name: &str) -> String {
-    format!("if `{name}` is an input, give its value: --input {name}=1.5")
-}
-
-/// The inputs that a program's text uses.
-fn names_used(program: &Program) -> Vec<&str> {
-    let params = program.params().iter().map(|param| param.name.as_str());
-    program
-        .free_names()
-        .map(|(name, _)| name)
-        .chain(params)
-        .collect()
-}
-
-fn unused_inputs(bindings: &Bindings, used: &[&str]) -> Vec<Caution> {
-    let unused = bindings.names().filter(|name| !used.contains(name));
-    let caution = |name: &str| {
-        let free = used
-            .iter()
-            .copied()
-            .filter(|other| bindings.get(other).is_none());
-        let near = near(name, free);
-        let hint = near.map_or(String::new(), |near| format!("; is it `{near}`?"));
-        Caution {
-            message: format!("the program does not use the input `{name}`{hint}"),
-            span: None,
-            name: None,
-            help: None,
-        }
-    };
-    unused.map(caution).collect()
-}
-
-/// What may go wrong with a program: wrong numbers of arguments, names that nothing defines.
-pub(super) fn cautions_of(
-    program: &Program,
-    interpreter: &Interpreter,
-    given: &[&str],
-) -> Vec<Caution> {
-    let warnings = program.warnings().iter().map(|warning| Caution {
-        message: warning.message.clone(),
-        span: Some(warning.span),
-        name: None,
-        help: None,
-    });
-    let mut cautions: Vec<Caution> = warnings.collect();
-    for (name, span) in program.free_names() {
-        let is_param = program.params().iter().any(|param| param.name == name);
-        if is_param || given.contains(&name) {
-            continue;
-        }
-        let (message, help) = match misspelt(name, program, interpreter) {
-            Some(near) => (format!("`{name}` is not defined; is it `{near}`?"), None),
-            None => (
-                format!("`{name}` is not defined"),
-                Some(format!(
-                    "if it is an input, give its value: --input {name}=1.5"
-                )),
-            ),
-        };
-        cautions.push(Caution {
-            message,
-            span: Some(span),
-            name: Some(name.to_owned()),
-            help,
-        });
-    }
-    cautions
-}
-
-/// What is wrong with a program whose free names are all inputs: names that look misspelt are told,
-/// others not.
-pub(super) fn cautions_without_inputs(
-    program: &Program,
-    interpreter: &Interpreter,
-) -> Vec<Caution> {
-    let mut cautions = cautions_of(program, interpreter, &[]);
-    cautions.retain(|caution| caution.help.is_none());
-    cautions
-}
-
-/// The closest spelling; a name of one or two letters is close to everything.
-fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    if name.chars().count() < 3 {
-        return None;
-    }
-    nearest(name, names)
-}
-
-/// The primitive, procedure or variable whose spelling is closest to a name that nothing defines.
-fn misspelt(name: &str, program: &Program, interpreter: &Interpreter) -> Option<String> {
-    let mut known: Vec<&str> = Prim::names().collect();
-    let exports = interpreter.graph().exports.iter();
-    known.extend(
-        exports
-            .map(|(name, _)| name.as_str())
-            .filter(|name| !name.starts_with('%')),
-    );
-    let variables = program.vars.iter().map(|var| var.name);
-    let visible = variables.filter(|&name| !program.symbols.is_reserved(name));
-    known.extend(visible.map(|name| program.symbols.name(name)));
-    near(name, known.into_iter().filter(|known| *known != name)).map(str::to_owned)
-}
-
-/// The float literals of a program: where `wrt` can name them, and their values.
-pub(super) fn literals_of(program: &Program) -> Vec<(Position, f64)> {
-    let literals = program.literals.iter();
-    let literals = literals.filter_map(|&id| match program.expr(id) {
-        Expr::Constant(Constant::Float(value)) => Some((program.span(id), *value)),
-        _ => None,
-    });
-    placed(literals.collect(), program.text())
-}
-
-/// The float literals of a compiled program.
-pub(super) fn literals_of_graph(graph: &Graph) -> Vec<(Position, f64)> {
-    let literals = graph.constants.iter();
-    let literals = literals.filter_map(|constant| match constant {
-        GraphConstant::Value(Constant::Float(value), Some(span)) => Some((*span, *value)),
-        _ => None,
-    });
-    placed(literals.collect(), &graph.text)
-}
-
-/// Positions for spans, in the order of the text, in one pass over it.
-fn placed(mut literals: Vec<(Span, f64)>, text: &str) -> Vec<(Position, f64)> {
-    literals.sort_by_key(|(span, _)| span.start);
-    let mut position = Position { line: 1, column: 1 };
-    let mut chars = text.char_indices().peekable();
-    let place = |(span, value): (Span, f64)| {
-        while let Some((_, c)) = chars.next_if(|&(at, _)| at < span.start as usize) {
-            if c == '\n' {
-                position.line += 1;
-                position.column = 1;
-            } else {
-                position.column += 1;
-            }
-        }
-        (position, value)
-    };
-    literals.into_iter().map(place).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -516,15 +356,6 @@ mod tests {
             let message = assignment(malformed).expect_err(malformed);
             assert!(message.contains("NAME=VALUE"), "{message}");
         }
-    }
-
-    #[test]
-    fn literals_are_placed_in_one_pass() {
-        let text = "(é\r\n 1.5\t2.5)";
-        let at = |part| Span::new(text.find(part).unwrap() as u32, 0);
-        let literals = vec![(at("2.5"), 2.5), (at("1.5"), 1.5)];
-        let expected = [("1.5", 1.5), ("2.5", 2.5)].map(|(p, x)| (at(p).position(text), x));
-        assert_eq!(placed(literals, text), expected);
     }
 
     #[test]

@@ -17,6 +17,7 @@
 //! ───╯
 //! ```
 
+use super::cautions::Caution;
 use crate::engine::Stats;
 use crate::error::{Call, Error};
 use crate::graph::NcgError;
@@ -33,6 +34,9 @@ const LONGEST_LINE: usize = 500;
 
 /// How many of the calls under way are told.
 const CALLS: usize = 12;
+
+/// How many cautions are told.
+const CAUTIONS: usize = 20;
 
 /// A program's text and what it is called in reports.
 #[derive(Clone, Debug)]
@@ -119,30 +123,6 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Something to tell before or beside the result.
-#[derive(Clone, Debug)]
-pub(super) struct Caution {
-    pub(super) message: String,
-    pub(super) span: Option<Span>,
-    /// The name that nothing defines, where that is the matter.
-    pub(super) name: Option<String>,
-    /// What to do about it.
-    pub(super) help: Option<String>,
-}
-
-impl Caution {
-    /// Whether an error says the same.
-    fn is_said_by(&self, error: &Error) -> bool {
-        match &self.name {
-            Some(name) => {
-                error.kind() == crate::Kind::Unbound
-                    && error.to_string().contains(&format!("`{name}`"))
-            }
-            None => self.span.is_some() && self.span == error.span(),
-        }
-    }
-}
-
 /// Writes data to standard output.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
@@ -172,7 +152,7 @@ pub(super) fn failure(failure: &Failure) {
 pub(super) fn cautions(cautions: &[Caution], source: &Source) {
     let colors = has_colors();
     let mut out = String::new();
-    for caution in cautions {
+    for caution in cautions.iter().take(CAUTIONS) {
         header(Severity::Warning, None, &caution.message, colors, &mut out);
         if let Some(span) = caution.span {
             snippet(Severity::Warning, source, span, colors, &mut out);
@@ -180,6 +160,10 @@ pub(super) fn cautions(cautions: &[Caution], source: &Source) {
         if let Some(help) = &caution.help {
             let _ = writeln!(out, "  {}", printable(help));
         }
+    }
+    if cautions.len() > CAUTIONS {
+        let more = format!("and {} more", cautions.len() - CAUTIONS);
+        header(Severity::Warning, None, &more, colors, &mut out);
     }
     to_stderr(&out);
 }

@@ -28,12 +28,8 @@ impl<D: Domain> Walk<'_, D> {
     pub(super) fn tick(&mut self, site: u32) -> Outcome<()> {
         if site & SITE_COUNTS != 0 {
             self.applications += 1;
-            if self.applications > self.limits.fuel {
-                return self.fail(
-                    Kind::Resource,
-                    0,
-                    format!("out of fuel: {} applications", self.limits.fuel),
-                );
+            if self.applications + self.work / 1024 > self.limits.fuel {
+                return self.out_of_fuel();
             }
             if !self.forks.is_empty() {
                 self.spend(1)?;
@@ -62,10 +58,6 @@ impl<D: Domain> Walk<'_, D> {
             count: args.count - 1,
         });
         f
-    }
-
-    pub(super) fn stage_known(&mut self, args: Args) -> Value {
-        self.stage_operator(args)
     }
 
     /// Applies a value to `count` staged arguments; with `packed`, the last of them is a list of
@@ -234,6 +226,7 @@ impl<D: Domain> Walk<'_, D> {
                 site: self.site,
             });
             self.base = self.top;
+            self.deepest = self.deepest.max(self.frames.len());
         }
         if site != 0 {
             self.site = site;
@@ -269,12 +262,7 @@ impl<D: Domain> Walk<'_, D> {
         if self.clock == 0 {
             self.clock = CLOCK_INTERVAL;
             if self.limits.deadline.is_some_and(|at| Instant::now() >= at) {
-                return Err(Stop::Fail(Box::new(Failure {
-                    kind: Kind::Resource,
-                    message: "out of time: the deadline has passed".to_owned(),
-                    site: 0,
-                    is_final: true,
-                })));
+                return Self::out_of_time();
             }
         }
         if self.frames.len() > self.limits.depth {
@@ -286,7 +274,9 @@ impl<D: Domain> Walk<'_, D> {
             return self.check_bytes();
         }
         if !self.forks.is_empty() {
-            return Err(Stop::Fork);
+            // No collection inside an arm; whether a fork joins must not depend on the heap's state.
+            self.collect_at = self.heap.len() + NURSERY;
+            return self.room(0);
         }
         let top = self.top as usize;
         self.heap
@@ -301,11 +291,62 @@ impl<D: Domain> Walk<'_, D> {
         Ok(())
     }
 
+    /// Fails if `cells` more would pass twice the limit of the heap: what garbage there is cannot be
+    /// collected before the next procedure is entered.
+    pub(super) fn room(&self, cells: usize) -> Outcome<()> {
+        let bytes = (self.heap.len() + cells).saturating_mul(size_of::<Value>());
+        if bytes / 2 > self.limits.heap_bytes || self.heap.len() + cells > u32::MAX as usize {
+            return self.out_of_heap();
+        }
+        Ok(())
+    }
+
+    /// Accounts for a primitive that goes through `steps` elements for the user's program: a
+    /// thousand of them weigh as much as an application.
+    pub(super) fn account(&mut self, steps: usize, site: u32) -> Outcome<()> {
+        self.clock = self.clock.saturating_sub((steps / 64) as u32).max(1);
+        if site & SITE_COUNTS == 0 {
+            return Ok(());
+        }
+        self.work += steps as u64;
+        if self.applications + self.work / 1024 > self.limits.fuel {
+            return self.out_of_fuel();
+        }
+        Ok(())
+    }
+
+    /// The same for a loop whose end is not known before, called now and then. The evaluator runs
+    /// no such loop, so whoever does, the prelude included, does it for the user's program.
+    pub(super) fn account_in_loop(&mut self, steps: usize) -> Outcome<()> {
+        if self.limits.deadline.is_some_and(|at| Instant::now() >= at) {
+            return Self::out_of_time();
+        }
+        self.account(steps, SITE_COUNTS)
+    }
+
+    fn out_of_fuel<T>(&self) -> Outcome<T> {
+        let message = format!("out of fuel: {} applications", self.limits.fuel);
+        self.fail(Kind::Resource, 0, message)
+    }
+
+    fn out_of_time<T>() -> Outcome<T> {
+        Err(Stop::Fail(Box::new(Failure {
+            kind: Kind::Resource,
+            message: "out of time: the deadline has passed".to_owned(),
+            site: 0,
+            is_final: true,
+        })))
+    }
+
+    pub(super) fn out_of_heap<T>(&self) -> Outcome<T> {
+        let message = format!("out of heap: {} bytes in use", self.limits.heap_bytes);
+        self.fail(Kind::Resource, 0, message)
+    }
+
     pub(super) fn check_bytes(&self) -> Outcome<()> {
         if self.bytes() <= self.limits.heap_bytes {
             return Ok(());
         }
-        let message = format!("out of heap: {} bytes in use", self.limits.heap_bytes);
-        self.fail(Kind::Resource, 0, message)
+        self.out_of_heap()
     }
 }

@@ -12,7 +12,6 @@ use crate::graph::{Graph, GraphConstant, NodeId, Op};
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::Symbols;
-use crate::syntax::ast::Constant;
 use crate::syntax::{ReadOptions, read};
 use crate::value::{FIRST_FUNCTION, Value};
 use slotmap::SecondaryMap;
@@ -33,6 +32,7 @@ pub(super) enum Instr {
     Prim0 {
         prim: Prim,
         dst: u32,
+        site: u32,
     },
     Prim1 {
         prim: Prim,
@@ -397,7 +397,7 @@ impl<'a> Compiler<'a> {
                         let operands: Vec<Operand> =
                             node.args.iter().map(|&a| self.places[a]).collect();
                         let instr = match *operands.as_slice() {
-                            [] => Instr::Prim0 { prim, dst },
+                            [] => Instr::Prim0 { prim, dst, site },
                             [a] => Instr::Prim1 { prim, dst, a, site },
                             [a, b] => Instr::Prim2 {
                                 prim,
@@ -578,22 +578,6 @@ impl<'a> Compiler<'a> {
         Args {
             start,
             count: operands.len() as u32,
-        }
-    }
-}
-
-impl Image {
-    /// A constant as a value; strings are kept.
-    pub(super) fn constant(&mut self, constant: &Constant) -> Value {
-        match constant {
-            Constant::Nil => Value::NIL,
-            Constant::Unspecified => Value::UNSPECIFIED,
-            Constant::Bool(b) => Value::bool(*b),
-            Constant::Int(x) => Value::int(*x),
-            Constant::Float(x) => Value::float(*x),
-            Constant::Char(c) => Value::new(crate::value::Tag::Char, u64::from(u32::from(*c))),
-            Constant::String(s) => self.string(s.clone()),
-            Constant::Primitive(prim) => Value::prim(*prim),
         }
     }
 }

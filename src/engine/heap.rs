@@ -67,6 +67,16 @@ impl Heap {
         self.cells.push(value);
     }
 
+    /// The length of a list that ends in the empty list.
+    pub(super) fn list_length(&self, mut list: Value) -> Option<usize> {
+        let mut length = 0;
+        while list.tag == Tag::Pair {
+            length += 1;
+            list = self.cdr(list);
+        }
+        list.is_nil().then_some(length)
+    }
+
     pub(super) fn slice(&self, address: u32, count: u32) -> &[Value] {
         &self.cells[address as usize..(address + count) as usize]
     }

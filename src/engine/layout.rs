@@ -10,7 +10,7 @@
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use crate::syntax::Program;
-use crate::syntax::ast::{Expr, ExprId};
+use crate::syntax::ast::{Constant, Expr, ExprId};
 use crate::syntax::datum::{Data, Datum, DatumId};
 use crate::value::{Tag, Value};
 use std::sync::Arc;
@@ -59,6 +59,20 @@ impl Image {
         let length = text.chars().count() as u64;
         self.strings.push(text);
         Value::new(Tag::String, length << 32 | u64::from(index))
+    }
+
+    /// A constant as a value; strings are kept.
+    pub(super) fn constant(&mut self, constant: &Constant) -> Value {
+        match constant {
+            Constant::Nil => Value::NIL,
+            Constant::Unspecified => Value::UNSPECIFIED,
+            Constant::Bool(b) => Value::bool(*b),
+            Constant::Int(x) => Value::int(*x),
+            Constant::Float(x) => Value::float(*x),
+            Constant::Char(c) => Value::new(Tag::Char, u64::from(u32::from(*c))),
+            Constant::String(s) => self.string(s.clone()),
+            Constant::Primitive(prim) => Value::prim(*prim),
+        }
     }
 
     fn pair(&mut self, car: Value, cdr: Value, site: u32) -> Value {

@@ -41,7 +41,8 @@ pub struct Limits {
     pub fuel: u64,
     /// Bytes of heap and stack in use at once; the collector takes up to as much again.
     pub heap_bytes: usize,
-    /// Procedures entered and not yet left.
+    /// Procedures entered and not yet left; the evaluator's own count too, so a program reaches
+    /// fewer levels in interpreter mode than in direct mode.
     pub depth: usize,
     /// When to stop.
     pub deadline: Option<Instant>,
@@ -72,7 +73,9 @@ pub struct Stats {
     pub guards: u64,
     /// Paths the model keeps.
     pub paths: u64,
-    /// Largest heap and stack in use, in bytes.
+    /// The most procedures under way at once.
+    pub depth: u64,
+    /// Largest heap, stack and trace in use, in bytes, as far as they were looked at.
     pub bytes: u64,
     /// Whether a recorded path was run again instead of a walk.
     pub replayed: bool,

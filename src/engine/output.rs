@@ -7,6 +7,7 @@
 
 use crate::error::Error;
 use crate::symbol::Symbols;
+use crate::syntax::datum::{write_char, write_name, write_quoted};
 use crate::syntax::lexpr::to_lexpr;
 use crate::syntax::{ReadOptions, read};
 use std::fmt::Write;
@@ -192,19 +193,25 @@ impl Style for Json {
 
 fn scheme_atom(item: &Item, out: &mut String) {
     let _ = match item {
-        Item::Number { value, int: true } => write!(out, "{value}"),
+        Item::Number { value, int: true } if value.is_finite() => write!(out, "{value}"),
         Item::Number { value, .. } if value.is_nan() => write!(out, "+nan.0"),
         Item::Number { value, .. } if value.is_infinite() => {
             write!(out, "{}", if *value > 0.0 { "+inf.0" } else { "-inf.0" })
         }
         Item::Number { value, .. } => write!(out, "{value:?}"),
         Item::Bool(b) => write!(out, "{}", if *b { "#t" } else { "#f" }),
-        Item::Char(' ') => write!(out, "#\\space"),
-        Item::Char('\n') => write!(out, "#\\newline"),
-        Item::Char('\t') => write!(out, "#\\tab"),
-        Item::Char(c) => write!(out, "#\\{c}"),
-        Item::Symbol(name) => write!(out, "{name}"),
-        Item::String(text) => write!(out, "{text:?}"),
+        Item::Char(c) => {
+            write_char(*c, out);
+            Ok(())
+        }
+        Item::Symbol(name) => {
+            write_name(name, out);
+            Ok(())
+        }
+        Item::String(text) => {
+            write_quoted(text, '"', out);
+            Ok(())
+        }
         Item::Procedure => write!(out, "#<procedure>"),
         _ => write!(out, "#<unspecified>"),
     };

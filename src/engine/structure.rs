@@ -55,11 +55,11 @@ impl<D: Domain> Walk<'_, D> {
                 Ok(same)
             }
             Prim::TestAt => {
-                if b.node != 0 {
-                    let place = self.site_of(a);
-                    if place != 0 {
-                        self.place = place;
-                    }
+                // Only what the next `if` forks or guards on is left for it.
+                let place = self.site_of(a);
+                if place != 0 {
+                    let decides = b.tag == Tag::Bool && b.node != 0;
+                    self.place = if decides { place } else { 0 };
                 }
                 Ok(b)
             }
@@ -120,7 +120,8 @@ impl<D: Domain> Walk<'_, D> {
             }
             Prim::Length => {
                 let list = arg(0);
-                let items = self.list_length(list);
+                let items = self.heap.list_length(list);
+                self.account(items.unwrap_or(0), site)?;
                 match items {
                     Some(length) => Ok(Value::int(length as f64)),
                     None => self.not_a_list(prim, list, site),
@@ -129,9 +130,11 @@ impl<D: Domain> Walk<'_, D> {
             Prim::Append => self.append(count, site),
             Prim::Reverse => {
                 let list = arg(0);
-                if !self.is_list(list) {
+                let Some(length) = self.heap.list_length(list) else {
                     return self.not_a_list(prim, list, site);
-                }
+                };
+                self.account(length, site)?;
+                self.room(2 * length)?;
                 let mut rest = list;
                 let mut reversed = Value::NIL;
                 while rest.tag == Tag::Pair {
@@ -199,6 +202,11 @@ impl<D: Domain> Walk<'_, D> {
                 unreachable!("`{prim}` is control, or of traces alone")
             }
             _ => {
+                let accessors = Prim::Car as u8..=Prim::Cddddr as u8;
+                assert!(
+                    accessors.contains(&(prim as u8)),
+                    "`{prim}` has no arm here"
+                );
                 let pair = arg(0);
                 self.accessor(prim, pair, site)
             }
@@ -248,18 +256,8 @@ impl<D: Domain> Walk<'_, D> {
         Ok(value)
     }
 
-    /// The length of a list that ends in the empty list.
-    fn list_length(&self, mut list: Value) -> Option<usize> {
-        let mut length = 0;
-        while list.tag == Tag::Pair {
-            length += 1;
-            list = self.heap.cdr(list);
-        }
-        list.is_nil().then_some(length)
-    }
-
     pub(super) fn is_list(&self, list: Value) -> bool {
-        self.list_length(list).is_some()
+        self.heap.list_length(list).is_some()
     }
 
     fn not_a_list<T>(&self, prim: Prim, value: Value, site: u32) -> Outcome<T> {
@@ -282,12 +280,14 @@ impl<D: Domain> Walk<'_, D> {
         let mut result = self.stack[top + count - 1];
         for at in (top..top + count - 1).rev() {
             let list = self.stack[at];
-            let Some(length) = self.list_length(list) else {
+            let Some(length) = self.heap.list_length(list) else {
                 return self.not_a_list(Prim::Append, list, site);
             };
             if length == 0 {
                 continue;
             }
+            self.account(length, site)?;
+            self.room(2 * length)?;
             let first = self.heap.len() as u32;
             let mut rest = list;
             for index in 0..length {
@@ -313,6 +313,7 @@ impl<D: Domain> Walk<'_, D> {
             rest = self.heap.cdr(rest);
             passed += 1;
         }
+        self.account(passed, site)?;
         let short = passed < index || (prim == Prim::ListRef && rest.is_nil());
         if short && rest.is_nil() && (list.tag == Tag::Pair || list.is_nil()) {
             let message = format!("`{prim}` wants index {index} of a list of {passed}");
@@ -332,7 +333,12 @@ impl<D: Domain> Walk<'_, D> {
         let pairs = matches!(prim, Prim::Assq | Prim::Assv | Prim::Assoc);
         let deep = matches!(prim, Prim::Member | Prim::Assoc);
         let mut rest = list;
+        let mut passed = 0_usize;
         while rest.tag == Tag::Pair {
+            passed += 1;
+            if passed.is_multiple_of(1024) {
+                self.account_in_loop(1024)?;
+            }
             let item = self.heap.car(rest);
             let candidate = if pairs {
                 if item.tag != Tag::Pair {
@@ -406,7 +412,12 @@ impl<D: Domain> Walk<'_, D> {
             return self.identical(a, b);
         }
         let mut open = vec![(a, b)];
+        let mut steps = 0_usize;
         while let Some((a, b)) = open.pop() {
+            steps += 1;
+            if steps.is_multiple_of(1024) {
+                self.account_in_loop(1024)?;
+            }
             if a.tag == Tag::Pair && b.tag == Tag::Pair {
                 if a.bits != b.bits {
                     open.push((self.heap.cdr(a), self.heap.cdr(b)));
@@ -456,7 +467,7 @@ impl<D: Domain> Walk<'_, D> {
     /// given, in the evaluator the pair whose car is the symbol.
     fn named_place(&self, here: Value, site: u32) -> (u32, String) {
         match here.tag {
-            Tag::Pair => (self.site_of(here), self.text_of(self.heap.car(here))),
+            Tag::Pair => (self.site_of(here), self.name_of(self.heap.car(here))),
             _ => (site, self.text_of(here)),
         }
     }
@@ -466,6 +477,20 @@ impl<D: Domain> Walk<'_, D> {
             Tag::Symbol => self.symbol_name(value).to_owned(),
             Tag::String => self.string(value).to_string(),
             _ => value.kind().to_owned(),
+        }
+    }
+
+    /// The name of a variable as the program has it: one of several definitions of a name is told
+    /// from the others by a number after it.
+    fn name_of(&self, symbol: Value) -> String {
+        let name = self.text_of(symbol);
+        match name.rsplit_once('%') {
+            Some((name, number))
+                if !name.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) =>
+            {
+                name.to_owned()
+            }
+            _ => name,
         }
     }
 
@@ -514,7 +539,7 @@ impl<D: Domain> Walk<'_, D> {
         if required.tag != Tag::Int {
             return self.misused(Prim::Exactly);
         }
-        let length = self.list_length(list).unwrap_or(0);
+        let length = self.heap.list_length(list).unwrap_or(0);
         if length as f64 == required.number() {
             return Ok(list);
         }
@@ -530,7 +555,7 @@ impl<D: Domain> Walk<'_, D> {
         if required.tag != Tag::Int {
             return self.misused(Prim::AtLeast);
         }
-        let length = self.list_length(list).unwrap_or(0);
+        let length = self.heap.list_length(list).unwrap_or(0);
         let fixed = required.number() as usize;
         if length < fixed {
             return self.wrong_arguments(required, None, length);

@@ -3,10 +3,12 @@
 //! **Invariants**
 //! - Linear in the size of what is taken, whatever its shape, without recursion.
 
+use super::EvalError;
 use super::heap::Heap;
 use super::layout::Image;
 use super::output::{Item, Output};
 use super::walk::{Finished, Walk};
+use crate::error::Kind;
 use crate::prim::Prim;
 use crate::symbol::{Sym, Symbols};
 use crate::trace::record::Domain;
@@ -23,19 +25,32 @@ struct Source<'a> {
 }
 
 impl Finished<'_> {
-    /// The value, and the node of each of its numbers (0 for a constant).
-    pub(crate) fn take(&self) -> (Output, Vec<u32>) {
+    /// The value, and the node of each of its numbers and booleans (0 for a constant).
+    ///
+    /// # Errors
+    /// When the value, written out, is larger than the heap may be: what shares structure on the heap
+    /// shares none outside.
+    pub(crate) fn take(&self) -> Result<(Output, Vec<u32>), Box<EvalError>> {
+        let limit = self.limits.heap_bytes / size_of::<Item>();
         let source = Source {
             heap: self.heap,
             images: &self.images,
             symbols: self.symbols,
         };
-        source.take(self.value, usize::MAX)
+        let (output, nodes, whole) = source.take(self.value, limit);
+        if whole {
+            return Ok((output, nodes));
+        }
+        let message = format!("out of heap: {} bytes in use", self.limits.heap_bytes);
+        let mut error = EvalError::new(Kind::Resource, message);
+        error.stats = self.stats;
+        Err(Box::new(error))
     }
 }
 
 impl Source<'_> {
-    fn take(&self, value: Value, limit: usize) -> (Output, Vec<u32>) {
+    /// The first `limit` pieces of a value, and whether they are all.
+    fn take(&self, value: Value, limit: usize) -> (Output, Vec<u32>, bool) {
         enum Open {
             Value(Value),
             /// The rest of a list that is known to be improper.
@@ -45,28 +60,32 @@ impl Source<'_> {
         let mut nodes = Vec::new();
         let mut open = vec![Open::Value(value)];
         while let Some(next) = open.pop() {
-            if items.len() >= limit {
-                break;
+            if items.len() + open.len() >= limit {
+                return (Output { items }, nodes, false);
             }
             let (value, spine) = match next {
                 Open::Value(value) => (value, false),
                 Open::Spine(value) => (value, true),
             };
             if value.tag != Tag::Pair {
-                if value.is_number() {
+                if value.is_number() || value.tag == Tag::Bool {
                     nodes.push(value.node);
                 }
                 items.push(self.item(value));
                 continue;
             }
-            let length = if spine { None } else { self.length(value) };
+            let length = if spine {
+                None
+            } else {
+                self.heap.list_length(value)
+            };
             let Some(length) = length else {
                 items.push(Item::Pair);
                 open.push(Open::Spine(self.heap.cdr(value)));
                 open.push(Open::Value(self.heap.car(value)));
                 continue;
             };
-            items.push(Item::List(length));
+            items.push(Item::List(length as u32));
             let start = open.len();
             let mut rest = value;
             while rest.tag == Tag::Pair {
@@ -75,17 +94,7 @@ impl Source<'_> {
             }
             open[start..].reverse();
         }
-        (Output { items }, nodes)
-    }
-
-    /// The length of a proper list.
-    fn length(&self, mut list: Value) -> Option<u32> {
-        let mut length = 0;
-        while list.tag == Tag::Pair {
-            length += 1;
-            list = self.heap.cdr(list);
-        }
-        list.is_nil().then_some(length)
+        (Output { items }, nodes, true)
     }
 
     fn item(&self, value: Value) -> Item {
@@ -157,10 +166,9 @@ impl<D: Domain> Walk<'_, D> {
             match value.tag {
                 Tag::String if at == top => message.push_str(&self.string(value)),
                 _ => {
-                    let (output, _) = source.take(value, SHOWN);
-                    let full = output.items.len() < SHOWN;
+                    let (output, _, whole) = source.take(value, SHOWN);
                     message.push_str(&output.to_scheme());
-                    if !full {
+                    if !whole {
                         message.push('…');
                     }
                 }

@@ -12,13 +12,18 @@
 use super::output::{Item, Output};
 use super::walk::{InputValue, Job, Workspace, walk};
 use super::{EvalError, Limits, Stats};
+use crate::error::Kind;
 use crate::source::Span;
 use crate::trace::{Ref, Trace};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// How many paths a model keeps; further ones are walked each time.
 pub(crate) const MAX_PATHS: usize = 256;
+
+/// How many bytes of traces a model keeps; one path is kept in any case.
+const MAX_PATH_BYTES: usize = 256 << 20;
 
 /// How many operations a trace that nobody asked a gradient of may have.
 const UNASKED_OPERATIONS: usize = 1 << 20;
@@ -46,8 +51,8 @@ pub(crate) struct Path {
     key: PathKey,
     pub(crate) trace: Trace,
     output: Output,
-    /// The node of each number of the output; none for a constant.
-    pub(crate) numbers: Vec<Option<Ref>>,
+    /// The node of each number and boolean of the output; none for a constant.
+    pub(crate) leaves: Vec<Option<Ref>>,
     stats: Stats,
 }
 
@@ -56,6 +61,7 @@ pub(crate) struct Path {
 pub(crate) struct Paths(ArcSwap<Vec<Arc<Path>>>);
 
 /// A value with the trace it came by.
+#[derive(Clone)]
 pub(crate) struct Run {
     pub(crate) output: Output,
     pub(crate) stats: Stats,
@@ -74,14 +80,17 @@ impl Paths {
         let Some(path) = paths.iter().rev().find(|path| path.key == *key) else {
             return String::new();
         };
-        let outputs: Vec<Ref> = path.numbers.iter().copied().flatten().collect();
+        let outputs: Vec<Ref> = path.leaves.iter().copied().flatten().collect();
         path.trace.print(names, &outputs)
     }
 
     fn keep(&self, path: &Arc<Path>) {
         self.0.rcu(|paths| {
             let mut paths = Vec::clone(paths);
-            if paths.len() < MAX_PATHS {
+            let bytes: usize = paths.iter().map(|p| p.trace.bytes()).sum();
+            if paths.is_empty()
+                || (paths.len() < MAX_PATHS && bytes + path.trace.bytes() <= MAX_PATH_BYTES)
+            {
                 paths.push(path.clone());
             }
             paths
@@ -98,6 +107,12 @@ pub(crate) fn run(
     gradient: bool,
     workspace: &mut Workspace,
 ) -> Result<Run, Box<EvalError>> {
+    if job.limits.deadline.is_some_and(|at| Instant::now() >= at) {
+        return Err(Box::new(EvalError::new(
+            Kind::Resource,
+            "out of time: the deadline has passed",
+        )));
+    }
     for path in paths.0.load().iter() {
         if path.key == *key && path.stays_within(&job.limits) {
             let Workspace { inputs, values, .. } = &mut *workspace;
@@ -125,7 +140,7 @@ pub(crate) fn run(
     };
     workspace.inputs = inputs;
     let finished = walk(job, workspace)?;
-    let (output, nodes) = finished.take();
+    let (output, nodes) = finished.take()?;
     let mut stats = finished.stats;
     if workspace.recorder.overflowed() {
         return Ok(Run {
@@ -134,7 +149,7 @@ pub(crate) fn run(
             path: None,
         });
     }
-    let numbers = nodes
+    let leaves = nodes
         .into_iter()
         .map(|node| node.checked_sub(1).map(Ref::node))
         .collect();
@@ -143,7 +158,7 @@ pub(crate) fn run(
         key: key.clone(),
         trace: workspace.recorder.trace.clone(),
         output,
-        numbers,
+        leaves,
         stats,
     });
     paths.keep(&path);
@@ -162,22 +177,31 @@ pub(crate) fn run_once(
 ) -> Result<(Output, Stats), Box<EvalError>> {
     workspace.recorder.reset(&[]);
     let finished = walk(job, workspace)?;
-    Ok((finished.take().0, finished.stats))
+    Ok((finished.take()?.0, finished.stats))
 }
 
 impl Path {
     fn stays_within(&self, limits: &Limits) -> bool {
-        self.stats.applications <= limits.fuel && self.stats.bytes as usize <= limits.heap_bytes
+        self.stats.applications <= limits.fuel
+            && self.stats.bytes as usize <= limits.heap_bytes
+            && self.stats.depth as usize <= limits.depth
     }
 
     fn output_with(&self, values: &[f64]) -> Output {
         let mut output = self.output.clone();
-        let mut numbers = self.numbers.iter();
+        let mut leaves = self.leaves.iter();
         for item in &mut output.items {
-            if let Item::Number { value, .. } = item
-                && let Some(Some(node)) = numbers.next()
-            {
-                *value = self.trace.number(*node, values);
+            if !matches!(item, Item::Number { .. } | Item::Bool(_)) {
+                continue;
+            }
+            let Some(&Some(node)) = leaves.next() else {
+                continue;
+            };
+            let number = self.trace.number(node, values);
+            match item {
+                Item::Number { value, .. } => *value = number,
+                Item::Bool(value) => *value = number != 0.0,
+                _ => {}
             }
         }
         output

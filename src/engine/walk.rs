@@ -141,6 +141,10 @@ pub(super) struct Walk<'a, D: Domain> {
     /// The highest stack slot used since the outermost fork.
     pub(super) high: u32,
     pub(super) closed: FxHashSet<u32>,
+    /// The most procedures under way at once.
+    pub(super) deepest: usize,
+    /// Elements that primitives have gone through for the user's program.
+    pub(super) work: u64,
 }
 
 /// A finished walk: the value still on the heap.
@@ -150,6 +154,7 @@ pub(crate) struct Finished<'a> {
     pub(super) images: Vec<&'a Image>,
     pub(super) symbols: &'a Symbols,
     pub(crate) stats: Stats,
+    pub(super) limits: Limits,
 }
 
 /// Walks a job, recording into the workspace's recorder, which the caller has reset.
@@ -171,6 +176,8 @@ pub(crate) fn walk<'a>(
         .collect();
     heap.reset(images.iter().map(|image| image.cells.as_slice()));
     frames.clear();
+    // What an earlier walk left there would be taken for roots.
+    stack.clear();
     constants.clear();
     constants.extend_from_slice(&job.code.constants);
     let user = job.programs.last();
@@ -202,6 +209,8 @@ pub(crate) fn walk<'a>(
         spent: 0,
         high: 0,
         closed: FxHashSet::default(),
+        deepest: 0,
+        work: 0,
     };
     walk.set_inputs(job);
     walk.collect_at = walk.heap.len() * 2 + NURSERY;
@@ -221,6 +230,7 @@ pub(crate) fn walk<'a>(
                 images,
                 symbols,
                 stats,
+                limits: job.limits,
             })
         }
         Err(Stop::Fail(failure)) => Err(Box::new(walk.error(&failure, stats))),
@@ -321,6 +331,7 @@ impl<'a, D: Domain> Walk<'a, D> {
             operations: self.domain.operations() as u64,
             guards: self.domain.guards() as u64,
             paths: 0,
+            depth: self.deepest as u64,
             bytes: self.peak.max(self.bytes()) as u64,
             replayed: false,
         }
@@ -413,6 +424,7 @@ impl<'a, D: Domain> Walk<'a, D> {
     pub(super) fn stage(&mut self, args: Args) {
         let top = self.top as usize;
         self.reserve_stack(args.count as usize);
+        self.high = self.high.max(self.top + args.count);
         for index in 0..args.count as usize {
             let operand = self.code.operands[args.start as usize + index];
             self.stack[top + index] = self.operand(operand);
@@ -472,8 +484,9 @@ impl<'a, D: Domain> Walk<'a, D> {
                     let value = self.primitive(prim, args.count as usize, site)?;
                     self.set(dst, value);
                 }
-                Instr::Prim0 { prim, dst } => {
-                    let value = self.primitive(prim, 0, 0)?;
+                Instr::Prim0 { prim, dst, site } => {
+                    self.tick(site)?;
+                    let value = self.primitive(prim, 0, site)?;
                     self.set(dst, value);
                 }
                 Instr::Closure {
@@ -501,7 +514,7 @@ impl<'a, D: Domain> Walk<'a, D> {
                     site,
                 } => {
                     self.tick(site)?;
-                    let closure = self.stage_known(args);
+                    let closure = self.stage_operator(args);
                     self.enter_known(function, closure, dst, site)?;
                 }
                 Instr::TailCallKnown {
@@ -510,7 +523,7 @@ impl<'a, D: Domain> Walk<'a, D> {
                     site,
                 } => {
                     self.tick(site)?;
-                    let closure = self.stage_known(args);
+                    let closure = self.stage_operator(args);
                     self.enter_known(function, closure, TAIL, site)?;
                 }
                 Instr::Again { args, pc, site } => {

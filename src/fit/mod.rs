@@ -203,8 +203,9 @@ pub fn fit(
     let names: Vec<&str> = unknowns.iter().map(|u| u.name.as_str()).collect();
     let inputs: Vec<&str> = bindings.names().chain(names.iter().copied()).collect();
     let model = interpreter.prepare(text, &inputs, options.mode, Goal::Observations)?;
+    let first = Repeated::new(&model, &bindings, &names, options.limits)?;
     let problem = || Problem {
-        run: Repeated::new(&model, &bindings, &names, options.limits),
+        run: first.clone(),
         observations: program.observations(),
         observed: &observed,
         rows: table.rows(),

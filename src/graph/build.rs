@@ -41,6 +41,7 @@ pub fn build(anf: &Anf, program: &Program, inputs: &[String], imports: Imports<'
         inputs: FxHashMap::default(),
         function_nodes: FxHashMap::default(),
         imported: FxHashMap::default(),
+        promised: FxHashMap::default(),
         imported_blocks: FxHashMap::default(),
         sites: FxHashMap::default(),
     };
@@ -153,6 +154,8 @@ struct Builder<'a> {
     inputs: FxHashMap<Sym, NodeId>,
     function_nodes: FxHashMap<u32, NodeId>,
     imported: FxHashMap<u32, u32>,
+    /// Numbers given out before the function is copied.
+    promised: FxHashMap<u32, u32>,
     imported_blocks: FxHashMap<u32, u32>,
     sites: FxHashMap<(ExprId, bool), u32>,
 }
@@ -390,7 +393,7 @@ impl Builder<'_> {
             let mut blocks = vec![copy.body];
             let mut nodes: FxHashMap<NodeId, NodeId> = FxHashMap::default();
             copy.body = self.imported_block(copy.body);
-            let number = if let Some(number) = self.reserved_import(function) {
+            let number = if let Some(number) = self.promised.get(&function).copied() {
                 self.graph.functions[number as usize] = copy;
                 number
             } else {
@@ -447,16 +450,12 @@ impl Builder<'_> {
         })
     }
 
-    fn reserved_import(&self, function: u32) -> Option<u32> {
-        self.imported.get(&(function | RESERVED)).copied()
-    }
-
     /// The number a function of the other graph has here, perhaps before it is copied.
     fn imported_function(&mut self, function: u32, open: &mut Vec<u32>) -> u32 {
         if let Some(&number) = self.imported.get(&function) {
             return number;
         }
-        if let Some(number) = self.reserved_import(function) {
+        if let Some(number) = self.promised.get(&function).copied() {
             return number;
         }
         open.push(function);
@@ -468,7 +467,7 @@ impl Builder<'_> {
             body: 0,
         });
         let number = self.graph.functions.len() as u32 - 1;
-        self.imported.insert(function | RESERVED, number);
+        self.promised.insert(function, number);
         number
     }
 
@@ -486,9 +485,6 @@ impl Builder<'_> {
         }
     }
 }
-
-/// Marks a function number given out before the function is copied.
-const RESERVED: u32 = 1 << 31;
 
 /// Drops closures that nothing uses, until all are used.
 fn prune(graph: &mut Graph) {

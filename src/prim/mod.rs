@@ -1,6 +1,6 @@
 //! Primitives: what each is called, takes, computes and how it differentiates.
 //!
-//! A row of [`table`] goes in; the [`Prim`] enum and everything the stages ask of a primitive come
+//! A row of `table` goes in; the [`Prim`] enum and everything the stages ask of a primitive come
 //! out: [`Prim::spec`], [`Prim::from_name`], [`Prim::forward`], [`Prim::vjp`].
 //!
 //! **Invariants**

@@ -175,7 +175,7 @@ primitives! {
         /// Square root; NaN below zero.
         Sqrt = "sqrt" (a) -> Float on Positive { forward: a.sqrt(), vjp(y, ct): (ct * 0.5 / y) }
         /// `x` times `x`.
-        Square = "square" (a) -> Same on Real { forward: a * a, vjp(y, ct): (ct * (2.0 * a)) }
+        Square = "square" (a) -> Float on Real { forward: a * a, vjp(y, ct): (ct * (2.0 * a)) }
         /// The logistic function, 1 / (1 + e^-x).
         Sigmoid = "sigmoid" (a) -> Float on Real { forward: sigmoid(a), vjp(y, ct): (ct * (y * (1.0 - y))) }
         /// log(1 + e^x), without overflow.
@@ -207,14 +207,14 @@ primitives! {
         /// Logarithm to a base.
         LogBase = "%log-base" (a, b) Variadic::No, 2 -> Float on Base { forward: a.ln() / b.ln(), vjp(y, ct): ({ let l = b.ln(); [ct / (a * l), -(ct * y / (b * l))] }) }
         /// Power; `(expt x 0)` is 1; the derivative by an exponent above 0 is 0 at base 0.
-        Pow = "expt" | "pow" (a, b) Variadic::No, 2 -> Same on Positive { forward: a.powf(b), vjp(y, ct): ([
+        Pow = "expt" | "pow" (a, b) Variadic::No, 2 -> Float on Positive { forward: a.powf(b), vjp(y, ct): ([
             if b == 0.0 { 0.0 } else { ct * (b * a.powf(b - 1.0)) },
             if a == 0.0 && b > 0.0 { 0.0 } else { ct * (y * a.ln()) },
         ]) }
         /// Greatest common divisor of whole numbers; derivative 0.
-        Gcd = "gcd" (a, b) Variadic::Fold(0.0), 0 -> Same on Whole { forward: gcd(a, b), vjp(y, ct): flat }
+        Gcd = "gcd" (a, b) Variadic::Fold(0.0), 0 -> Float on Whole { forward: gcd(a, b), vjp(y, ct): flat }
         /// Least common multiple of whole numbers; derivative 0.
-        Lcm = "lcm" (a, b) Variadic::Fold(1.0), 0 -> Same on Whole { forward: if a == 0.0 || b == 0.0 { 0.0 } else { (a / gcd(a, b) * b).abs() }, vjp(y, ct): flat }
+        Lcm = "lcm" (a, b) Variadic::Fold(1.0), 0 -> Float on Whole { forward: if a == 0.0 || b == 0.0 { 0.0 } else { (a / gcd(a, b) * b).abs() }, vjp(y, ct): flat }
     }
     predicates1 {
         /// Whether a boolean is false; of any other value, #f.

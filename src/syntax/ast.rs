@@ -245,10 +245,11 @@ impl Program {
 
     /// The float literal of the code that starts at a position.
     pub fn literal_at(&self, position: Position) -> Option<ExprId> {
+        let start = position.offset(&self.text)?;
         self.literals
             .iter()
             .copied()
-            .find(|&id| self.span(id).position(&self.text) == position)
+            .find(|&id| self.span(id).start == start)
     }
 
     /// Where an expression stands in the text.

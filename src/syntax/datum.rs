@@ -318,7 +318,7 @@ fn write_float(value: f64, out: &mut String) {
     }
 }
 
-fn write_char(value: char, out: &mut String) {
+pub(crate) fn write_char(value: char, out: &mut String) {
     out.push_str("#\\");
     match char_name(value) {
         Some(name) => out.push_str(name),
@@ -338,8 +338,17 @@ fn write_symbol(sym: Sym, symbols: &Symbols, out: &mut String) {
     }
 }
 
+/// Writes the name of an ordinary symbol, between bars where it needs them.
+pub(crate) fn write_name(name: &str, out: &mut String) {
+    if is_plain_symbol(name) {
+        out.push_str(name);
+    } else {
+        write_quoted(name, '|', out);
+    }
+}
+
 /// Writes a string, or a symbol between bars.
-fn write_quoted(text: &str, quote: char, out: &mut String) {
+pub(crate) fn write_quoted(text: &str, quote: char, out: &mut String) {
     out.push(quote);
     for c in text.chars() {
         match c {

@@ -88,6 +88,38 @@ impl Trace {
     }
 }
 
+impl Trace {
+    /// For each node, whether derivatives can flow to it from `outputs`; for each input besides,
+    /// whether the trace uses it at all. An input that is used, and that no derivative reaches, only
+    /// steers: it decides branches, indices or sizes.
+    pub fn only_steers(&self, outputs: &[Ref]) -> Vec<bool> {
+        let inputs = self.inputs as usize;
+        let mut reached = vec![false; self.len()];
+        let mut used = vec![false; inputs];
+        for output in outputs.iter().filter(|r| r.is_node()) {
+            reached[output.index()] = true;
+        }
+        let mut note = |r: Ref| {
+            if r.is_node() && r.index() < inputs {
+                used[r.index()] = true;
+            }
+        };
+        for guard in &self.guards {
+            note(guard.node);
+        }
+        for (index, op) in self.operations.iter().enumerate().rev() {
+            [op.a, op.b, op.c].into_iter().for_each(&mut note);
+            let flows = op.prim == Prim::Select || op.prim.vjp(0.5, 0.5, 0.5, 1.0).is_some();
+            if flows && reached[inputs + index] {
+                for operand in [op.a, op.b].into_iter().filter(|r| r.is_node()) {
+                    reached[operand.index()] = true;
+                }
+            }
+        }
+        used.iter().zip(reached).map(|(&u, r)| u && !r).collect()
+    }
+}
+
 /// The arms around the operation that a backward sweep is at.
 struct OpenArms<'a> {
     trace: &'a Trace,

@@ -6,7 +6,7 @@
 //! - An operation is recorded exactly if an operand is a node; constants are folded by the same
 //!   kernels.
 //! - The value of every node is kept, so that the first gradient needs no replay.
-//! - Rewinding to a [`Mark`] forgets operations, guards and arms made since; constants may stay.
+//! - Rewinding to a mark forgets operations, guards and arms made since; constants may stay.
 
 use super::{Arm, Guard, Operation, Ref, Trace};
 use crate::prim::Prim;

@@ -4,7 +4,9 @@
 //! inputs come out. Cheaper than a backward sweep for each output where outputs outnumber inputs.
 //!
 //! **Invariants**
-//! - A tangent that is zero stays zero, even where a partial derivative is infinite.
+//! - A derivative flows along operations alone: where a node does not depend on an input, its
+//!   tangent is 0, whatever the partial derivatives; where it does, NaN comes out as in a backward
+//!   sweep.
 //! - `Select` passes the tangent of the arm taken and nothing of the other.
 
 use super::{Ref, Trace};
@@ -17,6 +19,8 @@ const WIDTH: usize = 8;
 #[derive(Clone, Debug, Default)]
 pub struct Tangents {
     values: Vec<[f64; WIDTH]>,
+    /// For each node, on which of the inputs carried it depends: one bit each.
+    depends: Vec<u8>,
 }
 
 impl Trace {
@@ -45,47 +49,60 @@ impl Trace {
     }
 
     fn push_forward(&self, values: &[f64], seeds: &[u32], tangents: &mut Tangents) {
-        let t = &mut tangents.values;
+        let Tangents { values: t, depends } = tangents;
         t.clear();
         t.resize(self.inputs as usize, [0.0; WIDTH]);
+        depends.clear();
+        depends.resize(self.inputs as usize, 0);
         for (lane, &input) in seeds.iter().enumerate() {
             t[input as usize][lane] = 1.0;
+            depends[input as usize] = 1 << lane;
         }
         t.reserve(self.operations.len());
+        depends.reserve(self.operations.len());
         for op in &self.operations {
             let y = values[t.len()];
-            let tangent = if op.prim == Prim::Select {
-                let taken = if self.holds(op.c, values) { op.a } else { op.b };
-                if taken.is_node() {
-                    t[taken.index()]
-                } else {
-                    [0.0; WIDTH]
+            let mut tangent = [0.0; WIDTH];
+            let mut mask = 0;
+            if op.prim == Prim::Select {
+                let holds = self.holds(op.c, values);
+                for (arm, taken) in [(op.a, holds), (op.b, !holds)] {
+                    if arm.is_node() {
+                        mask |= depends[arm.index()];
+                        if taken {
+                            tangent = t[arm.index()];
+                        }
+                    }
                 }
             } else {
                 let a = self.number(op.a, values);
                 let b = self.number(op.b, values);
-                match op.prim.vjp(a, b, y, 1.0) {
-                    None => [0.0; WIDTH],
-                    Some([pa, pb]) => {
-                        let mut sum = [0.0; WIDTH];
-                        if op.a.is_node() {
-                            accumulate(&mut sum, pa, &t[op.a.index()]);
+                if let Some([pa, pb]) = op.prim.vjp(a, b, y, 1.0) {
+                    let second = op.b.is_node() && op.prim.operands() == 2;
+                    for (operand, partial, counts) in
+                        [(op.a, pa, op.a.is_node()), (op.b, pb, second)]
+                    {
+                        if counts {
+                            let from = depends[operand.index()];
+                            accumulate(&mut tangent, partial, &t[operand.index()], from);
+                            mask |= from;
                         }
-                        if op.b.is_node() && op.prim.operands() == 2 {
-                            accumulate(&mut sum, pb, &t[op.b.index()]);
-                        }
-                        sum
                     }
                 }
-            };
+            }
             t.push(tangent);
+            depends.push(mask);
         }
     }
 }
 
 #[inline]
-fn accumulate(sum: &mut [f64; WIDTH], partial: f64, tangent: &[f64; WIDTH]) {
-    for (s, &t) in sum.iter_mut().zip(tangent) {
-        *s += if t == 0.0 { 0.0 } else { partial * t };
+fn accumulate(sum: &mut [f64; WIDTH], partial: f64, tangent: &[f64; WIDTH], from: u8) {
+    for (lane, (s, &t)) in sum.iter_mut().zip(tangent).enumerate() {
+        *s += if from >> lane & 1 == 1 {
+            partial * t
+        } else {
+            0.0
+        };
     }
 }

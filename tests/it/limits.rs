@@ -91,6 +91,15 @@ fn deep_and_long_programs_work() -> Result<(), Error> {
     Ok(())
 }
 
+#[test]
+fn what_only_steers_is_told() -> Result<(), Error> {
+    let model = Interpreter::embedded().model("(if (> x cut) (* a x) (* b x 2.0))")?;
+    let inputs = Bindings::from([("x", 1.0), ("cut", 0.5), ("a", 2.0), ("b", 3.0)]);
+    let names = model.only_steering(&inputs, Wrt::All, &mut Workspace::new())?;
+    assert_eq!(names, ["cut"]);
+    Ok(())
+}
+
 /// Runs on a thread with little stack: depth must not depend on it.
 fn on_small_stack(run: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(1 << 20);

@@ -93,10 +93,11 @@ pub fn expand(
         top: FxHashMap::default(),
         item: 0,
         procedure_depth: 0,
-        defining: None,
         free: Vec::new(),
+        free_names: FxHashSet::default(),
         params: Vec::new(),
         param_names: FxHashSet::default(),
+        params_seen: FxHashSet::default(),
         observations: Vec::new(),
     };
     for name in options.inputs {
@@ -192,11 +193,12 @@ struct Expander<'a> {
     /// The top-level form under way, and how many procedures enclose the place in it.
     item: usize,
     procedure_depth: u32,
-    /// The name being defined again by something other than a procedure.
-    defining: Option<Sym>,
     free: Vec<(Sym, Span)>,
+    free_names: FxHashSet<Sym>,
     params: Vec<Param>,
+    /// The names of all params, known before the first is expanded, and of those expanded.
     param_names: FxHashSet<Sym>,
+    params_seen: FxHashSet<Sym>,
     observations: Vec<Observation>,
 }
 
@@ -257,7 +259,7 @@ impl<'a> Expander<'a> {
         }
         let elsewhere = self.denote_outside(sym);
         match self.top.get(&sym) {
-            Some(versions) => match self.version(sym, versions) {
+            Some(versions) => match self.version(versions) {
                 Some(var) => Denotation::Variable(var),
                 // Nothing defines it yet: what it meant before, or a use before its definition.
                 None if matches!(elsewhere, Denotation::Free) && !self.is_input(sym) => {
@@ -270,9 +272,8 @@ impl<'a> Expander<'a> {
     }
 
     /// The definition that a reference at this place means, if one has been made by then.
-    fn version(&self, sym: Sym, versions: &Versions) -> Option<VarId> {
-        let at_once = self.procedure_depth == 0 || self.defining == Some(sym);
-        if at_once {
+    fn version(&self, versions: &Versions) -> Option<VarId> {
+        if self.procedure_depth == 0 {
             let before = versions.iter().rev().find(|&&(item, _)| item < self.item);
             before.map(|&(_, var)| var)
         } else {
@@ -405,7 +406,7 @@ impl<'a> Expander<'a> {
     }
 
     fn free_name(&mut self, sym: Sym, span: Span) -> ExprId {
-        if !self.free.iter().any(|&(s, _)| s == sym) {
+        if self.free_names.insert(sym) {
             self.free.push((sym, span));
         }
         self.push(Expr::Free(sym), span)

@@ -4,7 +4,7 @@
 //! - Names that the top level defines are known before any form is expanded.
 //! - Expressions between definitions keep their place: the program is one `letrec` in order.
 
-use super::{DefinedValue, Expander, Goal, Item, Result};
+use super::{Expander, Goal, Item, Result};
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::Sym;
@@ -37,16 +37,7 @@ impl Expander<'_> {
                     let Some(var) = var else {
                         return self.fail(*id, "this definition cannot be placed");
                     };
-                    let again = self.top[&definition.name][0].0 < index;
-                    let procedure = match &definition.value {
-                        DefinedValue::Procedure { .. } => true,
-                        DefinedValue::Expression(e) => {
-                            matches!(self.form_of(*e), Some((Form::Lambda, _)))
-                        }
-                    };
-                    self.defining = (again && !procedure).then_some(definition.name);
                     let init = self.definition(*id, definition, var)?;
-                    self.defining = None;
                     vars.push(var);
                     inits.push(init);
                 }
@@ -143,7 +134,6 @@ impl Expander<'_> {
         let mut items = Vec::new();
         let mut made: FxHashMap<Sym, usize> = FxHashMap::default();
         while let Some(id) = open.pop() {
-            // `(define …)` is told by its spelling where its own name would shadow `define`.
             match self.form_of(id) {
                 Some((Form::Begin, items)) if items.len() > 1 => {
                     open.extend(items[1..].iter().rev());
@@ -193,7 +183,7 @@ impl Expander<'_> {
             },
         };
         let name = self.symbols.name(sym).to_owned();
-        if self.params.iter().any(|p| p.name == name) {
+        if !self.params_seen.insert(sym) {
             return self.fail(id, format!("the param `{name}` is given twice; remove one"));
         }
         if !constraint.admits(init) || !init.is_finite() {

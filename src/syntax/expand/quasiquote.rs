@@ -44,7 +44,12 @@ impl Expander<'_> {
             Datum::List([]) => return Ok(self.quote(id, span)),
             Datum::List(items) => (items.to_vec(), None),
             Datum::Dotted(items, tail) => (items.to_vec(), Some(tail)),
-            Datum::Bracket(_) => (Vec::new(), None),
+            Datum::Bracket(_) if self.has_unquote(id, depth) => {
+                return self.fail(
+                    id,
+                    "brackets in a template cannot hold an unquote; write the list `(vec …)`",
+                );
+            }
             _ => return Ok(self.quote(id, span)),
         };
         if items.is_empty() || !self.has_unquote(id, depth) {
@@ -119,6 +124,7 @@ impl Expander<'_> {
                     }
                     open.extend(items.iter().map(|&i| (i, inner)));
                 }
+                Datum::Bracket(items) => open.extend(items.iter().map(|&i| (i, inner))),
                 Datum::Dotted(items, tail) => {
                     open.extend(items.iter().map(|&i| (i, inner)));
                     open.push((tail, inner));

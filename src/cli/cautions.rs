@@ -1,0 +1,165 @@
+//! What may go wrong with a program, told before it does.
+//!
+//! An expanded or compiled program and its inputs go in; [`Caution`]s come out.
+//!
+//! **Invariants**
+//! - A caution is no error: what it tells of may never be reached.
+//! - Names are compared with one another for the first few only, so a text of nothing but unknown
+//!   names takes no longer than others.
+
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::prim::Prim;
+use crate::source::Span;
+use crate::syntax::Program;
+use crate::{Bindings, Interpreter, nearest};
+
+/// For how many names the closest spelling is looked for.
+const HINTS: usize = 50;
+
+/// Something to tell before or beside the result.
+#[derive(Clone, Debug)]
+pub(super) struct Caution {
+    pub(super) message: String,
+    pub(super) span: Option<Span>,
+    /// The name that nothing defines, where that is the matter.
+    pub(super) name: Option<String>,
+    /// What to do about it.
+    pub(super) help: Option<String>,
+}
+
+impl Caution {
+    /// Whether an error says the same.
+    pub(super) fn is_said_by(&self, error: &Error) -> bool {
+        match &self.name {
+            Some(name) => {
+                error.kind() == crate::Kind::Unbound
+                    && error.to_string().contains(&format!("`{name}`"))
+            }
+            None => self.span.is_some() && self.span == error.span(),
+        }
+    }
+}
+
+/// The inputs of a compiled program that have no value.
+pub(super) fn missing_inputs(graph: &Graph, bindings: &Bindings) -> Vec<Caution> {
+    let has_value = |name: &str| {
+        bindings.get(name).is_some() || graph.params.iter().any(|param| param.name == name)
+    };
+    let missing = graph.inputs.iter().filter(|name| !has_value(name));
+    let caution = |name: &String| Caution {
+        message: format!("the input `{name}` has no value"),
+        span: None,
+        name: Some(name.clone()),
+        help: Some(help_with_input(name)),
+    };
+    missing.map(caution).collect()
+}
+
+fn help_with_input(name: &str) -> String {
+    format!("if `{name}` is an input, give its value: --input {name}=1.5")
+}
+
+/// The inputs that a program's text uses.
+pub(super) fn names_used(program: &Program) -> Vec<&str> {
+    let params = program.params().iter().map(|param| param.name.as_str());
+    program
+        .free_names()
+        .map(|(name, _)| name)
+        .chain(params)
+        .collect()
+}
+
+/// The inputs given that nothing uses.
+pub(super) fn unused_inputs(bindings: &Bindings, used: &[&str]) -> Vec<Caution> {
+    let unused = bindings.names().filter(|name| !used.contains(name));
+    let caution = |name: &str| {
+        let free = used
+            .iter()
+            .copied()
+            .filter(|other| bindings.get(other).is_none());
+        let near = near(name, free);
+        let hint = near.map_or(String::new(), |near| format!("; is it `{near}`?"));
+        Caution {
+            message: format!("the program does not use the input `{name}`{hint}"),
+            span: None,
+            name: None,
+            help: None,
+        }
+    };
+    unused.map(caution).collect()
+}
+
+/// What may go wrong with a program: wrong numbers of arguments, names that nothing defines.
+pub(super) fn cautions_of(
+    program: &Program,
+    interpreter: &Interpreter,
+    given: &[&str],
+) -> Vec<Caution> {
+    let warnings = program.warnings().iter().map(|warning| Caution {
+        message: warning.message.clone(),
+        span: Some(warning.span),
+        name: None,
+        help: None,
+    });
+    let mut cautions: Vec<Caution> = warnings.collect();
+    for (index, (name, span)) in program.free_names().enumerate() {
+        let is_param = program.params().iter().any(|param| param.name == name);
+        if is_param || given.contains(&name) {
+            continue;
+        }
+        let (message, help) = match (index < HINTS)
+            .then(|| misspelt(name, program, interpreter))
+            .flatten()
+        {
+            Some(near) => (format!("`{name}` is not defined; is it `{near}`?"), None),
+            None => (
+                format!("`{name}` is not defined"),
+                Some(format!(
+                    "if it is an input, give its value: --input {name}=1.5"
+                )),
+            ),
+        };
+        cautions.push(Caution {
+            message,
+            span: Some(span),
+            name: Some(name.to_owned()),
+            help,
+        });
+    }
+    cautions
+}
+
+/// What is wrong with a program whose free names are all inputs: names that look misspelt are told,
+/// others not.
+pub(super) fn cautions_without_inputs(
+    program: &Program,
+    interpreter: &Interpreter,
+) -> Vec<Caution> {
+    let mut cautions = cautions_of(program, interpreter, &[]);
+    cautions.retain(|caution| caution.help.is_none());
+    cautions
+}
+
+/// The closest spelling; a name of one or two letters is close to everything.
+fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if name.chars().count() < 3 {
+        return None;
+    }
+    nearest(name, names)
+}
+
+/// The primitive, procedure or variable whose spelling is closest to a name that nothing defines.
+fn misspelt(name: &str, program: &Program, interpreter: &Interpreter) -> Option<String> {
+    let mut known: Vec<&str> = Prim::names().collect();
+    let exports = interpreter.graph().exports.iter();
+    known.extend(
+        exports
+            .map(|(name, _)| name.as_str())
+            .filter(|name| !name.starts_with('%')),
+    );
+    let variables = program.vars.iter().map(|var| var.name);
+    let visible = variables.filter(|&name| !program.symbols.is_reserved(name));
+    known.extend(visible.map(|name| program.symbols.name(name)));
+    near(name, known.into_iter().filter(|known| *known != name)).map(str::to_owned)
+}

@@ -1,0 +1,34 @@
+//! The book: how dmci works and how to use it.
+//!
+//! The pages of `src/docs/` go in; modules of documentation come out, one a page, so that the code in
+//! them is compiled and run.
+//!
+//! **Invariants**
+//! - A page says what is, not what is planned.
+//! - One sentence a line, so that changes are read sentence by sentence.
+//!
+//! Start with [`tutorial`] to use it, with [`pipeline`] to change it.
+
+#[doc = include_str!("tutorial.md")]
+pub mod tutorial {}
+
+#[doc = include_str!("language.md")]
+pub mod language {}
+
+#[doc = include_str!("gradients.md")]
+pub mod gradients {}
+
+#[doc = include_str!("pipeline.md")]
+pub mod pipeline {}
+
+#[doc = include_str!("ncg.md")]
+pub mod ncg {}
+
+#[doc = include_str!("adding_a_primitive.md")]
+pub mod adding_a_primitive {}
+
+#[doc = include_str!("glossary.md")]
+pub mod glossary {}
+
+#[doc = include_str!("changelog.md")]
+pub mod changelog {}

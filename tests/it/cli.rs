@@ -1,0 +1,798 @@
+//! The command line, run as people run it: arguments, standard streams, exit codes.
+//!
+//! **Invariants**
+//! - Every command is run at least once as it is meant to be, and once with each kind of fault.
+//! - A run that succeeds and warns of nothing leaves standard error empty.
+#![cfg(feature = "cli")]
+
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// How a run ended.
+#[derive(Debug)]
+struct Run {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Run {
+    /// Standard output of a run that went well and had nothing to add.
+    #[track_caller]
+    fn ok(self) -> String {
+        assert_eq!(
+            (self.code, self.err.as_str()),
+            (Some(0), ""),
+            "{}",
+            self.out
+        );
+        self.out
+    }
+
+    #[track_caller]
+    fn json(self) -> Value {
+        serde_json::from_str(&self.ok()).expect("JSON")
+    }
+
+    /// Standard error of a run that failed with a code and printed no data.
+    #[track_caller]
+    fn fails(self, code: i32) -> String {
+        assert_eq!(
+            (self.code, self.out.as_str()),
+            (Some(code), ""),
+            "{}",
+            self.err
+        );
+        assert!(self.err.contains("error"), "{}", self.err);
+        assert!(!self.err.contains("panicked"), "{}", self.err);
+        self.err
+    }
+}
+
+fn start(args: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_dmci"))
+        .args(args)
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("dmci starts")
+}
+
+fn dmci_with(args: &[&str], input: &[u8]) -> Run {
+    let mut child = start(args);
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let input = input.to_vec();
+    // On a thread of its own, because both pipes can fill up.
+    let writer = std::thread::spawn(move || {
+        let _ = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().expect("dmci ends");
+    writer.join().expect("writing does not panic");
+    Run {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).expect("UTF-8"),
+        err: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+fn dmci(args: &[&str]) -> Run {
+    dmci_with(args, b"")
+}
+
+/// An empty directory for one test.
+fn directory(test: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("cli")
+        .join(test);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).expect("the directory for tests takes another");
+    path
+}
+
+/// Writes a file, and gives its path as an argument.
+fn file(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> String {
+    let path = directory.join(name);
+    fs::write(&path, content).expect("the directory takes files");
+    path.to_str().expect("UTF-8").to_owned()
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).expect("the directory is there");
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name();
+    let mut names: Vec<String> = entries
+        .map(|entry| name(entry).to_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+// ---- run -----------------------------------------------------------------------------------
+
+#[test]
+fn run_prints_the_value() {
+    assert_eq!(dmci(&["run", "-e", "(+ 1 2)"]).ok(), "3\n");
+    assert_eq!(dmci(&["run", "-e", "-1.5"]).ok(), "-1.5\n");
+    assert_eq!(
+        dmci(&["run", "-e", "(list 1 2.5 'a \"b\" #t)"]).ok(),
+        "(1 2.5 a \"b\" #t)\n"
+    );
+    let value = dmci(&["run", "-e", "(list 1 2.5 'a (/ 0 0.))", "--json"]).json();
+    assert_eq!(value, json!({"value": [1.0, 2.5, {"sym": "a"}, "nan"]}));
+}
+
+#[test]
+fn run_takes_a_file_or_standard_input() {
+    let directory = directory("run-takes-a-file");
+    let program = file(&directory, "p.scm", "(* 2 21)");
+    assert_eq!(dmci(&["run", &program]).ok(), "42\n");
+    assert_eq!(dmci_with(&["run", "-"], b"(* 2 21)").ok(), "42\n");
+}
+
+#[test]
+fn inputs_come_one_by_one_or_as_json() {
+    let program = ["run", "-e", "(list a x)"];
+    let with = |args: &[&str]| dmci(&[&program, args].concat());
+    assert_eq!(
+        with(&["--input", "a=-1e-3", "--input", "x=inf"]).ok(),
+        "(-0.001 +inf.0)\n"
+    );
+    assert_eq!(
+        with(&["-i", "a=nan", "-i", "x=+inf.0"]).ok(),
+        "(+nan.0 +inf.0)\n"
+    );
+    assert_eq!(
+        with(&["--inputs", r#"{"a":1,"x":"-inf"}"#]).ok(),
+        "(1.0 -inf.0)\n"
+    );
+    let both = with(&["--inputs", r#"{"a":1,"x":2}"#, "--input", "x=3"]);
+    assert_eq!(both.ok(), "(1.0 3.0)\n");
+    let directory = directory("inputs-as-json");
+    let inputs = file(&directory, "inputs.json", r#"{"a":1,"x":2}"#);
+    assert_eq!(
+        with(&["--inputs", &format!("@{inputs}")]).ok(),
+        "(1.0 2.0)\n"
+    );
+}
+
+#[test]
+fn malformed_inputs_are_told_what_to_write() {
+    for input in ["a", "a=", "=1", "a=b", "a=1,5"] {
+        let err = dmci(&["run", "-e", "a", "--input", input]).fails(2);
+        assert!(err.contains("NAME=VALUE"), "{err}");
+    }
+    let twice = dmci(&["run", "-e", "a", "--input", "a=1", "--input", "a=2"]).fails(2);
+    assert!(twice.contains("`a` is given twice"), "{twice}");
+    for inputs in ["", "[1]", r#"{"a":[1]}"#, r#"{"a":"x"}"#, r#"{"a":1"#] {
+        let err = dmci(&["run", "-e", "a", "--inputs", inputs]).fails(2);
+        assert!(err.contains("--inputs: "), "{err}");
+    }
+    let directory = directory("malformed-inputs");
+    let inputs = file(&directory, "inputs.json", "a=1");
+    let err = dmci(&["run", "-e", "a", "--inputs", &format!("@{inputs}")]).fails(1);
+    assert!(err.contains("inputs.json: "), "{err}");
+    let err = dmci(&["run", "-e", "a", "--inputs", "@no-such-file"]).fails(1);
+    assert_eq!(err, "error: no-such-file: no such file\n");
+}
+
+#[test]
+fn modes_agree() {
+    let program = "(define (f n) (if (= n 0) x (* 1.5 (f (- n 1))))) (f 3)";
+    for mode in ["interpreter", "direct", "nested"] {
+        let args = [
+            "grad", "-e", program, "--input", "x=2", "--mode", mode, "--json",
+        ];
+        assert_eq!(
+            dmci(&args).json(),
+            json!({"value": 6.75, "grad": {"x": 3.375}})
+        );
+    }
+    assert!(
+        dmci(&["run", "-e", "1", "--mode", "fast"])
+            .fails(2)
+            .contains("interpreter")
+    );
+}
+
+#[test]
+fn stats_go_to_standard_error() {
+    let run = dmci(&["run", "-e", "(* a a)", "--input", "a=2", "--stats"]);
+    assert_eq!((run.code, run.out.as_str()), (Some(0), "4.0\n"));
+    let line = |name: &str| {
+        let line = run.err.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line[name.len()..].trim().parse::<u64>().ok())
+    };
+    assert_eq!(line("applications"), Some(1));
+    assert_eq!(line("trace operations"), Some(1));
+    assert!(
+        line("nodes walked") > Some(0) && line("paths") == Some(1),
+        "{}",
+        run.err
+    );
+    let failed = dmci(&["run", "-e", "(car (+ 1 2))", "--stats"]).fails(1);
+    assert!(failed.contains("applications"), "{failed}");
+}
+
+// ---- faults of programs --------------------------------------------------------------------
+
+#[test]
+fn a_report_shows_kind_message_place_and_calls() {
+    let program = "(define (f x)\r\n\t(car x))\r\n(define (g é) (+ 1 (f é)))\r\n(g 3)";
+    let err = dmci(&["run", "-e", program]).fails(1);
+    insta::assert_snapshot!(err.replace(' ', "·"), @r"
+    error[type]:·`car`·of·a·number
+    ···╭─[·<expression>:2:2·]
+    ···│
+    ·2·│·········(car·x))
+    ···│·········───┬───··
+    ···│············╰─────·here
+    ───╯
+    ··in·`f`,·called·at·3:20
+    ··in·`g`,·called·at·4:1
+    ");
+}
+
+#[test]
+fn every_stage_points_at_its_error() {
+    for (program, kind, place) in [
+        ("(+ 1\n  (* 2 3)", "syntax", "1:1"),
+        ("(list 1\n  (if))", "syntax", "2:3"),
+        ("(let ((é 1))\n\t(set! é 2))", "unsupported", "2:2"),
+        ("(+ 1\r\n   (sine 3))", "unbound", "2:5"),
+        ("(list \"日本\" (car 1))", "type", "1:12"),
+        ("((lambda (x) x))", "arity", "1:1"),
+        ("(begin 1 (2 3))", "not-a-function", "1:10"),
+        ("(list-ref '(1 2) 2)", "index", "1:1"),
+        ("(error \"no\" 1)", "user", "1:1"),
+    ] {
+        let err = dmci(&["run", "-e", program]).fails(1);
+        assert!(err.starts_with(&format!("error[{kind}]: ")), "{err}");
+        assert!(err.contains(&format!("[ <expression>:{place} ]")), "{err}");
+        assert!(err.contains('┬'), "{err}");
+    }
+    let err = dmci(&["run", "-e", "(let f () (f))", "--fuel", "100"]).fails(1);
+    assert!(
+        err.starts_with("error[resource]: ") && err.contains("100"),
+        "{err}"
+    );
+}
+
+#[test]
+fn control_characters_do_not_reach_the_terminal() {
+    let err = dmci(&["run", "-e", "(error \"a\u{1b}[31m\nb\")"]).fails(1);
+    assert!(err.starts_with("error[user]: a\\u{1b}[31m\\nb"), "{err}");
+    assert!(!err.contains('\u{1b}'));
+}
+
+#[test]
+fn what_may_go_wrong_is_a_warning() {
+    let program = "(if #t 1 (list (sine 2) (car 1 2)))";
+    let run = dmci(&["run", "-e", program]);
+    assert_eq!((run.code, run.out.as_str()), (Some(0), "1\n"));
+    assert!(
+        run.err
+            .contains("warning: `car` takes 1 argument, and gets 2 here"),
+        "{}",
+        run.err
+    );
+    assert!(
+        run.err
+            .contains("warning: `sine` is not defined; is it `sin`?"),
+        "{}",
+        run.err
+    );
+    assert!(
+        run.err.contains(":1:17 ]") && run.err.contains(":1:25 ]"),
+        "{}",
+        run.err
+    );
+    // What happens is told once.
+    let err = dmci(&["run", "-e", "(* rate 2)"]).fails(1);
+    assert!(
+        err.contains("--input rate=1.5") && !err.contains("warning"),
+        "{err}"
+    );
+}
+
+#[test]
+fn inputs_that_are_not_used_are_told() {
+    let run = dmci(&["run", "-e", "(if #f rate 0)", "--input", "raet=2"]);
+    assert_eq!(run.code, Some(0));
+    let expected = "warning: the program does not use the input `raet`; is it `rate`?\n";
+    assert!(run.err.contains(expected), "{}", run.err);
+}
+
+#[test]
+fn files_that_cannot_be_had_are_one_line() {
+    let directory = directory("files-that-cannot-be-had");
+    let broken = file(&directory, "broken.scm", b"(+ 1\n\xff)");
+    for (path, said) in [
+        ("no-such-file", "no-such-file: no such file"),
+        (directory.to_str().unwrap(), "a directory; give a file"),
+        (&broken, "broken.scm:2: not UTF-8 text"),
+    ] {
+        let err = dmci(&["run", path]).fails(1);
+        assert!(err.contains(said) && err.lines().count() == 1, "{err}");
+    }
+}
+
+#[test]
+fn usage_is_its_own_exit_code() {
+    for args in [
+        &["run"][..],
+        &["run", "-e", "1", "file"],
+        &["run", "-e", "1", "--fuel", "-1"],
+        &["grad", "-e", "1", "--wrt", ""],
+        &["show", "-e", "1"],
+        &["show", "-e", "1", "--stage", "core", "--dot"],
+        &["compile", "-o", "x.ncg"],
+        &["fit", "model.scm"],
+        &["fit", "model.scm", "data.csv", "--starts", "0"],
+        &["eval"],
+        &["walk"],
+    ] {
+        dmci(args).fails(2);
+    }
+    assert_eq!(dmci(&[]).code, Some(2));
+    assert!(dmci(&["--help"]).ok().contains("Exit codes"));
+    assert!(dmci(&["grad", "--help"]).ok().contains("@1:9"));
+    assert!(dmci(&["--version"]).ok().starts_with("dmci "));
+}
+
+// ---- grad ----------------------------------------------------------------------------------
+
+#[test]
+fn grad_prints_value_and_derivatives() {
+    let out = dmci(&["grad", "-e", "(* a x)", "--input", "a=2", "--input", "x=3"]).ok();
+    insta::assert_snapshot!(out, @r"
+    value  6.0
+
+    name  derivative
+    a            3.0
+    x            2.0
+    ");
+    let out = dmci(&[
+        "grad",
+        "-e",
+        "(param k 2.0) (list x (* k x))",
+        "--input",
+        "x=3",
+    ])
+    .ok();
+    assert!(out.contains("k      [0.0,3.0]\n"), "{out}");
+}
+
+#[test]
+fn grad_names_inputs_params_and_literals() {
+    let args = ["grad", "-e", "(exp (* 2.0 x))", "--input", "x=0"];
+    let out = dmci(&[&args[..], &["--wrt", "@1:9,x,x", "--json"]].concat()).ok();
+    assert_eq!(out, "{\"value\":1.0,\"grad\":{\"@1:9\":0.0,\"x\":2.0}}\n");
+    for wrt in ["y", "@1:8", "@", "x,,@1:9"] {
+        let run = dmci(&[&args[..], &["--wrt", wrt]].concat());
+        assert!(
+            matches!(run.code, Some(1 | 2)) && run.out.is_empty(),
+            "{run:?}"
+        );
+    }
+    let err = dmci(&["grad", "-e", "'a", "--wrt", "x", "--input", "x=1"]);
+    assert_eq!(err.code, Some(1), "{err:?}");
+    let nothing = dmci(&["grad", "-e", "(* 2 3)"]);
+    assert_eq!(
+        (nothing.code, nothing.out.as_str()),
+        (Some(0), "value  6\n")
+    );
+    assert!(nothing.err.contains("--wrt @1:4"), "{}", nothing.err);
+}
+
+// ---- fit -----------------------------------------------------------------------------------
+
+const MODEL: &str = "\
+(param k 1.0 (> 0))
+(param y0 1.0)
+(observe-series (y) (map (lambda (t) (list (* y0 (exp (- (* k t)))))) t) normal)
+";
+const DATA: &str = "t,y\n0,2.1\n1,1.2\n2,0.8\n3,0.41\n";
+
+#[test]
+fn fit_prints_estimates() {
+    let directory = directory("fit");
+    let model = file(&directory, "model.scm", MODEL);
+    let data = file(&directory, "data.csv", DATA);
+    let fit = |args: &[&str]| dmci(&[&["fit", &model, &data, "--starts", "4"], args].concat());
+    let out = fit(&["--stats"]).ok();
+    let row = |name: &str| {
+        let row = out.lines().find(|line| line.starts_with(name));
+        row.unwrap_or_else(|| panic!("{name} in {out}"))
+            .split_whitespace()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        row("k "),
+        ["k", "0.520261", "0.0289", "0.396013", "0.644508"]
+    );
+    assert_eq!(
+        row("y0 "),
+        ["y0", "2.09042", "0.0547", "1.85512", "2.32571"]
+    );
+    assert_eq!(
+        row("sum of squares"),
+        ["sum", "of", "squares", "0.006516959"]
+    );
+    assert_eq!(row("residual sd"), ["residual", "sd", "0.057083"]);
+    assert_eq!(row("degrees of freedom")[3], "2");
+    assert_eq!(row("starts that agree")[4..], ["of", "4"]);
+    assert!(row("evaluations")[1].parse::<u64>().is_ok());
+
+    let json = fit(&["--json", "--seed", "1", "--init", "k=0.5", "--quiet"]).json();
+    assert_eq!(json["params"][0]["name"], "k");
+    assert!((json["params"][0]["estimate"].as_f64().unwrap() - 0.520_261).abs() < 1e-6);
+    for key in ["std_err", "low", "high"] {
+        assert!(json["params"][1][key].is_f64(), "{json}");
+    }
+    for key in ["sse", "residual_sd"] {
+        assert!(json[key].is_f64(), "{json}");
+    }
+    assert_eq!(json["degrees_of_freedom"], 2);
+    assert_eq!(
+        (&json["residuals"], &json["starts"]),
+        (&json!(4), &json!(4))
+    );
+    assert!(
+        json["agree"].as_u64().unwrap() >= 1 && json["converged"] == true,
+        "{json}"
+    );
+}
+
+#[test]
+fn fit_tells_what_is_wrong_with_model_and_data() {
+    let directory = directory("fit-faults");
+    let model = file(&directory, "model.scm", MODEL);
+    let data = file(&directory, "data.csv", DATA);
+    let fit = |model: &str, data: &str, args: &[&str]| {
+        dmci(&[&["fit", model, data, "--starts", "2"], args].concat()).fails(1)
+    };
+    assert!(fit(&model, "no-such.csv", &[]).contains("no-such.csv: no such file"));
+    assert!(fit("no-such.scm", &data, &[]).contains("no-such.scm: no such file"));
+    let ragged = file(&directory, "ragged.csv", "t,y\n0,2.1\n1\n");
+    assert!(fit(&model, &ragged, &[]).contains("ragged.csv:3: "));
+    let other = file(&directory, "other.csv", "t,z\n0,2.1\n1,1.2\n2,0.8\n");
+    assert!(fit(&model, &other, &[]).contains("`y`"));
+    assert!(fit(&model, &data, &["--init", "k=-1"]).contains("constraint"));
+    assert!(fit(&model, &data, &["--init", "q=1"]).contains("`q`"));
+    let failing = file(
+        &directory,
+        "failing.scm",
+        MODEL.replace("(* k t)", "(car t)"),
+    );
+    let err = fit(&failing, &data, &[]);
+    assert!(
+        err.starts_with("error[type]: ") && err.contains("failing.scm:3:"),
+        "{err}"
+    );
+    let blind = file(&directory, "blind.scm", "(param k 1.0)\nk");
+    assert!(fit(&blind, &data, &[]).contains("observe-series"));
+    let twice = dmci(&["fit", &model, &data, "--init", "k=1", "--init", "k=2"]).fails(2);
+    assert!(twice.contains("given twice"), "{twice}");
+}
+
+// ---- show ----------------------------------------------------------------------------------
+
+#[test]
+fn show_prints_every_stage() {
+    let show = |program: &str, args: &[&str]| dmci(&[&["show", "-e", program], args].concat()).ok();
+    assert_eq!(
+        show("(a ; b\n . (c))\n[1 'x]", &["--stage", "datum"]),
+        "(a . (c))\n[1 (quote x)]\n"
+    );
+    assert!(show("(* a 2)", &["--stage", "anf"]).contains("input:a"));
+    assert!(show("(* a 2)", &["--stage", "graph"]).contains("input a"));
+    let dot = show("(* a 2)", &["--stage", "graph", "--dot"]);
+    assert!(
+        dot.starts_with("digraph ") && dot.trim_end().ends_with('}'),
+        "{dot}"
+    );
+    let program = "(if (> x 0) (log x) 0)";
+    let trace = show(program, &["--stage", "trace", "--input", "x=2"]);
+    assert!(
+        trace.contains("input x") && trace.contains("return %"),
+        "{trace}"
+    );
+    // An input shadows the primitive of its name.
+    let anf = show("(list list)", &["--stage", "anf", "--input", "list=1"]);
+    assert!(anf.contains("input:list"), "{anf}");
+    let err = dmci(&[
+        "show",
+        "-e",
+        "(+ x (car x))",
+        "--stage",
+        "trace",
+        "--input",
+        "x=1",
+    ]);
+    assert!(err.fails(1).contains("<expression>:1:6 ]"));
+}
+
+#[test]
+fn core_forms_read_as_the_evaluator_sees_them() {
+    let program = "\
+(define (f a . rest) (let loop ((i 0) (acc '())) (cond ((= i 10) => (lambda (x) acc)) \
+((or (even? i) (> i 7)) (loop (+ i 1) (cons (* i 2.5) acc))) (else (loop (+ i 1) acc)))))
+(define car 3)
+(case (f 1 2 #\\a \"x\") ((1 2) 3) (else `(1 ,car)))";
+    let core = dmci(&["show", "-e", program, "--stage", "core"]).ok();
+    insta::assert_snapshot!(core, @r##"
+    (letrec ((f
+               (lambda (a . rest)
+                 ((letrec ((loop
+                             (lambda (i acc)
+                               (let ((%test (= i 10)))
+                                 (if %test
+                                     ((lambda (x) acc) %test)
+                                     (if (let ((%test (even? i)))
+                                           (if %test %test (> i 7)))
+                                         (loop (+ i 1) (cons (* i 2.5) acc))
+                                         (loop (+ i 1) acc)))))))
+                    loop)
+                   0
+                   '())))
+             (car%1 3))
+      (let ((%key (f 1 2 #\a "x")))
+        (if (%case-match %key '(1 2)) 3 (%cons 1 (%cons car%1 '())))))
+    "##);
+    // Without recursion, and linear in the program.
+    let depth = 5000;
+    let deep = format!("{}x{}", "(let ((x 1)) ".repeat(depth), ")".repeat(depth));
+    let core = dmci_with(&["show", "-", "--stage", "core"], deep.as_bytes()).ok();
+    assert!(core.len() < 40 * depth, "{}", core.len());
+}
+
+// ---- info ----------------------------------------------------------------------------------
+
+#[test]
+fn info_tells_of_interpreter_and_program() {
+    let out = dmci(&["info"]).ok();
+    assert!(out.contains("interpreter") && out.contains("nodes") && !out.contains("inputs"));
+    let program =
+        "(define (f x) (* x 2.5))\n(param k 0.5 (between 0 1))\n(+ k rate\n   (siin 3) (f 1 2))";
+    let info = dmci(&["info", "-e", program, "--json"]).json();
+    assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(info["interpreter"]["hash"].as_str().map(str::len), Some(64));
+    for key in ["nodes", "functions", "bytes"] {
+        assert!(info["interpreter"][key].as_u64() > Some(0), "{info}");
+    }
+    let program_info = &info["program"];
+    assert_eq!(program_info["inputs"], json!(["rate", "siin"]));
+    let k = json!([{"name": "k", "init": 0.5, "above": 0.0, "below": 1.0}]);
+    assert_eq!(program_info["params"], k);
+    assert_eq!(
+        program_info["literals"],
+        json!([{"name": "@1:20", "value": 2.5}])
+    );
+    let warnings = program_info["warnings"].as_array().expect("a list");
+    let place = |w: &Value| (w["line"].as_u64().unwrap(), w["column"].as_u64().unwrap());
+    assert_eq!(
+        warnings.iter().map(place).collect::<Vec<_>>(),
+        [(4, 13), (4, 5)]
+    );
+    let text = dmci(&["info", "-e", program]).ok();
+    for line in [
+        "    rate",
+        "    k = 0.5, between 0 and 1",
+        "    @1:20 = 2.5",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} in {text}");
+    }
+    assert!(
+        text.contains("4:5: `siin` is not defined; is it `sin`?"),
+        "{text}"
+    );
+    let observed = dmci_with(&["info", "-", "--json"], MODEL.as_bytes()).json();
+    let expected = json!([{"columns": ["y"], "noise": "normal", "line": 3, "column": 1}]);
+    assert_eq!(observed["program"]["observations"], expected);
+}
+
+// ---- compile -------------------------------------------------------------------------------
+
+#[test]
+fn compiled_programs_run_as_their_source() {
+    let directory = directory("compiled-programs");
+    let source = file(
+        &directory,
+        "p.scm",
+        "(param k 0.5)\n(define (f x) (* k x 1.5))\n(f x)",
+    );
+    let compiled = directory.join("p.ncg");
+    let compiled = compiled.to_str().unwrap();
+    assert_eq!(dmci(&["compile", &source, "-o", compiled]).ok(), "");
+    for command in ["run", "grad"] {
+        let with = |file: &str| dmci(&[command, file, "--input", "x=2", "--json"]).ok();
+        assert_eq!(with(compiled), with(&source));
+    }
+    let wrt = ["--input", "x=2", "--wrt", "@2:22,k", "--json"];
+    let expected = dmci(&[&["grad", &source][..], &wrt].concat()).ok();
+    assert_eq!(
+        dmci(&[&["grad", compiled][..], &wrt].concat()).ok(),
+        expected
+    );
+    let literals =
+        |file: &str| dmci(&["info", file, "--json"]).json()["program"]["literals"].clone();
+    assert_eq!(literals(compiled), literals(&source));
+    let graph = |file: &str| dmci(&["show", file, "--stage", "graph"]).ok();
+    assert_eq!(graph(compiled), graph(&source));
+    // The same bytes, to a file and to standard output, and from one.
+    let text = fs::read_to_string(compiled).unwrap();
+    assert_eq!(dmci(&["compile", &source, "-o", "-"]).ok(), text);
+    assert_eq!(
+        dmci_with(&["run", "-", "--input", "x=2"], text.as_bytes()).ok(),
+        "1.5\n"
+    );
+
+    let err = dmci(&["run", compiled, "--mode", "nested"]).fails(2);
+    assert!(err.contains("mode direct alone"), "{err}");
+    let err = dmci(&["show", compiled, "--stage", "anf"]).fails(1);
+    assert!(err.contains("graph and trace"), "{err}");
+    let err = dmci(&["run", compiled]).fails(1);
+    assert!(
+        err.contains("<program of ") && err.contains(":3:4 ]"),
+        "{err}"
+    );
+    assert!(err.contains("--input x=1.5"), "{err}");
+}
+
+#[test]
+fn the_interpreter_compiles_and_runs() {
+    let directory = directory("interpreter");
+    let interpreter = directory.join("i.ncg");
+    let interpreter = interpreter.to_str().unwrap();
+    assert_eq!(
+        dmci(&["compile", "--interpreter", "-o", interpreter]).ok(),
+        ""
+    );
+    let with = ["--interpreter", interpreter];
+    assert_eq!(
+        dmci(&[&["run", "-e", "(+ 1 2)"][..], &with].concat()).ok(),
+        "3\n"
+    );
+    let request = b"{\"id\":1,\"source\":\"(+ 1 2)\"}\n";
+    let answer = dmci_with(&[&["eval", "--jsonl"][..], &with].concat(), request).ok();
+    assert_eq!(answer, "{\"id\":1,\"value\":3.0}\n");
+    let info =
+        |args: &[&str]| dmci(&[&["info", "--json"], args].concat()).json()["interpreter"].clone();
+    assert_eq!(info(&[interpreter]), info(&with));
+    let err = dmci(&["run", interpreter]).fails(1);
+    assert!(err.contains("give it with --interpreter"), "{err}");
+
+    let program = directory.join("p.ncg");
+    dmci(&["compile", "-e", "1", "-o", program.to_str().unwrap()]).ok();
+    let err = dmci(&["run", "-e", "1", "--interpreter", program.to_str().unwrap()]).fails(1);
+    assert!(err.contains("p.ncg: "), "{err}");
+    let text = fs::read_to_string(interpreter).unwrap();
+    let cut = file(&directory, "cut.ncg", &text[..text.len() / 2]);
+    for args in [
+        &["run", &cut][..],
+        &["run", "-e", "1", "--interpreter", &cut],
+        &["info", &cut],
+    ] {
+        let err = dmci(args).fails(1);
+        assert!(
+            err.contains("cut.ncg: ") && err.lines().count() == 1,
+            "{err}"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_left_of_a_file_that_is_not_written() {
+    let directory = directory("nothing-is-left");
+    let source = file(&directory, "p.scm", "(+ 1 (if))");
+    let kept = file(&directory, "kept.ncg", "kept");
+    dmci(&["compile", &source, "-o", &kept]).fails(1);
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "kept");
+    let path = directory.to_str().unwrap();
+    let err = dmci(&["compile", "-e", "1", "-o", path]).fails(1);
+    assert!(err.contains("a directory"), "{err}");
+    dmci(&["compile", "-e", "1", "-o", &format!("{path}/none/x.ncg")]).fails(1);
+    assert_eq!(names(&directory), ["kept.ncg", "p.scm"]);
+    dmci(&["compile", "-e", "1", "-o", &kept]).ok();
+    assert!(fs::read_to_string(&kept).unwrap().starts_with('{'));
+    assert_eq!(names(&directory), ["kept.ncg", "p.scm"]);
+}
+
+// ---- eval ----------------------------------------------------------------------------------
+
+#[test]
+fn eval_answers_every_line_in_order() {
+    let input = b"{\"id\":1,\"source\":\"(* a x)\",\"inputs\":{\"a\":2,\"x\":3},\"wrt\":[\"a\"]}\n\
+        nonsense\n\n   \r\n\
+        {\"id\":\"\xc3\xa9\",\"source\":\"\xff\"}\n\
+        \xff\xfe\n\
+        [1,2]\n\
+        {\"id\":2,\"source\":\"(car 1)\"}\r\n\
+        {\"id\":3,\"source\":\"1\",\"bogus\":1}\n\
+        {\"id\":4,\"source\":\"7\"}";
+    let out = dmci_with(&["eval", "--jsonl"], input).ok();
+    let answers: Vec<Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let ids: Vec<Value> = answers.iter().map(|answer| answer["id"].clone()).collect();
+    assert_eq!(
+        json!(ids),
+        json!([1, null, "é", null, null, 2, 3, 4]),
+        "{out}"
+    );
+    assert_eq!(
+        answers[0],
+        json!({"id": 1, "value": 6.0, "grad": {"a": 3.0}})
+    );
+    for answer in [
+        &answers[1],
+        &answers[2],
+        &answers[3],
+        &answers[4],
+        &answers[6],
+    ] {
+        assert_eq!(answer["error"]["kind"], "request", "{answer}");
+    }
+    assert_eq!(answers[5]["error"]["kind"], "type");
+    assert_eq!(answers[7], json!({"id": 4, "value": 7.0}));
+}
+
+#[test]
+fn eval_answers_before_it_waits() {
+    let mut child = start(&["eval", "--jsonl"]);
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    for id in 0..3 {
+        writeln!(stdin, "{{\"id\":{id},\"source\":\"1\"}}").unwrap();
+        let expected = format!("{{\"id\":{id},\"value\":1.0}}\n");
+        let mut answer = vec![0; expected.len()];
+        stdout.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, expected.as_bytes());
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+// ---- pipes ---------------------------------------------------------------------------------
+
+#[test]
+fn a_reader_that_goes_away_ends_the_program_quietly() {
+    let many = "{\"source\":\"(iota 1000)\"}\n".repeat(2000);
+    let shows = ["show", "-", "--stage", "datum"];
+    let program = "(list 1 2 3)\n".repeat(20_000);
+    for (args, input) in [(&["eval", "--jsonl"][..], many), (&shows, program)] {
+        let mut child = start(args);
+        let mut stdin = child.stdin.take().unwrap();
+        let writer = std::thread::spawn(move || {
+            let _ = stdin.write_all(input.as_bytes());
+        });
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut [0; 5]).unwrap();
+        drop(stdout);
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn output_that_cannot_be_written_is_an_error() {
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_dmci"))
+        .args(["run", "-e", "1"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
+}
