@@ -12,6 +12,7 @@ pub mod datum;
 pub mod expand;
 mod forms;
 pub mod lexpr;
+mod number;
 pub mod reader;
 
 pub use ast::{Constraint, Noise, Observation, Param, Program, Warning};
