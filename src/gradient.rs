@@ -37,6 +37,21 @@ struct GradientEntry {
 }
 
 impl Gradient {
+    /// Of names, each with the length of a list and its derivatives, row-major.
+    #[cfg(feature = "dfdx")]
+    pub(crate) fn new(entries: impl IntoIterator<Item = (String, Option<u32>, Vec<f64>)>) -> Self {
+        let entries = entries
+            .into_iter()
+            .map(|(name, length, jacobian)| GradientEntry {
+                name,
+                length,
+                jacobian,
+            });
+        Self {
+            entries: entries.collect(),
+        }
+    }
+
     /// The names, in the order asked for.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| entry.name.as_str())

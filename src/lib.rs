@@ -40,8 +40,11 @@
 
 pub mod anf;
 mod bindings;
+mod bounds;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "dfdx")]
+pub mod dfdx;
 pub mod docs;
 pub mod engine;
 pub mod error;
@@ -55,6 +58,7 @@ pub mod prim;
 pub mod source;
 pub mod symbol;
 pub mod syntax;
+mod tagged;
 pub mod trace;
 mod value;
 
@@ -68,3 +72,4 @@ pub use interpreter::{
 };
 pub use lanes::{Lanes, OnError};
 pub use model::{Model, nearest};
+pub use tagged::{Tagged, TaggedError, TypeTag};

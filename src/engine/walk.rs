@@ -640,7 +640,7 @@ fn user_inputs<'a>(job: &Job<'a>) -> impl DoubleEndedIterator<Item = (Value, &'a
 }
 
 /// The operator of an application, as its text says, shortened.
-fn operator_text(application: &str) -> String {
+pub(crate) fn operator_text(application: &str) -> String {
     let inner = application.trim_start_matches(['(', '[', '\'', '`', ',', '@']);
     let end = inner.find(|c: char| c.is_whitespace() || "()[]\"';".contains(c));
     let name = &inner[..end.unwrap_or(inner.len())];

@@ -1,8 +1,8 @@
 //! Fitting: a program's params to data.
 //!
 //! Program text and a [`Table`] go in; a [`Fit`] comes out: estimates with standard errors and
-//! intervals. `bounds`, `levenberg_marquardt`, `starts` and `statistics` are numerics that know
-//! nothing of programs; this file connects them.
+//! intervals. `levenberg_marquardt`, `starts` and `statistics` are numerics that know nothing of
+//! programs; this file connects them.
 //!
 //! **Invariants**
 //! - Jacobians are exact: forward sweeps of the recorded trace.
@@ -10,13 +10,13 @@
 //! - A free name of the program is a column (as a list), a param, or given an initial value by the
 //!   caller; anything else is an error before the search starts.
 
-mod bounds;
 mod levenberg_marquardt;
 mod starts;
 mod statistics;
 pub mod table;
 
 use crate::bindings::{Bindings, Input};
+use crate::bounds::Bound;
 use crate::engine::{EvalError, Item, Limits, Output, Stats};
 use crate::error::{Error, Kind};
 use crate::interpreter::{Interpreter, Mode};
@@ -25,7 +25,6 @@ use crate::prim::Prim;
 use crate::source::Span;
 use crate::syntax::ast::Constraint;
 use crate::syntax::{Goal, Noise, Observation, Program};
-use bounds::Bound;
 use levenberg_marquardt::Residuals;
 use starts::{Options, StartsError, minimize_from_starts};
 use statistics::Statistics;
@@ -211,7 +210,7 @@ pub fn fit(
         rows: table.rows(),
     };
     let init: Vec<f64> = unknowns.iter().map(|u| u.init).collect();
-    let bounds: Vec<Bound> = unknowns.iter().map(|u| bound(u.constraint)).collect();
+    let bounds: Vec<Bound> = unknowns.iter().map(|u| Bound::from(u.constraint)).collect();
     // The first evaluation settles what no other numbers could mend.
     if let Err(error) = problem().predict(&init)
         && let Some(error) = error.definite()
@@ -389,15 +388,6 @@ fn observed(program: &Program, table: &Table) -> Result<Vec<f64>, FitError> {
         }
     }
     Ok(observed)
-}
-
-fn bound(constraint: Constraint) -> Bound {
-    match constraint {
-        Constraint::Free => Bound::Free,
-        Constraint::Above(lo) => Bound::Above(lo),
-        Constraint::Below(hi) => Bound::Below(hi),
-        Constraint::Between(lo, hi) => Bound::Between(lo, hi),
-    }
 }
 
 /// Residuals of a program's predictions, on one thread.

@@ -30,10 +30,10 @@
 //! times as long. Starts that have come to a ten-thousandth of where the starts began stay in any
 //! case: where the data have no noise the lowest sum of squares says nothing about the others.
 
-use super::bounds::Bound;
 use super::levenberg_marquardt::{
     Evaluations, Minimizer, Residuals, StartError, Status, Tolerances,
 };
+use crate::bounds::Bound;
 use rayon::prelude::*;
 use std::f64::consts::{LN_10, TAU};
 use std::sync::Mutex;

@@ -199,9 +199,9 @@ primitives! {
         /// Division rounded down; derivative 0.
         FloorQuotient = "floor-quotient" (a, b) Variadic::No, 2 -> Same on NonZero { forward: (a / b).floor(), vjp(y, ct): flat }
         /// What division rounded towards zero leaves: the sign is the dividend's.
-        Remainder = "remainder" | "truncate-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: a % b, vjp(y, ct): ([ct, -(ct * (a / b).trunc())]) }
+        Remainder = "remainder" | "truncate-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: a % b, vjp(y, ct): ([ct, -(ct * ((a - y) / b).round())]) }
         /// What division rounded down leaves: the sign is the divisor's.
-        Modulo = "modulo" | "floor-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: modulo(a, b), vjp(y, ct): ([ct, -(ct * (a / b).floor())]) }
+        Modulo = "modulo" | "floor-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: modulo(a, b), vjp(y, ct): ([ct, -(ct * ((a - y) / b).round())]) }
         /// Arc tangent of y / x in radians, by quadrant.
         Atan2 = "%atan2" (a, b) Variadic::No, 2 -> Float on NonZero { forward: a.atan2(b), vjp(y, ct): ({ let r = a * a + b * b; [ct * b / r, -(ct * a / r)] }) }
         /// Logarithm to a base.

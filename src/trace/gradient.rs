@@ -5,10 +5,11 @@
 //! **Invariants**
 //! - Each cotangent is computed by the row's VJP; a first contribution is assigned, not added to 0;
 //!   flat rows pass none on.
-//! - A cotangent that leaves an arm towards a value from outside passes `select(taken, ct, 0)`, so
-//!   an untaken branch never contaminates a gradient, not even with NaN.
+//! - A `Select` passes its cotangent to the arm taken and nothing at all to the other, so an untaken
+//!   branch never contaminates a gradient: not even a zero gets there, which an infinite derivative
+//!   would make NaN.
 
-use super::{Arm, Ref, Trace};
+use super::{Ref, Trace};
 use crate::prim::Prim;
 
 /// The bits of an adjoint that nothing has contributed to: a NaN that no arithmetic makes.
@@ -56,9 +57,7 @@ impl Trace {
             }
         }
         let inputs = self.inputs as usize;
-        let mut open = OpenArms::new(self);
         for index in (0..self.operations.len()).rev() {
-            open.enter(index as u32);
             let ct = adjoints.values[inputs + index];
             if ct.to_bits() == UNTOUCHED {
                 continue;
@@ -66,23 +65,23 @@ impl Trace {
             let op = self.operations[index];
             let a = self.number(op.a, values);
             let b = self.number(op.b, values);
-            let cts = if op.prim == Prim::Select {
-                if self.holds(op.c, values) {
-                    [ct, 0.0]
-                } else {
-                    [0.0, ct]
+            if op.prim == Prim::Select {
+                // Nothing goes to the side not taken: even a zero would become NaN further down,
+                // where a derivative is infinite.
+                let taken = if self.holds(op.c, values) { op.a } else { op.b };
+                if taken.is_node() {
+                    adjoints.add(taken.index(), ct);
                 }
-            } else {
-                match op.prim.vjp(a, b, values[inputs + index], ct) {
-                    Some(cts) => cts,
-                    None => continue,
-                }
+                continue;
+            }
+            let Some(cts) = op.prim.vjp(a, b, values[inputs + index], ct) else {
+                continue;
             };
             if op.a.is_node() {
-                adjoints.add(op.a.index(), open.leave(values, op.a, cts[0]));
+                adjoints.add(op.a.index(), cts[0]);
             }
-            if op.b.is_node() && (op.prim.operands() == 2 || op.prim == Prim::Select) {
-                adjoints.add(op.b.index(), open.leave(values, op.b, cts[1]));
+            if op.b.is_node() && op.prim.operands() == 2 {
+                adjoints.add(op.b.index(), cts[1]);
             }
         }
     }
@@ -117,51 +116,5 @@ impl Trace {
             }
         }
         used.iter().zip(reached).map(|(&u, r)| u && !r).collect()
-    }
-}
-
-/// The arms around the operation that a backward sweep is at.
-struct OpenArms<'a> {
-    trace: &'a Trace,
-    /// Arms not entered yet: the last is the next one that a sweep from the end meets, outer before
-    /// inner.
-    ahead: usize,
-    open: Vec<Arm>,
-}
-
-impl<'a> OpenArms<'a> {
-    fn new(trace: &'a Trace) -> Self {
-        Self {
-            trace,
-            ahead: trace.arms.len(),
-            open: Vec::new(),
-        }
-    }
-
-    /// Moves to operation `index`.
-    #[inline]
-    fn enter(&mut self, index: u32) {
-        while self.open.last().is_some_and(|arm| index < arm.start) {
-            self.open.pop();
-        }
-        while self.ahead > 0 && index < self.trace.arms[self.ahead - 1].end {
-            self.ahead -= 1;
-            self.open.push(self.trace.arms[self.ahead]);
-        }
-    }
-
-    /// A cotangent on its way to `node`: 0 if it leaves an arm that was not taken.
-    #[inline]
-    fn leave(&self, values: &[f64], node: Ref, ct: f64) -> f64 {
-        let inputs = self.trace.inputs as usize;
-        for arm in self.open.iter().rev() {
-            if node.index() >= inputs + arm.start as usize {
-                break;
-            }
-            if self.trace.holds(arm.test, values) != arm.when {
-                return 0.0;
-            }
-        }
-        ct
     }
 }

@@ -65,14 +65,10 @@ impl Trace {
             let mut tangent = [0.0; WIDTH];
             let mut mask = 0;
             if op.prim == Prim::Select {
-                let holds = self.holds(op.c, values);
-                for (arm, taken) in [(op.a, holds), (op.b, !holds)] {
-                    if arm.is_node() {
-                        mask |= depends[arm.index()];
-                        if taken {
-                            tangent = t[arm.index()];
-                        }
-                    }
+                let taken = if self.holds(op.c, values) { op.a } else { op.b };
+                if taken.is_node() {
+                    mask = depends[taken.index()];
+                    tangent = t[taken.index()];
                 }
             } else {
                 let a = self.number(op.a, values);

@@ -327,7 +327,12 @@ fn difference(direct: &Answer, reference: &Answer) -> Option<String> {
         (Ok(a), Ok(b)) => {
             let counts = |e: &Evaluation| {
                 let stats = e.stats;
-                (stats.applications, stats.operations, stats.guards)
+                [
+                    stats.applications,
+                    stats.operations,
+                    stats.guards,
+                    stats.depth,
+                ]
             };
             if !same_output(&a.value, &b.value) {
                 return report("value");
@@ -343,7 +348,7 @@ fn difference(direct: &Answer, reference: &Answer) -> Option<String> {
                 }
             }
             if counts(a) != counts(b) {
-                return report("applications, operations, guards");
+                return report("applications, operations, guards, depth");
             }
             None
         }
@@ -396,6 +401,8 @@ fn forks_join_as_in_the_engine() {
         "(let ((r (/ 1 x))) (if (> x 1) r 0.5))",
         "(let ((l (log x))) (if (> x 0) l 0.0))",
         "(let ((l (log x))) (if (> x 0) (* 2 l) 0.0))",
+        "(log (if (> x 0) x 0.0))",
+        "(let ((m (if (> x 0) x 0.0))) (list m (log m) (* 2 m)))",
         "(case (floor x) ((0 1) y) ((2) (* 2 y)) (else 0.0))",
         "(case (floor x) ((a b) y) ((0 -1) (* y y)) (else x))",
         // Guarded: structure, calls beyond the budget, errors, other tags.

@@ -18,6 +18,8 @@
 //! A unit of the coordinate of `Above` or `Below` is a factor e in the distance from the bound, and
 //! near either end of `Between` it is nearly so: steps are relative where the scale is unknown.
 
+use crate::syntax::Constraint;
+
 /// Where a parameter may be. The ends themselves are excluded.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum Bound {
@@ -105,6 +107,17 @@ impl Bound {
         match self {
             Self::Free => coordinate.abs(),
             Self::Above(_) | Self::Below(_) | Self::Between(..) => 1.0,
+        }
+    }
+}
+
+impl From<Constraint> for Bound {
+    fn from(constraint: Constraint) -> Self {
+        match constraint {
+            Constraint::Free => Self::Free,
+            Constraint::Above(lo) => Self::Above(lo),
+            Constraint::Below(hi) => Self::Below(hi),
+            Constraint::Between(lo, hi) => Self::Between(lo, hi),
         }
     }
 }

@@ -1,0 +1,34 @@
+//! dfdx beside the interpreter: a second opinion on every number and every derivative, and programs
+//! inside networks.
+//!
+//! A [`Graph`](crate::graph::Graph) or a primitive goes in, and values and gradients come out that
+//! dfdx's own tensors and its own tape computed; or a [`Model`](crate::Model) goes in, and a layer
+//! comes out that dfdx trains like any other.
+//!
+//! **Invariants**
+//! - dfdx's types appear in this folder alone; the rest of the crate speaks numbers.
+//! - No derivative of the reference is taken from the primitive table: the table is judged by it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `tape` | one tape of dfdx's that all tensors of a run share |
+//! | [`prim`] | what each primitive means, on dfdx's tensors |
+//! | `cell` | values as tensors of 14 numbers, and the heap of them |
+//! | `machine` | one run through a graph, node by node |
+//! | `structure` | pairs, lists, types, identity |
+//! | [`reference`](mod@reference) | values and gradients of a graph |
+//! | `module` | programs as layers |
+//! | `param_set` | constants whose number is known only at run time |
+
+mod cell;
+mod machine;
+mod module;
+mod param_set;
+pub mod prim;
+pub mod reference;
+mod structure;
+mod tape;
+
+pub use module::{Layer, ModuleError, ProgramModule};
+pub use param_set::ParamSet;
+pub use reference::evaluate;
