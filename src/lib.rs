@@ -29,7 +29,9 @@
 //! - [`syntax`] reads and expands, [`anf`] and [`graph`] compile, [`engine`] walks and records,
 //!   [`trace`] runs the arithmetic again and differentiates it.
 //! - [`Interpreter`] holds the compiled evaluator, [`Model`] a program prepared once, [`fit`] fits
-//!   params to data.
+//!   params to data; [`dfdx`], behind the feature of that name, holds programs as layers of networks and
+//!   a second opinion on every derivative.
+//! - [`docs`] is the book: start with its tutorial.
 //!
 //! # What is differentiated
 //!

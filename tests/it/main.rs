@@ -1,10 +1,20 @@
 //! Everything that is not the corpus, as modules of one binary.
 
+#[cfg(feature = "cli")]
+mod agree;
+#[cfg(feature = "cli")]
 mod cli;
 #[cfg(feature = "dfdx")]
 mod dfdx;
 #[cfg(feature = "dfdx")]
 mod dfdx_module;
+mod generate;
+mod gradients;
+mod ir;
 mod limits;
+#[cfg(feature = "cli")]
 mod memory;
+mod ncg;
+mod random;
 mod selfhost;
+mod tidy;

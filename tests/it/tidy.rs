@@ -1,0 +1,231 @@
+//! Order in the files themselves: headers, lengths, tabs, and lists that must not drift apart.
+
+use dmci::prim::Prim;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Files that may be longer than [`LONGEST`] lines without their tests: `machine.rs` is one match over
+/// nodes.
+const LONG: [&str; 1] = ["src/dfdx/machine.rs"];
+
+const LONGEST: usize = 800;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The files below a folder with one of some extensions, as path and text.
+fn files(folder: &str, extensions: &[&str]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut open = vec![root().join(folder)];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).expect("a folder can be read");
+            open.extend(entries.map(|entry| entry.expect("an entry").path()));
+        } else if path
+            .extension()
+            .is_some_and(|e| extensions.iter().any(|x| e == *x))
+        {
+            let name = path.strip_prefix(root()).expect("it is below the root");
+            found.push((name.to_string_lossy().into_owned(), read(&path)));
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "{folder} has no files of {extensions:?}");
+    found
+}
+
+/// Reports all that is wrong at once.
+fn none(complaints: &[String]) {
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    let sources = ["src", "tests", "benches", "examples"].map(|folder| {
+        if root().join(folder).is_dir() {
+            files(folder, &["rs"])
+        } else {
+            Vec::new()
+        }
+    });
+    let complaints: Vec<String> = sources
+        .iter()
+        .flatten()
+        .filter(|(_, text)| !text.starts_with("//! "))
+        .map(|(name, _)| format!("{name} does not begin with `//!`"))
+        .collect();
+    none(&complaints);
+}
+
+#[test]
+fn files_are_of_a_length_to_be_read() {
+    let mut complaints = Vec::new();
+    let mut excused = Vec::new();
+    for (name, text) in files("src", &["rs"]) {
+        let code = text
+            .split("\n#[cfg(test)]\nmod ")
+            .next()
+            .expect("a first part");
+        let lines = code.lines().count();
+        if lines <= LONGEST {
+            continue;
+        }
+        if LONG.contains(&name.as_str()) {
+            excused.push(name);
+        } else {
+            complaints.push(format!(
+                "{name} has {lines} lines without tests; look for the second subject in it"
+            ));
+        }
+    }
+    for name in LONG {
+        if !excused.iter().any(|excused| excused == name) {
+            complaints.push(format!(
+                "{name} needs no excuse any more, or is gone: take it off the list"
+            ));
+        }
+    }
+    none(&complaints);
+}
+
+#[test]
+fn nothing_is_written_with_tabs_or_ends_in_blanks() {
+    let mut texts = files("src", &["rs", "md"]);
+    texts.extend(files("tests/it", &["rs"]));
+    texts.extend(files("bootstrap", &["scm"]));
+    texts.push(("README.md".to_owned(), read(&root().join("README.md"))));
+    let mut complaints = Vec::new();
+    for (name, text) in texts {
+        for (number, line) in text.lines().enumerate() {
+            if line.contains('\t') {
+                complaints.push(format!("{name}:{}: a tab", number + 1));
+            }
+            if line.ends_with(' ') {
+                complaints.push(format!("{name}:{}: a blank at the end", number + 1));
+            }
+        }
+        if !text.ends_with('\n') {
+            complaints.push(format!("{name}: no end of line at the end"));
+        }
+    }
+    none(&complaints);
+}
+
+#[test]
+fn public_modules_stand_in_the_crates_own_words() {
+    let text = read(&root().join("src/lib.rs"));
+    let docs: String = text
+        .lines()
+        .filter(|line| line.starts_with("//!"))
+        .collect();
+    // Those that the stages use, and that newcomers need not know first.
+    let quiet = ["error", "prim", "source", "symbol", "cli"];
+    let complaints: Vec<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.split([';', ' ']).next())
+        .filter(|name| !quiet.contains(name) && !docs.contains(&format!("[`{name}`]")))
+        .map(|name| format!("lib.rs says nothing of `{name}`"))
+        .collect();
+    none(&complaints);
+}
+
+#[test]
+fn the_readme_can_be_read_at_once() {
+    let lines = read(&root().join("README.md")).lines().count();
+    assert!(lines < 120, "README.md has {lines} lines");
+}
+
+#[test]
+fn the_shared_corpus_is_whole() {
+    let lines = read(&root().join("tests/corpus/public.jsonl"))
+        .lines()
+        .count();
+    assert_eq!(lines, 724);
+}
+
+#[test]
+fn regression_cases_are_programs() {
+    for entry in fs::read_dir(root().join("tests/corpus/regression")).expect("it is there") {
+        let path: PathBuf = entry.expect("an entry").path();
+        let extension = path.extension().and_then(|e| e.to_str());
+        assert!(
+            matches!(extension, Some("scm" | "md")),
+            "{}",
+            path.display()
+        );
+    }
+}
+
+/// The words of a Scheme text that begin with `%`.
+fn internal_names(text: &str) -> Vec<&str> {
+    let mut names: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split(';').next())
+        .flat_map(|line| line.split(|c: char| c.is_whitespace() || "()'\"".contains(c)))
+        .filter(|word| word.starts_with('%'))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[test]
+fn the_evaluator_uses_names_that_are_there() {
+    let compiler = read(&root().join("bootstrap/compiler.scm"));
+    let layout = read(&root().join("src/engine/layout.rs"));
+    let (heads, prims): (Vec<&str>, Vec<&str>) = internal_names(&compiler)
+        .into_iter()
+        .partition(|name| compiler.contains(&format!("'{name})")));
+    assert_eq!(heads.len(), 7, "the core forms: {heads:?}");
+    for head in heads {
+        assert!(
+            layout.contains(&format!("reserve(\"{head}\")")),
+            "nothing lays out `{head}`"
+        );
+    }
+    for line in layout
+        .lines()
+        .filter(|line| line.contains("symbols.reserve(\""))
+    {
+        let head = line.split('"').nth(1).expect("a name");
+        let clause = format!("(eq? head '{head})");
+        assert!(
+            compiler.contains(&clause),
+            "the evaluator has no clause for `{head}`"
+        );
+    }
+    for name in prims {
+        assert!(
+            Prim::from_internal_name(name).is_some(),
+            "`{name}` is no primitive"
+        );
+        assert!(
+            Prim::from_name(name).is_none(),
+            "programs can name `{name}`"
+        );
+    }
+}
+
+#[test]
+fn a_name_means_one_primitive() {
+    let mut names: Vec<&str> = Prim::names().collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count, "a name stands in two rows");
+    for &prim in Prim::ALL {
+        let spec = prim.spec();
+        assert_eq!(Prim::from_internal_name(spec.name), Some(prim));
+        assert!(spec.doc.trim().ends_with('.'), "{prim}: {}", spec.doc);
+        assert!(
+            spec.max_args.is_none_or(|max| max >= spec.min_args),
+            "{prim}"
+        );
+    }
+    assert!(Prim::ALL.len() <= 256, "a primitive's number is a byte");
+}
