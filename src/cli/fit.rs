@@ -192,7 +192,7 @@ impl Fit {
         out.push('\n');
         let agree = format!("{} of {}", fitted.agree, fitted.starts);
         let mut lines = vec![
-            ("sum of squares", significant(fitted.sse, 7)),
+            ("sum of squares", significant(fitted.sse, 8)),
             ("residual sd", significant(fitted.residual_sd, 5)),
             ("degrees of freedom", fitted.degrees_of_freedom.to_string()),
             ("starts that agree", agree),

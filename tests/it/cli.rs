@@ -420,7 +420,7 @@ fn fit_prints_estimates() {
     );
     assert_eq!(
         row("sum of squares"),
-        ["sum", "of", "squares", "0.006516959"]
+        ["sum", "of", "squares", "0.0065169593"]
     );
     assert_eq!(row("residual sd"), ["residual", "sd", "0.057083"]);
     assert_eq!(row("degrees of freedom")[3], "2");
