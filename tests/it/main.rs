@@ -9,6 +9,7 @@ mod dfdx;
 #[cfg(feature = "dfdx")]
 mod dfdx_module;
 mod generate;
+mod golden;
 mod gradients;
 mod ir;
 mod limits;
