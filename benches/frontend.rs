@@ -110,6 +110,7 @@ fn mode_name(mode: Mode) -> &'static str {
         Mode::Interpreter => "interpreter",
         Mode::Direct => "direct",
         Mode::Nested => "nested",
+        _ => "another mode",
     }
 }
 

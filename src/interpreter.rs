@@ -4,7 +4,8 @@
 //!
 //! **Invariants**
 //! - An [`Interpreter`] and a [`Model`] never change; both are cheap to clone, `Send` and `Sync`.
-//! - The three modes give the same values, gradients, fuel and errors; they differ in cost alone.
+//! - All modes give the same values, gradients, fuel and errors, to the bit but for the reference
+//!   engine's; they differ in cost.
 //! - What a caller binds shadows primitives and forms of the same name.
 
 use crate::anf::{normalize, tail_calls};
@@ -32,6 +33,7 @@ const EVALUATE: &str = "%evaluate";
 
 /// How a program is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Mode {
     /// The compiled evaluator runs the program as data.
     #[default]
@@ -40,6 +42,10 @@ pub enum Mode {
     Direct,
     /// The compiled evaluator runs the evaluator, as data, on the program.
     Nested,
+    /// The program's own graph runs on dfdx's tensors, and dfdx's tape differentiates: the second
+    /// opinion. Slow, for small programs; it records no trace.
+    #[cfg(feature = "dfdx")]
+    Reference,
 }
 
 /// The evaluator, compiled.

@@ -57,6 +57,7 @@ mod interpreter;
 mod lanes;
 mod model;
 pub mod prim;
+mod relaxation;
 pub mod source;
 pub mod symbol;
 pub mod syntax;
@@ -74,4 +75,5 @@ pub use interpreter::{
 };
 pub use lanes::{Lanes, OnError};
 pub use model::{Model, nearest};
+pub use relaxation::Relaxation;
 pub use tagged::{Tagged, TaggedError, TypeTag};

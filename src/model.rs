@@ -8,29 +8,37 @@
 //! - Inputs that are not in `wrt` are inputs of the trace all the same.
 
 use crate::bindings::{Bindings, Input, Wrt};
+#[cfg(feature = "dfdx")]
+use crate::dfdx;
 use crate::engine::code::Code;
 use crate::engine::layout::{CoreProgram, lay_out};
 use crate::engine::tiered::{self, PathKey, Paths, Shape};
-use crate::engine::walk::{InputValue, Job};
+use crate::engine::walk::{InputValue, Job, RelaxationInputs};
 use crate::engine::{EvalError, Limits, Output, Stats, Workspace};
 use crate::error::{Error, Kind};
 use crate::gradient::{Evaluation, Gradient, Variable, derivatives, differentiate};
-use crate::graph::{Graph, GraphConstant, verify};
+use crate::graph::{Graph, GraphConstant, Op, verify};
 use crate::interpreter::{Interpreter, Mode, input_names};
 use crate::prim::Prim;
+use crate::relaxation::Relaxation;
 use crate::source::{Position, Span};
 use crate::symbol::{Sym, Symbols};
 use crate::syntax::ast::{Constant, Expr};
 use crate::syntax::{Param, Program, Warning};
 use crate::trace::Ref;
+use crate::trace::record::Number;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::sync::Arc;
+
+/// What a [`Relaxation`] matters to.
+const SOFT: [Prim; 2] = [Prim::SoftChoice, Prim::SoftIf];
 
 /// A program prepared for evaluation.
 #[derive(Clone, Debug)]
 pub struct Model {
     inner: Arc<ModelInner>,
+    relaxation: Relaxation,
 }
 
 #[derive(Debug)]
@@ -48,6 +56,8 @@ struct ModelInner {
     warnings: Vec<Warning>,
     literals: Vec<Literal>,
     prepared: Prepared,
+    /// Whether it has soft choices.
+    relaxed: bool,
     paths: Paths,
 }
 
@@ -65,6 +75,19 @@ enum Prepared {
         names: Vec<Sym>,
         nested: bool,
     },
+    /// For the reference engine.
+    #[cfg(feature = "dfdx")]
+    Reference(Box<Graph>),
+}
+
+/// An evaluation about to begin: what the walk takes, and what its trace's inputs mean.
+struct Asked<'n> {
+    inputs: Vec<InputValue>,
+    key: PathKey,
+    /// Literals that are inputs of the trace: place and index.
+    literals: Vec<(Span, u32)>,
+    relaxation: RelaxationInputs,
+    wrt: Vec<(Cow<'n, str>, Variable)>,
 }
 
 impl Model {
@@ -91,6 +114,8 @@ impl Model {
                 let graph = interpreter.build(program, given);
                 Prepared::Direct(Code::new(&graph, program.symbols.clone()))
             }
+            #[cfg(feature = "dfdx")]
+            Mode::Reference => Prepared::Reference(Box::new(interpreter.build(program, given))),
             Mode::Interpreter | Mode::Nested => {
                 let nested = mode == Mode::Nested;
                 let below = if nested {
@@ -122,8 +147,10 @@ impl Model {
                 warnings: program.warnings.clone(),
                 literals,
                 prepared,
+                relaxed: program.calls_any(&SOFT),
                 paths: Paths::default(),
             }),
+            relaxation: Relaxation::default(),
         })
     }
 
@@ -147,9 +174,31 @@ impl Model {
                 warnings: Vec::new(),
                 literals,
                 prepared: Prepared::Direct(code),
+                relaxed: graph.nodes.values().any(|node| match node.op {
+                    Op::Prim(prim) => SOFT.contains(&prim),
+                    _ => false,
+                }),
                 paths: Paths::default(),
             }),
+            relaxation: Relaxation::default(),
         })
+    }
+
+    /// The same model with soft choices relaxed another way. It shares all recorded paths.
+    ///
+    /// # Errors
+    /// When the temperature is not above 0 and finite, or the seed is above 2^53.
+    pub fn with_relaxation(&self, relaxation: Relaxation) -> Result<Self, Error> {
+        relaxation.check()?;
+        Ok(Self {
+            inner: self.inner.clone(),
+            relaxation,
+        })
+    }
+
+    /// How soft choices relax.
+    pub fn relaxation(&self) -> Relaxation {
+        self.relaxation
     }
 
     /// The names of the inputs: those the model was prepared for, params, other free names.
@@ -182,10 +231,16 @@ impl Model {
         limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<Output, Error> {
+        #[cfg(feature = "dfdx")]
+        if let Prepared::Reference(graph) = &self.inner.prepared {
+            return Ok(self.refer(graph, bindings, Wrt::Nothing, limits)?.value);
+        }
         let inputs = self.resolve(bindings)?.0;
         let inputs: Vec<InputValue> = inputs.into_iter().map(InputValue::without_nodes).collect();
-        let (output, _) =
-            self.with_job(&inputs, &[], limits, |job| tiered::run_once(job, workspace))?;
+        let relaxation = self.relaxation_inputs(None);
+        let (output, _) = self.with_job(&inputs, &[], relaxation, limits, |job| {
+            tiered::run_once(job, workspace)
+        })?;
         Ok(output)
     }
 
@@ -224,20 +279,13 @@ impl Model {
         limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<Evaluation, Error> {
-        let (inputs, shapes) = self.resolve(bindings)?;
-        let mut numbers = std::mem::take(&mut workspace.inputs);
-        numbers.clear();
-        push_numbers(&inputs, &mut numbers);
-        let mut literals = Vec::new();
-        let wrt = self.wrt(wrt, bindings, &inputs, &mut numbers, &mut literals)?;
-        workspace.inputs = numbers;
-        let key = PathKey {
-            shapes,
-            literals: literals.iter().map(|l| l.0).collect(),
-        };
-        let run = self.with_job(&inputs, &literals, limits, |job| {
-            tiered::run(&self.inner.paths, &key, job, !wrt.is_empty(), workspace)
-        })?;
+        #[cfg(feature = "dfdx")]
+        if let Prepared::Reference(graph) = &self.inner.prepared {
+            return self.refer(graph, bindings, wrt, limits);
+        }
+        let asked = self.ask(bindings, wrt, workspace)?;
+        let run = self.run(&asked, limits, !asked.wrt.is_empty(), workspace)?;
+        let wrt = asked.wrt;
         let gradient = match (&run.path, wrt.is_empty()) {
             (_, true) | (None, _) => Gradient::default(),
             (Some(path), false) => {
@@ -265,19 +313,9 @@ impl Model {
         wrt: Wrt<'_>,
         workspace: &mut Workspace,
     ) -> Result<Vec<String>, Error> {
-        let (inputs, shapes) = self.resolve(bindings)?;
-        let mut numbers = Vec::new();
-        push_numbers(&inputs, &mut numbers);
-        let mut literals = Vec::new();
-        let wrt = self.wrt(wrt, bindings, &inputs, &mut numbers, &mut literals)?;
-        workspace.inputs = numbers;
-        let key = PathKey {
-            shapes,
-            literals: literals.iter().map(|l| l.0).collect(),
-        };
-        let run = self.with_job(&inputs, &literals, &Limits::default(), |job| {
-            tiered::run(&self.inner.paths, &key, job, true, workspace)
-        })?;
+        let asked = self.ask(bindings, wrt, workspace)?;
+        let run = self.run(&asked, &Limits::default(), true, workspace)?;
+        let wrt = asked.wrt;
         let Some(path) = run.path else {
             return Ok(Vec::new());
         };
@@ -303,10 +341,10 @@ impl Model {
         bindings: &Bindings,
         workspace: &mut Workspace,
     ) -> Result<String, Error> {
-        self.evaluate(bindings, Wrt::Nothing, &Limits::default(), workspace)?;
-        let (inputs, shapes) = self.resolve(bindings)?;
+        let asked = self.ask(bindings, Wrt::Nothing, workspace)?;
+        self.run(&asked, &Limits::default(), false, workspace)?;
         let mut names = Vec::new();
-        for (name, input) in self.inner.names.iter().zip(&inputs) {
+        for (name, input) in self.inner.names.iter().zip(&asked.inputs) {
             match input {
                 InputValue::Number(..) => names.push(name.clone()),
                 InputValue::List(items) => {
@@ -315,11 +353,100 @@ impl Model {
                 InputValue::Missing => {}
             }
         }
-        let key = PathKey {
+        if self.inner.relaxed {
+            names.extend(["(temperature)".into(), "(seed)".into()]);
+        }
+        Ok(self.inner.paths.print(&asked.key, &names))
+    }
+
+    /// What an evaluation takes; the numbers of its trace's inputs are in `workspace.inputs`.
+    fn ask<'n>(
+        &'n self,
+        bindings: &'n Bindings,
+        wrt: Wrt<'n>,
+        workspace: &mut Workspace,
+    ) -> Result<Asked<'n>, Error> {
+        let (inputs, shapes) = self.resolve(bindings)?;
+        let mut numbers = std::mem::take(&mut workspace.inputs);
+        numbers.clear();
+        push_numbers(&inputs, &mut numbers);
+        let mut literals = Vec::new();
+        let wrt = self.wrt(wrt, bindings, &inputs, &mut numbers, &mut literals)?;
+        let relaxation = self.relaxation_inputs(Some(&mut numbers));
+        workspace.inputs = numbers;
+        Ok(Asked {
+            inputs,
+            key: self.path_key(shapes, literals.iter().map(|l| l.0).collect()),
+            literals,
+            relaxation,
+            wrt,
+        })
+    }
+
+    fn run(
+        &self,
+        asked: &Asked<'_>,
+        limits: &Limits,
+        gradient: bool,
+        workspace: &mut Workspace,
+    ) -> Result<tiered::Run, Error> {
+        let (inputs, literals) = (&asked.inputs, &asked.literals);
+        self.with_job(inputs, literals, asked.relaxation, limits, |job| {
+            tiered::run(&self.inner.paths, &asked.key, job, gradient, workspace)
+        })
+    }
+
+    fn path_key(&self, shapes: Vec<Shape>, literals: Vec<Span>) -> PathKey {
+        PathKey {
             shapes,
-            literals: Vec::new(),
+            literals,
+            relaxation: self.inner.relaxed.then(|| self.relaxation.kind()),
+        }
+    }
+
+    /// The relaxation as the walk sees it: inputs of the trace, after all others, if the program has
+    /// a use for them and `numbers` takes them.
+    fn relaxation_inputs(&self, numbers: Option<&mut Vec<f64>>) -> RelaxationInputs {
+        let mut numbers = numbers.filter(|_| self.inner.relaxed);
+        let mut input = |value| Number {
+            value,
+            node: match &mut numbers {
+                Some(numbers) => {
+                    numbers.push(value);
+                    numbers.len() as u32
+                }
+                None => 0,
+            },
         };
-        Ok(self.inner.paths.print(&key, &names))
+        RelaxationInputs {
+            temperature: input(self.relaxation.temperature),
+            hard: self.relaxation.hard,
+            gumbel_seed: self.relaxation.gumbel_seed.map(|seed| input(seed as f64)),
+        }
+    }
+
+    /// Evaluates with the reference engine.
+    #[cfg(feature = "dfdx")]
+    fn refer(
+        &self,
+        graph: &Graph,
+        bindings: &Bindings,
+        wrt: Wrt<'_>,
+        limits: &Limits,
+    ) -> Result<Evaluation, Error> {
+        self.resolve(bindings)?;
+        let literals: Vec<(Span, f64)> = self
+            .inner
+            .literals
+            .iter()
+            .map(|literal| (literal.span, literal.value))
+            .collect();
+        let relaxation = self.relaxation;
+        let evaluation = dfdx::reference::run(graph, &literals, bindings, wrt, relaxation, limits);
+        evaluation.map_err(|error| match error {
+            Error::Eval(error) => self.explain(*error).into(),
+            error => error,
+        })
     }
 
     fn not_numeric(&self, stats: Stats) -> Error {
@@ -453,6 +580,7 @@ impl Model {
         &self,
         inputs: &[InputValue],
         literals: &[(Span, u32)],
+        relaxation: RelaxationInputs,
         limits: &Limits,
         run: impl FnOnce(&Job<'_>) -> Result<T, Box<EvalError>>,
     ) -> Result<T, Error> {
@@ -464,12 +592,19 @@ impl Model {
                     Some(interpreter) => &interpreter.inner.code,
                     None => unreachable!("core programs come with their interpreter"),
                 },
+                #[cfg(feature = "dfdx")]
+                Prepared::Reference(_) => {
+                    return Err(Error::Request(
+                        "the reference engine records no trace; use another mode".into(),
+                    ));
+                }
             },
             programs: &[],
             function: 0,
             inputs,
             names: &[],
             literals,
+            relaxation,
             limits: *limits,
             text: &inner.text,
         };
@@ -543,6 +678,7 @@ pub(crate) struct Repeated<'m> {
     /// For each varied input: its place among the inputs, and among the trace's inputs.
     varied: Vec<(usize, u32)>,
     columns: Vec<u32>,
+    relaxation: RelaxationInputs,
     limits: Limits,
     workspace: Workspace,
     numbers: Vec<f64>,
@@ -574,13 +710,12 @@ impl<'m> Repeated<'m> {
                 }
             })
             .collect();
+        let relaxation = model.relaxation_inputs(Some(&mut numbers));
         Ok(Self {
             model,
             inputs,
-            key: PathKey {
-                shapes,
-                literals: Vec::new(),
-            },
+            key: model.path_key(shapes, Vec::new()),
+            relaxation,
             columns: varied.iter().map(|v| v.1).collect(),
             varied,
             limits,
@@ -601,7 +736,7 @@ impl<'m> Repeated<'m> {
         let key = &self.key;
         let run = self
             .model
-            .with_job(&self.inputs, &[], &self.limits, |job| {
+            .with_job(&self.inputs, &[], self.relaxation, &self.limits, |job| {
                 tiered::run(&self.model.inner.paths, key, job, true, workspace)
             })?;
         self.run = Some(run);

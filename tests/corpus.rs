@@ -11,15 +11,16 @@
 //!   yet are listed as ignored, of kind `later`, and the numbers of cases are constants that a test checks.
 //! - `…/agree` asks that interpreter and direct answer with the same bytes. Numbers are printed shortest
 //!   round-trip, so equal text means equal bits.
-//! - `…/nested` runs where the program takes fewer than [`NESTED_LIMIT`] applications, as the interpreter's own
-//!   count says, and reports itself as ignored elsewhere. It never runs where fuel is to run out.
+//! - `…/nested` and `…/reference` run where the program takes fewer than [`NESTED_LIMIT`] and
+//!   [`REFERENCE_LIMIT`] applications, as the interpreter's own count says, and report themselves as ignored
+//!   elsewhere. They never run where fuel is to run out.
 //!
 //! # A program of our own
 //!
 //! The comment lines at the top of a `.scm` file say what is expected; the whole file is the source, so positions count them.
 //!
 //! ```scheme
-//! ;; modes: interpreter direct nested
+//! ;; modes: interpreter direct nested reference
 //! ;; run:   x=3 y=1 => 9
 //! ;; grad:  x=3 y=1 => x:6 y:0
 //! ;; run:   x=3 y=-1 => -1
@@ -28,7 +29,8 @@
 //!
 //! | line | meaning |
 //! |---|---|
-//! | `modes: m …` | the modes to run, all three if there is no such line |
+//! | `modes: m …` | the modes to run, all four if there is no such line |
+//! | `relax: field=value …` | fields of all requests: `temperature=0.5 hard=true gumbel_seed=7` |
 //! | `fuel: n` | the limit in applications for all lines, 3000000 if there is no such line |
 //! | `run: inputs => value` | the value, as JSON in the notation of the public corpus: `[1,2]`, `{"sym":"a"}`, `"nan"` |
 //! | `grad: inputs => name:derivative …` | the gradient by exactly these names, also params and literals: `@4:5:2.5` |
@@ -51,25 +53,27 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::{Map, Value, json};
 
 const PUBLIC_CASES: usize = 724;
-const PUBLIC_LATER: usize = 101;
-const OWN_CASES: usize = 203;
+const PUBLIC_LATER: usize = 100;
+const OWN_CASES: usize = 217;
 const OWN_LATER: usize = 0;
 
-const MODES: [&str; 3] = ["interpreter", "direct", "nested"];
+const MODES: [&str; 4] = ["interpreter", "direct", "nested", "reference"];
+/// The applications up to which the slow modes run a case.
 const NESTED_LIMIT: u64 = 2_000;
+const REFERENCE_LIMIT: u64 = 20_000;
 const DEFAULT_FUEL: u64 = 3_000_000;
 
 const VALUE_TOLERANCE: f64 = 1e-9;
 const GRADIENT_TOLERANCE: f64 = 1e-8;
 const NEAR_ZERO: f64 = 1e-12;
 
-const LATER_FEATURES: [&str; 4] = ["vector", "vector-grad", "error-shape", "soft-choice"];
+const LATER_FEATURES: [&str; 3] = ["vector", "vector-grad", "error-shape"];
 
-/// Names that mean something once vectors and soft selection are there.
+/// Names that mean something once vectors are there.
 const LATER_NAMES: &str = "
     vec vector mat ref vector-ref dot cross norm normalize vsum vlen vector-length scale matmul matvec
     transpose trace det logdet inv solve cholesky outer eye zeros ones list->vec vec->list rows cols
-    soft-choice soft-if observe data-matrix";
+    observe data-matrix";
 
 struct Case {
     name: String,
@@ -77,6 +81,8 @@ struct Case {
     source: String,
     modes: Vec<&'static str>,
     fuel: u64,
+    /// Further fields of all requests.
+    relaxation: Map<String, Value>,
     checks: Vec<Check>,
 }
 
@@ -117,12 +123,16 @@ fn main() {
     libtest_mimic::run(&arguments, trials).exit();
 }
 
+fn is_slow(mode: &str) -> bool {
+    matches!(mode, "nested" | "reference")
+}
+
 fn trials_of(case: Case) -> Vec<Trial> {
     let later = needs_later_issue(&case);
     let case = Arc::new(case);
     let mut trials = Vec::new();
     for &mode in &case.modes {
-        if mode == "nested"
+        if is_slow(mode)
             && case
                 .checks
                 .iter()
@@ -159,7 +169,7 @@ fn check_counts(counts: [usize; 4]) -> Result<(), Failed> {
     .into())
 }
 
-/// Whether a case asks for vectors, matrices or soft selection. A name that the program defines itself is its own.
+/// Whether a case asks for vectors or matrices. A name that the program defines itself is its own.
 fn needs_later_issue(case: &Case) -> bool {
     let vector_input = |check: &Check| check.inputs.values().any(Value::is_array);
     if LATER_FEATURES.contains(&case.feature.as_str()) || case.checks.iter().any(vector_input) {
@@ -247,12 +257,17 @@ fn run(case: &Case, mode: &str) -> Result<Completion, Failed> {
     let mut skipped = None;
     let mut checked = 0;
     for check in &case.checks {
-        if mode == "nested" {
+        if is_slow(mode) {
             if check.expects_error("resource") {
                 continue;
             }
             let applications = applications(case, check)?;
-            if applications >= NESTED_LIMIT {
+            let limit = if mode == "nested" {
+                NESTED_LIMIT
+            } else {
+                REFERENCE_LIMIT
+            };
+            if applications >= limit {
                 skipped = Some(applications);
                 continue;
             }
@@ -309,6 +324,9 @@ fn request(case: &Case, check: &Check, mode: &str, stats: bool) -> Value {
     }
     if let Some(wrt) = &check.wrt {
         request["wrt"] = json!(wrt);
+    }
+    for (field, value) in &case.relaxation {
+        request[field] = value.clone();
     }
     if stats {
         request["stats"] = json!(true);
@@ -550,6 +568,7 @@ fn public_case(case: &Value) -> Case {
         source: text("source").to_owned(),
         modes: MODES.to_vec(),
         fuel: case["fuel"].as_u64().unwrap_or(DEFAULT_FUEL),
+        relaxation: Map::new(),
         checks: vec![Check {
             inputs,
             lanes,
@@ -602,6 +621,7 @@ fn own_case(name: &str, source: String) -> Case {
         source: String::new(),
         modes: MODES.to_vec(),
         fuel: DEFAULT_FUEL,
+        relaxation: Map::new(),
         checks: Vec::new(),
     };
     for line in source.lines().map_while(|line| line.strip_prefix(";;")) {
@@ -631,6 +651,7 @@ fn header_line(case: &mut Case, line: &str) -> Result<(), String> {
                 .collect::<Result<_, _>>()?;
         }
         "fuel" => case.fuel = rest.trim().parse().map_err(|_| "fuel is a number")?,
+        "relax" => case.relaxation = named_values(rest, |pair| pair.split_once('='))?,
         "run" | "grad" | "error" | "lanes" | "lanes-grad" => case.checks.push(check(key, rest)?),
         _ => return Err(format!("`{key}` is no header")),
     }

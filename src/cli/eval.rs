@@ -9,7 +9,8 @@
 
 use crate::engine::output::{json_number, json_string};
 use crate::{
-    Bindings, Error, Input, Interpreter, Kind, Limits, Mode, Model, OnError, Stats, Workspace, Wrt,
+    Bindings, Error, Input, Interpreter, Kind, Limits, Mode, Model, OnError, Relaxation, Stats,
+    Workspace, Wrt,
 };
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -37,12 +38,21 @@ struct Request<'a> {
     #[serde(default = "yes")]
     prelude: bool,
     fuel: Option<u64>,
+    #[serde(default = "one")]
+    temperature: f64,
+    #[serde(default)]
+    hard: bool,
+    gumbel_seed: Option<u64>,
     #[serde(default)]
     stats: bool,
 }
 
 fn yes() -> bool {
     true
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 #[derive(Deserialize, Default)]
@@ -52,6 +62,8 @@ enum JsonMode {
     Interpreter,
     Direct,
     Nested,
+    #[cfg(feature = "dfdx")]
+    Reference,
 }
 
 /// A number, or `"inf"`, `"-inf"`, `"nan"`.
@@ -139,6 +151,8 @@ impl Answerer {
             JsonMode::Interpreter => Mode::Interpreter,
             JsonMode::Direct => Mode::Direct,
             JsonMode::Nested => Mode::Nested,
+            #[cfg(feature = "dfdx")]
+            JsonMode::Reference => Mode::Reference,
         };
         if !request.prelude {
             return Err(Error::Request(
@@ -168,6 +182,11 @@ impl Answerer {
             names.set(name, 0.0);
         }
         let model = self.interpreter.model_for(&request.source, &names, mode)?;
+        let model = model.with_relaxation(Relaxation {
+            temperature: request.temperature,
+            hard: request.hard,
+            gumbel_seed: request.gumbel_seed,
+        })?;
         let wrt: Vec<&str> = request.wrt.iter().flatten().map(String::as_str).collect();
         match lanes {
             Some(lanes) => self.lanes(&model, &bindings, lanes, &wrt, &limits),

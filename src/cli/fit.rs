@@ -122,6 +122,7 @@ impl Fit {
             max_iterations: self.max_iterations,
             init: self.init.clone(),
             mode: self.machine.mode(),
+            relaxation: self.machine.relaxation(),
             ..FitOptions::default()
         };
         let bar = self.progress();

@@ -13,7 +13,7 @@ use super::report::{Failure, Source};
 use crate::engine::Limits;
 use crate::graph::{Graph, ncg};
 use crate::syntax::Goal;
-use crate::{Bindings, Interpreter, Mode, Model};
+use crate::{Bindings, Interpreter, Mode, Model, Relaxation};
 use clap::{Args, ValueEnum};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -59,6 +59,23 @@ pub(super) struct MachineArgs {
     /// Interpreter to run it with, as `dmci compile --interpreter` writes it
     #[arg(long, value_name = "FILE")]
     interpreter: Option<PathBuf>,
+
+    /// What soft-choice and soft-if divide weights by; towards 0 choices become sharp
+    #[arg(
+        long,
+        value_name = "T",
+        default_value_t = 1.0,
+        hide_default_value = true
+    )]
+    temperature: f64,
+
+    /// Let soft-choice have the value of its heaviest option, with the gradient of the blend
+    #[arg(long)]
+    hard: bool,
+
+    /// Add Gumbel noise of this seed to the weights of soft-choice
+    #[arg(long, value_name = "SEED")]
+    gumbel_seed: Option<u64>,
 }
 
 /// `--mode`.
@@ -70,6 +87,9 @@ pub(super) enum ModeArg {
     Direct,
     /// The interpreter runs itself, running the program
     Nested,
+    /// dfdx's tensors and its tape run and differentiate the program, slowly: the second opinion
+    #[cfg(feature = "dfdx")]
+    Reference,
 }
 
 impl From<ModeArg> for Mode {
@@ -78,6 +98,8 @@ impl From<ModeArg> for Mode {
             ModeArg::Interpreter => Self::Interpreter,
             ModeArg::Direct => Self::Direct,
             ModeArg::Nested => Self::Nested,
+            #[cfg(feature = "dfdx")]
+            ModeArg::Reference => Self::Reference,
         }
     }
 }
@@ -259,6 +281,21 @@ impl MachineArgs {
         self.mode.map_or(Mode::default(), Mode::from)
     }
 
+    /// How soft choices relax.
+    pub(super) fn relaxation(&self) -> Relaxation {
+        Relaxation {
+            temperature: self.temperature,
+            hard: self.hard,
+            gumbel_seed: self.gumbel_seed,
+        }
+    }
+
+    /// The model with soft choices as asked.
+    fn relax(&self, model: &Model) -> Result<Model, Failure> {
+        let relaxed = model.with_relaxation(self.relaxation());
+        relaxed.map_err(|error| Failure::Usage(error.to_string()))
+    }
+
     /// Refuses what means nothing to a compiled program.
     pub(super) fn check_compiled(&self) -> Result<(), Failure> {
         if self.mode.is_some_and(|mode| mode != ModeArg::Direct) {
@@ -312,7 +349,7 @@ pub(super) fn prepare(
             let mut cautions = unused_inputs(bindings, &names_used(&expanded));
             cautions.extend(cautions_of(&expanded, &interpreter, &names));
             Ok(Prepared {
-                model,
+                model: machine.relax(&model)?,
                 source,
                 cautions,
             })
@@ -323,8 +360,9 @@ pub(super) fn prepare(
             let used: Vec<&str> = graph.inputs.iter().map(String::as_str).collect();
             let mut cautions = unused_inputs(bindings, &used);
             cautions.extend(missing_inputs(&graph, bindings));
+            let model = Model::from_graph(&graph).map_err(Failure::of(&source))?;
             Ok(Prepared {
-                model: Model::from_graph(&graph).map_err(Failure::of(&source))?,
+                model: machine.relax(&model)?,
                 source,
                 cautions,
             })

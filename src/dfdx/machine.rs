@@ -19,6 +19,7 @@ use crate::engine::{EvalError, Limits, Stats};
 use crate::error::{Call, Kind};
 use crate::graph::{Graph, GraphConstant, NodeId, Op};
 use crate::prim::{Prim, arity_in_words};
+use crate::relaxation::Relaxation;
 use crate::symbol::Symbols;
 use crate::syntax::ast::Constant;
 use crate::syntax::datum::{Data, Datum, DatumId};
@@ -63,6 +64,7 @@ struct Fork {
     depth: usize,
     heap: usize,
     applications: u64,
+    drawn: u64,
     entries: usize,
     /// Whether the fork stands in an arm that is not taken.
     paused: bool,
@@ -72,8 +74,8 @@ struct Fork {
     otherwise: u32,
     /// The node that waits for the value; none where the block's end does.
     join: Option<NodeId>,
-    /// The value of the arm taken, and the applications it came to.
-    first: Option<(Cell, u64)>,
+    /// The value of the arm taken, and the applications and the noise it came to.
+    first: Option<(Cell, u64, u64)>,
 }
 
 /// Why a run stops short.
@@ -129,6 +131,9 @@ pub(super) struct Machine<'a> {
     deepest: usize,
     /// Elements that primitives have gone through for the program.
     work: u64,
+    pub(super) relaxation: Relaxation,
+    /// How many numbers of noise have been drawn.
+    pub(super) drawn: u64,
 }
 
 impl<'a> Machine<'a> {
@@ -139,6 +144,7 @@ impl<'a> Machine<'a> {
         device: &Cpu,
         tape: SharedTape,
         limits: &Limits,
+        relaxation: Relaxation,
         inputs: Vec<Given>,
         literal: &dyn Fn(crate::source::Span) -> Option<Cell>,
     ) -> Self {
@@ -160,6 +166,8 @@ impl<'a> Machine<'a> {
             peak: 0,
             deepest: 0,
             work: 0,
+            relaxation,
+            drawn: 0,
         };
         let inputs: Vec<Cell> = inputs
             .into_iter()
@@ -678,10 +686,20 @@ impl<'a> Machine<'a> {
             return Ok(result.0);
         }
         let (cell, reads) = result;
+        self.record(cell, reads, 1)
+    }
+
+    /// A cell computed just now from entries of the tape, as so many operations.
+    pub(super) fn record(
+        &mut self,
+        cell: Cell,
+        reads: Vec<usize>,
+        operations: u64,
+    ) -> Outcome<Cell> {
         let node = self.tape.entry(reads);
-        self.operations += 1;
+        self.operations += operations;
         if !self.forks.is_empty() {
-            self.spend(1)?;
+            self.spend(operations)?;
         }
         Ok(cell.with_node(Some(node)))
     }
@@ -743,6 +761,7 @@ impl<'a> Machine<'a> {
             depth: self.frames.len(),
             heap: self.heap.len(),
             applications: self.applications,
+            drawn: self.drawn,
             entries: self.tape.len(),
             paused,
             test: holds,
@@ -792,9 +811,10 @@ impl<'a> Machine<'a> {
         };
         self.heap.truncate(fork.heap);
         self.frames.truncate(fork.depth);
-        let Some((first, applications)) = fork.first.clone() else {
-            fork.first = Some((value, self.applications));
+        let Some((first, applications, drawn)) = fork.first.clone() else {
+            fork.first = Some((value, self.applications, self.drawn));
             self.applications = fork.applications;
+            self.drawn = fork.drawn;
             self.begin_arm();
             return Ok(None);
         };
@@ -803,6 +823,7 @@ impl<'a> Machine<'a> {
         let joined = self.join(test, &first, &value)?;
         self.forks.pop();
         self.applications = applications;
+        self.drawn = drawn;
         if !self.forks.is_empty() {
             // The multiplexer counts as an operation of the arm around it.
             self.spend(1)?;
@@ -856,6 +877,7 @@ impl<'a> Machine<'a> {
         self.tape.truncate(fork.entries);
         self.tape.pause(false);
         self.applications = fork.applications;
+        self.drawn = fork.drawn;
         self.guards += 1;
         let block = if fork.test { fork.then } else { fork.otherwise };
         self.go(block, fork.join);

@@ -15,6 +15,7 @@
 //! | [`prim`] | what each primitive means, on dfdx's tensors |
 //! | `cell` | values as tensors of 14 numbers, and the heap of them |
 //! | `machine` | one run through a graph, node by node |
+//! | `soft` | blends instead of branches |
 //! | `structure` | pairs, lists, types, identity |
 //! | [`reference`](mod@reference) | values and gradients of a graph |
 //! | `module` | programs as layers |
@@ -26,6 +27,7 @@ mod module;
 mod param_set;
 pub mod prim;
 pub mod reference;
+mod soft;
 mod structure;
 mod tape;
 

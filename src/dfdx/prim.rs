@@ -82,6 +82,7 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         Prim::Square => a.square(),
         Prim::Sigmoid => a.sigmoid(),
         Prim::Softplus => softplus(a),
+        Prim::Detach => return Meaning::Step(x),
         // Two numbers.
         Prim::Add => a + b,
         Prim::Mul => a * b,
@@ -105,6 +106,9 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         Prim::Gcd => return Meaning::Step(gcd(x, y)),
         Prim::Lcm if x == 0.0 || y == 0.0 => return Meaning::Step(0.0),
         Prim::Lcm => return Meaning::Step((x / gcd(x, y) * y).abs()),
+        Prim::StraightThrough => with_value(b, x),
+        // Noise is what the table says it is.
+        Prim::Gumbel => return Meaning::Step(prim.forward(x, y)),
         // Truth.
         Prim::Not | Prim::IsZero => return Meaning::Truth(eq(&a, &constant(&a, 0.0)).array()),
         Prim::IsPositive => return Meaning::Truth(gt(&a, &constant(&a, 0.0)).array()),
@@ -184,6 +188,8 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         | Prim::Apply
         | Prim::Error
         | Prim::CaseMatch
+        | Prim::SoftChoice
+        | Prim::SoftIf
         | Prim::ApplyAt
         | Prim::TestAt
         | Prim::Given

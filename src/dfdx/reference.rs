@@ -33,6 +33,7 @@ use crate::gradient::{Evaluation, Gradient};
 use crate::graph::{Graph, GraphConstant, verify};
 use crate::model::nearest;
 use crate::prim::Prim;
+use crate::relaxation::Relaxation;
 use crate::source::{Position, Span};
 use crate::syntax::ast::Constant;
 use crate::tagged::TypeTag;
@@ -51,7 +52,8 @@ pub fn evaluate(
 ) -> Result<Evaluation, Error> {
     verify(graph)?;
     let literals: Vec<(Span, f64)> = literals(graph).collect();
-    run(graph, &literals, bindings, wrt, limits).map_err(|error| match error {
+    let relaxation = Relaxation::default();
+    run(graph, &literals, bindings, wrt, relaxation, limits).map_err(|error| match error {
         Error::Eval(error) => explain(graph, *error).into(),
         error => error,
     })
@@ -64,6 +66,7 @@ pub(crate) fn run(
     literals: &[(Span, f64)],
     bindings: &Bindings,
     wrt: Wrt<'_>,
+    relaxation: Relaxation,
     limits: &Limits,
 ) -> Result<Evaluation, Error> {
     let inputs: Vec<Option<Input>> = graph
@@ -87,6 +90,7 @@ pub(crate) fn run(
         graph,
         inputs: &inputs,
         literals: &asked,
+        relaxation,
         limits,
         device: Cpu::default(),
     };
@@ -135,6 +139,7 @@ struct Program<'a> {
     graph: &'a Graph,
     inputs: &'a [Option<Input>],
     literals: &'a [(Span, f64)],
+    relaxation: Relaxation,
     limits: &'a Limits,
     device: Cpu,
 }
@@ -192,6 +197,7 @@ impl Program<'_> {
             &self.device,
             tape.clone(),
             self.limits,
+            self.relaxation,
             given,
             &literal,
         );

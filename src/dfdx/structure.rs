@@ -32,7 +32,7 @@ impl Machine<'_> {
 
     // ---- numbers -----------------------------------------------------------------------------
 
-    fn need_number(&self, prim: Prim, cell: &Cell, site: u32) -> Outcome<()> {
+    pub(super) fn need_number(&self, prim: Prim, cell: &Cell, site: u32) -> Outcome<()> {
         if cell.is_number() {
             return Ok(());
         }
@@ -205,6 +205,8 @@ impl Machine<'_> {
                 Prim::Memq | Prim::Memv | Prim::Member | Prim::Assq | Prim::Assv | Prim::Assoc,
                 [key, list],
             ) => self.search(prim, key, list, site),
+            (Prim::SoftChoice, _) => self.soft_choice(args, site),
+            (Prim::SoftIf, [a, b, then, otherwise]) => self.soft_if([a, b, then, otherwise], site),
             (Prim::CaseMatch, [key, data]) => self.case_match(key, data),
             (Prim::IsEq | Prim::IsEqv, [a, b]) => self.identical(a, b),
             (Prim::IsEqual, [a, b]) => self.equal(a, b),

@@ -5,8 +5,8 @@
 //!
 //! - `code` flattens a graph to register code, once.
 //! - `layout` writes a program as data for the self-hosted evaluator.
-//! - `walk` runs code on one lane and records; `call`, `fork`, `numbers` and `structure` are its
-//!   parts.
+//! - `walk` runs code on one lane and records; `call`, `fork`, `numbers`, `soft` and `structure` are
+//!   its parts.
 //! - `take` and [`output`] bring the value to the caller.
 //! - `tiered` keeps recorded paths and runs them again on other numbers.
 //!
@@ -21,6 +21,7 @@ mod heap;
 pub(crate) mod layout;
 mod numbers;
 pub mod output;
+mod soft;
 mod structure;
 mod take;
 pub(crate) mod tiered;

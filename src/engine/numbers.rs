@@ -28,7 +28,7 @@ impl<D: Domain> Walk<'_, D> {
 
     /// One operation of the trace, or of its constants.
     #[inline]
-    fn operation(&mut self, prim: Prim, a: Number, b: Number) -> Outcome<Number> {
+    pub(super) fn operation(&mut self, prim: Prim, a: Number, b: Number) -> Outcome<Number> {
         if a.node | b.node == 0 {
             return Ok(Number {
                 value: prim.forward(a.value, b.value),
@@ -43,7 +43,7 @@ impl<D: Domain> Walk<'_, D> {
     }
 
     #[inline]
-    fn need_number(&self, prim: Prim, value: Value, site: u32) -> Outcome<()> {
+    pub(super) fn need_number(&self, prim: Prim, value: Value, site: u32) -> Outcome<()> {
         if value.is_number() {
             return Ok(());
         }

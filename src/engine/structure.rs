@@ -155,6 +155,8 @@ impl<D: Domain> Walk<'_, D> {
                 let (key, data) = (arg(0), arg(1));
                 self.case_match(key, data)
             }
+            Prim::SoftChoice => self.soft_choice(count, site),
+            Prim::SoftIf => self.soft_if(site),
             Prim::IsEq | Prim::IsEqv => {
                 let (a, b) = (arg(0), arg(1));
                 self.identical(a, b)

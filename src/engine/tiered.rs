@@ -13,6 +13,7 @@ use super::output::{Item, Output};
 use super::walk::{InputValue, Job, Workspace, walk};
 use super::{EvalError, Limits, Stats};
 use crate::error::Kind;
+use crate::relaxation::RelaxationKind;
 use crate::source::Span;
 use crate::trace::{Ref, Trace};
 use arc_swap::ArcSwap;
@@ -43,6 +44,8 @@ pub(crate) struct PathKey {
     pub(crate) shapes: Vec<Shape>,
     /// The literals that are inputs, after all others.
     pub(crate) literals: Vec<Span>,
+    /// How soft choices relax, where there are any; their numbers are inputs after the literals.
+    pub(crate) relaxation: Option<RelaxationKind>,
 }
 
 /// One recorded run.

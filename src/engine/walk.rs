@@ -22,7 +22,7 @@ use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use crate::trace::Operation;
 use crate::trace::gradient::Adjoints;
-use crate::trace::record::{Domain, Recorder};
+use crate::trace::record::{Domain, Number, Recorder};
 use crate::trace::tangents::Tangents;
 use crate::value::{FIRST_FUNCTION, Tag, Value};
 use rustc_hash::FxHashSet;
@@ -94,8 +94,18 @@ pub(crate) struct Job<'a> {
     pub(crate) names: &'a [Sym],
     /// Which literals are inputs: place, and index among the trace's inputs.
     pub(crate) literals: &'a [(Span, u32)],
+    /// How soft choices relax; nodes as with inputs.
+    pub(crate) relaxation: RelaxationInputs,
     pub(crate) limits: Limits,
     pub(crate) text: &'a str,
+}
+
+/// A [`Relaxation`](crate::Relaxation) as the walk sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RelaxationInputs {
+    pub(crate) temperature: Number,
+    pub(crate) hard: bool,
+    pub(crate) gumbel_seed: Option<Number>,
 }
 
 /// An input as the walk sees it.
@@ -145,6 +155,9 @@ pub(super) struct Walk<'a, D: Domain> {
     pub(super) deepest: usize,
     /// Elements that primitives have gone through for the user's program.
     pub(super) work: u64,
+    pub(super) relaxation: RelaxationInputs,
+    /// How many numbers of noise have been drawn.
+    pub(super) drawn: u64,
 }
 
 /// A finished walk: the value still on the heap.
@@ -211,6 +224,8 @@ pub(crate) fn walk<'a>(
         closed: FxHashSet::default(),
         deepest: 0,
         work: 0,
+        relaxation: job.relaxation,
+        drawn: 0,
     };
     walk.set_inputs(job);
     walk.collect_at = walk.heap.len() * 2 + NURSERY;

@@ -22,6 +22,7 @@ use crate::error::{Error, Kind};
 use crate::interpreter::{Interpreter, Mode};
 use crate::model::{Model, Repeated, nearest};
 use crate::prim::Prim;
+use crate::relaxation::Relaxation;
 use crate::source::Span;
 use crate::syntax::ast::Constraint;
 use crate::syntax::{Goal, Noise, Observation, Program};
@@ -44,6 +45,8 @@ pub struct FitOptions {
     pub init: Vec<(String, f64)>,
     /// How the program is run.
     pub mode: Mode,
+    /// How its soft choices relax.
+    pub relaxation: Relaxation,
     /// Limits of each evaluation.
     pub limits: Limits,
 }
@@ -56,6 +59,7 @@ impl Default for FitOptions {
             max_iterations: 200,
             init: Vec::new(),
             mode: Mode::Interpreter,
+            relaxation: Relaxation::default(),
             limits: Limits::default(),
         }
     }
@@ -202,6 +206,7 @@ pub fn fit(
     let names: Vec<&str> = unknowns.iter().map(|u| u.name.as_str()).collect();
     let inputs: Vec<&str> = bindings.names().chain(names.iter().copied()).collect();
     let model = interpreter.prepare(text, &inputs, options.mode, Goal::Observations)?;
+    let model = model.with_relaxation(options.relaxation)?;
     let first = Repeated::new(&model, &bindings, &names, options.limits)?;
     let problem = || Problem {
         run: first.clone(),

@@ -52,6 +52,8 @@ pub enum Domain {
     Base,
     /// Whole numbers.
     Whole,
+    /// None: the derivative is by design not that of the values.
+    Held,
 }
 
 /// How a numeric or predicate row takes more or fewer arguments than its rule is written for.

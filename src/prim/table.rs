@@ -85,7 +85,7 @@ macro_rules! primitives {
             pub fn forward(self, a: f64, b: f64) -> f64 {
                 match self {
                     $(Prim::$U => { let $ua = a; $uforward })*
-                    $(Prim::$B => { let ($ba, $bb) = (a, b); $bforward })*
+                    $(Prim::$B => { let ($ba, $bb) = (a, b); let _ = ($ba, $bb); $bforward })*
                     $(Prim::$P => { let $pa = a; f64::from(u8::from($pforward)) })*
                     $(Prim::$Q => { let ($qa, $qb) = (a, b); f64::from(u8::from($qforward)) })*
                     $(Prim::$S)|* => f64::NAN,
@@ -180,6 +180,8 @@ primitives! {
         Sigmoid = "sigmoid" (a) -> Float on Real { forward: sigmoid(a), vjp(y, ct): (ct * (y * (1.0 - y))) }
         /// log(1 + e^x), without overflow.
         Softplus = "softplus" (a) -> Float on Real { forward: a.max(0.0) + (-a.abs()).exp().ln_1p(), vjp(y, ct): (ct * sigmoid(a)) }
+        /// The same number, which no derivative passes: the shift of `soft-choice`'s exponents.
+        Detach = "%detach" (a) -> Float on Held { forward: a, vjp(y, ct): flat }
     }
     binary {
         /// Sum.
@@ -215,6 +217,10 @@ primitives! {
         Gcd = "gcd" (a, b) Variadic::Fold(0.0), 0 -> Float on Whole { forward: gcd(a, b), vjp(y, ct): flat }
         /// Least common multiple of whole numbers; derivative 0.
         Lcm = "lcm" (a, b) Variadic::Fold(1.0), 0 -> Float on Whole { forward: if a == 0.0 || b == 0.0 { 0.0 } else { (a / gcd(a, b) * b).abs() }, vjp(y, ct): flat }
+        /// The first number with the derivative of the second: a hard choice with the gradient of the soft one.
+        StraightThrough = "%straight-through" (a, b) Variadic::No, 2 -> Float on Held { forward: a, vjp(y, ct): ([0.0, ct]) }
+        /// Gumbel noise: of a seed, the number at a position from 0; derivative 0.
+        Gumbel = "%gumbel" (a, b) Variadic::No, 2 -> Float on Held { forward: gumbel(a, b), vjp(y, ct): flat }
     }
     predicates1 {
         /// Whether a boolean is false; of any other value, #f.
@@ -377,6 +383,10 @@ primitives! {
         Error = "error" (1, None)
         /// Whether a key is `eqv?` to one of a list: a clause of `case`.
         CaseMatch = "%case-match" (2, Some(2))
+        /// Options blended by the softmax of weights, which come last: `soft-choice`.
+        SoftChoice = "%soft-choice" (3, None)
+        /// Two numbers blended by how far a second number is above a first: `soft-if`.
+        SoftIf = "%soft-if" (4, Some(4))
         /// Applies a procedure to a list, for the expression in the car of `here`.
         ApplyAt = "%apply-at" (3, Some(3))
         /// The value of an `if`'s test, for the expression in the car of `here`.
@@ -446,4 +456,21 @@ fn gcd(a: f64, b: f64) -> f64 {
         (a, b) = (b, a % b);
     }
     if b.is_nan() { b } else { a }
+}
+
+/// Splitmix64's finalizer.
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A standard Gumbel number, -log(-log u): u is uniform in (0, 1) by a hash of seed and position.
+fn gumbel(seed: f64, position: f64) -> f64 {
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let key = mix((seed as u64).wrapping_add(STEP));
+    let bits = mix(key.wrapping_add((position as u64).wrapping_add(1).wrapping_mul(STEP)));
+    // The middle of one of 2^52 intervals: neither 0 nor 1.
+    let u = ((bits >> 12) as f64 + 0.5) / (1_u64 << 52) as f64;
+    -(-u.ln()).ln()
 }

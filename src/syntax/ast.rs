@@ -238,6 +238,16 @@ impl Program {
             .map(|&(sym, span)| (self.symbols.name(sym), span))
     }
 
+    /// Whether an expression names one of these primitives.
+    pub(crate) fn calls_any(&self, prims: &[Prim]) -> bool {
+        self.exprs.iter().any(|expr| match expr {
+            Expr::Primitive(_, prim) | Expr::Constant(Constant::Primitive(prim)) => {
+                prims.contains(prim)
+            }
+            _ => false,
+        })
+    }
+
     /// Calls that would fail if they were reached.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings

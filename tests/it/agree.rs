@@ -8,7 +8,8 @@ use crate::generate::{Generated, INPUTS, generate, smooth_inputs, steep_inputs};
 use crate::random::{Random, base_seed, programs};
 use dmci::cli::eval::answer;
 use dmci::{
-    Bindings, Error, Evaluation, Interpreter, Limits, Mode, Model, OnError, Workspace, Wrt,
+    Bindings, Error, Evaluation, Interpreter, Limits, Mode, Model, OnError, Relaxation, Workspace,
+    Wrt,
 };
 use serde_json::{Value, json};
 
@@ -62,7 +63,19 @@ fn bindings(inputs: [f64; 3]) -> Bindings {
 /// A model for the names of all inputs.
 fn model(interpreter: &Interpreter, source: &str, mode: Mode) -> Model {
     let model = interpreter.model_for(source, &bindings([0.0; 3]), mode);
-    model.unwrap_or_else(|error| panic!("not well formed: {error}\n{source}"))
+    let model = model.unwrap_or_else(|error| panic!("not well formed: {error}\n{source}"));
+    let relaxed = model.with_relaxation(relaxation(source));
+    relaxed.expect("a relaxation as it should be")
+}
+
+/// One relaxation for each program, so that all kinds come up.
+fn relaxation(source: &str) -> Relaxation {
+    let length = source.len();
+    Relaxation {
+        temperature: [1.0, 0.4, 2.5][length % 3],
+        hard: length.is_multiple_of(4),
+        gumbel_seed: (length % 5 < 2).then_some(length as u64),
+    }
 }
 
 // ---- modes -------------------------------------------------------------------------------------
@@ -84,12 +97,14 @@ fn modes_answer_with_the_same_bytes() {
     let interpreter = Interpreter::embedded();
     on_programs(400, |program, random| {
         let [x, y, z] = steep_inputs(random);
+        let relaxation = relaxation(&program.source);
         // A value that no gradient can be asked of is an error with one; ask without it too.
         for wrt in [Some(wrt(program)), None] {
             let ask = |mode: &str| {
                 let inputs = json!({"x": x, "y": y, "z": z});
                 let line = json!({"id": 1, "source": program.source, "inputs": inputs, "wrt": wrt,
-                    "mode": mode, "fuel": FUEL, "stats": true});
+                    "mode": mode, "fuel": FUEL, "stats": true, "temperature": relaxation.temperature,
+                    "hard": relaxation.hard, "gumbel_seed": relaxation.gumbel_seed});
                 split_stats(&answer(&interpreter, &line.to_string()))
             };
             let usual = ask("interpreter");
@@ -370,7 +385,14 @@ fn difference(f: &dyn Fn(f64) -> Option<f64>, x: f64) -> Option<f64> {
 fn gradients_are_those_of_differences() {
     let interpreter = Interpreter::embedded();
     on_programs(250, |program, random| {
-        let model = model(&interpreter, &program.source, Mode::Direct);
+        // The derivatives of hard choices are by design not those of their values.
+        let soft = Relaxation {
+            hard: false,
+            ..relaxation(&program.source)
+        };
+        let model = model(&interpreter, &program.source, Mode::Direct)
+            .with_relaxation(soft)
+            .map_err(|error| error.to_string())?;
         let inputs = smooth_inputs(random);
         let mut workspace = Workspace::new();
         let evaluation = model.evaluate(

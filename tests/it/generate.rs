@@ -1,6 +1,6 @@
 //! A generator of programs: a seed goes in, a well-formed program with inputs comes out.
 //!
-//! Programs use all core and derived forms, closures, lists, quasiquotes, params and literals, steer
+//! Programs use all core and derived forms, soft ones too, closures, lists, quasiquotes, params and literals, steer
 //! by inputs, shadow names, and fail now and then. Loops have bounded trips, but programs may be
 //! long: run them with little fuel, running out of which is an answer as good as any.
 //!
@@ -277,8 +277,9 @@ impl Generator {
         if self.failures && self.random.percent(6) {
             return self.failure(depth);
         }
-        match self.random.below(30) {
+        match self.random.below(32) {
             0..=1 => self.leaf(),
+            30..=31 => self.soft(depth),
             2..=7 => self.arithmetic(depth),
             8..=13 => self.choice(Type::Number, depth),
             14..=16 => self.binding(Type::Number, depth),
@@ -309,6 +310,19 @@ impl Generator {
                 let (test, a) = (self.boolean(depth), self.number(depth));
                 format!("(or (and {test} {a}) {})", self.leaf())
             }
+        }
+    }
+
+    /// A blend where a choice could be.
+    fn soft(&mut self, depth: usize) -> String {
+        let (a, b) = (self.number(depth), self.number(depth));
+        let (c, d) = (self.number(depth), self.leaf());
+        if self.random.percent(50) && self.is_free("soft-if") {
+            format!("(soft-if {c} {d} {a} {b})")
+        } else if self.is_free("soft-choice") && self.is_free("list") {
+            format!("(soft-choice ({a} {b} {d}) (list {c} {d} 0))")
+        } else {
+            b
         }
     }
 

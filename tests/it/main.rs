@@ -18,4 +18,5 @@ mod memory;
 mod ncg;
 mod random;
 mod selfhost;
+mod soft;
 mod tidy;

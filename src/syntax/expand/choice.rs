@@ -1,7 +1,8 @@
-//! Forms that choose: `cond`, `case`, `and`, `or`.
+//! Forms that choose: `cond`, `case`, `and`, `or`, and softly: `soft-choice`, `soft-if`.
 //!
 //! **Invariants**
-//! - Each becomes nested `if`s, built from the last; a clause keeps its own place.
+//! - The first four become nested `if`s, built from the last; a clause keeps its own place.
+//! - The soft ones compute all they are given, in the order written, and blend it by a primitive.
 //! - A value tested and used is computed once, in a variable that no program can name.
 
 use super::{Denotation, Expander, Result};
@@ -178,5 +179,32 @@ impl Expander<'_> {
             expr = self.or_expr(first, expr, span);
         }
         Ok(expr)
+    }
+
+    pub(super) fn soft_choice(&mut self, id: DatumId, rest: &[DatumId]) -> Result<ExprId> {
+        let options = match rest {
+            [options, _] => match self.data.get(*options) {
+                Datum::List(options) if options.len() > 1 => options.to_vec(),
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        if options.is_empty() {
+            return self.fail(
+                id,
+                "write `(soft-choice (e1 e2 …) weights)`, two options or more",
+            );
+        }
+        let parts = options.iter().chain(&rest[1..]);
+        let parts: Result<Vec<ExprId>> = parts.map(|&part| self.expand(part)).collect();
+        Ok(self.call_hidden(Prim::SoftChoice, parts?, self.data.span(id)))
+    }
+
+    pub(super) fn soft_if(&mut self, id: DatumId, rest: &[DatumId]) -> Result<ExprId> {
+        if rest.len() != 4 {
+            return self.fail(id, "write `(soft-if a b then else)`");
+        }
+        let parts: Result<Vec<ExprId>> = rest.iter().map(|&part| self.expand(part)).collect();
+        Ok(self.call_hidden(Prim::SoftIf, parts?, self.data.span(id)))
     }
 }

@@ -479,27 +479,8 @@ impl<'a> Expander<'a> {
             ),
             Form::Else | Form::Arrow => self.fail(id, "this belongs inside `cond` or `case`"),
             Form::Param | Form::ObserveSeries => self.fail(id, "this form must stand at top level"),
-            Form::SoftChoice => match rest {
-                [options, _] if matches!(self.data.get(*options), Datum::List(o) if o.len() > 1) => {
-                    let Datum::Symbol(sym) = self.data.get(items[0]) else {
-                        return self.fail(id, "write `(soft-choice (e1 e2 …) weights)`");
-                    };
-                    self.unsupported(id, sym, "blend with `sigmoid` or `exp` by hand for now")
-                }
-                _ => self.fail(
-                    id,
-                    "write `(soft-choice (e1 e2 …) weights)`, two options or more",
-                ),
-            },
-            Form::SoftIf => {
-                if rest.len() != 4 {
-                    return self.fail(id, "write `(soft-if a b then else)`");
-                }
-                let Datum::Symbol(sym) = self.data.get(items[0]) else {
-                    return self.fail(id, "write `(soft-if a b then else)`");
-                };
-                self.unsupported(id, sym, "blend with `sigmoid` by hand for now")
-            }
+            Form::SoftChoice => self.soft_choice(id, rest),
+            Form::SoftIf => self.soft_if(id, rest),
             Form::Unsupported(instead) => {
                 let Datum::Symbol(sym) = self.data.get(items[0]) else {
                     return self.fail(id, instead);

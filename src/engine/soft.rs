@@ -1,0 +1,142 @@
+//! `soft-choice` and `soft-if`: blends instead of branches, as operations of the trace.
+//!
+//! Numbers, weights and the caller's relaxation go in; a float comes out, whose derivatives are those
+//! of the operations recorded.
+//!
+//! **Invariants**
+//! - Shares come from exponents shifted by the largest, so none overflows and the largest is exact;
+//!   the shift cancels, and no derivative passes it.
+//! - Noise is drawn in the order of options, one number each; an arm not taken draws none that count.
+
+use super::fork::number;
+use super::walk::{Outcome, Walk};
+use crate::error::Kind;
+use crate::prim::Prim;
+use crate::trace::record::{Domain, Number};
+use crate::value::{Tag, Value};
+
+impl<D: Domain> Walk<'_, D> {
+    /// `(soft-if a b then else)` on four staged arguments: s·then + (1-s)·else, where
+    /// s = sigmoid((b - a) / temperature).
+    pub(super) fn soft_if(&mut self, site: u32) -> Outcome<Value> {
+        let top = self.top as usize;
+        for at in top..top + 4 {
+            self.need_number(Prim::SoftIf, self.stack[at], site)?;
+        }
+        let [a, b, then, otherwise] = [0, 1, 2, 3].map(|i| number(self.stack[top + i]));
+        let gap = self.operation(Prim::Sub, b, a)?;
+        let steep = self.operation(Prim::Div, gap, self.relaxation.temperature)?;
+        let share = self.operation(Prim::Sigmoid, steep, steep)?;
+        let rest = self.operation(Prim::Sub, constant(1.0), share)?;
+        let then = self.operation(Prim::Mul, share, then)?;
+        let otherwise = self.operation(Prim::Mul, rest, otherwise)?;
+        let blend = self.operation(Prim::Add, then, otherwise)?;
+        Ok(float(blend))
+    }
+
+    /// `(soft-choice (e1 e2 …) weights)` on staged options and, last, their weights: the sum of
+    /// options by their shares, softmax(weights / temperature).
+    pub(super) fn soft_choice(&mut self, count: usize, site: u32) -> Outcome<Value> {
+        let top = self.top as usize;
+        let options = count - 1;
+        self.account(options, site)?;
+        for at in top..top + options {
+            self.need_number(Prim::SoftChoice, self.stack[at], site)?;
+        }
+        let mut logits = self.weights(self.stack[top + options], options, site)?;
+        for logit in &mut logits {
+            if let Some(seed) = self.relaxation.gumbel_seed {
+                let noise = self.operation(Prim::Gumbel, seed, constant(self.drawn as f64))?;
+                self.drawn += 1;
+                *logit = self.operation(Prim::Add, *logit, noise)?;
+            }
+            *logit = self.operation(Prim::Div, *logit, self.relaxation.temperature)?;
+        }
+        let (mut largest, mut chosen) = (logits[0], number(self.stack[top]));
+        for (index, &logit) in logits.iter().enumerate().skip(1) {
+            if self.relaxation.hard {
+                let option = number(self.stack[top + index]);
+                let better = self.operation(Prim::Gt, logit, largest)?;
+                chosen = self.pick(better, option, chosen)?;
+            }
+            largest = self.operation(Prim::Max, largest, logit)?;
+        }
+        let shift = self.operation(Prim::Detach, largest, largest)?;
+        let mut total = None;
+        for logit in &mut logits {
+            let shifted = self.operation(Prim::Sub, *logit, shift)?;
+            *logit = self.operation(Prim::Exp, shifted, shifted)?;
+            total = Some(match total {
+                Some(total) => self.operation(Prim::Add, total, *logit)?,
+                None => *logit,
+            });
+        }
+        let total = total.unwrap_or(constant(1.0));
+        let mut blend = None;
+        for (index, &part) in logits.iter().enumerate() {
+            let share = self.operation(Prim::Div, part, total)?;
+            let option = number(self.stack[top + index]);
+            let term = self.operation(Prim::Mul, share, option)?;
+            blend = Some(match blend {
+                Some(blend) => self.operation(Prim::Add, blend, term)?,
+                None => term,
+            });
+        }
+        let blend = blend.unwrap_or(constant(0.0));
+        if !self.relaxation.hard {
+            return Ok(float(blend));
+        }
+        let held = self.operation(Prim::Detach, chosen, chosen)?;
+        Ok(float(self.operation(Prim::StraightThrough, held, blend)?))
+    }
+
+    /// The numbers of a list of weights, one an option.
+    fn weights(&mut self, list: Value, options: usize, site: u32) -> Outcome<Vec<Number>> {
+        let mut weights = Vec::with_capacity(options);
+        let mut rest = list;
+        while rest.tag == Tag::Pair && weights.len() < options {
+            let weight = self.heap.car(rest);
+            self.need_number(Prim::SoftChoice, weight, site)?;
+            weights.push(number(weight));
+            rest = self.heap.cdr(rest);
+        }
+        if weights.len() == options && rest.is_nil() {
+            return Ok(weights);
+        }
+        let (kind, message) = match self.heap.list_length(list) {
+            Some(given) => (
+                Kind::Shape,
+                format!("`soft-choice` has {options} options and {given} weights; give one each"),
+            ),
+            None => (
+                Kind::Type,
+                format!("`soft-choice` wants a list of weights, got {}", list.kind()),
+            ),
+        };
+        self.fail(kind, site, message)
+    }
+
+    /// The first of two numbers where a test holds, else the second: neither branch nor guard.
+    fn pick(&mut self, test: Number, then: Number, otherwise: Number) -> Outcome<Number> {
+        if test.node == 0 {
+            return Ok(if test.value == 0.0 { otherwise } else { then });
+        }
+        let picked = self.domain.select(test, then, otherwise);
+        if !self.forks.is_empty() {
+            self.spend(1)?;
+        }
+        Ok(picked)
+    }
+}
+
+fn constant(value: f64) -> Number {
+    Number { value, node: 0 }
+}
+
+fn float(number: Number) -> Value {
+    Value {
+        tag: Tag::Float,
+        node: number.node,
+        bits: number.value.to_bits(),
+    }
+}

@@ -1,0 +1,2 @@
+;; error: => syntax 2:1
+(soft-choice (1 2))
