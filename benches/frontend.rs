@@ -1,15 +1,17 @@
 //! What does it cost to come from text to numbers?
 //!
 //! The shared workloads (`workloads.json`) go in; times come out, from loading the interpreter to the
-//! gradient of a program that has run before. Values and gradients are checked before anything is
-//! timed.
+//! gradient of a program that has run before, and to the first value of one swapped in for another.
+//! Values and gradients are checked before anything is timed.
 //!
 //! ```text
 //! cargo bench --bench frontend
 //! ```
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dmci::{Bindings, Gradient, Interpreter, Mode, Output, Workspace, Wrt, compile_interpreter};
+use dmci::{
+    Bindings, Gradient, Interpreter, Mode, Output, Registry, Workspace, Wrt, compile_interpreter,
+};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -189,6 +191,51 @@ fn warm_value_and_gradient(c: &mut Criterion) {
     group.finish();
 }
 
+/// How long until a registry's handle gives another program's first value, from that program's text?
+/// And what does a handle cost that is asked before each evaluation?
+fn hot_swap(c: &mut Criterion) {
+    let interpreter = Interpreter::embedded();
+    let mut workspace = Workspace::new();
+    let mut group = c.benchmark_group("hot_swap");
+    for workload in Workload::named(&["W1_decay", "W3_pendulum"]) {
+        let bindings = workload.bindings(1.0);
+        let prepare = |text: &str| interpreter.model(text).expect("the workload is a program");
+        let registry = Registry::new();
+        let handle = registry.insert(&workload.name, prepare("0.0"));
+        let mut swap = || {
+            let old = registry.swap(handle, prepare(black_box(&workload.source)));
+            let new = registry.get(handle);
+            let value = new.map(|new| new.value(&bindings, &mut workspace));
+            (old, value.expect("the handle is live").expect("it runs"))
+        };
+        let (_, value) = swap();
+        let near = (value.number().unwrap_or(f64::NAN) - workload.value).abs() <= 1e-9;
+        assert!(
+            near,
+            "{}: the value is {}",
+            workload.name,
+            value.to_scheme()
+        );
+        group.bench_function(format!("{} text to first value", workload.name), |b| {
+            b.iter(&mut swap);
+        });
+    }
+    // Models beside it: a swap must not get slower for them.
+    let registry = Registry::new();
+    let model = interpreter.model("1.0").expect("it is a program");
+    let handles: Vec<_> = (0..1000)
+        .map(|i| registry.insert(i.to_string(), model.clone()))
+        .collect();
+    group.bench_function("get, of 1000", |b| b.iter(|| registry.get(handles[500])));
+    group.bench_function("swap, of 1000", |b| {
+        b.iter(|| registry.swap(handles[500], model.clone()));
+    });
+    group.bench_function("insert and remove, of 1000", |b| {
+        b.iter(|| registry.remove(registry.insert("", model.clone())));
+    });
+    group.finish();
+}
+
 fn short() -> Criterion {
     Criterion::default()
         .sample_size(20)
@@ -199,6 +246,7 @@ fn short() -> Criterion {
 criterion_group! {
     name = benches;
     config = short();
-    targets = load_interpreter, compile, prepare, cold_value_and_gradient, warm_value_and_gradient
+    targets = load_interpreter, compile, prepare, cold_value_and_gradient, warm_value_and_gradient,
+        hot_swap
 }
 criterion_main!(benches);

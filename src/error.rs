@@ -9,6 +9,7 @@
 
 use crate::engine::EvalError;
 use crate::graph::NcgError;
+use crate::registry::RegistryError;
 use crate::source::{Position, Span};
 use crate::syntax::{ExpandError, ReadError};
 use std::fmt;
@@ -77,7 +78,7 @@ pub struct Call {
     pub position: Position,
 }
 
-/// Any error of the crate that concerns a program or an interpreter file.
+/// Any error of the crate that concerns a program, an interpreter file or a registry.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -93,6 +94,9 @@ pub enum Error {
     /// An interpreter or program file is damaged.
     #[error(transparent)]
     Ncg(#[from] NcgError),
+    /// A handle gives no model.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The request does not fit the program.
     #[error("{0}")]
     Request(String),
@@ -111,7 +115,7 @@ impl Error {
             Self::Read(_) => Kind::Syntax,
             Self::Expand(e) => e.kind,
             Self::Eval(e) => e.kind,
-            Self::Ncg(_) | Self::Request(_) => Kind::Request,
+            Self::Ncg(_) | Self::Registry(_) | Self::Request(_) => Kind::Request,
         }
     }
 
@@ -121,7 +125,7 @@ impl Error {
             Self::Read(e) => Some(e.span),
             Self::Expand(e) => Some(e.span),
             Self::Eval(e) => e.span,
-            Self::Ncg(_) | Self::Request(_) => None,
+            Self::Ncg(_) | Self::Registry(_) | Self::Request(_) => None,
         }
     }
 

@@ -29,8 +29,9 @@
 //! - [`syntax`] reads and expands, [`anf`] and [`graph`] compile, [`engine`] walks and records,
 //!   [`trace`] runs the arithmetic again and differentiates it.
 //! - [`Interpreter`] holds the compiled evaluator, [`Model`] a program prepared once, [`fit`] fits
-//!   params to data; [`dfdx`], behind the feature of that name, holds programs as layers of networks and
-//!   a second opinion on every derivative.
+//!   params to data; [`Registry`] keeps models that are swapped while they run; [`dfdx`], behind the
+//!   feature of that name, holds programs as layers of networks and a second opinion on every
+//!   derivative.
 //! - [`docs`] is the book: start with its tutorial.
 //!
 //! # What is differentiated
@@ -57,6 +58,7 @@ mod interpreter;
 mod lanes;
 mod model;
 pub mod prim;
+mod registry;
 mod relaxation;
 pub mod source;
 pub mod symbol;
@@ -75,5 +77,6 @@ pub use interpreter::{
 };
 pub use lanes::{Lanes, OnError};
 pub use model::{Model, nearest};
+pub use registry::{Handle, Registry, RegistryError};
 pub use relaxation::Relaxation;
 pub use tagged::{Tagged, TaggedError, TypeTag};

@@ -17,6 +17,7 @@ mod limits;
 mod memory;
 mod ncg;
 mod random;
+mod registry;
 mod selfhost;
 mod soft;
 mod tidy;
