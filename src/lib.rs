@@ -66,6 +66,7 @@ pub mod syntax;
 mod tagged;
 pub mod trace;
 mod value;
+pub mod verify;
 
 pub use bindings::{Bindings, Input, Wrt};
 pub use engine::{EvalError, Item, Limits, Output, Stats, Workspace};

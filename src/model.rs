@@ -80,6 +80,16 @@ enum Prepared {
     Reference(Box<Graph>),
 }
 
+/// A recorded run.
+pub(crate) struct Recorded {
+    pub(crate) path: Arc<tiered::Path>,
+    /// The trace's inputs.
+    pub(crate) numbers: Vec<f64>,
+    /// For each name asked for the trace's input; none where the program has no use for it.
+    pub(crate) columns: Vec<Option<u32>>,
+    pub(crate) stats: Stats,
+}
+
 /// An evaluation about to begin: what the walk takes, and what its trace's inputs mean.
 struct Asked<'n> {
     inputs: Vec<InputValue>,
@@ -233,7 +243,9 @@ impl Model {
     ) -> Result<Output, Error> {
         #[cfg(feature = "dfdx")]
         if let Prepared::Reference(graph) = &self.inner.prepared {
-            return Ok(self.refer(graph, bindings, Wrt::Nothing, limits)?.value);
+            return Ok(self
+                .refer(graph, bindings, Wrt::Nothing, None, limits)?
+                .value);
         }
         let inputs = self.resolve(bindings)?.0;
         let inputs: Vec<InputValue> = inputs.into_iter().map(InputValue::without_nodes).collect();
@@ -281,7 +293,7 @@ impl Model {
     ) -> Result<Evaluation, Error> {
         #[cfg(feature = "dfdx")]
         if let Prepared::Reference(graph) = &self.inner.prepared {
-            return self.refer(graph, bindings, wrt, limits);
+            return self.refer(graph, bindings, wrt, None, limits);
         }
         let asked = self.ask(bindings, wrt, workspace)?;
         let run = self.run(&asked, limits, !asked.wrt.is_empty(), workspace)?;
@@ -300,6 +312,63 @@ impl Model {
             gradient,
             stats: run.stats,
         })
+    }
+
+    /// Records the run on `bindings`, for those who look into traces. The value of every node is in
+    /// `workspace.values` afterwards.
+    ///
+    /// # Errors
+    /// As [`Model::evaluate`]; and when a name of `wrt` is a list.
+    pub(crate) fn record(
+        &self,
+        bindings: &Bindings,
+        wrt: &[&str],
+        limits: &Limits,
+        workspace: &mut Workspace,
+    ) -> Result<Recorded, Error> {
+        let asked = self.ask(bindings, Wrt::Names(wrt), workspace)?;
+        let numbers = workspace.inputs.clone();
+        let run = self.run(&asked, limits, true, workspace)?;
+        let Some(path) = run.path.filter(|_| run.output.is_numeric()) else {
+            return Err(self.not_numeric(run.stats));
+        };
+        let column = |(name, variable): (Cow<'_, str>, Variable)| match variable {
+            Variable::Inputs(first, None) => Ok(Some(first)),
+            Variable::Unused => Ok(None),
+            Variable::Inputs(..) => {
+                Err(Error::Request(format!("`{name}` is a list; name numbers")))
+            }
+        };
+        Ok(Recorded {
+            columns: asked
+                .wrt
+                .into_iter()
+                .map(column)
+                .collect::<Result<_, _>>()?,
+            path,
+            numbers,
+            stats: run.stats,
+        })
+    }
+
+    /// Where a place of a trace is in the text.
+    pub(crate) fn span_of_place(&self, place: u32) -> Option<Span> {
+        if place == 0 {
+            return None;
+        }
+        let spans = match &self.inner.prepared {
+            Prepared::Direct(code) => code.spans(),
+            Prepared::Core { program, .. } => program.spans(),
+            #[cfg(feature = "dfdx")]
+            Prepared::Reference(_) => return None,
+        };
+        spans.get(place as usize).copied()
+    }
+
+    /// The span and value of the float literal that `@line:column` names.
+    pub(crate) fn literal_at(&self, name: &str) -> Option<(Span, f64)> {
+        let literal = self.literal(name, name.strip_prefix('@')?).ok()?;
+        Some((literal.span, literal.value))
     }
 
     /// The names of `wrt` that only steer the run on `bindings`: they decide branches, indices or
@@ -425,6 +494,24 @@ impl Model {
         }
     }
 
+    /// The value, and the gradient of some of its numbers, by the reference engine: a model of
+    /// another mode has none.
+    #[cfg(feature = "dfdx")]
+    pub(crate) fn reference_rows(
+        &self,
+        bindings: &Bindings,
+        wrt: &[&str],
+        rows: &[usize],
+        limits: &Limits,
+    ) -> Result<Evaluation, Error> {
+        match &self.inner.prepared {
+            Prepared::Reference(graph) => {
+                self.refer(graph, bindings, Wrt::Names(wrt), Some(rows), limits)
+            }
+            _ => Err(Error::Request("no model for the reference engine".into())),
+        }
+    }
+
     /// Evaluates with the reference engine.
     #[cfg(feature = "dfdx")]
     fn refer(
@@ -432,6 +519,7 @@ impl Model {
         graph: &Graph,
         bindings: &Bindings,
         wrt: Wrt<'_>,
+        rows: Option<&[usize]>,
         limits: &Limits,
     ) -> Result<Evaluation, Error> {
         self.resolve(bindings)?;
@@ -442,7 +530,14 @@ impl Model {
             .map(|literal| (literal.span, literal.value))
             .collect();
         let relaxation = self.relaxation;
-        let evaluation = dfdx::reference::run(graph, &literals, bindings, wrt, relaxation, limits);
+        let question = dfdx::reference::Question {
+            bindings,
+            wrt,
+            rows,
+            relaxation,
+            limits,
+        };
+        let evaluation = dfdx::reference::run(graph, &literals, &question);
         evaluation.map_err(|error| match error {
             Error::Eval(error) => self.explain(*error).into(),
             error => error,

@@ -15,6 +15,7 @@ use crate::graph::{Graph, GraphConstant, ncg};
 use crate::source::{Position, Span};
 use crate::syntax::ast::{Constant, Expr};
 use crate::syntax::{Constraint, Goal, Noise, Observation, Param, Program};
+use crate::verify::{Certificate, Verdict};
 use clap::Args;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -115,6 +116,8 @@ struct Summary {
     literals: Vec<(Position, f64)>,
     cautions: Vec<Caution>,
     graph: Compiled,
+    /// What a compiled program carries, or what is wrong with it.
+    certificate: Option<Result<Certificate, String>>,
 }
 
 impl Summary {
@@ -134,6 +137,7 @@ impl Summary {
             literals: literals_of(&program),
             cautions,
             graph: Compiled::of(&interpreter.build(&program, &[])),
+            certificate: None,
             params,
         })
     }
@@ -153,6 +157,9 @@ impl Summary {
             literals: literals_of_graph(graph),
             cautions: Vec::new(),
             graph: Compiled::of(graph),
+            certificate: Certificate::of_graph(graph)
+                .map_err(|error| error.to_string())
+                .transpose(),
         }
     }
 
@@ -185,6 +192,7 @@ fn text(machine: &Compiled, summary: Option<&Summary>) -> String {
         format!("{} = {:?}{range}", param.name, param.init)
     });
     section("params", params.collect(), &mut out);
+    section("certificate", certificate_text(summary), &mut out);
     let observations = summary.observations.iter().flatten().map(|observation| {
         let position = observation.span.position(&summary.source.text);
         let columns = observation.columns.join(", ");
@@ -208,6 +216,29 @@ fn text(machine: &Compiled, summary: Option<&Summary>) -> String {
         });
     section("warnings", warnings.collect(), &mut out);
     out
+}
+
+/// The verdict of a certificate, and the derivatives it is about.
+fn certificate_text(summary: &Summary) -> Vec<String> {
+    match &summary.certificate {
+        None => Vec::new(),
+        Some(Err(message)) => vec![message.clone()],
+        Some(Ok(certificate)) => {
+            let verdict = match certificate.verdict {
+                Verdict::Pass => "pass",
+                Verdict::Fail => "FAIL",
+            };
+            let names = certificate.constants.iter().map(|c| c.name.as_str());
+            let names: Vec<&str> = names.collect();
+            let constants = certificate.constants.iter();
+            let worst = constants.map(|c| c.largest_difference).fold(0.0, f64::max);
+            vec![
+                format!("{verdict}, by {}", certificate.generator),
+                format!("derivatives by {}", names.join(", ")),
+                format!("largest difference {worst:.1e}"),
+            ]
+        }
+    }
 }
 
 fn section(title: &str, lines: Vec<String>, out: &mut String) {
@@ -285,6 +316,9 @@ fn summary_json(summary: &Summary, out: &mut String) {
                 position.column
             );
         });
+    }
+    if let Some(Ok(certificate)) = &summary.certificate {
+        let _ = write!(out, ",\"certificate\":{}", certificate.to_json());
     }
     out.push_str(",\"literals\":");
     list(&summary.literals, out, |(position, value), out| {

@@ -29,6 +29,7 @@ mod program;
 mod report;
 mod run;
 mod show;
+mod verify;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -49,6 +50,7 @@ Examples:
   dmci run -e '(+ 1 2)'
   dmci grad -e '(* a x)' --input a=2 --input x=3
   dmci fit model.scm data.csv
+  dmci verify model.scm --data data.csv
   dmci show -e '(if (> x 0) (log x) 0)' --stage trace --input x=2
 
 Exit codes: 0 done, 1 the program or its data are at fault, 2 the arguments are."
@@ -63,6 +65,7 @@ enum Command {
     Run(run::Run),
     Grad(grad::Grad),
     Fit(fit::Fit),
+    Verify(verify::Verify),
     Show(show::Show),
     Info(info::Info),
     Compile(compile::Compile),
@@ -75,6 +78,7 @@ impl Command {
             Self::Run(_) => "run",
             Self::Grad(_) => "grad",
             Self::Fit(_) => "fit",
+            Self::Verify(_) => "verify",
             Self::Show(_) => "show",
             Self::Info(_) => "info",
             Self::Compile(_) => "compile",
@@ -87,6 +91,7 @@ impl Command {
             Self::Run(command) => command.run(),
             Self::Grad(command) => command.run(),
             Self::Fit(command) => command.run(),
+            Self::Verify(command) => command.run(),
             Self::Show(command) => command.run(),
             Self::Info(command) => command.run(),
             Self::Compile(command) => command.run(),
@@ -101,7 +106,12 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli.command,
         Err(error) => return usage(&error),
     };
-    match command.run() {
+    finish(&command, command.run())
+}
+
+/// Tells what went wrong, and gives the exit code.
+fn finish(command: &Command, result: Result<(), Failure>) -> ExitCode {
+    match result {
         Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
         Err(Failure::Usage(message)) => {
             let mut cli = Cli::command();

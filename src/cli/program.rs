@@ -60,6 +60,13 @@ pub(super) struct MachineArgs {
     #[arg(long, value_name = "FILE")]
     interpreter: Option<PathBuf>,
 
+    #[command(flatten)]
+    relaxation: RelaxationArgs,
+}
+
+/// How soft choices relax.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct RelaxationArgs {
     /// What soft-choice and soft-if divide weights by; towards 0 choices become sharp
     #[arg(
         long,
@@ -283,11 +290,7 @@ impl MachineArgs {
 
     /// How soft choices relax.
     pub(super) fn relaxation(&self) -> Relaxation {
-        Relaxation {
-            temperature: self.temperature,
-            hard: self.hard,
-            gumbel_seed: self.gumbel_seed,
-        }
+        self.relaxation.relaxation()
     }
 
     /// The model with soft choices as asked.
@@ -308,6 +311,16 @@ impl MachineArgs {
             return Err(Failure::Usage(message.into()));
         }
         Ok(())
+    }
+}
+
+impl RelaxationArgs {
+    pub(super) fn relaxation(self) -> Relaxation {
+        Relaxation {
+            temperature: self.temperature,
+            hard: self.hard,
+            gumbel_seed: self.gumbel_seed,
+        }
     }
 }
 
@@ -371,7 +384,7 @@ pub(super) fn prepare(
 }
 
 /// Refuses an interpreter where a program should be.
-fn check_program(graph: &Graph, source: &Source) -> Result<(), Failure> {
+pub(super) fn check_program(graph: &Graph, source: &Source) -> Result<(), Failure> {
     if Interpreter::from_graph(graph.clone()).is_ok() {
         let file = source.file();
         let message = format!("{file}: an interpreter, not a program; give it with --interpreter");

@@ -27,6 +27,7 @@ use crate::engine::{Item, Limits, Output};
 use crate::error::Error;
 use crate::interpreter::{Interpreter, Mode};
 use crate::model::{Model, Repeated, nearest};
+use crate::relaxation::Relaxation;
 use crate::source::Position;
 use crate::syntax::Constraint;
 use ::dfdx::nn::{
@@ -247,6 +248,19 @@ where
             Arc::make_mut(program).limits = limits;
         }
         self
+    }
+
+    /// Relaxes the program's soft choices another way from now on; paths recorded before serve on.
+    ///
+    /// # Errors
+    /// [`ModuleError::Request`] when the temperature or the seed is out of range.
+    pub fn relax(&mut self, relaxation: Relaxation) -> Result<(), ModuleError> {
+        if let Some(program) = &mut self.program {
+            let model = program.model.with_relaxation(relaxation);
+            let model = model.map_err(|error| ModuleError::Request(error.to_string()))?;
+            Arc::make_mut(program).model = model;
+        }
+        Ok(())
     }
 
     /// The names of the constants, in the order of their tensor's numbers.

@@ -52,11 +52,27 @@ pub fn evaluate(
 ) -> Result<Evaluation, Error> {
     verify(graph)?;
     let literals: Vec<(Span, f64)> = literals(graph).collect();
-    let relaxation = Relaxation::default();
-    run(graph, &literals, bindings, wrt, relaxation, limits).map_err(|error| match error {
+    let question = Question {
+        bindings,
+        wrt,
+        rows: None,
+        relaxation: Relaxation::default(),
+        limits,
+    };
+    run(graph, &literals, &question).map_err(|error| match error {
         Error::Eval(error) => explain(graph, *error).into(),
         error => error,
     })
+}
+
+/// What is asked of a program.
+pub(crate) struct Question<'a> {
+    pub(crate) bindings: &'a Bindings,
+    pub(crate) wrt: Wrt<'a>,
+    /// Which of the value's numbers to differentiate; all, if none are named.
+    pub(crate) rows: Option<&'a [usize]>,
+    pub(crate) relaxation: Relaxation,
+    pub(crate) limits: &'a Limits,
 }
 
 /// The same for a graph that is known to be sound, and the float literals of its text, those that
@@ -64,11 +80,15 @@ pub fn evaluate(
 pub(crate) fn run(
     graph: &Graph,
     literals: &[(Span, f64)],
-    bindings: &Bindings,
-    wrt: Wrt<'_>,
-    relaxation: Relaxation,
-    limits: &Limits,
+    question: &Question<'_>,
 ) -> Result<Evaluation, Error> {
+    let &Question {
+        bindings,
+        wrt,
+        relaxation,
+        limits,
+        ..
+    } = question;
     let inputs: Vec<Option<Input>> = graph
         .inputs
         .iter()
@@ -108,8 +128,10 @@ pub(crate) fn run(
     }
     let outputs = first.numbers.len();
     let mut first = Some(first);
-    let mut rows = Vec::with_capacity(outputs);
-    for output in 0..outputs {
+    let all: Vec<usize> = (0..outputs).collect();
+    let asked = question.rows.unwrap_or(&all);
+    let mut rows = Vec::with_capacity(asked.len());
+    for &output in asked {
         // A backward pass uses the tape up.
         let run = match first.take() {
             Some(run) => run,

@@ -168,6 +168,11 @@ impl Code {
     pub(crate) fn new(graph: &Graph, symbols: Symbols) -> Self {
         Compiler::new(graph, symbols).compile()
     }
+
+    /// The spans of the sites.
+    pub(crate) fn spans(&self) -> &[Span] {
+        &self.spans
+    }
 }
 
 struct Compiler<'a> {

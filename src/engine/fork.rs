@@ -72,7 +72,11 @@ impl<D: Domain> Walk<'_, D> {
             site => site,
         } & !SITE_COUNTS;
         if place == 0 || self.closed.contains(&place) {
-            self.guard(test)?;
+            let place = match place {
+                0 => self.site & !SITE_COUNTS,
+                place => place,
+            };
+            self.guard_at(test, place)?;
             if test.is_false() {
                 self.pc = otherwise;
             }
@@ -158,7 +162,7 @@ impl<D: Domain> Walk<'_, D> {
             unreachable!("the fork was there just now");
         };
         self.domain.arm(since, test, !taken_then);
-        let joined = self.join(test, taken_then, first.value, value);
+        let joined = self.join(test, taken_then, first.value, value, fork.place);
         let Some(joined) = joined else {
             self.forks.push(fork);
             return Err(Stop::Fork);
@@ -190,7 +194,14 @@ impl<D: Domain> Walk<'_, D> {
     }
 
     /// The value of a fork: the value of the arm taken, as computed from both.
-    fn join(&mut self, test: Number, then: bool, taken: Value, other: Value) -> Option<Value> {
+    fn join(
+        &mut self,
+        test: Number,
+        then: bool,
+        taken: Value,
+        other: Value,
+        place: u32,
+    ) -> Option<Value> {
         let tag = match (taken.tag, other.tag) {
             (a, b) if a == b => a,
             (Tag::Int, Tag::Float) | (Tag::Float, Tag::Int) => Tag::Float,
@@ -201,7 +212,7 @@ impl<D: Domain> Walk<'_, D> {
             return Some(Value { tag, ..taken });
         }
         let (yes, no) = if then { (taken, other) } else { (other, taken) };
-        let joined = self.domain.select(test, number(yes), number(no));
+        let joined = self.domain.select(test, number(yes), number(no), place);
         Some(Value {
             tag,
             node: joined.node,
@@ -236,7 +247,7 @@ impl<D: Domain> Walk<'_, D> {
         self.site = fork.site;
         self.place = 0;
         self.forget_above();
-        self.domain.guard(number(fork.test));
+        self.domain.guard(number(fork.test), fork.place);
         self.pc = if fork.test.is_false() {
             fork.otherwise
         } else {

@@ -187,6 +187,13 @@ pub(crate) struct CoreProgram {
     pub(crate) symbols: Arc<Symbols>,
 }
 
+impl CoreProgram {
+    /// The spans of the sites.
+    pub(crate) fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+}
+
 /// Writes a program in core forms above `below`. With `places`, its sites are the user's.
 pub(crate) fn lay_out(program: &Program, below: &Image, places: bool) -> CoreProgram {
     let mut symbols = program.symbols.clone();

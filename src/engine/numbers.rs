@@ -6,6 +6,7 @@
 //! - What control or structure takes from a number with a node is guarded.
 
 use super::fork::number;
+use super::layout::SITE_COUNTS;
 use super::walk::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::{Prim, Variadic};
@@ -16,13 +17,27 @@ impl<D: Domain> Walk<'_, D> {
     /// Relies on a number or boolean being what it is; inside an arm nothing may be relied on.
     #[inline]
     pub(super) fn guard(&mut self, value: Value) -> Outcome<()> {
+        self.guard_at(value, self.site & !SITE_COUNTS)
+    }
+
+    /// The same for a primitive applied at a site.
+    pub(super) fn guard_for(&mut self, value: Value, site: u32) -> Outcome<()> {
+        match site & !SITE_COUNTS {
+            0 => self.guard(value),
+            place => self.guard_at(value, place),
+        }
+    }
+
+    /// The same for a place of the program.
+    #[inline]
+    pub(super) fn guard_at(&mut self, value: Value, place: u32) -> Outcome<()> {
         if value.node == 0 {
             return Ok(());
         }
         if !self.forks.is_empty() {
             return Err(Stop::Fork);
         }
-        self.domain.guard(number(value));
+        self.domain.guard(number(value), place);
         Ok(())
     }
 
@@ -138,7 +153,7 @@ impl<D: Domain> Walk<'_, D> {
             let message = format!("`{prim}` wants whole numbers, got {}", a.number());
             return self.fail(Kind::Type, site, message);
         }
-        self.guard(whole)
+        self.guard_for(whole, site)
     }
 
     /// A non-negative whole number that structure depends on: an index, a size.
@@ -156,7 +171,7 @@ impl<D: Domain> Walk<'_, D> {
             let message = format!("`{prim}` got the index {x}, and indices start at 0");
             return self.fail(Kind::Index, site, message);
         }
-        self.guard(value)?;
+        self.guard_for(value, site)?;
         // Beyond what a heap can hold every index is out of range all the same.
         Ok(x.min(1e15) as usize)
     }

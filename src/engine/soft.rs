@@ -121,7 +121,7 @@ impl<D: Domain> Walk<'_, D> {
         if test.node == 0 {
             return Ok(if test.value == 0.0 { otherwise } else { then });
         }
-        let picked = self.domain.select(test, then, otherwise);
+        let picked = self.domain.select(test, then, otherwise, 0);
         if !self.forks.is_empty() {
             self.spend(1)?;
         }

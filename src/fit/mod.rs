@@ -333,15 +333,25 @@ fn unknowns(
     Ok(unknowns)
 }
 
-/// Binds the free names that are columns.
-fn columns(program: &Program, table: &Table, unknowns: &[Unknown]) -> Result<Bindings, FitError> {
+/// The columns of a table that a program has a use for, as lists by their names.
+///
+/// # Errors
+/// See [`Table::column`].
+pub(crate) fn columns_used(program: &Program, table: &Table) -> Result<Bindings, TableError> {
     let mut bindings = Bindings::new();
-    for (name, span) in program.free_names() {
-        if unknowns.iter().any(|u| u.name == name) {
-            continue;
-        }
+    for (name, _) in program.free_names() {
         if table.has_column(name) {
             bindings.set(name, Input::List(table.column(name)?.to_vec()));
+        }
+    }
+    Ok(bindings)
+}
+
+/// Binds the free names that are columns.
+fn columns(program: &Program, table: &Table, unknowns: &[Unknown]) -> Result<Bindings, FitError> {
+    let bindings = columns_used(program, table)?;
+    for (name, span) in program.free_names() {
+        if table.has_column(name) || unknowns.iter().any(|u| u.name == name) {
             continue;
         }
         let mut known: Vec<&str> = Prim::names().collect();

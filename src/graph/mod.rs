@@ -159,6 +159,9 @@ pub struct Graph {
     pub text: Arc<str>,
     /// Whether quoted data may hold reserved symbols: the interpreter's own graph.
     pub reserved: bool,
+    /// A certificate of the program as JSON text, which the hash does not cover: see
+    /// [`Certificate::of_graph`](crate::verify::Certificate::of_graph).
+    pub certificate: Option<Arc<str>>,
 }
 
 impl Graph {

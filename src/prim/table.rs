@@ -96,6 +96,8 @@ macro_rules! primitives {
             /// the derivative is zero everywhere. Rows of one argument leave the second at 0.
             #[inline]
             pub fn vjp(self, a: f64, b: f64, y: f64, ct: f64) -> Option<[f64; 2]> {
+                #[cfg(test)]
+                let ct = super::broken::cotangent(self, ct);
                 match self {
                     $(Prim::$U => { let ($ua, $uy, $uct) = (a, y, ct); let _ = ($ua, $uy, $uct); let r: Option<f64> = vjp_rule!($uvjp); r.map(|c| [c, 0.0]) })*
                     $(Prim::$B => { let ($ba, $bb, $by, $bct) = (a, b, y, ct); let _ = ($ba, $bb, $by, $bct); vjp_rule!($bvjp) })*

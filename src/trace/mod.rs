@@ -90,6 +90,8 @@ pub struct Guard {
     pub node: Ref,
     /// What it must be.
     pub expected: f64,
+    /// Where in the program: an index into the places of whoever recorded; 0 for nowhere.
+    pub place: u32,
 }
 
 /// One side of a fork: operations that count only where its test came out its way.
@@ -118,6 +120,9 @@ pub struct Trace {
     pub guards: Vec<Guard>,
     /// Inner arms come before the outer ones that hold them.
     pub arms: Vec<Arm>,
+    /// Where in the program forks were joined: the `Select` among the operations, and the place as
+    /// with guards.
+    pub joins: Vec<(u32, u32)>,
 }
 
 impl Trace {
@@ -147,5 +152,6 @@ impl Trace {
             + self.constants.capacity() * size_of::<f64>()
             + self.guards.capacity() * size_of::<Guard>()
             + self.arms.capacity() * size_of::<Arm>()
+            + self.joins.capacity() * size_of::<(u32, u32)>()
     }
 }

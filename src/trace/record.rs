@@ -26,11 +26,11 @@ pub(crate) trait Domain {
     /// Computes a numeric row or a predicate on operands of which one has a node.
     fn operation(&mut self, prim: Prim, a: Number, b: Number) -> Number;
 
-    /// Joins the results of a fork.
-    fn select(&mut self, test: Number, then: Number, otherwise: Number) -> Number;
+    /// Chooses one of two numbers: joins the results of a fork, where `place` is not 0.
+    fn select(&mut self, test: Number, then: Number, otherwise: Number, place: u32) -> Number;
 
-    /// Relies on a number being what it is.
-    fn guard(&mut self, number: Number);
+    /// Relies on a number being what it is, at a place of the program.
+    fn guard(&mut self, number: Number, place: u32);
 
     /// Declares the operations since a mark to be an arm.
     fn arm(&mut self, since: Self::Mark, test: Number, when: bool);
@@ -74,6 +74,7 @@ impl Recorder {
         self.trace.constants.clear();
         self.trace.guards.clear();
         self.trace.arms.clear();
+        self.trace.joins.clear();
         self.trace.inputs = inputs.len() as u32;
         self.values.clear();
         self.values.extend_from_slice(inputs);
@@ -127,7 +128,11 @@ impl Domain for Recorder {
         self.push(operation, value)
     }
 
-    fn select(&mut self, test: Number, then: Number, otherwise: Number) -> Number {
+    fn select(&mut self, test: Number, then: Number, otherwise: Number, place: u32) -> Number {
+        if place != 0 {
+            let operation = self.trace.operations.len() as u32;
+            self.trace.joins.push((operation, place));
+        }
         let value = if test.value == 0.0 {
             otherwise.value
         } else {
@@ -145,12 +150,13 @@ impl Domain for Recorder {
         self.push(operation, value)
     }
 
-    fn guard(&mut self, number: Number) {
+    fn guard(&mut self, number: Number, place: u32) {
         if number.node != 0 {
             self.trace.guards.push(Guard {
                 at: self.trace.operations.len() as u32,
                 node: Ref::node(number.node - 1),
                 expected: number.value,
+                place,
             });
         }
     }
@@ -181,6 +187,8 @@ impl Domain for Recorder {
         self.trace.operations.truncate(mark.operations);
         self.trace.guards.truncate(mark.guards);
         self.trace.arms.truncate(mark.arms);
+        let kept = |join: &(u32, u32)| (join.0 as usize) < mark.operations;
+        while self.trace.joins.pop_if(|join| !kept(join)).is_some() {}
         self.values
             .truncate(self.trace.inputs as usize + mark.operations);
     }

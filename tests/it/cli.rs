@@ -796,3 +796,123 @@ fn output_that_cannot_be_written_is_an_error() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
 }
+
+// ---- verify --------------------------------------------------------------------------------
+
+const DECAY: &str = "(param a 2.5) (* a (exp (* (- b) x)))";
+
+#[test]
+fn verify_prints_a_certificate() {
+    let run = dmci(&["verify", "-e", DECAY, "-i", "b=0.8", "-i", "x=1.5"]);
+    let out = run.ok();
+    assert!(
+        out.starts_with("value of 1 number by 3 constants\n"),
+        "{out}"
+    );
+    assert!(out.ends_with("\nverdict  pass\n"), "{out}");
+    for line in [
+        "direct ",
+        "nested ",
+        "forward duals ",
+        "central differences ",
+    ] {
+        assert!(
+            out.lines()
+                .any(|l| l.starts_with(line) && l.ends_with("pass")),
+            "{out}"
+        );
+    }
+    let json = dmci(&[
+        "verify", "-e", DECAY, "-i", "b=0.8", "-i", "x=1.5", "--json",
+    ])
+    .json();
+    assert_eq!(json["verdict"], "pass");
+    assert_eq!(json["constants"][0]["name"], "a");
+    assert_eq!(json["inputs"], json!({"b": 0.8, "x": 1.5}));
+}
+
+#[test]
+fn verify_writes_compiled_programs_with_their_certificate() {
+    let directory = directory("verify-writes");
+    let output = directory.join("decay.ncg");
+    let output = output.to_str().expect("UTF-8");
+    dmci(&[
+        "verify", "-e", DECAY, "-i", "b=0.8", "-i", "x=1.5", "-o", output,
+    ])
+    .ok();
+    let info = dmci(&["info", output]);
+    let info = info.ok();
+    assert!(info.contains("certificate\n    pass, by dmci "), "{info}");
+    assert!(info.contains("derivatives by a, b, x"), "{info}");
+    let json = dmci(&["info", output, "--json"]).json();
+    assert_eq!(json["program"]["certificate"]["verdict"], "pass");
+    dmci(&["verify", output, "-i", "b=0.3", "-i", "x=1"]).ok();
+    assert_eq!(names(&directory), ["decay.ncg"]);
+}
+
+#[test]
+fn verify_takes_columns_of_data() {
+    let directory = directory("verify-data");
+    let model = "(param k 0.5 (> 0)) (observe-series (y) (map (lambda (t) (exp (- (* k t)))) t))";
+    let model = file(&directory, "model.scm", model);
+    let data = file(&directory, "data.csv", "t,y\n0,1\n1,0.6\n2,0.4\n");
+    let json = dmci(&["verify", &model, "--data", &data, "--json"]).json();
+    assert_eq!(json["outputs"], 3);
+    assert_eq!(json["inputs"]["t"]["length"], 3);
+    assert_eq!(json["constants"].as_array().map(Vec::len), Some(1));
+    let run = dmci(&["verify", &model, "--data", "missing.csv"]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.err.contains("missing.csv"), "{}", run.err);
+}
+
+#[test]
+fn verify_tells_what_it_cannot_do() {
+    let run = dmci(&["verify", "-e", "(car 1)", "-i", "x=1"]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.err.contains("error[type]"), "{}", run.err);
+    for (arguments, said) in [
+        (["-e", "(+ 1 2)", "--wrt", "x"], "names no input"),
+        (["-e", "(* 2 x)", "-i", "x=1"], ""),
+        (["-e", "(* 2 x)", "-i", "y=1"], "not bound"),
+    ] {
+        let run = dmci(&[&["verify"], &arguments[..]].concat());
+        let expected = if said.is_empty() {
+            Some(0)
+        } else {
+            run.code.filter(|&c| c != 0)
+        };
+        assert_eq!(run.code, expected, "{}", run.err);
+        assert!(run.err.contains(said), "{}", run.err);
+    }
+    let run = dmci(&["verify", "-e", "(* 2 x)", "-i", "x=1", "--hard"]);
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    let run = dmci(&["run", "-e", "1", "--temperature", "0"]);
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(run.err.contains("above 0 and finite"), "{}", run.err);
+}
+
+// ---- soft choices --------------------------------------------------------------------------
+
+#[test]
+fn soft_choices_relax_as_the_arguments_say() {
+    let program = "(soft-choice (1 10) (list w 0))";
+    let value = |more: &[&str]| {
+        let all = [&["run", "-e", program, "-i", "w=1", "--json"], more].concat();
+        dmci(&all).json()["value"].as_f64().expect("a number")
+    };
+    assert_eq!(value(&["--hard"]), 1.0);
+    assert!(value(&["--temperature", "0.1"]) < value(&[]));
+    assert_eq!(
+        value(&["--gumbel-seed", "3"]),
+        value(&["--gumbel-seed", "3", "--mode", "direct"])
+    );
+    assert_ne!(
+        value(&["--gumbel-seed", "3"]),
+        value(&["--gumbel-seed", "4"])
+    );
+    let line =
+        r#"{"source":"(soft-if 0 x 1 0)","inputs":{"x":2},"temperature":0.5,"mode":"nested"}"#;
+    let answer = dmci_with(&["eval", "--jsonl"], format!("{line}\n").as_bytes()).json();
+    let expected = 1.0 / (1.0 + (-4.0_f64).exp());
+    assert!((answer["value"].as_f64().unwrap() - expected).abs() < 1e-15);
+}

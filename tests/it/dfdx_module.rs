@@ -14,7 +14,7 @@ use dfdx::tensor::{SampleTensor, SplitTape, TensorFromVec, Trace, ZerosTensor};
 use dfdx::tensor_ops::{Backward, BroadcastTo, Device, PermuteTo, SelectTo, SumTo};
 use dmci::dfdx::{Layer, ModuleError, ParamSet, ProgramModule};
 use dmci::syntax::Constraint;
-use dmci::{Bindings, Interpreter, Limits, Workspace, Wrt};
+use dmci::{Bindings, Interpreter, Limits, Relaxation, Workspace, Wrt};
 use std::path::PathBuf;
 
 /// Branches, a loop whose length depends on the numbers, and a param with two ends. Everything is
@@ -784,4 +784,48 @@ fn a_set_of_a_programs_params_is_fitted_inside_their_ranges() {
     }
     assert!((set.value("k").unwrap() - 3.0).abs() < 1e-4);
     assert!((set.value("tau").unwrap() - 2.0).abs() < 1e-4);
+}
+
+#[test]
+fn soft_choices_are_annealed_while_a_module_trains() {
+    // Which of three operations made the data? Their weights are learned, and sharpen.
+    let text = "(param u 0.0) (param v 0.0) (param w 0.0)
+        (soft-choice ((sin x) (* x x) (exp x)) (list u v w))";
+    let mut module: ProgramModule<1, 1, 3, f64> = compile(text, ["x"]);
+    let device = Cpu::default();
+    let xs: Vec<f64> = (0..32).map(|i| f64::from(i) / 16.0 - 1.0).collect();
+    let ys: Vec<f64> = xs.iter().map(|x| x * x).collect();
+    let x: Tensor<Rank2<32, 1>, f64, Cpu> = device.tensor_from_vec(xs, (Const, Const));
+    let y: Tensor<Rank2<32, 1>, f64, Cpu> = device.tensor_from_vec(ys, (Const, Const));
+    let mut adam = Adam::new(
+        &module,
+        AdamConfig {
+            lr: 0.1,
+            ..AdamConfig::default()
+        },
+    );
+    let mut loss = f64::INFINITY;
+    for step in 0..100 {
+        let relaxation = Relaxation {
+            temperature: 0.97_f64.powi(step),
+            ..Relaxation::default()
+        };
+        module.relax(relaxation).unwrap();
+        let found = module.forward(x.trace(module.alloc_grads()));
+        let error = mse_loss(found, y.clone());
+        loss = error.array();
+        adam.update(&mut module, &error.backward()).unwrap();
+    }
+    let hard = Relaxation {
+        hard: true,
+        ..Relaxation::default()
+    };
+    module.relax(hard).unwrap();
+    assert_eq!(module.forward(x).as_vec(), y.as_vec());
+    assert!(loss < 1e-4, "{loss}");
+    let never = Relaxation {
+        temperature: 0.0,
+        ..hard
+    };
+    assert!(matches!(module.relax(never), Err(ModuleError::Request(_))));
 }

@@ -8,6 +8,7 @@ mod cli;
 mod dfdx;
 #[cfg(feature = "dfdx")]
 mod dfdx_module;
+#[cfg(feature = "cli")]
 mod generate;
 mod golden;
 mod gradients;
@@ -16,8 +17,17 @@ mod limits;
 #[cfg(feature = "cli")]
 mod memory;
 mod ncg;
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(
+        dead_code,
+        reason = "programs are generated for the command line's answers"
+    )
+)]
 mod random;
 mod registry;
 mod selfhost;
 mod soft;
 mod tidy;
+#[cfg(feature = "dfdx")]
+mod verify;

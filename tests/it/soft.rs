@@ -15,14 +15,13 @@ fn inputs() -> Bindings {
     Bindings::from([("a", 1.5), ("b", -2.0), ("u", 0.75), ("v", -0.5)])
 }
 
-fn modes() -> Vec<Mode> {
-    let mut modes = vec![Mode::Interpreter, Mode::Direct, Mode::Nested];
-    if cfg!(feature = "dfdx") {
-        #[cfg(feature = "dfdx")]
-        modes.push(Mode::Reference);
-    }
-    modes
-}
+const MODES: &[Mode] = &[
+    Mode::Interpreter,
+    Mode::Direct,
+    Mode::Nested,
+    #[cfg(feature = "dfdx")]
+    Mode::Reference,
+];
 
 fn model(source: &str, mode: Mode) -> Model {
     let interpreter = Interpreter::embedded();
@@ -89,9 +88,9 @@ fn noise_is_the_same_in_every_mode_and_another_for_another_seed() {
             hard: false,
             gumbel_seed: Some(seed),
         };
-        let values: Vec<f64> = modes()
-            .into_iter()
-            .map(|mode| value(&model(source, mode), relaxation))
+        let values: Vec<f64> = MODES
+            .iter()
+            .map(|&mode| value(&model(source, mode), relaxation))
             .collect();
         assert_eq!(values[0].to_bits(), values[1].to_bits());
         assert_eq!(values[0].to_bits(), values[2].to_bits());

@@ -35,7 +35,8 @@ mod write;
 
 pub(super) use read::excerpt;
 pub use read::{load, read};
-pub use write::{save, write};
+pub(crate) use write::sha256;
+pub use write::{hash, save, write};
 
 use super::Op;
 use crate::prim::Prim;
@@ -335,7 +336,7 @@ mod tests {
         let section = text[at..].trim_end().strip_suffix('}')?;
         let start = text.find("\"hash\":\"")? + "\"hash\":\"".len();
         let old = text.get(start..start + 64)?;
-        Some(text.replace(old, &hash(section)))
+        Some(text.replace(old, &sha256(section.as_bytes())))
     }
 
     fn tampered(from: &str, to: &str) -> NcgError {
@@ -544,7 +545,20 @@ mod tests {
     fn a_certificate_beside_the_graph_is_allowed_and_nothing_else() {
         let text = write(&program("x"));
         let with = |key: &str| text.replacen("\"hash\"", &format!("\"{key}\":[{{}}],\"hash\""), 1);
-        assert!(read(&with("certificate")).is_ok());
+        let graph = read(&with("certificate")).unwrap();
+        assert_eq!(graph.certificate.as_deref(), Some("[{}]"));
+        let again = write(&graph);
+        assert_eq!(write(&read(&again).unwrap()), again);
+        let bare = Graph {
+            certificate: None,
+            ..graph.clone()
+        };
+        assert_eq!(hash(&graph), hash(&bare));
+        let broken = Graph {
+            certificate: Some("{".into()),
+            ..graph
+        };
+        assert_eq!(write(&broken), text);
         assert!(matches!(read(&with("other")), Err(NcgError::NotNcg { .. })));
         let twice = text.replacen("\"hash\"", "\"generator\":\"x\",\"hash\"", 1);
         assert!(matches!(read(&twice), Err(NcgError::NotNcg { .. })));

@@ -4,7 +4,7 @@
 //! - Rows are read one by one into flat tables; nothing recurses.
 //! - Every index is checked before it is used, and the hash before anything is built.
 
-use super::write::{hash, io_error};
+use super::write::{io_error, sha256};
 use super::{FORMAT, MAX_FILE, NcgError, VERSION, has_operands, immediates, op_from_name};
 use crate::graph::verify::MAX_NODES;
 use crate::graph::{Block, Function, Graph, GraphConstant, Node, NodeId, Op, SiteInfo, verify};
@@ -68,7 +68,8 @@ pub fn read(text: &str) -> Result<Graph, NcgError> {
             },
         })?;
     let section = header.check()?.get();
-    let graph = read_section(text, section)?;
+    let mut graph = read_section(text, section)?;
+    graph.certificate = header.certificate.map(|raw| raw.get().into());
     verify(&graph)?;
     Ok(graph)
 }
@@ -142,7 +143,7 @@ impl<'a> Header<'a> {
         }
         let stated = self.hash.as_deref().ok_or_else(|| missing("hash"))?;
         let graph = self.graph.ok_or_else(|| missing("graph"))?;
-        let computed = hash(graph.get());
+        let computed = sha256(graph.get().as_bytes());
         if stated == computed {
             Ok(graph)
         } else {
@@ -331,6 +332,7 @@ impl Section<'_> {
         let functions = self.functions.into_iter();
         let sites = self.sites.into_iter();
         Ok(Graph {
+            certificate: None,
             nodes,
             floating,
             blocks: blocks.collect(),

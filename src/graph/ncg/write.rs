@@ -10,20 +10,32 @@ use crate::graph::{Graph, GraphConstant, Node, NodeId, SiteInfo};
 use crate::source::Span;
 use crate::syntax::ast::Constant;
 use crate::syntax::{Constraint, Param};
+use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 use std::fmt::{self, Write as _};
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-/// A graph as the text of an `.ncg` file.
+
+/// A graph as the text of an `.ncg` file. A certificate that is no JSON is left out.
 pub fn write(graph: &Graph) -> String {
     let section = write_section(graph);
+    let is_json = |text: &&str| serde_json::from_str::<IgnoredAny>(text).is_ok();
+    let certificate = match graph.certificate.as_deref().filter(is_json) {
+        Some(text) => format!("\"certificate\":{text},\n"),
+        None => String::new(),
+    };
     format!(
         "{{\"format\":\"{FORMAT}\",\"version\":{VERSION},\"generator\":{},\"hash\":\"{}\",\
-         \"graph\":{section}}}\n",
+         {certificate}\"graph\":{section}}}\n",
         Json(GENERATOR),
-        hash(&section),
+        sha256(section.as_bytes()),
     )
+}
+
+/// The hash that a graph's file states: SHA-256 of its section, in hexadecimal.
+pub fn hash(graph: &Graph) -> String {
+    sha256(write_section(graph).as_bytes())
 }
 
 /// Writes a graph to a file, whole or not at all.
@@ -77,9 +89,10 @@ pub(super) fn io_error(path: &Path, error: &io::Error) -> NcgError {
     }
 }
 
-pub(super) fn hash(section: &str) -> String {
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(section.as_bytes()) {
+    for byte in Sha256::digest(bytes) {
         let _ = write!(text, "{byte:02x}");
     }
     text
