@@ -29,7 +29,8 @@
 //! - [`syntax`] reads and expands, [`anf`] and [`graph`] compile, [`engine`] walks and records,
 //!   [`trace`] runs the arithmetic again and differentiates it.
 //! - [`Interpreter`] holds the compiled evaluator, [`Model`] a program prepared once, [`fit`] fits
-//!   params to data; [`Registry`] keeps models that are swapped while they run; [`dfdx`], behind the
+//!   params to data, [`verify`] certifies derivatives; [`Registry`] keeps models that
+//!   are swapped while they run; [`dfdx`], behind the
 //!   feature of that name, holds programs as layers of networks and a second opinion on every
 //!   derivative.
 //! - [`docs`] is the book: start with its tutorial.

@@ -7,8 +7,10 @@
 //!   to clone, `Send` and `Sync`.
 //! - Inputs that are not in `wrt` are inputs of the trace all the same.
 
+mod inspect;
 mod repeated;
 
+pub(crate) use inspect::Recorded;
 pub(crate) use repeated::Repeated;
 
 use crate::bindings::{Bindings, Input, Wrt};
@@ -29,7 +31,6 @@ use crate::source::{Position, Span};
 use crate::symbol::{Sym, Symbols};
 use crate::syntax::ast::{Constant, Expr};
 use crate::syntax::{Param, Program, Warning};
-use crate::trace::Ref;
 use crate::trace::record::Number;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
@@ -82,16 +83,6 @@ enum Prepared {
     /// For the reference engine.
     #[cfg(feature = "dfdx")]
     Reference(Box<Graph>),
-}
-
-/// A recorded run.
-pub(crate) struct Recorded {
-    pub(crate) path: Arc<tiered::Path>,
-    /// The trace's inputs.
-    pub(crate) numbers: Vec<f64>,
-    /// For each name asked for the trace's input; none where the program has no use for it.
-    pub(crate) columns: Vec<Option<u32>>,
-    pub(crate) stats: Stats,
 }
 
 /// An evaluation about to begin: what the walk takes, and what its trace's inputs mean.
@@ -316,120 +307,6 @@ impl Model {
             gradient,
             stats: run.stats,
         })
-    }
-
-    /// Records the run on `bindings`, for those who look into traces. The value of every node is in
-    /// `workspace.values` afterwards.
-    ///
-    /// # Errors
-    /// As [`Model::evaluate`]; and when a name of `wrt` is a list.
-    pub(crate) fn record(
-        &self,
-        bindings: &Bindings,
-        wrt: &[&str],
-        limits: &Limits,
-        workspace: &mut Workspace,
-    ) -> Result<Recorded, Error> {
-        let asked = self.ask(bindings, Wrt::Names(wrt), workspace)?;
-        let numbers = workspace.inputs.clone();
-        let run = self.run(&asked, limits, true, workspace)?;
-        let Some(path) = run.path.filter(|_| run.output.is_numeric()) else {
-            return Err(self.not_numeric(run.stats));
-        };
-        let column = |(name, variable): (Cow<'_, str>, Variable)| match variable {
-            Variable::Inputs(first, None) => Ok(Some(first)),
-            Variable::Unused => Ok(None),
-            Variable::Inputs(..) => {
-                Err(Error::Request(format!("`{name}` is a list; name numbers")))
-            }
-        };
-        Ok(Recorded {
-            columns: asked
-                .wrt
-                .into_iter()
-                .map(column)
-                .collect::<Result<_, _>>()?,
-            path,
-            numbers,
-            stats: run.stats,
-        })
-    }
-
-    /// Where a place of a trace is in the text.
-    pub(crate) fn span_of_place(&self, place: u32) -> Option<Span> {
-        if place == 0 {
-            return None;
-        }
-        let spans = match &self.inner.prepared {
-            Prepared::Direct(code) => code.spans(),
-            Prepared::Core { program, .. } => program.spans(),
-            #[cfg(feature = "dfdx")]
-            Prepared::Reference(_) => return None,
-        };
-        spans.get(place as usize).copied()
-    }
-
-    /// The span and value of the float literal that `@line:column` names.
-    pub(crate) fn literal_at(&self, name: &str) -> Option<(Span, f64)> {
-        let literal = self.literal(name, name.strip_prefix('@')?).ok()?;
-        Some((literal.span, literal.value))
-    }
-
-    /// The names of `wrt` that only steer the run on `bindings`: they decide branches, indices or
-    /// sizes, and nothing else, so their derivatives are 0.
-    ///
-    /// # Errors
-    /// As [`Model::evaluate`].
-    pub fn only_steering(
-        &self,
-        bindings: &Bindings,
-        wrt: Wrt<'_>,
-        workspace: &mut Workspace,
-    ) -> Result<Vec<String>, Error> {
-        let asked = self.ask(bindings, wrt, workspace)?;
-        let run = self.run(&asked, &Limits::default(), true, workspace)?;
-        let wrt = asked.wrt;
-        let Some(path) = run.path else {
-            return Ok(Vec::new());
-        };
-        let outputs: Vec<Ref> = path.leaves.iter().copied().flatten().collect();
-        let steers = path.trace.only_steers(&outputs);
-        let all_steer = |variable: &Variable| match variable {
-            Variable::Inputs(first, length) => {
-                let range = *first as usize..(*first + length.unwrap_or(1)) as usize;
-                !range.is_empty() && steers[range].iter().all(|&s| s)
-            }
-            Variable::Unused => false,
-        };
-        let names = wrt.into_iter().filter(|(_, variable)| all_steer(variable));
-        Ok(names.map(|(name, _)| name.into_owned()).collect())
-    }
-
-    /// The trace of the run on `bindings`, printed: what `show --stage trace` shows.
-    ///
-    /// # Errors
-    /// When the program fails.
-    pub fn print_trace(
-        &self,
-        bindings: &Bindings,
-        workspace: &mut Workspace,
-    ) -> Result<String, Error> {
-        let asked = self.ask(bindings, Wrt::Nothing, workspace)?;
-        self.run(&asked, &Limits::default(), false, workspace)?;
-        let mut names = Vec::new();
-        for (name, input) in self.inner.names.iter().zip(&asked.inputs) {
-            match input {
-                InputValue::Number(..) => names.push(name.clone()),
-                InputValue::List(items) => {
-                    names.extend((0..items.len()).map(|i| format!("{name}[{i}]")));
-                }
-                InputValue::Missing => {}
-            }
-        }
-        if self.inner.relaxed {
-            names.extend(["(temperature)".into(), "(seed)".into()]);
-        }
-        Ok(self.inner.paths.print(&asked.key, &names))
     }
 
     /// What an evaluation takes; the numbers of its trace's inputs are in `workspace.inputs`.
