@@ -1,5 +1,7 @@
 //! What callers say: values for names, and what to differentiate by.
 
+use crate::error::Error;
+use crate::prim::linalg::Shape;
 use std::collections::BTreeMap;
 
 /// What a caller binds to a name.
@@ -9,6 +11,68 @@ pub enum Input {
     Number(f64),
     /// A list of numbers.
     List(Vec<f64>),
+    /// A vector, of one number or more.
+    Vector(Vec<f64>),
+    /// A matrix, row by row, of one number or more.
+    Matrix {
+        /// How many rows.
+        rows: usize,
+        /// How many columns.
+        columns: usize,
+        /// All numbers, as many as rows times columns.
+        numbers: Vec<f64>,
+    },
+}
+
+impl Input {
+    /// The matrix of some rows.
+    ///
+    /// # Errors
+    /// When there is no number, or rows have different lengths.
+    pub fn matrix(rows: &[impl AsRef<[f64]>]) -> Result<Self, Error> {
+        let columns = rows.first().map_or(0, |row| row.as_ref().len());
+        if let Some(row) = rows.iter().position(|row| row.as_ref().len() != columns) {
+            return Err(Error::Request(format!(
+                "row {row} of a matrix has {} numbers, and row 0 has {columns}",
+                rows[row].as_ref().len()
+            )));
+        }
+        let numbers = rows.iter().flat_map(AsRef::as_ref).copied().collect();
+        let input = Self::Matrix {
+            rows: rows.len(),
+            columns,
+            numbers,
+        };
+        input.shape()?;
+        Ok(input)
+    }
+
+    /// The shape of a vector or matrix; none of what is neither.
+    pub(crate) fn shape(&self) -> Result<Option<Shape>, Error> {
+        let shape = match self {
+            Self::Number(_) | Self::List(_) => return Ok(None),
+            Self::Vector(numbers) => Shape::Vector(numbers.len()),
+            Self::Matrix { rows, columns, .. } => Shape::Matrix(*rows, *columns),
+        };
+        let count = self.numbers().len();
+        if count > 0 && shape.size() == count {
+            return Ok(Some(shape));
+        }
+        let message = if count == 0 {
+            "vectors and matrices have a number or more".to_owned()
+        } else {
+            format!("{count} numbers are given for {shape}")
+        };
+        Err(Error::Request(message))
+    }
+
+    /// All its numbers.
+    pub(crate) fn numbers(&self) -> &[f64] {
+        match self {
+            Self::Number(x) => std::slice::from_ref(x),
+            Self::List(numbers) | Self::Vector(numbers) | Self::Matrix { numbers, .. } => numbers,
+        }
+    }
 }
 
 impl From<f64> for Input {

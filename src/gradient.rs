@@ -7,6 +7,7 @@
 
 use crate::engine::output::json_number;
 use crate::engine::{Output, Stats, Workspace, tiered};
+use crate::prim::linalg::Shape;
 use crate::trace::Ref;
 use std::borrow::Cow;
 
@@ -30,21 +31,76 @@ pub struct Gradient {
 #[derive(Clone, Debug, PartialEq)]
 struct GradientEntry {
     name: String,
-    /// How many numbers a list input has; none for a number.
-    length: Option<u32>,
+    /// The shape of the input.
+    extent: Extent,
     /// Row-major: outputs x numbers of the input.
     jacobian: Vec<f64>,
 }
 
+/// How the numbers of an input are nested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Number,
+    /// A list or vector.
+    List(usize),
+    Matrix(usize, usize),
+}
+
+impl Extent {
+    pub(crate) fn of(shape: Shape) -> Self {
+        match shape {
+            Shape::Vector(n) => Self::List(n),
+            Shape::Matrix(rows, columns) => Self::Matrix(rows, columns),
+        }
+    }
+
+    /// How many numbers there are.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::Number => 1,
+            Self::List(n) => n,
+            Self::Matrix(rows, columns) => rows * columns,
+        }
+    }
+
+    /// Numbers as JSON, nested as the input is.
+    pub(crate) fn json(self, numbers: &[f64], out: &mut String) {
+        let list = |numbers: &[f64], out: &mut String| {
+            out.push('[');
+            for (index, &number) in numbers.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                json_number(number, out);
+            }
+            out.push(']');
+        };
+        match self {
+            Self::Number => json_number(numbers.first().copied().unwrap_or(0.0), out),
+            Self::List(_) => list(numbers, out),
+            Self::Matrix(_, columns) => {
+                out.push('[');
+                for (index, row) in numbers.chunks(columns.max(1)).enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    list(row, out);
+                }
+                out.push(']');
+            }
+        }
+    }
+}
+
 impl Gradient {
-    /// Of names, each with the length of a list and its derivatives, row-major.
+    /// Of names, each with the shape of its input and its derivatives, row-major.
     #[cfg(feature = "dfdx")]
-    pub(crate) fn new(entries: impl IntoIterator<Item = (String, Option<u32>, Vec<f64>)>) -> Self {
+    pub(crate) fn new(entries: impl IntoIterator<Item = (String, Extent, Vec<f64>)>) -> Self {
         let entries = entries
             .into_iter()
-            .map(|(name, length, jacobian)| GradientEntry {
+            .map(|(name, extent, jacobian)| GradientEntry {
                 name,
-                length,
+                extent,
                 jacobian,
             });
         Self {
@@ -70,34 +126,23 @@ impl Gradient {
     }
 
     /// The derivatives by a name as JSON, in the shape of the value: each number replaced by its
-    /// derivative, or by the list of its derivatives by a list's numbers.
+    /// derivative, or by its derivatives by all numbers of the input, nested as that is.
     pub fn to_json(&self, name: &str, value: &Output) -> Option<String> {
         let entry = self.entries.iter().find(|entry| entry.name == name)?;
-        let width = entry.length.map_or(1, |length| length as usize);
+        let width = entry.extent.size();
         let mut row = 0;
         Some(value.to_json_with(&mut |_, out| {
             let numbers = &entry.jacobian[row * width..(row + 1) * width];
             row += 1;
-            if entry.length.is_none() {
-                json_number(numbers[0], out);
-                return;
-            }
-            out.push('[');
-            for (index, &number) in numbers.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                json_number(number, out);
-            }
-            out.push(']');
+            entry.extent.json(numbers, out);
         }))
     }
 }
 
 /// A name of `wrt`, resolved.
 pub(crate) enum Variable {
-    /// Trace inputs from an index on; with a length, a list.
-    Inputs(u32, Option<u32>),
+    /// Trace inputs from an index on.
+    Inputs(u32, Extent),
     /// Bound to nothing that the program could use.
     Unused,
 }
@@ -110,8 +155,8 @@ pub(crate) fn differentiate(
 ) -> Gradient {
     let mut columns = Vec::new();
     for (_, variable) in &wrt {
-        if let Variable::Inputs(first, length) = variable {
-            columns.extend((0..length.unwrap_or(1)).map(|i| first + i));
+        if let Variable::Inputs(first, extent) = variable {
+            columns.extend((0..extent.size() as u32).map(|i| first + i));
         }
     }
     let outputs = path.leaves.len();
@@ -121,11 +166,11 @@ pub(crate) fn differentiate(
     let entries = wrt
         .into_iter()
         .map(|(name, variable)| {
-            let (length, used) = match variable {
-                Variable::Inputs(_, length) => (length, true),
-                Variable::Unused => (None, false),
+            let (extent, used) = match variable {
+                Variable::Inputs(_, extent) => (extent, true),
+                Variable::Unused => (Extent::Number, false),
             };
-            let width = length.unwrap_or(1) as usize;
+            let width = extent.size();
             let jacobian = if used {
                 let rows = jacobian.chunks(columns.len().max(1)).take(outputs);
                 rows.flat_map(|row| row[first..first + width].iter().copied())
@@ -138,7 +183,7 @@ pub(crate) fn differentiate(
             }
             GradientEntry {
                 name: name.into_owned(),
-                length,
+                extent,
                 jacobian,
             }
         })

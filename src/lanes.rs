@@ -7,7 +7,7 @@
 //! - A lane that fails leaves the others as they are; sums are over the lanes that did not fail.
 //! - Lanes run in order, so sums have the same bits each time.
 
-use crate::bindings::{Bindings, Wrt};
+use crate::bindings::{Bindings, Input, Wrt};
 use crate::engine::{Limits, Output, Workspace};
 use crate::error::Error;
 use crate::model::Model;
@@ -31,7 +31,7 @@ pub struct Lanes {
     pub shared: Vec<(String, f64)>,
     /// The gradients by lane names: one number a lane, none where it failed.
     pub per_lane: Vec<(String, Vec<Option<f64>>)>,
-    /// The gradients by shared lists, likewise summed.
+    /// The gradients by shared lists, vectors and matrices (row by row), likewise summed.
     pub shared_lists: Vec<(String, Vec<f64>)>,
 }
 
@@ -68,8 +68,9 @@ impl Model {
         for &name in wrt {
             if is_lane(name) {
                 lanes.per_lane.push((name.to_owned(), Vec::new()));
-            } else if let Some(crate::Input::List(items)) = shared.get(name) {
-                let zeros = vec![0.0; items.len()];
+            } else if let Some(input) = shared.get(name).filter(|i| !matches!(i, Input::Number(_)))
+            {
+                let zeros = vec![0.0; input.numbers().len()];
                 lanes.shared_lists.push((name.to_owned(), zeros));
             } else {
                 lanes.shared.push((name.to_owned(), 0.0));

@@ -274,7 +274,7 @@ impl From<Value> for Tagged {
             Tag::String => Self::string(low, high),
             Tag::Closure => Self::closure(value.code(), value.address()),
             Tag::Vector => Self::vector(low, high),
-            Tag::Empty | Tag::Moved => Self::NIL,
+            Tag::Empty | Tag::Shape | Tag::Moved => Self::NIL,
         }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) enum Tag {
     Vector,
     /// The content of a cell that nothing has filled. Never a program's value.
     Empty,
+    /// The first cell of a vector or matrix: rows and columns. Never a program's value.
+    Shape,
     /// Left behind by the collector: the payload is the new address. Never a program's value.
     Moved,
 }
@@ -89,6 +91,11 @@ impl Value {
         Self::closure(prim as u32, 0)
     }
 
+    /// The vector or matrix at an address, of so many numbers.
+    pub(crate) const fn array(address: u32, size: u32) -> Self {
+        Self::new(Tag::Vector, (size as u64) << 32 | address as u64)
+    }
+
     pub(crate) const fn number(self) -> f64 {
         f64::from_bits(self.bits)
     }
@@ -126,7 +133,7 @@ impl Value {
             Tag::String => "a string",
             Tag::Closure => "a procedure",
             Tag::Vector => "a vector",
-            Tag::Empty | Tag::Moved => "an empty cell",
+            Tag::Empty | Tag::Shape | Tag::Moved => "an empty cell",
         }
     }
 }

@@ -7,8 +7,8 @@
 //!
 //! # Invariants
 //!
-//! - Every case has a test in each of its modes; nothing is left out silently. Cases of what has not arrived
-//!   yet are listed as ignored, of kind `later`, and the numbers of cases are constants that a test checks.
+//! - Every case has a test in each of its modes; nothing is left out silently, and the numbers of cases are
+//!   constants that a test checks.
 //! - `…/agree` asks that interpreter and direct answer with the same bytes. Numbers are printed shortest
 //!   round-trip, so equal text means equal bits.
 //! - `…/nested` and `…/reference` run where the program takes fewer than [`NESTED_LIMIT`] and
@@ -53,9 +53,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::{Map, Value, json};
 
 const PUBLIC_CASES: usize = 724;
-const PUBLIC_LATER: usize = 100;
-const OWN_CASES: usize = 217;
-const OWN_LATER: usize = 0;
+const OWN_CASES: usize = 224;
 
 const MODES: [&str; 4] = ["interpreter", "direct", "nested", "reference"];
 /// The applications up to which the slow modes run a case.
@@ -67,17 +65,8 @@ const VALUE_TOLERANCE: f64 = 1e-9;
 const GRADIENT_TOLERANCE: f64 = 1e-8;
 const NEAR_ZERO: f64 = 1e-12;
 
-const LATER_FEATURES: [&str; 3] = ["vector", "vector-grad", "error-shape"];
-
-/// Names that mean something once vectors are there.
-const LATER_NAMES: &str = "
-    vec vector mat ref vector-ref dot cross norm normalize vsum vlen vector-length scale matmul matvec
-    transpose trace det logdet inv solve cholesky outer eye zeros ones list->vec vec->list rows cols
-    observe data-matrix";
-
 struct Case {
     name: String,
-    feature: String,
     source: String,
     modes: Vec<&'static str>,
     fuel: u64,
@@ -111,8 +100,7 @@ fn main() {
     let public = public_cases(&folder.join("public.jsonl"));
     let own = own_cases(&folder);
 
-    let later = |cases: &[Case]| cases.iter().filter(|case| needs_later_issue(case)).count();
-    let counts = [public.len(), later(&public), own.len(), later(&own)];
+    let counts = [public.len(), own.len()];
     let mut trials = vec![
         Trial::test("harness/counts", move || check_counts(counts)),
         Trial::test("harness/wrong-answers-fail", wrong_answers_fail),
@@ -128,7 +116,6 @@ fn is_slow(mode: &str) -> bool {
 }
 
 fn trials_of(case: Case) -> Vec<Trial> {
-    let later = needs_later_issue(&case);
     let case = Arc::new(case);
     let mut trials = Vec::new();
     for &mode in &case.modes {
@@ -150,105 +137,25 @@ fn trials_of(case: Case) -> Vec<Trial> {
             agree(&shared)
         }));
     }
-    if later {
-        let ignored = |trial: Trial| trial.with_kind("later").with_ignored_flag(true);
-        trials = trials.into_iter().map(ignored).collect();
-    }
     trials
 }
 
-fn check_counts(counts: [usize; 4]) -> Result<(), Failed> {
-    let expected = [PUBLIC_CASES, PUBLIC_LATER, OWN_CASES, OWN_LATER];
+fn check_counts(counts: [usize; 2]) -> Result<(), Failed> {
+    let expected = [PUBLIC_CASES, OWN_CASES];
     if counts == expected {
         return Ok(());
     }
     Err(format!(
-        "[public cases, of them later, own cases, of them later] are {counts:?}, not {expected:?}: \
+        "[public cases, own cases] are {counts:?}, not {expected:?}: \
          if that is meant, change the constants at the top of tests/corpus.rs"
     )
     .into())
-}
-
-/// Whether a case asks for vectors or matrices. A name that the program defines itself is its own.
-fn needs_later_issue(case: &Case) -> bool {
-    let vector_input = |check: &Check| check.inputs.values().any(Value::is_array);
-    if LATER_FEATURES.contains(&case.feature.as_str()) || case.checks.iter().any(vector_input) {
-        return true;
-    }
-    let tokens = code_tokens(&case.source);
-    let defined: BTreeSet<&str> = tokens
-        .windows(3)
-        .filter_map(|window| match [&*window[0], &*window[1], &*window[2]] {
-            ["define", "(", name] | ["(", "define" | "let", name] => Some(name),
-            _ => None,
-        })
-        .collect();
-    let names: BTreeSet<&str> = LATER_NAMES.split_whitespace().collect();
-    // The reader meets brackets from the start, so what is malformed in them is an error from the start.
-    let malformed = case
-        .checks
-        .iter()
-        .all(|check| check.expects_error("syntax"));
-    let is_later = |token: &str| match token {
-        "[" => !malformed,
-        _ => names.contains(token) && !defined.contains(token),
-    };
-    tokens.iter().any(|token| is_later(token))
 }
 
 impl Check {
     fn expects_error(&self, expected: &str) -> bool {
         matches!(&self.expected, Expected::Error { kind, .. } if kind == expected)
     }
-}
-
-/// The tokens of a program, without comments, strings and characters.
-fn code_tokens(source: &str) -> Vec<String> {
-    let mut tokens = Vec::new();
-    let mut chars = source.chars().peekable();
-    while let Some(first) = chars.next() {
-        match first {
-            ';' => while chars.next_if(|&c| c != '\n').is_some() {},
-            '"' => {
-                while let Some(inside) = chars.next() {
-                    match inside {
-                        '\\' => _ = chars.next(),
-                        '"' => break,
-                        _ => {}
-                    }
-                }
-            }
-            '#' if chars.next_if_eq(&'|').is_some() => {
-                let (mut depth, mut before) = (1, ' ');
-                while depth > 0 {
-                    let Some(inside) = chars.next() else { break };
-                    match (before, inside) {
-                        ('#', '|') => (depth, before) = (depth + 1, ' '),
-                        ('|', '#') => (depth, before) = (depth - 1, ' '),
-                        _ => before = inside,
-                    }
-                }
-            }
-            '#' if chars.next_if_eq(&'\\').is_some() => {
-                _ = chars.next();
-                while chars.next_if(|&c| is_name(c)).is_some() {}
-            }
-            _ if first.is_whitespace() => {}
-            _ if !is_name(first) => tokens.push(first.to_string()),
-            _ => {
-                let mut token = first.to_string();
-                while let Some(next) = chars.next_if(|&c| is_name(c)) {
-                    token.push(next);
-                }
-                tokens.push(token);
-            }
-        }
-    }
-    tokens
-}
-
-fn is_name(c: char) -> bool {
-    !c.is_whitespace() && !"()[]'`,;\"".contains(c)
 }
 
 // ---------------------------------------------------------------- asking
@@ -564,7 +471,6 @@ fn public_case(case: &Value) -> Case {
     };
     Case {
         name: format!("public/{}", text("id")),
-        feature: text("feature").to_owned(),
         source: text("source").to_owned(),
         modes: MODES.to_vec(),
         fuel: case["fuel"].as_u64().unwrap_or(DEFAULT_FUEL),
@@ -617,7 +523,6 @@ fn own_cases(folder: &Path) -> Vec<Case> {
 fn own_case(name: &str, source: String) -> Case {
     let mut case = Case {
         name: name.to_owned(),
-        feature: String::new(),
         source: String::new(),
         modes: MODES.to_vec(),
         fuel: DEFAULT_FUEL,

@@ -8,6 +8,7 @@
 //!   bits.
 
 use crate::engine::output::{json_number, json_string};
+use crate::gradient::Extent;
 use crate::{
     Bindings, Error, Input, Interpreter, Kind, Limits, Mode, Model, OnError, Relaxation, Stats,
     Workspace, Wrt,
@@ -99,7 +100,8 @@ impl JsonNumber {
 #[serde(untagged)]
 enum JsonInput {
     Number(JsonNumber),
-    List(Vec<JsonNumber>),
+    Vector(Vec<JsonNumber>),
+    Matrix(Vec<Vec<JsonNumber>>),
 }
 
 /// Answers one request line.
@@ -163,11 +165,16 @@ impl Answerer {
         for (name, input) in &request.inputs {
             let input = match input {
                 JsonInput::Number(x) => Input::Number(x.value()),
-                JsonInput::List(items) => {
-                    return Err(Error::Request(format!(
-                        "the input `{name}` is a vector of {}; inputs are numbers",
-                        items.len()
-                    )));
+                JsonInput::Vector(items) => {
+                    Input::Vector(items.iter().map(JsonNumber::value).collect())
+                }
+                JsonInput::Matrix(rows) => {
+                    let rows: Vec<Vec<f64>> = rows
+                        .iter()
+                        .map(|row| row.iter().map(JsonNumber::value).collect())
+                        .collect();
+                    Input::matrix(&rows)
+                        .map_err(|error| Error::Request(format!("the input `{name}`: {error}")))?
                 }
             };
             bindings.set(name, input);
@@ -271,7 +278,7 @@ impl Answerer {
                 }
                 json_string(name, &mut body);
                 body.push(':');
-                lane_gradient(&result, name, &mut body);
+                lane_gradient(&result, name, bindings, &mut body);
             }
             body.push('}');
         }
@@ -279,14 +286,19 @@ impl Answerer {
     }
 }
 
-fn lane_gradient(lanes: &crate::Lanes, name: &str, out: &mut String) {
+fn lane_gradient(lanes: &crate::Lanes, name: &str, bindings: &Bindings, out: &mut String) {
     if let Some((_, sum)) = lanes.shared.iter().find(|(n, _)| n == name) {
         return json_number(*sum, out);
     }
-    let lists = lanes.shared_lists.iter().find(|(n, _)| n == name);
-    let list = lists.map(|(_, sums)| sums.iter().copied().map(Some).collect::<Vec<_>>());
+    if let Some((_, sums)) = lanes.shared_lists.iter().find(|(n, _)| n == name) {
+        let extent = match bindings.get(name).map(Input::shape) {
+            Some(Ok(Some(shape))) => Extent::of(shape),
+            _ => Extent::List(sums.len()),
+        };
+        return extent.json(sums, out);
+    }
     let column = lanes.per_lane.iter().find(|(n, _)| n == name);
-    let column = list.or_else(|| column.map(|(_, column)| column.clone()));
+    let column = column.map(|(_, column)| column.clone());
     out.push('[');
     for (index, number) in column.into_iter().flatten().enumerate() {
         if index > 0 {

@@ -13,7 +13,7 @@ use super::report::{Failure, Source};
 use crate::engine::Limits;
 use crate::graph::{Graph, ncg};
 use crate::syntax::Goal;
-use crate::{Bindings, Interpreter, Mode, Model, Relaxation};
+use crate::{Bindings, Input, Interpreter, Mode, Model, Relaxation};
 use clap::{Args, ValueEnum};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ pub(super) struct InputArgs {
     #[arg(short = 'i', long = "input", value_name = "NAME=VALUE", value_parser = assignment)]
     input: Vec<(String, f64)>,
 
-    /// Give inputs as a JSON object, such as '{"a":2.5,"x":"inf"}', or as a file with one
+    /// Give inputs as a JSON object, such as '{"a":2.5,"x":"inf","v":[1,2]}', or as a file with one
     #[arg(long, value_name = "JSON|@FILE")]
     inputs: Option<String>,
 }
@@ -238,24 +238,43 @@ impl InputArgs {
 fn bindings_of(json: &str) -> Result<Bindings, String> {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json)
         .map_err(|error| format!("{error}; write a JSON object such as {{\"a\":2.5}}"))?;
-    let number = |(name, value): (String, serde_json::Value)| {
-        let number = match &value {
-            serde_json::Value::Number(number) => number.as_f64(),
-            serde_json::Value::String(text) => match text.as_str() {
-                "inf" => Some(f64::INFINITY),
-                "-inf" => Some(f64::NEG_INFINITY),
-                "nan" => Some(f64::NAN),
-                _ => None,
-            },
-            _ => None,
-        };
-        number.map(|number| (name.clone(), number)).ok_or_else(|| {
-            format!(
-                "the input `{name}` is {value}; inputs are numbers, \"inf\", \"-inf\" or \"nan\""
-            )
-        })
+    let input = |(name, value): (String, serde_json::Value)| match json_input(&value) {
+        Some(Ok(input)) => Ok((name, input)),
+        Some(Err(error)) => Err(format!("the input `{name}`: {error}")),
+        None => Err(format!(
+            "the input `{name}` is {value}; inputs are numbers, \"inf\", \"-inf\" or \"nan\", lists of \
+             numbers (vectors) and lists of such lists (matrices)"
+        )),
     };
-    object.into_iter().map(number).collect()
+    object.into_iter().map(input).collect()
+}
+
+/// A number, vector or matrix; none where it is none of them.
+fn json_input(value: &serde_json::Value) -> Option<Result<Input, crate::Error>> {
+    let numbers = |items: &[serde_json::Value]| -> Option<Vec<f64>> {
+        items.iter().map(json_number).collect()
+    };
+    let Some(items) = value.as_array() else {
+        return Some(Ok(Input::Number(json_number(value)?)));
+    };
+    if let Some(numbers) = numbers(items) {
+        return Some(Ok(Input::Vector(numbers)));
+    }
+    let rows: Option<Vec<Vec<f64>>> = items.iter().map(|row| numbers(row.as_array()?)).collect();
+    Some(Input::matrix(&rows?))
+}
+
+fn json_number(value: &serde_json::Value) -> Option<f64> {
+    match value {
+        serde_json::Value::Number(number) => number.as_f64(),
+        serde_json::Value::String(text) => match text.as_str() {
+            "inf" => Some(f64::INFINITY),
+            "-inf" => Some(f64::NEG_INFINITY),
+            "nan" => Some(f64::NAN),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// `name=value` of an argument.
@@ -410,16 +429,24 @@ mod tests {
     }
 
     #[test]
-    fn inputs_of_json_are_numbers() {
+    fn inputs_of_json_are_numbers_vectors_and_matrices() {
         let bindings = bindings_of(r#"{"a":1,"b":"-inf"}"#).unwrap();
         assert_eq!(
             bindings,
             Bindings::from([("a", 1.0), ("b", f64::NEG_INFINITY)])
         );
+        let bindings = bindings_of(r#"{"v":[1,"inf"],"A":[[1,2],[3,4]]}"#).unwrap();
+        let vector = Input::Vector(vec![1.0, f64::INFINITY]);
+        assert_eq!(bindings.get("v"), Some(&vector));
+        let matrix = Input::matrix(&[[1.0, 2.0], [3.0, 4.0]]).unwrap();
+        assert_eq!(bindings.get("A"), Some(&matrix));
         for malformed in [
             "",
             "[1]",
-            "{\"a\":[1]}",
+            "{\"a\":[\"y\"]}",
+            "{\"a\":[[1],[1,2]]}",
+            "{\"a\":[[[1]]]}",
+            "{\"a\":[1,[2]]}",
             "{\"a\":\"x\"}",
             "{\"a\":null}",
             "{",

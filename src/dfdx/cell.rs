@@ -11,6 +11,7 @@
 
 use super::tape::{Number, SharedTape};
 use crate::prim::Prim;
+use crate::prim::linalg::Shape;
 use crate::tagged::{NUMBERS, TAGS, Tagged, TypeTag};
 use crate::value::FIRST_FUNCTION;
 use dfdx::prelude::{
@@ -256,6 +257,28 @@ impl Heap {
     pub(super) fn list(&mut self, items: impl DoubleEndedIterator<Item = Cell>) -> Cell {
         let nil = self.constant(Tagged::NIL);
         items.rev().fold(nil, |rest, item| self.cons(item, rest))
+    }
+
+    /// A vector or matrix: its cells one after the other.
+    pub(super) fn array(&mut self, shape: Shape, numbers: Vec<Cell>) -> Cell {
+        let address = self.cells.len() as u32;
+        let tagged = match shape {
+            Shape::Vector(n) => Tagged::vector(address, n as u32),
+            Shape::Matrix(rows, columns) => Tagged::matrix(address, rows as u32, columns as u32),
+        };
+        self.cells.extend(numbers);
+        self.constant(tagged)
+    }
+
+    /// The shape and the numbers of a vector or matrix.
+    pub(super) fn array_of(&self, cell: &Cell) -> (Shape, Vec<Cell>) {
+        let [address, size, rank, rows] = [0, 1, 2, 3].map(|i| cell.payload(i) as usize);
+        let shape = if rank == 1 {
+            Shape::Vector(size)
+        } else {
+            Shape::Matrix(rows, size / rows)
+        };
+        (shape, self.cells[address..address + size].to_vec())
     }
 
     pub(super) fn add_string(&mut self, text: Arc<str>) -> Cell {

@@ -18,6 +18,7 @@ use crate::engine::walk::operator_text;
 use crate::engine::{EvalError, Limits, Stats};
 use crate::error::{Call, Kind};
 use crate::graph::{Graph, GraphConstant, NodeId, Op};
+use crate::prim::linalg::Shape;
 use crate::prim::{Prim, arity_in_words};
 use crate::relaxation::Relaxation;
 use crate::symbol::Symbols;
@@ -107,6 +108,7 @@ enum Target {
 pub(super) enum Given {
     Number(Cell),
     List(Vec<Cell>),
+    Array(Shape, Vec<Cell>),
     Missing,
 }
 
@@ -174,6 +176,7 @@ impl<'a> Machine<'a> {
             .map(|input| match input {
                 Given::Number(cell) => cell,
                 Given::List(items) => machine.heap.list(items.into_iter()),
+                Given::Array(shape, items) => machine.heap.array(shape, items),
                 Given::Missing => Cell::empty(device),
             })
             .collect();
@@ -652,6 +655,14 @@ impl<'a> Machine<'a> {
         Self::stay_small(self.heap.len(), MAX_CELLS, "cells of heap")?;
         Self::stay_small(self.frames.len(), MAX_FRAMES, "procedures under way")?;
         Self::stay_small(self.tape.len(), MAX_ENTRIES, "operations on the tape")
+    }
+
+    /// Makes sure that so many operations and cells fit.
+    pub(super) fn make_room(&self, operations: usize, cells: usize) -> Outcome<()> {
+        let cells = self.heap.len().saturating_add(cells);
+        Self::stay_small(cells, MAX_CELLS, "cells of heap")?;
+        let entries = self.tape.len().saturating_add(operations);
+        Self::stay_small(entries, MAX_ENTRIES, "operations on the tape")
     }
 
     fn stay_small(size: usize, limit: usize, what: &str) -> Outcome<()> {

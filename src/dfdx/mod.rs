@@ -17,6 +17,7 @@
 //! | `machine` | one run through a graph, node by node |
 //! | `soft` | blends instead of branches |
 //! | `structure` | pairs, lists, types, identity |
+//! | `vectors` | vectors and matrices, number by number |
 //! | [`reference`](mod@reference) | values and gradients of a graph |
 //! | `module` | programs as layers |
 //! | `param_set` | constants whose number is known only at run time |
@@ -30,6 +31,7 @@ pub mod reference;
 mod soft;
 mod structure;
 mod tape;
+mod vectors;
 
 pub use module::{Layer, ModuleError, ProgramModule};
 pub use param_set::ParamSet;

@@ -440,7 +440,7 @@ fn is_vector(output: &Output, outputs: usize) -> bool {
     let number = |item: &Item| matches!(item, Item::Number { .. });
     match output.items() {
         [item] if outputs == 1 => number(item),
-        [Item::List(length), items @ ..] => {
+        [Item::List(length) | Item::Vector(length), items @ ..] => {
             *length as usize == outputs && items.len() == outputs && items.iter().all(number)
         }
         _ => false,
@@ -451,6 +451,7 @@ fn describe(output: &Output) -> String {
     match output.items() {
         [Item::Number { .. }] => "a number".into(),
         [Item::List(length), ..] if output.is_numeric() => format!("a list of {length}"),
+        [Item::Vector(length), ..] => format!("a vector of {length}"),
         _ => {
             let text = output.to_scheme();
             match text.char_indices().nth(40) {

@@ -185,6 +185,33 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         | Prim::IsString
         | Prim::IsChar
         | Prim::IsVector
+        | Prim::Vec
+        | Prim::Mat
+        | Prim::Ref
+        | Prim::Dot
+        | Prim::Cross
+        | Prim::Norm
+        | Prim::Normalize
+        | Prim::Vsum
+        | Prim::Vlen
+        | Prim::Scale
+        | Prim::Matmul
+        | Prim::Matvec
+        | Prim::Transpose
+        | Prim::Trace
+        | Prim::Det
+        | Prim::Logdet
+        | Prim::Inv
+        | Prim::Solve
+        | Prim::Cholesky
+        | Prim::Outer
+        | Prim::Eye
+        | Prim::Zeros
+        | Prim::Ones
+        | Prim::Rows
+        | Prim::Cols
+        | Prim::ListToVec
+        | Prim::VecToList
         | Prim::Apply
         | Prim::Error
         | Prim::CaseMatch

@@ -29,7 +29,7 @@ use super::tape::{Number, SharedTape, derivative, leaf};
 use crate::bindings::{Bindings, Input, Wrt};
 use crate::engine::{EvalError, Limits, Output, Stats};
 use crate::error::{Error, Kind};
-use crate::gradient::{Evaluation, Gradient};
+use crate::gradient::{Evaluation, Extent, Gradient};
 use crate::graph::{Graph, GraphConstant, verify};
 use crate::model::nearest;
 use crate::prim::Prim;
@@ -143,8 +143,8 @@ pub(crate) fn run(
         let derivatives = rows.iter().flat_map(|row| row.by(&column.variable));
         let jacobian = derivatives.collect();
         let length = match column.variable {
-            Variable::List(_, length) => Some(length as u32),
-            _ => None,
+            Variable::List(_, extent) => extent,
+            _ => Extent::Number,
         };
         (column.name, length, jacobian)
     }));
@@ -184,11 +184,7 @@ impl Program<'_> {
         let mut leaves = Vec::new();
         let mut given = Vec::new();
         for input in self.inputs {
-            let numbers: &[f64] = match input {
-                Some(Input::Number(x)) => std::slice::from_ref(x),
-                Some(Input::List(items)) => items,
-                None => &[],
-            };
+            let numbers = input.as_ref().map_or(&[][..], Input::numbers);
             let numbers: Vec<Number> = numbers
                 .iter()
                 .map(|&x| leaf(&self.device, x, &tape))
@@ -197,6 +193,10 @@ impl Program<'_> {
             given.push(match input {
                 Some(Input::Number(_)) => Given::Number(cells.next().expect("one number")),
                 Some(Input::List(_)) => Given::List(cells.collect()),
+                Some(array) => match array.shape()? {
+                    Some(shape) => Given::Array(shape, cells.collect()),
+                    None => Given::Missing,
+                },
                 None => Given::Missing,
             });
             leaves.push(numbers);
@@ -299,8 +299,8 @@ struct Column {
 enum Variable {
     /// An input that is a number.
     Number(usize),
-    /// An input that is a list of so many numbers.
-    List(usize, usize),
+    /// An input that is a list, vector or matrix.
+    List(usize, Extent),
     /// A float literal, and its value.
     Literal(Span, f64),
     /// Bound to nothing that the program could use.
@@ -328,7 +328,11 @@ fn columns(
         } else if let Some(input) = graph.inputs.iter().position(|n| n == name) {
             match &inputs[input] {
                 Some(Input::Number(_)) => Variable::Number(input),
-                Some(Input::List(items)) => Variable::List(input, items.len()),
+                Some(Input::List(items)) => Variable::List(input, Extent::List(items.len())),
+                Some(array) => match array.shape()? {
+                    Some(shape) => Variable::List(input, Extent::of(shape)),
+                    None => Variable::Unused,
+                },
                 None => Variable::Unused,
             }
         } else if bindings.get(name).is_some() {

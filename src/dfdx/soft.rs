@@ -5,8 +5,10 @@
 use super::cell::Cell;
 use super::machine::{Machine, Outcome};
 use super::tape::{Number, constant, value, with_value};
+use crate::engine::soft::{counts, wants_weights};
 use crate::error::Kind;
 use crate::prim::Prim;
+use crate::prim::linalg::Shape;
 use crate::tagged::TypeTag;
 use dfdx::prelude::{BroadcastTo, Rank0, SumTo, TryStack};
 
@@ -17,10 +19,11 @@ impl Machine<'_> {
             self.need_number(Prim::SoftIf, arg, site)?;
         }
         let reads = args.iter().filter_map(|cell| cell.node).collect();
+        let gap = u64::from(args[0].node.or(args[1].node).is_some());
         let [a, b, then, otherwise] = args.map(Cell::number);
         let share = ((b - a) / self.relaxation.temperature).sigmoid();
         let blend = share.clone() * then + (-share + 1.0) * otherwise;
-        self.blend(blend, reads, 6)
+        self.blend(blend, reads, 6 + gap)
     }
 
     /// The sum of options by the softmax of their weights, which come last.
@@ -32,17 +35,20 @@ impl Machine<'_> {
         for option in options {
             self.need_number(Prim::SoftChoice, option, site)?;
         }
-        let Some(weights) = self.items(list) else {
-            let message = format!("`soft-choice` wants a list of weights, got {}", list.kind());
-            return self.fail(Kind::Type, site, message);
+        let weights = if list.is(TypeTag::Vector) {
+            let (shape, numbers) = self.heap.array_of(list);
+            matches!(shape, Shape::Vector(_)).then_some(numbers)
+        } else {
+            self.items(list)
+        };
+        let Some(weights) = weights else {
+            return self.fail(Kind::Type, site, wants_weights(list.kind()));
         };
         for weight in weights.iter().take(options.len()) {
             self.need_number(Prim::SoftChoice, weight, site)?;
         }
         if weights.len() != options.len() {
-            let (options, given) = (options.len(), weights.len());
-            let message =
-                format!("`soft-choice` has {options} options and {given} weights; give one each");
+            let message = counts(options.len(), weights.len());
             return self.fail(Kind::Shape, site, message);
         }
         let reads = options.iter().chain(&weights).filter_map(|cell| cell.node);
@@ -65,7 +71,9 @@ impl Machine<'_> {
             }
         }
         let chosen = value(&options[largest]);
-        let operations = 7 * options.len() as u64;
+        let relaxation = self.relaxation;
+        let extra = u64::from(relaxation.gumbel_seed.is_some()) + u64::from(relaxation.hard);
+        let operations = (8 + 2 * extra) * options.len() as u64 - 2;
         // An option may stand among the weights too: dfdx wants two tensors for it.
         let zero = constant(&options[0], 0.0);
         let options: Vec<Number> = options.into_iter().map(|o| o + zero.clone()).collect();
@@ -81,11 +89,10 @@ impl Machine<'_> {
         self.blend(blend, reads, operations)
     }
 
+    /// The blend as an entry of the tape, also where it depends on nothing but the temperature, which
+    /// is an input to the engine; the operations are as many as the engine's.
     fn blend(&mut self, blend: Number, reads: Vec<usize>, operations: u64) -> Outcome<Cell> {
         let cell = Cell::of_number(blend, TypeTag::Float);
-        if reads.is_empty() {
-            return Ok(cell);
-        }
         self.record(cell, reads, operations)
     }
 }

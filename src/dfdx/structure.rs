@@ -9,6 +9,7 @@ use super::cell::Cell;
 use super::machine::{Machine, Outcome};
 use crate::engine::{EvalError, Item, Output};
 use crate::error::{Error, Kind};
+use crate::prim::linalg::Shape;
 use crate::prim::{self, Prim, TagRule, Variadic};
 use crate::symbol::Sym;
 use crate::tagged::{Tagged, TypeTag};
@@ -40,6 +41,14 @@ impl Machine<'_> {
         self.fail(Kind::Type, site, message)
     }
 
+    /// The same where a vector or matrix will do.
+    fn need_numbers(&self, prim: Prim, cell: &Cell, site: u32) -> Outcome<()> {
+        if cell.is(TypeTag::Vector) {
+            return Ok(());
+        }
+        self.need_number(prim, cell, site)
+    }
+
     /// A numeric row on the arguments its rule is written for; tags follow tags.
     fn row(&mut self, prim: Prim, args: [&Cell; 2], site: u32) -> Outcome<Cell> {
         let args = if prim.operands() == 1 {
@@ -47,6 +56,9 @@ impl Machine<'_> {
         } else {
             args
         };
+        if args.iter().any(|arg| arg.is(TypeTag::Vector)) {
+            return self.elementwise(prim, &args[..prim.operands()], site);
+        }
         for arg in args {
             self.need_number(prim, arg, site)?;
         }
@@ -66,7 +78,7 @@ impl Machine<'_> {
             (Variadic::Fold(unit), []) => Ok(self.heap.constant(Tagged::int(unit))),
             (Variadic::Inverse, [a]) if prim == Prim::Sub => {
                 // The name people know is `-`.
-                self.need_number(prim, a, site)?;
+                self.need_numbers(prim, a, site)?;
                 self.row(Prim::Neg, [a; 2], site)
             }
             (Variadic::Inverse, [a]) => {
@@ -76,7 +88,7 @@ impl Machine<'_> {
             (Variadic::Fold(_) | Variadic::Fold1, [a])
                 if !matches!(prim, Prim::Gcd | Prim::Lcm) =>
             {
-                self.need_number(prim, a, site)?;
+                self.need_numbers(prim, a, site)?;
                 Ok(a.clone())
             }
             (_, [a]) => self.row(prim, [a; 2], site),
@@ -91,7 +103,7 @@ impl Machine<'_> {
     }
 
     /// An operation that gives a boolean.
-    fn boolean(&mut self, prim: Prim, a: &Cell, b: &Cell) -> Outcome<Cell> {
+    pub(super) fn boolean(&mut self, prim: Prim, a: &Cell, b: &Cell) -> Outcome<Cell> {
         self.operation(prim, [a, b], TypeTag::Bool)
     }
 
@@ -136,7 +148,7 @@ impl Machine<'_> {
         self.guard(&whole)
     }
 
-    fn index(&mut self, prim: Prim, cell: &Cell, site: u32) -> Outcome<usize> {
+    pub(super) fn index(&mut self, prim: Prim, cell: &Cell, site: u32) -> Outcome<usize> {
         if !cell.is_number() {
             let message = format!("`{prim}` wants an index, got {}", cell.kind());
             return self.fail(Kind::Type, site, message);
@@ -160,7 +172,7 @@ impl Machine<'_> {
         match (prim, args) {
             (Prim::AtanAny | Prim::LogAny, _) => {
                 for arg in args {
-                    self.need_number(prim, arg, site)?;
+                    self.need_numbers(prim, arg, site)?;
                 }
                 match (prim, args) {
                     (Prim::AtanAny, [a]) => self.row(Prim::Atan, [a; 2], site),
@@ -207,6 +219,7 @@ impl Machine<'_> {
             ) => self.search(prim, key, list, site),
             (Prim::SoftChoice, _) => self.soft_choice(args, site),
             (Prim::SoftIf, [a, b, then, otherwise]) => self.soft_if([a, b, then, otherwise], site),
+            _ if prim.is_linalg() => self.linalg(prim, args, site),
             (Prim::CaseMatch, [key, data]) => self.case_match(key, data),
             (Prim::IsEq | Prim::IsEqv, [a, b]) => self.identical(a, b),
             (Prim::IsEqual, [a, b]) => self.equal(a, b),
@@ -421,6 +434,9 @@ impl Machine<'_> {
 
     /// `equal?`: two plain numbers give an answer that depends, inside structures they are guarded.
     fn equal(&mut self, a: &Cell, b: &Cell) -> Outcome<Cell> {
+        if a.is(TypeTag::Vector) && b.is(TypeTag::Vector) {
+            return self.equal_arrays(a, b);
+        }
         if !a.is(TypeTag::Pair) || !b.is(TypeTag::Pair) {
             return self.identical(a, b);
         }
@@ -438,7 +454,11 @@ impl Machine<'_> {
                 }
                 continue;
             }
-            let same = self.identical(&a, &b)?;
+            let same = if a.is(TypeTag::Vector) && b.is(TypeTag::Vector) {
+                self.equal_arrays(&a, &b)?
+            } else {
+                self.identical(&a, &b)?
+            };
             self.guard(&same)?;
             if same.is_false() {
                 return Ok(self.truth(false));
@@ -498,7 +518,24 @@ impl Machine<'_> {
                 }
                 Open::Spine(cell) => (cell, None),
             };
-            if !cell.is(TypeTag::Pair) {
+            if cell.is(TypeTag::Vector) {
+                let (shape, cells) = self.heap.array_of(&cell);
+                if items.len() + open.len() + 2 * cells.len() >= limit {
+                    return (Output { items }, numbers, false);
+                }
+                let columns = match shape {
+                    Shape::Vector(n) => n,
+                    Shape::Matrix(rows, columns) => {
+                        items.push(Item::Matrix(rows as u32));
+                        columns
+                    }
+                };
+                for row in cells.chunks(columns) {
+                    items.push(Item::Vector(columns as u32));
+                    items.extend(row.iter().map(|number| self.item(number)));
+                }
+                numbers.extend(cells);
+            } else if !cell.is(TypeTag::Pair) {
                 if cell.is_number() {
                     numbers.push(cell.clone());
                 }

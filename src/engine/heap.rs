@@ -4,9 +4,11 @@
 //! - Cells below `immortal` hold programs and quoted data; they never move and never point above.
 //! - A pair is two cells, a closure's environment as many as it captures; a cell (in the sense of
 //!   the evaluator) is a pair whose car may still be [`Value::EMPTY`].
+//! - A vector or matrix is a cell with its shape (columns 0 for a vector), then its numbers.
 //! - After a collection every address in a root is new; what the roots do not reach is gone.
 
 use super::code::Entry;
+use crate::prim::linalg::Shape;
 use crate::value::{FIRST_FUNCTION, Tag, Value};
 
 #[derive(Clone, Debug, Default)]
@@ -67,6 +69,38 @@ impl Heap {
         self.cells.push(value);
     }
 
+    /// Puts numbers into a vector or matrix.
+    pub(super) fn array(
+        &mut self,
+        shape: Shape,
+        numbers: impl ExactSizeIterator<Item = Value>,
+    ) -> Value {
+        let address = self.cells.len() as u32;
+        let size = numbers.len() as u32;
+        let (rows, columns) = match shape {
+            Shape::Vector(n) => (n, 0),
+            Shape::Matrix(rows, columns) => (rows, columns),
+        };
+        let header = (rows as u64) << 32 | columns as u64;
+        self.cells.push(Value::new(Tag::Shape, header));
+        self.cells.extend(numbers);
+        Value::array(address, size)
+    }
+
+    /// The shape of a vector or matrix.
+    pub(super) fn shape(&self, array: Value) -> Shape {
+        let header = self.cells[array.address() as usize].bits;
+        match (header >> 32, header & 0xffff_ffff) {
+            (n, 0) => Shape::Vector(n as usize),
+            (rows, columns) => Shape::Matrix(rows as usize, columns as usize),
+        }
+    }
+
+    /// The numbers of a vector or matrix.
+    pub(super) fn numbers(&self, array: Value) -> &[Value] {
+        self.slice(array.address() + 1, array.code())
+    }
+
     /// The length of a list that ends in the empty list.
     pub(super) fn list_length(&self, mut list: Value) -> Option<usize> {
         let mut length = 0;
@@ -106,6 +140,7 @@ impl Heap {
     fn forward(&mut self, value: Value, to: &mut Vec<Value>, entries: &[Entry]) -> Value {
         let size = match value.tag {
             Tag::Pair => 2,
+            Tag::Vector => value.code() as usize + 1,
             Tag::Closure if value.code() >= FIRST_FUNCTION => {
                 entries[(value.code() - FIRST_FUNCTION) as usize].captures as usize
             }

@@ -5,8 +5,8 @@
 //!
 //! - `code` flattens a graph to register code, once.
 //! - `layout` writes a program as data for the self-hosted evaluator.
-//! - `walk` runs code on one lane and records; `call`, `fork`, `numbers`, `soft` and `structure` are
-//!   its parts.
+//! - `walk` runs code on one lane and records; `call`, `fork`, `numbers`, `vectors`, `soft` and
+//!   `structure` are its parts.
 //! - `take` and [`output`] bring the value to the caller.
 //! - `tiered` keeps recorded paths and runs them again on other numbers.
 //!
@@ -21,10 +21,11 @@ mod heap;
 pub(crate) mod layout;
 mod numbers;
 pub mod output;
-mod soft;
+pub(crate) mod soft;
 mod structure;
 mod take;
 pub(crate) mod tiered;
+mod vectors;
 pub(crate) mod walk;
 
 pub use output::{Item, Output};

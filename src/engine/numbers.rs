@@ -66,9 +66,20 @@ impl<D: Domain> Walk<'_, D> {
         self.fail(Kind::Type, site, message)
     }
 
+    /// The same where a vector or matrix will do.
+    fn need_numbers(&self, prim: Prim, value: Value, site: u32) -> Outcome<()> {
+        if value.tag == Tag::Vector {
+            return Ok(());
+        }
+        self.need_number(prim, value, site)
+    }
+
     /// A numeric row of two arguments.
     #[inline]
     pub(super) fn numeric2(&mut self, prim: Prim, a: Value, b: Value, site: u32) -> Outcome<Value> {
+        if a.tag == Tag::Vector || b.tag == Tag::Vector {
+            return self.elementwise(prim, &[a, b], site);
+        }
         self.need_number(prim, a, site)?;
         self.need_number(prim, b, site)?;
         if matches!(prim, Prim::Gcd | Prim::Lcm) {
@@ -97,6 +108,9 @@ impl<D: Domain> Walk<'_, D> {
     /// A numeric row of one argument.
     #[inline]
     pub(super) fn numeric1(&mut self, prim: Prim, a: Value, site: u32) -> Outcome<Value> {
+        if a.tag == Tag::Vector {
+            return self.elementwise(prim, &[a], site);
+        }
         self.need_number(prim, a, site)?;
         let argument = Number {
             value: a.number(),
@@ -190,7 +204,7 @@ impl<D: Domain> Walk<'_, D> {
                 let a = self.stack[top];
                 if prim == Prim::Sub {
                     // The name people know is `-`.
-                    self.need_number(prim, a, site)?;
+                    self.need_numbers(prim, a, site)?;
                     self.numeric1(Prim::Neg, a, site)
                 } else {
                     self.numeric2(prim, Value::int(1.0), a, site)
@@ -212,7 +226,7 @@ impl<D: Domain> Walk<'_, D> {
             }
             (Variadic::Fold(_) | Variadic::Fold1, 1) => {
                 let a = self.stack[top];
-                self.need_number(prim, a, site)?;
+                self.need_numbers(prim, a, site)?;
                 if matches!(prim, Prim::Gcd | Prim::Lcm) {
                     return self.numeric2(prim, a, a, site);
                 }

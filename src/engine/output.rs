@@ -3,7 +3,8 @@
 //! **Invariants**
 //! - Flat, in preorder: no nesting however deep the value, so printing and dropping never recurse.
 //! - A list of `n` elements is [`Item::List`]`(n)` followed by them; a pair that ends no list is
-//!   [`Item::Pair`] followed by two values.
+//!   [`Item::Pair`] followed by two values; a vector is [`Item::Vector`] and its numbers, a matrix
+//!   [`Item::Matrix`] and its rows.
 
 use crate::error::Error;
 use crate::symbol::Symbols;
@@ -39,6 +40,10 @@ pub enum Item {
     List(u32),
     /// A pair of the two values that follow.
     Pair,
+    /// A vector of so many numbers, which follow.
+    Vector(u32),
+    /// A matrix of so many rows, which follow as vectors.
+    Matrix(u32),
 }
 
 /// The value of a program.
@@ -71,7 +76,12 @@ impl Output {
 
     /// Whether it is a number, or lists of nothing but numbers: what can be differentiated.
     pub fn is_numeric(&self) -> bool {
-        let numeric = |item: &Item| matches!(item, Item::Number { .. } | Item::List(_));
+        let numeric = |item: &Item| {
+            matches!(
+                item,
+                Item::Number { .. } | Item::List(_) | Item::Vector(_) | Item::Matrix(_)
+            )
+        };
         self.items.iter().all(numeric)
     }
 
@@ -124,30 +134,33 @@ impl Output {
 
     fn write(&self, out: &mut String, style: &dyn Style, atom: &mut dyn FnMut(&Item, &mut String)) {
         // What is open: how many values are still to come, and what closes it.
-        let mut open: Vec<(u32, bool)> = Vec::new();
+        let mut open: Vec<(u32, Nest)> = Vec::new();
         for item in &self.items {
-            if let Some((left, pair)) = open.last_mut() {
+            if let Some((left, nest)) = open.last_mut() {
                 let first = *left & FIRST != 0;
                 *left = (*left & !FIRST) - 1;
                 if !first {
-                    out.push_str(style.between(*pair));
+                    out.push_str(style.between(*nest));
                 }
             }
-            match item {
-                Item::List(count) => {
-                    out.push_str(style.open(false));
-                    open.push((*count | FIRST, false));
+            let opens = match item {
+                Item::List(count) => Some((*count, Nest::List)),
+                Item::Pair => Some((2, Nest::Pair)),
+                Item::Vector(count) => Some((*count, Nest::Vector)),
+                Item::Matrix(rows) => Some((*rows, Nest::Matrix)),
+                _ => None,
+            };
+            match opens {
+                Some((count, nest)) => {
+                    out.push_str(style.open(nest));
+                    open.push((count | FIRST, nest));
                 }
-                Item::Pair => {
-                    out.push_str(style.open(true));
-                    open.push((2 | FIRST, true));
-                }
-                item => atom(item, out),
+                None => atom(item, out),
             }
-            while let Some(&(left, pair)) = open.last()
+            while let Some(&(left, nest)) = open.last()
                 && left & !FIRST == 0
             {
-                out.push_str(style.close(pair));
+                out.push_str(style.close(nest));
                 open.pop();
             }
         }
@@ -157,37 +170,54 @@ impl Output {
 /// Marks a list of which nothing has been written yet.
 const FIRST: u32 = 1 << 31;
 
+/// What holds further values.
+#[derive(Clone, Copy, PartialEq)]
+enum Nest {
+    List,
+    Pair,
+    Vector,
+    Matrix,
+}
+
 trait Style {
-    fn open(&self, pair: bool) -> &'static str;
-    fn between(&self, pair: bool) -> &'static str;
-    fn close(&self, pair: bool) -> &'static str;
+    fn open(&self, nest: Nest) -> &'static str;
+    fn between(&self, nest: Nest) -> &'static str;
+    fn close(&self, nest: Nest) -> &'static str;
 }
 
 struct Scheme;
 
 impl Style for Scheme {
-    fn open(&self, _: bool) -> &'static str {
-        "("
+    fn open(&self, nest: Nest) -> &'static str {
+        match nest {
+            Nest::List | Nest::Pair => "(",
+            Nest::Vector => "[",
+            Nest::Matrix => "(mat ",
+        }
     }
-    fn between(&self, pair: bool) -> &'static str {
-        if pair { " . " } else { " " }
+    fn between(&self, nest: Nest) -> &'static str {
+        if nest == Nest::Pair { " . " } else { " " }
     }
-    fn close(&self, _: bool) -> &'static str {
-        ")"
+    fn close(&self, nest: Nest) -> &'static str {
+        if nest == Nest::Vector { "]" } else { ")" }
     }
 }
 
 struct Json;
 
 impl Style for Json {
-    fn open(&self, pair: bool) -> &'static str {
-        if pair { r#"{"pair":["# } else { "[" }
+    fn open(&self, nest: Nest) -> &'static str {
+        if nest == Nest::Pair {
+            r#"{"pair":["#
+        } else {
+            "["
+        }
     }
-    fn between(&self, _: bool) -> &'static str {
+    fn between(&self, _: Nest) -> &'static str {
         ","
     }
-    fn close(&self, pair: bool) -> &'static str {
-        if pair { "]}" } else { "]" }
+    fn close(&self, nest: Nest) -> &'static str {
+        if nest == Nest::Pair { "]}" } else { "]" }
     }
 }
 

@@ -12,6 +12,7 @@ use super::fork::number;
 use super::walk::{Outcome, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
+use crate::prim::linalg::Shape;
 use crate::trace::record::{Domain, Number};
 use crate::value::{Tag, Value};
 
@@ -90,8 +91,22 @@ impl<D: Domain> Walk<'_, D> {
         Ok(float(self.operation(Prim::StraightThrough, held, blend)?))
     }
 
-    /// The numbers of a list of weights, one an option.
+    /// The numbers of a vector or list of weights, one an option.
     fn weights(&mut self, list: Value, options: usize, site: u32) -> Outcome<Vec<Number>> {
+        if list.tag == Tag::Vector
+            && let Shape::Vector(given) = self.heap.shape(list)
+        {
+            if given == options {
+                return Ok(self
+                    .heap
+                    .numbers(list)
+                    .iter()
+                    .copied()
+                    .map(number)
+                    .collect());
+            }
+            return self.fail(Kind::Shape, site, counts(options, given));
+        }
         let mut weights = Vec::with_capacity(options);
         let mut rest = list;
         while rest.tag == Tag::Pair && weights.len() < options {
@@ -104,14 +119,8 @@ impl<D: Domain> Walk<'_, D> {
             return Ok(weights);
         }
         let (kind, message) = match self.heap.list_length(list) {
-            Some(given) => (
-                Kind::Shape,
-                format!("`soft-choice` has {options} options and {given} weights; give one each"),
-            ),
-            None => (
-                Kind::Type,
-                format!("`soft-choice` wants a list of weights, got {}", list.kind()),
-            ),
+            Some(given) => (Kind::Shape, counts(options, given)),
+            None => (Kind::Type, wants_weights(list.kind())),
         };
         self.fail(kind, site, message)
     }
@@ -127,6 +136,16 @@ impl<D: Domain> Walk<'_, D> {
         }
         Ok(picked)
     }
+}
+
+/// What is said of options and weights that do not match.
+pub(crate) fn counts(options: usize, weights: usize) -> String {
+    format!("`soft-choice` has {options} options and {weights} weights; give one each")
+}
+
+/// What is said of weights that are none.
+pub(crate) fn wants_weights(kind: &str) -> String {
+    format!("`soft-choice` wants a vector or list of weights, got {kind}")
 }
 
 fn constant(value: f64) -> Number {

@@ -203,6 +203,7 @@ impl<D: Domain> Walk<'_, D> {
             Prim::Apply | Prim::ApplyAt | Prim::Select => {
                 unreachable!("`{prim}` is control, or of traces alone")
             }
+            _ if prim.is_linalg() => self.linalg(prim, count, site),
             _ => {
                 let accessors = Prim::Car as u8..=Prim::Cddddr as u8;
                 assert!(
@@ -217,7 +218,7 @@ impl<D: Domain> Walk<'_, D> {
 
     fn renamed1(&mut self, name: Prim, prim: Prim, site: u32) -> Outcome<Value> {
         let a = self.stack[self.top as usize];
-        if !a.is_number() {
+        if !a.is_number() && a.tag != Tag::Vector {
             let message = format!("`{name}` wants numbers, got {}", a.kind());
             return self.fail(Kind::Type, site, message);
         }
@@ -228,7 +229,7 @@ impl<D: Domain> Walk<'_, D> {
         let top = self.top as usize;
         let (a, b) = (self.stack[top], self.stack[top + 1]);
         for value in [a, b] {
-            if !value.is_number() {
+            if !value.is_number() && value.tag != Tag::Vector {
                 let message = format!("`{name}` wants numbers, got {}", value.kind());
                 return self.fail(Kind::Type, site, message);
             }
@@ -410,6 +411,9 @@ impl<D: Domain> Walk<'_, D> {
     /// `equal?`, without recursion. Numbers with nodes inside structures are guarded; two plain
     /// numbers give an answer with a node.
     fn equal(&mut self, a: Value, b: Value) -> Outcome<Value> {
+        if a.tag == Tag::Vector && b.tag == Tag::Vector {
+            return self.equal_arrays(a, b);
+        }
         if a.tag != Tag::Pair || b.tag != Tag::Pair {
             return self.identical(a, b);
         }
@@ -427,7 +431,11 @@ impl<D: Domain> Walk<'_, D> {
                 }
                 continue;
             }
-            let same = self.identical(a, b)?;
+            let same = if a.tag == Tag::Vector && b.tag == Tag::Vector {
+                self.equal_arrays(a, b)?
+            } else {
+                self.identical(a, b)?
+            };
             self.guard(same)?;
             if same.is_false() {
                 return Ok(Value::bool(false));

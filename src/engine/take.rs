@@ -10,6 +10,7 @@ use super::output::{Item, Output};
 use super::walk::{Finished, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
+use crate::prim::linalg::Shape;
 use crate::symbol::{Sym, Symbols};
 use crate::trace::record::Domain;
 use crate::value::{Tag, Value};
@@ -67,6 +68,25 @@ impl Source<'_> {
                 Open::Value(value) => (value, false),
                 Open::Spine(value) => (value, true),
             };
+            if value.tag == Tag::Vector {
+                let numbers = self.heap.numbers(value);
+                if items.len() + open.len() + 2 * numbers.len() >= limit {
+                    return (Output { items }, nodes, false);
+                }
+                let columns = match self.heap.shape(value) {
+                    Shape::Vector(n) => n,
+                    Shape::Matrix(rows, columns) => {
+                        items.push(Item::Matrix(rows as u32));
+                        columns
+                    }
+                };
+                for row in numbers.chunks(columns) {
+                    items.push(Item::Vector(columns as u32));
+                    items.extend(row.iter().map(|&number| self.item(number)));
+                    nodes.extend(row.iter().map(|number| number.node));
+                }
+                continue;
+            }
             if value.tag != Tag::Pair {
                 if value.is_number() || value.tag == Tag::Bool {
                     nodes.push(value.node);

@@ -13,6 +13,7 @@ use super::output::{Item, Output};
 use super::walk::{InputValue, Job, Workspace, walk};
 use super::{EvalError, Limits, Stats};
 use crate::error::Kind;
+use crate::prim::linalg;
 use crate::relaxation::RelaxationKind;
 use crate::source::Span;
 use crate::trace::{Ref, Trace};
@@ -35,6 +36,7 @@ pub(crate) enum Shape {
     Missing,
     Number,
     List(u32),
+    Array(linalg::Shape),
 }
 
 /// What a path depends on beside numbers.
@@ -217,6 +219,9 @@ impl InputValue {
         match self {
             Self::Number(x, _) => Self::Number(x, 0),
             Self::List(items) => Self::List(items.into_iter().map(|(x, _)| (x, 0)).collect()),
+            Self::Array(shape, items) => {
+                Self::Array(shape, items.into_iter().map(|(x, _)| (x, 0)).collect())
+            }
             Self::Missing => Self::Missing,
         }
     }

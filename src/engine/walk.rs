@@ -18,6 +18,7 @@ use super::heap::Heap;
 use super::layout::{CoreProgram, Image, SITE_COUNTS};
 use super::{EvalError, Limits, Stats};
 use crate::error::{Call, Kind};
+use crate::prim::linalg::Shape;
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use crate::trace::Operation;
@@ -115,6 +116,8 @@ pub(crate) enum InputValue {
     Number(f64, u32),
     /// A list of such.
     List(Vec<(f64, u32)>),
+    /// A vector or matrix of such.
+    Array(Shape, Vec<(f64, u32)>),
     /// Not given: unbound.
     Missing,
 }
@@ -295,6 +298,7 @@ impl<'a, D: Domain> Walk<'a, D> {
                 }
                 list
             }
+            InputValue::Array(shape, items) => self.heap.array(*shape, items.iter().map(number)),
             InputValue::Missing => Value::EMPTY,
         }
     }

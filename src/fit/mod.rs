@@ -468,14 +468,16 @@ impl Problem<'_> {
             for row in 1..=self.rows {
                 match items.next() {
                     Some(Item::Number { .. }) if observation.columns.len() == 1 => {}
-                    Some(Item::List(numbers)) if *numbers as usize == observation.columns.len() => {
+                    Some(Item::List(numbers) | Item::Vector(numbers))
+                        if *numbers as usize == observation.columns.len() =>
+                    {
                         for _ in 0..*numbers {
                             if !matches!(items.next(), Some(Item::Number { .. })) {
                                 return Err(wrong(format!("row {row} holds more than numbers")));
                             }
                         }
                     }
-                    Some(Item::List(numbers)) => {
+                    Some(Item::List(numbers) | Item::Vector(numbers)) => {
                         return Err(wrong(format!("row {row} holds {numbers} values")));
                     }
                     _ => return Err(wrong(format!("row {row} is no list of numbers"))),

@@ -9,7 +9,8 @@ use crate::engine::tiered;
 use crate::engine::walk::InputValue;
 use crate::engine::{Limits, Stats, Workspace};
 use crate::error::Error;
-use crate::gradient::Variable;
+use crate::gradient::{Extent, Variable};
+use crate::prim::linalg::Shape;
 use crate::source::Span;
 use crate::trace::Ref;
 use std::borrow::Cow;
@@ -45,11 +46,11 @@ impl Model {
             return Err(self.not_numeric(run.stats));
         };
         let column = |(name, variable): (Cow<'_, str>, Variable)| match variable {
-            Variable::Inputs(first, None) => Ok(Some(first)),
+            Variable::Inputs(first, Extent::Number) => Ok(Some(first)),
             Variable::Unused => Ok(None),
-            Variable::Inputs(..) => {
-                Err(Error::Request(format!("`{name}` is a list; name numbers")))
-            }
+            Variable::Inputs(..) => Err(Error::Request(format!(
+                "`{name}` is a list or array; name numbers"
+            ))),
         };
         Ok(Recorded {
             columns: asked
@@ -103,8 +104,8 @@ impl Model {
         let outputs: Vec<Ref> = path.leaves.iter().copied().flatten().collect();
         let steers = path.trace.only_steers(&outputs);
         let all_steer = |variable: &Variable| match variable {
-            Variable::Inputs(first, length) => {
-                let range = *first as usize..(*first + length.unwrap_or(1)) as usize;
+            Variable::Inputs(first, extent) => {
+                let range = *first as usize..*first as usize + extent.size();
                 !range.is_empty() && steers[range].iter().all(|&s| s)
             }
             Variable::Unused => false,
@@ -129,6 +130,13 @@ impl Model {
             match input {
                 InputValue::Number(..) => names.push(name.clone()),
                 InputValue::List(items) => {
+                    names.extend((0..items.len()).map(|i| format!("{name}[{i}]")));
+                }
+                InputValue::Array(Shape::Matrix(_, columns), items) => {
+                    let places = (0..items.len()).map(|i| (i / columns, i % columns));
+                    names.extend(places.map(|(i, j)| format!("{name}[{i},{j}]")));
+                }
+                InputValue::Array(_, items) => {
                     names.extend((0..items.len()).map(|i| format!("{name}[{i}]")));
                 }
                 InputValue::Missing => {}

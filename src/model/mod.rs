@@ -22,7 +22,7 @@ use crate::engine::tiered::{self, PathKey, Paths, Shape};
 use crate::engine::walk::{InputValue, Job, RelaxationInputs};
 use crate::engine::{EvalError, Limits, Output, Stats, Workspace};
 use crate::error::{Error, Kind};
-use crate::gradient::{Evaluation, Gradient, Variable, differentiate};
+use crate::gradient::{Evaluation, Extent, Gradient, Variable, differentiate};
 use crate::graph::{Graph, GraphConstant, Op, verify};
 use crate::interpreter::{Interpreter, Mode, input_names};
 use crate::prim::Prim;
@@ -449,13 +449,20 @@ impl Model {
                     inputs.push(InputValue::Number(x, next));
                     shapes.push(Shape::Number);
                 }
-                (Some(Input::List(items)), _) => {
-                    let list = items.iter().map(|&x| {
+                (Some(input), _) => {
+                    let numbers = input.numbers().iter().map(|&x| {
                         next += 1;
                         (x, next)
                     });
-                    inputs.push(InputValue::List(list.collect()));
-                    shapes.push(Shape::List(items.len() as u32));
+                    let numbers: Vec<(f64, u32)> = numbers.collect();
+                    let shape = input
+                        .shape()
+                        .map_err(|error| Error::Request(format!("the input `{name}`: {error}")))?;
+                    shapes.push(shape.map_or(Shape::List(numbers.len() as u32), Shape::Array));
+                    inputs.push(match shape {
+                        Some(shape) => InputValue::Array(shape, numbers),
+                        None => InputValue::List(numbers),
+                    });
                 }
                 (None, None) if index < self.inner.required => {
                     return Err(Error::Request(format!(
@@ -503,13 +510,17 @@ impl Model {
                     literals.push((literal.span, index));
                     index
                 };
-                Variable::Inputs(index, None)
+                Variable::Inputs(index, Extent::Number)
             } else if let Some(position) = self.inner.places.get(name).copied() {
                 match &inputs[position] {
-                    InputValue::Number(_, node) => Variable::Inputs(node - 1, None),
+                    InputValue::Number(_, node) => Variable::Inputs(node - 1, Extent::Number),
                     InputValue::List(items) => {
                         let first = items.first().map_or(0, |item| item.1 - 1);
-                        Variable::Inputs(first, Some(items.len() as u32))
+                        Variable::Inputs(first, Extent::List(items.len()))
+                    }
+                    InputValue::Array(shape, items) => {
+                        let first = items.first().map_or(0, |item| item.1 - 1);
+                        Variable::Inputs(first, Extent::of(*shape))
                     }
                     InputValue::Missing => Variable::Unused,
                 }
@@ -660,7 +671,9 @@ fn push_numbers(inputs: &[InputValue], numbers: &mut Vec<f64>) {
     for input in inputs {
         match input {
             InputValue::Number(x, _) => numbers.push(*x),
-            InputValue::List(items) => numbers.extend(items.iter().map(|i| i.0)),
+            InputValue::List(items) | InputValue::Array(_, items) => {
+                numbers.extend(items.iter().map(|i| i.0));
+            }
             InputValue::Missing => {}
         }
     }

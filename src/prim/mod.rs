@@ -9,6 +9,7 @@
 //!   the same trace is swept.
 //! - Structure is discrete, numbers are differentiable: structural rows have no VJP.
 
+pub(crate) mod linalg;
 mod table;
 
 pub use table::Prim;
@@ -128,6 +129,11 @@ impl Prim {
     /// The row's main name.
     pub fn name(self) -> &'static str {
         self.spec().name
+    }
+
+    /// Whether it works on vectors and matrices.
+    pub(crate) fn is_linalg(self) -> bool {
+        (Prim::Vec as u8..=Prim::VecToList as u8).contains(&(self as u8))
     }
 
     /// Whether programs cannot name it.

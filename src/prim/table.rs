@@ -379,6 +379,60 @@ primitives! {
         IsChar = "char?" (1, Some(1))
         /// Whether it is a vector.
         IsVector = "vector?" (1, Some(1))
+        /// A vector of numbers; `[a b c]` is the same.
+        Vec = "vec" (1, None)
+        /// A matrix of vectors, its rows.
+        Mat = "mat" (1, None)
+        /// The element of a vector at an index from 0; of a matrix, a row, or with two indices a number.
+        Ref = "ref" | "vector-ref" (2, Some(3))
+        /// The sum of the products of two vectors' numbers.
+        Dot = "dot" (2, Some(2))
+        /// The cross product of two vectors of 3.
+        Cross = "cross" (2, Some(2))
+        /// The square root of the sum of the squares of all numbers.
+        Norm = "norm" (1, Some(1))
+        /// All numbers divided by the norm.
+        Normalize = "normalize" (1, Some(1))
+        /// The sum of all numbers.
+        Vsum = "vsum" (1, Some(1))
+        /// How many numbers a vector has, or rows a matrix.
+        Vlen = "vlen" | "vector-length" (1, Some(1))
+        /// All numbers times a number, which stands before or after.
+        Scale = "scale" (2, Some(2))
+        /// The product of two matrices.
+        Matmul = "matmul" (2, Some(2))
+        /// The product of a matrix and a vector.
+        Matvec = "matvec" (2, Some(2))
+        /// Rows become columns.
+        Transpose = "transpose" (1, Some(1))
+        /// The sum of a square matrix's diagonal.
+        Trace = "trace" (1, Some(1))
+        /// The determinant.
+        Det = "det" (1, Some(1))
+        /// The logarithm of the determinant's magnitude, exact where that over- or underflows.
+        Logdet = "logdet" (1, Some(1))
+        /// The inverse; a singular matrix is an error.
+        Inv = "inv" (1, Some(1))
+        /// The solution x of A x = b, or of each column of a matrix b; a singular A is an error.
+        Solve = "solve" (2, Some(2))
+        /// The lower triangular L with L Lᵀ = A, by A's lower triangle; an error unless A is positive definite.
+        Cholesky = "cholesky" (1, Some(1))
+        /// The products of each number of one vector with each of another.
+        Outer = "outer" (2, Some(2))
+        /// The identity matrix of a size.
+        Eye = "eye" (1, Some(1))
+        /// A vector or matrix of zeros.
+        Zeros = "zeros" (1, Some(2))
+        /// A vector or matrix of ones.
+        Ones = "ones" (1, Some(2))
+        /// How many rows a matrix has.
+        Rows = "rows" (1, Some(1))
+        /// How many columns a matrix has.
+        Cols = "cols" (1, Some(1))
+        /// The vector of a list of numbers, or the matrix of a list of vectors.
+        ListToVec = "list->vec" (1, Some(1))
+        /// The list of a vector's numbers, or of a matrix's rows.
+        VecToList = "vec->list" (1, Some(1))
         /// Applies a procedure to leading arguments and a list of the rest.
         Apply = "apply" (2, None)
         /// Fails with a message and irritants.

@@ -655,7 +655,7 @@ fn failed(way: Way, allowed: [f64; 2], note: String) -> Check {
 fn record_of(input: &Input) -> InputRecord {
     match input {
         Input::Number(x) => InputRecord::Number(*x),
-        Input::List(items) => {
+        Input::List(items) | Input::Vector(items) | Input::Matrix { numbers: items, .. } => {
             let bytes: Vec<u8> = items.iter().flat_map(|x| x.to_le_bytes()).collect();
             InputRecord::List {
                 length: items.len(),

@@ -29,5 +29,6 @@ mod registry;
 mod selfhost;
 mod soft;
 mod tidy;
+mod vectors;
 #[cfg(feature = "dfdx")]
 mod verify;

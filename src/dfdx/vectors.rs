@@ -1,0 +1,194 @@
+//! Vectors and matrices on dfdx's tensors: number by number, whatever their size.
+//!
+//! Cells go in; the algorithms of [`linalg`] run on them, so every number is a tensor of its own and
+//! its derivative dfdx's affair. What the engine does to larger matrices as a whole is judged by it.
+
+use super::cell::Cell;
+use super::machine::{Machine, Outcome, Stop};
+use crate::error::Kind;
+use crate::prim::linalg::{self, Arithmetic, Array, Operand, Place, Shape, Trouble, locate};
+use crate::prim::{self, Prim};
+use crate::tagged::{Tagged, TypeTag};
+
+/// The machine's arithmetic, for a primitive applied at a site.
+struct AtSite<'w, 'a> {
+    machine: &'w mut Machine<'a>,
+    site: u32,
+}
+
+impl Arithmetic for AtSite<'_, '_> {
+    type Number = Cell;
+    type Stop = Stop;
+
+    fn constant(&mut self, value: f64) -> Cell {
+        self.machine.heap.constant(Tagged::float(value))
+    }
+
+    fn apply(&mut self, prim: Prim, a: &Cell, b: &Cell) -> Outcome<Cell> {
+        let tag = match prim.spec().kind {
+            prim::Kind::Predicate => TypeTag::Bool,
+            _ => TypeTag::Float,
+        };
+        self.machine.operation(prim, [a, b], tag)
+    }
+
+    fn decide(&mut self, test: &Cell) -> Outcome<bool> {
+        self.machine.guard(test)?;
+        Ok(!test.is_false())
+    }
+
+    fn reserve(&mut self, operations: usize, numbers: usize) -> Outcome<()> {
+        self.machine.account(operations.max(numbers), self.site)?;
+        self.machine.make_room(operations, numbers)
+    }
+
+    fn value(&self, number: &Cell) -> f64 {
+        number.payload(0)
+    }
+
+    fn index(&mut self, prim: Prim, number: &Cell) -> Outcome<usize> {
+        self.machine.index(prim, number, self.site)
+    }
+}
+
+impl Machine<'_> {
+    /// A primitive on vectors and matrices.
+    pub(super) fn linalg(&mut self, prim: Prim, args: &[Cell], site: u32) -> Outcome<Cell> {
+        let is_array = args[0].is(TypeTag::Vector);
+        match prim {
+            Prim::Ref if is_array => {
+                let mut indices = Vec::with_capacity(2);
+                for index in &args[1..] {
+                    indices.push(self.index(prim, index, site)?);
+                }
+                self.element(&args[0], &indices, site)
+            }
+            Prim::Vlen | Prim::Rows | Prim::Cols => {
+                let shape = is_array.then(|| self.heap.array_of(&args[0]).0);
+                match linalg::extent(prim, shape, args[0].kind()) {
+                    Ok(extent) => Ok(self.heap.constant(Tagged::int(extent as f64))),
+                    Err(message) => self.fail(Kind::Type, site, message),
+                }
+            }
+            Prim::ListToVec => self.list_to_array(&args[0], site),
+            Prim::VecToList if is_array => {
+                let (shape, numbers) = self.heap.array_of(&args[0]);
+                self.account(shape.size(), site)?;
+                let items = match shape {
+                    Shape::Vector(_) => numbers,
+                    Shape::Matrix(rows, _) => {
+                        let rows = (0..rows).map(|row| self.element(&args[0], &[row], site));
+                        rows.collect::<Outcome<_>>()?
+                    }
+                };
+                Ok(self.heap.list(items.into_iter()))
+            }
+            Prim::VecToList => {
+                let message = format!("`{prim}` wants a vector or matrix, got {}", args[0].kind());
+                self.fail(Kind::Type, site, message)
+            }
+            _ => {
+                let operands: Vec<Operand<Cell>> =
+                    args.iter().map(|arg| self.array_operand(arg)).collect();
+                self.evaluate(prim, &operands, site)
+            }
+        }
+    }
+
+    /// A numeric row on each number of arrays.
+    pub(super) fn elementwise(&mut self, prim: Prim, args: &[&Cell], site: u32) -> Outcome<Cell> {
+        if matches!(prim, Prim::Gcd | Prim::Lcm) {
+            let message = format!("`{prim}` wants numbers, got a vector");
+            return self.fail(Kind::Type, site, message);
+        }
+        let operands: Vec<Operand<Cell>> = args.iter().map(|arg| self.array_operand(arg)).collect();
+        self.evaluate(prim, &operands, site)
+    }
+
+    fn evaluate(&mut self, prim: Prim, operands: &[Operand<Cell>], site: u32) -> Outcome<Cell> {
+        let mut arithmetic = AtSite {
+            machine: self,
+            site,
+        };
+        match linalg::evaluate(&mut arithmetic, prim, operands) {
+            Ok(Operand::Number(number)) => Ok(self.float(&number)),
+            Ok(Operand::Array(array)) => {
+                let numbers = array.numbers.iter().map(|number| self.float(number));
+                let numbers = numbers.collect();
+                Ok(self.heap.array(array.shape, numbers))
+            }
+            Ok(Operand::Other(_)) => unreachable!("`{prim}` gives numbers"),
+            Err(Trouble::Fail(kind, message)) => self.fail(kind, site, message),
+            Err(Trouble::Stop(stop)) => Err(stop),
+        }
+    }
+
+    /// The numbers of arrays are floats.
+    fn float(&mut self, number: &Cell) -> Cell {
+        if number.is(TypeTag::Float) {
+            return number.clone();
+        }
+        self.retag(number, TypeTag::Float)
+    }
+
+    fn array_operand(&self, cell: &Cell) -> Operand<Cell> {
+        if cell.is_number() {
+            return Operand::Number(cell.clone());
+        }
+        if !cell.is(TypeTag::Vector) {
+            return Operand::Other(cell.kind());
+        }
+        let (shape, numbers) = self.heap.array_of(cell);
+        Operand::Array(Array { shape, numbers })
+    }
+
+    fn element(&mut self, array: &Cell, indices: &[usize], site: u32) -> Outcome<Cell> {
+        let (shape, numbers) = self.heap.array_of(array);
+        match locate(shape, indices) {
+            Ok(Place::Number(at)) => Ok(numbers[at].clone()),
+            Ok(Place::Row(from, length)) => {
+                self.account(length, site)?;
+                let row = numbers[from..from + length].to_vec();
+                Ok(self.heap.array(Shape::Vector(length), row))
+            }
+            Err((kind, message)) => self.fail(kind, site, message),
+        }
+    }
+
+    fn list_to_array(&mut self, list: &Cell, site: u32) -> Outcome<Cell> {
+        let Some(items) = self.items(list) else {
+            let message = format!("`list->vec` wants a list, got {}", list.kind());
+            return self.fail(Kind::Type, site, message);
+        };
+        if items.is_empty() {
+            let message = "`list->vec` of the empty list; vectors have a number or more";
+            return self.fail(Kind::Shape, site, message);
+        }
+        self.account(items.len(), site)?;
+        let operands: Vec<Operand<Cell>> =
+            items.iter().map(|item| self.array_operand(item)).collect();
+        let prim = match operands[0] {
+            Operand::Array(_) => Prim::Mat,
+            _ => Prim::Vec,
+        };
+        self.evaluate(prim, &operands, site)
+    }
+
+    /// Whether two arrays have the same shape and equal numbers.
+    pub(super) fn equal_arrays(&mut self, a: &Cell, b: &Cell) -> Outcome<Cell> {
+        let ((first, x), (second, y)) = (self.heap.array_of(a), self.heap.array_of(b));
+        let mut same = first == second;
+        if same {
+            self.account_in_loop(x.len())?;
+            for (x, y) in x.iter().zip(&y) {
+                let equal = self.boolean(Prim::NumEq, x, y)?;
+                self.guard(&equal)?;
+                same = !equal.is_false();
+                if !same {
+                    break;
+                }
+            }
+        }
+        Ok(self.heap.constant(Tagged::bool(same)))
+    }
+}

@@ -1,0 +1,236 @@
+//! Vectors and matrices: values on the heap for the algorithms of [`linalg`], and back.
+//!
+//! **Invariants**
+//! - Each number of an array has a node of its own, or none: an element is what it was put in as.
+//! - All numbers of arrays are floats, whatever they were made of.
+//! - What a primitive will record and allocate is accounted for before it begins.
+
+use super::fork::number;
+use super::walk::{Outcome, Stop, Walk};
+use crate::error::Kind;
+use crate::prim::Prim;
+use crate::prim::linalg::{self, Arithmetic, Array, Operand, Place, Shape, Trouble, locate};
+use crate::trace::Operation;
+use crate::trace::record::{Domain, Number};
+use crate::value::{Tag, Value};
+
+/// The walk's arithmetic, for a primitive applied at a site.
+struct AtSite<'w, 'a, D: Domain> {
+    walk: &'w mut Walk<'a, D>,
+    site: u32,
+    /// Whether a number among the arguments has a node.
+    records: bool,
+}
+
+impl<D: Domain> Arithmetic for AtSite<'_, '_, D> {
+    type Number = Number;
+    type Stop = Stop;
+
+    fn constant(&mut self, value: f64) -> Number {
+        Number { value, node: 0 }
+    }
+
+    #[inline]
+    fn apply(&mut self, prim: Prim, a: &Number, b: &Number) -> Outcome<Number> {
+        self.walk.operation(prim, *a, *b)
+    }
+
+    fn decide(&mut self, test: &Number) -> Outcome<bool> {
+        let holds = test.value != 0.0;
+        let test = Value {
+            node: test.node,
+            ..Value::bool(holds)
+        };
+        self.walk.guard_for(test, self.site)?;
+        Ok(holds)
+    }
+
+    fn reserve(&mut self, operations: usize, numbers: usize) -> Outcome<()> {
+        let steps = operations.max(numbers);
+        self.walk.account(steps, self.site)?;
+        self.walk.room(numbers)?;
+        let operations = if self.records { operations } else { 0 };
+        let recorded = self.walk.domain.operations().saturating_add(operations);
+        let bytes = recorded.saturating_mul(size_of::<(Operation, f64)>());
+        if bytes > self.walk.limits.heap_bytes {
+            return self.walk.out_of_heap();
+        }
+        Ok(())
+    }
+
+    fn value(&self, number: &Number) -> f64 {
+        number.value
+    }
+
+    fn index(&mut self, prim: Prim, number: &Number) -> Outcome<usize> {
+        self.walk.index(prim, float(*number), self.site)
+    }
+}
+
+impl<D: Domain> Walk<'_, D> {
+    /// A primitive on vectors and matrices, on `count` staged arguments.
+    pub(super) fn linalg(&mut self, prim: Prim, count: usize, site: u32) -> Outcome<Value> {
+        let top = self.top as usize;
+        let first = self.stack[top];
+        match prim {
+            Prim::Ref if first.tag == Tag::Vector => {
+                let mut indices = [0; 2];
+                for (at, index) in indices.iter_mut().enumerate().take(count - 1) {
+                    let value = self.stack[top + 1 + at];
+                    *index = self.index(prim, value, site)?;
+                }
+                self.element(first, &indices[..count - 1], site)
+            }
+            Prim::Vlen | Prim::Rows | Prim::Cols => {
+                let shape = (first.tag == Tag::Vector).then(|| self.heap.shape(first));
+                match linalg::extent(prim, shape, first.kind()) {
+                    Ok(extent) => Ok(Value::int(extent as f64)),
+                    Err(message) => self.fail(Kind::Type, site, message),
+                }
+            }
+            Prim::ListToVec => self.list_to_array(first, site),
+            Prim::VecToList if first.tag == Tag::Vector => self.array_to_list(first, site),
+            Prim::VecToList => {
+                let message = format!("`{prim}` wants a vector or matrix, got {}", first.kind());
+                self.fail(Kind::Type, site, message)
+            }
+            _ => {
+                let operands = (top..top + count).map(|at| self.array_operand(self.stack[at]));
+                let operands: Vec<Operand<Number>> = operands.collect();
+                self.evaluate(prim, &operands, site)
+            }
+        }
+    }
+
+    /// A numeric row on each number of arrays.
+    #[cold]
+    pub(super) fn elementwise(&mut self, prim: Prim, args: &[Value], site: u32) -> Outcome<Value> {
+        let operands = args.iter().map(|&arg| self.array_operand(arg));
+        let operands: Vec<Operand<Number>> = operands.collect();
+        if matches!(prim, Prim::Gcd | Prim::Lcm) {
+            let message = format!("`{prim}` wants numbers, got a vector");
+            return self.fail(Kind::Type, site, message);
+        }
+        self.evaluate(prim, &operands, site)
+    }
+
+    fn evaluate(&mut self, prim: Prim, operands: &[Operand<Number>], site: u32) -> Outcome<Value> {
+        let has_node = |operand: &Operand<Number>| match operand {
+            Operand::Number(number) => number.node != 0,
+            Operand::Array(array) => array.numbers.iter().any(|number| number.node != 0),
+            Operand::Other(_) => false,
+        };
+        let mut arithmetic = AtSite {
+            records: operands.iter().any(has_node),
+            walk: self,
+            site,
+        };
+        match linalg::evaluate(&mut arithmetic, prim, operands) {
+            Ok(Operand::Number(number)) => Ok(float(number)),
+            Ok(Operand::Array(array)) => {
+                let numbers = array.numbers.into_iter().map(float);
+                Ok(self.heap.array(array.shape, numbers))
+            }
+            Ok(Operand::Other(_)) => unreachable!("`{prim}` gives numbers"),
+            Err(Trouble::Fail(kind, message)) => self.fail(kind, site, message),
+            Err(Trouble::Stop(stop)) => Err(stop),
+        }
+    }
+
+    fn array_operand(&self, value: Value) -> Operand<Number> {
+        match value.tag {
+            Tag::Int | Tag::Float => Operand::Number(number(value)),
+            Tag::Vector => Operand::Array(Array {
+                shape: self.heap.shape(value),
+                numbers: self
+                    .heap
+                    .numbers(value)
+                    .iter()
+                    .copied()
+                    .map(number)
+                    .collect(),
+            }),
+            _ => Operand::Other(value.kind()),
+        }
+    }
+
+    fn element(&mut self, array: Value, indices: &[usize], site: u32) -> Outcome<Value> {
+        match locate(self.heap.shape(array), indices) {
+            Ok(Place::Number(at)) => Ok(self.heap.numbers(array)[at]),
+            Ok(Place::Row(from, length)) => {
+                self.account(length, site)?;
+                self.room(length)?;
+                let row = self.heap.numbers(array)[from..from + length].to_vec();
+                Ok(self.heap.array(Shape::Vector(length), row.into_iter()))
+            }
+            Err((kind, message)) => self.fail(kind, site, message),
+        }
+    }
+
+    /// The vector of a list of numbers, or the matrix of a list of vectors.
+    fn list_to_array(&mut self, list: Value, site: u32) -> Outcome<Value> {
+        let Some(length) = self.heap.list_length(list) else {
+            let message = format!("`list->vec` wants a list, got {}", list.kind());
+            return self.fail(Kind::Type, site, message);
+        };
+        if length == 0 {
+            let message = "`list->vec` of the empty list; vectors have a number or more";
+            return self.fail(Kind::Shape, site, message);
+        }
+        self.account(length, site)?;
+        self.room(length)?;
+        let mut operands = Vec::with_capacity(length);
+        let mut rest = list;
+        while rest.tag == Tag::Pair {
+            operands.push(self.array_operand(self.heap.car(rest)));
+            rest = self.heap.cdr(rest);
+        }
+        let prim = match operands[0] {
+            Operand::Array(_) => Prim::Mat,
+            _ => Prim::Vec,
+        };
+        self.evaluate(prim, &operands, site)
+    }
+
+    /// The list of a vector's numbers, or of a matrix's rows.
+    fn array_to_list(&mut self, array: Value, site: u32) -> Outcome<Value> {
+        let shape = self.heap.shape(array);
+        self.account(shape.size(), site)?;
+        self.room(3 * shape.size())?;
+        let items: Vec<Value> = match shape {
+            Shape::Vector(_) => self.heap.numbers(array).to_vec(),
+            Shape::Matrix(rows, _) => {
+                let rows = (0..rows).map(|row| self.element(array, &[row], site));
+                rows.collect::<Outcome<_>>()?
+            }
+        };
+        let items = items.into_iter().rev();
+        Ok(items.fold(Value::NIL, |list, item| self.heap.cons(item, list)))
+    }
+
+    /// Whether two arrays have the same shape and equal numbers; all comparisons are guarded.
+    pub(super) fn equal_arrays(&mut self, a: Value, b: Value) -> Outcome<Value> {
+        if self.heap.shape(a) != self.heap.shape(b) {
+            return Ok(Value::bool(false));
+        }
+        let pairs = self.heap.numbers(a).iter().zip(self.heap.numbers(b));
+        let pairs: Vec<(Value, Value)> = pairs.map(|(&a, &b)| (a, b)).collect();
+        self.account_in_loop(pairs.len())?;
+        for (a, b) in pairs {
+            let same = self.boolean(Prim::NumEq, number(a), number(b))?;
+            self.guard(same)?;
+            if same.is_false() {
+                return Ok(Value::bool(false));
+            }
+        }
+        Ok(Value::bool(true))
+    }
+}
+
+fn float(number: Number) -> Value {
+    Value {
+        tag: Tag::Float,
+        node: number.node,
+        bits: number.value.to_bits(),
+    }
+}

@@ -1,0 +1,793 @@
+//! Vectors and matrices: what each primitive on them takes, and how it is computed from numbers.
+//!
+//! A row and its arguments go in; a number or an array comes out. The algorithms are written once,
+//! over an [`Arithmetic`]: the walk's records operations, the reference engine's puts them on dfdx's
+//! tape, so derivatives are those of the numbers' own rows.
+//!
+//! **Invariants**
+//! - Arrays are row-major and never empty; their numbers are floats.
+//! - Sums are folded from the left and begin with their first term.
+//! - What depends on a comparison of numbers (a pivot, whether a matrix is singular) is decided by
+//!   [`Arithmetic::decide`], so that it can be guarded.
+//! - Types are checked before shapes, arguments from the left; a shape error names both shapes.
+
+use super::Prim;
+use crate::error::Kind;
+use std::fmt;
+
+/// How an array's numbers are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Vector(usize),
+    Matrix(usize, usize),
+}
+
+impl Shape {
+    /// How many numbers there are.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::Vector(n) => n,
+            Self::Matrix(rows, columns) => rows * columns,
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vector(n) => write!(f, "a vector of {n}"),
+            Self::Matrix(rows, columns) => write!(f, "a {rows} x {columns} matrix"),
+        }
+    }
+}
+
+/// Numbers in a shape.
+#[derive(Clone, Debug)]
+pub(crate) struct Array<N> {
+    pub(crate) shape: Shape,
+    pub(crate) numbers: Vec<N>,
+}
+
+/// An argument or a result.
+#[derive(Clone, Debug)]
+pub(crate) enum Operand<N> {
+    Number(N),
+    Array(Array<N>),
+    /// Anything else, as errors call it.
+    Other(&'static str),
+}
+
+impl<N> Operand<N> {
+    /// What errors call it.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Number(_) => "a number",
+            Self::Array(Array {
+                shape: Shape::Vector(_),
+                ..
+            }) => "a vector",
+            Self::Array(_) => "a matrix",
+            Self::Other(kind) => kind,
+        }
+    }
+}
+
+/// How many there are of something an array has: its numbers or rows (`vlen`), `rows`, `cols`. The
+/// error otherwise.
+pub(crate) fn extent(prim: Prim, shape: Option<Shape>, kind: &str) -> Result<usize, String> {
+    match (prim, shape) {
+        (Prim::Vlen, Some(Shape::Vector(n) | Shape::Matrix(n, _)))
+        | (Prim::Rows, Some(Shape::Matrix(n, _)))
+        | (Prim::Cols, Some(Shape::Matrix(_, n))) => Ok(n),
+        (Prim::Vlen, None) => Err(format!("`{prim}` wants a vector or matrix, got {kind}")),
+        (_, Some(_)) => Err(format!("`{prim}` wants a matrix, got a vector")),
+        (_, None) => Err(format!("`{prim}` wants a matrix, got {kind}")),
+    }
+}
+
+/// Why a primitive has no value.
+#[derive(Debug)]
+pub(crate) enum Trouble<S> {
+    /// An error of the program.
+    Fail(Kind, String),
+    /// The arithmetic stops for reasons of its own.
+    Stop(S),
+}
+
+impl<S> From<S> for Trouble<S> {
+    fn from(stop: S) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+/// Operations on numbers, by whoever keeps track of them.
+pub(crate) trait Arithmetic {
+    type Number: Clone;
+    type Stop;
+
+    /// A number that depends on nothing.
+    fn constant(&mut self, value: f64) -> Self::Number;
+
+    /// A numeric row or a predicate on numbers.
+    fn apply(
+        &mut self,
+        prim: Prim,
+        a: &Self::Number,
+        b: &Self::Number,
+    ) -> Result<Self::Number, Self::Stop>;
+
+    /// Relies on the outcome of a test, and gives it.
+    fn decide(&mut self, test: &Self::Number) -> Result<bool, Self::Stop>;
+
+    /// Makes sure that there is room and time for so many operations and numbers.
+    fn reserve(&mut self, operations: usize, numbers: usize) -> Result<(), Self::Stop>;
+
+    /// The value of a number.
+    fn value(&self, number: &Self::Number) -> f64;
+
+    /// A whole number at least 0 that structure depends on: an index or a size.
+    fn index(&mut self, prim: Prim, number: &Self::Number) -> Result<usize, Self::Stop>;
+}
+
+type Outcome<A, T> = Result<T, Trouble<<A as Arithmetic>::Stop>>;
+
+type Number<A> = <A as Arithmetic>::Number;
+
+fn fail<T, S>(kind: Kind, message: String) -> Result<T, Trouble<S>> {
+    Err(Trouble::Fail(kind, message))
+}
+
+/// A number, vector or matrix from others. `prim` is a row that works on arrays, or a numeric row
+/// with an array among its arguments.
+pub(crate) fn evaluate<A: Arithmetic>(
+    arithmetic: &mut A,
+    prim: Prim,
+    args: &[Operand<Number<A>>],
+) -> Outcome<A, Operand<Number<A>>> {
+    let mut context = Context { arithmetic, prim };
+    context.evaluate(args)
+}
+
+/// What `ref` finds.
+pub(crate) enum Place {
+    /// The number at an offset.
+    Number(usize),
+    /// So many numbers from an offset on.
+    Row(usize, usize),
+}
+
+/// Where the element at some indices is; otherwise the error of the program.
+pub(crate) fn locate(shape: Shape, indices: &[usize]) -> Result<Place, (Kind, String)> {
+    let beyond = |index: usize| {
+        let message = format!("`ref` wants index {index} of {shape}");
+        Err((Kind::Index, message))
+    };
+    match (shape, indices) {
+        (Shape::Vector(n), &[i]) if i < n => Ok(Place::Number(i)),
+        (Shape::Matrix(rows, columns), &[i]) if i < rows => Ok(Place::Row(i * columns, columns)),
+        (Shape::Matrix(rows, columns), &[i, j]) if i < rows && j < columns => {
+            Ok(Place::Number(i * columns + j))
+        }
+        (Shape::Matrix(rows, _), &[i, j]) if i < rows => beyond(j),
+        (Shape::Vector(_), [_, _, ..]) => {
+            let message = format!("`ref` of {shape} takes one index, got {}", indices.len());
+            Err((Kind::Shape, message))
+        }
+        (_, indices) => beyond(indices.first().copied().unwrap_or(0)),
+    }
+}
+
+struct Context<'a, A: Arithmetic> {
+    arithmetic: &'a mut A,
+    prim: Prim,
+}
+
+impl<A: Arithmetic> Context<'_, A> {
+    fn evaluate(&mut self, args: &[Operand<Number<A>>]) -> Outcome<A, Operand<Number<A>>> {
+        let array = |shape, numbers| Ok(Operand::Array(Array { shape, numbers }));
+        match (self.prim, args) {
+            (Prim::Vec, _) => {
+                let numbers: Result<Vec<_>, _> = args.iter().map(|a| self.number(a)).collect();
+                array(Shape::Vector(args.len()), numbers?)
+            }
+            (Prim::Mat, _) => self.stack(args),
+            (Prim::Dot, [a, b]) => {
+                let (a, b) = (self.vector(a)?, self.vector(b)?);
+                self.same_shape(a, b)?;
+                Ok(Operand::Number(self.dot(&a.numbers, &b.numbers)?))
+            }
+            (Prim::Cross, [a, b]) => {
+                let (a, b) = (self.vector(a)?, self.vector(b)?);
+                if a.numbers.len() != 3 || b.numbers.len() != 3 {
+                    let message = format!(
+                        "`cross` wants two vectors of 3, got {} and {}",
+                        a.shape, b.shape
+                    );
+                    return fail(Kind::Shape, message);
+                }
+                let mut numbers = Vec::with_capacity(3);
+                for (i, j) in [(1, 2), (2, 0), (0, 1)] {
+                    let first = self.op(Prim::Mul, &a.numbers[i], &b.numbers[j])?;
+                    let second = self.op(Prim::Mul, &a.numbers[j], &b.numbers[i])?;
+                    numbers.push(self.op(Prim::Sub, &first, &second)?);
+                }
+                array(Shape::Vector(3), numbers)
+            }
+            (Prim::Norm, [a]) => {
+                let a = self.array(a)?;
+                Ok(Operand::Number(self.norm(&a.numbers)?))
+            }
+            (Prim::Normalize, [a]) => {
+                let a = self.array(a)?;
+                let norm = self.norm(&a.numbers)?;
+                let numbers: Result<Vec<_>, _> = a
+                    .numbers
+                    .iter()
+                    .map(|x| self.op(Prim::Div, x, &norm))
+                    .collect();
+                array(a.shape, numbers?)
+            }
+            (Prim::Vsum, [a]) => {
+                let a = self.array(a)?;
+                self.arithmetic.reserve(a.numbers.len(), 0)?;
+                Ok(Operand::Number(self.sum(&a.numbers)?))
+            }
+            (
+                Prim::Scale,
+                [Operand::Number(_), Operand::Array(_)] | [Operand::Array(_), Operand::Number(_)],
+            ) => self.elementwise(Prim::Mul, args),
+            (Prim::Scale, [a, b]) => {
+                let message = format!(
+                    "`scale` wants a number and a vector or matrix, got {} and {}",
+                    a.kind(),
+                    b.kind()
+                );
+                fail(Kind::Type, message)
+            }
+            (Prim::Matmul, [a, b]) => {
+                let (n, k, a) = self.matrix(a)?;
+                let (k2, m, b) = self.matrix(b)?;
+                if k != k2 {
+                    let message = format!("`matmul` of {n} x {k} and {k2} x {m} matrices");
+                    return fail(Kind::Shape, message);
+                }
+                array(Shape::Matrix(n, m), self.product([n, k, m], a, b)?)
+            }
+            (Prim::Matvec, [a, b]) => {
+                let (n, k, a) = self.matrix(a)?;
+                let b = self.vector(b)?;
+                if b.numbers.len() != k {
+                    let message = format!("`matvec` of a {n} x {k} matrix and {}", b.shape);
+                    return fail(Kind::Shape, message);
+                }
+                array(Shape::Vector(n), self.product([n, k, 1], a, &b.numbers)?)
+            }
+            (Prim::Transpose, [a]) => {
+                let (n, m, a) = self.matrix(a)?;
+                let order = (0..m).flat_map(|j| (0..n).map(move |i| i * m + j));
+                array(Shape::Matrix(m, n), order.map(|at| a[at].clone()).collect())
+            }
+            (Prim::Trace, [a]) => {
+                let (n, a) = self.square(a)?;
+                let diagonal: Vec<_> = (0..n).map(|i| a[i * n + i].clone()).collect();
+                Ok(Operand::Number(self.sum(&diagonal)?))
+            }
+            (Prim::Det | Prim::Logdet, [a]) => {
+                let (n, a) = self.square(a)?;
+                let number = if self.prim == Prim::Det {
+                    self.det(n, a)?
+                } else {
+                    self.logdet(n, a)?
+                };
+                Ok(Operand::Number(number))
+            }
+            (Prim::Inv, [a]) => {
+                let (n, a) = self.square(a)?;
+                let identity = self.identity(n);
+                array(Shape::Matrix(n, n), self.solve(n, a, n, &identity)?)
+            }
+            (Prim::Solve, [a, b]) => {
+                let (n, a) = self.square(a)?;
+                let b = self.array(b)?;
+                let (rows, columns) = match b.shape {
+                    Shape::Vector(rows) => (rows, 1),
+                    Shape::Matrix(rows, columns) => (rows, columns),
+                };
+                if rows != n {
+                    let message = format!("`solve` of a {n} x {n} matrix and {}", b.shape);
+                    return fail(Kind::Shape, message);
+                }
+                array(b.shape, self.solve(n, a, columns, &b.numbers)?)
+            }
+            (Prim::Cholesky, [a]) => {
+                let (n, a) = self.square(a)?;
+                array(Shape::Matrix(n, n), self.cholesky(n, a)?)
+            }
+            (Prim::Outer, [a, b]) => {
+                let (a, b) = (self.vector(a)?, self.vector(b)?);
+                let (n, m) = (a.numbers.len(), b.numbers.len());
+                self.arithmetic
+                    .reserve(n.saturating_mul(m), n.saturating_mul(m))?;
+                let mut numbers = Vec::with_capacity(n * m);
+                for x in &a.numbers {
+                    for y in &b.numbers {
+                        numbers.push(self.op(Prim::Mul, x, y)?);
+                    }
+                }
+                array(Shape::Matrix(n, m), numbers)
+            }
+            (Prim::Eye, [n]) => {
+                let n = self.size(n)?;
+                self.arithmetic.reserve(0, n.saturating_mul(n))?;
+                array(Shape::Matrix(n, n), self.identity(n))
+            }
+            (Prim::Zeros | Prim::Ones, _) => {
+                let sizes: Result<Vec<usize>, _> = args.iter().map(|n| self.size(n)).collect();
+                let shape = match *sizes? {
+                    [rows, columns] => Shape::Matrix(rows, columns),
+                    [n, ..] => Shape::Vector(n),
+                    [] => Shape::Vector(1),
+                };
+                let value = if self.prim == Prim::Zeros { 0.0 } else { 1.0 };
+                let size = match shape {
+                    Shape::Vector(n) => n,
+                    Shape::Matrix(rows, columns) => rows.saturating_mul(columns),
+                };
+                self.arithmetic.reserve(0, size)?;
+                let number = self.arithmetic.constant(value);
+                array(shape, vec![number; size])
+            }
+            (Prim::Ref, [a, indices @ ..]) => self.element(a, indices),
+            (prim, _) => self.elementwise(prim, args),
+        }
+    }
+
+    // ---- what arguments must be --------------------------------------------------------------
+
+    fn wants<T>(&self, what: &str, found: &Operand<Number<A>>) -> Outcome<A, T> {
+        let message = format!("`{}` wants {what}, got {}", self.prim, found.kind());
+        fail(Kind::Type, message)
+    }
+
+    fn number(&self, arg: &Operand<Number<A>>) -> Outcome<A, Number<A>> {
+        match arg {
+            Operand::Number(number) => Ok(number.clone()),
+            other => self.wants("numbers", other),
+        }
+    }
+
+    fn array<'o>(&self, arg: &'o Operand<Number<A>>) -> Outcome<A, &'o Array<Number<A>>> {
+        match arg {
+            Operand::Array(array) => Ok(array),
+            other => self.wants("a vector or matrix", other),
+        }
+    }
+
+    fn vector<'o>(&self, arg: &'o Operand<Number<A>>) -> Outcome<A, &'o Array<Number<A>>> {
+        match arg {
+            Operand::Array(array) if matches!(array.shape, Shape::Vector(_)) => Ok(array),
+            other => self.wants("a vector", other),
+        }
+    }
+
+    fn matrix<'o>(
+        &self,
+        arg: &'o Operand<Number<A>>,
+    ) -> Outcome<A, (usize, usize, &'o [Number<A>])> {
+        match arg {
+            Operand::Array(array) => match array.shape {
+                Shape::Matrix(rows, columns) => Ok((rows, columns, &array.numbers)),
+                Shape::Vector(_) => self.wants("a matrix", arg),
+            },
+            other => self.wants("a matrix", other),
+        }
+    }
+
+    fn square<'o>(&self, arg: &'o Operand<Number<A>>) -> Outcome<A, (usize, &'o [Number<A>])> {
+        let (rows, columns, numbers) = self.matrix(arg)?;
+        if rows == columns {
+            return Ok((rows, numbers));
+        }
+        let message = format!(
+            "`{}` wants a square matrix, got a {rows} x {columns} matrix",
+            self.prim
+        );
+        fail(Kind::Shape, message)
+    }
+
+    fn same_shape(&self, a: &Array<Number<A>>, b: &Array<Number<A>>) -> Outcome<A, ()> {
+        if a.shape == b.shape {
+            return Ok(());
+        }
+        let message = format!("`{}` of {} and {}", self.prim, a.shape, b.shape);
+        fail(Kind::Shape, message)
+    }
+
+    /// A size of at least 1.
+    fn size(&mut self, arg: &Operand<Number<A>>) -> Outcome<A, usize> {
+        let number = self.number(arg)?;
+        if self.arithmetic.value(&number) > -1.0 {
+            let size = self.arithmetic.index(self.prim, &number)?;
+            if size > 0 {
+                return Ok(size);
+            }
+        }
+        let message = format!("`{}` wants sizes of 1 and more", self.prim);
+        fail(Kind::Shape, message)
+    }
+
+    // ---- parts -------------------------------------------------------------------------------
+
+    /// The matrix of some rows.
+    fn stack(&mut self, rows: &[Operand<Number<A>>]) -> Outcome<A, Operand<Number<A>>> {
+        let mut numbers = Vec::new();
+        let mut first: Option<&Array<Number<A>>> = None;
+        for row in rows {
+            let row = self.vector(row)?;
+            let first = *first.get_or_insert(row);
+            self.same_shape(first, row)?;
+            numbers.extend_from_slice(&row.numbers);
+        }
+        let shape = Shape::Matrix(rows.len(), numbers.len() / rows.len());
+        Ok(Operand::Array(Array { shape, numbers }))
+    }
+
+    fn element(
+        &mut self,
+        array: &Operand<Number<A>>,
+        indices: &[Operand<Number<A>>],
+    ) -> Outcome<A, Operand<Number<A>>> {
+        let array = self.array(array)?;
+        let mut at = Vec::with_capacity(2);
+        for index in indices {
+            let number = self.number(index)?;
+            at.push(self.arithmetic.index(self.prim, &number)?);
+        }
+        match locate(array.shape, &at) {
+            Ok(Place::Number(at)) => Ok(Operand::Number(array.numbers[at].clone())),
+            Ok(Place::Row(from, length)) => Ok(Operand::Array(Array {
+                shape: Shape::Vector(length),
+                numbers: array.numbers[from..from + length].to_vec(),
+            })),
+            Err((kind, message)) => fail(kind, message),
+        }
+    }
+
+    /// A numeric row on each number; a number goes with every number of an array.
+    fn elementwise(
+        &mut self,
+        prim: Prim,
+        args: &[Operand<Number<A>>],
+    ) -> Outcome<A, Operand<Number<A>>> {
+        for arg in args {
+            if let Operand::Other(_) = arg {
+                return self.wants("numbers, vectors or matrices", arg);
+            }
+        }
+        let mut shape: Option<&Array<Number<A>>> = None;
+        for arg in args {
+            if let Operand::Array(array) = arg {
+                let first = *shape.get_or_insert(array);
+                self.same_shape(first, array)?;
+            }
+        }
+        let Some(&Array { shape, .. }) = shape else {
+            return fail(Kind::Type, format!("`{}` wants vectors", self.prim));
+        };
+        self.arithmetic.reserve(shape.size(), shape.size())?;
+        let at = |arg: &Operand<Number<A>>, index: usize| match arg {
+            Operand::Array(array) => array.numbers[index].clone(),
+            Operand::Number(number) => number.clone(),
+            Operand::Other(_) => unreachable!("checked above"),
+        };
+        let mut numbers = Vec::with_capacity(shape.size());
+        for index in 0..shape.size() {
+            let a = at(&args[0], index);
+            let b = args.get(1).map_or_else(|| a.clone(), |b| at(b, index));
+            numbers.push(self.op(prim, &a, &b)?);
+        }
+        Ok(Operand::Array(Array { shape, numbers }))
+    }
+
+    // ---- arithmetic --------------------------------------------------------------------------
+
+    fn op(&mut self, prim: Prim, a: &Number<A>, b: &Number<A>) -> Outcome<A, Number<A>> {
+        Ok(self.arithmetic.apply(prim, a, b)?)
+    }
+
+    fn sum(&mut self, numbers: &[Number<A>]) -> Outcome<A, Number<A>> {
+        let mut sum = numbers[0].clone();
+        for number in &numbers[1..] {
+            sum = self.op(Prim::Add, &sum, number)?;
+        }
+        Ok(sum)
+    }
+
+    fn dot(&mut self, a: &[Number<A>], b: &[Number<A>]) -> Outcome<A, Number<A>> {
+        self.arithmetic.reserve(2 * a.len(), 0)?;
+        let mut sum = self.op(Prim::Mul, &a[0], &b[0])?;
+        for (x, y) in a.iter().zip(b).skip(1) {
+            let term = self.op(Prim::Mul, x, y)?;
+            sum = self.op(Prim::Add, &sum, &term)?;
+        }
+        Ok(sum)
+    }
+
+    fn norm(&mut self, numbers: &[Number<A>]) -> Outcome<A, Number<A>> {
+        let squares = self.dot(numbers, numbers)?;
+        self.op(Prim::Sqrt, &squares, &squares)
+    }
+
+    fn identity(&mut self, n: usize) -> Vec<Number<A>> {
+        let (zero, one) = (self.arithmetic.constant(0.0), self.arithmetic.constant(1.0));
+        let mut numbers = vec![zero; n * n];
+        for i in 0..n {
+            numbers[i * n + i] = one.clone();
+        }
+        numbers
+    }
+
+    /// The product of an n x k and a k x m matrix.
+    fn product(
+        &mut self,
+        [n, k, m]: [usize; 3],
+        a: &[Number<A>],
+        b: &[Number<A>],
+    ) -> Outcome<A, Vec<Number<A>>> {
+        let operations = n.saturating_mul(m).saturating_mul(2 * k);
+        self.arithmetic.reserve(operations, n * m)?;
+        let mut numbers = Vec::with_capacity(n * m);
+        for i in 0..n {
+            for j in 0..m {
+                let mut sum = self.op(Prim::Mul, &a[i * k], &b[j])?;
+                for l in 1..k {
+                    let term = self.op(Prim::Mul, &a[i * k + l], &b[l * m + j])?;
+                    sum = self.op(Prim::Add, &sum, &term)?;
+                }
+                numbers.push(sum);
+            }
+        }
+        Ok(numbers)
+    }
+
+    /// a d - b c.
+    fn det2(&mut self, a: [&Number<A>; 4]) -> Outcome<A, Number<A>> {
+        let first = self.op(Prim::Mul, a[0], a[3])?;
+        let second = self.op(Prim::Mul, a[1], a[2])?;
+        self.op(Prim::Sub, &first, &second)
+    }
+
+    fn det(&mut self, n: usize, a: &[Number<A>]) -> Outcome<A, Number<A>> {
+        match n {
+            1 => Ok(a[0].clone()),
+            2 => self.det2([&a[0], &a[1], &a[2], &a[3]]),
+            3 => {
+                let mut det = None;
+                for (j, (k, l)) in [(1, 2), (2, 0), (0, 1)].into_iter().enumerate() {
+                    let minor = self.det2([&a[3 + k], &a[3 + l], &a[6 + k], &a[6 + l]])?;
+                    let term = self.op(Prim::Mul, &a[j], &minor)?;
+                    det = Some(match det {
+                        None => term,
+                        Some(det) => self.op(Prim::Add, &det, &term)?,
+                    });
+                }
+                det.map_or_else(|| Ok(self.arithmetic.constant(1.0)), Ok)
+            }
+            _ => {
+                let mut lu = self.factorize(n, a)?;
+                let mut det = lu.numbers[0].clone();
+                for i in 1..n {
+                    det = self.op(Prim::Mul, &det, &lu.numbers[i * n + i])?;
+                }
+                if std::mem::take(&mut lu.odd) {
+                    det = self.op(Prim::Neg, &det, &det)?;
+                }
+                Ok(det)
+            }
+        }
+    }
+
+    /// log|det|: the sum of the logarithms of the pivots, which neither over- nor underflows.
+    fn logdet(&mut self, n: usize, a: &[Number<A>]) -> Outcome<A, Number<A>> {
+        if n == 1 {
+            let size = self.op(Prim::Abs, &a[0], &a[0])?;
+            return self.op(Prim::Ln, &size, &size);
+        }
+        if n == 2 {
+            let (_, size) = self.small_det(a)?;
+            if self.is_ordinary(&size)? {
+                return self.op(Prim::Ln, &size, &size);
+            }
+        }
+        let lu = self.factorize(n, a)?;
+        let mut logs = Vec::with_capacity(n);
+        for i in 0..n {
+            let size = self.op(Prim::Abs, &lu.numbers[i * n + i], &lu.numbers[i * n + i])?;
+            logs.push(self.op(Prim::Ln, &size, &size)?);
+        }
+        self.sum(&logs)
+    }
+
+    /// The determinant of a 2 x 2 matrix and its magnitude.
+    fn small_det(&mut self, a: &[Number<A>]) -> Outcome<A, (Number<A>, Number<A>)> {
+        let det = self.det2([&a[0], &a[1], &a[2], &a[3]])?;
+        let size = self.op(Prim::Abs, &det, &det)?;
+        Ok((det, size))
+    }
+
+    /// Whether a determinant is far from over- and underflow, so that formulas in it are accurate.
+    fn is_ordinary(&mut self, size: &Number<A>) -> Outcome<A, bool> {
+        let low = self.arithmetic.constant(1e-250);
+        let high = self.arithmetic.constant(1e250);
+        let above = self.op(Prim::Gt, size, &low)?;
+        let below = self.op(Prim::Lt, size, &high)?;
+        let both = self.op(Prim::Both, &above, &below)?;
+        Ok(self.arithmetic.decide(&both)?)
+    }
+
+    fn singular<T>(&self) -> Outcome<A, T> {
+        let message = format!("`{}` of a singular matrix; it has no inverse", self.prim);
+        fail(Kind::Type, message)
+    }
+
+    /// X in A X = B, for m right sides.
+    fn solve(
+        &mut self,
+        n: usize,
+        a: &[Number<A>],
+        m: usize,
+        b: &[Number<A>],
+    ) -> Outcome<A, Vec<Number<A>>> {
+        if n == 1 {
+            if self.is_zero(&a[0])? {
+                return self.singular();
+            }
+            return b.iter().map(|b| self.op(Prim::Div, b, &a[0])).collect();
+        }
+        if n == 2 && self.prim == Prim::Inv {
+            let (det, size) = self.small_det(a)?;
+            if self.is_ordinary(&size)? {
+                let first = self.op(Prim::Div, &a[3], &det)?;
+                let minus_b = self.op(Prim::Neg, &a[1], &a[1])?;
+                let minus_c = self.op(Prim::Neg, &a[2], &a[2])?;
+                let second = self.op(Prim::Div, &minus_b, &det)?;
+                let third = self.op(Prim::Div, &minus_c, &det)?;
+                let fourth = self.op(Prim::Div, &a[0], &det)?;
+                return Ok(vec![first, second, third, fourth]);
+            }
+        }
+        let lu = self.factorize(n, a)?;
+        if lu.singular {
+            return self.singular();
+        }
+        let operations = (2 * n * n).saturating_mul(m);
+        self.arithmetic.reserve(operations, n.saturating_mul(m))?;
+        let mut x: Vec<Number<A>> = lu
+            .order
+            .iter()
+            .flat_map(|&row| b[row * m..(row + 1) * m].iter().cloned())
+            .collect();
+        for i in 0..n {
+            for l in 0..i {
+                self.subtract_row(&lu.numbers[i * n + l], l, i, m, &mut x)?;
+            }
+        }
+        for i in (0..n).rev() {
+            for l in i + 1..n {
+                self.subtract_row(&lu.numbers[i * n + l], l, i, m, &mut x)?;
+            }
+            for j in 0..m {
+                x[i * m + j] = self.op(Prim::Div, &x[i * m + j], &lu.numbers[i * n + i])?;
+            }
+        }
+        Ok(x)
+    }
+
+    /// Takes a multiple of one row off another.
+    fn subtract_row(
+        &mut self,
+        factor: &Number<A>,
+        from: usize,
+        to: usize,
+        m: usize,
+        x: &mut [Number<A>],
+    ) -> Outcome<A, ()> {
+        for j in 0..m {
+            let term = self.op(Prim::Mul, factor, &x[from * m + j])?;
+            x[to * m + j] = self.op(Prim::Sub, &x[to * m + j], &term)?;
+        }
+        Ok(())
+    }
+
+    fn is_zero(&mut self, number: &Number<A>) -> Outcome<A, bool> {
+        let zero = self.op(Prim::IsZero, number, number)?;
+        Ok(self.arithmetic.decide(&zero)?)
+    }
+
+    /// Gaussian elimination with partial pivoting: the largest number of a column, the first of
+    /// several, is its pivot.
+    fn factorize(&mut self, n: usize, a: &[Number<A>]) -> Outcome<A, Factors<Number<A>>> {
+        self.arithmetic.reserve((n * n).saturating_mul(n), n * n)?;
+        let mut lu = Factors {
+            numbers: a.to_vec(),
+            order: (0..n).collect(),
+            odd: false,
+            singular: false,
+        };
+        for k in 0..n {
+            let mut pivot = k;
+            let mut largest = self.magnitude(&lu.numbers[k * n + k])?;
+            for i in k + 1..n {
+                let size = self.magnitude(&lu.numbers[i * n + k])?;
+                let larger = self.op(Prim::Gt, &size, &largest)?;
+                if self.arithmetic.decide(&larger)? {
+                    (pivot, largest) = (i, size);
+                }
+            }
+            if pivot != k {
+                for j in 0..n {
+                    lu.numbers.swap(k * n + j, pivot * n + j);
+                }
+                lu.order.swap(k, pivot);
+                lu.odd = !lu.odd;
+            }
+            if self.is_zero(&lu.numbers[k * n + k])? {
+                // Nothing below it is there to be taken away.
+                lu.singular = true;
+                continue;
+            }
+            for i in k + 1..n {
+                let pivot = lu.numbers[k * n + k].clone();
+                let factor = self.op(Prim::Div, &lu.numbers[i * n + k], &pivot)?;
+                for j in k + 1..n {
+                    let term = self.op(Prim::Mul, &factor, &lu.numbers[k * n + j])?;
+                    lu.numbers[i * n + j] = self.op(Prim::Sub, &lu.numbers[i * n + j], &term)?;
+                }
+                lu.numbers[i * n + k] = factor;
+            }
+        }
+        Ok(lu)
+    }
+
+    fn magnitude(&mut self, number: &Number<A>) -> Outcome<A, Number<A>> {
+        self.op(Prim::Abs, number, number)
+    }
+
+    /// The lower triangular factor L of A = L Lᵀ; only the lower triangle of A is read.
+    fn cholesky(&mut self, n: usize, a: &[Number<A>]) -> Outcome<A, Vec<Number<A>>> {
+        self.arithmetic.reserve((n * n).saturating_mul(n), n * n)?;
+        let mut l = vec![self.arithmetic.constant(0.0); n * n];
+        for i in 0..n {
+            for j in 0..=i {
+                let mut rest = a[i * n + j].clone();
+                for k in 0..j {
+                    let term = self.op(Prim::Mul, &l[i * n + k], &l[j * n + k])?;
+                    rest = self.op(Prim::Sub, &rest, &term)?;
+                }
+                if i != j {
+                    l[i * n + j] = self.op(Prim::Div, &rest, &l[j * n + j])?;
+                    continue;
+                }
+                let zero = self.arithmetic.constant(0.0);
+                let wrong = self.op(Prim::Le, &rest, &zero)?;
+                if self.arithmetic.decide(&wrong)? {
+                    let message = "`cholesky` of a matrix that is not positive definite".into();
+                    return fail(Kind::Type, message);
+                }
+                l[i * n + i] = self.op(Prim::Sqrt, &rest, &rest)?;
+            }
+        }
+        Ok(l)
+    }
+}
+
+/// P A = L U, in one matrix, the ones of L's diagonal left out.
+struct Factors<N> {
+    numbers: Vec<N>,
+    /// Which row of A stands where.
+    order: Vec<usize>,
+    /// Whether the rows' order is an odd permutation.
+    odd: bool,
+    /// Whether a pivot is 0.
+    singular: bool,
+}

@@ -1,0 +1,513 @@
+//! Vectors and matrices: each primitive's derivatives against dfdx and central differences on random
+//! shapes, what shapes are refused, and values against what they must satisfy.
+
+use crate::random::{Random, base_seed};
+use approx::assert_relative_eq;
+use dmci::{
+    Bindings, Error, Evaluation, Input, Interpreter, Kind, Limits, Mode, Model, OnError, Workspace,
+    Wrt,
+};
+
+fn interpreter() -> Interpreter {
+    Interpreter::embedded()
+}
+
+fn evaluate(model: &Model, bindings: &Bindings, wrt: Wrt<'_>) -> Result<Evaluation, Error> {
+    model.evaluate(bindings, wrt, &Limits::default(), &mut Workspace::new())
+}
+
+fn vector(n: usize, random: &mut Random) -> Input {
+    Input::Vector((0..n).map(|_| random.between(-2.0, 2.0)).collect())
+}
+
+fn matrix(rows: usize, columns: usize, random: &mut Random) -> Input {
+    let numbers = (0..rows * columns).map(|_| random.between(-2.0, 2.0));
+    Input::Matrix {
+        rows,
+        columns,
+        numbers: numbers.collect(),
+    }
+}
+
+/// A matrix far from singular.
+fn regular(n: usize, random: &mut Random) -> Input {
+    let mut input = matrix(n, n, random);
+    if let Input::Matrix { numbers, .. } = &mut input {
+        for i in 0..n {
+            numbers[i * n + i] += 4.0 * n as f64;
+        }
+    }
+    input
+}
+
+fn numbers_mut(input: &mut Input) -> &mut [f64] {
+    match input {
+        Input::Number(x) => std::slice::from_mut(x),
+        Input::List(numbers) | Input::Vector(numbers) | Input::Matrix { numbers, .. } => numbers,
+    }
+}
+
+/// Differentiates a program by all inputs: modes agree to the bit, and with dfdx and differences.
+fn check(text: &str, inputs: &[(&str, Input)]) {
+    let bindings: Bindings = inputs.iter().cloned().collect();
+    let model = |mode| interpreter().model_for(text, &bindings, mode).unwrap();
+    let [usual, direct] = [Mode::Interpreter, Mode::Direct]
+        .map(|mode| evaluate(&model(mode), &bindings, Wrt::All).unwrap());
+    assert_eq!(usual.value, direct.value, "{text}");
+    assert_eq!(usual.gradient, direct.gradient, "{text}");
+    let names: Vec<&str> = inputs.iter().map(|(name, _)| *name).collect();
+    #[cfg(feature = "dfdx")]
+    {
+        let reference = evaluate(&model(Mode::Reference), &bindings, Wrt::All).unwrap();
+        for (a, b) in usual.value.numbers().zip(reference.value.numbers()) {
+            assert_relative_eq!(a, b, max_relative = 1e-11, epsilon = 1e-13);
+        }
+        for &name in &names {
+            let [a, b] = [&usual, &reference].map(|e| e.gradient.jacobian(name).unwrap());
+            assert_eq!(a.len(), b.len(), "{text}");
+            let scale = a.iter().fold(1.0_f64, |m, x| m.max(x.abs()));
+            for (a, b) in a.iter().zip(b) {
+                assert!(
+                    (a - b).abs() <= 1e-10 * scale,
+                    "{text} by {name}: {a} in dfdx {b}"
+                );
+            }
+        }
+    }
+    let plain = model(Mode::Direct);
+    let value = |bindings: &Bindings| -> Vec<f64> {
+        let limits = Limits::default();
+        let value = plain.value_once(bindings, &limits, &mut Workspace::new());
+        value.unwrap().numbers().collect()
+    };
+    for (name, input) in inputs {
+        let mut input = input.clone();
+        let count = numbers_mut(&mut input).len();
+        for column in 0..count {
+            let at = numbers_mut(&mut input)[column];
+            let mut shifted = |h: f64| {
+                numbers_mut(&mut input)[column] = at + h;
+                let mut bindings = bindings.clone();
+                bindings.set(*name, input.clone());
+                value(&bindings)
+            };
+            let h = 1e-3;
+            let [a, b, c, d] = [-2.0 * h, -h, h, 2.0 * h].map(&mut shifted);
+            numbers_mut(&mut input)[column] = at;
+            let jacobian = usual.gradient.jacobian(name).unwrap();
+            for row in 0..a.len() {
+                let slope = (a[row] - 8.0 * b[row] + 8.0 * c[row] - d[row]) / (12.0 * h);
+                let found = jacobian[row * count + column];
+                assert!(
+                    (found - slope).abs() <= 1e-7 * (1.0 + slope.abs()),
+                    "{text}: d/d{name}[{column}] of {row} is {found}, by differences {slope}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn elementwise_rows_on_vectors_and_matrices() {
+    let mut random = Random::new(base_seed());
+    for n in [1, 2, 3, 5, 7] {
+        let (v, w) = (vector(n, &mut random), vector(n, &mut random));
+        for text in [
+            "(+ v w)",
+            "(- v w)",
+            "(* v w 2)",
+            "(- v)",
+            "(+ v)",
+            "(max v w)",
+            "(* 3 v)",
+            "(- 1 v)",
+            "(sin v)",
+            "(exp (* v w))",
+            "(square v)",
+            "(tanh v)",
+            "(sigmoid v)",
+            "(abs v)",
+            "(atan v)",
+            "(log (exp v))",
+            "(/ v (+ 5 w))",
+            "(expt (+ 3 v) w)",
+            "(scale 2.5 v)",
+            "(list (+ v w 1) (floor v))",
+        ] {
+            let inputs: Vec<(&str, Input)> = [("v", &v), ("w", &w)]
+                .into_iter()
+                .map(|(name, input)| (name, input.clone()))
+                .collect();
+            check(text, &inputs);
+        }
+    }
+    for (rows, columns) in [(1, 1), (1, 4), (3, 2), (5, 5)] {
+        let (a, b) = (
+            matrix(rows, columns, &mut random),
+            matrix(rows, columns, &mut random),
+        );
+        for text in ["(+ a b)", "(* a b)", "(cos a)", "(* 2 (- a) b)", "(/ a 4)"] {
+            check(text, &[("a", a.clone()), ("b", b.clone())]);
+        }
+    }
+}
+
+#[test]
+fn products_and_sums() {
+    let mut random = Random::new(base_seed() + 1);
+    for (n, k, m) in [
+        (1, 1, 1),
+        (1, 3, 2),
+        (2, 2, 2),
+        (3, 4, 2),
+        (4, 4, 4),
+        (5, 6, 7),
+        (8, 3, 6),
+    ] {
+        let (a, b) = (matrix(n, k, &mut random), matrix(k, m, &mut random));
+        let (x, y) = (vector(k, &mut random), vector(n, &mut random));
+        check("(matmul a b)", &[("a", a.clone()), ("b", b.clone())]);
+        check("(matvec a x)", &[("a", a.clone()), ("x", x.clone())]);
+        check(
+            "(matmul (transpose b) (transpose a))",
+            &[("a", a.clone()), ("b", b.clone())],
+        );
+        check("(outer x y)", &[("x", x.clone()), ("y", y.clone())]);
+        check("(dot x x)", &[("x", x.clone())]);
+        check(
+            "(list (norm x) (vsum x) (norm a) (vsum a))",
+            &[("x", x.clone()), ("a", a.clone())],
+        );
+        check("(normalize x)", &[("x", x.clone())]);
+        check("(vec->list (ref a 0))", &[("a", a.clone())]);
+        check(
+            "(list->vec (list (vsum x) (ref y 0) 2))",
+            &[("x", x), ("y", y)],
+        );
+        check("(list->vec (vec->list (transpose a)))", &[("a", a.clone())]);
+        check("(mat (ref a 0) (ref a 0))", &[("a", a)]);
+    }
+    let (v, w) = (vector(3, &mut random), vector(3, &mut random));
+    check("(cross v w)", &[("v", v), ("w", w)]);
+}
+
+#[test]
+fn square_matrices() {
+    let mut random = Random::new(base_seed() + 2);
+    for n in [1, 2, 3, 4, 5, 6, 9] {
+        let a = regular(n, &mut random);
+        let (b, x) = (matrix(n, 3, &mut random), vector(n, &mut random));
+        check("(trace a)", &[("a", a.clone())]);
+        check("(logdet a)", &[("a", a.clone())]);
+        check("(inv a)", &[("a", a.clone())]);
+        check("(solve a b)", &[("a", a.clone()), ("b", b)]);
+        check("(solve a x)", &[("a", a.clone()), ("x", x)]);
+        check("(cholesky (matmul a (transpose a)))", &[("a", a)]);
+        // Not dominated by its diagonal: rows are exchanged.
+        let a = matrix(n, n, &mut random);
+        check("(det a)", &[("a", a)]);
+    }
+}
+
+#[test]
+fn inverses_and_factors_are_what_they_should_be() {
+    let mut random = Random::new(base_seed() + 3);
+    for n in [1, 2, 3, 4, 7, 20, 40] {
+        let a = matrix(n, n, &mut random);
+        let bindings = Bindings::from([("a", a)]);
+        for (text, tolerance) in [
+            ("(norm (- (matmul a (inv a)) (eye (rows a))))", 1e-9),
+            (
+                "(norm (- (matmul a (solve a (transpose a))) (transpose a)))",
+                1e-9,
+            ),
+            (
+                "(let* ((s (+ (matmul a (transpose a)) (eye (rows a)))) (l (cholesky s)))
+               (norm (- (matmul l (transpose l)) s)))",
+                1e-10,
+            ),
+            ("(- (logdet a) (log (abs (det a))))", 1e-9),
+            ("(+ (logdet a) (logdet (inv a)))", 1e-8),
+        ] {
+            let model = interpreter()
+                .model_for(text, &bindings, Mode::Interpreter)
+                .unwrap();
+            let value = evaluate(&model, &bindings, Wrt::Nothing).unwrap().value;
+            let value = value.number().unwrap();
+            assert!(
+                value.abs() <= tolerance * n as f64,
+                "{text} at {n} is {value}"
+            );
+        }
+    }
+}
+
+#[test]
+fn determinants_that_over_and_underflow_have_logarithms() {
+    let text = "(logdet (scale s (eye n)))";
+    for (s, n) in [
+        (1e-200, 2.0),
+        (1e200, 2.0),
+        (1e-30, 40.0),
+        (1e30, 40.0),
+        (0.01, 3.0),
+    ] {
+        let bindings = Bindings::from([("s", s), ("n", n)]);
+        let model = interpreter()
+            .model_for(text, &bindings, Mode::Interpreter)
+            .unwrap();
+        let found = evaluate(&model, &bindings, Wrt::Names(&["s"])).unwrap();
+        assert_relative_eq!(
+            found.value.number().unwrap(),
+            n * s.ln(),
+            max_relative = 1e-13
+        );
+        let slope = found.gradient.get("s").unwrap();
+        assert_relative_eq!(slope, n / s, max_relative = 1e-12);
+    }
+    let text = "(inv (scale s (mat [1 2] [3 4])))";
+    let bindings = Bindings::from([("s", 1e-200)]);
+    let model = interpreter()
+        .model_for(text, &bindings, Mode::Interpreter)
+        .unwrap();
+    let found = evaluate(&model, &bindings, Wrt::Nothing).unwrap().value;
+    let found: Vec<f64> = found.numbers().map(|x| x * 1e-200).collect();
+    for (found, expected) in found.into_iter().zip([-2.0, 1.0, 1.5, -0.5]) {
+        assert_relative_eq!(found, expected, max_relative = 1e-13);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_told_with_both_shapes() {
+    let cases = [
+        (
+            "(+ [1 2] [1 2 3])",
+            Kind::Shape,
+            "`+` of a vector of 2 and a vector of 3",
+        ),
+        (
+            "(* (mat [1 2]) [1 2])",
+            Kind::Shape,
+            "a 1 x 2 matrix and a vector of 2",
+        ),
+        (
+            "(matmul (mat [1 2]) (mat [1 2]))",
+            Kind::Shape,
+            "`matmul` of 1 x 2 and 1 x 2 matrices",
+        ),
+        (
+            "(matvec (mat [1 2]) [1])",
+            Kind::Shape,
+            "a 1 x 2 matrix and a vector of 1",
+        ),
+        (
+            "(solve (eye 2) [1 2 3])",
+            Kind::Shape,
+            "a 2 x 2 matrix and a vector of 3",
+        ),
+        (
+            "(det (mat [1 2]))",
+            Kind::Shape,
+            "wants a square matrix, got a 1 x 2 matrix",
+        ),
+        (
+            "(cross [1 2 3] [1 2])",
+            Kind::Shape,
+            "got a vector of 3 and a vector of 2",
+        ),
+        (
+            "(mat [1 2] [1 2 3])",
+            Kind::Shape,
+            "a vector of 2 and a vector of 3",
+        ),
+        ("(zeros 0)", Kind::Shape, "sizes of 1 and more"),
+        ("(eye -1)", Kind::Shape, "sizes of 1 and more"),
+        ("(zeros 2 0.5)", Kind::Type, "whole number"),
+        ("(list->vec '())", Kind::Shape, "empty"),
+        ("[]", Kind::Arity, "at least 1 argument"),
+        (
+            "(inv (zeros 2 2))",
+            Kind::Type,
+            "`inv` of a singular matrix",
+        ),
+        (
+            "(inv (mat [1 2 3] [2 4 6] [1 1 1]))",
+            Kind::Type,
+            "singular",
+        ),
+        (
+            "(solve (zeros 5 5) (ones 5))",
+            Kind::Type,
+            "`solve` of a singular matrix",
+        ),
+        (
+            "(cholesky (mat [1 2] [2 1]))",
+            Kind::Type,
+            "not positive definite",
+        ),
+        (
+            "(cholesky (scale -1 (eye 6)))",
+            Kind::Type,
+            "not positive definite",
+        ),
+        ("(ref [1 2] 2)", Kind::Index, "index 2 of a vector of 2"),
+        (
+            "(ref (eye 2) 0 2)",
+            Kind::Index,
+            "index 2 of a 2 x 2 matrix",
+        ),
+        ("(ref [1 2] 0 0)", Kind::Shape, "takes one index"),
+        ("(vec [1] 2)", Kind::Type, "wants numbers, got a vector"),
+        ("(mat 1 2)", Kind::Type, "wants a vector, got a number"),
+        (
+            "(matmul [1] [2])",
+            Kind::Type,
+            "wants a matrix, got a vector",
+        ),
+        (
+            "(dot (eye 2) [1 2])",
+            Kind::Type,
+            "wants a vector, got a matrix",
+        ),
+        ("(scale 2 3)", Kind::Type, "got a number and a number"),
+        ("(< [1] [2])", Kind::Type, "wants numbers, got a vector"),
+        ("(gcd [1] 2)", Kind::Type, "wants numbers"),
+        ("(rows [1])", Kind::Type, "wants a matrix"),
+        ("(vec->list '(1))", Kind::Type, "wants a vector or matrix"),
+        ("(+ [1] 'a)", Kind::Type, "a symbol"),
+    ];
+    for (text, kind, said) in cases {
+        for mode in [Mode::Interpreter, Mode::Direct, Mode::Nested] {
+            let model = interpreter()
+                .model_for(text, &Bindings::new(), mode)
+                .unwrap();
+            let error = evaluate(&model, &Bindings::new(), Wrt::Nothing).unwrap_err();
+            assert_eq!(error.kind(), kind, "{text}: {error}");
+            assert!(error.to_string().contains(said), "{text}: {error}");
+            let position = error.position(text).unwrap();
+            assert_eq!((position.line, position.column), (1, 1), "{text}");
+        }
+    }
+}
+
+#[test]
+fn inputs_of_a_wrong_shape_are_refused() {
+    let wrong = Input::Matrix {
+        rows: 2,
+        columns: 2,
+        numbers: vec![1.0; 3],
+    };
+    for (input, said) in [
+        (wrong, "3 numbers are given for a 2 x 2 matrix"),
+        (Input::Vector(Vec::new()), "a number or more"),
+    ] {
+        let bindings = Bindings::from([("a", input)]);
+        let model = interpreter()
+            .model_for("a", &bindings, Mode::Direct)
+            .unwrap();
+        let error = evaluate(&model, &bindings, Wrt::Nothing).unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+    }
+    assert!(Input::matrix(&[vec![1.0], vec![1.0, 2.0]]).is_err());
+    let nothing: [&[f64]; 0] = [];
+    assert!(Input::matrix(&nothing).is_err());
+}
+
+#[test]
+fn a_pivot_that_changes_is_another_path_and_a_singular_lane_an_error() {
+    let text = "(vsum (inv (mat [a 1 0] [1 b 2] [0 3 1])))";
+    let bindings = Bindings::from([("a", 0.5), ("b", 2.0)]);
+    let model = interpreter()
+        .model_for(text, &bindings, Mode::Interpreter)
+        .unwrap();
+    let column = [0.5, 3.0, -2.0, 0.0, 0.25, -0.25];
+    let mut workspace = Workspace::new();
+    let lanes = model.value_and_grad_lanes(
+        &bindings,
+        &[("a", &column)],
+        &["a", "b"],
+        OnError::Collect,
+        &Limits::default(),
+        &mut workspace,
+    );
+    let lanes = lanes.unwrap();
+    for (lane, a) in column.into_iter().enumerate() {
+        let bindings = Bindings::from([("a", a), ("b", 2.0)]);
+        let fresh = interpreter()
+            .model_for(text, &bindings, Mode::Direct)
+            .unwrap();
+        match (
+            evaluate(&fresh, &bindings, Wrt::Names(&["a"])),
+            &lanes.values[lane],
+        ) {
+            (Ok(fresh), Ok(found)) => {
+                assert_eq!(found, &fresh.value);
+                assert_eq!(lanes.per_lane[0].1[lane], fresh.gradient.get("a"));
+            }
+            (Err(fresh), Err(found)) => assert_eq!(found.to_string(), fresh.to_string()),
+            (fresh, found) => panic!("at {a}: {fresh:?} and {found:?}"),
+        }
+    }
+    // a (b - 6) = 1 is where it is singular.
+    assert!(lanes.values[5].is_err());
+}
+
+#[test]
+fn vectors_survive_collections() {
+    let text = "(define (grow n v acc)
+          (if (= n 0) (vsum (+ v (car acc))) (grow (- n 1) (+ v 1) (list (scale 0.5 v)))))
+        (grow 200000 [1 2 3] (list [0 0 0]))";
+    let model = interpreter().model(text).unwrap();
+    let value = model
+        .value(&Bindings::new(), &mut Workspace::new())
+        .unwrap();
+    // v ends at 200000 + (1 2 3); the list holds half of what came before.
+    let expected = 1.5 * (3.0 * 200_000.0 + 6.0) - 1.5;
+    assert_eq!(value.number(), Some(expected));
+}
+
+#[test]
+fn what_is_too_large_meets_a_limit() {
+    for text in [
+        "(zeros 1e9)",
+        "(eye 1e5)",
+        "(let ((v (zeros 100000))) (outer v v))",
+        "(let ((a (zeros 3000 3000))) (matmul a a))",
+        "(zeros 1e9 1e9)",
+    ] {
+        let model = interpreter().model(text).unwrap();
+        let limits = Limits {
+            fuel: 1_000_000,
+            heap_bytes: 1 << 28,
+            ..Limits::default()
+        };
+        let result = model.value_once(&Bindings::new(), &limits, &mut Workspace::new());
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), Kind::Resource, "{text}: {error}");
+    }
+}
+
+#[test]
+fn values_are_written_as_they_can_be_read() {
+    for (text, scheme, json) in [
+        ("[1 2.5]", "[1.0 2.5]", "[1.0,2.5]"),
+        (
+            "(mat [1 2] [3 4])",
+            "(mat [1.0 2.0] [3.0 4.0])",
+            "[[1.0,2.0],[3.0,4.0]]",
+        ),
+        (
+            "(list [1] (zeros 1 1) 2)",
+            "([1.0] (mat [0.0]) 2)",
+            "[[1.0],[[0.0]],2.0]",
+        ),
+        ("(list (vlen [1 2]) (rows (eye 3)))", "(2 3)", "[2.0,3.0]"),
+    ] {
+        let model = interpreter().model(text).unwrap();
+        let value = model
+            .value(&Bindings::new(), &mut Workspace::new())
+            .unwrap();
+        assert_eq!(value.to_scheme(), scheme);
+        assert_eq!(value.to_json(), json);
+    }
+}
