@@ -10,7 +10,8 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dmci::{
-    Bindings, Gradient, Interpreter, Mode, Output, Registry, Workspace, Wrt, compile_interpreter,
+    Bindings, Gradient, Input, Interpreter, Mode, Output, Registry, Workspace, Wrt,
+    compile_interpreter,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -34,19 +35,6 @@ impl Workload {
         serde_json::from_str(text).expect("workloads.json is valid")
     }
 
-    /// The workloads that the language can express; says which ones it leaves out.
-    fn runnable() -> Vec<Self> {
-        let mut all = Self::all();
-        all.retain(|workload| {
-            let reason = skipped(&workload.name);
-            if let Some(reason) = reason {
-                note(&format!("skipping {}: {reason}", workload.name));
-            }
-            reason.is_none()
-        });
-        all
-    }
-
     /// The workloads of those names.
     fn named(names: &[&str]) -> Vec<Self> {
         let mut all = Self::all();
@@ -57,10 +45,20 @@ impl Workload {
 
     /// The inputs, each multiplied by `factor`.
     fn bindings(&self, factor: f64) -> Bindings {
-        let number = |value: &serde_json::Value| value.as_f64().expect("inputs are numbers");
-        self.inputs
-            .iter()
-            .map(|(name, value)| (name.as_str(), factor * number(value)))
+        let number = |value: &serde_json::Value| factor * value.as_f64().expect("a number");
+        let numbers = |value: &serde_json::Value| -> Vec<f64> {
+            value.as_array().into_iter().flatten().map(number).collect()
+        };
+        let input = |value: &serde_json::Value| match value.as_array() {
+            None => Input::Number(number(value)),
+            Some(rows) => {
+                let rows: Vec<Vec<f64>> = rows.iter().map(numbers).collect();
+                Input::matrix(&rows).expect("arrays are matrices")
+            }
+        };
+        let inputs = self.inputs.iter();
+        inputs
+            .map(|(name, value)| (name.as_str(), input(value)))
             .collect()
     }
 
@@ -94,17 +92,6 @@ impl Workload {
             close(gradient.get(name), want, name);
         }
     }
-}
-
-/// Why a workload cannot run, if it cannot.
-fn skipped(name: &str) -> Option<&'static str> {
-    (name == "W6b_kalman2")
-        .then_some("it needs vectors and matrices, which are not in the language")
-}
-
-#[expect(clippy::print_stderr, reason = "a bench says what it leaves out")]
-fn note(text: &str) {
-    eprintln!("{text}");
 }
 
 fn mode_name(mode: Mode) -> &'static str {
@@ -169,7 +156,7 @@ fn warm_value_and_gradient(c: &mut Criterion) {
     let interpreter = Interpreter::embedded();
     let mut workspace = Workspace::new();
     let mut group = c.benchmark_group("warm value and gradient");
-    for workload in Workload::runnable() {
+    for workload in Workload::all() {
         let wrt = workload.wrt();
         // Inputs alternate, so that nothing but the path can be kept from one run to the next.
         let inputs = [workload.bindings(1.0), workload.bindings(1.001)];

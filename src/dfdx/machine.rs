@@ -65,7 +65,6 @@ struct Fork {
     depth: usize,
     heap: usize,
     applications: u64,
-    drawn: u64,
     entries: usize,
     /// Whether the fork stands in an arm that is not taken.
     paused: bool,
@@ -75,8 +74,8 @@ struct Fork {
     otherwise: u32,
     /// The node that waits for the value; none where the block's end does.
     join: Option<NodeId>,
-    /// The value of the arm taken, and the applications and the noise it came to.
-    first: Option<(Cell, u64, u64)>,
+    /// The value of the arm taken, and the applications it came to.
+    first: Option<(Cell, u64)>,
 }
 
 /// Why a run stops short.
@@ -738,6 +737,14 @@ impl<'a> Machine<'a> {
 
     // ---- conditionals ------------------------------------------------------------------------
 
+    /// Fails inside an arm: what is done now cannot be joined.
+    pub(super) fn leave_arms(&self) -> Outcome<()> {
+        if self.forks.is_empty() {
+            return Ok(());
+        }
+        Err(Stop::Fork)
+    }
+
     /// Takes from the budget that all open forks share.
     fn spend(&mut self, amount: u64) -> Outcome<()> {
         self.spent += amount;
@@ -772,7 +779,6 @@ impl<'a> Machine<'a> {
             depth: self.frames.len(),
             heap: self.heap.len(),
             applications: self.applications,
-            drawn: self.drawn,
             entries: self.tape.len(),
             paused,
             test: holds,
@@ -822,10 +828,9 @@ impl<'a> Machine<'a> {
         };
         self.heap.truncate(fork.heap);
         self.frames.truncate(fork.depth);
-        let Some((first, applications, drawn)) = fork.first.clone() else {
-            fork.first = Some((value, self.applications, self.drawn));
+        let Some((first, applications)) = fork.first.clone() else {
+            fork.first = Some((value, self.applications));
             self.applications = fork.applications;
-            self.drawn = fork.drawn;
             self.begin_arm();
             return Ok(None);
         };
@@ -834,7 +839,6 @@ impl<'a> Machine<'a> {
         let joined = self.join(test, &first, &value)?;
         self.forks.pop();
         self.applications = applications;
-        self.drawn = drawn;
         if !self.forks.is_empty() {
             // The multiplexer counts as an operation of the arm around it.
             self.spend(1)?;
@@ -888,7 +892,6 @@ impl<'a> Machine<'a> {
         self.tape.truncate(fork.entries);
         self.tape.pause(false);
         self.applications = fork.applications;
-        self.drawn = fork.drawn;
         self.guards += 1;
         let block = if fork.test { fork.then } else { fork.otherwise };
         self.go(block, fork.join);

@@ -125,6 +125,8 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         Prim::Either => return Meaning::Truth(x != 0.0 || y != 0.0),
         // Structure.
         Prim::Select
+        | Prim::Block
+        | Prim::Part
         | Prim::AtanAny
         | Prim::LogAny
         | Prim::Exact

@@ -58,6 +58,7 @@ impl Machine<'_> {
         for logit in &mut logits {
             let mut noisy = logit.clone();
             if let Some(seed) = self.relaxation.gumbel_seed {
+                self.leave_arms()?;
                 let noise = Prim::Gumbel.forward(seed as f64, self.drawn as f64);
                 self.drawn += 1;
                 noisy = noisy + noise;

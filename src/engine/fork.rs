@@ -22,7 +22,6 @@ const FORK_BUDGET: u64 = 64;
 pub(super) struct FirstArm {
     pub(super) value: Value,
     pub(super) applications: u64,
-    pub(super) drawn: u64,
 }
 
 /// An `if` whose arms are walked one after the other.
@@ -35,7 +34,6 @@ pub(super) struct Fork<D: Domain> {
     pub(super) site: u32,
     pub(super) heap: usize,
     pub(super) applications: u64,
-    pub(super) drawn: u64,
     /// Where the fork began, and where its current arm did.
     pub(super) mark: D::Mark,
     pub(super) arm: D::Mark,
@@ -95,7 +93,6 @@ impl<D: Domain> Walk<'_, D> {
             site: self.site,
             heap: self.heap.len(),
             applications: self.applications,
-            drawn: self.drawn,
             mark,
             arm: mark,
             test,
@@ -148,11 +145,9 @@ impl<D: Domain> Walk<'_, D> {
             fork.first = Some(FirstArm {
                 value,
                 applications: self.applications,
-                drawn: self.drawn,
             });
             let since = fork.arm;
             self.applications = fork.applications;
-            self.drawn = fork.drawn;
             self.domain.arm(since, test, taken_then);
             self.begin_arm(!taken_then);
             return Ok(None);
@@ -168,7 +163,6 @@ impl<D: Domain> Walk<'_, D> {
             return Err(Stop::Fork);
         };
         self.applications = first.applications;
-        self.drawn = first.drawn;
         self.frames.truncate(fork.depth);
         self.base = fork.base;
         self.top = fork.top;
@@ -241,7 +235,6 @@ impl<D: Domain> Walk<'_, D> {
         self.frames.truncate(fork.depth);
         self.domain.rewind(fork.mark);
         self.applications = fork.applications;
-        self.drawn = fork.drawn;
         self.base = fork.base;
         self.top = fork.top;
         self.site = fork.site;

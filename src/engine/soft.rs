@@ -6,10 +6,11 @@
 //! **Invariants**
 //! - Shares come from exponents shifted by the largest, so none overflows and the largest is exact;
 //!   the shift cancels, and no derivative passes it.
-//! - Noise is drawn in the order of options, one number each; an arm not taken draws none that count.
+//! - Noise is drawn in the order of options, one number each, and never inside a fork: a trace of both
+//!   arms would not know how many numbers were drawn before.
 
 use super::fork::number;
-use super::walk::{Outcome, Walk};
+use super::walk::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
@@ -47,6 +48,10 @@ impl<D: Domain> Walk<'_, D> {
         let mut logits = self.weights(self.stack[top + options], options, site)?;
         for logit in &mut logits {
             if let Some(seed) = self.relaxation.gumbel_seed {
+                if !self.forks.is_empty() {
+                    // What is drawn later must not depend on an arm that a replay may not take.
+                    return Err(Stop::Fork);
+                }
                 let noise = self.operation(Prim::Gumbel, seed, constant(self.drawn as f64))?;
                 self.drawn += 1;
                 *logit = self.operation(Prim::Add, *logit, noise)?;

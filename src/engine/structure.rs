@@ -200,7 +200,7 @@ impl<D: Domain> Walk<'_, D> {
                 let (list, required) = (arg(0), arg(1));
                 self.at_least(list, required)
             }
-            Prim::Apply | Prim::ApplyAt | Prim::Select => {
+            Prim::Apply | Prim::ApplyAt | Prim::Select | Prim::Block | Prim::Part => {
                 unreachable!("`{prim}` is control, or of traces alone")
             }
             _ if prim.is_linalg() => self.linalg(prim, count, site),

@@ -9,9 +9,10 @@ use super::fork::number;
 use super::walk::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
+use crate::prim::block::Block;
 use crate::prim::linalg::{self, Arithmetic, Array, Operand, Place, Shape, Trouble, locate};
 use crate::trace::Operation;
-use crate::trace::record::{Domain, Number};
+use crate::trace::record::{Domain, Number, compute};
 use crate::value::{Tag, Value};
 
 /// The walk's arithmetic, for a primitive applied at a site.
@@ -58,12 +59,51 @@ impl<D: Domain> Arithmetic for AtSite<'_, '_, D> {
         Ok(())
     }
 
+    fn block(
+        &mut self,
+        block: Block,
+        operations: usize,
+        a: &[Number],
+        b: &[Number],
+    ) -> Option<Outcome<Vec<Number>>> {
+        Some(self.recorded_block(block, operations, a, b))
+    }
+
     fn value(&self, number: &Number) -> f64 {
         number.value
     }
 
     fn index(&mut self, prim: Prim, number: &Number) -> Outcome<usize> {
         self.walk.index(prim, float(*number), self.site)
+    }
+}
+
+impl<D: Domain> AtSite<'_, '_, D> {
+    fn recorded_block(
+        &mut self,
+        block: Block,
+        operations: usize,
+        a: &[Number],
+        b: &[Number],
+    ) -> Outcome<Vec<Number>> {
+        let records = a.iter().chain(b).any(|number| number.node != 0);
+        let length = block.outputs().saturating_add(block.hidden());
+        self.walk
+            .account(operations.max(block.outputs()), self.site)?;
+        self.walk.room(block.outputs())?;
+        if !records {
+            return Ok(compute(block, a, b));
+        }
+        // What it reads may have to be gathered.
+        let length = length.saturating_add(a.len() + b.len());
+        let recorded = self.walk.domain.operations().saturating_add(length);
+        if recorded.saturating_mul(size_of::<(Operation, f64)>()) > self.walk.limits.heap_bytes {
+            return self.walk.out_of_heap();
+        }
+        if !self.walk.forks.is_empty() {
+            self.walk.spend(length as u64)?;
+        }
+        Ok(self.walk.domain.block(block, a, b))
     }
 }
 

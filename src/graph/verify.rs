@@ -231,10 +231,10 @@ fn constants(graph: &Graph) -> Result {
                     Constant::Int(x) if !x.is_finite() || x.fract() != 0.0 => {
                         return fail(place.to_string(), format!("{x} is no int"));
                     }
-                    Constant::Primitive(Prim::Select) => {
+                    Constant::Primitive(prim) if prim.is_of_traces() => {
                         return fail(
                             place.to_string(),
-                            format!("`{}` belongs to traces alone", Prim::Select),
+                            format!("`{prim}` belongs to traces alone"),
                         );
                     }
                     _ => {}
@@ -538,11 +538,8 @@ impl<'a> Checker<'a> {
                 }
                 0
             }
-            Op::Prim(Prim::Select) => {
-                return fail(
-                    place(),
-                    format!("`{}` belongs to traces alone", Prim::Select),
-                );
+            Op::Prim(prim) if prim.is_of_traces() => {
+                return fail(place(), format!("`{prim}` belongs to traces alone"));
             }
             Op::Prim(Prim::Apply) => {
                 let message = "`apply` is no operation; call it as a value";

@@ -9,6 +9,7 @@
 //!   the same trace is swept.
 //! - Structure is discrete, numbers are differentiable: structural rows have no VJP.
 
+pub(crate) mod block;
 pub(crate) mod linalg;
 mod table;
 
@@ -134,6 +135,11 @@ impl Prim {
     /// Whether it works on vectors and matrices.
     pub(crate) fn is_linalg(self) -> bool {
         (Prim::Vec as u8..=Prim::VecToList as u8).contains(&(self as u8))
+    }
+
+    /// Whether it stands in traces alone.
+    pub(crate) const fn is_of_traces(self) -> bool {
+        matches!(self, Prim::Select | Prim::Block | Prim::Part)
     }
 
     /// Whether programs cannot name it.

@@ -259,6 +259,10 @@ primitives! {
     structural {
         /// The first of three where the test holds, the second otherwise: an `if` whose arms were both recorded.
         Select = "%select" (3, Some(3))
+        /// The first number of an operation on whole matrices.
+        Block = "%block" (0, Some(0))
+        /// Each further number of the block before it.
+        Part = "%part" (0, Some(0))
         /// Arc tangent in radians, of x or of y / x.
         AtanAny = "atan" (1, Some(2))
         /// Logarithm, natural or to a base.

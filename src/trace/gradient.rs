@@ -9,16 +9,18 @@
 //!   branch never contaminates a gradient: not even a zero gets there, which an infinite derivative
 //!   would make NaN.
 
+use super::blocks::Scratch;
 use super::{Ref, Trace};
 use crate::prim::Prim;
 
 /// The bits of an adjoint that nothing has contributed to: a NaN that no arithmetic makes.
-const UNTOUCHED: u64 = 0x7ff4_dead_beef_0001;
+pub(super) const UNTOUCHED: u64 = 0x7ff4_dead_beef_0001;
 
 /// The adjoints of a trace's nodes, in memory to be used again.
 #[derive(Clone, Debug, Default)]
 pub struct Adjoints {
-    values: Vec<f64>,
+    pub(super) values: Vec<f64>,
+    pub(super) scratch: Scratch,
 }
 
 impl Adjoints {
@@ -33,7 +35,7 @@ impl Adjoints {
     }
 
     #[inline]
-    fn add(&mut self, node: usize, ct: f64) {
+    pub(super) fn add(&mut self, node: usize, ct: f64) {
         let adjoint = &mut self.values[node];
         if adjoint.to_bits() == UNTOUCHED {
             *adjoint = ct;
@@ -58,6 +60,14 @@ impl Trace {
         }
         let inputs = self.inputs as usize;
         for index in (0..self.operations.len()).rev() {
+            match self.operations[index].prim {
+                Prim::Part => continue,
+                Prim::Block => {
+                    self.sweep_block(&self.block_at(index), values, adjoints);
+                    continue;
+                }
+                _ => {}
+            }
             let ct = adjoints.values[inputs + index];
             if ct.to_bits() == UNTOUCHED {
                 continue;
@@ -107,6 +117,21 @@ impl Trace {
             note(guard.node);
         }
         for (index, op) in self.operations.iter().enumerate().rev() {
+            if op.prim == Prim::Part {
+                continue;
+            }
+            if op.prim == Prim::Block {
+                let block = self.block_at(index);
+                let numbers = inputs + index..inputs + index + block.length as usize;
+                let is_reached = reached[numbers].iter().any(|&r| r);
+                self.each_operand(&block, &mut |operand| {
+                    note(operand);
+                    if is_reached && operand.is_node() {
+                        reached[operand.index()] = true;
+                    }
+                });
+                continue;
+            }
             [op.a, op.b, op.c].into_iter().for_each(&mut note);
             let flows = op.prim == Prim::Select || op.prim.vjp(0.5, 0.5, 0.5, 1.0).is_some();
             if flows && reached[inputs + index] {

@@ -11,8 +11,10 @@
 //!   hold.
 //! - Both arms of a fork are there, side by side, joined by a `Select`; an [`Arm`] is a range of
 //!   operations, and arms nest.
+//! - Operations on larger matrices are blocks: several nodes computed at once.
 //! - Knows primitives only, nothing of Scheme.
 
+mod blocks;
 pub mod gradient;
 mod print;
 pub mod record;
@@ -20,6 +22,7 @@ pub mod replay;
 pub mod tangents;
 
 use crate::prim::Prim;
+use crate::prim::block::Block;
 use std::fmt;
 
 /// An operand: a node of the trace, or one of its constants.
@@ -107,6 +110,29 @@ pub struct Arm {
     pub when: bool,
 }
 
+/// Where an operand of a block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    /// So many nodes, or constants, from one on.
+    Run(Ref, u32),
+    /// References of the trace's list, from one on.
+    Listed(u32, u32),
+}
+
+/// An operation on whole matrices, or numbers gathered from elsewhere: its results, the hidden ones
+/// too, are as many nodes from [`BlockOperation::first`] on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct BlockOperation {
+    /// The operation whose node is its first number.
+    pub(crate) first: u32,
+    /// How many numbers there are.
+    pub(crate) length: u32,
+    /// What it does; none gathers its first operand.
+    pub(crate) block: Option<Block>,
+    pub(crate) a: Numbers,
+    pub(crate) b: Numbers,
+}
+
 /// The arithmetic of one run.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
@@ -123,6 +149,11 @@ pub struct Trace {
     /// Where in the program forks were joined: the `Select` among the operations, and the place as
     /// with guards.
     pub joins: Vec<(u32, u32)>,
+    /// Operations on whole matrices, in order. Among the operations each has a `Block`, whose `c`
+    /// says which it is, and a `Part` for every further number.
+    pub(crate) blocks: Vec<BlockOperation>,
+    /// What blocks gather.
+    pub(crate) listed: Vec<Ref>,
 }
 
 impl Trace {
@@ -153,5 +184,7 @@ impl Trace {
             + self.guards.capacity() * size_of::<Guard>()
             + self.arms.capacity() * size_of::<Arm>()
             + self.joins.capacity() * size_of::<(u32, u32)>()
+            + self.blocks.capacity() * size_of::<BlockOperation>()
+            + self.listed.capacity() * size_of::<Ref>()
     }
 }

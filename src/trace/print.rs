@@ -1,6 +1,6 @@
 //! How a [`Trace`] reads: the text of `show --stage trace`.
 
-use super::{Ref, Trace};
+use super::{Numbers, Ref, Trace};
 use crate::prim::Prim;
 use std::fmt::Write;
 
@@ -25,6 +25,13 @@ impl Trace {
             let Some(op) = self.operations.get(index) else {
                 break;
             };
+            if op.prim == Prim::Part {
+                continue;
+            }
+            if op.prim == Prim::Block {
+                self.print_block(index, &mut out);
+                continue;
+            }
             let _ = write!(out, "%{} = ", self.inputs as usize + index);
             let _ = match (op.prim, op.prim.operands()) {
                 (Prim::Select, _) => writeln!(
@@ -44,6 +51,33 @@ impl Trace {
         }
         out.push('\n');
         out
+    }
+
+    fn print_block(&self, operation: usize, out: &mut String) {
+        let block = self.block_at(operation);
+        let first = self.inputs + block.first;
+        let _ = write!(out, "%{first}..%{} = ", first + block.length - 1);
+        let Some(kind) = block.block else {
+            let _ = write!(out, "gather");
+            for &number in self.listed_of(block.a) {
+                let _ = write!(out, " {}", self.text(number));
+            }
+            out.push('\n');
+            return;
+        };
+        let _ = write!(out, "{kind:?}");
+        for numbers in [block.a, block.b] {
+            if let Numbers::Run(first, length) = numbers
+                && length > 0
+            {
+                let last = Ref::node(first.index() as u32 + length - 1);
+                let _ = match first.as_node() {
+                    Some(node) => write!(out, " %{node}..{last}"),
+                    None => write!(out, " {length} constants"),
+                };
+            }
+        }
+        out.push('\n');
     }
 
     fn text(&self, r: Ref) -> String {

@@ -8,8 +8,9 @@
 //! - The value of every node is kept, so that the first gradient needs no replay.
 //! - Rewinding to a mark forgets operations, guards and arms made since; constants may stay.
 
-use super::{Arm, Guard, Operation, Ref, Trace};
+use super::{Arm, BlockOperation, Guard, Numbers, Operation, Ref, Trace};
 use crate::prim::Prim;
+use crate::prim::block::Block;
 
 /// A number and the node that computed it; node 0 is none, `k + 1` is node `k`.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,9 @@ pub(crate) trait Domain {
 
     /// Computes a numeric row or a predicate on operands of which one has a node.
     fn operation(&mut self, prim: Prim, a: Number, b: Number) -> Number;
+
+    /// Computes a block on operands of which a number has a node: its numbers, the hidden ones too.
+    fn block(&mut self, block: Block, a: &[Number], b: &[Number]) -> Vec<Number>;
 
     /// Chooses one of two numbers: joins the results of a fork, where `place` is not 0.
     fn select(&mut self, test: Number, then: Number, otherwise: Number, place: u32) -> Number;
@@ -48,12 +52,23 @@ pub(crate) trait Domain {
     fn guards(&self) -> usize;
 }
 
+/// Computes a block on numbers that nothing is recorded of.
+pub(crate) fn compute(block: Block, a: &[Number], b: &[Number]) -> Vec<Number> {
+    let [a, b] = [a, b].map(|numbers| numbers.iter().map(|n| n.value).collect::<Vec<f64>>());
+    let mut out = vec![0.0; block.outputs() + block.hidden()];
+    block.forward(&a, &b, &mut out, &mut Vec::new());
+    let number = |value| Number { value, node: 0 };
+    out.into_iter().map(number).collect()
+}
+
 /// Where a [`Recorder`] stood.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
     operations: usize,
     guards: usize,
     arms: usize,
+    blocks: usize,
+    listed: usize,
 }
 
 /// Writes a [`Trace`].
@@ -62,6 +77,7 @@ pub(crate) struct Recorder {
     pub(crate) trace: Trace,
     /// The value of each node.
     pub(crate) values: Vec<f64>,
+    scratch: Vec<f64>,
     /// How many operations to record; what comes after is computed and forgotten.
     pub(crate) limit: usize,
     overflowed: bool,
@@ -75,6 +91,8 @@ impl Recorder {
         self.trace.guards.clear();
         self.trace.arms.clear();
         self.trace.joins.clear();
+        self.trace.blocks.clear();
+        self.trace.listed.clear();
         self.trace.inputs = inputs.len() as u32;
         self.values.clear();
         self.values.extend_from_slice(inputs);
@@ -95,6 +113,65 @@ impl Recorder {
         } else {
             Ref::node(number.node - 1)
         }
+    }
+
+    /// The operand of a block: where it is, gathered first unless it is a run. With `transposed`, a
+    /// matrix of so many rows that is stored column by column is a run too.
+    fn numbers(&mut self, numbers: &[Number], transposed: Option<usize>) -> (Numbers, bool) {
+        let Some(first) = numbers.first() else {
+            return (Numbers::Run(Ref::constant(0), 0), false);
+        };
+        let length = numbers.len() as u32;
+        if numbers.iter().all(|number| number.node == 0) {
+            let at = self.trace.constants.len() as u32;
+            self.trace.constants.extend(numbers.iter().map(|n| n.value));
+            return (Numbers::Run(Ref::constant(at), length), false);
+        }
+        if first.node != 0 {
+            let run = |at: usize| first.node + at as u32;
+            if numbers.iter().enumerate().all(|(i, n)| n.node == run(i)) {
+                return (Numbers::Run(Ref::node(first.node - 1), length), false);
+            }
+            if let Some(rows) = transposed {
+                let columns = numbers.len() / rows;
+                let at = |i: usize| run(i % columns * rows + i / columns);
+                if numbers.iter().enumerate().all(|(i, n)| n.node == at(i)) {
+                    return (Numbers::Run(Ref::node(first.node - 1), length), true);
+                }
+            }
+        }
+        let start = self.trace.listed.len() as u32;
+        for &number in numbers {
+            let operand = self.operand(number);
+            self.trace.listed.push(operand);
+        }
+        let gathered = self.push_block(BlockOperation {
+            first: 0,
+            length,
+            block: None,
+            a: Numbers::Listed(start, length),
+            b: Numbers::Listed(start, 0),
+        });
+        (Numbers::Run(Ref::node(gathered), length), false)
+    }
+
+    /// Records a block and computes it; gives the node of its first number.
+    fn push_block(&mut self, block: BlockOperation) -> u32 {
+        let first = self.trace.operations.len() as u32;
+        let block = BlockOperation { first, ..block };
+        let which = Ref::constant(self.trace.blocks.len() as u32);
+        self.trace.blocks.push(block);
+        self.trace
+            .run_block(&block, &mut self.values, &mut self.scratch);
+        for index in 0..block.length {
+            self.trace.operations.push(Operation {
+                prim: if index == 0 { Prim::Block } else { Prim::Part },
+                a: which,
+                b: which,
+                c: which,
+            });
+        }
+        self.trace.inputs + first
     }
 
     #[inline]
@@ -126,6 +203,32 @@ impl Domain for Recorder {
         };
         let operation = Operation { prim, a, b, c: a };
         self.push(operation, value)
+    }
+
+    fn block(&mut self, block: Block, a: &[Number], b: &[Number]) -> Vec<Number> {
+        if self.trace.operations.len() >= self.limit {
+            self.overflowed = true;
+            return compute(block, a, b);
+        }
+        let (block, a, b) = match block {
+            Block::Matmul { n, k, m, .. } => {
+                let (a, ta) = self.numbers(a, Some(n as usize));
+                let (b, tb) = self.numbers(b, Some(k as usize));
+                (Block::Matmul { n, k, m, ta, tb }, a, b)
+            }
+            block => (block, self.numbers(a, None).0, self.numbers(b, None).0),
+        };
+        let length = block.outputs() + block.hidden();
+        let first = self.push_block(BlockOperation {
+            first: 0,
+            length: length as u32,
+            block: Some(block),
+            a,
+            b,
+        });
+        let values = self.values[first as usize..].iter().zip(first + 1..);
+        let number = |(&value, node): (&f64, u32)| Number { value, node };
+        values.map(number).collect()
     }
 
     fn select(&mut self, test: Number, then: Number, otherwise: Number, place: u32) -> Number {
@@ -180,6 +283,8 @@ impl Domain for Recorder {
             operations: self.trace.operations.len(),
             guards: self.trace.guards.len(),
             arms: self.trace.arms.len(),
+            blocks: self.trace.blocks.len(),
+            listed: self.trace.listed.len(),
         }
     }
 
@@ -187,6 +292,8 @@ impl Domain for Recorder {
         self.trace.operations.truncate(mark.operations);
         self.trace.guards.truncate(mark.guards);
         self.trace.arms.truncate(mark.arms);
+        self.trace.blocks.truncate(mark.blocks);
+        self.trace.listed.truncate(mark.listed);
         let kept = |join: &(u32, u32)| (join.0 as usize) < mark.operations;
         while self.trace.joins.pop_if(|join| !kept(join)).is_some() {}
         self.values

@@ -42,7 +42,17 @@ impl Trace {
     }
 
     fn run(&self, from: usize, to: usize, values: &mut Vec<f64>) {
-        for op in &self.operations[from..to] {
+        let mut scratch = Vec::new();
+        for (index, op) in self.operations[from..to].iter().enumerate() {
+            match op.prim {
+                // It has pushed all its parts.
+                Prim::Part => continue,
+                Prim::Block => {
+                    self.run_block(&self.block_at(from + index), values, &mut scratch);
+                    continue;
+                }
+                _ => {}
+            }
             let a = self.number(op.a, values);
             let b = self.number(op.b, values);
             let value = if op.prim == Prim::Select {

@@ -60,7 +60,30 @@ impl Trace {
         }
         t.reserve(self.operations.len());
         depends.reserve(self.operations.len());
-        for op in &self.operations {
+        let mut out = Vec::new();
+        for (index, op) in self.operations.iter().enumerate() {
+            if op.prim == Prim::Part {
+                continue;
+            }
+            if op.prim == Prim::Block {
+                let block = self.block_at(index);
+                let mut mask = 0;
+                self.each_operand(&block, &mut |operand| {
+                    if operand.is_node() {
+                        mask |= depends[operand.index()];
+                    }
+                });
+                let start = t.len();
+                t.resize(start + block.length as usize, [0.0; WIDTH]);
+                depends.resize(start + block.length as usize, mask);
+                for lane in (0..WIDTH).filter(|lane| mask >> lane & 1 == 1) {
+                    self.push_block(&block, values, &|node| t[node][lane], &mut out);
+                    for (slot, &number) in t[start..].iter_mut().zip(&out) {
+                        slot[lane] = number;
+                    }
+                }
+                continue;
+            }
             let y = values[t.len()];
             let mut tangent = [0.0; WIDTH];
             let mut mask = 0;

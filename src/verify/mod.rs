@@ -7,7 +7,8 @@
 //!
 //! **Invariants**
 //! - Differences are relative to the largest derivative by the same constant (of values, to the
-//!   largest value); NaN agrees with NaN, an infinity with itself.
+//!   largest value), or to the derivative that would change the value by [`FAINT`] if that is larger;
+//!   NaN agrees with NaN, an infinity with itself.
 //! - What is too large for a slow way is left out of that way by counting, never by the clock: the
 //!   same program has the same certificate.
 //!
@@ -52,6 +53,10 @@ const CENTRAL: f64 = 1e-7;
 
 /// How many times their own estimate they may be off.
 const TRUST: f64 = 10.0;
+
+/// Relative changes of a value that are fainter than this, per relative change of a constant, are
+/// judged as if they were this: their derivatives drown in the value's rounding.
+const FAINT: f64 = 1e-6;
 
 /// Estimates above this tell nothing.
 const ROUGH: f64 = 1e-3;
@@ -174,10 +179,6 @@ fn certify(
     let model = model.with_relaxation(relaxation)?;
     let usual = model.evaluate(bindings, Wrt::Names(&names), limits, &mut workspace)?;
     let recorded = direct.record(bindings, &names, limits, &mut workspace)?;
-    let scales = names
-        .iter()
-        .map(|name| largest(column(&usual.gradient, name)))
-        .collect();
     let mut job = Job {
         interpreter,
         text,
@@ -188,9 +189,10 @@ fn certify(
         recorded,
         values: workspace.values.clone(),
         usual,
-        scales,
+        scales: Vec::new(),
         names,
     };
+    job.scales = job.scales();
     let mut checks = vec![
         job.check_direct(&mut workspace)?,
         job.check_nested(&mut workspace)?,
@@ -487,6 +489,21 @@ impl Job<'_> {
     }
 
     // ---- comparing ---------------------------------------------------------------------------
+
+    /// For each constant what differences are relative to.
+    fn scales(&self) -> Vec<f64> {
+        let value: Vec<f64> = self.usual.value.numbers().collect();
+        let value = largest(&value);
+        let scale = |(index, name): (usize, &&str)| {
+            let derivative = largest(column(&self.usual.gradient, name));
+            let size = match self.constant(index) {
+                Some(x) if x != 0.0 && x.is_finite() => x.abs(),
+                _ => 1.0,
+            };
+            derivative.max(FAINT * value / size)
+        };
+        self.names.iter().enumerate().map(scale).collect()
+    }
 
     fn outputs(&self) -> usize {
         self.recorded.path.leaves.len()

@@ -167,7 +167,7 @@ fn malformed_inputs_are_told_what_to_write() {
     }
     let twice = dmci(&["run", "-e", "a", "--input", "a=1", "--input", "a=2"]).fails(2);
     assert!(twice.contains("`a` is given twice"), "{twice}");
-    for inputs in ["", "[1]", r#"{"a":[1]}"#, r#"{"a":"x"}"#, r#"{"a":1"#] {
+    for inputs in ["", "[1]", r#"{"a":["y"]}"#, r#"{"a":"x"}"#, r#"{"a":1"#] {
         let err = dmci(&["run", "-e", "a", "--inputs", inputs]).fails(2);
         assert!(err.contains("--inputs: "), "{err}");
     }

@@ -277,9 +277,10 @@ impl Generator {
         if self.failures && self.random.percent(6) {
             return self.failure(depth);
         }
-        match self.random.below(32) {
+        match self.random.below(34) {
             0..=1 => self.leaf(),
             30..=31 => self.soft(depth),
+            32..=33 => self.of_vectors(depth),
             2..=7 => self.arithmetic(depth),
             8..=13 => self.choice(Type::Number, depth),
             14..=16 => self.binding(Type::Number, depth),
@@ -310,6 +311,58 @@ impl Generator {
                 let (test, a) = (self.boolean(depth), self.number(depth));
                 format!("(or (and {test} {a}) {})", self.leaf())
             }
+        }
+    }
+
+    /// A number that comes by vectors or matrices, small ones or some that are blocks.
+    fn of_vectors(&mut self, depth: usize) -> String {
+        let (a, b) = (self.number(depth), self.number(depth));
+        let (c, d) = (self.leaf(), self.leaf());
+        let forms = [
+            ("vec dot", format!("(dot [{a} {b}] [{c} {d}])")),
+            ("vec vsum", format!("(vsum (* {c} [{a} {b} 1]))")),
+            (
+                "vec ref floor abs modulo",
+                format!("(ref [{a} {b} {c}] (modulo (floor {d}) 3))"),
+            ),
+            ("vec mat det", format!("(det (mat [{a} {b}] [{c} {d}]))")),
+            (
+                "vec mat inv trace",
+                format!("(trace (inv (mat [{a} {c}] [{d} {b}])))"),
+            ),
+            (
+                "vec norm normalize",
+                format!("(vsum (normalize [{a} {b} 2.5]))"),
+            ),
+            (
+                "vec mat solve vsum",
+                format!("(vsum (solve (mat [{a} {c} 1] [2 {b} 0] [{d} 1 3]) [1 {c} {d}]))"),
+            ),
+            (
+                "vec outer matmul eye trace transpose",
+                format!(
+                    "(let ((m (+ (eye 5) (outer [{a} {b} 1 2 {c}] [{d} 1 {a} 0 1])))) \
+                       (trace (matmul m (transpose m))))"
+                ),
+            ),
+            (
+                "vec outer eye logdet cholesky matvec vsum",
+                format!(
+                    "(let ((m (+ (eye 5) (outer [{c} {d} 1 2 3] [{c} {d} 1 2 3])))) \
+                       (+ (logdet m) (vsum (matvec (cholesky m) [{a} {b} 0 1 2]))))"
+                ),
+            ),
+            (
+                "vec vlen rows equal?",
+                format!("(if (equal? [{a} 1] [{c} 1]) (vlen [1 2]) {b})"),
+            ),
+        ];
+        let (names, form) = &forms[self.random.below(forms.len())];
+        let usable = names.split(' ').all(|name| self.is_free(name));
+        if usable && self.is_free("let") && self.is_free("if") && self.is_free("+") {
+            form.clone()
+        } else {
+            a
         }
     }
 

@@ -77,7 +77,7 @@ fn hard_and_noisy_choices_are_paths_of_their_own() {
 
 #[test]
 fn noise_is_the_same_in_every_mode_and_another_for_another_seed() {
-    // The arm not taken draws too, and what it draws must not count; nor in a fork given up.
+    // What an arm draws must not depend on whether it was tried before.
     let source = "(define (pick x) (soft-choice (x (* 2 x) 5) (list u v 0)))
         (+ (if (> a 1) (pick a) (* (pick b) (pick 3))) (pick b)
            (length (if (> u v) (list (pick a)) '())) (pick 7))";
@@ -204,4 +204,31 @@ fn what_no_evaluation_could_use_is_refused() {
         ..Relaxation::default()
     };
     assert!(model.with_relaxation(seed).is_err());
+}
+
+#[test]
+fn noise_inside_an_arm_does_not_shift_what_is_drawn_later() {
+    // A trace of both arms would draw at places that depend on the arm taken when it was recorded.
+    let source =
+        "(+ (if (> a 0) (soft-choice (1 2) (list u v)) 3) (soft-choice (10 20 30) (list u v 0)))";
+    let relaxation = Relaxation {
+        temperature: 0.8,
+        hard: false,
+        gumbel_seed: Some(11),
+    };
+    let warm = model(source, Mode::Interpreter);
+    let warm = warm.with_relaxation(relaxation).unwrap();
+    let mut workspace = Workspace::new();
+    for a in [1.0, -1.0, 2.0, -2.0] {
+        let mut bindings = inputs();
+        bindings.set("a", a);
+        let fresh = model(source, Mode::Direct);
+        let fresh = fresh.with_relaxation(relaxation).unwrap();
+        let limits = Limits::default();
+        let fresh = fresh.value_once(&bindings, &limits, &mut Workspace::new());
+        assert_eq!(
+            warm.value(&bindings, &mut workspace).unwrap(),
+            fresh.unwrap()
+        );
+    }
 }

@@ -55,14 +55,13 @@ fn check(text: &str, inputs: &[(&str, Input)]) {
         .map(|mode| evaluate(&model(mode), &bindings, Wrt::All).unwrap());
     assert_eq!(usual.value, direct.value, "{text}");
     assert_eq!(usual.gradient, direct.gradient, "{text}");
-    let names: Vec<&str> = inputs.iter().map(|(name, _)| *name).collect();
     #[cfg(feature = "dfdx")]
     {
         let reference = evaluate(&model(Mode::Reference), &bindings, Wrt::All).unwrap();
         for (a, b) in usual.value.numbers().zip(reference.value.numbers()) {
             assert_relative_eq!(a, b, max_relative = 1e-11, epsilon = 1e-13);
         }
-        for &name in &names {
+        for (name, _) in inputs {
             let [a, b] = [&usual, &reference].map(|e| e.gradient.jacobian(name).unwrap());
             assert_eq!(a.len(), b.len(), "{text}");
             let scale = a.iter().fold(1.0_f64, |m, x| m.max(x.abs()));
@@ -510,4 +509,66 @@ fn values_are_written_as_they_can_be_read() {
         assert_eq!(value.to_scheme(), scheme);
         assert_eq!(value.to_json(), json);
     }
+}
+
+#[test]
+fn a_replay_of_larger_matrices_is_the_walk_to_the_bit() {
+    // Runs, transposed runs, gathered and constant operands; failures that are guarded.
+    let text = "(define s (+ (matmul a (transpose a)) (eye (rows a))))
+        (define mixed (mat (ref a 0) (ref a 1) (scale 2 (ref a 2)) [1 0 2 0 3] (ref s 0)))
+        (define l (cholesky s))
+        (list (matmul (transpose mixed) s) (solve s (matvec mixed x)) (logdet mixed)
+              (det mixed) (vsum (inv s)) (matvec (matmul l (transpose l)) x)
+              (matmul (mat [1 2 3 4 5] [5 4 3 2 1]) a))";
+    let mut random = Random::new(base_seed() + 5);
+    let mut draw = || {
+        Bindings::from([
+            ("a", matrix(5, 5, &mut random)),
+            ("x", vector(5, &mut random)),
+        ])
+    };
+    let first = draw();
+    let model = interpreter()
+        .model_for(text, &first, Mode::Interpreter)
+        .unwrap();
+    let mut workspace = Workspace::new();
+    let limits = Limits::default();
+    for round in 0..20 {
+        let bindings = if round == 0 { first.clone() } else { draw() };
+        let warm = model
+            .evaluate(&bindings, Wrt::All, &limits, &mut workspace)
+            .unwrap();
+        assert_eq!(warm.stats.replayed, round > 0);
+        let fresh = interpreter()
+            .model_for(text, &bindings, Mode::Direct)
+            .unwrap();
+        let fresh = evaluate(&fresh, &bindings, Wrt::All).unwrap();
+        assert_eq!(warm.value, fresh.value);
+        assert_eq!(warm.gradient, fresh.gradient);
+        // Forwards, as there are more outputs than one name has numbers.
+        let forward = model.evaluate(&bindings, Wrt::Names(&["x"]), &limits, &mut workspace);
+        let forward = forward.unwrap();
+        let [a, b] = [&warm, &forward].map(|e| e.gradient.jacobian("x").unwrap());
+        let scale = a.iter().fold(1.0_f64, |m, x| m.max(x.abs()));
+        for (a, b) in a.iter().zip(b) {
+            assert!(
+                (a - b).abs() <= 1e-12 * scale,
+                "backwards {a}, forwards {b}"
+            );
+        }
+    }
+    // A singular matrix takes the recorded path no further.
+    let text = "(vsum (solve a [1 2 3 4 5]))";
+    let model = interpreter()
+        .model_for(text, &first, Mode::Interpreter)
+        .unwrap();
+    model
+        .evaluate(&first, Wrt::All, &limits, &mut workspace)
+        .unwrap();
+    let mut singular = first.clone();
+    singular.set("a", Input::matrix(&[[1.0; 5]; 5]).unwrap());
+    let error = model
+        .evaluate(&singular, Wrt::All, &limits, &mut workspace)
+        .unwrap_err();
+    assert!(error.to_string().contains("singular"), "{error}");
 }

@@ -5,15 +5,29 @@
 //! tape, so derivatives are those of the numbers' own rows.
 //!
 //! **Invariants**
+//! - Larger products and factors are blocks where the arithmetic has them ([`Arithmetic::block`]), and
+//!   number by number where not; fuel is the same either way.
 //! - Arrays are row-major and never empty; their numbers are floats.
 //! - Sums are folded from the left and begin with their first term.
 //! - What depends on a comparison of numbers (a pivot, whether a matrix is singular) is decided by
 //!   [`Arithmetic::decide`], so that it can be guarded.
 //! - Types are checked before shapes, arguments from the left; a shape error names both shapes.
 
+mod factors;
+
 use super::Prim;
+use super::block::Block;
 use crate::error::Kind;
 use std::fmt;
+
+/// Sizes up to this are computed number by number, so that they simplify and run over lanes like
+/// everything else; larger products and factors are blocks.
+const SMALL: usize = 4;
+
+/// The operations of eliminations.
+fn cube(n: usize) -> usize {
+    (n * n).saturating_mul(n)
+}
 
 /// How an array's numbers are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +135,18 @@ pub(crate) trait Arithmetic {
 
     /// Makes sure that there is room and time for so many operations and numbers.
     fn reserve(&mut self, operations: usize, numbers: usize) -> Result<(), Self::Stop>;
+
+    /// The numbers of a block, the hidden ones too, where blocks are done as a whole; `operations` is
+    /// what it would take number by number.
+    fn block(
+        &mut self,
+        _block: Block,
+        _operations: usize,
+        _a: &[Self::Number],
+        _b: &[Self::Number],
+    ) -> Option<Result<Vec<Self::Number>, Self::Stop>> {
+        None
+    }
 
     /// The value of a number.
     fn value(&self, number: &Self::Number) -> f64;
@@ -535,6 +561,19 @@ impl<A: Arithmetic> Context<'_, A> {
         b: &[Number<A>],
     ) -> Outcome<A, Vec<Number<A>>> {
         let operations = n.saturating_mul(m).saturating_mul(2 * k);
+        if n.max(k).max(m) > SMALL && n.saturating_mul(k).saturating_mul(m) > SMALL.pow(3) {
+            let [rows, terms, columns] = [n, k, m].map(|size| size as u32);
+            let block = Block::Matmul {
+                n: rows,
+                k: terms,
+                m: columns,
+                ta: false,
+                tb: false,
+            };
+            if let Some(numbers) = self.block(block, operations, a, b)? {
+                return Ok(numbers);
+            }
+        }
         self.arithmetic.reserve(operations, n * m)?;
         let mut numbers = Vec::with_capacity(n * m);
         for i in 0..n {
@@ -549,245 +588,4 @@ impl<A: Arithmetic> Context<'_, A> {
         }
         Ok(numbers)
     }
-
-    /// a d - b c.
-    fn det2(&mut self, a: [&Number<A>; 4]) -> Outcome<A, Number<A>> {
-        let first = self.op(Prim::Mul, a[0], a[3])?;
-        let second = self.op(Prim::Mul, a[1], a[2])?;
-        self.op(Prim::Sub, &first, &second)
-    }
-
-    fn det(&mut self, n: usize, a: &[Number<A>]) -> Outcome<A, Number<A>> {
-        match n {
-            1 => Ok(a[0].clone()),
-            2 => self.det2([&a[0], &a[1], &a[2], &a[3]]),
-            3 => {
-                let mut det = None;
-                for (j, (k, l)) in [(1, 2), (2, 0), (0, 1)].into_iter().enumerate() {
-                    let minor = self.det2([&a[3 + k], &a[3 + l], &a[6 + k], &a[6 + l]])?;
-                    let term = self.op(Prim::Mul, &a[j], &minor)?;
-                    det = Some(match det {
-                        None => term,
-                        Some(det) => self.op(Prim::Add, &det, &term)?,
-                    });
-                }
-                det.map_or_else(|| Ok(self.arithmetic.constant(1.0)), Ok)
-            }
-            _ => {
-                let mut lu = self.factorize(n, a)?;
-                let mut det = lu.numbers[0].clone();
-                for i in 1..n {
-                    det = self.op(Prim::Mul, &det, &lu.numbers[i * n + i])?;
-                }
-                if std::mem::take(&mut lu.odd) {
-                    det = self.op(Prim::Neg, &det, &det)?;
-                }
-                Ok(det)
-            }
-        }
-    }
-
-    /// log|det|: the sum of the logarithms of the pivots, which neither over- nor underflows.
-    fn logdet(&mut self, n: usize, a: &[Number<A>]) -> Outcome<A, Number<A>> {
-        if n == 1 {
-            let size = self.op(Prim::Abs, &a[0], &a[0])?;
-            return self.op(Prim::Ln, &size, &size);
-        }
-        if n == 2 {
-            let (_, size) = self.small_det(a)?;
-            if self.is_ordinary(&size)? {
-                return self.op(Prim::Ln, &size, &size);
-            }
-        }
-        let lu = self.factorize(n, a)?;
-        let mut logs = Vec::with_capacity(n);
-        for i in 0..n {
-            let size = self.op(Prim::Abs, &lu.numbers[i * n + i], &lu.numbers[i * n + i])?;
-            logs.push(self.op(Prim::Ln, &size, &size)?);
-        }
-        self.sum(&logs)
-    }
-
-    /// The determinant of a 2 x 2 matrix and its magnitude.
-    fn small_det(&mut self, a: &[Number<A>]) -> Outcome<A, (Number<A>, Number<A>)> {
-        let det = self.det2([&a[0], &a[1], &a[2], &a[3]])?;
-        let size = self.op(Prim::Abs, &det, &det)?;
-        Ok((det, size))
-    }
-
-    /// Whether a determinant is far from over- and underflow, so that formulas in it are accurate.
-    fn is_ordinary(&mut self, size: &Number<A>) -> Outcome<A, bool> {
-        let low = self.arithmetic.constant(1e-250);
-        let high = self.arithmetic.constant(1e250);
-        let above = self.op(Prim::Gt, size, &low)?;
-        let below = self.op(Prim::Lt, size, &high)?;
-        let both = self.op(Prim::Both, &above, &below)?;
-        Ok(self.arithmetic.decide(&both)?)
-    }
-
-    fn singular<T>(&self) -> Outcome<A, T> {
-        let message = format!("`{}` of a singular matrix; it has no inverse", self.prim);
-        fail(Kind::Type, message)
-    }
-
-    /// X in A X = B, for m right sides.
-    fn solve(
-        &mut self,
-        n: usize,
-        a: &[Number<A>],
-        m: usize,
-        b: &[Number<A>],
-    ) -> Outcome<A, Vec<Number<A>>> {
-        if n == 1 {
-            if self.is_zero(&a[0])? {
-                return self.singular();
-            }
-            return b.iter().map(|b| self.op(Prim::Div, b, &a[0])).collect();
-        }
-        if n == 2 && self.prim == Prim::Inv {
-            let (det, size) = self.small_det(a)?;
-            if self.is_ordinary(&size)? {
-                let first = self.op(Prim::Div, &a[3], &det)?;
-                let minus_b = self.op(Prim::Neg, &a[1], &a[1])?;
-                let minus_c = self.op(Prim::Neg, &a[2], &a[2])?;
-                let second = self.op(Prim::Div, &minus_b, &det)?;
-                let third = self.op(Prim::Div, &minus_c, &det)?;
-                let fourth = self.op(Prim::Div, &a[0], &det)?;
-                return Ok(vec![first, second, third, fourth]);
-            }
-        }
-        let lu = self.factorize(n, a)?;
-        if lu.singular {
-            return self.singular();
-        }
-        let operations = (2 * n * n).saturating_mul(m);
-        self.arithmetic.reserve(operations, n.saturating_mul(m))?;
-        let mut x: Vec<Number<A>> = lu
-            .order
-            .iter()
-            .flat_map(|&row| b[row * m..(row + 1) * m].iter().cloned())
-            .collect();
-        for i in 0..n {
-            for l in 0..i {
-                self.subtract_row(&lu.numbers[i * n + l], l, i, m, &mut x)?;
-            }
-        }
-        for i in (0..n).rev() {
-            for l in i + 1..n {
-                self.subtract_row(&lu.numbers[i * n + l], l, i, m, &mut x)?;
-            }
-            for j in 0..m {
-                x[i * m + j] = self.op(Prim::Div, &x[i * m + j], &lu.numbers[i * n + i])?;
-            }
-        }
-        Ok(x)
-    }
-
-    /// Takes a multiple of one row off another.
-    fn subtract_row(
-        &mut self,
-        factor: &Number<A>,
-        from: usize,
-        to: usize,
-        m: usize,
-        x: &mut [Number<A>],
-    ) -> Outcome<A, ()> {
-        for j in 0..m {
-            let term = self.op(Prim::Mul, factor, &x[from * m + j])?;
-            x[to * m + j] = self.op(Prim::Sub, &x[to * m + j], &term)?;
-        }
-        Ok(())
-    }
-
-    fn is_zero(&mut self, number: &Number<A>) -> Outcome<A, bool> {
-        let zero = self.op(Prim::IsZero, number, number)?;
-        Ok(self.arithmetic.decide(&zero)?)
-    }
-
-    /// Gaussian elimination with partial pivoting: the largest number of a column, the first of
-    /// several, is its pivot.
-    fn factorize(&mut self, n: usize, a: &[Number<A>]) -> Outcome<A, Factors<Number<A>>> {
-        self.arithmetic.reserve((n * n).saturating_mul(n), n * n)?;
-        let mut lu = Factors {
-            numbers: a.to_vec(),
-            order: (0..n).collect(),
-            odd: false,
-            singular: false,
-        };
-        for k in 0..n {
-            let mut pivot = k;
-            let mut largest = self.magnitude(&lu.numbers[k * n + k])?;
-            for i in k + 1..n {
-                let size = self.magnitude(&lu.numbers[i * n + k])?;
-                let larger = self.op(Prim::Gt, &size, &largest)?;
-                if self.arithmetic.decide(&larger)? {
-                    (pivot, largest) = (i, size);
-                }
-            }
-            if pivot != k {
-                for j in 0..n {
-                    lu.numbers.swap(k * n + j, pivot * n + j);
-                }
-                lu.order.swap(k, pivot);
-                lu.odd = !lu.odd;
-            }
-            if self.is_zero(&lu.numbers[k * n + k])? {
-                // Nothing below it is there to be taken away.
-                lu.singular = true;
-                continue;
-            }
-            for i in k + 1..n {
-                let pivot = lu.numbers[k * n + k].clone();
-                let factor = self.op(Prim::Div, &lu.numbers[i * n + k], &pivot)?;
-                for j in k + 1..n {
-                    let term = self.op(Prim::Mul, &factor, &lu.numbers[k * n + j])?;
-                    lu.numbers[i * n + j] = self.op(Prim::Sub, &lu.numbers[i * n + j], &term)?;
-                }
-                lu.numbers[i * n + k] = factor;
-            }
-        }
-        Ok(lu)
-    }
-
-    fn magnitude(&mut self, number: &Number<A>) -> Outcome<A, Number<A>> {
-        self.op(Prim::Abs, number, number)
-    }
-
-    /// The lower triangular factor L of A = L Lᵀ; only the lower triangle of A is read.
-    fn cholesky(&mut self, n: usize, a: &[Number<A>]) -> Outcome<A, Vec<Number<A>>> {
-        self.arithmetic.reserve((n * n).saturating_mul(n), n * n)?;
-        let mut l = vec![self.arithmetic.constant(0.0); n * n];
-        for i in 0..n {
-            for j in 0..=i {
-                let mut rest = a[i * n + j].clone();
-                for k in 0..j {
-                    let term = self.op(Prim::Mul, &l[i * n + k], &l[j * n + k])?;
-                    rest = self.op(Prim::Sub, &rest, &term)?;
-                }
-                if i != j {
-                    l[i * n + j] = self.op(Prim::Div, &rest, &l[j * n + j])?;
-                    continue;
-                }
-                let zero = self.arithmetic.constant(0.0);
-                let wrong = self.op(Prim::Le, &rest, &zero)?;
-                if self.arithmetic.decide(&wrong)? {
-                    let message = "`cholesky` of a matrix that is not positive definite".into();
-                    return fail(Kind::Type, message);
-                }
-                l[i * n + i] = self.op(Prim::Sqrt, &rest, &rest)?;
-            }
-        }
-        Ok(l)
-    }
-}
-
-/// P A = L U, in one matrix, the ones of L's diagonal left out.
-struct Factors<N> {
-    numbers: Vec<N>,
-    /// Which row of A stands where.
-    order: Vec<usize>,
-    /// Whether the rows' order is an odd permutation.
-    odd: bool,
-    /// Whether a pivot is 0.
-    singular: bool,
 }

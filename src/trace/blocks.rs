@@ -1,0 +1,189 @@
+//! Blocks: operations on whole matrices, replayed and swept with everything around them.
+//!
+//! **Invariants**
+//! - A block's operands stand before it, as a run of nodes or constants, or gathered into one.
+//! - A cotangent goes to every number of an operand, as the block's rule gives it; what was gathered
+//!   passes on what it has got, and nothing where it has got nothing.
+
+use super::gradient::{Adjoints, UNTOUCHED};
+use super::{BlockOperation, Numbers, Ref, Trace};
+
+/// Memory for blocks, to be used again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scratch {
+    kernel: Vec<f64>,
+    cts: Vec<f64>,
+    operands: [Vec<f64>; 2],
+}
+
+impl Trace {
+    /// The block that an operation begins.
+    pub(super) fn block_at(&self, operation: usize) -> BlockOperation {
+        self.blocks[self.operations[operation].c.index()]
+    }
+
+    /// The numbers of an operand, which is a run.
+    fn run_of<'v>(&'v self, numbers: Numbers, values: &'v [f64]) -> &'v [f64] {
+        match numbers {
+            Numbers::Run(first, length) => {
+                let range = first.index()..first.index() + length as usize;
+                if first.is_node() {
+                    &values[range]
+                } else {
+                    &self.constants[range]
+                }
+            }
+            Numbers::Listed(..) => &[],
+        }
+    }
+
+    pub(super) fn listed_of(&self, numbers: Numbers) -> &[Ref] {
+        match numbers {
+            Numbers::Listed(first, length) => {
+                &self.listed[first as usize..(first + length) as usize]
+            }
+            Numbers::Run(..) => &[],
+        }
+    }
+
+    /// Every reference that a block reads.
+    pub(super) fn each_operand(&self, block: &BlockOperation, see: &mut dyn FnMut(Ref)) {
+        for numbers in [block.a, block.b] {
+            match numbers {
+                Numbers::Run(first, length) if first.is_node() => {
+                    (0..length).for_each(|i| see(Ref::node(first.index() as u32 + i)));
+                }
+                Numbers::Run(..) => {}
+                Numbers::Listed(..) => self.listed_of(numbers).iter().copied().for_each(&mut *see),
+            }
+        }
+    }
+
+    /// Computes a block's numbers, which go after those in `values`.
+    pub(crate) fn run_block(
+        &self,
+        block: &BlockOperation,
+        values: &mut Vec<f64>,
+        scratch: &mut Vec<f64>,
+    ) {
+        let start = values.len();
+        let Some(kind) = block.block else {
+            for &number in self.listed_of(block.a) {
+                values.push(self.number(number, values));
+            }
+            return;
+        };
+        values.resize(start + block.length as usize, 0.0);
+        let (before, out) = values.split_at_mut(start);
+        let [a, b] = [block.a, block.b].map(|numbers| self.run_of(numbers, before));
+        kind.forward(a, b, out, scratch);
+    }
+
+    /// Passes the cotangents of a block's numbers to what it read.
+    pub(super) fn sweep_block(
+        &self,
+        block: &BlockOperation,
+        values: &[f64],
+        adjoints: &mut Adjoints,
+    ) {
+        let first = self.inputs as usize + block.first as usize;
+        let Some(kind) = block.block else {
+            for (index, number) in self.listed_of(block.a).iter().enumerate() {
+                let ct = adjoints.values[first + index];
+                if number.is_node() && ct.to_bits() != UNTOUCHED {
+                    adjoints.add(number.index(), ct);
+                }
+            }
+            return;
+        };
+        let outputs = kind.outputs();
+        let given = &adjoints.values[first..first + outputs];
+        if given.iter().all(|ct| ct.to_bits() == UNTOUCHED) {
+            return;
+        }
+        let mut scratch = std::mem::take(&mut adjoints.scratch);
+        let Scratch {
+            kernel,
+            cts,
+            operands: [da, db],
+        } = &mut scratch;
+        cts.clear();
+        cts.extend(given.iter().map(|ct| match ct.to_bits() {
+            UNTOUCHED => 0.0,
+            _ => *ct,
+        }));
+        let [a, b] = [block.a, block.b].map(|numbers| self.run_of(numbers, values));
+        let out = &values[first..first + block.length as usize];
+        let wanted = |numbers: Numbers| match numbers {
+            Numbers::Run(first, length) if first.is_node() => Some((first.index(), length)),
+            _ => None,
+        };
+        let [to_a, to_b] = [block.a, block.b].map(wanted);
+        da.clear();
+        da.resize(a.len(), 0.0);
+        db.clear();
+        db.resize(b.len(), 0.0);
+        kind.vjp(
+            a,
+            b,
+            out,
+            cts,
+            to_a.map(|_| da.as_mut_slice()),
+            to_b.map(|_| db.as_mut_slice()),
+            kernel,
+        );
+        for (to, cotangents) in [(to_a, &*da), (to_b, &*db)] {
+            if let Some((node, _)) = to {
+                for (index, &ct) in cotangents.iter().enumerate() {
+                    adjoints.add(node + index, ct);
+                }
+            }
+        }
+        adjoints.scratch = scratch;
+    }
+
+    /// The tangents of a block's numbers in one direction, the hidden ones' 0: `tangent` gives those of
+    /// nodes.
+    pub(super) fn push_block(
+        &self,
+        block: &BlockOperation,
+        values: &[f64],
+        tangent: &dyn Fn(usize) -> f64,
+        out: &mut Vec<f64>,
+    ) {
+        out.clear();
+        out.resize(block.length as usize, 0.0);
+        let Some(kind) = block.block else {
+            for (slot, number) in out.iter_mut().zip(self.listed_of(block.a)) {
+                if number.is_node() {
+                    *slot = tangent(number.index());
+                }
+            }
+            return;
+        };
+        let first = self.inputs as usize + block.first as usize;
+        let [a, b] = [block.a, block.b].map(|numbers| self.run_of(numbers, values));
+        let tangents = |numbers: Numbers| -> Option<Vec<f64>> {
+            match numbers {
+                Numbers::Run(first, length) if first.is_node() => {
+                    let from = first.index();
+                    Some((from..from + length as usize).map(tangent).collect())
+                }
+                _ => None,
+            }
+        };
+        let [ta, tb] = [block.a, block.b].map(tangents);
+        let y = &values[first..first + block.length as usize];
+        let outputs = kind.outputs();
+        let mut scratch = Vec::new();
+        kind.jvp(
+            a,
+            b,
+            y,
+            ta.as_deref(),
+            tb.as_deref(),
+            &mut out[..outputs],
+            &mut scratch,
+        );
+    }
+}
