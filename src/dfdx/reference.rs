@@ -394,7 +394,7 @@ fn not_numeric(graph: &Graph, stats: Stats) -> EvalError {
         stats,
         ..EvalError::new(
             Kind::Type,
-            "only numbers and lists of numbers have a gradient, and the value holds more",
+            "only numbers, in lists, vectors and matrices too, have a gradient, and the value holds more",
         )
     }
 }

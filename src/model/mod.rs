@@ -429,7 +429,7 @@ impl Model {
         let whole = Span::new(0, self.inner.text.len() as u32);
         let mut error = EvalError::new(
             Kind::Type,
-            "only numbers and lists of numbers have a gradient, and the value holds more",
+            "only numbers, in lists, vectors and matrices too, have a gradient, and the value holds more",
         );
         error.span = Some(whole);
         error.position = Some(whole.position(&self.inner.text));

@@ -7,7 +7,8 @@
 //!
 //! **Invariants**
 //! - Differences are relative to the largest derivative by the same constant (of values, to the
-//!   largest value), or to the derivative that would change the value by [`FAINT`] if that is larger;
+//!   largest value), or to the derivative that would change the value by a
+//!   millionth, relatively, if that is larger;
 //!   NaN agrees with NaN, an infinity with itself.
 //! - What is too large for a slow way is left out of that way by counting, never by the clock: the
 //!   same program has the same certificate.
