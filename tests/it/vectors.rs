@@ -572,3 +572,45 @@ fn a_replay_of_larger_matrices_is_the_walk_to_the_bit() {
         .unwrap_err();
     assert!(error.to_string().contains("singular"), "{error}");
 }
+
+#[test]
+fn ill_conditioned_matrices_are_as_accurate_as_they_can_be() {
+    for n in [2, 3, 4, 6, 8] {
+        let entry = |i: usize, j: usize| 1.0 / (i + j + 1) as f64;
+        let rows: Vec<Vec<f64>> = (0..n)
+            .map(|i| (0..n).map(|j| entry(i, j)).collect())
+            .collect();
+        // Hilbert's matrix: its condition grows by a factor of about 30 with each row.
+        let condition = 33.0_f64.powi(n as i32 - 1);
+        let right: Vec<f64> = rows.iter().map(|row| row.iter().sum()).collect();
+        let bindings = Bindings::from([
+            ("h", Input::matrix(&rows).unwrap()),
+            ("b", Input::Vector(right)),
+        ]);
+        for text in ["(solve h b)", "(matvec (inv h) b)"] {
+            let model = interpreter()
+                .model_for(text, &bindings, Mode::Interpreter)
+                .unwrap();
+            let found = evaluate(&model, &bindings, Wrt::Names(&["b"])).unwrap();
+            for x in found.value.numbers() {
+                let allowed = 1e-15 * condition * n as f64;
+                assert!((x - 1.0).abs() <= allowed, "{text} at {n}: {x}");
+            }
+            // The derivative by the right side is the inverse, whose entries are known whole numbers.
+            let corner = found.gradient.jacobian("b").unwrap()[0];
+            let exact = (n * n) as f64;
+            assert_relative_eq!(corner, exact, max_relative = 1e-15 * condition * n as f64);
+        }
+        let model = interpreter()
+            .model_for(
+                "(list (logdet h) (logdet (inv h)))",
+                &bindings,
+                Mode::Direct,
+            )
+            .unwrap();
+        let found = evaluate(&model, &bindings, Wrt::Nothing).unwrap().value;
+        let found: Vec<f64> = found.numbers().collect();
+        let allowed = 1e-14 * condition;
+        assert!((found[0] + found[1]).abs() <= allowed, "{found:?} at {n}");
+    }
+}
