@@ -1,7 +1,7 @@
-//! How long does a fit take: six constants of a Runge-Kutta integration, 64 starts?
+//! How long does a fit take: six constants of a Runge-Kutta integration, 64 starts; five constants of
+//! a formula and 10,000 rows, one by one?
 //!
-//! The example `lynx_hare` goes in, text and table; a time comes out, from the text to estimates with
-//! standard errors.
+//! Text and a table go in; a time comes out, from the text to estimates with standard errors.
 //!
 //! ```text
 //! cargo bench --bench fit
@@ -11,6 +11,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use dmci::Interpreter;
 use dmci::fit::table::Table;
 use dmci::fit::{Fit, FitOptions, fit};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 const MODEL: &str = include_str!("../examples/lynx_hare/model.scm");
@@ -29,6 +30,32 @@ fn lynx_hare(c: &mut Criterion) {
     c.bench_function("lynx_hare, 64 starts", |b| b.iter(run));
 }
 
+/// How long does it take to go through 10,000 rows with Jacobian? One start, whose evaluations are
+/// printed: most of them have one.
+fn rows(c: &mut Criterion) {
+    let interpreter = Interpreter::embedded();
+    let mut data = String::from("u,v,w,y\n");
+    for row in 0..10_000 {
+        let [u, v, w, noise] = [1.3, 1.7, 2.3, 97.1].map(|k| (k * f64::from(row)).sin());
+        let y = 1.0 + 2.0 * u - v + (0.5 * w).exp() + 0.3 * (1.2 * u).sin() + 0.05 * noise;
+        writeln!(data, "{u},{v},{w},{y}").expect("strings take text");
+    }
+    let table = Table::from_reader(data.as_bytes(), "rows.csv").expect("the table is valid");
+    let model = "(param a 0.5) (param b 1.0) (param c 1.0) (param d 0.3) (param e 0.2)
+        (observe y (+ a (* b u) (* c v) (exp (* d w)) (* e (sin (* 1.2 u)))))";
+    let options = FitOptions {
+        starts: 1,
+        ..FitOptions::default()
+    };
+    let run = || -> Fit {
+        fit(&interpreter, model, &table, &options, &|_, _| {}).expect("the model can be fitted")
+    };
+    let first = run();
+    assert!(first.converged && first.undetermined.is_empty());
+    let name = format!("10,000 rows, {} evaluations", first.evaluations);
+    c.bench_function(&name, |b| b.iter(run));
+}
+
 fn short() -> Criterion {
     Criterion::default()
         .sample_size(10)
@@ -39,6 +66,6 @@ fn short() -> Criterion {
 criterion_group! {
     name = benches;
     config = short();
-    targets = lynx_hare
+    targets = lynx_hare, rows
 }
 criterion_main!(benches);

@@ -108,6 +108,17 @@ pub(super) fn cautions_of(
         if is_param || given.contains(&name) {
             continue;
         }
+        if program.matrices().iter().any(|matrix| matrix.name == name) {
+            cautions.push(Caution {
+                message: format!("`{name}` is a matrix of data, and there are no data"),
+                span: Some(span),
+                name: Some(name.to_owned()),
+                help: Some(format!(
+                    "give its numbers: --inputs '{{\"{name}\":[[1,2],[3,4]]}}'"
+                )),
+            });
+            continue;
+        }
         let (message, help) = match (index < HINTS)
             .then(|| misspelt(name, program, interpreter))
             .flatten()

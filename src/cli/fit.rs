@@ -22,18 +22,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Fit the params of a model to data
 ///
-/// The model declares its params with `param` and says with `observe-series` which columns of the
-/// data it predicts; the other columns are inputs by their names.
+/// The model declares its params with `param` and says which columns of the data it predicts: with
+/// `observe` row by row, where columns are numbers by their names, or with `observe-series` as a
+/// whole, where columns are lists. A model that does neither predicts the column of `--target` by its
+/// value, row by row. `data-matrix` makes one matrix of several columns.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   dmci fit model.scm data.csv
   dmci fit model.scm data.csv --init k=0.5 --starts 16 --json
+  dmci fit decay.scm data.csv --target y --init k=1 --init y0=1
 
 model.scm:
   (param k 1.0 (> 0))
   (param y0 1.0)
-  (observe-series (y) (map (lambda (t) (list (* y0 (exp (- (* k t)))))) t) normal)
+  (observe y (* y0 (exp (- (* k t)))) normal)
+the same with columns as lists:
+  (observe-series (y) (map (lambda (t) (* y0 (exp (- (* k t))))) t) normal)
+decay.scm:
+  (* y0 (exp (- (* k t))))
 data.csv:
   t,y
   0,2.1
@@ -50,6 +57,10 @@ pub(super) struct Fit {
     /// Start a param from this value instead of its own; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     init: Vec<(String, f64)>,
+
+    /// Predict this column by the model's value, row by row; for a model that observes nothing
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
 
     /// How many starting points to fit from
     #[arg(long, value_name = "N", default_value_t = FitOptions::default().starts,
@@ -121,6 +132,7 @@ impl Fit {
             seed: self.seed,
             max_iterations: self.max_iterations,
             init: self.init.clone(),
+            target: self.target.clone(),
             mode: self.machine.mode(),
             relaxation: self.machine.relaxation(),
             ..FitOptions::default()
@@ -208,7 +220,8 @@ impl Fit {
     }
 }
 
-fn failure(error: &FitError, source: &Source) -> Failure {
+/// What is wrong, at its place in the program if it has one.
+pub(super) fn failure(error: &FitError, source: &Source) -> Failure {
     if let Some(error) = error.program_error() {
         return Failure::of(source)(error.clone());
     }

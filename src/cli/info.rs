@@ -14,7 +14,7 @@ use crate::engine::output::{json_number, json_string};
 use crate::graph::{Graph, GraphConstant, ncg};
 use crate::source::{Position, Span};
 use crate::syntax::ast::{Constant, Expr};
-use crate::syntax::{Constraint, Goal, Noise, Observation, Param, Program};
+use crate::syntax::{Constraint, DataMatrix, Goal, Noise, Observation, Param, Program};
 use crate::verify::{Certificate, Verdict};
 use clap::Args;
 use std::fmt::Write;
@@ -113,6 +113,8 @@ struct Summary {
     params: Vec<Param>,
     /// Unknown for a compiled program, which keeps none.
     observations: Option<Vec<Observation>>,
+    /// Likewise.
+    matrices: Option<Vec<DataMatrix>>,
     literals: Vec<(Position, f64)>,
     cautions: Vec<Caution>,
     graph: Compiled,
@@ -134,6 +136,7 @@ impl Summary {
             source: source.clone(),
             inputs,
             observations: Some(program.observations().to_vec()),
+            matrices: Some(program.matrices().to_vec()),
             literals: literals_of(&program),
             cautions,
             graph: Compiled::of(&interpreter.build(&program, &[])),
@@ -154,6 +157,7 @@ impl Summary {
                 .collect(),
             params: graph.params.clone(),
             observations: None,
+            matrices: None,
             literals: literals_of_graph(graph),
             cautions: Vec::new(),
             graph: Compiled::of(graph),
@@ -196,12 +200,21 @@ fn text(machine: &Compiled, summary: Option<&Summary>) -> String {
     let observations = summary.observations.iter().flatten().map(|observation| {
         let position = observation.span.position(&summary.source.text);
         let columns = observation.columns.join(", ");
+        let rows = if observation.by_row {
+            ", row by row"
+        } else {
+            ""
+        };
         format!(
-            "{columns} with {} noise, at {position}",
+            "{columns} with {} noise{rows}, at {position}",
             noise_text(observation.noise)
         )
     });
     section("observations", observations.collect(), &mut out);
+    let matrices = summary.matrices.iter().flatten();
+    let matrices =
+        matrices.map(|matrix| format!("{} = {}", matrix.name, matrix.columns.join(", ")));
+    section("data matrices", matrices.collect(), &mut out);
     let literals = summary
         .literals
         .iter()
@@ -310,11 +323,22 @@ fn summary_json(summary: &Summary, out: &mut String) {
             let position = observation.span.position(&summary.source.text);
             let _ = write!(
                 out,
-                ",\"noise\":\"{}\",\"line\":{},\"column\":{}}}",
+                ",\"by_row\":{},\"noise\":\"{}\",\"line\":{},\"column\":{}}}",
+                observation.by_row,
                 noise_text(observation.noise),
                 position.line,
                 position.column
             );
+        });
+    }
+    if let Some(matrices) = &summary.matrices {
+        out.push_str(",\"matrices\":");
+        list(matrices, out, |matrix, out| {
+            out.push_str("{\"name\":");
+            json_string(&matrix.name, out);
+            out.push_str(",\"columns\":");
+            list(&matrix.columns, out, |name, out| json_string(name, out));
+            out.push('}');
         });
     }
     if let Some(Ok(certificate)) = &summary.certificate {

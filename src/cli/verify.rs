@@ -7,6 +7,7 @@
 //! - Exit code 1 if a check fails; the certificate is printed all the same, and no file is written.
 
 use super::cautions::{cautions_of, names_used, unused_inputs};
+use super::fit::failure;
 use super::program::{
     InputArgs, LimitArgs, Loaded, ProgramArgs, RelaxationArgs, check_program, interpreter,
 };
@@ -47,7 +48,7 @@ pub(super) struct Verify {
     #[command(flatten)]
     inputs: InputArgs,
 
-    /// File with data: its columns are inputs by their names, as with `dmci fit`
+    /// File with data: its columns are inputs by their names, as `observe-series` has them
     #[arg(long, value_name = "DATA.csv")]
     data: Option<PathBuf>,
 
@@ -153,8 +154,12 @@ impl Verify {
         let program = interpreter
             .expand(&source.text, &[], Goal::Value)
             .map_err(Failure::of(source))?;
-        let columns =
-            columns_used(&program, &table).map_err(|error| Failure::Data(error.to_string()))?;
+        if program.observations().iter().any(|other| other.by_row) {
+            let message = "the model predicts row by row; instead of --data, give the numbers of one \
+                           row with --input";
+            return Err(Failure::Data(format!("{}: {message}", source.file())));
+        }
+        let columns = columns_used(&program, &table).map_err(|error| failure(&error, source))?;
         for name in columns.names() {
             if bindings.get(name).is_none()
                 && let Some(column) = columns.get(name)

@@ -72,6 +72,8 @@ pub(crate) struct Run {
     pub(crate) stats: Stats,
     /// None where nothing was recorded.
     pub(crate) path: Option<Arc<Path>>,
+    /// Where it stands among the paths, if it was found there.
+    pub(crate) place: Option<usize>,
 }
 
 impl Paths {
@@ -104,12 +106,14 @@ impl Paths {
 }
 
 /// Runs a job on the numbers of `workspace.inputs`: by replay if a path fits, else by a walk.
-/// Afterwards `workspace.values` holds the value of every node of the path.
+/// Afterwards `workspace.values` holds the value of every node of the path. The path at the place
+/// `likely` is tried first.
 pub(crate) fn run(
     paths: &Paths,
     key: &PathKey,
     job: &Job<'_>,
     gradient: bool,
+    likely: usize,
     workspace: &mut Workspace,
 ) -> Result<Run, Box<EvalError>> {
     if job.limits.deadline.is_some_and(|at| Instant::now() >= at) {
@@ -118,7 +122,12 @@ pub(crate) fn run(
             "out of time: the deadline has passed",
         )));
     }
-    for path in paths.0.load().iter() {
+    let known = paths.0.load();
+    let others = (0..known.len()).filter(|&place| place != likely);
+    for place in std::iter::once(likely).chain(others) {
+        let Some(path) = known.get(place) else {
+            continue;
+        };
         if path.key == *key && path.stays_within(&job.limits) {
             let Workspace { inputs, values, .. } = &mut *workspace;
             if path.trace.replay(inputs, values).is_ok() {
@@ -132,10 +141,12 @@ pub(crate) fn run(
                     output: path.output_with(values),
                     stats,
                     path: Some(path.clone()),
+                    place: Some(place),
                 });
             }
         }
     }
+    drop(known);
     let inputs = std::mem::take(&mut workspace.inputs);
     workspace.recorder.reset(&inputs);
     workspace.recorder.limit = if gradient {
@@ -152,6 +163,7 @@ pub(crate) fn run(
             output,
             stats,
             path: None,
+            place: None,
         });
     }
     let leaves = nodes
@@ -172,6 +184,7 @@ pub(crate) fn run(
         output: path.output.clone(),
         stats,
         path: Some(path),
+        place: None,
     })
 }
 

@@ -2,31 +2,34 @@
 //!
 //! Program text and a [`Table`] go in; a [`Fit`] comes out: estimates with standard errors and
 //! intervals. `levenberg_marquardt`, `starts` and `statistics` are numerics that know nothing of
-//! programs; this file connects them.
+//! programs; `problem` gives them a program's residuals, and this file connects them all.
 //!
 //! **Invariants**
 //! - Jacobians are exact: forward sweeps of the recorded trace.
 //! - Same seed, same result, to the bit, on any number of threads.
-//! - A free name of the program is a column (as a list), a param, or given an initial value by the
+//! - A free name of the program is a param, a data matrix, a column, or given an initial value by the
 //!   caller; anything else is an error before the search starts.
+//! - A column is one number where the program predicts row by row, and a list where it predicts
+//!   series; no program does both.
 
 mod levenberg_marquardt;
+mod problem;
 mod starts;
 mod statistics;
 pub mod table;
 
 use crate::bindings::{Bindings, Input};
 use crate::bounds::Bound;
-use crate::engine::{EvalError, Item, Limits, Output, Stats};
+use crate::engine::{EvalError, Limits, Stats};
 use crate::error::{Error, Kind};
 use crate::interpreter::{Interpreter, Mode};
 use crate::model::{Model, Repeated, nearest};
 use crate::prim::Prim;
 use crate::relaxation::Relaxation;
 use crate::source::Span;
-use crate::syntax::ast::Constraint;
+use crate::syntax::ast::{Constraint, Expr, ExprId};
 use crate::syntax::{Goal, Noise, Observation, Program};
-use levenberg_marquardt::Residuals;
+use problem::{Data, Problem};
 use starts::{Options, StartsError, minimize_from_starts};
 use statistics::Statistics;
 use std::time::Instant;
@@ -43,6 +46,9 @@ pub struct FitOptions {
     pub max_iterations: usize,
     /// Initial values: of params, in place of their own, or of free names, which are then fitted.
     pub init: Vec<(String, f64)>,
+    /// The column that the program's value predicts, row by row and with normal noise; for programs
+    /// that observe nothing themselves.
+    pub target: Option<String>,
     /// How the program is run.
     pub mode: Mode,
     /// How its soft choices relax.
@@ -58,6 +64,7 @@ impl Default for FitOptions {
             seed: 0,
             max_iterations: 200,
             init: Vec::new(),
+            target: None,
             mode: Mode::Interpreter,
             relaxation: Relaxation::default(),
             limits: Limits::default(),
@@ -119,12 +126,27 @@ pub enum FitError {
     /// The data are at fault.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// The program observes nothing.
+    /// A form of the program asks for a column that is not there.
+    #[error("{error}")]
+    Column {
+        /// Which, and the name most like it.
+        error: TableError,
+        /// The form.
+        span: Span,
+    },
+    /// The program observes nothing, and no target is given.
     #[error(
-        "the program observes nothing; say what its predictions are compared with: \
-         `(observe-series (column …) rows)`"
+        "the program observes nothing; declare what its predictions are compared with, \
+         `(observe column prediction)` or `(observe-series (column …) rows)`, or give --target, \
+         the column that its value predicts"
     )]
     NothingObserved,
+    /// The program says what it predicts, and a target is given all the same.
+    #[error("the program says itself what it predicts; leave out --target, or this form")]
+    TargetAndObservations {
+        /// The first observation.
+        span: Span,
+    },
     /// There is nothing to fit.
     #[error("the program has no params; declare one with `(param name init)`")]
     NoParams,
@@ -136,7 +158,7 @@ pub enum FitError {
     Form {
         /// What was predicted and what the data need.
         message: String,
-        /// The `observe-series` form.
+        /// The form that observes; the program's last expression where a target is given.
         span: Span,
     },
     /// An observation that its noise model excludes.
@@ -155,12 +177,14 @@ pub enum FitError {
     },
     /// No start gave finite residuals.
     #[error(
-        "none of {starts} starts gave finite residuals; other initial values may: `(param name init)` \
-         or `--init name=value`"
+        "none of {starts} starts gave finite residuals{detail}; other initial values may: \
+         `(param name init)` or `--init name=value`"
     )]
     NoStart {
         /// How many were tried.
         starts: usize,
+        /// Which prediction is at fault at the initial values; empty if none is.
+        detail: String,
     },
 }
 
@@ -177,7 +201,9 @@ impl FitError {
     pub fn span(&self) -> Option<Span> {
         match self {
             Self::Program(error) => error.span(),
-            Self::Form { span, .. } => Some(*span),
+            Self::Form { span, .. }
+            | Self::Column { span, .. }
+            | Self::TargetAndObservations { span } => Some(*span),
             _ => None,
         }
     }
@@ -196,24 +222,31 @@ pub fn fit(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Fit, FitError> {
     let began = Instant::now();
-    let program = interpreter.expand(text, &[], Goal::Observations)?;
-    if program.observations().is_empty() {
-        return Err(FitError::NothingObserved);
-    }
-    let unknowns = unknowns(&program, table, options)?;
-    let bindings = columns(&program, table, &unknowns)?;
-    let observed = observed(&program, table)?;
-    let names: Vec<&str> = unknowns.iter().map(|u| u.name.as_str()).collect();
-    let inputs: Vec<&str> = bindings.names().chain(names.iter().copied()).collect();
-    let model = interpreter.prepare(text, &inputs, options.mode, Goal::Observations)?;
-    let model = model.with_relaxation(options.relaxation)?;
-    let first = Repeated::new(&model, &bindings, &names, options.limits)?;
-    let problem = || Problem {
-        run: first.clone(),
-        observations: program.observations(),
-        observed: &observed,
-        rows: table.rows(),
+    let goal = match options.target {
+        Some(_) => Goal::Value,
+        None => Goal::Observations,
     };
+    let program = interpreter.expand(text, &[], goal)?;
+    let observations = observations(&program, options.target.as_deref())?;
+    let unknowns = unknowns(&program, table, options)?;
+    check_names(&program, table, &unknowns)?;
+    let by_row = observations.iter().any(|observation| observation.by_row);
+    let (bindings, rows) = if by_row {
+        (matrices(&program, table)?, columns(&program, table)?)
+    } else {
+        (columns_used(&program, table)?, Vec::new())
+    };
+    // What varies: the unknowns, and where rows are predicted one by one, their numbers.
+    let mut varied: Vec<&str> = unknowns.iter().map(|u| u.name.as_str()).collect();
+    varied.extend(rows.iter().map(|row| row.0));
+    let inputs: Vec<&str> = bindings.names().chain(varied.iter().copied()).collect();
+    let model = interpreter.prepare(text, &inputs, options.mode, goal)?;
+    let model = model.with_relaxation(options.relaxation)?;
+    let first = Repeated::new(&model, &bindings, &varied, options.limits)?;
+    let first = first.by_first(unknowns.len());
+    let rows = by_row.then(|| rows.iter().map(|row| row.1).collect());
+    let data = Data::new(table, &observations, goal, rows)?;
+    let problem = || Problem::new(first.clone(), &data);
     let init: Vec<f64> = unknowns.iter().map(|u| u.init).collect();
     let bounds: Vec<Bound> = unknowns.iter().map(|u| Bound::from(u.constraint)).collect();
     // The first evaluation settles what no other numbers could mend.
@@ -233,7 +266,10 @@ pub fn fit(
             StartsError::NoStart {
                 cause: Some(cause), ..
             } => cause.into_fit_error(),
-            StartsError::NoStart { starts, .. } => FitError::NoStart { starts },
+            StartsError::NoStart { starts, .. } => FitError::NoStart {
+                starts,
+                detail: problem().not_finite(&init).unwrap_or_default(),
+            },
             StartsError::Bound(index) | StartsError::Outside(index) => {
                 let name = &unknowns[index].name;
                 FitError::Init(format!("`{name}` starts outside its constraint"))
@@ -253,7 +289,7 @@ pub fn fit(
         .collect();
     let mut at_best = problem();
     let stats = match at_best.predict(&best.params) {
-        Ok(()) => at_best.run.stats(),
+        Ok(()) => at_best.stats(),
         Err(error) => return Err(error.into_fit_error()),
     };
     Ok(Fit {
@@ -305,7 +341,10 @@ fn unknowns(
                 )));
             }
             unknown.init = *init;
-        } else if program.free_names().any(|(free, _)| free == name) && !table.has_column(name) {
+        } else if program.free_names().any(|(free, _)| free == name)
+            && !table.has_column(name)
+            && !is_declared(program, name)
+        {
             if !init.is_finite() {
                 return Err(FitError::Init(format!(
                     "the initial value {init} of `{name}` is no finite number"
@@ -333,25 +372,105 @@ fn unknowns(
     Ok(unknowns)
 }
 
-/// The columns of a table that a program has a use for, as lists by their names.
-///
-/// # Errors
-/// See [`Table::column`].
-pub(crate) fn columns_used(program: &Program, table: &Table) -> Result<Bindings, TableError> {
+/// What the program, or its caller, says of data.
+fn observations(program: &Program, target: Option<&str>) -> Result<Vec<Observation>, FitError> {
+    match (target, program.observations()) {
+        (None, []) => Err(FitError::NothingObserved),
+        (None, all) => Ok(all.to_vec()),
+        (Some(_), [first, ..]) => Err(FitError::TargetAndObservations { span: first.span }),
+        (Some(target), []) => Ok(vec![Observation {
+            columns: vec![target.to_owned()],
+            by_row: true,
+            expr: program.root,
+            noise: Noise::Normal,
+            span: program.span(last_expression(program)),
+        }]),
+    }
+}
+
+/// The expression whose value is the program's.
+fn last_expression(program: &Program) -> ExprId {
+    let mut id = program.root;
+    loop {
+        id = match program.expr(id) {
+            Expr::Letrec { body, .. } if id == program.root => *body,
+            Expr::Begin(all) if program.span(id) == program.span(program.root) => {
+                *all.last().expect("a sequence has an expression")
+            }
+            _ => return id,
+        };
+    }
+}
+
+/// A column of a table that a form of the program asks for.
+fn column_of<'t>(table: &'t Table, name: &str, span: Span) -> Result<&'t [f64], FitError> {
+    table.column(name).map_err(|error| match error {
+        TableError::MissingColumn { .. } => FitError::Column { error, span },
+        // The fault is the file's, and the error says where.
+        error => FitError::Table(error),
+    })
+}
+
+/// The program's matrices of data, those that it has a use for.
+fn matrices(program: &Program, table: &Table) -> Result<Bindings, FitError> {
     let mut bindings = Bindings::new();
-    for (name, _) in program.free_names() {
-        if table.has_column(name) {
-            bindings.set(name, Input::List(table.column(name)?.to_vec()));
+    for matrix in program.matrices() {
+        let columns = matrix.columns.iter();
+        let columns = columns.map(|name| column_of(table, name, matrix.span));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        if program.free_names().all(|(name, _)| name != matrix.name) {
+            continue;
         }
+        let rows = 0..table.rows();
+        let numbers = rows.flat_map(|row| columns.iter().map(move |column| column[row]));
+        let input = Input::Matrix {
+            rows: table.rows(),
+            columns: columns.len(),
+            numbers: numbers.collect(),
+        };
+        bindings.set(&matrix.name, input);
     }
     Ok(bindings)
 }
 
-/// Binds the free names that are columns.
-fn columns(program: &Program, table: &Table, unknowns: &[Unknown]) -> Result<Bindings, FitError> {
-    let bindings = columns_used(program, table)?;
+/// The columns of a table that the program names.
+fn columns<'p, 't>(
+    program: &'p Program,
+    table: &'t Table,
+) -> Result<Vec<(&'p str, &'t [f64])>, TableError> {
+    let names = program.free_names().map(|(name, _)| name);
+    let columns = names.filter(|name| table.has_column(name) && !is_declared(program, name));
+    columns
+        .map(|name| Ok((name, table.column(name)?)))
+        .collect()
+}
+
+/// Whether the program declares what a free name is, so that it is no column of that name.
+fn is_declared(program: &Program, name: &str) -> bool {
+    program.params().iter().any(|param| param.name == name)
+        || program.matrices().iter().any(|matrix| matrix.name == name)
+}
+
+/// What a program that predicts series has a use for of a table, by name: columns as lists, and the
+/// matrices that it declares.
+///
+/// # Errors
+/// When a column is not there, or holds anything but numbers.
+pub(crate) fn columns_used(program: &Program, table: &Table) -> Result<Bindings, FitError> {
+    let mut bindings = matrices(program, table)?;
+    for (name, column) in columns(program, table)? {
+        bindings.set(name, Input::List(column.to_vec()));
+    }
+    Ok(bindings)
+}
+
+/// Checks that every free name is a column, declared or fitted.
+fn check_names(program: &Program, table: &Table, unknowns: &[Unknown]) -> Result<(), FitError> {
     for (name, span) in program.free_names() {
-        if table.has_column(name) || unknowns.iter().any(|u| u.name == name) {
+        if table.has_column(name)
+            || is_declared(program, name)
+            || unknowns.iter().any(|u| u.name == name)
+        {
             continue;
         }
         let mut known: Vec<&str> = Prim::names().collect();
@@ -370,167 +489,7 @@ fn columns(program: &Program, table: &Table, unknowns: &[Unknown]) -> Result<Bin
         error.position = Some(span.position(program.text()));
         return Err(FitError::Program(error.into()));
     }
-    Ok(bindings)
-}
-
-/// The observed numbers, in the order of the residuals; logarithms where the noise is lognormal.
-fn observed(program: &Program, table: &Table) -> Result<Vec<f64>, FitError> {
-    let mut observed = Vec::new();
-    for observation in program.observations() {
-        let columns: Result<Vec<&[f64]>, TableError> = observation
-            .columns
-            .iter()
-            .map(|name| table.column(name))
-            .collect();
-        let columns = columns?;
-        for row in 0..table.rows() {
-            for (column, name) in columns.iter().zip(&observation.columns) {
-                let value = column[row];
-                if observation.noise == Noise::Lognormal {
-                    if value <= 0.0 {
-                        return Err(FitError::NotPositive {
-                            file: table.file().to_owned(),
-                            line: table.line(row).unwrap_or(0),
-                            column: name.clone(),
-                            value,
-                        });
-                    }
-                    observed.push(value.ln());
-                } else {
-                    observed.push(value);
-                }
-            }
-        }
-    }
-    Ok(observed)
-}
-
-/// Residuals of a program's predictions, on one thread.
-struct Problem<'a> {
-    run: Repeated<'a>,
-    observations: &'a [Observation],
-    observed: &'a [f64],
-    rows: usize,
-}
-
-/// A point at which there are no residuals.
-#[derive(Debug)]
-enum Unfit {
-    Program(Error),
-    Form { message: String, span: Span },
-}
-
-impl Unfit {
-    fn into_fit_error(self) -> FitError {
-        match self {
-            Self::Program(error) => FitError::Program(error),
-            Self::Form { message, span } => FitError::Form { message, span },
-        }
-    }
-
-    /// The error, if other numbers would not mend it: all but what a program may do on purpose or
-    /// by running away.
-    fn definite(self) -> Option<FitError> {
-        match &self {
-            Self::Program(error) if matches!(error.kind(), Kind::User | Kind::Resource) => None,
-            _ => Some(self.into_fit_error()),
-        }
-    }
-}
-
-impl Problem<'_> {
-    fn predict(&mut self, params: &[f64]) -> Result<(), Unfit> {
-        self.run.evaluate(params).map_err(Unfit::Program)?;
-        self.check_form(self.run.output())
-    }
-
-    /// Checks that the output is, for each observation, a list of as many rows as the table has,
-    /// each a list of as many numbers as there are columns (or, for one column, a number).
-    fn check_form(&self, output: &Output) -> Result<(), Unfit> {
-        let mut items = output.items().iter();
-        items.next();
-        for observation in self.observations {
-            let wrong = |what: String| Unfit::Form {
-                message: format!(
-                    "{what}; `observe-series` needs a list of {} rows of {} numbers",
-                    self.rows,
-                    observation.columns.len()
-                ),
-                span: observation.span,
-            };
-            match items.next() {
-                Some(Item::List(rows)) if *rows as usize == self.rows => {}
-                Some(Item::List(rows)) => {
-                    return Err(wrong(format!("the program predicts {rows} rows")));
-                }
-                _ => return Err(wrong("the prediction is no list".to_owned())),
-            }
-            for row in 1..=self.rows {
-                match items.next() {
-                    Some(Item::Number { .. }) if observation.columns.len() == 1 => {}
-                    Some(Item::List(numbers) | Item::Vector(numbers))
-                        if *numbers as usize == observation.columns.len() =>
-                    {
-                        for _ in 0..*numbers {
-                            if !matches!(items.next(), Some(Item::Number { .. })) {
-                                return Err(wrong(format!("row {row} holds more than numbers")));
-                            }
-                        }
-                    }
-                    Some(Item::List(numbers) | Item::Vector(numbers)) => {
-                        return Err(wrong(format!("row {row} holds {numbers} values")));
-                    }
-                    _ => return Err(wrong(format!("row {row} is no list of numbers"))),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Calls `each` with the index, prediction and noise of every residual.
-    fn each_prediction(&self, mut each: impl FnMut(usize, f64, Noise)) {
-        let mut numbers = self.run.output().numbers();
-        let mut index = 0;
-        for observation in self.observations {
-            for _ in 0..self.rows * observation.columns.len() {
-                each(index, numbers.next().unwrap_or(f64::NAN), observation.noise);
-                index += 1;
-            }
-        }
-    }
-}
-
-impl Residuals for Problem<'_> {
-    type Error = Unfit;
-
-    fn len(&self) -> usize {
-        self.observed.len()
-    }
-
-    fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Unfit> {
-        self.predict(params)?;
-        self.each_prediction(|index, prediction, noise| {
-            r[index] = match noise {
-                Noise::Normal => prediction,
-                Noise::Lognormal => prediction.ln(),
-            } - self.observed[index];
-        });
-        Ok(())
-    }
-
-    fn jacobian(&mut self, params: &[f64], r: &mut [f64], jac: &mut [f64]) -> Result<(), Unfit> {
-        self.residuals(params, r)?;
-        self.run.jacobian(jac);
-        let columns = params.len();
-        self.each_prediction(|index, prediction, noise| {
-            if noise == Noise::Lognormal {
-                for entry in &mut jac[index * columns..(index + 1) * columns] {
-                    *entry /= prediction;
-                }
-            }
-        });
-        Ok(())
-    }
+    Ok(())
 }
 
 /// A model is shared by all threads of a fit.

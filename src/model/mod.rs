@@ -58,6 +58,8 @@ struct ModelInner {
     /// The initial value of each that is a param.
     initial: Vec<Option<f64>>,
     params: Vec<Param>,
+    /// The names of the matrices of data.
+    matrices: Vec<String>,
     warnings: Vec<Warning>,
     literals: Vec<Literal>,
     prepared: Prepared,
@@ -149,6 +151,7 @@ impl Model {
                 initial: initial(&names, &program.params),
                 names,
                 params: program.params.clone(),
+                matrices: program.matrices.iter().map(|m| m.name.clone()).collect(),
                 warnings: program.warnings.clone(),
                 literals,
                 prepared,
@@ -176,6 +179,7 @@ impl Model {
                 initial: initial(&graph.inputs, &graph.params),
                 names: graph.inputs.clone(),
                 params: graph.params.clone(),
+                matrices: Vec::new(),
                 warnings: Vec::new(),
                 literals,
                 prepared: Prepared::Direct(code),
@@ -342,7 +346,7 @@ impl Model {
     ) -> Result<tiered::Run, Error> {
         let (inputs, literals) = (&asked.inputs, &asked.literals);
         self.with_job(inputs, literals, asked.relaxation, limits, |job| {
-            tiered::run(&self.inner.paths, &asked.key, job, gradient, workspace)
+            tiered::run(&self.inner.paths, &asked.key, job, gradient, 0, workspace)
         })
     }
 
@@ -630,6 +634,10 @@ impl Model {
             && error.message.ends_with("is not bound to anything")
             && let Some(name) = name
         {
+            if self.inner.matrices.contains(&name) {
+                error.message = format!("{}: it is a matrix of data", error.message);
+                return error;
+            }
             let mut known: Vec<&str> = Prim::names().collect();
             known.extend(self.inner.names.iter().map(String::as_str));
             if let Some(interpreter) = &self.inner.interpreter {

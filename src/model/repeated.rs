@@ -22,6 +22,7 @@ pub(crate) struct Repeated<'m> {
     key: PathKey,
     /// For each varied input: its place among the inputs, and among the trace's inputs.
     varied: Vec<(usize, u32)>,
+    /// The trace's inputs that derivatives are by.
     columns: Vec<u32>,
     relaxation: RelaxationInputs,
     limits: Limits,
@@ -70,8 +71,24 @@ impl<'m> Repeated<'m> {
         })
     }
 
+    /// The same, with derivatives by the first `count` of the varied inputs alone.
+    pub(crate) fn by_first(mut self, count: usize) -> Self {
+        self.columns.truncate(count);
+        self
+    }
+
     /// Evaluates the model at the given values of the varied inputs.
     pub(crate) fn evaluate(&mut self, values: &[f64]) -> Result<(), Error> {
+        self.evaluate_as(0, values).map(|_| ())
+    }
+
+    /// Evaluates the model at the given values, by the path of the place `likely` if that fits. Gives
+    /// the place of the path that did, which is a good guess for values near these.
+    pub(crate) fn evaluate_as(
+        &mut self,
+        likely: usize,
+        values: &[f64],
+    ) -> Result<Option<usize>, Error> {
         for (&(place, index), &value) in self.varied.iter().zip(values) {
             self.numbers[index as usize] = value;
             self.inputs[place] = InputValue::Number(value, index + 1);
@@ -82,10 +99,12 @@ impl<'m> Repeated<'m> {
         let run = self
             .model
             .with_job(&self.inputs, &[], self.relaxation, &self.limits, |job| {
-                tiered::run(&self.model.inner.paths, key, job, true, workspace)
+                let paths = &self.model.inner.paths;
+                tiered::run(paths, key, job, true, likely, workspace)
             })?;
+        let place = run.place;
         self.run = Some(run);
-        Ok(())
+        Ok(place)
     }
 
     /// The output of the last evaluation.

@@ -166,15 +166,29 @@ pub enum Noise {
     Lognormal,
 }
 
-/// `(observe-series (column …) expr noise)`: rows predicted by an expression.
+/// `(observe-series (column …) expr noise)`: rows predicted by an expression; or
+/// `(observe column expr noise)`: one number predicted for each row.
 #[derive(Clone, Debug)]
 pub struct Observation {
     /// The columns observed, in the order of a row's numbers.
     pub columns: Vec<String>,
-    /// The list of rows.
+    /// Whether rows are predicted one by one (`observe`): columns are then numbers, not lists.
+    pub by_row: bool,
+    /// The number, or the list of rows.
     pub expr: ExprId,
     /// The noise.
     pub noise: Noise,
+    /// The form.
+    pub span: Span,
+}
+
+/// `(data-matrix name (column …))`: columns of the data as one input.
+#[derive(Clone, Debug)]
+pub struct DataMatrix {
+    /// Its name, as an input.
+    pub name: String,
+    /// The columns of the data that are its columns.
+    pub columns: Vec<String>,
     /// The form.
     pub span: Span,
 }
@@ -211,6 +225,7 @@ pub struct Program {
     pub(crate) root: ExprId,
     pub(crate) free: Vec<(Sym, Span)>,
     pub(crate) params: Vec<Param>,
+    pub(crate) matrices: Vec<DataMatrix>,
     pub(crate) observations: Vec<Observation>,
     pub(crate) warnings: Vec<Warning>,
 }
@@ -224,6 +239,11 @@ impl Program {
     /// The params, in the order written.
     pub fn params(&self) -> &[Param] {
         &self.params
+    }
+
+    /// The matrices of data, in the order written.
+    pub fn matrices(&self) -> &[DataMatrix] {
+        &self.matrices
     }
 
     /// What the program says of data.

@@ -15,6 +15,6 @@ pub mod lexpr;
 mod number;
 pub mod reader;
 
-pub use ast::{Constraint, Noise, Observation, Param, Program, Warning};
+pub use ast::{Constraint, DataMatrix, Noise, Observation, Param, Program, Warning};
 pub use expand::{ExpandError, ExpandOptions, Goal, expand};
 pub use reader::{ReadError, ReadOptions, read};

@@ -479,6 +479,87 @@ fn fit_tells_what_is_wrong_with_model_and_data() {
     assert!(twice.contains("given twice"), "{twice}");
 }
 
+#[test]
+fn fit_predicts_row_by_row() {
+    let directory = directory("fit-rows");
+    let data = file(&directory, "data.csv", DATA);
+    let series = file(&directory, "series.scm", MODEL);
+    let rows = file(
+        &directory,
+        "rows.scm",
+        "(param k 1.0 (> 0))\n(param y0 1.0)\n(observe y (* y0 (exp (- (* k t)))))",
+    );
+    let value = file(&directory, "value.scm", "(* y0 (exp (- (* k t))))");
+    let fit = |model: &str, args: &[&str]| {
+        dmci(&[&["fit", model, &data, "--starts", "4", "--json"], args].concat()).json()
+    };
+    let target = ["--target", "y", "--init", "k=1", "--init", "y0=1"];
+    let expected = fit(&series, &[]);
+    for other in [fit(&rows, &[]), fit(&value, &target)] {
+        for index in 0..2 {
+            let estimate = |fit: &Value, name: &str| {
+                let params = fit["params"].as_array().expect("a list").iter();
+                let mut found = params.filter(|param| param["name"] == *name);
+                found.next().expect(name)["estimate"].as_f64().expect(name)
+            };
+            let name = ["k", "y0"][index];
+            let difference = estimate(&other, name) - estimate(&expected, name);
+            assert!(difference.abs() < 1e-9, "{name}: {difference}");
+        }
+    }
+    let refused = |model: &str, args: &[&str]| {
+        dmci(&[&["fit", model, &data, "--starts", "2"], args].concat()).fails(1)
+    };
+    let err = refused(&rows, &["--target", "y"]);
+    assert!(
+        err.contains("--target") && err.contains("rows.scm:3:1"),
+        "{err}"
+    );
+    let err = refused(&value, &target[2..]);
+    assert!(err.contains("--target"), "{err}");
+    let err = refused(
+        &value,
+        &["--target", "yy", "--init", "k=1", "--init", "y0=1"],
+    );
+    assert!(err.contains("did you mean `y`?"), "{err}");
+
+    // One row's numbers make a plain run of it.
+    let run = dmci(&["run", &rows, "-i", "t=0", "-i", "y0=2"]).ok();
+    assert_eq!(run, "2.0\n");
+    let err = dmci(&["verify", &rows, "--data", &data]).fails(1);
+    assert!(
+        err.contains("row by row") && err.contains("--input"),
+        "{err}"
+    );
+}
+
+#[test]
+fn data_matrices_are_inputs_of_runs() {
+    let directory = directory("data-matrix");
+    let text = "(param a 1)\n(data-matrix obs (x y))\n(observe-series (z) (matvec obs [a 2]))";
+    let model = file(&directory, "model.scm", text);
+    let data = file(&directory, "data.csv", "x,y,z\n1,2,7.1\n2,1,8\n-1,1,-1\n");
+    let fit = dmci(&["fit", &model, &data, "--json"]).json();
+    let estimate = fit["params"][0]["estimate"].as_f64().expect("a number");
+    assert!((estimate - 3.0).abs() < 0.1, "{fit}");
+    let inputs = ["--inputs", "{\"obs\":[[1,2],[3,4]]}"];
+    let value = dmci(&[&["run", &model, "--json"][..], &inputs].concat()).json();
+    assert_eq!(value, json!({"value": [5.0, 11.0]}));
+    let err = dmci(&["run", &model]).fails(1);
+    assert!(
+        err.starts_with("error[unbound]: ") && err.contains("--inputs"),
+        "{err}"
+    );
+    assert!(!err.contains("abs"), "{err}");
+    let info = dmci(&["info", &model, "--json"]).json();
+    let expected = json!([{"name": "obs", "columns": ["x", "y"]}]);
+    assert_eq!(info["program"]["matrices"], expected);
+    let info = dmci(&["info", &model]).ok();
+    assert!(info.contains("  data matrices\n    obs = x, y\n"), "{info}");
+    let verified = dmci(&["verify", &model, "--data", &data, "--json"]);
+    assert_eq!(verified.json()["verdict"], "pass");
+}
+
 // ---- show ----------------------------------------------------------------------------------
 
 #[test]
@@ -591,7 +672,8 @@ fn info_tells_of_interpreter_and_program() {
         "{text}"
     );
     let observed = dmci_with(&["info", "-", "--json"], MODEL.as_bytes()).json();
-    let expected = json!([{"columns": ["y"], "noise": "normal", "line": 3, "column": 1}]);
+    let expected =
+        json!([{"columns": ["y"], "by_row": false, "noise": "normal", "line": 3, "column": 1}]);
     assert_eq!(observed["program"]["observations"], expected);
 }
 

@@ -8,6 +8,7 @@ mod cli;
 mod dfdx;
 #[cfg(feature = "dfdx")]
 mod dfdx_module;
+mod fit;
 #[cfg(feature = "cli")]
 mod generate;
 mod golden;

@@ -16,10 +16,11 @@ mod binding;
 mod body;
 mod check;
 mod choice;
+mod declarations;
 mod program;
 mod quasiquote;
 
-use super::ast::{Constant, Expr, ExprId, Observation, Param, Program, Var, VarId};
+use super::ast::{Constant, DataMatrix, Expr, ExprId, Observation, Param, Program, Var, VarId};
 use super::datum::{Data, Datum, DatumId};
 use super::forms::{Form, form};
 use crate::error::Kind;
@@ -48,7 +49,7 @@ pub enum Goal {
     /// The value of the last expression.
     #[default]
     Value,
-    /// A list with the predictions of each `observe-series`, in order.
+    /// A list with the predictions of each `observe` or `observe-series`, in order.
     Observations,
 }
 
@@ -97,7 +98,9 @@ pub fn expand(
         free_names: FxHashSet::default(),
         params: Vec::new(),
         param_names: FxHashSet::default(),
-        params_seen: FxHashSet::default(),
+        matrices: Vec::new(),
+        matrix_names: FxHashSet::default(),
+        declared: FxHashSet::default(),
         observations: Vec::new(),
     };
     for name in options.inputs {
@@ -118,6 +121,7 @@ pub fn expand(
         vars,
         free,
         params,
+        matrices,
         observations,
         ..
     } = expander;
@@ -132,6 +136,7 @@ pub fn expand(
         root,
         free,
         params,
+        matrices,
         observations,
         warnings,
     })
@@ -141,7 +146,8 @@ pub fn expand(
 enum Item {
     Define(DatumId, Definition),
     Param(DatumId),
-    Observe(DatumId),
+    DataMatrix(DatumId),
+    Observe(DatumId, Form),
     Expression(DatumId),
 }
 
@@ -196,9 +202,12 @@ struct Expander<'a> {
     free: Vec<(Sym, Span)>,
     free_names: FxHashSet<Sym>,
     params: Vec<Param>,
-    /// The names of all params, known before the first is expanded, and of those expanded.
+    matrices: Vec<DataMatrix>,
+    /// The names of all params and data matrices, known before the first is expanded.
     param_names: FxHashSet<Sym>,
-    params_seen: FxHashSet<Sym>,
+    matrix_names: FxHashSet<Sym>,
+    /// Those of them that are expanded.
+    declared: FxHashSet<Sym>,
     observations: Vec<Observation>,
 }
 
@@ -282,7 +291,9 @@ impl<'a> Expander<'a> {
     }
 
     fn is_input(&self, sym: Sym) -> bool {
-        self.inputs.contains(&sym) || self.param_names.contains(&sym)
+        self.inputs.contains(&sym)
+            || self.param_names.contains(&sym)
+            || self.matrix_names.contains(&sym)
     }
 
     fn denote_outside(&self, sym: Sym) -> Denotation {
@@ -478,7 +489,9 @@ impl<'a> Expander<'a> {
                 "a definition must stand at top level or at the start of a body",
             ),
             Form::Else | Form::Arrow => self.fail(id, "this belongs inside `cond` or `case`"),
-            Form::Param | Form::ObserveSeries => self.fail(id, "this form must stand at top level"),
+            Form::Param | Form::DataMatrix | Form::Observe | Form::ObserveSeries => {
+                self.fail(id, "this form must stand at top level")
+            }
             Form::SoftChoice => self.soft_choice(id, rest),
             Form::SoftIf => self.soft_if(id, rest),
             Form::Unsupported(instead) => {

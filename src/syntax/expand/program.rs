@@ -1,4 +1,4 @@
-//! The top level: definitions in any order and again, params, observations, expressions.
+//! The top level: definitions in any order and again, declarations, expressions.
 //!
 //! **Invariants**
 //! - Names that the top level defines are known before any form is expanded.
@@ -8,7 +8,7 @@ use super::{Expander, Goal, Item, Result};
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::Sym;
-use crate::syntax::ast::{Constant, Constraint, Expr, ExprId, Noise, Observation, Param};
+use crate::syntax::ast::{Constant, Expr, ExprId};
 use crate::syntax::datum::{Datum, DatumId};
 use crate::syntax::forms::Form;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -42,8 +42,12 @@ impl Expander<'_> {
                     inits.push(init);
                 }
                 Item::Param(id) => self.param(*id)?,
-                Item::Observe(id) => {
-                    let expr = self.observe_series(*id)?;
+                Item::DataMatrix(id) => self.data_matrix(*id)?,
+                Item::Observe(id, form) => {
+                    let expr = match form {
+                        Form::Observe => self.observe(*id)?,
+                        _ => self.observe_series(*id)?,
+                    };
                     predictions.push(expr);
                     if goal == Goal::Value {
                         pending.push(expr);
@@ -86,17 +90,21 @@ impl Expander<'_> {
         let mut names = Vec::new();
         while let Some(id) = open.pop() {
             match self.form_of(id) {
+                Some((_, items)) if self.names_any(items[0], &defined) => {}
                 Some((Form::Begin, items)) => open.extend(items[1..].iter().rev()),
                 Some((Form::Define, _)) => {
                     let definition = self.parse_definition(id)?;
                     names.push((definition.name, id));
                     defined.insert(definition.name);
                 }
-                Some((Form::Param, items)) => {
+                Some((form @ (Form::Param | Form::DataMatrix), items)) => {
                     if let Some(&name) = items.get(1)
                         && let Datum::Symbol(sym) = self.data.get(name)
                     {
-                        self.param_names.insert(sym);
+                        match form {
+                            Form::Param => self.param_names.insert(sym),
+                            _ => self.matrix_names.insert(sym),
+                        };
                     }
                 }
                 _ => {}
@@ -104,9 +112,14 @@ impl Expander<'_> {
         }
         // Until its items are counted a definition stands at the end, so that its name shadows.
         for (name, id) in names {
-            if self.param_names.contains(&name) {
+            let declared = if self.param_names.contains(&name) {
+                Some("param")
+            } else {
+                self.matrix_names.contains(&name).then_some("data matrix")
+            };
+            if let Some(what) = declared {
                 let message = format!(
-                    "`{}` is a param already; give the definition another name",
+                    "`{}` is a {what} already; give the definition another name",
                     self.symbols.name(name)
                 );
                 return self.fail(id, message);
@@ -129,11 +142,18 @@ impl Expander<'_> {
         Ok(())
     }
 
+    /// Whether a datum is one of some names.
+    fn names_any(&self, id: DatumId, names: &FxHashSet<Sym>) -> bool {
+        matches!(self.data.get(id), Datum::Symbol(sym) if names.contains(&sym))
+    }
+
     pub(super) fn items(&mut self, roots: &[DatumId]) -> Result<Vec<Item>> {
         let mut open: Vec<DatumId> = roots.iter().rev().copied().collect();
         let mut items = Vec::new();
         let mut made: FxHashMap<Sym, usize> = FxHashMap::default();
         while let Some(id) = open.pop() {
+            // Definitions before this item shadow forms.
+            self.item = items.len();
             match self.form_of(id) {
                 Some((Form::Begin, items)) if items.len() > 1 => {
                     open.extend(items[1..].iter().rev());
@@ -150,115 +170,13 @@ impl Expander<'_> {
                     items.push(Item::Define(id, definition));
                 }
                 Some((Form::Param, _)) => items.push(Item::Param(id)),
-                Some((Form::ObserveSeries, _)) => items.push(Item::Observe(id)),
+                Some((Form::DataMatrix, _)) => items.push(Item::DataMatrix(id)),
+                Some((form @ (Form::Observe | Form::ObserveSeries), _)) => {
+                    items.push(Item::Observe(id, form));
+                }
                 _ => items.push(Item::Expression(id)),
             }
         }
         Ok(items)
-    }
-
-    pub(super) fn param(&mut self, id: DatumId) -> Result<()> {
-        const USAGE: &str = "write `(param name init)` with a number, and perhaps `(> lo)`, `(< hi)` or `(between lo hi)`";
-        let Some((_, items)) = self.form_of(id) else {
-            return self.fail(id, USAGE);
-        };
-        let Datum::List(_) = self.data.get(id) else {
-            return self.fail(id, USAGE);
-        };
-        let items = items.to_vec();
-        let (3 | 4) = items.len() else {
-            return self.fail(id, USAGE);
-        };
-        let Datum::Symbol(sym) = self.data.get(items[1]) else {
-            return self.fail(id, USAGE);
-        };
-        let Some(init) = self.number(items[2]) else {
-            return self.fail(id, USAGE);
-        };
-        let constraint = match items.get(3) {
-            None => Constraint::Free,
-            Some(&c) => match self.constraint(c) {
-                Some(constraint) => constraint,
-                None => return self.fail(id, USAGE),
-            },
-        };
-        let name = self.symbols.name(sym).to_owned();
-        if !self.params_seen.insert(sym) {
-            return self.fail(id, format!("the param `{name}` is given twice; remove one"));
-        }
-        if !constraint.admits(init) || !init.is_finite() {
-            return self.fail(
-                id,
-                format!("the param `{name}` starts at {init}, outside its constraint"),
-            );
-        }
-        self.params.push(Param {
-            name,
-            init,
-            constraint,
-            span: self.data.span(id),
-        });
-        Ok(())
-    }
-
-    pub(super) fn constraint(&self, id: DatumId) -> Option<Constraint> {
-        let Datum::List(items) = self.data.get(id) else {
-            return None;
-        };
-        let Datum::Symbol(sym) = self.data.get(*items.first()?) else {
-            return None;
-        };
-        let numbers: Option<Vec<f64>> = items[1..].iter().map(|&i| self.number(i)).collect();
-        match (self.symbols.name(sym), numbers?.as_slice()) {
-            (">", &[lo]) => Some(Constraint::Above(lo)),
-            ("<", &[hi]) => Some(Constraint::Below(hi)),
-            ("between", &[lo, hi]) if lo < hi => Some(Constraint::Between(lo, hi)),
-            _ => None,
-        }
-    }
-
-    pub(super) fn number(&self, id: DatumId) -> Option<f64> {
-        match self.data.get(id) {
-            Datum::Int(x) | Datum::Float(x) => Some(x),
-            _ => None,
-        }
-    }
-
-    pub(super) fn observe_series(&mut self, id: DatumId) -> Result<ExprId> {
-        const USAGE: &str = "write `(observe-series (column …) rows)`, and perhaps `normal` or `lognormal` after the rows";
-        let items = match self.data.get(id) {
-            Datum::List(items) if matches!(items.len(), 3 | 4) => items.to_vec(),
-            _ => return self.fail(id, USAGE),
-        };
-        let Datum::List(columns) = self.data.get(items[1]) else {
-            return self.fail(id, USAGE);
-        };
-        let mut names = Vec::new();
-        for &column in columns {
-            let Datum::Symbol(sym) = self.data.get(column) else {
-                return self.fail(id, USAGE);
-            };
-            names.push(self.symbols.name(sym).to_owned());
-        }
-        if names.is_empty() {
-            return self.fail(id, USAGE);
-        }
-        let noise = match items.get(3).map(|&n| self.data.get(n)) {
-            None => Noise::Normal,
-            Some(Datum::Symbol(sym)) => match self.symbols.name(sym) {
-                "normal" => Noise::Normal,
-                "lognormal" => Noise::Lognormal,
-                _ => return self.fail(id, USAGE),
-            },
-            Some(_) => return self.fail(id, USAGE),
-        };
-        let expr = self.expand(items[2])?;
-        self.observations.push(Observation {
-            columns: names,
-            expr,
-            noise,
-            span: self.data.span(id),
-        });
-        Ok(expr)
     }
 }

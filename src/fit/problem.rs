@@ -1,0 +1,388 @@
+//! Residuals of a program's predictions: what the search for a minimum asks of a model.
+//!
+//! A prepared model, what it predicts, and a table go in; residuals and their Jacobian come out.
+//!
+//! **Invariants**
+//! - A problem is one thread's; what it shares with others never changes.
+//! - Residuals stand in the order of [`Data`]: by row where rows are predicted one by one, by
+//!   observation and then by row where series are.
+//! - An error that has to do with one row names the row's line in the table's file.
+
+use super::FitError;
+use super::levenberg_marquardt::Residuals;
+use super::table::Table;
+use crate::engine::{Item, Output, Stats};
+use crate::error::{Error, Kind};
+use crate::model::Repeated;
+use crate::source::Span;
+use crate::syntax::{Goal, Noise, Observation};
+
+/// What predictions are compared with.
+pub(super) struct Data<'a> {
+    table: &'a Table,
+    observations: &'a [Observation],
+    /// What the program is run for: a list of predictions, or the one prediction itself.
+    goal: Goal,
+    /// The columns that the program takes as numbers, where rows are predicted one by one.
+    rows: Option<Vec<&'a [f64]>>,
+    /// One for each residual.
+    observed: Vec<Observed<'a>>,
+}
+
+/// One number of the data.
+struct Observed<'a> {
+    /// Its logarithm where the noise is lognormal.
+    value: f64,
+    noise: Noise,
+    row: usize,
+    column: &'a str,
+}
+
+impl<'a> Data<'a> {
+    pub(super) fn new(
+        table: &'a Table,
+        observations: &'a [Observation],
+        goal: Goal,
+        rows: Option<Vec<&'a [f64]>>,
+    ) -> Result<Self, FitError> {
+        let mut observed = Vec::new();
+        for observation in observations {
+            let named = |name: &'a String| {
+                // A target is no part of the text.
+                let column = match goal {
+                    Goal::Value => table.column(name)?,
+                    Goal::Observations => super::column_of(table, name, observation.span)?,
+                };
+                Ok::<_, FitError>((name.as_str(), column))
+            };
+            let columns = observation.columns.iter().map(named);
+            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            for row in 0..table.rows() {
+                for &(column, numbers) in &columns {
+                    let value = numbers[row];
+                    let noise = observation.noise;
+                    if noise == Noise::Lognormal && value <= 0.0 {
+                        return Err(FitError::NotPositive {
+                            file: table.file().to_owned(),
+                            line: table.line(row).unwrap_or(0),
+                            column: column.to_owned(),
+                            value,
+                        });
+                    }
+                    observed.push(Observed {
+                        value: on_scale(noise, value),
+                        noise,
+                        row,
+                        column,
+                    });
+                }
+            }
+        }
+        if rows.is_some() {
+            // Stable, so the observations of a row keep their order.
+            observed.sort_by_key(|observed| observed.row);
+        }
+        Ok(Self {
+            table,
+            observations,
+            goal,
+            rows,
+            observed,
+        })
+    }
+
+    /// Where a row is in the table's file.
+    fn place(&self, row: usize) -> String {
+        let line = self.table.line(row).unwrap_or(0);
+        format!("{}:{line}", self.table.file())
+    }
+}
+
+/// A number on the scale on which the noise is additive.
+fn on_scale(noise: Noise, number: f64) -> f64 {
+    match noise {
+        Noise::Normal => number,
+        Noise::Lognormal => number.ln(),
+    }
+}
+
+/// Residuals of a program's predictions, on one thread.
+pub(super) struct Problem<'a> {
+    run: Repeated<'a>,
+    data: &'a Data<'a>,
+    /// Of the last evaluation, one for each residual.
+    predictions: Vec<f64>,
+    /// The path that each row took last: at near params it takes it again.
+    places: Vec<usize>,
+    stats: Stats,
+}
+
+/// A point at which there are no residuals.
+#[derive(Debug)]
+pub(super) enum Unfit {
+    Program(Error),
+    Form { message: String, span: Span },
+}
+
+impl Unfit {
+    pub(super) fn into_fit_error(self) -> FitError {
+        match self {
+            Self::Program(error) => FitError::Program(error),
+            Self::Form { message, span } => FitError::Form { message, span },
+        }
+    }
+
+    /// The error, if other numbers would not mend it: all but what a program may do on purpose or
+    /// by running away.
+    pub(super) fn definite(self) -> Option<FitError> {
+        match &self {
+            Self::Program(error) if matches!(error.kind(), Kind::User | Kind::Resource) => None,
+            _ => Some(self.into_fit_error()),
+        }
+    }
+}
+
+impl<'a> Problem<'a> {
+    pub(super) fn new(run: Repeated<'a>, data: &'a Data<'a>) -> Self {
+        Self {
+            run,
+            data,
+            predictions: Vec::with_capacity(data.observed.len()),
+            places: vec![0; data.rows.as_ref().map_or(0, |_| data.table.rows())],
+            stats: Stats::default(),
+        }
+    }
+
+    /// What the last evaluation took: of all rows together, where rows are evaluated one by one.
+    pub(super) fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    pub(super) fn predict(&mut self, params: &[f64]) -> Result<(), Unfit> {
+        self.predict_with(params, None)
+    }
+
+    /// Makes the predictions and, where it is asked for, their Jacobian.
+    fn predict_with(&mut self, params: &[f64], jac: Option<&mut [f64]>) -> Result<(), Unfit> {
+        self.predictions.clear();
+        let data = self.data;
+        if let Some(columns) = &data.rows {
+            return self.predict_rows(params, columns, jac);
+        }
+        self.run.evaluate(params).map_err(Unfit::Program)?;
+        self.stats = self.run.stats();
+        self.check_series(self.run.output())?;
+        self.predictions.extend(self.run.output().numbers());
+        if let Some(jac) = jac {
+            self.run.jacobian(jac);
+        }
+        Ok(())
+    }
+
+    fn predict_rows(
+        &mut self,
+        params: &[f64],
+        columns: &[&[f64]],
+        mut jac: Option<&mut [f64]>,
+    ) -> Result<(), Unfit> {
+        self.stats = Stats {
+            replayed: true,
+            ..Stats::default()
+        };
+        let mut numbers = params.to_vec();
+        let width = self.data.observations.len() * params.len();
+        for (row, place) in self.places.iter_mut().enumerate() {
+            numbers.truncate(params.len());
+            numbers.extend(columns.iter().map(|column| column[row]));
+            match self.run.evaluate_as(*place, &numbers) {
+                Ok(taken) => *place = taken.unwrap_or(*place),
+                Err(error) => return Err(Unfit::Program(in_row(error, &self.data.place(row)))),
+            }
+            let predicted = predictions_of_row(self.run.output(), self.data, row)?;
+            self.predictions.extend(predicted.iter().filter_map(number));
+            if let Some(jac) = &mut jac {
+                self.run.jacobian(&mut jac[row * width..(row + 1) * width]);
+            }
+            add(&mut self.stats, &self.run.stats());
+        }
+        Ok(())
+    }
+
+    /// Checks that the output is, for each observation, as many rows as the table has, each of as
+    /// many numbers as there are columns (or, for one column, a number): lists, vectors or a matrix.
+    fn check_series(&self, output: &Output) -> Result<(), Unfit> {
+        let expected = self.data.table.rows();
+        let mut items = output.items().iter();
+        items.next();
+        for observation in self.data.observations {
+            let wrong = |what: String| Unfit::Form {
+                message: format!(
+                    "{what}; `observe-series` needs a list of {expected} rows of {} numbers",
+                    observation.columns.len()
+                ),
+                span: observation.span,
+            };
+            match items.next() {
+                Some(Item::List(rows) | Item::Vector(rows) | Item::Matrix(rows)) => {
+                    if *rows as usize != expected {
+                        return Err(wrong(format!("the program predicts {rows} rows")));
+                    }
+                }
+                _ => return Err(wrong("the prediction is no list".to_owned())),
+            }
+            for row in 1..=expected {
+                match items.next() {
+                    Some(Item::Number { .. }) if observation.columns.len() == 1 => {}
+                    Some(Item::List(numbers) | Item::Vector(numbers))
+                        if *numbers as usize == observation.columns.len() =>
+                    {
+                        for _ in 0..*numbers {
+                            if !matches!(items.next(), Some(Item::Number { .. })) {
+                                return Err(wrong(format!("row {row} holds more than numbers")));
+                            }
+                        }
+                    }
+                    Some(Item::List(numbers) | Item::Vector(numbers)) => {
+                        return Err(wrong(format!("row {row} holds {numbers} values")));
+                    }
+                    _ => return Err(wrong(format!("row {row} is no list of numbers"))),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The first prediction that gives no finite residual, in words to go on with.
+    pub(super) fn not_finite(&mut self, params: &[f64]) -> Option<String> {
+        self.predict(params).ok()?;
+        let mut all = self.predictions.iter().zip(&self.data.observed);
+        let (prediction, observed) = all.find(|&(&prediction, observed)| {
+            !(on_scale(observed.noise, prediction) - observed.value).is_finite()
+        })?;
+        let noise = match observed.noise {
+            Noise::Normal => "",
+            Noise::Lognormal => " with lognormal noise",
+        };
+        Some(format!(
+            " (at the initial values `{}` at {} is predicted to be {prediction}{noise})",
+            observed.column,
+            self.data.place(observed.row),
+        ))
+    }
+}
+
+/// The predictions of a row, all of them numbers.
+fn predictions_of_row<'o>(
+    output: &'o Output,
+    data: &Data<'_>,
+    row: usize,
+) -> Result<&'o [Item], Unfit> {
+    let items = output.items();
+    // The list of the predictions comes first; a target has one prediction, as it is.
+    let items = &items[usize::from(data.goal == Goal::Observations)..];
+    let is_number = |item: &Item| matches!(item, Item::Number { .. });
+    // Those before it are numbers, one item each.
+    let Some(place) = items.iter().position(|item| !is_number(item)) else {
+        return Ok(items);
+    };
+    let observation = &data.observations[place];
+    let form = match data.goal {
+        Goal::Value => "the target",
+        Goal::Observations => "`observe`",
+    };
+    Err(Unfit::Form {
+        message: format!(
+            "the prediction of `{}` at {} is {}; {form} needs a number for each row",
+            observation.columns[0],
+            data.place(row),
+            describe(&items[place])
+        ),
+        span: observation.span,
+    })
+}
+
+fn number(item: &Item) -> Option<f64> {
+    match item {
+        Item::Number { value, .. } => Some(*value),
+        _ => None,
+    }
+}
+
+fn describe(item: &Item) -> &'static str {
+    match item {
+        Item::Number { .. } => "a number",
+        Item::Bool(_) => "a boolean",
+        Item::Char(_) => "a character",
+        Item::Symbol(_) => "a symbol",
+        Item::String(_) => "a string",
+        Item::Procedure => "a procedure",
+        Item::Unspecified => "unspecified",
+        Item::List(_) => "a list",
+        Item::Pair => "a pair",
+        Item::Vector(_) => "a vector",
+        Item::Matrix(_) => "a matrix",
+    }
+}
+
+/// The error of an evaluation, with the row that it was for.
+fn in_row(error: Error, place: &str) -> Error {
+    match error {
+        Error::Eval(mut error) => {
+            error.message = format!("{}, for the row at {place}", error.message);
+            Error::Eval(error)
+        }
+        error => error,
+    }
+}
+
+/// Counts what one row took.
+fn add(all: &mut Stats, row: &Stats) {
+    *all = Stats {
+        nodes: all.nodes + row.nodes,
+        applications: all.applications + row.applications,
+        operations: all.operations + row.operations,
+        guards: all.guards + row.guards,
+        paths: row.paths,
+        depth: all.depth.max(row.depth),
+        bytes: all.bytes.max(row.bytes),
+        replayed: all.replayed && row.replayed,
+    };
+}
+
+impl Residuals for Problem<'_> {
+    type Error = Unfit;
+
+    fn len(&self) -> usize {
+        self.data.observed.len()
+    }
+
+    fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Unfit> {
+        self.predict(params)?;
+        self.compare(r);
+        Ok(())
+    }
+
+    fn jacobian(&mut self, params: &[f64], r: &mut [f64], jac: &mut [f64]) -> Result<(), Unfit> {
+        self.predict_with(params, Some(&mut *jac))?;
+        self.compare(r);
+        let rows = jac.chunks_mut(params.len());
+        for ((row, prediction), observed) in rows.zip(&self.predictions).zip(&self.data.observed) {
+            if observed.noise == Noise::Lognormal {
+                for entry in row {
+                    *entry /= prediction;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Problem<'_> {
+    /// Writes the residuals of the predictions to `r`.
+    fn compare(&self, r: &mut [f64]) {
+        let pairs = self.predictions.iter().zip(&self.data.observed);
+        for (r, (&prediction, observed)) in r.iter_mut().zip(pairs) {
+            *r = on_scale(observed.noise, prediction) - observed.value;
+        }
+    }
+}

@@ -1,0 +1,3 @@
+;; error: => syntax 2:1
+(data-matrix obs (pc1 2))
+obs

@@ -1,0 +1,3 @@
+;; run:  list=[[1,2],[3,4]] => 10
+(data-matrix list (x y))
+(vsum list)

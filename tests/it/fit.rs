@@ -1,0 +1,367 @@
+//! Fits: rows one by one against whole series, matrices of data, targets, and what is refused.
+//!
+//! **Invariants**
+//! - A model written two ways gives the same fit, to 1e-10.
+//! - Every refusal of a model or of data names a place: of the program, or of the file.
+
+use approx::assert_relative_eq;
+use dmci::fit::table::Table;
+use dmci::fit::{Fit, FitError, FitOptions, fit};
+use dmci::{Interpreter, Mode};
+use std::fmt::Write as _;
+
+fn table(text: &str) -> Table {
+    Table::from_reader(text.as_bytes(), "data.csv").expect("the table is well formed")
+}
+
+fn options() -> FitOptions {
+    FitOptions {
+        starts: 8,
+        ..FitOptions::default()
+    }
+}
+
+fn fit_with(model: &str, data: &str, options: &FitOptions) -> Result<Fit, FitError> {
+    fit(
+        &Interpreter::embedded(),
+        model,
+        &table(data),
+        options,
+        &|_, _| {},
+    )
+}
+
+#[track_caller]
+fn fitted(model: &str, data: &str) -> Fit {
+    fit_with(model, data, &options()).unwrap_or_else(|error| panic!("{error}\n{model}"))
+}
+
+/// A refusal: its message and its line and column.
+#[track_caller]
+fn refusal(model: &str, data: &str, target: Option<&str>) -> (String, Option<(u32, u32)>) {
+    let options = FitOptions {
+        target: target.map(str::to_owned),
+        ..options()
+    };
+    let error = fit_with(model, data, &options).expect_err(model);
+    let position = error.span().map(|span| span.position(model));
+    (error.to_string(), position.map(|p| (p.line, p.column)))
+}
+
+#[track_caller]
+fn same(one: &Fit, other: &Fit) {
+    assert!(one.converged && other.converged);
+    for (a, b) in one.params.iter().zip(&other.params) {
+        assert_eq!(a.name, b.name);
+        assert_relative_eq!(a.estimate, b.estimate, max_relative = 1e-10);
+        assert_relative_eq!(a.std_err, b.std_err, max_relative = 1e-10);
+    }
+    assert_relative_eq!(one.sse, other.sse, max_relative = 1e-10);
+    assert_eq!(one.residuals, other.residuals);
+}
+
+/// Monomolecular adsorption, as NIST's Misra1a: y = b1 (1 - exp(-b2 x)).
+const MISRA: &str = "\
+y,x
+10.07,77.6
+14.73,114.9
+17.94,141.1
+23.93,190.8
+29.61,239.9
+35.18,289.0
+40.02,332.8
+44.82,378.4
+50.76,434.8
+55.05,477.3
+61.01,536.8
+66.40,593.1
+75.47,689.1
+81.78,760.0
+";
+
+const MISRA_PARAMS: &str = "(param b1 500) (param b2 0.0001 (> 0))\n";
+
+#[test]
+fn rows_one_by_one_are_the_series() {
+    let by_row = format!("{MISRA_PARAMS}(observe y (* b1 (- 1 (exp (- (* b2 x))))))");
+    let series = format!(
+        "{MISRA_PARAMS}(observe-series (y) (map (lambda (x) (* b1 (- 1 (exp (- (* b2 x)))))) x))"
+    );
+    let one = fitted(&by_row, MISRA);
+    same(&one, &fitted(&series, MISRA));
+    // NIST's certified values.
+    assert_relative_eq!(one.params[0].estimate, 238.942_129_18, max_relative = 1e-9);
+    assert_relative_eq!(
+        one.params[1].estimate,
+        5.501_564_318_1e-4,
+        max_relative = 1e-9
+    );
+    assert_relative_eq!(one.params[0].std_err, 2.707_007_524_1, max_relative = 1e-7);
+    assert_relative_eq!(one.sse, 1.245_513_889_4e-1, max_relative = 1e-9);
+
+    let through_names = format!(
+        "{MISRA_PARAMS}(define exponent (* b2 x))
+         (define (f) (* b1 (- 1 (exp (- exponent)))))
+         (observe y (f) normal)"
+    );
+    same(&one, &fitted(&through_names, MISRA));
+    for mode in [Mode::Direct, Mode::Nested] {
+        let options = FitOptions { mode, ..options() };
+        let other = fit_with(&by_row, MISRA, &options).expect("the mode fits");
+        assert_eq!(one.params, other.params);
+    }
+}
+
+#[test]
+fn a_target_is_predicted_by_the_value() {
+    let program = "(define (f x) (* b1 (- 1 (exp (- (* b2 x))))))\n(f x)";
+    let declared = format!("{MISRA_PARAMS}{program}");
+    let observed =
+        format!("{MISRA_PARAMS}(define (f x) (* b1 (- 1 (exp (- (* b2 x)))))) (observe y (f x))");
+    let target = |init: &[(&str, f64)]| FitOptions {
+        target: Some("y".into()),
+        init: init.iter().map(|&(name, x)| (name.to_owned(), x)).collect(),
+        ..options()
+    };
+    let one = fit_with(&declared, MISRA, &target(&[])).expect("the value predicts");
+    same(&one, &fitted(&observed, MISRA));
+    // Without declarations the initial values make the params.
+    let init = [("b1", 500.0), ("b2", 0.0001)];
+    let other = fit_with(program, MISRA, &target(&init)).expect("the value predicts");
+    assert_relative_eq!(other.sse, one.sse, max_relative = 1e-10);
+}
+
+/// Decay in two columns with noise of two sorts; 40 rows.
+fn two_columns() -> String {
+    let mut text = String::from("t,y,z,one\n");
+    for row in 0..40 {
+        let t = f64::from(row) * 0.1;
+        let wiggle = 0.02 * (f64::from(row) * 1.7).sin();
+        let y = 3.0 * (-0.8 * t).exp() * wiggle.exp();
+        let z = 1.5 + 0.4 * t + wiggle;
+        writeln!(text, "{t},{y},{z},1").expect("strings take text");
+    }
+    text
+}
+
+#[test]
+fn several_columns_with_noise_of_their_own() {
+    let params = "(param a 1 (> 0)) (param k 1 (> 0)) (param m 1) (param s 1)";
+    let by_row = format!(
+        "{params} (observe y (* a (exp (- (* k t)))) lognormal)
+         (observe z (if (> t 2) (+ m (* s t)) (+ (* t s) m)))"
+    );
+    let series = format!(
+        "{params} (observe-series (y) (map (lambda (t) (* a (exp (- (* k t))))) t) lognormal)
+         (observe-series (z) (map (lambda (t) (+ m (* s t))) t))"
+    );
+    let one = fitted(&by_row, &two_columns());
+    same(&one, &fitted(&series, &two_columns()));
+    assert_eq!(one.residuals, 80);
+    assert_relative_eq!(one.params[1].estimate, 0.8, max_relative = 0.01);
+}
+
+#[test]
+fn rows_take_paths_of_their_own() {
+    // A sum as long as the row says: a path for each length.
+    let params = "(param a 0.5) (param b 1.0)";
+    let sum = "(define (sum k s) (if (> (* 0.1 k) t) s (sum (+ k 1) (+ s (/ a (+ k 1))))))";
+    let by_row = format!("{params} {sum} (observe z (+ b (sum 0 0)))");
+    let sum = sum.replace("(sum k s)", "(sum k s t)");
+    let sum = sum.replace("(+ k 1))))))", "(+ k 1))) t)))");
+    let series =
+        format!("{params} {sum} (observe-series (z) (map (lambda (t) (+ b (sum 0 0 t))) t))");
+    let one = fitted(&by_row, &two_columns());
+    same(&one, &fitted(&series, &two_columns()));
+    assert!(one.stats.paths >= 40, "{:?}", one.stats);
+    assert!(one.stats.replayed, "{:?}", one.stats);
+}
+
+#[test]
+fn a_param_stands_before_a_column_of_its_name() {
+    let one = fitted("(param z 1) (observe y (* z (exp (- t))))", &two_columns());
+    assert_eq!(one.params[0].name, "z");
+    assert!(one.params[0].std_err > 0.0);
+    let series = "(param z 1) (observe-series (y) (map (lambda (t) (* z (exp (- t)))) t))";
+    same(&one, &fitted(series, &two_columns()));
+}
+
+#[test]
+fn data_matrices_are_linear_models() {
+    let params = "(param m 0) (param s 0)";
+    let matrix =
+        format!("{params} (data-matrix obs (one t)) (observe-series (z) (matvec obs [m s]))");
+    let by_row = format!("{params} (observe z (+ m (* s t)))");
+    let one = fitted(&matrix, &two_columns());
+    same(&one, &fitted(&by_row, &two_columns()));
+    // Two columns at once, as a matrix of predictions.
+    let both = "(param m 1) (param s 1) (param a 1) (param b 1) (data-matrix x (one t))
+        (observe-series (z y) (matmul x (mat [m a] [s b])))";
+    let both = fitted(both, &two_columns());
+    assert_relative_eq!(
+        both.params[1].estimate,
+        one.params[1].estimate,
+        max_relative = 1e-9
+    );
+}
+
+#[test]
+fn linear_constants_are_solved_for_inside_the_model() {
+    // For each k the best a comes out of the normal equations: the fit of k alone is that of both.
+    let inside = "
+        (param k 1 (> 0))
+        (data-matrix obs (t y))
+        (define shapes (list->vec (map (lambda (t) [(exp (- (* k t))) 1]) t)))
+        (define ys (ref (transpose obs) 1))
+        (define coefficients
+          (solve (matmul (transpose shapes) shapes) (matvec (transpose shapes) ys)))
+        (observe-series (y) (matvec shapes coefficients))";
+    let outside = "(param k 1 (> 0)) (param a 1) (param c 0)
+        (observe y (+ (* a (exp (- (* k t)))) c))";
+    let inside = fitted(inside, &two_columns());
+    let outside = fitted(outside, &two_columns());
+    assert_relative_eq!(
+        inside.params[0].estimate,
+        outside.params[0].estimate,
+        max_relative = 1e-8
+    );
+    assert_relative_eq!(inside.sse, outside.sse, max_relative = 1e-10);
+}
+
+#[test]
+fn a_kalman_filter_predicts_rows_from_those_before() {
+    // A level that wanders, seen with noise; the gain is what there is to know of both variances.
+    let model = "
+        (param gain 0.5 (between 0 1))
+        (data-matrix obs (y z))
+        (define (steps row level)
+          (if (= row (rows obs)) '()
+              (cons level (steps (+ row 1) (+ level (* gain (- (ref obs row) level)))))))
+        (observe-series (y z) (steps 0 (ref obs 0)))";
+    let one = fitted(model, &two_columns());
+    assert!(one.converged && one.undetermined.is_empty());
+    assert_eq!(one.residuals, 80);
+    // Rows that change little from one to the next are best predicted by the last.
+    assert!(one.params[0].estimate > 0.9, "{:?}", one.params);
+}
+
+#[test]
+fn every_row_sees_the_whole_matrix() {
+    let one = fitted(
+        "(param a 1) (data-matrix obs (t z)) (observe z (* a (vsum obs)))",
+        &two_columns(),
+    );
+    assert!(one.converged);
+}
+
+#[test]
+fn refusals_name_their_place() {
+    let data = "x,y,z,note\n1,2,-1,a\n\n2,3,4,b\n3,5,2,c\n";
+    let place = |model: &str, target| refusal(model, data, target);
+    let said = |model: &str, target, message: &str, position| {
+        let (text, at) = place(model, target);
+        assert!(text.contains(message), "{message} in {text}");
+        assert_eq!(at, position, "{text}");
+    };
+    let p = "(param b 1)\n";
+    let missing = "data.csv: no column `yy`; did you mean `y`?";
+    said(
+        &format!("{p}(observe yy (* b x))"),
+        None,
+        missing,
+        Some((2, 1)),
+    );
+    said(
+        &format!("{p} (observe-series (y yy) x)"),
+        None,
+        missing,
+        Some((2, 2)),
+    );
+    let matrix = format!("{p}(data-matrix m (x yy)) (observe y b)");
+    said(&matrix, None, missing, Some((2, 1)));
+    said(&format!("{p}b"), Some("yy"), missing, None);
+    said(
+        &format!("{p}(observe y (* b xx))"),
+        None,
+        "`xx` is no column of data.csv, no param, and has no initial value; is it `x`?",
+        Some((2, 17)),
+    );
+    said(
+        &format!("{p}(observe y (* b note))"),
+        None,
+        "data.csv:2: column `note`: `a` is not a number",
+        None,
+    );
+    let twice = "the column `y` is observed already";
+    said(
+        &format!("{p}(observe y b) (observe y x)"),
+        None,
+        twice,
+        Some((2, 15)),
+    );
+    let mixed = format!("{p}(observe y b)\n(observe-series (z) (list b b b))");
+    said(
+        &mixed,
+        None,
+        "write all observations with one of the two",
+        Some((3, 1)),
+    );
+    said(
+        &format!("{p}(observe z b)\n(observe y (if (> x 1.5) (list b) b))"),
+        None,
+        "the prediction of `y` at data.csv:4 is a list; `observe` needs a number",
+        Some((3, 1)),
+    );
+    said(
+        &format!("{p}(define q 2)\n(if (> x 2.5) #f b)"),
+        Some("y"),
+        "the prediction of `y` at data.csv:5 is a boolean; the target needs a number",
+        Some((3, 1)),
+    );
+    said(
+        &format!("{p}(observe y (if (> x 2.5) (car x) b))"),
+        None,
+        "`car` of a number, for the row at data.csv:5",
+        Some((2, 26)),
+    );
+    said(
+        &format!("{p}(observe z b lognormal)"),
+        None,
+        "data.csv:2: the column `z` holds -1; lognormal noise",
+        None,
+    );
+    said(
+        "(param b -1 (< 0))\n(observe y (log b))",
+        None,
+        "(at the initial values `y` at data.csv:2 is predicted to be NaN)",
+        None,
+    );
+    said(&format!("{p}b"), None, "or give --target", None);
+    let own = "the program says itself what it predicts";
+    said(&format!("{p}(observe y b)"), Some("y"), own, Some((2, 1)));
+    said(
+        &format!("{p}(observe y (vsum m)) (data-matrix m (x))\n(observe z (ref m 4 0))"),
+        None,
+        "for the row at data.csv:2",
+        Some((3, 12)),
+    );
+}
+
+#[test]
+fn a_matrix_of_data_takes_no_initial_value() {
+    let options = FitOptions {
+        init: vec![("m".into(), 1.0)],
+        ..options()
+    };
+    let model = "(param b 1) (data-matrix m (t)) (observe z (* b (vsum m)))";
+    let error = fit_with(model, &two_columns(), &options).expect_err("no such param");
+    assert!(error.to_string().contains("`m`"), "{error}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_fit() {
+    let model = "(param a 1 (> 0)) (param k 1 (> 0)) (observe y (* a (exp (- (* k t)))))";
+    let (one, other) = (fitted(model, &two_columns()), fitted(model, &two_columns()));
+    assert_eq!(one.params, other.params);
+    assert_eq!(one.evaluations, other.evaluations);
+}
