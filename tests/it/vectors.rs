@@ -581,7 +581,7 @@ fn ill_conditioned_matrices_are_as_accurate_as_they_can_be() {
             .map(|i| (0..n).map(|j| entry(i, j)).collect())
             .collect();
         // Hilbert's matrix: its condition grows by a factor of about 30 with each row.
-        let condition = 33.0_f64.powi(n as i32 - 1);
+        let condition = 33.0_f64.powf(n as f64 - 1.0);
         let right: Vec<f64> = rows.iter().map(|row| row.iter().sum()).collect();
         let bindings = Bindings::from([
             ("h", Input::matrix(&rows).unwrap()),
