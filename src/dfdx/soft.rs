@@ -1,29 +1,30 @@
-//! `soft-choice` and `soft-if` on dfdx's tensors: all options at once.
+//! `soft-choice` and `soft-if` on dfdx's tensors.
 //!
-//! Cells and the relaxation go in; a cell comes out that one entry of the tape made.
+//! Cells and the relaxation go in; a cell comes out, whose numbers each have an entry of the tape that
+//! reads one for all shares.
 
 use super::cell::Cell;
 use super::machine::{Machine, Outcome};
 use super::tape::{Number, constant, value, with_value};
-use crate::engine::soft::{counts, wants_weights};
+use crate::engine::soft::{counts, differ, wants_weights};
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
 use crate::tagged::TypeTag;
-use dfdx::prelude::{BroadcastTo, Rank0, SumTo, TryStack};
 
 impl Machine<'_> {
     /// s·then + (1-s)·else, where s = sigmoid((b - a) / temperature).
-    pub(super) fn soft_if(&mut self, args: [&Cell; 4], site: u32) -> Outcome<Cell> {
-        for arg in args {
+    pub(super) fn soft_if(&mut self, args: &[Cell], site: u32) -> Outcome<Cell> {
+        for arg in &args[..2] {
             self.need_number(Prim::SoftIf, arg, site)?;
         }
-        let reads = args.iter().filter_map(|cell| cell.node).collect();
-        let gap = u64::from(args[0].node.or(args[1].node).is_some());
-        let [a, b, then, otherwise] = args.map(Cell::number);
+        let (shape, options) = self.options(Prim::SoftIf, &args[2..], site)?;
+        let reads: Vec<usize> = args[..2].iter().filter_map(|cell| cell.node).collect();
+        let gap = u64::from(!reads.is_empty());
+        let (a, b) = (args[0].number(), args[1].number());
         let share = ((b - a) / self.relaxation.temperature).sigmoid();
-        let blend = share.clone() * then + (-share + 1.0) * otherwise;
-        self.blend(blend, reads, 6 + gap)
+        let rest = -share.clone() + 1.0;
+        self.blend(shape, &options, &[share, rest], reads, 3 + gap, None)
     }
 
     /// The sum of options by the softmax of their weights, which come last.
@@ -31,10 +32,7 @@ impl Machine<'_> {
         let Some((list, options)) = args.split_last() else {
             unreachable!("`soft-choice` has two options or more");
         };
-        self.account(options.len(), site)?;
-        for option in options {
-            self.need_number(Prim::SoftChoice, option, site)?;
-        }
+        let (shape, options) = self.options(Prim::SoftChoice, options, site)?;
         let weights = if list.is(TypeTag::Vector) {
             let (shape, numbers) = self.heap.array_of(list);
             matches!(shape, Shape::Vector(_)).then_some(numbers)
@@ -51,9 +49,7 @@ impl Machine<'_> {
             let message = counts(options.len(), weights.len());
             return self.fail(Kind::Shape, site, message);
         }
-        let reads = options.iter().chain(&weights).filter_map(|cell| cell.node);
-        let reads = reads.collect();
-        let options: Vec<Number> = options.iter().map(Cell::number).collect();
+        let reads = weights.iter().filter_map(|cell| cell.node).collect();
         let mut logits: Vec<Number> = weights.iter().map(Cell::number).collect();
         for logit in &mut logits {
             let mut noisy = logit.clone();
@@ -71,29 +67,87 @@ impl Machine<'_> {
                 largest = index;
             }
         }
-        let chosen = value(&options[largest]);
-        let relaxation = self.relaxation;
-        let extra = u64::from(relaxation.gumbel_seed.is_some()) + u64::from(relaxation.hard);
-        let operations = (8 + 2 * extra) * options.len() as u64 - 2;
-        // An option may stand among the weights too: dfdx wants two tensors for it.
-        let zero = constant(&options[0], 0.0);
-        let options: Vec<Number> = options.into_iter().map(|o| o + zero.clone()).collect();
-        // dfdx's own softmax starts a tape of its own. The largest is taken off as a constant.
+        // The largest is taken off as a constant.
         let shift = value(&logits[largest]);
-        let parts = (logits.stack() - shift).exp();
-        let total = parts.clone().sum::<Rank0, _>();
-        let total = total.broadcast_like(&parts);
-        let mut blend = (parts / total * options.stack()).sum::<Rank0, _>();
-        if self.relaxation.hard {
-            blend = with_value(blend, chosen);
-        }
-        self.blend(blend, reads, operations)
+        let parts: Vec<Number> = logits.into_iter().map(|z| (z - shift).exp()).collect();
+        let total = parts.iter().cloned().reduce(|sum, part| sum + part);
+        let total = total.unwrap_or_else(|| constant(&parts[0], 1.0));
+        let shares: Vec<Number> = parts.into_iter().map(|p| p / total.clone()).collect();
+        let (n, relaxation) = (options.len() as u64, self.relaxation);
+        let noise = 2 * n * u64::from(relaxation.gumbel_seed.is_some());
+        let tests = (n - 1) * u64::from(relaxation.hard);
+        let chosen = relaxation.hard.then_some(largest);
+        self.blend(
+            shape,
+            &options,
+            &shares,
+            reads,
+            6 * n - 1 + noise + tests,
+            chosen,
+        )
     }
 
-    /// The blend as an entry of the tape, also where it depends on nothing but the temperature, which
-    /// is an input to the engine; the operations are as many as the engine's.
-    fn blend(&mut self, blend: Number, reads: Vec<usize>, operations: u64) -> Outcome<Cell> {
-        let cell = Cell::of_number(blend, TypeTag::Float);
-        self.record(cell, reads, operations)
+    /// The cells of options: all are numbers, or all arrays of one shape.
+    fn options(
+        &mut self,
+        prim: Prim,
+        options: &[Cell],
+        site: u32,
+    ) -> Outcome<(Option<Shape>, Vec<Vec<Cell>>)> {
+        let mut first = None;
+        let mut all = Vec::with_capacity(options.len());
+        for option in options {
+            let (shape, cells) = if option.is(TypeTag::Vector) {
+                let (shape, cells) = self.heap.array_of(option);
+                (Some(shape), cells)
+            } else {
+                self.need_number(prim, option, site)?;
+                (None, vec![option.clone()])
+            };
+            let first = *first.get_or_insert(shape);
+            if shape != first {
+                return self.fail(Kind::Shape, site, differ(prim, first, shape));
+            }
+            self.account(cells.len(), site)?;
+            all.push(cells);
+        }
+        Ok((first.flatten(), all))
+    }
+
+    /// The sums of the options by their shares; with `chosen`, values of that option. What came about
+    /// just now are the shares, from `reads` by so many operations of the engine's, of which the
+    /// temperature is an input: so a blend of constants is an entry of the tape too.
+    fn blend(
+        &mut self,
+        shape: Option<Shape>,
+        options: &[Vec<Cell>],
+        shares: &[Number],
+        reads: Vec<usize>,
+        operations: u64,
+        chosen: Option<usize>,
+    ) -> Outcome<Cell> {
+        let share = Cell::of_number(shares[0].clone(), TypeTag::Float);
+        let share = self.record(share, reads, operations)?;
+        let n = options.len() as u64;
+        let each = 2 * n - 1 + chosen.map_or(0, |_| n - 1 + 2);
+        let mut blend = Vec::with_capacity(options[0].len());
+        for at in 0..options[0].len() {
+            let cells: Vec<&Cell> = options.iter().map(|option| &option[at]).collect();
+            let terms = cells
+                .iter()
+                .zip(shares)
+                .map(|(o, s)| o.number() * s.clone());
+            let mut sum = terms.reduce(|sum, term| sum + term).expect("two or more");
+            if let Some(chosen) = chosen {
+                sum = with_value(sum, cells[chosen].payload(0));
+            }
+            let read = cells.iter().filter_map(|cell| cell.node).chain(share.node);
+            let cell = Cell::of_number(sum, TypeTag::Float);
+            blend.push(self.record(cell, read.collect(), each)?);
+        }
+        Ok(match shape {
+            None => blend.swap_remove(0),
+            Some(shape) => self.heap.array(shape, blend),
+        })
     }
 }

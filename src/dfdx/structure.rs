@@ -218,7 +218,7 @@ impl Machine<'_> {
                 [key, list],
             ) => self.search(prim, key, list, site),
             (Prim::SoftChoice, _) => self.soft_choice(args, site),
-            (Prim::SoftIf, [a, b, then, otherwise]) => self.soft_if([a, b, then, otherwise], site),
+            (Prim::SoftIf, _) => self.soft_if(args, site),
             _ if prim.is_linalg() => self.linalg(prim, args, site),
             (Prim::CaseMatch, [key, data]) => self.case_match(key, data),
             (Prim::IsEq | Prim::IsEqv, [a, b]) => self.identical(a, b),

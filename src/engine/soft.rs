@@ -22,30 +22,26 @@ impl<D: Domain> Walk<'_, D> {
     /// s = sigmoid((b - a) / temperature).
     pub(super) fn soft_if(&mut self, site: u32) -> Outcome<Value> {
         let top = self.top as usize;
-        for at in top..top + 4 {
+        for at in top..top + 2 {
             self.need_number(Prim::SoftIf, self.stack[at], site)?;
         }
-        let [a, b, then, otherwise] = [0, 1, 2, 3].map(|i| number(self.stack[top + i]));
+        let [a, b] = [0, 1].map(|i| number(self.stack[top + i]));
+        let (shape, options) = self.options(Prim::SoftIf, top + 2, 2, site)?;
         let gap = self.operation(Prim::Sub, b, a)?;
         let steep = self.operation(Prim::Div, gap, self.relaxation.temperature)?;
         let share = self.operation(Prim::Sigmoid, steep, steep)?;
         let rest = self.operation(Prim::Sub, constant(1.0), share)?;
-        let then = self.operation(Prim::Mul, share, then)?;
-        let otherwise = self.operation(Prim::Mul, rest, otherwise)?;
-        let blend = self.operation(Prim::Add, then, otherwise)?;
-        Ok(float(blend))
+        let blend = self.blend(&[share, rest], &options)?;
+        Ok(self.shaped(shape, blend))
     }
 
     /// `(soft-choice (e1 e2 …) weights)` on staged options and, last, their weights: the sum of
     /// options by their shares, softmax(weights / temperature).
     pub(super) fn soft_choice(&mut self, count: usize, site: u32) -> Outcome<Value> {
         let top = self.top as usize;
-        let options = count - 1;
-        self.account(options, site)?;
-        for at in top..top + options {
-            self.need_number(Prim::SoftChoice, self.stack[at], site)?;
-        }
-        let mut logits = self.weights(self.stack[top + options], options, site)?;
+        let count = count - 1;
+        let (shape, options) = self.options(Prim::SoftChoice, top, count, site)?;
+        let mut logits = self.weights(self.stack[top + count], count, site)?;
         for logit in &mut logits {
             if let Some(seed) = self.relaxation.gumbel_seed {
                 if !self.forks.is_empty() {
@@ -58,12 +54,13 @@ impl<D: Domain> Walk<'_, D> {
             }
             *logit = self.operation(Prim::Div, *logit, self.relaxation.temperature)?;
         }
-        let (mut largest, mut chosen) = (logits[0], number(self.stack[top]));
-        for (index, &logit) in logits.iter().enumerate().skip(1) {
+        let (mut largest, mut chosen) = (logits[0], options[0].clone());
+        for (&logit, option) in logits.iter().zip(&options).skip(1) {
             if self.relaxation.hard {
-                let option = number(self.stack[top + index]);
                 let better = self.operation(Prim::Gt, logit, largest)?;
-                chosen = self.pick(better, option, chosen)?;
+                for (chosen, &number) in chosen.iter_mut().zip(option) {
+                    *chosen = self.pick(better, number, *chosen)?;
+                }
             }
             largest = self.operation(Prim::Max, largest, logit)?;
         }
@@ -78,22 +75,74 @@ impl<D: Domain> Walk<'_, D> {
             });
         }
         let total = total.unwrap_or(constant(1.0));
-        let mut blend = None;
-        for (index, &part) in logits.iter().enumerate() {
-            let share = self.operation(Prim::Div, part, total)?;
-            let option = number(self.stack[top + index]);
-            let term = self.operation(Prim::Mul, share, option)?;
-            blend = Some(match blend {
-                Some(blend) => self.operation(Prim::Add, blend, term)?,
-                None => term,
-            });
+        for part in &mut logits {
+            *part = self.operation(Prim::Div, *part, total)?;
         }
-        let blend = blend.unwrap_or(constant(0.0));
-        if !self.relaxation.hard {
-            return Ok(float(blend));
+        let mut blend = self.blend(&logits, &options)?;
+        if self.relaxation.hard {
+            for (soft, chosen) in blend.iter_mut().zip(chosen) {
+                let held = self.operation(Prim::Detach, chosen, chosen)?;
+                *soft = self.operation(Prim::StraightThrough, held, *soft)?;
+            }
         }
-        let held = self.operation(Prim::Detach, chosen, chosen)?;
-        Ok(float(self.operation(Prim::StraightThrough, held, blend)?))
+        Ok(self.shaped(shape, blend))
+    }
+
+    /// The numbers of some staged options: all are numbers, or all arrays of one shape.
+    fn options(
+        &mut self,
+        prim: Prim,
+        from: usize,
+        count: usize,
+        site: u32,
+    ) -> Outcome<(Option<Shape>, Vec<Vec<Number>>)> {
+        let mut first = None;
+        let mut options = Vec::with_capacity(count);
+        for at in from..from + count {
+            let option = self.stack[at];
+            let shape = if option.tag == Tag::Vector {
+                Some(self.heap.shape(option))
+            } else {
+                self.need_number(prim, option, site)?;
+                None
+            };
+            let first = *first.get_or_insert(shape);
+            if shape != first {
+                return self.fail(Kind::Shape, site, differ(prim, first, shape));
+            }
+            let size = shape.map_or(1, Shape::size);
+            self.account(size, site)?;
+            self.room(size)?;
+            let numbers = if shape.is_some() {
+                let numbers = self.heap.numbers(option).iter();
+                numbers.copied().map(number).collect()
+            } else {
+                vec![number(option)]
+            };
+            options.push(numbers);
+        }
+        Ok((first.flatten(), options))
+    }
+
+    /// The sums of the options' numbers by the shares.
+    fn blend(&mut self, shares: &[Number], options: &[Vec<Number>]) -> Outcome<Vec<Number>> {
+        let mut blend = Vec::with_capacity(options[0].len());
+        for at in 0..options[0].len() {
+            let mut sum = self.operation(Prim::Mul, shares[0], options[0][at])?;
+            for (&share, option) in shares.iter().zip(options).skip(1) {
+                let term = self.operation(Prim::Mul, share, option[at])?;
+                sum = self.operation(Prim::Add, sum, term)?;
+            }
+            blend.push(sum);
+        }
+        Ok(blend)
+    }
+
+    fn shaped(&mut self, shape: Option<Shape>, numbers: Vec<Number>) -> Value {
+        match shape {
+            None => float(numbers[0]),
+            Some(shape) => self.heap.array(shape, numbers.into_iter().map(float)),
+        }
     }
 
     /// The numbers of a vector or list of weights, one an option.
@@ -146,6 +195,16 @@ impl<D: Domain> Walk<'_, D> {
 /// What is said of options and weights that do not match.
 pub(crate) fn counts(options: usize, weights: usize) -> String {
     format!("`soft-choice` has {options} options and {weights} weights; give one each")
+}
+
+/// What is said of options of different shapes; none is a number.
+pub(crate) fn differ(prim: Prim, first: Option<Shape>, other: Option<Shape>) -> String {
+    let text = |shape: Option<Shape>| shape.map_or("a number".to_owned(), |s| s.to_string());
+    format!(
+        "`{prim}` blends values of one shape, got {} and {}",
+        text(first),
+        text(other)
+    )
 }
 
 /// What is said of weights that are none.
