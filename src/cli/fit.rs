@@ -177,6 +177,12 @@ impl Fit {
                 .collect();
             report::warn(&format!("the data do not determine {}", names.join(", ")));
         }
+        for name in &fitted.at_edge {
+            report::warn(&format!(
+                "`{name}` ended at an edge of its range; the minimum may be beyond it: widen the range, \
+                 or give another start with --init"
+            ));
+        }
         if !fitted.converged {
             report::warn(&format!(
                 "no start converged within {} steps; raise --max-iterations, or give better \
@@ -278,6 +284,13 @@ fn json(fitted: &Fitted) -> String {
         fitted.converged
     );
     for (index, name) in fitted.undetermined.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        json_string(name, &mut out);
+    }
+    out.push_str("],\"at_edge\":[");
+    for (index, name) in fitted.at_edge.iter().enumerate() {
         if index > 0 {
             out.push(',');
         }

@@ -108,6 +108,9 @@ pub struct Fit {
     pub converged: bool,
     /// Params that the data do not determine.
     pub undetermined: Vec<String>,
+    /// Params that ended at an edge of their range, within a thousandth of their standard error: the
+    /// minimum may be beyond it, and their intervals, which know nothing of ranges, say little.
+    pub at_edge: Vec<String>,
     /// Evaluations of the residuals, with or without Jacobian.
     pub evaluations: usize,
     /// What the evaluation at the estimate took.
@@ -306,10 +309,26 @@ pub fn fit(
             .iter()
             .map(|&index| unknowns[index].name.clone())
             .collect(),
+        at_edge: unknowns
+            .iter()
+            .zip(best.params.iter().zip(&statistics.std_err))
+            .filter(|(unknown, (x, std_err))| is_at_edge(unknown.constraint, **x, **std_err))
+            .map(|(unknown, _)| unknown.name.clone())
+            .collect(),
         evaluations: best.evaluations.residuals + best.evaluations.jacobians,
         stats,
         seconds: began.elapsed().as_secs_f64(),
     })
+}
+
+/// Whether a value is, compared with its standard error, at an edge of its range.
+fn is_at_edge(constraint: Constraint, x: f64, std_err: f64) -> bool {
+    let near = |edge: f64| std_err.is_finite() && (x - edge).abs() <= 1e-3 * std_err;
+    match constraint {
+        Constraint::Free => false,
+        Constraint::Above(edge) | Constraint::Below(edge) => near(edge),
+        Constraint::Between(low, high) => near(low) || near(high),
+    }
 }
 
 /// A constant to be estimated.

@@ -365,3 +365,23 @@ fn the_same_seed_gives_the_same_fit() {
     assert_eq!(one.params, other.params);
     assert_eq!(one.evaluations, other.evaluations);
 }
+
+#[test]
+fn a_param_at_the_edge_of_its_range_is_named() {
+    // The slope is 3, beyond the range; the offset lies well inside its own.
+    let mut data = "x,y\n".to_owned();
+    for i in 0..40 {
+        let wiggle = if i % 2 == 0 { 0.01 } else { -0.01 };
+        let _ = writeln!(data, "{i},{}", 3.0 * f64::from(i) + 5.0 + wiggle);
+    }
+    let model = |range: &str| {
+        format!("(param k 1.0 {range})\n(param c 1.0 (> 0))\n(observe y (+ c (* k x)))")
+    };
+    let inside = fitted(&model("(between 0 10)"), &data);
+    assert!(inside.at_edge.is_empty(), "{inside:?}");
+    assert_relative_eq!(inside.params[0].estimate, 3.0, max_relative = 1e-3);
+    for range in ["(< 2)", "(between 0 2)"] {
+        let outside = fitted(&model(range), &data);
+        assert_eq!(outside.at_edge, ["k"], "{outside:?}");
+    }
+}
