@@ -191,8 +191,8 @@ pub(crate) fn differentiate(
     Gradient { entries }
 }
 
-/// The derivatives of a path's numbers (it has no other leaves) by inputs of its trace, row-major, at the numbers in
-/// `workspace.values`.
+/// The derivatives of a path's numbers (it has no other leaves) by inputs of its trace, row-major, at
+/// the numbers in `workspace.values`.
 pub(crate) fn derivatives(
     path: &tiered::Path,
     columns: &[u32],

@@ -70,13 +70,13 @@ enum JsonMode {
 /// A number, or `"inf"`, `"-inf"`, `"nan"`.
 #[derive(Deserialize, Clone)]
 #[serde(untagged)]
-enum JsonNumber {
+pub(super) enum JsonNumber {
     Number(f64),
     Name(NumberName),
 }
 
 #[derive(Deserialize, Clone)]
-enum NumberName {
+pub(super) enum NumberName {
     #[serde(rename = "inf")]
     Inf,
     #[serde(rename = "-inf")]
@@ -96,12 +96,28 @@ impl JsonNumber {
     }
 }
 
+/// A number, a list of numbers for a vector, or a list of such lists for a matrix.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum JsonInput {
+pub(super) enum JsonInput {
     Number(JsonNumber),
     Vector(Vec<JsonNumber>),
     Matrix(Vec<Vec<JsonNumber>>),
+}
+
+impl JsonInput {
+    /// What it binds; an error for rows of different lengths.
+    pub(super) fn input(&self) -> Result<Input, Error> {
+        let numbers = |row: &Vec<JsonNumber>| row.iter().map(JsonNumber::value).collect();
+        match self {
+            Self::Number(x) => Ok(Input::Number(x.value())),
+            Self::Vector(row) => Ok(Input::Vector(numbers(row))),
+            Self::Matrix(rows) => {
+                let rows: Vec<Vec<f64>> = rows.iter().map(numbers).collect();
+                Input::matrix(&rows)
+            }
+        }
+    }
 }
 
 /// Answers one request line.
@@ -163,20 +179,9 @@ impl Answerer {
         }
         let mut bindings = Bindings::new();
         for (name, input) in &request.inputs {
-            let input = match input {
-                JsonInput::Number(x) => Input::Number(x.value()),
-                JsonInput::Vector(items) => {
-                    Input::Vector(items.iter().map(JsonNumber::value).collect())
-                }
-                JsonInput::Matrix(rows) => {
-                    let rows: Vec<Vec<f64>> = rows
-                        .iter()
-                        .map(|row| row.iter().map(JsonNumber::value).collect())
-                        .collect();
-                    Input::matrix(&rows)
-                        .map_err(|error| Error::Request(format!("the input `{name}`: {error}")))?
-                }
-            };
+            let input = input
+                .input()
+                .map_err(|error| Error::Request(format!("the input `{name}`: {error}")))?;
             bindings.set(name, input);
         }
         let limits = Limits {

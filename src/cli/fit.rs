@@ -278,24 +278,20 @@ fn json(fitted: &Fitted) -> String {
     ] {
         let _ = write!(out, ",\"{key}\":{count}");
     }
-    let _ = write!(
-        out,
-        ",\"converged\":{},\"undetermined\":[",
-        fitted.converged
-    );
-    for (index, name) in fitted.undetermined.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
+    let _ = write!(out, ",\"converged\":{}", fitted.converged);
+    for (key, names) in [
+        ("undetermined", &fitted.undetermined),
+        ("at_edge", &fitted.at_edge),
+    ] {
+        let _ = write!(out, ",\"{key}\":[");
+        for (index, name) in names.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            json_string(name, &mut out);
         }
-        json_string(name, &mut out);
+        out.push(']');
     }
-    out.push_str("],\"at_edge\":[");
-    for (index, name) in fitted.at_edge.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        json_string(name, &mut out);
-    }
-    out.push_str("]}\n");
+    out.push_str("}\n");
     out
 }

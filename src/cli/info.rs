@@ -15,7 +15,7 @@ use crate::graph::{Graph, GraphConstant, ncg};
 use crate::source::{Position, Span};
 use crate::syntax::ast::{Constant, Expr};
 use crate::syntax::{Constraint, DataMatrix, Goal, Noise, Observation, Param, Program};
-use crate::verify::{Certificate, Verdict};
+use crate::verify::Certificate;
 use clap::Args;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -81,17 +81,11 @@ struct Compiled {
 
 impl Compiled {
     fn of(graph: &Graph) -> Self {
-        #[derive(serde::Deserialize)]
-        struct Header {
-            hash: String,
-        }
-        let text = ncg::write(graph);
-        let header: Option<Header> = serde_json::from_str(&text).ok();
         Self {
             nodes: graph.nodes.len(),
             functions: graph.functions.len(),
-            bytes: text.len(),
-            hash: header.map_or(String::new(), |header| header.hash),
+            bytes: ncg::write(graph).len(),
+            hash: ncg::hash(graph),
         }
     }
 
@@ -237,10 +231,7 @@ fn certificate_text(summary: &Summary) -> Vec<String> {
         None => Vec::new(),
         Some(Err(message)) => vec![message.clone()],
         Some(Ok(certificate)) => {
-            let verdict = match certificate.verdict {
-                Verdict::Pass => "pass",
-                Verdict::Fail => "FAIL",
-            };
+            let verdict = certificate.verdict.name();
             let names = certificate.constants.iter().map(|c| c.name.as_str());
             let names: Vec<&str> = names.collect();
             let constants = certificate.constants.iter();

@@ -9,12 +9,14 @@
 //!   those files do.
 
 use super::cautions::{Caution, cautions_of, missing_inputs, names_used, unused_inputs};
+use super::eval::JsonInput;
 use super::report::{Failure, Source};
 use crate::engine::Limits;
 use crate::graph::{Graph, ncg};
 use crate::syntax::Goal;
-use crate::{Bindings, Input, Interpreter, Mode, Model, Relaxation};
+use crate::{Bindings, Interpreter, Mode, Model, Relaxation};
 use clap::{Args, ValueEnum};
+use serde::Deserialize;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -238,43 +240,17 @@ impl InputArgs {
 fn bindings_of(json: &str) -> Result<Bindings, String> {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json)
         .map_err(|error| format!("{error}; write a JSON object such as {{\"a\":2.5}}"))?;
-    let input = |(name, value): (String, serde_json::Value)| match json_input(&value) {
-        Some(Ok(input)) => Ok((name, input)),
-        Some(Err(error)) => Err(format!("the input `{name}`: {error}")),
-        None => Err(format!(
+    let input = |(name, value): (String, serde_json::Value)| match JsonInput::deserialize(&value) {
+        Ok(input) => match input.input() {
+            Ok(input) => Ok((name, input)),
+            Err(error) => Err(format!("the input `{name}`: {error}")),
+        },
+        Err(_) => Err(format!(
             "the input `{name}` is {value}; inputs are numbers, \"inf\", \"-inf\" or \"nan\", lists of \
              numbers (vectors) and lists of such lists (matrices)"
         )),
     };
     object.into_iter().map(input).collect()
-}
-
-/// A number, vector or matrix; none where it is none of them.
-fn json_input(value: &serde_json::Value) -> Option<Result<Input, crate::Error>> {
-    let numbers = |items: &[serde_json::Value]| -> Option<Vec<f64>> {
-        items.iter().map(json_number).collect()
-    };
-    let Some(items) = value.as_array() else {
-        return Some(Ok(Input::Number(json_number(value)?)));
-    };
-    if let Some(numbers) = numbers(items) {
-        return Some(Ok(Input::Vector(numbers)));
-    }
-    let rows: Option<Vec<Vec<f64>>> = items.iter().map(|row| numbers(row.as_array()?)).collect();
-    Some(Input::matrix(&rows?))
-}
-
-fn json_number(value: &serde_json::Value) -> Option<f64> {
-    match value {
-        serde_json::Value::Number(number) => number.as_f64(),
-        serde_json::Value::String(text) => match text.as_str() {
-            "inf" => Some(f64::INFINITY),
-            "-inf" => Some(f64::NEG_INFINITY),
-            "nan" => Some(f64::NAN),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 /// `name=value` of an argument.
@@ -415,6 +391,7 @@ pub(super) fn check_program(graph: &Graph, source: &Source) -> Result<(), Failur
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Input;
 
     #[test]
     fn assignments_split_at_the_last_sign() {

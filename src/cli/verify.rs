@@ -219,11 +219,7 @@ fn text(certificate: &Certificate) -> String {
         let header = ["at", "test", "flips if", "relative"];
         out.push_str(&report::table(&header, &rows));
     }
-    let verdict = match certificate.verdict {
-        Verdict::Pass => "pass",
-        Verdict::Fail => "FAIL",
-    };
-    let _ = writeln!(out, "\nverdict  {verdict}");
+    let _ = writeln!(out, "\nverdict  {}", certificate.verdict.name());
     out
 }
 

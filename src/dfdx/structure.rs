@@ -434,11 +434,8 @@ impl Machine<'_> {
 
     /// `equal?`: two plain numbers give an answer that depends, inside structures they are guarded.
     fn equal(&mut self, a: &Cell, b: &Cell) -> Outcome<Cell> {
-        if a.is(TypeTag::Vector) && b.is(TypeTag::Vector) {
-            return self.equal_arrays(a, b);
-        }
         if !a.is(TypeTag::Pair) || !b.is(TypeTag::Pair) {
-            return self.identical(a, b);
+            return self.equal_but_for_pairs(a, b);
         }
         let mut open = vec![(a.clone(), b.clone())];
         let mut steps = 0_usize;
@@ -454,17 +451,21 @@ impl Machine<'_> {
                 }
                 continue;
             }
-            let same = if a.is(TypeTag::Vector) && b.is(TypeTag::Vector) {
-                self.equal_arrays(&a, &b)?
-            } else {
-                self.identical(&a, &b)?
-            };
+            let same = self.equal_but_for_pairs(&a, &b)?;
             self.guard(&same)?;
             if same.is_false() {
                 return Ok(self.truth(false));
             }
         }
         Ok(self.truth(true))
+    }
+
+    /// `equal?` of two values that are not both pairs.
+    fn equal_but_for_pairs(&mut self, a: &Cell, b: &Cell) -> Outcome<Cell> {
+        if a.is(TypeTag::Vector) && b.is(TypeTag::Vector) {
+            return self.equal_arrays(a, b);
+        }
+        self.identical(a, b)
     }
 
     // ---- off the heap ------------------------------------------------------------------------

@@ -70,11 +70,7 @@ impl<D: Domain> Walk<'_, D> {
             site => site,
         } & !SITE_COUNTS;
         if place == 0 || self.closed.contains(&place) {
-            let place = match place {
-                0 => self.site & !SITE_COUNTS,
-                place => place,
-            };
-            self.guard_at(test, place)?;
+            self.guard_for(test, place)?;
             if test.is_false() {
                 self.pc = otherwise;
             }
@@ -246,6 +242,15 @@ impl<D: Domain> Walk<'_, D> {
         } else {
             fork.pc
         };
+    }
+}
+
+/// A number of the domain as a float.
+pub(super) fn float(number: Number) -> Value {
+    Value {
+        tag: Tag::Float,
+        node: number.node,
+        bits: number.value.to_bits(),
     }
 }
 

@@ -67,7 +67,7 @@ impl<D: Domain> Walk<'_, D> {
     }
 
     /// The same where a vector or matrix will do.
-    fn need_numbers(&self, prim: Prim, value: Value, site: u32) -> Outcome<()> {
+    pub(super) fn need_numbers(&self, prim: Prim, value: Value, site: u32) -> Outcome<()> {
         if value.tag == Tag::Vector {
             return Ok(());
         }

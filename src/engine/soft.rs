@@ -9,7 +9,7 @@
 //! - Noise is drawn in the order of options, one number each, and never inside a fork: a trace of both
 //!   arms would not know how many numbers were drawn before.
 
-use super::fork::number;
+use super::fork::{float, number};
 use super::walk::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
@@ -113,13 +113,10 @@ impl<D: Domain> Walk<'_, D> {
             let size = shape.map_or(1, Shape::size);
             self.account(size, site)?;
             self.room(size)?;
-            let numbers = if shape.is_some() {
-                let numbers = self.heap.numbers(option).iter();
-                numbers.copied().map(number).collect()
-            } else {
-                vec![number(option)]
-            };
-            options.push(numbers);
+            options.push(match shape {
+                Some(_) => self.numbers_of(option),
+                None => vec![number(option)],
+            });
         }
         Ok((first.flatten(), options))
     }
@@ -151,13 +148,7 @@ impl<D: Domain> Walk<'_, D> {
             && let Shape::Vector(given) = self.heap.shape(list)
         {
             if given == options {
-                return Ok(self
-                    .heap
-                    .numbers(list)
-                    .iter()
-                    .copied()
-                    .map(number)
-                    .collect());
+                return Ok(self.numbers_of(list));
             }
             return self.fail(Kind::Shape, site, counts(options, given));
         }
@@ -214,12 +205,4 @@ pub(crate) fn wants_weights(kind: &str) -> String {
 
 fn constant(value: f64) -> Number {
     Number { value, node: 0 }
-}
-
-fn float(number: Number) -> Value {
-    Value {
-        tag: Tag::Float,
-        node: number.node,
-        bits: number.value.to_bits(),
-    }
 }

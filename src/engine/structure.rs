@@ -218,10 +218,7 @@ impl<D: Domain> Walk<'_, D> {
 
     fn renamed1(&mut self, name: Prim, prim: Prim, site: u32) -> Outcome<Value> {
         let a = self.stack[self.top as usize];
-        if !a.is_number() && a.tag != Tag::Vector {
-            let message = format!("`{name}` wants numbers, got {}", a.kind());
-            return self.fail(Kind::Type, site, message);
-        }
+        self.need_numbers(name, a, site)?;
         self.numeric1(prim, a, site)
     }
 
@@ -229,10 +226,7 @@ impl<D: Domain> Walk<'_, D> {
         let top = self.top as usize;
         let (a, b) = (self.stack[top], self.stack[top + 1]);
         for value in [a, b] {
-            if !value.is_number() && value.tag != Tag::Vector {
-                let message = format!("`{name}` wants numbers, got {}", value.kind());
-                return self.fail(Kind::Type, site, message);
-            }
+            self.need_numbers(name, value, site)?;
         }
         self.numeric2(prim, a, b, site)
     }
@@ -411,11 +405,8 @@ impl<D: Domain> Walk<'_, D> {
     /// `equal?`, without recursion. Numbers with nodes inside structures are guarded; two plain
     /// numbers give an answer with a node.
     fn equal(&mut self, a: Value, b: Value) -> Outcome<Value> {
-        if a.tag == Tag::Vector && b.tag == Tag::Vector {
-            return self.equal_arrays(a, b);
-        }
         if a.tag != Tag::Pair || b.tag != Tag::Pair {
-            return self.identical(a, b);
+            return self.equal_but_for_pairs(a, b);
         }
         let mut open = vec![(a, b)];
         let mut steps = 0_usize;
@@ -431,17 +422,21 @@ impl<D: Domain> Walk<'_, D> {
                 }
                 continue;
             }
-            let same = if a.tag == Tag::Vector && b.tag == Tag::Vector {
-                self.equal_arrays(a, b)?
-            } else {
-                self.identical(a, b)?
-            };
+            let same = self.equal_but_for_pairs(a, b)?;
             self.guard(same)?;
             if same.is_false() {
                 return Ok(Value::bool(false));
             }
         }
         Ok(Value::bool(true))
+    }
+
+    /// `equal?` of two values that are not both pairs.
+    fn equal_but_for_pairs(&mut self, a: Value, b: Value) -> Outcome<Value> {
+        if a.tag == Tag::Vector && b.tag == Tag::Vector {
+            return self.equal_arrays(a, b);
+        }
+        self.identical(a, b)
     }
 
     // ---- the evaluator's own -----------------------------------------------------------------

@@ -5,7 +5,7 @@
 //! - All numbers of arrays are floats, whatever they were made of.
 //! - What a primitive will record and allocate is accounted for before it begins.
 
-use super::fork::number;
+use super::fork::{float, number};
 use super::walk::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
@@ -177,18 +177,18 @@ impl<D: Domain> Walk<'_, D> {
         }
     }
 
+    /// The numbers of a vector or matrix as the domain sees them.
+    pub(super) fn numbers_of(&self, array: Value) -> Vec<Number> {
+        let numbers = self.heap.numbers(array).iter();
+        numbers.copied().map(number).collect()
+    }
+
     fn array_operand(&self, value: Value) -> Operand<Number> {
         match value.tag {
             Tag::Int | Tag::Float => Operand::Number(number(value)),
             Tag::Vector => Operand::Array(Array {
                 shape: self.heap.shape(value),
-                numbers: self
-                    .heap
-                    .numbers(value)
-                    .iter()
-                    .copied()
-                    .map(number)
-                    .collect(),
+                numbers: self.numbers_of(value),
             }),
             _ => Operand::Other(value.kind()),
         }
@@ -264,13 +264,5 @@ impl<D: Domain> Walk<'_, D> {
             }
         }
         Ok(Value::bool(true))
-    }
-}
-
-fn float(number: Number) -> Value {
-    Value {
-        tag: Tag::Float,
-        node: number.node,
-        bits: number.value.to_bits(),
     }
 }

@@ -78,10 +78,10 @@ impl Model {
         spans.get(place as usize).copied()
     }
 
-    /// The span and value of the float literal that `@line:column` names.
-    pub(crate) fn literal_at(&self, name: &str) -> Option<(Span, f64)> {
+    /// The span of the float literal that `@line:column` names.
+    pub(crate) fn span_of_literal(&self, name: &str) -> Option<Span> {
         let literal = self.literal(name, name.strip_prefix('@')?).ok()?;
-        Some((literal.span, literal.value))
+        Some(literal.span)
     }
 
     /// The names of `wrt` that only steer the run on `bindings`: they decide branches, indices or

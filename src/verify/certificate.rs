@@ -154,6 +154,16 @@ pub enum Verdict {
     Fail,
 }
 
+impl Verdict {
+    /// Its name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
 /// What was found of one constant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,9 +7,8 @@
 //!
 //! **Invariants**
 //! - Differences are relative to the largest derivative by the same constant (of values, to the
-//!   largest value), or to the derivative that would change the value by a
-//!   millionth, relatively, if that is larger;
-//!   NaN agrees with NaN, an infinity with itself.
+//!   largest value), or to the derivative that would change the value by a millionth, relatively, if
+//!   that is larger; NaN agrees with NaN, an infinity with itself.
 //! - What is too large for a slow way is left out of that way by counting, never by the clock: the
 //!   same program has the same certificate.
 //!
@@ -258,7 +257,7 @@ impl Job<'_> {
         let value = values_differ(&self.usual.value, &found.value);
         let rows: Vec<usize> = (0..self.outputs()).collect();
         let mut same = same_items(&self.usual.value, &found.value);
-        let gradient = self.compare(way, &rows, |name| column(&found.gradient, name).to_vec());
+        let gradient = self.compare(way, &rows, |_, name| column(&found.gradient, name).to_vec());
         for name in &self.names {
             let [a, b] = [&self.usual, found].map(|e| column(&e.gradient, name));
             same &= a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_number(*a, *b));
@@ -295,7 +294,7 @@ impl Job<'_> {
             }
         };
         let value = values_differ(&self.usual.value, &found.value).unwrap_or(f64::INFINITY);
-        let gradient = self.compare(way, &rows, |name| column(&found.gradient, name).to_vec());
+        let gradient = self.compare(way, &rows, |_, name| column(&found.gradient, name).to_vec());
         Ok(Check {
             way,
             status: pass_if(value <= REFERENCE[0] && gradient <= REFERENCE[1]),
@@ -344,29 +343,21 @@ impl Job<'_> {
             }
         }
         // Both against the interpreter's: it swept one way or the other.
+        let mut used = 0;
+        let places: Vec<Option<usize>> = self
+            .recorded
+            .columns
+            .iter()
+            .map(|column| {
+                used += usize::from(column.is_some());
+                column.map(|_| used - 1)
+            })
+            .collect();
+        let all: Vec<usize> = (0..outputs.len()).collect();
         let mut gradient = 0.0;
-        for (matrix, all) in [(&forward, true), (&backward, false)] {
-            let rows: Vec<usize> = if all {
-                (0..outputs.len()).collect()
-            } else {
-                rows.clone()
-            };
-            let mut place = 0;
-            let places: Vec<Option<usize>> = self
-                .recorded
-                .columns
-                .iter()
-                .map(|column| {
-                    column.map(|_| {
-                        place += 1;
-                        place - 1
-                    })
-                })
-                .collect();
-            let names = self.names.clone();
-            let found = self.compare(Way::Forward, &rows, |name| {
-                let index = names.iter().position(|n| *n == name).unwrap_or_default();
-                let entry = |row: usize| places[index].map_or(0.0, |p| matrix[row * width + p]);
+        for (matrix, rows) in [(&forward, &all), (&backward, &rows)] {
+            let found = self.compare(Way::Forward, rows, |constant, _| {
+                let entry = |row: usize| places[constant].map_or(0.0, |p| matrix[row * width + p]);
                 (0..rows.len()).map(entry).collect()
             });
             gradient = max_or_nan(gradient, found);
@@ -475,7 +466,7 @@ impl Job<'_> {
     /// The program's value with one constant changed: a literal, in the text.
     fn value_at(&self, name: &str, x: f64, workspace: &mut Workspace) -> Option<Output> {
         let limits = &self.options.limits;
-        if let Some((span, _)) = self.direct.literal_at(name) {
+        if let Some(span) = self.direct.span_of_literal(name) {
             let (start, end) = (span.start as usize, span.end as usize);
             let text = format!("{}{x:?}{}", &self.text[..start], &self.text[end..]);
             let model = self
@@ -542,13 +533,18 @@ impl Job<'_> {
         })
     }
 
-    /// Holds the derivatives that `found` gives for each name, of some rows, against the
+    /// Holds the derivatives that `found` gives for each constant, of some rows, against the
     /// interpreter's; gives the largest difference.
-    fn compare(&mut self, way: Way, rows: &[usize], found: impl Fn(&str) -> Vec<f64>) -> f64 {
+    fn compare(
+        &mut self,
+        way: Way,
+        rows: &[usize],
+        found: impl Fn(usize, &str) -> Vec<f64>,
+    ) -> f64 {
         let mut worst = 0.0;
         for (index, name) in self.names.iter().enumerate() {
             let usual = column(&self.usual.gradient, name);
-            let other = found(name);
+            let other = found(index, name);
             let scale = self.scales[index].max(largest(&other));
             let pairs = rows.iter().zip(&other);
             let apart = pairs.map(|(&row, b)| apart(usual[row], *b));

@@ -5,6 +5,7 @@
 //! - A judge that cannot fail is worth nothing: each rule is broken in turn, and must be noticed.
 //! - Every public case runs on both engines; what does not is listed with its reason.
 
+use crate::random::Random;
 use dmci::dfdx::{prim::differentiate, reference};
 use dmci::prim::{Domain, Kind, Prim};
 use dmci::syntax::Goal;
@@ -18,28 +19,6 @@ static INTERPRETER: LazyLock<Interpreter> = LazyLock::new(Interpreter::embedded)
 
 const VALUES: f64 = 1e-12;
 const GRADIENTS: f64 = 1e-10;
-
-/// Splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Between two numbers.
-    fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn below(&mut self, count: usize) -> usize {
-        (self.next() % count as u64) as usize
-    }
-}
 
 fn close(expected: f64, actual: f64, tolerance: f64) -> bool {
     expected == actual
@@ -72,7 +51,7 @@ fn point(domain: Domain, random: &mut Random) -> [f64; 2] {
 
 /// Compares a rule with dfdx on seeded points; tells the first at which they differ.
 fn judge(prim: Prim, rule: Rule<'_>) -> Result<(), String> {
-    let mut random = Random(prim as u64 + 1);
+    let mut random = Random::new(prim as u64 + 1);
     for _ in 0..200 {
         let [a, b] = point(prim.spec().domain, &mut random);
         let ct = random.between(0.5, 2.0);
@@ -573,7 +552,7 @@ fn expression(random: &mut Random, depth: usize, variables: usize) -> String {
 
 #[test]
 fn generated_programs_agree() {
-    let mut random = Random(2024);
+    let mut random = Random::new(2024);
     let mut multiplexers = 0;
     for _ in 0..400 {
         let source = expression(&mut random, 4, 3);
