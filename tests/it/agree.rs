@@ -28,6 +28,15 @@ const LIMITS: Limits = Limits {
 
 /// Runs a check on as many programs as asked for, and says which failed.
 fn on_programs(usual: u64, check: impl Fn(&Generated, &mut Random) -> Result<(), String>) {
+    on_programs_of(generate, usual, check);
+}
+
+/// Runs a check on as many programs of a kind as asked for, and says which failed.
+pub(crate) fn on_programs_of(
+    generate: impl Fn(u64, usize) -> Generated,
+    usual: u64,
+    check: impl Fn(&Generated, &mut Random) -> Result<(), String>,
+) {
     let base = base_seed();
     let mut complaints = Vec::new();
     for seed in base..base + programs(usual) {
@@ -69,7 +78,7 @@ fn model(interpreter: &Interpreter, source: &str, mode: Mode) -> Model {
 }
 
 /// One relaxation for each program, so that all kinds come up.
-fn relaxation(source: &str) -> Relaxation {
+pub(crate) fn relaxation(source: &str) -> Relaxation {
     let length = source.len();
     Relaxation {
         temperature: [1.0, 0.4, 2.5][length % 3],

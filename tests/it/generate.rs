@@ -14,10 +14,14 @@
 //! (let* ((u (f y 3)) (v (if (> u 2.5) (sin u) 0))) (list u v))
 //! ```
 
+mod arrays;
+
+pub(crate) use arrays::{ARRAYS, array_inputs, generate_with_arrays};
+
 use crate::random::Random;
 use std::fmt::Write as _;
 
-/// The inputs of programs, all numbers.
+/// The inputs of programs that are numbers: all, but for [`ARRAYS`] where they are asked for.
 pub(crate) const INPUTS: [&str; 3] = ["x", "y", "z"];
 
 /// Input values where branches change: ties with each other and with literals.
@@ -56,23 +60,7 @@ const MARK: char = '\u{1}';
 
 /// Makes a program of about `size` expressions.
 pub(crate) fn generate(seed: u64, size: usize) -> Generated {
-    let mut generator = Generator {
-        random: Random::new(seed),
-        scope: Vec::new(),
-        params: Vec::new(),
-        names: 0,
-        fuel: size,
-        failures: false,
-    };
-    generator.failures = generator.random.percent(15);
-    let marked = generator.program();
-    let (source, literals) = unmark(&marked);
-    Generated {
-        seed,
-        source,
-        literals,
-        params: generator.params,
-    }
+    Generator::new(seed, size).generated(seed)
 }
 
 fn unmark(marked: &str) -> (String, Vec<String>) {
@@ -102,6 +90,10 @@ enum Type {
     Boolean,
     /// A list of numbers.
     List,
+    /// A vector of three numbers.
+    Vector,
+    /// A matrix of three rows and columns.
+    Matrix,
     /// A procedure from so many numbers to a number.
     Procedure(usize),
     /// A name that must not be used where it is bound: it hides a primitive or a form.
@@ -116,13 +108,43 @@ struct Generator {
     /// How many more expressions there may be before all become leaves.
     fuel: usize,
     failures: bool,
+    /// Whether there are lists, vectors and matrices among the inputs.
+    arrays: bool,
 }
 
 impl Generator {
+    fn new(seed: u64, size: usize) -> Self {
+        let mut random = Random::new(seed);
+        let failures = random.percent(15);
+        Self {
+            random,
+            scope: Vec::new(),
+            params: Vec::new(),
+            names: 0,
+            fuel: size,
+            failures,
+            arrays: false,
+        }
+    }
+
+    fn generated(mut self, seed: u64) -> Generated {
+        let marked = self.program();
+        let (source, literals) = unmark(&marked);
+        Generated {
+            seed,
+            source,
+            literals,
+            params: self.params,
+        }
+    }
+
     fn program(&mut self) -> String {
         let mut out = String::new();
         for name in INPUTS {
             self.scope.push((name.to_owned(), Type::Number));
+        }
+        if self.arrays {
+            self.array_inputs();
         }
         for (index, constraint) in ["", " (> -10.0)", " (between -3 3)"].iter().enumerate() {
             if self.random.percent(25) {
@@ -138,6 +160,7 @@ impl Generator {
             out.push('\n');
         }
         let body = match self.random.below(10) {
+            0..=7 if self.arrays => self.steered_number(),
             0..=5 => self.number(5),
             6 => self.boolean(5),
             7 => self.list(5),
@@ -275,12 +298,17 @@ impl Generator {
         self.fuel -= 1;
         let depth = depth - 1;
         if self.failures && self.random.percent(6) {
-            return self.failure(depth);
+            return if self.arrays {
+                self.steered_failure(depth)
+            } else {
+                self.failure(depth)
+            };
         }
         match self.random.below(34) {
             0..=1 => self.leaf(),
             30..=31 => self.soft(depth),
             32..=33 => self.of_vectors(depth),
+            2..=4 if self.arrays => self.of_arrays(depth),
             2..=7 => self.arithmetic(depth),
             8..=13 => self.choice(Type::Number, depth),
             14..=16 => self.binding(Type::Number, depth),
@@ -316,6 +344,9 @@ impl Generator {
 
     /// A number that comes by vectors or matrices, small ones or some that are blocks.
     fn of_vectors(&mut self, depth: usize) -> String {
+        if self.arrays && self.random.percent(60) {
+            return self.of_arrays(depth);
+        }
         let (a, b) = (self.number(depth), self.number(depth));
         let (c, d) = (self.leaf(), self.leaf());
         let forms = [
@@ -426,6 +457,8 @@ impl Generator {
         match kind {
             Type::Boolean => self.boolean(depth),
             Type::List => self.list(depth),
+            Type::Vector => self.vector(depth),
+            Type::Matrix => self.matrix(depth),
             _ => self.number(depth),
         }
     }
@@ -458,7 +491,9 @@ impl Generator {
         let mut bound = Vec::new();
         for _ in 0..=self.random.below(3) {
             let sequential = form != "let";
-            let (init, init_type) = match self.random.below(6) {
+            let (init, init_type) = match self.random.below(if self.arrays { 9 } else { 6 }) {
+                6..=7 => (self.vector(depth), Type::Vector),
+                8 => (self.matrix(depth), Type::Matrix),
                 0 => (self.list(depth), Type::List),
                 1 => (self.boolean(depth), Type::Boolean),
                 2 => (self.lambda(1, depth), Type::Procedure(1)),

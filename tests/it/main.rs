@@ -27,6 +27,8 @@ mod ncg;
 )]
 mod random;
 mod registry;
+#[cfg(feature = "cli")]
+mod replay;
 mod selfhost;
 mod soft;
 mod tidy;
