@@ -1,14 +1,10 @@
 //! Gradients as callers get them: derivatives by name, in the shape of value and input.
 //!
-//! A path and the values of its nodes go in, a [`Gradient`] comes out.
-//!
-//! **Invariants**
-//! - One number by several inputs is swept backwards; where outputs outnumber inputs, forwards.
+//! The derivatives of a value's numbers by a trace's inputs go in, a [`Gradient`] comes out.
 
 use crate::engine::output::json_number;
-use crate::engine::{Output, Stats, Workspace, tiered};
+use crate::engine::{Output, Stats};
 use crate::prim::linalg::Shape;
-use crate::trace::Ref;
 use std::borrow::Cow;
 
 /// A value, and its gradient where one was asked for.
@@ -147,21 +143,24 @@ pub(crate) enum Variable {
     Unused,
 }
 
-/// The derivatives of a path's output by `wrt`, at the numbers in `workspace.values`.
-pub(crate) fn differentiate(
-    path: &tiered::Path,
-    wrt: Vec<(Cow<'_, str>, Variable)>,
-    workspace: &mut Workspace,
-) -> Gradient {
+/// The trace's inputs that `wrt` names, in order.
+pub(crate) fn columns(wrt: &[(Cow<'_, str>, Variable)]) -> Vec<u32> {
     let mut columns = Vec::new();
-    for (_, variable) in &wrt {
+    for (_, variable) in wrt {
         if let Variable::Inputs(first, extent) = variable {
             columns.extend((0..extent.size() as u32).map(|i| first + i));
         }
     }
-    let outputs = path.leaves.len();
-    let mut jacobian = vec![0.0; outputs * columns.len()];
-    derivatives(path, &columns, workspace, &mut jacobian);
+    columns
+}
+
+/// Derivatives by [`columns`], row-major, by name.
+pub(crate) fn by_name(
+    wrt: Vec<(Cow<'_, str>, Variable)>,
+    outputs: usize,
+    columns: usize,
+    derivatives: &[f64],
+) -> Gradient {
     let mut first = 0;
     let entries = wrt
         .into_iter()
@@ -172,7 +171,7 @@ pub(crate) fn differentiate(
             };
             let width = extent.size();
             let jacobian = if used {
-                let rows = jacobian.chunks(columns.len().max(1)).take(outputs);
+                let rows = derivatives.chunks(columns.max(1)).take(outputs);
                 rows.flat_map(|row| row[first..first + width].iter().copied())
                     .collect()
             } else {
@@ -189,37 +188,4 @@ pub(crate) fn differentiate(
         })
         .collect();
     Gradient { entries }
-}
-
-/// The derivatives of a path's numbers (it has no other leaves) by inputs of its trace, row-major, at
-/// the numbers in `workspace.values`.
-pub(crate) fn derivatives(
-    path: &tiered::Path,
-    columns: &[u32],
-    workspace: &mut Workspace,
-    jacobian: &mut [f64],
-) {
-    let Workspace {
-        values,
-        adjoints,
-        tangents,
-        ..
-    } = workspace;
-    // An output that is a constant has no node; what stands in for it is any constant.
-    let outputs: Vec<Ref> = path
-        .leaves
-        .iter()
-        .map(|node| node.unwrap_or(Ref::constant(0)))
-        .collect();
-    if columns.len() < outputs.len() {
-        path.trace
-            .jacobian(values, columns, &outputs, tangents, jacobian);
-    } else if !columns.is_empty() {
-        for (output, row) in outputs.iter().zip(jacobian.chunks_mut(columns.len())) {
-            path.trace.sweep(values, &[(*output, 1.0)], adjoints);
-            for (entry, &column) in row.iter_mut().zip(columns) {
-                *entry = adjoints.of(column as usize);
-            }
-        }
-    }
 }

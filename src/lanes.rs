@@ -5,12 +5,16 @@
 //!
 //! **Invariants**
 //! - A lane that fails leaves the others as they are; sums are over the lanes that did not fail.
-//! - Lanes run in order, so sums have the same bits each time.
+//! - Sums are trees over the lanes in their order, so they have the same bits each time, on any
+//!   number of threads.
 
 use crate::bindings::{Bindings, Input, Wrt};
+use crate::engine::batch::{Outcome, Special, Target};
 use crate::engine::{Limits, Output, Workspace};
 use crate::error::Error;
+use crate::gradient::Variable;
 use crate::model::Model;
+use crate::trace::program::lanes::LaneInput;
 
 /// What to do when a lane fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -58,52 +62,99 @@ impl Model {
                 column.len()
             )));
         }
-        let is_lane = |name: &str| per_lane.iter().any(|(lane, _)| *lane == name);
-        let mut lanes = Lanes {
-            values: Vec::with_capacity(count),
-            shared: Vec::new(),
-            per_lane: Vec::new(),
-            shared_lists: Vec::new(),
-        };
-        for &name in wrt {
-            if is_lane(name) {
-                lanes.per_lane.push((name.to_owned(), Vec::new()));
-            } else if let Some(input) = shared.get(name).filter(|i| !matches!(i, Input::Number(_)))
-            {
-                let zeros = vec![0.0; input.numbers().len()];
-                lanes.shared_lists.push((name.to_owned(), zeros));
-            } else {
-                lanes.shared.push((name.to_owned(), 0.0));
-            }
-        }
         let mut bindings = shared.clone();
+        for (name, column) in per_lane {
+            bindings.set(*name, column.first().copied().unwrap_or(0.0));
+        }
         let asked = if wrt.is_empty() {
             Wrt::Nothing
         } else {
             Wrt::Names(wrt)
         };
-        for lane in 0..count {
-            for (name, column) in per_lane {
-                bindings.set(*name, column[lane]);
+        let mut lanes = Lanes::new(wrt, shared, per_lane);
+        if count == 0 {
+            return Ok(lanes);
+        }
+        #[cfg(feature = "dfdx")]
+        if self.is_reference() {
+            for lane in 0..count {
+                for (name, column) in per_lane {
+                    bindings.set(*name, column[lane]);
+                }
+                let result = self.evaluate(&bindings, asked, limits, workspace);
+                lanes.push(result, wrt, on_error)?;
             }
-            let result = self.evaluate(&bindings, asked, limits, workspace);
-            match result {
-                Ok(evaluation) => {
-                    if !wrt.is_empty() && evaluation.value.number().is_none() {
-                        return Err(Error::Request(
-                            "gradients over lanes need a program whose value is a number".into(),
-                        ));
-                    }
-                    lanes.add(&evaluation.gradient);
-                    lanes.values.push(Ok(evaluation.value));
+            return Ok(lanes);
+        }
+        let asked = self.ask(&bindings, asked, workspace)?;
+        let numbers = std::mem::take(&mut workspace.inputs);
+        let mut inputs: Vec<LaneInput<'_>> =
+            numbers.iter().map(|&x| LaneInput::Shared(x)).collect();
+        for (name, column) in per_lane {
+            if let Some(index) = self.number_input(name, &asked.given) {
+                inputs[index as usize] = LaneInput::Each(column);
+            }
+        }
+        // For each name its columns: whether they are lanes' own, and where they begin.
+        let by = crate::gradient::columns(&asked.wrt);
+        let is_each = |input: u32| matches!(inputs[input as usize], LaneInput::Each(_));
+        let mut values = vec![f64::NAN; count];
+        let mut columns: Vec<Vec<f64>> = by
+            .iter()
+            .map(|&input| {
+                if is_each(input) {
+                    vec![0.0; count]
+                } else {
+                    Vec::new()
                 }
-                Err(error @ Error::Eval(_)) if on_error == OnError::Collect => {
-                    for (_, column) in &mut lanes.per_lane {
-                        column.push(None);
-                    }
-                    lanes.values.push(Err(error));
+            })
+            .collect();
+        let targets = columns.iter_mut().zip(&by).map(|(column, &input)| {
+            if is_each(input) {
+                Target::Each(column)
+            } else {
+                Target::Sum
+            }
+        });
+        let targets = targets.collect();
+        let by_any = (!wrt.is_empty()).then_some(by.as_slice());
+        let given = &asked.given;
+        let outcome = self.with_batch(given, &inputs, count, by_any, limits, true, |batch| {
+            batch.each(Target::Each(&mut values), targets, &mut workspace.tasks)
+        })?;
+        workspace.inputs = numbers;
+        let Outcome { special, sums } = outcome;
+        lanes.values = values.into_iter().map(|x| Ok(Output::of(x))).collect();
+        for (lane, special) in special {
+            let lane = lane as usize;
+            lanes.values[lane] = match special {
+                Special::Output(output) => Ok(output),
+                Special::Failed(error) if on_error == OnError::Stop => return Err(error),
+                Special::Failed(error) => Err(error),
+            };
+        }
+        let mut sums = sums.into_iter();
+        let mut columns = by.iter().zip(columns);
+        for (name, variable) in &asked.wrt {
+            let size = match variable {
+                Variable::Unused => 0,
+                Variable::Inputs(_, extent) => extent.size(),
+            };
+            if let Some((_, all)) = lanes.shared_lists.iter_mut().find(|(n, _)| n == name) {
+                for (entry, _) in all.iter_mut().zip(columns.by_ref().take(size)) {
+                    *entry = sums.next().unwrap_or(0.0) + 0.0;
                 }
-                Err(error) => return Err(error),
+                continue;
+            }
+            let column = if size == 0 { None } else { columns.next() };
+            if let Some((_, numbers)) = lanes.per_lane.iter_mut().find(|(n, _)| n == name) {
+                let all = column.map_or_else(|| vec![0.0; count], |(_, column)| column);
+                let numbers_of = all.into_iter().zip(&lanes.values);
+                *numbers = numbers_of.map(|(x, v)| v.is_ok().then_some(x)).collect();
+            } else if let Some((_, sum)) = lanes.shared.iter_mut().find(|(n, _)| n == name)
+                && column.is_some()
+            {
+                *sum = sums.next().unwrap_or(0.0) + 0.0;
             }
         }
         Ok(lanes)
@@ -111,7 +162,53 @@ impl Model {
 }
 
 impl Lanes {
-    fn add(&mut self, gradient: &crate::Gradient) {
+    /// No lanes, and a place for the derivatives by each name.
+    fn new(wrt: &[&str], shared: &Bindings, per_lane: &[(&str, &[f64])]) -> Self {
+        let mut lanes = Self {
+            values: Vec::new(),
+            shared: Vec::new(),
+            per_lane: Vec::new(),
+            shared_lists: Vec::new(),
+        };
+        for &name in wrt {
+            let input = shared.get(name).filter(|i| !matches!(i, Input::Number(_)));
+            if per_lane.iter().any(|(lane, _)| *lane == name) {
+                lanes.per_lane.push((name.to_owned(), Vec::new()));
+            } else if let Some(input) = input {
+                let zeros = vec![0.0; input.numbers().len()];
+                lanes.shared_lists.push((name.to_owned(), zeros));
+            } else {
+                lanes.shared.push((name.to_owned(), 0.0));
+            }
+        }
+        lanes
+    }
+
+    /// Adds a lane that was evaluated alone.
+    #[cfg(feature = "dfdx")]
+    fn push(
+        &mut self,
+        result: Result<crate::Evaluation, Error>,
+        wrt: &[&str],
+        on_error: OnError,
+    ) -> Result<(), Error> {
+        let evaluation = match result {
+            Ok(evaluation) => evaluation,
+            Err(error @ Error::Eval(_)) if on_error == OnError::Collect => {
+                for (_, column) in &mut self.per_lane {
+                    column.push(None);
+                }
+                self.values.push(Err(error));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        if !wrt.is_empty() && evaluation.value.number().is_none() {
+            return Err(Error::Request(
+                "gradients over lanes need a program whose value is a number".into(),
+            ));
+        }
+        let gradient = &evaluation.gradient;
         for (name, sum) in &mut self.shared {
             *sum += gradient.get(name).unwrap_or(0.0);
         }
@@ -124,5 +221,7 @@ impl Lanes {
         for (name, column) in &mut self.per_lane {
             column.push(gradient.get(name));
         }
+        self.values.push(Ok(evaluation.value));
+        Ok(())
     }
 }

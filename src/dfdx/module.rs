@@ -26,7 +26,7 @@ use crate::bindings::Bindings;
 use crate::engine::{Item, Limits, Output};
 use crate::error::Error;
 use crate::interpreter::{Interpreter, Mode};
-use crate::model::{Model, Repeated, nearest};
+use crate::model::{Model, nearest};
 use crate::relaxation::Relaxation;
 use crate::source::Position;
 use crate::syntax::Constraint;
@@ -377,7 +377,9 @@ impl Program {
         let mut values = Vec::with_capacity(rows * outputs);
         let mut jacobian = vec![0.0; rows * size];
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let run = Repeated::new(&self.model, &self.fixed, &names, self.limits);
+        let run = self
+            .model
+            .evaluator(&self.fixed, &names, &names, &self.limits);
         let mut run = run.map_err(|error| ModuleError::Program {
             error,
             position: None,
@@ -386,11 +388,12 @@ impl Program {
         variables.extend_from_slice(constants);
         for row in 0..rows {
             variables[..inputs].copy_from_slice(&numbers[row * inputs..(row + 1) * inputs]);
-            run.evaluate(&variables).map_err(|error| ModuleError::Row {
-                row,
-                position: error.position(self.model.text()),
-                error,
-            })?;
+            run.run_at(None, &variables, jacobians)
+                .map_err(|error| ModuleError::Row {
+                    row,
+                    position: error.position(self.model.text()),
+                    error,
+                })?;
             if !is_vector(run.output(), outputs) {
                 return Err(ModuleError::Output {
                     row,
@@ -402,7 +405,9 @@ impl Program {
                 });
             }
             values.extend(run.output().numbers());
-            run.jacobian(&mut jacobian[row * size..(row + 1) * size]);
+            if jacobians {
+                jacobian[row * size..(row + 1) * size].copy_from_slice(run.derivatives());
+            }
         }
         Ok((values, jacobian))
     }

@@ -8,12 +8,13 @@
 //! - `walk` runs code on one lane and records; `call`, `fork`, `numbers`, `vectors`, `soft` and
 //!   `structure` are its parts.
 //! - `take` and [`output`] bring the value to the caller.
-//! - `tiered` keeps recorded paths and runs them again on other numbers.
+//! - `tiered` keeps recorded paths and runs them again on other numbers, `batch` on many at once.
 //!
 //! **Invariants**
 //! - Every loop over what a user controls is metered: fuel, heap, depth, deadline.
 //! - Nothing recurses on the machine stack over depth that a user controls.
 
+pub(crate) mod batch;
 mod call;
 pub(crate) mod code;
 mod fork;

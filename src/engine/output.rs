@@ -58,6 +58,19 @@ impl Output {
         &self.items
     }
 
+    /// A float.
+    pub(crate) fn of(value: f64) -> Self {
+        let int = false;
+        Self {
+            items: vec![Item::Number { value, int }],
+        }
+    }
+
+    /// Whether it is a number that counts as an int.
+    pub(crate) fn is_int(&self) -> bool {
+        matches!(self.items.as_slice(), [Item::Number { int: true, .. }])
+    }
+
     /// The number, if it is one.
     pub fn number(&self) -> Option<f64> {
         match self.items.as_slice() {
@@ -70,6 +83,15 @@ impl Output {
     pub fn numbers(&self) -> impl Iterator<Item = f64> {
         self.items.iter().filter_map(|item| match item {
             Item::Number { value, .. } => Some(*value),
+            _ => None,
+        })
+    }
+
+    /// All numbers and booleans in it, in order; truth is 1.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = f64> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Number { value, .. } => Some(*value),
+            Item::Bool(value) => Some(f64::from(u8::from(*value))),
             _ => None,
         })
     }

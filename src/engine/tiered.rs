@@ -1,12 +1,16 @@
 //! Paths: a recorded run is run again on other numbers, as long as its guards hold.
 //!
-//! A prepared program and numbers go in; the value comes out of a replay where a path fits, of a
-//! walk where none does, and that walk's path is kept.
+//! A prepared program and numbers go in; the value, and its derivatives, come out of a replay where a
+//! path fits, of a walk where none does, and that walk's path is kept.
 //!
 //! **Invariants**
 //! - A path belongs to a key: which inputs are there, how long the lists are, which literals are
 //!   inputs.
+//! - Paths are a tree: those that agree on their first guards agree on all that comes before the
+//!   next. So the guard that fails, and the number it meets, tell which paths are left.
 //! - A replay obeys the caller's limits as the walk would: a path carries its counts.
+//! - A path that is run often is compiled; before, its trace is replayed as it is. The bits are the
+//!   same.
 //! - Readers never wait: the paths are swapped whole.
 
 use super::output::{Item, Output};
@@ -16,9 +20,13 @@ use crate::error::Kind;
 use crate::prim::linalg;
 use crate::relaxation::RelaxationKind;
 use crate::source::Span;
-use crate::trace::{Ref, Trace};
+use crate::trace::program::{Failed, Program, Wanted};
+use crate::trace::replay::Diverged;
+use crate::trace::{Guard, Ref, Trace};
 use arc_swap::ArcSwap;
-use std::sync::Arc;
+use smallvec::SmallVec;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// How many paths a model keeps; further ones are walked each time.
@@ -29,6 +37,16 @@ const MAX_PATH_BYTES: usize = 256 << 20;
 
 /// How many operations a trace that nobody asked a gradient of may have.
 const UNASKED_OPERATIONS: usize = 1 << 20;
+
+/// How often a trace is replayed as it is before it is compiled, which takes as long as some tens of
+/// replays.
+const COMPILED_AFTER: u32 = 8;
+
+/// How many operations, times rows of derivatives, a compiled path may have.
+const MAX_COMPILED: usize = 1 << 20;
+
+/// For how many purposes a path is kept compiled.
+const MAX_PROGRAMS: usize = 16;
 
 /// What an input is, apart from its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +77,42 @@ pub(crate) struct Path {
     /// The node of each number and boolean of the output; none for a constant.
     pub(crate) leaves: Vec<Option<Ref>>,
     stats: Stats,
+    /// How often the trace has been replayed as it is.
+    replays: AtomicU32,
+    programs: Mutex<Vec<(ProgramKey, Arc<Program>)>>,
+}
+
+/// What a compiled path is compiled for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProgramKey {
+    /// The inputs that derivatives are by.
+    pub(crate) by: Vec<u32>,
+    /// Which inputs lanes share; none for one lane.
+    pub(crate) shared: Option<Vec<bool>>,
+    /// Whether outputs are summed over lanes.
+    pub(crate) summed: bool,
 }
 
 /// The paths of a program.
 #[derive(Debug, Default)]
-pub(crate) struct Paths(ArcSwap<Vec<Arc<Path>>>);
+pub(crate) struct Paths {
+    known: ArcSwap<Vec<Arc<Path>>>,
+    /// The place of the path that fitted last.
+    last: AtomicUsize,
+    /// Held while a batch walks a lane, so that no path is walked twice.
+    walking: Mutex<()>,
+}
+
+/// What to compute.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) key: &'a PathKey,
+    /// The inputs of the trace that derivatives are by, if there are to be any.
+    pub(crate) by: Option<&'a [u32]>,
+    /// Whether the numbers of all nodes are wanted, in `workspace.values`.
+    pub(crate) all_nodes: bool,
+    pub(crate) limits: Limits,
+}
 
 /// A value with the trace it came by.
 #[derive(Clone)]
@@ -72,18 +121,39 @@ pub(crate) struct Run {
     pub(crate) stats: Stats,
     /// None where nothing was recorded.
     pub(crate) path: Option<Arc<Path>>,
-    /// Where it stands among the paths, if it was found there.
+    /// Where it stands among the paths, if it is there.
     pub(crate) place: Option<usize>,
 }
 
 impl Paths {
     pub(crate) fn len(&self) -> usize {
-        self.0.load().len()
+        self.known.load().len()
+    }
+
+    /// The place of the path that fitted last.
+    pub(crate) fn last(&self) -> usize {
+        self.last.load(Ordering::Relaxed)
+    }
+
+    /// The paths as they are now.
+    pub(crate) fn load(&self) -> Arc<Vec<Arc<Path>>> {
+        self.known.load_full()
+    }
+
+    /// The memory that paths and what they are compiled to take, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let known = self.known.load();
+        known.iter().map(|path| path.bytes()).sum()
+    }
+
+    /// Keeps everyone else from walking a lane of a batch.
+    pub(crate) fn while_walking(&self) -> MutexGuard<'_, ()> {
+        self.walking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The trace of the last path of a key, printed.
     pub(crate) fn print(&self, key: &PathKey, names: &[String]) -> String {
-        let paths = self.0.load();
+        let paths = self.known.load();
         let Some(path) = paths.iter().rev().find(|path| path.key == *key) else {
             return String::new();
         };
@@ -91,65 +161,110 @@ impl Paths {
         path.trace.print(names, &outputs)
     }
 
-    fn keep(&self, path: &Arc<Path>) {
-        self.0.rcu(|paths| {
+    /// Keeps a path, if there is room; gives its place.
+    fn keep(&self, path: &Arc<Path>) -> Option<usize> {
+        let mut place = None;
+        self.known.rcu(|paths| {
             let mut paths = Vec::clone(paths);
             let bytes: usize = paths.iter().map(|p| p.trace.bytes()).sum();
-            if paths.is_empty()
-                || (paths.len() < MAX_PATHS && bytes + path.trace.bytes() <= MAX_PATH_BYTES)
-            {
+            let is_room = paths.is_empty()
+                || (paths.len() < MAX_PATHS && bytes + path.trace.bytes() <= MAX_PATH_BYTES);
+            place = is_room.then_some(paths.len());
+            if is_room {
                 paths.push(path.clone());
             }
             paths
         });
+        place
     }
 }
 
-/// Runs a job on the numbers of `workspace.inputs`: by replay if a path fits, else by a walk.
-/// Afterwards `workspace.values` holds the value of every node of the path. The path at the place
-/// `likely` is tried first.
+/// The path to try first for a key: the likely one, or any.
+pub(crate) fn first_of(known: &[Arc<Path>], key: &PathKey, likely: usize) -> Option<usize> {
+    let is_of = |path: &Arc<Path>| path.key == *key;
+    if known.get(likely).is_some_and(is_of) {
+        return Some(likely);
+    }
+    known.iter().rposition(is_of)
+}
+
+/// A path that agrees with another one until a guard fails, and there expects what the number was.
+pub(crate) fn next_of(known: &[Arc<Path>], path: &Path, failed: Failed) -> Option<usize> {
+    let guard = failed.guard as usize;
+    let before = &path.trace.guards[..guard];
+    known.iter().rposition(|other| {
+        let guards = &other.trace.guards;
+        let same = |(a, b): (&Guard, &Guard)| a.expected == b.expected;
+        guards
+            .get(guard)
+            .is_some_and(|g| g.expected == failed.value)
+            && other.key == path.key
+            && before.iter().zip(guards).all(same)
+    })
+}
+
+/// Runs a job on the numbers of `workspace.inputs`: by replay if a path fits, else by a walk. The path
+/// at the place `likely` is tried first. Derivatives asked for are in `workspace.derivatives`
+/// afterwards, row-major: one row a number of the output, if that holds nothing but numbers.
 pub(crate) fn run(
     paths: &Paths,
-    key: &PathKey,
+    asked: &Asked<'_>,
     job: &Job<'_>,
-    gradient: bool,
     likely: usize,
     workspace: &mut Workspace,
 ) -> Result<Run, Box<EvalError>> {
-    if job.limits.deadline.is_some_and(|at| Instant::now() >= at) {
-        return Err(Box::new(EvalError::new(
-            Kind::Resource,
-            "out of time: the deadline has passed",
-        )));
-    }
-    let known = paths.0.load();
-    let others = (0..known.len()).filter(|&place| place != likely);
-    for place in std::iter::once(likely).chain(others) {
-        let Some(path) = known.get(place) else {
-            continue;
-        };
-        if path.key == *key && path.stays_within(&job.limits) {
-            let Workspace { inputs, values, .. } = &mut *workspace;
-            if path.trace.replay(inputs, values).is_ok() {
+    check_deadline(&asked.limits)?;
+    let known = paths.known.load();
+    let mut candidate = first_of(&known, asked.key, likely);
+    while let Some(place) = candidate {
+        let path = &known[place];
+        match path.replay(asked, workspace) {
+            Ok(()) if path.stays_within(&asked.limits) => {
+                paths.last.store(place, Ordering::Relaxed);
                 let stats = Stats {
                     nodes: 0,
                     replayed: true,
-                    paths: paths.len() as u64,
+                    paths: known.len() as u64,
                     ..path.stats
                 };
                 return Ok(Run {
-                    output: path.output_with(values),
+                    output: path.output_with(&workspace.leaves),
                     stats,
                     path: Some(path.clone()),
                     place: Some(place),
                 });
             }
+            // The walk meets the limit.
+            Ok(()) => break,
+            Err(failed) => candidate = next_of(&known, path, failed),
         }
     }
     drop(known);
+    record(paths, asked, job, workspace)
+}
+
+/// Fails once the deadline has passed.
+pub(crate) fn check_deadline(limits: &Limits) -> Result<(), Box<EvalError>> {
+    if limits.deadline.is_some_and(|at| Instant::now() >= at) {
+        return Err(Box::new(out_of_time()));
+    }
+    Ok(())
+}
+
+pub(crate) fn out_of_time() -> EvalError {
+    EvalError::new(Kind::Resource, "out of time: the deadline has passed")
+}
+
+/// Walks a job and keeps its path. Derivatives are left as with [`run`].
+pub(crate) fn record(
+    paths: &Paths,
+    asked: &Asked<'_>,
+    job: &Job<'_>,
+    workspace: &mut Workspace,
+) -> Result<Run, Box<EvalError>> {
     let inputs = std::mem::take(&mut workspace.inputs);
     workspace.recorder.reset(&inputs);
-    workspace.recorder.limit = if gradient {
+    workspace.recorder.limit = if asked.by.is_some() {
         usize::MAX
     } else {
         UNASKED_OPERATIONS
@@ -172,19 +287,25 @@ pub(crate) fn run(
         .collect();
     std::mem::swap(&mut workspace.values, &mut workspace.recorder.values);
     let path = Arc::new(Path {
-        key: key.clone(),
+        key: asked.key.clone(),
         trace: workspace.recorder.trace.clone(),
         output,
         leaves,
         stats,
+        replays: AtomicU32::new(0),
+        programs: Mutex::default(),
     });
-    paths.keep(&path);
+    let place = paths.keep(&path);
+    if let Some(place) = place {
+        paths.last.store(place, Ordering::Relaxed);
+    }
+    path.differentiate(asked.by, workspace);
     stats.paths = paths.len() as u64;
     Ok(Run {
         output: path.output.clone(),
         stats,
         path: Some(path),
-        place: None,
+        place,
     })
 }
 
@@ -199,32 +320,230 @@ pub(crate) fn run_once(
 }
 
 impl Path {
-    fn stays_within(&self, limits: &Limits) -> bool {
+    pub(crate) fn stays_within(&self, limits: &Limits) -> bool {
         self.stats.applications <= limits.fuel
             && self.stats.bytes as usize <= limits.heap_bytes
             && self.stats.depth as usize <= limits.depth
     }
 
-    fn output_with(&self, values: &[f64]) -> Output {
+    /// What the run took that was recorded.
+    pub(crate) fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// The memory that it takes, compiled forms included, in bytes.
+    fn bytes(&self) -> usize {
+        let programs = self.programs.lock();
+        let programs = programs.unwrap_or_else(PoisonError::into_inner);
+        let compiled: usize = programs.iter().map(|(_, program)| program.bytes()).sum();
+        self.trace.bytes() + compiled
+    }
+
+    /// Whether the output is one number.
+    pub(crate) fn is_number(&self) -> bool {
+        self.output.number().is_some()
+    }
+
+    /// Whether it is one that counts as an int.
+    pub(crate) fn is_int(&self) -> bool {
+        self.output.is_int()
+    }
+
+    /// The number, where the output is one that depends on no input.
+    pub(crate) fn constant(&self) -> Option<f64> {
+        match (self.output.number(), self.leaves.as_slice()) {
+            (number, [None]) => number,
+            _ => None,
+        }
+    }
+
+    /// The output's leaves as they were when it was recorded.
+    pub(crate) fn constants(&self) -> impl Iterator<Item = f64> {
+        self.output.leaves()
+    }
+
+    /// The output with other numbers at its leaves.
+    pub(crate) fn output_with(&self, leaves: &[f64]) -> Output {
         let mut output = self.output.clone();
-        let mut leaves = self.leaves.iter();
+        let mut leaves = leaves.iter();
         for item in &mut output.items {
-            if !matches!(item, Item::Number { .. } | Item::Bool(_)) {
-                continue;
-            }
-            let Some(&Some(node)) = leaves.next() else {
-                continue;
-            };
-            let number = self.trace.number(node, values);
             match item {
-                Item::Number { value, .. } => *value = number,
-                Item::Bool(value) => *value = number != 0.0,
+                Item::Number { value, .. } => *value = leaves.next().copied().unwrap_or(f64::NAN),
+                Item::Bool(value) => *value = leaves.next().is_some_and(|&leaf| leaf != 0.0),
                 _ => {}
             }
         }
         output
     }
+
+    /// Runs the path on `workspace.inputs`; `workspace.leaves` and `workspace.derivatives` hold the
+    /// numbers of the output and its derivatives afterwards.
+    pub(crate) fn replay(
+        &self,
+        asked: &Asked<'_>,
+        workspace: &mut Workspace,
+    ) -> Result<(), Failed> {
+        if !asked.all_nodes
+            && let Some(program) = self.program_of_one(asked.by)
+        {
+            let Workspace {
+                inputs,
+                file,
+                leaves,
+                derivatives,
+                ..
+            } = workspace;
+            program.run(inputs, file)?;
+            leaves.clear();
+            let mut outputs = program.outputs.iter();
+            let constants = self.output.leaves();
+            leaves.extend(self.leaves.iter().zip(constants).map(|(leaf, constant)| {
+                match (leaf, outputs.next_if_some(leaf.is_some())) {
+                    (Some(_), Some(&place)) => file.at(place),
+                    _ => constant,
+                }
+            }));
+            derivatives.clear();
+            if let Some(by) = asked.by {
+                let mut rows = program.derivatives.chunks(by.len().max(1));
+                for leaf in &self.leaves {
+                    match (leaf, rows.next_if_some(leaf.is_some())) {
+                        (Some(_), Some(row)) => {
+                            derivatives.extend(row.iter().map(|&place| file.at(place) + 0.0));
+                        }
+                        _ => derivatives.extend(by.iter().map(|_| 0.0)),
+                    }
+                }
+            }
+            return Ok(());
+        }
+        let Workspace { inputs, values, .. } = &mut *workspace;
+        if let Err(Diverged { guard }) = self.trace.replay(inputs, values) {
+            let value = self.trace.number(self.trace.guards[guard].node, values);
+            return Err(Failed {
+                guard: guard as u32,
+                value,
+            });
+        }
+        let constants = self.output.leaves();
+        let numbers = self.leaves.iter().zip(constants);
+        workspace.leaves.clear();
+        workspace.leaves.extend(numbers.map(|(leaf, constant)| {
+            leaf.map_or(constant, |leaf| self.trace.number(leaf, &workspace.values))
+        }));
+        self.differentiate(asked.by, workspace);
+        Ok(())
+    }
+
+    /// Whether derivatives are swept backwards, not forwards.
+    fn sweeps_backwards(&self, by: &[u32]) -> bool {
+        by.len() >= self.leaves.len()
+    }
+
+    /// The derivatives of the output's numbers at `workspace.values`, by sweeps through the trace.
+    fn differentiate(&self, by: Option<&[u32]>, workspace: &mut Workspace) {
+        let Workspace {
+            values,
+            adjoints,
+            tangents,
+            derivatives,
+            ..
+        } = workspace;
+        derivatives.clear();
+        let Some(by) = by.filter(|by| !by.is_empty() && self.output.is_numeric()) else {
+            return;
+        };
+        derivatives.resize(self.leaves.len() * by.len(), 0.0);
+        // An output that is a constant has no node; what stands in for it is any constant.
+        let outputs = self.leaves.iter();
+        let outputs: SmallVec<[Ref; 4]> = outputs
+            .map(|leaf| leaf.unwrap_or(Ref::constant(0)))
+            .collect();
+        if !self.sweeps_backwards(by) {
+            self.trace
+                .jacobian(values, by, &outputs, tangents, derivatives);
+            return;
+        }
+        for (output, row) in outputs.iter().zip(derivatives.chunks_mut(by.len())) {
+            self.trace.sweep(values, &[(*output, 1.0)], adjoints);
+            for (entry, &column) in row.iter_mut().zip(by) {
+                *entry = adjoints.of(column as usize);
+            }
+        }
+    }
+
+    /// The path compiled for one lane, if that pays.
+    pub(crate) fn program_of_one(&self, by: Option<&[u32]>) -> Option<Arc<Program>> {
+        let by = by.unwrap_or(&[]);
+        if !by.is_empty() && (!self.output.is_numeric() || !self.sweeps_backwards(by)) {
+            return None;
+        }
+        let operations = self.trace.operations.len();
+        let rows = if by.is_empty() { 1 } else { self.leaves.len() };
+        let replays = self.replays.load(Ordering::Relaxed);
+        if operations.saturating_mul(rows) > MAX_COMPILED {
+            return None;
+        }
+        if replays < COMPILED_AFTER {
+            self.replays.store(replays + 1, Ordering::Relaxed);
+            return None;
+        }
+        Some(self.program(by, None, false))
+    }
+
+    /// The path compiled for lanes, if it is not too large for that.
+    pub(crate) fn program_of_lanes(
+        &self,
+        by: &[u32],
+        shared: &[bool],
+        summed: bool,
+    ) -> Option<Arc<Program>> {
+        (self.trace.operations.len() <= MAX_COMPILED)
+            .then(|| self.program(by, Some(shared), summed))
+    }
+
+    /// The path compiled for one purpose.
+    fn program(&self, by: &[u32], shared: Option<&[bool]>, summed: bool) -> Arc<Program> {
+        let programs = self.programs.lock();
+        let mut programs = programs.unwrap_or_else(PoisonError::into_inner);
+        let known = programs.iter().find(|(key, _)| {
+            key.by == by && key.shared.as_deref() == shared && key.summed == summed
+        });
+        if let Some((_, program)) = known {
+            return program.clone();
+        }
+        let outputs: Vec<Ref> = self.leaves.iter().copied().flatten().collect();
+        let none = vec![false; self.trace.inputs as usize];
+        let program = Arc::new(Program::new(
+            &self.trace,
+            &Wanted {
+                outputs: &outputs,
+                by,
+                shared: shared.unwrap_or(&none),
+                summed,
+            },
+        ));
+        if programs.len() >= MAX_PROGRAMS {
+            programs.remove(0);
+        }
+        let key = ProgramKey {
+            by: by.to_vec(),
+            shared: shared.map(<[bool]>::to_vec),
+            summed,
+        };
+        programs.push((key, program.clone()));
+        program
+    }
 }
+
+/// An iterator that moves on only where there is something to take.
+trait NextIfSome: Iterator {
+    fn next_if_some(&mut self, is_some: bool) -> Option<Self::Item> {
+        if is_some { self.next() } else { None }
+    }
+}
+
+impl<I: Iterator> NextIfSome for I {}
 
 impl InputValue {
     /// The input as a constant of the walk.

@@ -11,6 +11,7 @@
 //! - A fork leaves no trace but its operations and one select: stack and heap are cut back, and
 //!   only the arm taken costs fuel.
 
+use super::batch::TaskScratch;
 use super::call::{CLOCK_INTERVAL, NURSERY};
 use super::code::{Args, Code, Instr, Operand};
 use super::fork::Fork;
@@ -22,8 +23,9 @@ use crate::prim::linalg::Shape;
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use crate::trace::Operation;
-use crate::trace::gradient::Adjoints;
+use crate::trace::program::File;
 use crate::trace::record::{Domain, Number, Recorder};
+use crate::trace::sweep::Adjoints;
 use crate::trace::tangents::Tangents;
 use crate::value::{FIRST_FUNCTION, Tag, Value};
 use rustc_hash::FxHashSet;
@@ -43,6 +45,14 @@ pub struct Workspace {
     pub(crate) values: Vec<f64>,
     pub(crate) adjoints: Adjoints,
     pub(crate) tangents: Tangents,
+    /// Of compiled paths.
+    pub(crate) file: File,
+    /// The numbers of the last output.
+    pub(crate) leaves: Vec<f64>,
+    /// Its derivatives, row-major.
+    pub(crate) derivatives: Vec<f64>,
+    /// Of batches.
+    pub(crate) tasks: Vec<TaskScratch>,
 }
 
 impl Workspace {

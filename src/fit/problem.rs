@@ -13,7 +13,7 @@ use super::levenberg_marquardt::Residuals;
 use super::table::Table;
 use crate::engine::{Item, Output, Stats};
 use crate::error::{Error, Kind};
-use crate::model::Repeated;
+use crate::model::Evaluator;
 use crate::source::Span;
 use crate::syntax::{Goal, Noise, Observation};
 
@@ -108,7 +108,7 @@ fn on_scale(noise: Noise, number: f64) -> f64 {
 
 /// Residuals of a program's predictions, on one thread.
 pub(super) struct Problem<'a> {
-    run: Repeated<'a>,
+    run: Evaluator,
     data: &'a Data<'a>,
     /// Of the last evaluation, one for each residual.
     predictions: Vec<f64>,
@@ -143,7 +143,7 @@ impl Unfit {
 }
 
 impl<'a> Problem<'a> {
-    pub(super) fn new(run: Repeated<'a>, data: &'a Data<'a>) -> Self {
+    pub(super) fn new(run: Evaluator, data: &'a Data<'a>) -> Self {
         Self {
             run,
             data,
@@ -169,12 +169,14 @@ impl<'a> Problem<'a> {
         if let Some(columns) = &data.rows {
             return self.predict_rows(params, columns, jac);
         }
-        self.run.evaluate(params).map_err(Unfit::Program)?;
+        self.run
+            .run_at(None, params, jac.is_some())
+            .map_err(Unfit::Program)?;
         self.stats = self.run.stats();
         self.check_series(self.run.output())?;
         self.predictions.extend(self.run.output().numbers());
         if let Some(jac) = jac {
-            self.run.jacobian(jac);
+            jac.copy_from_slice(self.run.derivatives());
         }
         Ok(())
     }
@@ -194,14 +196,14 @@ impl<'a> Problem<'a> {
         for (row, place) in self.places.iter_mut().enumerate() {
             numbers.truncate(params.len());
             numbers.extend(columns.iter().map(|column| column[row]));
-            match self.run.evaluate_as(*place, &numbers) {
+            match self.run.run_at(Some(*place), &numbers, jac.is_some()) {
                 Ok(taken) => *place = taken.unwrap_or(*place),
                 Err(error) => return Err(Unfit::Program(in_row(error, &self.data.place(row)))),
             }
             let predicted = predictions_of_row(self.run.output(), self.data, row)?;
             self.predictions.extend(predicted.iter().filter_map(number));
             if let Some(jac) = &mut jac {
-                self.run.jacobian(&mut jac[row * width..(row + 1) * width]);
+                jac[row * width..(row + 1) * width].copy_from_slice(self.run.derivatives());
             }
             add(&mut self.stats, &self.run.stats());
         }

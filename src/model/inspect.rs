@@ -41,7 +41,7 @@ impl Model {
     ) -> Result<Recorded, Error> {
         let asked = self.ask(bindings, Wrt::Names(wrt), workspace)?;
         let numbers = workspace.inputs.clone();
-        let run = self.run(&asked, limits, true, workspace)?;
+        let run = self.run(&asked, Some(&[]), true, limits, workspace)?;
         let Some(path) = run.path.filter(|_| run.output.is_numeric()) else {
             return Err(self.not_numeric(run.stats));
         };
@@ -96,7 +96,7 @@ impl Model {
         workspace: &mut Workspace,
     ) -> Result<Vec<String>, Error> {
         let asked = self.ask(bindings, wrt, workspace)?;
-        let run = self.run(&asked, &Limits::default(), true, workspace)?;
+        let run = self.run(&asked, Some(&[]), true, &Limits::default(), workspace)?;
         let wrt = asked.wrt;
         let Some(path) = run.path else {
             return Ok(Vec::new());
@@ -124,9 +124,9 @@ impl Model {
         workspace: &mut Workspace,
     ) -> Result<String, Error> {
         let asked = self.ask(bindings, Wrt::Nothing, workspace)?;
-        self.run(&asked, &Limits::default(), false, workspace)?;
+        self.run(&asked, None, true, &Limits::default(), workspace)?;
         let mut names = Vec::new();
-        for (name, input) in self.inner.names.iter().zip(&asked.inputs) {
+        for (name, input) in self.inner.names.iter().zip(&asked.given.inputs) {
             match input {
                 InputValue::Number(..) => names.push(name.clone()),
                 InputValue::List(items) => {
@@ -145,6 +145,6 @@ impl Model {
         if self.inner.relaxed {
             names.extend(["(temperature)".into(), "(seed)".into()]);
         }
-        Ok(self.inner.paths.print(&asked.key, &names))
+        Ok(self.inner.paths.print(&asked.given.key, &names))
     }
 }

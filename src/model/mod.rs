@@ -7,11 +7,11 @@
 //!   to clone, `Send` and `Sync`.
 //! - Inputs that are not in `wrt` are inputs of the trace all the same.
 
+mod evaluator;
 mod inspect;
-mod repeated;
 
+pub use evaluator::{Evaluator, Lane};
 pub(crate) use inspect::Recorded;
-pub(crate) use repeated::Repeated;
 
 use crate::bindings::{Bindings, Input, Wrt};
 #[cfg(feature = "dfdx")]
@@ -22,7 +22,7 @@ use crate::engine::tiered::{self, PathKey, Paths, Shape};
 use crate::engine::walk::{InputValue, Job, RelaxationInputs};
 use crate::engine::{EvalError, Limits, Output, Stats, Workspace};
 use crate::error::{Error, Kind};
-use crate::gradient::{Evaluation, Extent, Gradient, Variable, differentiate};
+use crate::gradient::{Evaluation, Extent, Gradient, Variable, by_name, columns};
 use crate::graph::{Graph, GraphConstant, Op, verify};
 use crate::interpreter::{Interpreter, Mode, input_names};
 use crate::prim::Prim;
@@ -87,14 +87,20 @@ enum Prepared {
     Reference(Box<Graph>),
 }
 
-/// An evaluation about to begin: what the walk takes, and what its trace's inputs mean.
-struct Asked<'n> {
+/// What a walk takes.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
     inputs: Vec<InputValue>,
-    key: PathKey,
+    pub(crate) key: PathKey,
     /// Literals that are inputs of the trace: place and index.
     literals: Vec<(Span, u32)>,
     relaxation: RelaxationInputs,
-    wrt: Vec<(Cow<'n, str>, Variable)>,
+}
+
+/// An evaluation about to begin, and what it is differentiated by.
+pub(crate) struct Asked<'n> {
+    pub(crate) given: Given,
+    pub(crate) wrt: Vec<(Cow<'n, str>, Variable)>,
 }
 
 impl Model {
@@ -247,11 +253,13 @@ impl Model {
                 .value);
         }
         let inputs = self.resolve(bindings)?.0;
-        let inputs: Vec<InputValue> = inputs.into_iter().map(InputValue::without_nodes).collect();
-        let relaxation = self.relaxation_inputs(None);
-        let (output, _) = self.with_job(&inputs, &[], relaxation, limits, |job| {
-            tiered::run_once(job, workspace)
-        })?;
+        let given = Given {
+            inputs: inputs.into_iter().map(InputValue::without_nodes).collect(),
+            key: self.path_key(Vec::new(), Vec::new()),
+            literals: Vec::new(),
+            relaxation: self.relaxation_inputs(None),
+        };
+        let (output, _) = self.with_job(&given, limits, |job| tiered::run_once(job, workspace))?;
         Ok(output)
     }
 
@@ -295,7 +303,9 @@ impl Model {
             return self.refer(graph, bindings, wrt, None, limits);
         }
         let asked = self.ask(bindings, wrt, workspace)?;
-        let run = self.run(&asked, limits, !asked.wrt.is_empty(), workspace)?;
+        let columns = columns(&asked.wrt);
+        let by = (!asked.wrt.is_empty()).then_some(columns.as_slice());
+        let run = self.run(&asked, by, false, limits, workspace)?;
         let wrt = asked.wrt;
         let gradient = match (&run.path, wrt.is_empty()) {
             (_, true) | (None, _) => Gradient::default(),
@@ -303,7 +313,12 @@ impl Model {
                 if !run.output.is_numeric() {
                     return Err(self.not_numeric(run.stats));
                 }
-                differentiate(path, wrt, workspace)
+                by_name(
+                    wrt,
+                    path.leaves.len(),
+                    columns.len(),
+                    &workspace.derivatives,
+                )
             }
         };
         Ok(Evaluation {
@@ -314,7 +329,7 @@ impl Model {
     }
 
     /// What an evaluation takes; the numbers of its trace's inputs are in `workspace.inputs`.
-    fn ask<'n>(
+    pub(crate) fn ask<'n>(
         &'n self,
         bindings: &'n Bindings,
         wrt: Wrt<'n>,
@@ -328,25 +343,32 @@ impl Model {
         let wrt = self.wrt(wrt, bindings, &inputs, &mut numbers, &mut literals)?;
         let relaxation = self.relaxation_inputs(Some(&mut numbers));
         workspace.inputs = numbers;
-        Ok(Asked {
+        let given = Given {
             inputs,
             key: self.path_key(shapes, literals.iter().map(|l| l.0).collect()),
             literals,
             relaxation,
-            wrt,
-        })
+        };
+        Ok(Asked { given, wrt })
     }
 
     fn run(
         &self,
         asked: &Asked<'_>,
+        by: Option<&[u32]>,
+        all_nodes: bool,
         limits: &Limits,
-        gradient: bool,
         workspace: &mut Workspace,
     ) -> Result<tiered::Run, Error> {
-        let (inputs, literals) = (&asked.inputs, &asked.literals);
-        self.with_job(inputs, literals, asked.relaxation, limits, |job| {
-            tiered::run(&self.inner.paths, &asked.key, job, gradient, 0, workspace)
+        let paths = &self.inner.paths;
+        let what = tiered::Asked {
+            key: &asked.given.key,
+            by,
+            all_nodes,
+            limits: *limits,
+        };
+        self.with_job(&asked.given, limits, |job| {
+            tiered::run(paths, &what, job, paths.last(), workspace)
         })
     }
 
@@ -427,6 +449,20 @@ impl Model {
             Error::Eval(error) => self.explain(*error).into(),
             error => error,
         })
+    }
+
+    /// The trace's input of a name that is bound to a number.
+    pub(crate) fn number_input(&self, name: &str, given: &Given) -> Option<u32> {
+        match given.inputs[*self.inner.places.get(name)?] {
+            InputValue::Number(_, node) => Some(node - 1),
+            _ => None,
+        }
+    }
+
+    /// Whether the reference engine evaluates it.
+    #[cfg(feature = "dfdx")]
+    pub(crate) fn is_reference(&self) -> bool {
+        matches!(self.inner.prepared, Prepared::Reference(_))
     }
 
     fn not_numeric(&self, stats: Stats) -> Error {
@@ -569,9 +605,7 @@ impl Model {
 
     fn with_job<T>(
         &self,
-        inputs: &[InputValue],
-        literals: &[(Span, u32)],
-        relaxation: RelaxationInputs,
+        given: &Given,
         limits: &Limits,
         run: impl FnOnce(&Job<'_>) -> Result<T, Box<EvalError>>,
     ) -> Result<T, Error> {
@@ -592,10 +626,10 @@ impl Model {
             },
             programs: &[],
             function: 0,
-            inputs,
+            inputs: &given.inputs,
             names: &[],
-            literals,
-            relaxation,
+            literals: &given.literals,
+            relaxation: given.relaxation,
             limits: *limits,
             text: &inner.text,
         };

@@ -11,8 +11,10 @@
 
 pub(crate) mod block;
 pub(crate) mod linalg;
+mod real;
 mod table;
 
+pub use real::Real;
 pub use table::Prim;
 
 use rustc_hash::FxHashMap;
@@ -142,6 +144,11 @@ impl Prim {
         matches!(self, Prim::Select | Prim::Block | Prim::Part)
     }
 
+    /// Whether derivatives flow through an operation of a trace.
+    pub(crate) fn passes_derivatives(self) -> bool {
+        self == Prim::Select || self.vjp(0.5, 0.5, 0.5, 1.0).is_some()
+    }
+
     /// Whether programs cannot name it.
     pub fn is_internal(self) -> bool {
         self.name().starts_with('%')
@@ -177,7 +184,7 @@ static BY_NAME: LazyLock<FxHashMap<&'static str, Prim>> = LazyLock::new(|| {
 /// Rules that are wrong on purpose, in test builds alone: whoever judges rules must notice.
 #[cfg(test)]
 pub(crate) mod broken {
-    use super::Prim;
+    use super::{Prim, Real};
     use std::cell::Cell;
 
     thread_local! {
@@ -192,9 +199,9 @@ pub(crate) mod broken {
         result
     }
 
-    pub(super) fn cotangent(prim: Prim, ct: f64) -> f64 {
+    pub(super) fn cotangent<R: Real>(prim: Prim, ct: R) -> R {
         match BROKEN.get() {
-            Some((broken, factor)) if broken == prim => factor * ct,
+            Some((broken, factor)) if broken == prim => ct.lift(factor) * ct,
             _ => ct,
         }
     }

@@ -10,6 +10,7 @@
 //! - Rules read nothing but their arguments, `y` and `ct`.
 //! - `flat` rows have derivative zero everywhere: no cotangent is passed on at all.
 
+use super::real::Real;
 use super::{Domain, Kind, Spec, TagRule, Variadic};
 
 /// Two cotangents, or none for a flat row.
@@ -95,11 +96,11 @@ macro_rules! primitives {
             /// The cotangents of `a` and `b` for the cotangent `ct` of the result `y`; none where
             /// the derivative is zero everywhere. Rows of one argument leave the second at 0.
             #[inline]
-            pub fn vjp(self, a: f64, b: f64, y: f64, ct: f64) -> Option<[f64; 2]> {
+            pub fn vjp<R: Real>(self, a: R, b: R, y: R, ct: R) -> Option<[R; 2]> {
                 #[cfg(test)]
                 let ct = super::broken::cotangent(self, ct);
                 match self {
-                    $(Prim::$U => { let ($ua, $uy, $uct) = (a, y, ct); let _ = ($ua, $uy, $uct); let r: Option<f64> = vjp_rule!($uvjp); r.map(|c| [c, 0.0]) })*
+                    $(Prim::$U => { let ($ua, $uy, $uct) = (a, y, ct); let _ = ($ua, $uy, $uct); let r: Option<R> = vjp_rule!($uvjp); r.map(|c| [c, zero(ct)]) })*
                     $(Prim::$B => { let ($ba, $bb, $by, $bct) = (a, b, y, ct); let _ = ($ba, $bb, $by, $bct); vjp_rule!($bvjp) })*
                     _ => None,
                 }
@@ -143,7 +144,7 @@ primitives! {
         /// Negation; `(- x)`.
         Neg = "%neg" (a) -> Same on Real { forward: -a, vjp(y, ct): (-ct) }
         /// Absolute value; derivative 0 at 0.
-        Abs = "abs" (a) -> Same on NonZero { forward: a.abs(), vjp(y, ct): (if a > 0.0 { ct } else if a < 0.0 { -ct } else { 0.0 }) }
+        Abs = "abs" (a) -> Same on NonZero { forward: a.abs(), vjp(y, ct): (a.above(zero(a)).select(ct, zero(a).above(a).select(-ct, zero(a)))) }
         /// Largest whole number not above; derivative 0.
         Floor = "floor" (a) -> Float on Real { forward: a.floor(), vjp(y, ct): flat }
         /// Smallest whole number not below; derivative 0.
@@ -157,31 +158,31 @@ primitives! {
         /// Cosine of an angle in radians.
         Cos = "cos" (a) -> Float on Real { forward: a.cos(), vjp(y, ct): (-(ct * a.sin())) }
         /// Tangent of an angle in radians.
-        Tan = "tan" (a) -> Float on Unit { forward: a.tan(), vjp(y, ct): (ct * (1.0 + y * y)) }
+        Tan = "tan" (a) -> Float on Unit { forward: a.tan(), vjp(y, ct): (ct * (one(y) + y * y)) }
         /// Arc sine in radians; NaN outside [-1, 1].
-        Asin = "asin" (a) -> Float on Unit { forward: a.asin(), vjp(y, ct): (ct / ((1.0 - a) * (1.0 + a)).sqrt()) }
+        Asin = "asin" (a) -> Float on Unit { forward: a.asin(), vjp(y, ct): (ct / ((one(a) - a) * (one(a) + a)).sqrt()) }
         /// Arc cosine in radians; NaN outside [-1, 1].
-        Acos = "acos" (a) -> Float on Unit { forward: a.acos(), vjp(y, ct): (-(ct / ((1.0 - a) * (1.0 + a)).sqrt())) }
+        Acos = "acos" (a) -> Float on Unit { forward: a.acos(), vjp(y, ct): (-(ct / ((one(a) - a) * (one(a) + a)).sqrt())) }
         /// Arc tangent of one argument, in radians.
-        Atan = "%atan1" (a) -> Float on Real { forward: a.atan(), vjp(y, ct): (ct / (1.0 + a * a)) }
+        Atan = "%atan1" (a) -> Float on Real { forward: a.atan(), vjp(y, ct): (ct / (one(a) + a * a)) }
         /// Hyperbolic sine.
         Sinh = "sinh" (a) -> Float on Real { forward: a.sinh(), vjp(y, ct): (ct * a.cosh()) }
         /// Hyperbolic cosine.
         Cosh = "cosh" (a) -> Float on Real { forward: a.cosh(), vjp(y, ct): (ct * a.sinh()) }
         /// Hyperbolic tangent.
-        Tanh = "tanh" (a) -> Float on Real { forward: a.tanh(), vjp(y, ct): (ct * (1.0 - y * y)) }
+        Tanh = "tanh" (a) -> Float on Real { forward: a.tanh(), vjp(y, ct): (ct * (one(y) - y * y)) }
         /// The exponential function.
         Exp = "exp" (a) -> Float on Real { forward: a.exp(), vjp(y, ct): (ct * y) }
         /// Natural logarithm of one argument; -inf at 0, NaN below.
         Ln = "%ln" (a) -> Float on Positive { forward: a.ln(), vjp(y, ct): (ct / a) }
         /// Square root; NaN below zero.
-        Sqrt = "sqrt" (a) -> Float on Positive { forward: a.sqrt(), vjp(y, ct): (ct * 0.5 / y) }
+        Sqrt = "sqrt" (a) -> Float on Positive { forward: a.sqrt(), vjp(y, ct): (ct * y.lift(0.5) / y) }
         /// `x` times `x`.
-        Square = "square" (a) -> Float on Real { forward: a * a, vjp(y, ct): (ct * (2.0 * a)) }
+        Square = "square" (a) -> Float on Real { forward: a * a, vjp(y, ct): (ct * (a.lift(2.0) * a)) }
         /// The logistic function, 1 / (1 + e^-x).
-        Sigmoid = "sigmoid" (a) -> Float on Real { forward: sigmoid(a), vjp(y, ct): (ct * (y * (1.0 - y))) }
+        Sigmoid = "sigmoid" (a) -> Float on Real { forward: sigmoid(a), vjp(y, ct): (ct * (y * (one(y) - y))) }
         /// log(1 + e^x), without overflow.
-        Softplus = "softplus" (a) -> Float on Real { forward: a.max(0.0) + (-a.abs()).exp().ln_1p(), vjp(y, ct): (ct * sigmoid(a)) }
+        Softplus = "softplus" (a) -> Float on Real { forward: a.max(0.0) + (-a.abs()).exp().ln_1p(), vjp(y, ct): (ct * a.sigmoid()) }
         /// The same number, which no derivative passes: the shift of `soft-choice`'s exponents.
         Detach = "%detach" (a) -> Float on Held { forward: a, vjp(y, ct): flat }
     }
@@ -195,9 +196,9 @@ primitives! {
         /// Quotient; with one argument its reciprocal.
         Div = "/" (a, b) Variadic::Inverse, 1 -> Float on NonZero { forward: a / b, vjp(y, ct): ([ct / b, -(ct * y / b)]) }
         /// The smallest argument; NaN if one is; a tie gives half to each side.
-        Min = "min" (a, b) Variadic::Fold1, 1 -> Same on Real { forward: minimum(a, b), vjp(y, ct): (split(a < b, b < a, ct)) }
+        Min = "min" (a, b) Variadic::Fold1, 1 -> Same on Real { forward: minimum(a, b), vjp(y, ct): (split(b.above(a), a.above(b), ct)) }
         /// The largest argument; NaN if one is; a tie gives half to each side.
-        Max = "max" (a, b) Variadic::Fold1, 1 -> Same on Real { forward: -minimum(-a, -b), vjp(y, ct): (split(a > b, b > a, ct)) }
+        Max = "max" (a, b) Variadic::Fold1, 1 -> Same on Real { forward: -minimum(-a, -b), vjp(y, ct): (split(a.above(b), b.above(a), ct)) }
         /// Division rounded towards zero; derivative 0.
         Quotient = "quotient" | "truncate-quotient" (a, b) Variadic::No, 2 -> Same on NonZero { forward: (a / b).trunc(), vjp(y, ct): flat }
         /// Division rounded down; derivative 0.
@@ -212,15 +213,15 @@ primitives! {
         LogBase = "%log-base" (a, b) Variadic::No, 2 -> Float on Base { forward: a.ln() / b.ln(), vjp(y, ct): ({ let l = b.ln(); [ct / (a * l), -(ct * y / (b * l))] }) }
         /// Power; `(expt x 0)` is 1; the derivative by an exponent above 0 is 0 at base 0.
         Pow = "expt" | "pow" (a, b) Variadic::No, 2 -> Float on Positive { forward: a.powf(b), vjp(y, ct): ([
-            if b == 0.0 { 0.0 } else { ct * (b * a.powf(b - 1.0)) },
-            if a == 0.0 && b > 0.0 { 0.0 } else { ct * (y * a.ln()) },
+            b.is_zero().select(zero(b), ct * (b * a.pow(b - one(b)))),
+            a.is_zero().both(b.above(zero(b))).select(zero(a), ct * (y * a.ln())),
         ]) }
         /// Greatest common divisor of whole numbers; derivative 0.
         Gcd = "gcd" (a, b) Variadic::Fold(0.0), 0 -> Float on Whole { forward: gcd(a, b), vjp(y, ct): flat }
         /// Least common multiple of whole numbers; derivative 0.
         Lcm = "lcm" (a, b) Variadic::Fold(1.0), 0 -> Float on Whole { forward: if a == 0.0 || b == 0.0 { 0.0 } else { (a / gcd(a, b) * b).abs() }, vjp(y, ct): flat }
         /// The first number with the derivative of the second: a hard choice with the gradient of the soft one.
-        StraightThrough = "%straight-through" (a, b) Variadic::No, 2 -> Float on Held { forward: a, vjp(y, ct): ([0.0, ct]) }
+        StraightThrough = "%straight-through" (a, b) Variadic::No, 2 -> Float on Held { forward: a, vjp(y, ct): ([zero(ct), ct]) }
         /// Gumbel noise: of a seed, the number at a position from 0; derivative 0.
         Gumbel = "%gumbel" (a, b) Variadic::No, 2 -> Float on Held { forward: gumbel(a, b), vjp(y, ct): flat }
     }
@@ -491,13 +492,22 @@ fn minimum(a: f64, b: f64) -> f64 {
     }
 }
 
+fn zero<R: Real>(like: R) -> R {
+    like.lift(0.0)
+}
+
+fn one<R: Real>(like: R) -> R {
+    like.lift(1.0)
+}
+
 /// A cotangent to the side that won, half to each at a tie.
-fn split(first: bool, second: bool, ct: f64) -> [f64; 2] {
-    match (first, second) {
-        (true, _) => [ct, 0.0],
-        (_, true) => [0.0, ct],
-        _ => [0.5 * ct, 0.5 * ct],
-    }
+fn split<R: Real>(first: R, second: R, ct: R) -> [R; 2] {
+    let half = ct.lift(0.5) * ct;
+    let zero = ct.lift(0.0);
+    [
+        first.select(ct, second.select(zero, half)),
+        first.select(zero, second.select(ct, half)),
+    ]
 }
 
 fn modulo(a: f64, b: f64) -> f64 {

@@ -5,7 +5,7 @@
 //! - A cotangent goes to every number of an operand, as the block's rule gives it; what was gathered
 //!   passes on what it has got, and nothing where it has got nothing.
 
-use super::gradient::{Adjoints, UNTOUCHED};
+use super::sweep::{Adjoints, UNTOUCHED};
 use super::{BlockOperation, Numbers, Ref, Trace};
 
 /// Memory for blocks, to be used again.

@@ -1,145 +1,470 @@
-//! `gradient`: a trace swept backwards.
+//! `gradient`: the gradient of a trace as further operations.
 //!
-//! The values of all nodes and a seed go in; the adjoint of every node comes out, the inputs' first.
+//! A trace whose operations a [`Flow`] holds and cotangents of some of its nodes go in; the operations
+//! that compute the adjoints of other nodes are appended to the flow.
 //!
 //! **Invariants**
-//! - Each cotangent is computed by the row's VJP; a first contribution is assigned, not added to 0;
-//!   flat rows pass none on.
-//! - A `Select` passes its cotangent to the arm taken and nothing at all to the other, so an untaken
-//!   branch never contaminates a gradient: not even a zero gets there, which an infinite derivative
-//!   would make NaN.
+//! - Same contributions, same order, same bits as [`Trace::sweep`]: the rules are the table's, a first
+//!   contribution is assigned, and adjoints belong to the nodes of the trace, not to those of the
+//!   flow, where equal operations are one.
+//! - A `Select` passes its cotangent on under a [`Condition`]. Where numbers under different
+//!   conditions meet, -0 stands in for one whose condition does not hold: it adds nothing. Where
+//!   nothing has contributed, nothing flows on: not even a zero, which an infinite derivative would
+//!   make NaN.
 
-use super::blocks::Scratch;
-use super::{Ref, Trace};
-use crate::prim::Prim;
+use super::flow::{Class, Flow, Work};
+use super::{Numbers, Ref, Trace};
+use crate::prim::{Prim, Real};
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
+use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// The bits of an adjoint that nothing has contributed to: a NaN that no arithmetic makes.
-pub(super) const UNTOUCHED: u64 = 0x7ff4_dead_beef_0001;
+/// Under what a cotangent is there at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Condition(u32);
 
-/// The adjoints of a trace's nodes, in memory to be used again.
-#[derive(Clone, Debug, Default)]
-pub struct Adjoints {
-    pub(super) values: Vec<f64>,
-    pub(super) scratch: Scratch,
+impl Condition {
+    const ALWAYS: Self = Self(0);
 }
 
-impl Adjoints {
-    /// The adjoint of an input; 0 where nothing depends on it.
-    pub fn of(&self, input: usize) -> f64 {
-        let adjoint = self.values[input];
-        if adjoint.to_bits() == UNTOUCHED {
-            0.0
-        } else {
-            adjoint
+/// What a condition is: 1 where it holds, and how it came about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Known {
+    holds: Ref,
+    /// A condition and a test that has to come out some way besides.
+    from: Option<(Condition, Ref, bool)>,
+}
+
+/// A cotangent, under a condition.
+#[derive(Clone, Copy, Debug)]
+struct Cotangent {
+    number: Ref,
+    condition: Condition,
+}
+
+/// The adjoints of a trace's nodes, as nodes of a flow.
+pub(crate) struct Gradient<'t> {
+    trace: &'t Trace,
+    /// For each node of the trace its node in the flow.
+    nodes: &'t [Ref],
+    /// Whether a node depends on what derivatives are by.
+    active: Vec<bool>,
+    adjoints: Vec<Option<Cotangent>>,
+    conditions: Vec<Known>,
+    known: FxHashMap<(u32, Ref, bool), Condition>,
+}
+
+/// An operation of the flow that a rule computes with.
+#[derive(Clone, Copy)]
+struct Symbol<'f> {
+    flow: &'f RefCell<Flow>,
+    node: Ref,
+}
+
+impl Symbol<'_> {
+    fn with(self, prim: Prim, b: Self) -> Self {
+        let node = self.flow.borrow_mut().operation(prim, self.node, b.node);
+        Self { node, ..self }
+    }
+}
+
+impl Add for Symbol<'_> {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        self.with(Prim::Add, other)
+    }
+}
+
+impl Sub for Symbol<'_> {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        self.with(Prim::Sub, other)
+    }
+}
+
+impl Mul for Symbol<'_> {
+    type Output = Self;
+    fn mul(self, other: Self) -> Self {
+        self.with(Prim::Mul, other)
+    }
+}
+
+impl Div for Symbol<'_> {
+    type Output = Self;
+    fn div(self, other: Self) -> Self {
+        self.with(Prim::Div, other)
+    }
+}
+
+impl Neg for Symbol<'_> {
+    type Output = Self;
+    fn neg(self) -> Self {
+        self.with(Prim::Neg, self)
+    }
+}
+
+impl Real for Symbol<'_> {
+    fn lift(self, x: f64) -> Self {
+        let node = self.flow.borrow_mut().constant(x);
+        Self { node, ..self }
+    }
+
+    fn apply(self, prim: Prim, other: Self) -> Self {
+        self.with(prim, other)
+    }
+
+    fn select(self, then: Self, otherwise: Self) -> Self {
+        let (test, mut flow) = (self.node, self.flow.borrow_mut());
+        let node = flow.select(test, then.node, otherwise.node);
+        Self { node, ..self }
+    }
+}
+
+impl<'t> Gradient<'t> {
+    /// No adjoints yet of a trace, each of whose nodes stands for one of `nodes`; derivatives are by
+    /// the inputs `by`.
+    pub(crate) fn new(trace: &'t Trace, nodes: &'t [Ref], by: &[u32], flow: &mut Flow) -> Self {
+        let always = Known {
+            holds: flow.constant(1.0),
+            from: None,
+        };
+        Self {
+            trace,
+            nodes,
+            active: trace.active(by),
+            adjoints: vec![None; trace.len()],
+            conditions: vec![always],
+            known: FxHashMap::default(),
         }
     }
 
-    #[inline]
-    pub(super) fn add(&mut self, node: usize, ct: f64) {
-        let adjoint = &mut self.values[node];
-        if adjoint.to_bits() == UNTOUCHED {
-            *adjoint = ct;
-        } else {
-            *adjoint += ct;
-        }
+    /// Adds a cotangent to a node's adjoint.
+    pub(crate) fn seed(&mut self, node: Ref, ct: Ref, flow: &mut Flow) {
+        self.add(node, ct, Condition::ALWAYS, flow);
     }
-}
 
-impl Trace {
-    /// Sweeps the trace backwards from `seeds`: nodes and their cotangents. `values` are those of a
-    /// replay or of the walk.
-    pub fn sweep(&self, values: &[f64], seeds: &[(Ref, f64)], adjoints: &mut Adjoints) {
-        adjoints.values.clear();
-        adjoints
-            .values
-            .resize(self.len(), f64::from_bits(UNTOUCHED));
-        for &(node, ct) in seeds {
-            if node.is_node() {
-                adjoints.add(node.index(), ct);
-            }
-        }
-        let inputs = self.inputs as usize;
-        for index in (0..self.operations.len()).rev() {
-            match self.operations[index].prim {
+    /// Sweeps the operations backwards, those alone whose class is wanted.
+    pub(crate) fn sweep(&mut self, wanted: &dyn Fn(Class) -> bool, flow: &mut Flow) {
+        let inputs = self.trace.inputs as usize;
+        for index in (0..self.trace.operations.len()).rev() {
+            let op = self.trace.operations[index];
+            match op.prim {
                 Prim::Part => continue,
                 Prim::Block => {
-                    self.sweep_block(&self.block_at(index), values, adjoints);
+                    if wanted(flow.class(self.nodes[inputs + index])) {
+                        self.sweep_block(index, flow);
+                    }
                     continue;
                 }
                 _ => {}
             }
-            let ct = adjoints.values[inputs + index];
-            if ct.to_bits() == UNTOUCHED {
+            let Some(ct) = self.adjoints[inputs + index] else {
+                continue;
+            };
+            let y = self.nodes[inputs + index];
+            if !wanted(flow.class(y)) {
                 continue;
             }
-            let op = self.operations[index];
-            let a = self.number(op.a, values);
-            let b = self.number(op.b, values);
             if op.prim == Prim::Select {
-                // Nothing goes to the side not taken: even a zero would become NaN further down,
-                // where a derivative is infinite.
-                let taken = if self.holds(op.c, values) { op.a } else { op.b };
-                if taken.is_node() {
-                    adjoints.add(taken.index(), ct);
+                let test = self.node(op.c, flow);
+                for (taken, when) in [(op.a, true), (op.b, false)] {
+                    if self.is_active(taken)
+                        && let Some(under) = self.and(ct.condition, test, when, flow)
+                    {
+                        self.add(taken, ct.number, under, flow);
+                    }
                 }
                 continue;
             }
-            let Some(cts) = op.prim.vjp(a, b, values[inputs + index], ct) else {
+            if !self.is_active(op.a) && !self.is_active(op.b) {
+                continue;
+            }
+            let [a, b] = [op.a, op.b].map(|r| self.node(r, flow));
+            let shared = RefCell::new(std::mem::take(flow));
+            let symbol = |node| Symbol {
+                flow: &shared,
+                node,
+            };
+            let cts = op
+                .prim
+                .vjp(symbol(a), symbol(b), symbol(y), symbol(ct.number));
+            let cts = cts.map(|cts| cts.map(|ct| ct.node));
+            *flow = shared.into_inner();
+            let Some([to_a, to_b]) = cts else {
                 continue;
             };
-            if op.a.is_node() {
-                adjoints.add(op.a.index(), cts[0]);
+            if self.is_active(op.a) {
+                self.add(op.a, to_a, ct.condition, flow);
             }
-            if op.b.is_node() && op.prim.operands() == 2 {
-                adjoints.add(op.b.index(), cts[1]);
+            if self.is_active(op.b) && op.prim.operands() == 2 {
+                self.add(op.b, to_b, ct.condition, flow);
             }
         }
+    }
+
+    /// Replaces the adjoints of all nodes that lanes share by their sums over lanes.
+    pub(crate) fn sum_over_lanes(&mut self, flow: &mut Flow) {
+        for index in 0..self.adjoints.len() {
+            if flow.class(self.nodes[index]) != Class::Shared {
+                continue;
+            }
+            let Some(ct) = self.adjoints[index].take() else {
+                continue;
+            };
+            let zero = flow.constant(0.0);
+            let number = self.where_it_holds(ct, zero, flow);
+            let number = flow.sum(number);
+            let condition = if ct.condition == Condition::ALWAYS {
+                Condition::ALWAYS
+            } else {
+                let one = flow.constant(1.0);
+                let holds = self.conditions[ct.condition.0 as usize].holds;
+                let holds = flow.select(holds, one, zero);
+                let holds = flow.sum(holds);
+                self.condition(Known { holds, from: None })
+            };
+            self.adjoints[index] = Some(Cotangent { number, condition });
+        }
+    }
+
+    /// How many nodes that lanes share have an adjoint.
+    pub(crate) fn shared_adjoints(&self, flow: &Flow) -> usize {
+        let of = self.adjoints.iter().zip(self.nodes);
+        of.filter(|(ct, node)| ct.is_some() && flow.class(**node) == Class::Shared)
+            .count()
+    }
+
+    /// The adjoint of an input; 0 where nothing has contributed.
+    pub(crate) fn of(&mut self, input: u32, flow: &mut Flow) -> Ref {
+        let zero = flow.constant(0.0);
+        match self.adjoints[input as usize] {
+            None => zero,
+            Some(ct) => self.where_it_holds(ct, zero, flow),
+        }
+    }
+
+    fn is_active(&self, r: Ref) -> bool {
+        r.is_node() && self.active[r.index()]
+    }
+
+    /// An operand's node in the flow.
+    fn node(&self, r: Ref, flow: &mut Flow) -> Ref {
+        if r.is_node() {
+            self.nodes[r.index()]
+        } else {
+            flow.constant(self.trace.constants[r.index()])
+        }
+    }
+
+    /// The condition that a test comes out some way where another holds; none where it cannot.
+    fn and(
+        &mut self,
+        condition: Condition,
+        test: Ref,
+        when: bool,
+        flow: &mut Flow,
+    ) -> Option<Condition> {
+        if let Some(outcome) = flow.constant_of(test) {
+            return ((outcome != 0.0) == when).then_some(condition);
+        }
+        let from = Some((condition, test, when));
+        let key = (condition.0, test, when);
+        if let Some(&known) = self.known.get(&key) {
+            return Some(known);
+        }
+        let holds = if when {
+            test
+        } else {
+            flow.operation(Prim::IsZero, test, test)
+        };
+        let holds = if condition == Condition::ALWAYS {
+            holds
+        } else {
+            let before = self.conditions[condition.0 as usize].holds;
+            flow.operation(Prim::Both, before, holds)
+        };
+        let condition = self.condition(Known { holds, from });
+        self.known.insert(key, condition);
+        Some(condition)
+    }
+
+    fn condition(&mut self, known: Known) -> Condition {
+        self.conditions.push(known);
+        Condition(self.conditions.len() as u32 - 1)
+    }
+
+    /// The number where its condition holds, another where it does not.
+    fn where_it_holds(&self, ct: Cotangent, otherwise: Ref, flow: &mut Flow) -> Ref {
+        let holds = self.conditions[ct.condition.0 as usize].holds;
+        flow.select(holds, ct.number, otherwise)
+    }
+
+    fn add(&mut self, node: Ref, number: Ref, condition: Condition, flow: &mut Flow) {
+        if !self.is_active(node) {
+            return;
+        }
+        let new = Cotangent { number, condition };
+        let sum = match self.adjoints[node.index()] {
+            None => new,
+            Some(old) => self.join(old, new, flow),
+        };
+        self.adjoints[node.index()] = Some(sum);
+    }
+
+    fn join(&mut self, old: Cotangent, new: Cotangent, flow: &mut Flow) -> Cotangent {
+        if old.condition == new.condition {
+            return Cotangent {
+                number: flow.operation(Prim::Add, old.number, new.number),
+                condition: old.condition,
+            };
+        }
+        let [known_old, known_new] =
+            [old, new].map(|ct| self.conditions[ct.condition.0 as usize].from);
+        if let (Some((under, test, when)), Some((other, its_test, its_when))) =
+            (known_old, known_new)
+            && (under, test) == (other, its_test)
+            && when != its_when
+        {
+            // Exactly one of the two is there.
+            let (then, otherwise) = if when { (old, new) } else { (new, old) };
+            return Cotangent {
+                number: flow.select(test, then.number, otherwise.number),
+                condition: under,
+            };
+        }
+        let nothing = flow.constant(-0.0);
+        let numbers = [old, new].map(|ct| self.where_it_holds(ct, nothing, flow));
+        let condition = self.or(old.condition, new.condition, flow);
+        Cotangent {
+            number: flow.operation(Prim::Add, numbers[0], numbers[1]),
+            condition,
+        }
+    }
+
+    fn sweep_block(&mut self, index: usize, flow: &mut Flow) {
+        let trace = self.trace;
+        let block = trace.block_at(index);
+        let first = trace.inputs as usize + index;
+        let Some(kind) = block.block else {
+            for (at, &number) in trace.listed_of(block.a).iter().enumerate() {
+                if let Some(ct) = self.adjoints[first + at] {
+                    self.add(number, ct.number, ct.condition, flow);
+                }
+            }
+            return;
+        };
+        let outputs = kind.outputs();
+        let given: Vec<Option<Cotangent>> = self.adjoints[first..first + outputs].to_vec();
+        let mut there = given.iter().flatten();
+        let Some(&one) = there.next() else {
+            return;
+        };
+        let zero = flow.constant(0.0);
+        // All under one condition: what it is where that does not hold, nobody sees.
+        let same = given
+            .iter()
+            .flatten()
+            .all(|ct| ct.condition == one.condition);
+        let mut condition = one.condition;
+        if !same {
+            for ct in there {
+                condition = self.or(condition, ct.condition, flow);
+            }
+        }
+        let cts: Vec<Ref> = given
+            .iter()
+            .map(|ct| match ct {
+                None => zero,
+                Some(ct) if same => ct.number,
+                Some(ct) => self.where_it_holds(*ct, zero, flow),
+            })
+            .collect();
+        let [a, b] = [block.a, block.b].map(|numbers| trace.operands_of(numbers));
+        let [to_a, to_b] = [(&block.a, &a), (&block.b, &b)].map(|(numbers, refs)| {
+            matches!(numbers, Numbers::Run(first, _) if first.is_node())
+                && refs.iter().any(|&r| self.is_active(r))
+        });
+        if !to_a && !to_b {
+            return;
+        }
+        let own = self.nodes[first..first + block.length as usize].to_vec();
+        let mut operands: Vec<Ref> = Vec::new();
+        for &r in a.iter().chain(&b) {
+            operands.push(self.node(r, flow));
+        }
+        operands.extend(own);
+        operands.extend(cts);
+        let length = usize::from(to_a) * a.len() + usize::from(to_b) * b.len();
+        let work = Work::Reverse {
+            block: kind,
+            to_a,
+            to_b,
+        };
+        let mut next = flow.block(work, length as u32, operands);
+        for (to, refs) in [(to_a, &a), (to_b, &b)] {
+            if to {
+                for &r in refs {
+                    self.add(r, Ref::node(next), condition, flow);
+                    next += 1;
+                }
+            }
+        }
+    }
+
+    fn or(&mut self, a: Condition, b: Condition, flow: &mut Flow) -> Condition {
+        if a == b {
+            return a;
+        }
+        if a == Condition::ALWAYS || b == Condition::ALWAYS {
+            return Condition::ALWAYS;
+        }
+        let [a, b] = [a, b].map(|condition| self.conditions[condition.0 as usize].holds);
+        let holds = flow.operation(Prim::Either, a, b);
+        self.condition(Known { holds, from: None })
     }
 }
 
 impl Trace {
-    /// For each node, whether derivatives can flow to it from `outputs`; for each input besides,
-    /// whether the trace uses it at all. An input that is used, and that no derivative reaches, only
-    /// steers: it decides branches, indices or sizes.
-    pub fn only_steers(&self, outputs: &[Ref]) -> Vec<bool> {
-        let inputs = self.inputs as usize;
-        let mut reached = vec![false; self.len()];
-        let mut used = vec![false; inputs];
-        for output in outputs.iter().filter(|r| r.is_node()) {
-            reached[output.index()] = true;
+    /// For each node, whether derivatives by some inputs flow to it.
+    fn active(&self, by: &[u32]) -> Vec<bool> {
+        let mut active = vec![false; self.len()];
+        for &input in by {
+            active[input as usize] = true;
         }
-        let mut note = |r: Ref| {
-            if r.is_node() && r.index() < inputs {
-                used[r.index()] = true;
-            }
-        };
-        for guard in &self.guards {
-            note(guard.node);
-        }
-        for (index, op) in self.operations.iter().enumerate().rev() {
-            if op.prim == Prim::Part {
-                continue;
-            }
-            if op.prim == Prim::Block {
-                let block = self.block_at(index);
-                let numbers = inputs + index..inputs + index + block.length as usize;
-                let is_reached = reached[numbers].iter().any(|&r| r);
-                self.each_operand(&block, &mut |operand| {
-                    note(operand);
-                    if is_reached && operand.is_node() {
-                        reached[operand.index()] = true;
-                    }
-                });
-                continue;
-            }
-            [op.a, op.b, op.c].into_iter().for_each(&mut note);
-            let flows = op.prim == Prim::Select || op.prim.vjp(0.5, 0.5, 0.5, 1.0).is_some();
-            if flows && reached[inputs + index] {
-                for operand in [op.a, op.b].into_iter().filter(|r| r.is_node()) {
-                    reached[operand.index()] = true;
+        for (index, op) in self.operations.iter().enumerate() {
+            let node = self.inputs as usize + index;
+            let is = |r: Ref| r.is_node() && active[r.index()];
+            match op.prim {
+                Prim::Part => {}
+                Prim::Block => {
+                    let block = self.block_at(index);
+                    let mut any = false;
+                    self.each_operand(&block, &mut |r| any |= is(r));
+                    active[node..node + block.length as usize].fill(any);
+                }
+                prim => {
+                    active[node] = (is(op.a) || is(op.b)) && prim.passes_derivatives();
                 }
             }
         }
-        used.iter().zip(reached).map(|(&u, r)| u && !r).collect()
+        active
+    }
+
+    /// The references of a block's operand.
+    pub(super) fn operands_of(&self, numbers: Numbers) -> Vec<Ref> {
+        match numbers {
+            Numbers::Run(first, length) => {
+                let at = |i| {
+                    let index = first.index() as u32 + i;
+                    if first.is_node() {
+                        Ref::node(index)
+                    } else {
+                        Ref::constant(index)
+                    }
+                };
+                (0..length).map(at).collect()
+            }
+            Numbers::Listed(..) => self.listed_of(numbers).to_vec(),
+        }
     }
 }

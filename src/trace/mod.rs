@@ -15,10 +15,14 @@
 //! - Knows primitives only, nothing of Scheme.
 
 mod blocks;
-pub mod gradient;
+pub(crate) mod flow;
+pub(crate) mod gradient;
 mod print;
+pub(crate) mod program;
 pub mod record;
 pub mod replay;
+pub(crate) mod simplify;
+pub mod sweep;
 pub mod tangents;
 
 use crate::prim::Prim;
@@ -26,7 +30,7 @@ use crate::prim::block::Block;
 use std::fmt;
 
 /// An operand: a node of the trace, or one of its constants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ref(u32);
 
 impl Ref {

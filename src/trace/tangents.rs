@@ -40,7 +40,10 @@ impl Trace {
                 let start = row * columns + pass * WIDTH;
                 let row = &mut jacobian[start..start + chunk.len()];
                 if output.is_node() {
-                    row.copy_from_slice(&tangents.values[output.index()][..chunk.len()]);
+                    // Never -0, as in a backward sweep.
+                    for (entry, t) in row.iter_mut().zip(tangents.values[output.index()]) {
+                        *entry = t + 0.0;
+                    }
                 } else {
                     row.fill(0.0);
                 }

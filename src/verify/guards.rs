@@ -9,7 +9,7 @@
 //! - Tests that no constant moves are left out. Of those at one place the nearest is kept.
 
 use crate::prim::Prim;
-use crate::trace::gradient::Adjoints;
+use crate::trace::sweep::Adjoints;
 use crate::trace::{Ref, Trace};
 use rustc_hash::FxHashMap;
 

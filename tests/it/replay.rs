@@ -486,7 +486,7 @@ fn lanes_of_large_batches_answer_as_they_would_alone() {
 }
 
 #[test]
-#[ignore = "derivatives keep the sign of a zero as long as lanes are swept one by one"]
+
 fn no_derivative_is_minus_zero() {
     let programs = [
         "(* x -0.0)",

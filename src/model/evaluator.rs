@@ -1,0 +1,502 @@
+//! `Evaluator`: one model at many values of some of its inputs.
+//!
+//! A model and the names of some inputs go in; values and derivatives at many values of those inputs
+//! come out, without looking anything up again: what training loops and batches run.
+//!
+//! **Invariants**
+//! - One thread calls it; batches use all threads of rayon's pool. Paths are the model's, shared with
+//!   everyone who runs it.
+//! - Nothing is kept from one call to the next but paths: every call computes from its inputs.
+
+use super::{Given, Model};
+use crate::bindings::{Bindings, Wrt};
+use crate::engine::batch::{Batch, Outcome, Special, Target};
+use crate::engine::tiered::{self, Asked};
+use crate::engine::walk::{InputValue, RelaxationInputs};
+use crate::engine::{Limits, Output, Stats, Workspace};
+use crate::error::Error;
+use crate::gradient::{Variable, columns};
+use crate::trace::program::lanes::LaneInput;
+use crate::trace::program::{Place, Program};
+use crate::trace::record::Number;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// One model at many values of some of its inputs.
+///
+/// ```
+/// use dmci::{Bindings, Interpreter, Lane, Limits, Mode};
+///
+/// let interpreter = Interpreter::embedded();
+/// let model = interpreter.model("(* a (exp (* (- b) x)))")?;
+/// let mut decay = model.evaluator(&Bindings::new(), &["a", "b", "x"], &["a", "b"], &Limits::default())?;
+///
+/// let mut gradient = [0.0; 2];
+/// let value = decay.value_and_grad(&[2.0, 0.5, 0.0], &mut gradient)?;
+/// assert_eq!((value, gradient), (2.0, [1.0, 0.0]));
+///
+/// // The sum over many x, and its gradient by what they share.
+/// let x = [0.0, 1.0, 2.0];
+/// let inputs = [Lane::Shared(2.0), Lane::Shared(0.0), Lane::Each(&x)];
+/// let sum = decay.sum(&inputs, &mut gradient)?;
+/// assert_eq!((sum, gradient), (6.0, [3.0, -6.0]));
+/// # Ok::<(), dmci::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Evaluator {
+    model: Model,
+    /// The inputs as the walk takes them; their numbers are those of `numbers`.
+    asked: Given,
+    /// For each varied name the trace's input; none where the program has no use for it.
+    varied: Vec<Option<u32>>,
+    /// The trace's inputs that derivatives are by.
+    by: Vec<u32>,
+    /// For each number of a gradient its place among `by`; none where it is 0.
+    gradient: Vec<Option<usize>>,
+    limits: Limits,
+    workspace: Workspace,
+    /// The trace's inputs.
+    numbers: Vec<f64>,
+    place: usize,
+    run: Option<tiered::Run>,
+    /// The path that fitted last, compiled for values alone and with derivatives.
+    compiled: [Option<Compiled>; 2],
+}
+
+#[derive(Clone)]
+struct Compiled {
+    program: Arc<Program>,
+    output: Place,
+}
+
+/// An input of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Lane<'a> {
+    /// The same for all lanes.
+    Shared(f64),
+    /// One number for each lane.
+    Each(&'a [f64]),
+}
+
+impl Model {
+    /// Prepares evaluations at many values of the inputs called `varied`, which are numbers; all
+    /// others stay as in `fixed`. Gradients are by the names of `wrt`: numbers, or lists and arrays of
+    /// `fixed`, whose numbers are then one after the other; or literals by their places.
+    ///
+    /// # Errors
+    /// When an input is missing, a name of `wrt` is unknown, or the model is for the reference engine.
+    pub fn evaluator(
+        &self,
+        fixed: &Bindings,
+        varied: &[&str],
+        wrt: &[&str],
+        limits: &Limits,
+    ) -> Result<Evaluator, Error> {
+        let mut bindings = fixed.clone();
+        for &name in varied {
+            bindings.set(name, 0.0);
+        }
+        let mut workspace = Workspace::new();
+        let asked = self.ask(&bindings, Wrt::Names(wrt), &mut workspace)?;
+        let mut next = 0;
+        let mut gradient = Vec::new();
+        for (_, variable) in &asked.wrt {
+            match variable {
+                Variable::Unused => gradient.push(None),
+                Variable::Inputs(_, extent) => {
+                    gradient.extend((next..next + extent.size()).map(Some));
+                    next += extent.size();
+                }
+            }
+        }
+        let input = |name: &&str| self.number_input(name, &asked.given);
+        Ok(Evaluator {
+            varied: varied.iter().map(input).collect(),
+            by: columns(&asked.wrt),
+            gradient,
+            asked: asked.given,
+            limits: *limits,
+            numbers: std::mem::take(&mut workspace.inputs),
+            workspace,
+            place: self.inner.paths.last(),
+            run: None,
+            compiled: [None, None],
+            model: self.clone(),
+        })
+    }
+
+    /// Does something with a batch of lanes, whose inputs are those of the trace.
+    #[allow(clippy::too_many_arguments, reason = "what a batch is made of")]
+    pub(crate) fn with_batch<T>(
+        &self,
+        given: &Given,
+        inputs: &[LaneInput<'_>],
+        lanes: usize,
+        by: Option<&[u32]>,
+        limits: &Limits,
+        keeps_ints: bool,
+        run: impl FnOnce(&Batch<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let paths = &self.inner.paths;
+        let walk = |asked: &Asked<'_>, workspace: &mut Workspace| {
+            let given = given.at(&workspace.inputs);
+            self.with_job(&given, &asked.limits, |job| {
+                tiered::record(paths, asked, job, workspace)
+            })
+        };
+        run(&Batch {
+            paths,
+            key: &given.key,
+            inputs,
+            lanes,
+            by,
+            limits: *limits,
+            walk: &walk,
+            keeps_ints,
+            not_numeric: &|stats| self.not_numeric(stats),
+        })
+    }
+}
+
+impl Given {
+    /// The same with other numbers: those of the trace's inputs.
+    fn at(&self, numbers: &[f64]) -> Self {
+        let at = |(x, node): (f64, u32)| match node.checked_sub(1) {
+            Some(index) => (numbers[index as usize], node),
+            None => (x, node),
+        };
+        let all = |items: &[(f64, u32)]| items.iter().map(|&item| at(item)).collect();
+        let inputs = self.inputs.iter().map(|input| match input {
+            InputValue::Number(x, node) => InputValue::Number(at((*x, *node)).0, *node),
+            InputValue::List(items) => InputValue::List(all(items)),
+            InputValue::Array(shape, items) => InputValue::Array(*shape, all(items)),
+            InputValue::Missing => InputValue::Missing,
+        });
+        let number = |x: Number| Number {
+            value: at((x.value, x.node)).0,
+            ..x
+        };
+        Self {
+            inputs: inputs.collect(),
+            key: self.key.clone(),
+            literals: self.literals.clone(),
+            relaxation: RelaxationInputs {
+                temperature: number(self.relaxation.temperature),
+                gumbel_seed: self.relaxation.gumbel_seed.map(number),
+                ..self.relaxation
+            },
+        }
+    }
+}
+
+impl Evaluator {
+    /// How many numbers a gradient has.
+    pub fn gradient_len(&self) -> usize {
+        self.gradient.len()
+    }
+
+    /// The value at the given numbers, in the order of the varied names.
+    ///
+    /// # Errors
+    /// When the program fails or gives no number.
+    ///
+    /// # Panics
+    /// If there are not as many numbers as varied names.
+    #[inline]
+    pub fn value(&mut self, inputs: &[f64]) -> Result<f64, Error> {
+        self.number(inputs, None)
+    }
+
+    /// The value at the given numbers, in the order of the varied names, and its gradient, in the order
+    /// of the names differentiated by.
+    ///
+    /// # Errors
+    /// When the program fails or gives no number.
+    ///
+    /// # Panics
+    /// If there are not as many numbers as varied names, or as [`Evaluator::gradient_len`].
+    #[inline]
+    pub fn value_and_grad(&mut self, inputs: &[f64], gradient: &mut [f64]) -> Result<f64, Error> {
+        assert_eq!(gradient.len(), self.gradient.len(), "one number a name");
+        self.number(inputs, Some(gradient))
+    }
+
+    #[inline]
+    fn number(&mut self, inputs: &[f64], gradient: Option<&mut [f64]>) -> Result<f64, Error> {
+        self.set(inputs);
+        let file = &mut self.workspace.file;
+        if self.limits.deadline.is_none()
+            && let Some(Compiled { program, output }) =
+                &self.compiled[usize::from(gradient.is_some())]
+            && program.run(&self.numbers, file).is_ok()
+        {
+            if let Some(gradient) = gradient {
+                for (entry, place) in gradient.iter_mut().zip(&self.gradient) {
+                    *entry = place.map_or(0.0, |place| file.at(program.derivatives[place]) + 0.0);
+                }
+            }
+            return Ok(file.at(*output));
+        }
+        self.number_by_path(gradient)
+    }
+
+    /// The same by whatever path fits.
+    fn number_by_path(&mut self, gradient: Option<&mut [f64]>) -> Result<f64, Error> {
+        let with_gradient = gradient.is_some();
+        self.run(self.place, with_gradient)?;
+        let Some(run) = &self.run else {
+            return Err(no_number());
+        };
+        let value = run.output.number().ok_or_else(no_number)?;
+        if let Some(gradient) = gradient {
+            for (entry, place) in gradient.iter_mut().zip(&self.gradient) {
+                *entry = place.map_or(0.0, |place| self.workspace.derivatives[place]);
+            }
+        }
+        if let Some(path) = &run.path
+            && run.place.is_some()
+            && path.constant().is_none()
+        {
+            let by = with_gradient.then_some(self.by.as_slice());
+            let program = path.program_of_one(by);
+            let compiled = program.and_then(|program| {
+                let output = *program.outputs.first()?;
+                Some(Compiled { program, output })
+            });
+            self.compiled[usize::from(with_gradient)] = compiled;
+        }
+        Ok(value)
+    }
+
+    #[inline]
+    fn set(&mut self, inputs: &[f64]) {
+        assert_eq!(inputs.len(), self.varied.len(), "one number a name");
+        for (place, &x) in self.varied.iter().zip(inputs) {
+            if let Some(index) = place {
+                self.numbers[*index as usize] = x;
+            }
+        }
+    }
+
+    /// Runs the model on `numbers`, by the path at the place `likely` if that fits.
+    fn run(&mut self, likely: usize, derivatives: bool) -> Result<(), Error> {
+        let Self {
+            model,
+            asked: given,
+            by,
+            limits,
+            workspace,
+            numbers,
+            ..
+        } = self;
+        workspace.inputs.clone_from(numbers);
+        let given = given.at(numbers);
+        let asked = Asked {
+            key: &given.key,
+            by: derivatives.then_some(by.as_slice()),
+            all_nodes: false,
+            limits: *limits,
+        };
+        let paths = &model.inner.paths;
+        let run = model.with_job(&given, limits, |job| {
+            tiered::run(paths, &asked, job, likely, workspace)
+        })?;
+        self.place = run.place.unwrap_or(self.place);
+        self.run = Some(run);
+        Ok(())
+    }
+
+    /// Runs the model at the given numbers, by the path of the place `likely` if that fits. Gives the
+    /// place of the path that did, which is a good guess for numbers near these.
+    pub(crate) fn run_at(
+        &mut self,
+        likely: Option<usize>,
+        inputs: &[f64],
+        derivatives: bool,
+    ) -> Result<Option<usize>, Error> {
+        self.set(inputs);
+        self.run(likely.unwrap_or(self.place), derivatives)?;
+        Ok(self.run.as_ref().and_then(|run| run.place))
+    }
+
+    /// The output of the last run.
+    pub(crate) fn output(&self) -> &Output {
+        static NOTHING: Output = Output { items: Vec::new() };
+        self.run.as_ref().map_or(&NOTHING, |run| &run.output)
+    }
+
+    /// The derivatives of all numbers of the last run's output, row-major.
+    pub(crate) fn derivatives(&self) -> &[f64] {
+        &self.workspace.derivatives
+    }
+
+    /// What the last run took.
+    pub(crate) fn stats(&self) -> Stats {
+        self.run.as_ref().map(|run| run.stats).unwrap_or_default()
+    }
+
+    /// Evaluates many lanes: the value of each goes to `values`, and its gradient to `gradients`, one
+    /// column of as many numbers for each number of a gradient; or no gradients, if that is empty.
+    ///
+    /// # Errors
+    /// When a lane fails or gives no number: the first one's error.
+    ///
+    /// # Panics
+    /// If there are not as many inputs as varied names, or columns have other lengths than `values`.
+    pub fn lanes(
+        &mut self,
+        inputs: &[Lane<'_>],
+        values: &mut [f64],
+        gradients: &mut [f64],
+    ) -> Result<(), Error> {
+        let lanes = values.len();
+        let with_gradients = !gradients.is_empty();
+        if with_gradients {
+            assert_eq!(
+                gradients.len(),
+                lanes * self.gradient.len(),
+                "a column a name"
+            );
+        }
+        if lanes == 0 {
+            return Ok(());
+        }
+        let mut columns: Vec<Option<&mut [f64]>> = self.by.iter().map(|_| None).collect();
+        for (column, place) in gradients.chunks_mut(lanes).zip(&self.gradient) {
+            match place {
+                Some(place) => columns[*place] = Some(column),
+                None => column.fill(0.0),
+            }
+        }
+        let derivatives = if with_gradients {
+            let each = |c: Option<_>| Target::Each(c.unwrap_or_default());
+            columns.into_iter().map(each).collect()
+        } else {
+            Vec::new()
+        };
+        let outcome = self.batch(inputs, lanes, with_gradients, |batch, workspace| {
+            batch.each(Target::Each(values), derivatives, &mut workspace.tasks)
+        })?;
+        numbers_alone(outcome).map(|_| ())
+    }
+
+    /// The sum of many lanes' values, and its gradient by names that lanes share; by a name that they
+    /// do not, the sum of all lanes' derivatives. Or no gradient, if that is empty.
+    ///
+    /// # Errors
+    /// When a lane fails or gives no number: the first one's error; when no input has a number for
+    /// each lane.
+    ///
+    /// # Panics
+    /// If there are not as many inputs as varied names, or columns have different lengths.
+    pub fn sum(&mut self, inputs: &[Lane<'_>], gradient: &mut [f64]) -> Result<f64, Error> {
+        let each = inputs.iter().find_map(|input| match input {
+            Lane::Each(column) => Some(column.len()),
+            Lane::Shared(_) => None,
+        });
+        let Some(lanes) = each else {
+            return Err(Error::Request("no input has a number for each lane".into()));
+        };
+        let with_gradient = !gradient.is_empty();
+        if with_gradient {
+            assert_eq!(gradient.len(), self.gradient.len(), "one number a name");
+        }
+        let mut sums: SmallVec<[f64; 16]> = SmallVec::from_elem(0.0, self.by.len());
+        let place = self.place;
+        // Derivatives by what lanes do not share are no sums of the quick way.
+        let quick = !with_gradient
+            || self.by.iter().all(|&input| {
+                let varied = self.varied.iter().zip(inputs);
+                let mut own = varied.filter(|(_, lane)| matches!(lane, Lane::Each(_)));
+                own.all(|(place, _)| *place != Some(input))
+            });
+        let (total, place) = self.batch(inputs, lanes, with_gradient, |batch, workspace| {
+            let tasks = &mut workspace.tasks;
+            let paths = batch.paths;
+            if quick && lanes > 0 {
+                let known = paths.load();
+                let mut tried = None;
+                if let Some(place) = tiered::first_of(&known, batch.key, place) {
+                    if let Some(total) = batch.sums_on(&known[place], &mut sums, tasks) {
+                        return Ok((total, Some(place)));
+                    }
+                    tried = Some(place);
+                }
+                drop(known);
+                // All lanes may be on one path still, the first one's.
+                let first = batch.place_of(0)?;
+                if let Some(place) = first.filter(|_| first != tried) {
+                    let known = paths.load();
+                    if let Some(total) = batch.sums_on(&known[place], &mut sums, tasks) {
+                        return Ok((total, Some(place)));
+                    }
+                }
+            }
+            let count = if with_gradient { sums.len() } else { 0 };
+            let derivatives = (0..count).map(|_| Target::Sum).collect();
+            let outcome = batch.each(Target::Sum, derivatives, tasks)?;
+            let totals = numbers_alone(outcome)?;
+            for (sum, &total) in sums.iter_mut().zip(&totals[1..]) {
+                *sum = total + 0.0;
+            }
+            Ok((totals[0], None))
+        })?;
+        self.place = place.unwrap_or(self.place);
+        if with_gradient {
+            for (entry, place) in gradient.iter_mut().zip(&self.gradient) {
+                *entry = place.map_or(0.0, |place| sums[place]);
+            }
+        }
+        Ok(total)
+    }
+
+    /// Does something with a batch of the given lanes.
+    fn batch<T>(
+        &mut self,
+        inputs: &[Lane<'_>],
+        lanes: usize,
+        with_derivatives: bool,
+        run: impl FnOnce(&Batch<'_>, &mut Workspace) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        assert_eq!(inputs.len(), self.varied.len(), "one input a name");
+        let numbers = self.numbers.iter().map(|&x| LaneInput::Shared(x));
+        let mut all: SmallVec<[LaneInput<'_>; 16]> = numbers.collect();
+        for (place, input) in self.varied.iter().zip(inputs) {
+            let input = match input {
+                Lane::Shared(x) => LaneInput::Shared(*x),
+                Lane::Each(column) => {
+                    assert_eq!(column.len(), lanes, "one number a lane");
+                    LaneInput::Each(column)
+                }
+            };
+            if let Some(index) = place {
+                all[*index as usize] = input;
+            }
+        }
+        let Self {
+            asked,
+            by,
+            limits,
+            workspace,
+            ..
+        } = self;
+        let by = with_derivatives.then_some(by.as_slice());
+        self.model
+            .with_batch(asked, &all, lanes, by, limits, false, |batch| {
+                run(batch, workspace)
+            })
+    }
+}
+
+/// The sums of lanes that all gave numbers.
+fn numbers_alone(outcome: Outcome) -> Result<Vec<f64>, Error> {
+    match outcome.special.into_iter().next() {
+        None => Ok(outcome.sums),
+        Some((_, Special::Failed(error))) => Err(error),
+        Some((_, Special::Output(_))) => Err(no_number()),
+    }
+}
+
+fn no_number() -> Error {
+    Error::Request("the program's value is no number".into())
+}

@@ -1,0 +1,243 @@
+//! `Flow`: the operations of one or more traces, simplified while they are written down.
+//!
+//! Operations go in one by one; what comes back is the node of an equal operation where there is one,
+//! a constant where all operands are constants, an operand where the operation changes nothing.
+//!
+//! **Invariants**
+//! - Every rewrite keeps the bits, NaN payloads aside: constants are folded by the kernels that
+//!   replay uses, `x * 1`, `x / 1`, `x - 0`, `x + -0` and `-(-x)` are `x`, `x + -y` is `x - y`. There is no `x + 0` (it turns -0 into
+//!   0), no `x * 0`, nothing is reassociated.
+//! - Static single assignment as in a [`Trace`](super::Trace): operands come before.
+//! - Each node has a [`Class`], by what it depends on.
+
+use super::{Operation, Ref};
+use crate::prim::Prim;
+use crate::prim::block::Block;
+use rustc_hash::FxHashMap;
+
+/// What a node depends on, and so how often it is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Class {
+    /// Inputs that all lanes share: once, before the lanes.
+    Shared,
+    /// Inputs with one number a lane: for each lane.
+    Lane,
+    /// Sums over lanes: once, after the lanes.
+    Summed,
+}
+
+/// What a block computes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Work {
+    /// Its numbers, the hidden ones too, from those of its operands.
+    Forward(Block),
+    /// The cotangents of the operands asked for, from the operands' numbers, the block's own, and the
+    /// cotangents of its outputs.
+    Reverse {
+        block: Block,
+        to_a: bool,
+        to_b: bool,
+    },
+}
+
+/// An operation on whole matrices. Among the operations it is a `Block` and `Part`s, as in a trace.
+#[derive(Clone, Debug)]
+pub(crate) struct FlowBlock {
+    pub(crate) work: Work,
+    /// The node of its first number.
+    pub(crate) first: u32,
+    pub(crate) length: u32,
+    /// All operands, one after the other.
+    pub(crate) operands: Vec<Ref>,
+}
+
+/// A sum over lanes: of a lane's number, or of 1, which counts them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sum {
+    /// Its node; among the operations it is a `Part`.
+    pub(crate) node: u32,
+    pub(crate) of: Ref,
+}
+
+/// Operations, each once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flow {
+    /// The class of each node, inputs first.
+    pub(crate) classes: Vec<Class>,
+    pub(crate) inputs: u32,
+    pub(crate) operations: Vec<Operation>,
+    pub(crate) constants: Vec<f64>,
+    pub(crate) blocks: Vec<FlowBlock>,
+    pub(crate) sums: Vec<Sum>,
+    known: FxHashMap<(Prim, Ref, Ref, Ref), Ref>,
+    known_constants: FxHashMap<u64, Ref>,
+}
+
+impl Flow {
+    /// No operations, and inputs of the given classes.
+    pub(crate) fn new(inputs: &[Class]) -> Self {
+        Self {
+            classes: inputs.to_vec(),
+            inputs: inputs.len() as u32,
+            ..Self::default()
+        }
+    }
+
+    /// A number that depends on nothing.
+    pub(crate) fn constant(&mut self, x: f64) -> Ref {
+        let constants = &mut self.constants;
+        *self.known_constants.entry(x.to_bits()).or_insert_with(|| {
+            constants.push(x);
+            Ref::constant(constants.len() as u32 - 1)
+        })
+    }
+
+    /// The number, where it depends on nothing.
+    pub(crate) fn constant_of(&self, r: Ref) -> Option<f64> {
+        (!r.is_node()).then(|| self.constants[r.index()])
+    }
+
+    pub(crate) fn class(&self, r: Ref) -> Class {
+        if r.is_node() {
+            self.classes[r.index()]
+        } else {
+            Class::Shared
+        }
+    }
+
+    /// A numeric row or a predicate; rows of one argument ignore `b`.
+    pub(crate) fn operation(&mut self, prim: Prim, a: Ref, b: Ref) -> Ref {
+        let b = if prim.operands() == 1 { a } else { b };
+        if let (Some(x), Some(y)) = (self.constant_of(a), self.constant_of(b)) {
+            return self.constant(prim.forward(x, y));
+        }
+        if let Some(same) = self.identity(prim, a, b) {
+            return same;
+        }
+        let (prim, a, b) = self.without_negation(prim, a, b);
+        let (a, b) = match prim {
+            // The order matters for the payload of a NaN alone.
+            Prim::Add | Prim::Mul if b < a => (b, a),
+            _ => (a, b),
+        };
+        self.push(Operation { prim, a, b, c: a })
+    }
+
+    /// The operand that an operation gives back as it is.
+    fn identity(&self, prim: Prim, a: Ref, b: Ref) -> Option<Ref> {
+        let is = |r: Ref, x: f64| self.constant_of(r).map(f64::to_bits) == Some(x.to_bits());
+        match prim {
+            Prim::Mul if is(b, 1.0) => Some(a),
+            Prim::Mul if is(a, 1.0) => Some(b),
+            Prim::Div if is(b, 1.0) => Some(a),
+            Prim::Sub if is(b, 0.0) => Some(a),
+            // What a gradient leaves out is -0, which adds nothing to any number.
+            Prim::Add if is(b, -0.0) => Some(a),
+            Prim::Add if is(a, -0.0) => Some(b),
+            Prim::Neg => {
+                let before = self.operation_of(a)?;
+                (before.prim == Prim::Neg).then_some(before.a)
+            }
+            _ => None,
+        }
+    }
+
+    /// A sum with a negated number is a difference, and the other way round.
+    fn without_negation(&self, prim: Prim, a: Ref, b: Ref) -> (Prim, Ref, Ref) {
+        let negated = |r: Ref| {
+            let operation = self.operation_of(r)?;
+            (operation.prim == Prim::Neg).then_some(operation.a)
+        };
+        match (prim, negated(a), negated(b)) {
+            (Prim::Add, _, Some(x)) => (Prim::Sub, a, x),
+            (Prim::Add, Some(x), _) => (Prim::Sub, b, x),
+            (Prim::Sub, _, Some(x)) => (Prim::Add, a, x),
+            _ => (prim, a, b),
+        }
+    }
+
+    /// The operation of a node; none of an input or constant.
+    pub(crate) fn operation_of(&self, r: Ref) -> Option<&Operation> {
+        let index = r.as_node()?.checked_sub(self.inputs)?;
+        Some(&self.operations[index as usize])
+    }
+
+    /// `then` where the test is not 0, `otherwise` where it is.
+    pub(crate) fn select(&mut self, test: Ref, then: Ref, otherwise: Ref) -> Ref {
+        if then == otherwise {
+            return then;
+        }
+        match self.constant_of(test) {
+            Some(0.0) => otherwise,
+            Some(_) => then,
+            None => self.push(Operation {
+                prim: Prim::Select,
+                a: then,
+                b: otherwise,
+                c: test,
+            }),
+        }
+    }
+
+    fn push(&mut self, operation: Operation) -> Ref {
+        let Operation { prim, a, b, c } = operation;
+        if let Some(&known) = self.known.get(&(prim, a, b, c)) {
+            return known;
+        }
+        let class = self.class(a).max(self.class(b)).max(self.class(c));
+        let node = Ref::node(self.classes.len() as u32);
+        self.classes.push(class);
+        self.operations.push(operation);
+        self.known.insert((prim, a, b, c), node);
+        node
+    }
+
+    /// A block; gives the node of its first number.
+    pub(crate) fn block(&mut self, work: Work, length: u32, operands: Vec<Ref>) -> u32 {
+        let classes = operands.iter().map(|&r| self.class(r));
+        let class = classes.max().unwrap_or(Class::Shared);
+        let first = self.classes.len() as u32;
+        let which = Ref::constant(self.blocks.len() as u32);
+        self.blocks.push(FlowBlock {
+            work,
+            first,
+            length,
+            operands,
+        });
+        for index in 0..length {
+            self.classes.push(class);
+            self.operations.push(Operation {
+                prim: if index == 0 { Prim::Block } else { Prim::Part },
+                a: which,
+                b: which,
+                c: which,
+            });
+        }
+        first
+    }
+
+    /// The sum of a number over all lanes.
+    pub(crate) fn sum(&mut self, of: Ref) -> Ref {
+        if self.constant_of(of) == Some(0.0) {
+            return self.constant(0.0);
+        }
+        if self.class(of) == Class::Shared && self.constant_of(of) != Some(1.0) {
+            let one = self.constant(1.0);
+            let lanes = self.sum(one);
+            return self.operation(Prim::Mul, lanes, of);
+        }
+        if let Some(known) = self.sums.iter().find(|sum| sum.of == of) {
+            return Ref::node(known.node);
+        }
+        let node = self.classes.len() as u32;
+        self.sums.push(Sum { node, of });
+        self.classes.push(Class::Summed);
+        self.operations.push(Operation {
+            prim: Prim::Part,
+            a: of,
+            b: of,
+            c: of,
+        });
+        Ref::node(node)
+    }
+}

@@ -1,0 +1,724 @@
+//! Replay of many lanes, up to 64 at a time.
+//!
+//! A [`Program`], inputs and a range of lanes go in; results go to the caller's columns, sums to
+//! [`Sums`], and lanes whose guards fail to a list.
+//!
+//! **Invariants**
+//! - Each lane has the bits that it would have alone: the operations are the same, and nothing flows
+//!   between lanes but sums.
+//! - Sums over lanes are a balanced binary tree over the lanes in their order, so their bits depend
+//!   neither on how many lanes are done at a time, nor on threads.
+//! - Scratch does not grow with the number of lanes.
+
+use super::scalar::{Failed, Scratch};
+use super::{Instr, Op, Place, Program};
+use crate::prim::Prim;
+use rustc_hash::FxHashSet;
+
+/// How many lanes a vector has.
+pub(crate) const WIDTH: usize = 8;
+
+/// The most vectors of lanes done at once.
+const MOST: usize = 8;
+
+/// The most lanes done at once.
+pub(crate) const CHUNK: usize = WIDTH * MOST;
+
+/// How many bytes the numbers of a chunk should not outgrow: about half of a second-level cache.
+const CACHE: usize = 512 << 10;
+
+/// The numbers of eight lanes.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(super) struct Vector([f64; WIDTH]);
+
+impl Vector {
+    const ZERO: Self = Self([0.0; WIDTH]);
+}
+
+/// An input of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LaneInput<'a> {
+    /// The same for all lanes.
+    Shared(f64),
+    /// One number a lane.
+    Each(&'a [f64]),
+}
+
+impl LaneInput<'_> {
+    /// Its number for a lane.
+    #[inline]
+    pub(crate) fn at(&self, lane: usize) -> f64 {
+        match self {
+            Self::Shared(x) => *x,
+            Self::Each(column) => column[lane],
+        }
+    }
+}
+
+/// Which lanes to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Which<'a> {
+    /// So many from one on.
+    Range(usize, usize),
+    /// Those listed.
+    Listed(&'a [u32]),
+}
+
+impl Which<'_> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Range(_, count) => *count,
+            Self::Listed(lanes) => lanes.len(),
+        }
+    }
+
+    /// The lanes but for those that failed.
+    pub(crate) fn others(self, failed: &[FailedLane]) -> impl Iterator<Item = u32> {
+        let failed: FxHashSet<u32> = failed.iter().map(|f| f.lane).collect();
+        let all = (0..self.len()).map(move |place| self.at(place) as u32);
+        all.filter(move |lane| !failed.contains(lane))
+    }
+
+    /// The lane at a place.
+    #[inline]
+    pub(crate) fn at(&self, place: usize) -> usize {
+        match self {
+            Self::Range(first, _) => first + place,
+            Self::Listed(lanes) => lanes[place] as usize,
+        }
+    }
+}
+
+/// A lane whose guard failed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct FailedLane {
+    pub(crate) lane: u32,
+    pub(crate) failed: Failed,
+}
+
+/// The numbers of a program's lanes while they run, in memory to be used again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LaneFile {
+    /// Whose constants are there, at how many vectors.
+    program: (u64, usize),
+    shared: Vec<f64>,
+    vectors: Vec<Vector>,
+    sums: Vec<Vector>,
+    scratch: Scratch,
+}
+
+/// Sums over lanes: for each a balanced tree, of which the finished branches are kept.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sums {
+    /// For each sum the branches of each size, from the smallest.
+    branches: Vec<Vec<Vector>>,
+    /// How many chunks of lanes there were.
+    chunks: usize,
+}
+
+impl Sums {
+    /// No lanes yet.
+    pub(crate) fn reset(&mut self, count: usize) {
+        self.branches.resize(count, Vec::new());
+        self.branches.iter_mut().for_each(Vec::clear);
+        self.chunks = 0;
+    }
+
+    /// Adds the sums of as many lanes as before.
+    fn push(&mut self, sums: &[Vector]) {
+        let merges = self.chunks.trailing_ones();
+        for (branches, &sum) in self.branches.iter_mut().zip(sums) {
+            let mut sum = sum;
+            for _ in 0..merges {
+                if let Some(before) = branches.pop() {
+                    sum = add(before, sum);
+                }
+            }
+            branches.push(sum);
+        }
+        self.chunks += 1;
+    }
+
+    /// Adds other lanes' sums, each as if of as many lanes as these sums are used to.
+    pub(crate) fn append(&mut self, other: &[[f64; WIDTH]]) {
+        let sums: Vec<Vector> = other.iter().map(|&lanes| Vector(lanes)).collect();
+        self.push(&sums);
+    }
+
+    /// The sums of all lanes so far, eight lanes each still apart.
+    pub(crate) fn vectors(&self) -> impl Iterator<Item = [f64; WIDTH]> {
+        self.branches.iter().map(|branches| {
+            let mut branches = branches.iter().rev().copied();
+            let last = branches.next().unwrap_or(Vector::ZERO);
+            branches.fold(last, |sum, before| add(before, sum)).0
+        })
+    }
+
+    /// The sums of all lanes.
+    pub(crate) fn totals(&self) -> impl Iterator<Item = f64> {
+        self.vectors()
+            .map(|x| ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7])))
+    }
+}
+
+#[inline]
+fn add(a: Vector, b: Vector) -> Vector {
+    Vector(std::array::from_fn(|lane| a.0[lane] + b.0[lane]))
+}
+
+/// The sum of lanes' numbers, by the tree that [`Sums`] builds, eight lanes each still apart.
+pub(crate) fn sum_of_lanes(numbers: &[f64]) -> [f64; WIDTH] {
+    let mut sums = Sums::default();
+    sums.reset(1);
+    for chunk in numbers.chunks(WIDTH) {
+        let mut lanes = [0.0; WIDTH];
+        lanes[..chunk.len()].copy_from_slice(chunk);
+        sums.push(&[Vector(lanes)]);
+    }
+    sums.vectors().next().unwrap_or_default()
+}
+
+/// What a batch writes: columns of one number for each lane of a range.
+#[derive(Default)]
+pub(crate) struct Columns<'a> {
+    /// The first lane of the range.
+    pub(crate) first: usize,
+    pub(crate) outputs: Vec<&'a mut [f64]>,
+    pub(crate) derivatives: Vec<&'a mut [f64]>,
+}
+
+impl Program {
+    /// How many vectors of lanes to do at once, so that their numbers stay in cache.
+    fn vectors_for(&self, lanes: usize) -> usize {
+        let mut vectors = lanes.div_ceil(WIDTH).next_power_of_two().min(MOST);
+        while vectors > 1 && self.lane_slots as usize * vectors * size_of::<Vector>() > CACHE {
+            vectors /= 2;
+        }
+        vectors
+    }
+
+    /// Runs what comes before the lanes.
+    pub(crate) fn begin(&self, inputs: &[LaneInput<'_>], file: &mut LaneFile) {
+        let LaneFile {
+            shared, scratch, ..
+        } = file;
+        shared.clear();
+        shared.extend_from_slice(&self.constants);
+        shared.resize(self.shared_slots as usize, 0.0);
+        for &(input, slot) in &self.shared_inputs {
+            shared[slot as usize] = inputs[input as usize].at(0);
+        }
+        // There are no guards before the lanes.
+        let _ = self.run_code(&self.before, shared, scratch);
+        file.program = (0, 0);
+    }
+
+    /// Runs what comes after the lanes, of which there were so many.
+    pub(crate) fn end(&self, lanes: usize, totals: impl Iterator<Item = f64>, file: &mut LaneFile) {
+        let LaneFile {
+            shared, scratch, ..
+        } = file;
+        for (&slot, total) in self.sums.iter().zip(totals) {
+            shared[slot as usize] = total;
+        }
+        if let Some(slot) = self.count {
+            shared[slot as usize] = lanes as f64;
+        }
+        let _ = self.run_code(&self.after, shared, scratch);
+    }
+
+    /// A result that lanes share, once everything has run.
+    pub(crate) fn shared_result(&self, place: Place, file: &LaneFile) -> Option<f64> {
+        match place {
+            Place::Shared(slot) => Some(file.shared[slot as usize]),
+            Place::Lane(_) => None,
+        }
+    }
+
+    /// Runs lanes. [`Program::begin`] comes first. Results of lanes that fail are of no use. Gives up
+    /// between chunks where `late` says so, and tells whether it has done all lanes.
+    #[allow(clippy::too_many_arguments, reason = "what lanes read and write")]
+    pub(crate) fn run_lanes(
+        &self,
+        inputs: &[LaneInput<'_>],
+        which: Which<'_>,
+        columns: &mut Columns<'_>,
+        sums: &mut Sums,
+        failed: &mut Vec<FailedLane>,
+        late: &dyn Fn() -> bool,
+        file: &mut LaneFile,
+    ) -> bool {
+        let count = which.len();
+        let vectors = self.vectors_for(count);
+        self.prepare(vectors, file);
+        let mut start = 0;
+        while start < count {
+            if late() {
+                return false;
+            }
+            let lanes = (count - start).min(vectors * WIDTH);
+            self.load(inputs, which, start, lanes, vectors, file);
+            let mut chunk = Chunk {
+                active: if lanes == 64 {
+                    u64::MAX
+                } else {
+                    (1 << lanes) - 1
+                },
+                start,
+                lanes,
+                which,
+                failed,
+            };
+            match vectors {
+                1 => self.run_chunk::<1>(&mut chunk, file),
+                2 => self.run_chunk::<2>(&mut chunk, file),
+                4 => self.run_chunk::<4>(&mut chunk, file),
+                _ => self.run_chunk::<8>(&mut chunk, file),
+            }
+            if chunk.active != 0 {
+                self.store(which, start, lanes, vectors, columns, file);
+            }
+            if !self.sums.is_empty() {
+                sums.push(&file.sums);
+            }
+            start += lanes;
+        }
+        true
+    }
+
+    fn prepare(&self, vectors: usize, file: &mut LaneFile) {
+        if file.program == (self.id, vectors) {
+            return;
+        }
+        let own = self.lane_slots as usize - self.imports.len();
+        file.vectors.clear();
+        let imports = self.imports.iter();
+        let shared = &file.shared;
+        file.vectors
+            .extend(imports.map(|&slot| Vector([shared[slot as usize]; WIDTH])));
+        file.vectors
+            .resize(self.imports.len() + own * vectors, Vector::ZERO);
+        file.sums.clear();
+        file.sums.resize(self.sums.len(), Vector::ZERO);
+        file.program = (self.id, vectors);
+    }
+
+    /// Where a lane's slot begins, in vectors.
+    fn at(&self, slot: u32, vectors: usize) -> usize {
+        let imports = self.imports.len();
+        let slot = slot as usize;
+        if slot < imports {
+            slot
+        } else {
+            imports + (slot - imports) * vectors
+        }
+    }
+
+    fn load(
+        &self,
+        inputs: &[LaneInput<'_>],
+        which: Which<'_>,
+        start: usize,
+        lanes: usize,
+        vectors: usize,
+        file: &mut LaneFile,
+    ) {
+        for &(input, slot) in &self.lane_inputs {
+            let at = self.at(slot, vectors);
+            let target = &mut file.vectors[at..at + vectors];
+            let target = target.as_flattened_mut_numbers();
+            match (inputs[input as usize], which) {
+                (LaneInput::Each(column), Which::Range(first, _)) => {
+                    target[..lanes].copy_from_slice(&column[first + start..][..lanes]);
+                }
+                (input, _) => {
+                    for (place, number) in target[..lanes].iter_mut().enumerate() {
+                        *number = input.at(which.at(start + place));
+                    }
+                }
+            }
+            // Lanes that are not there do as the first one does.
+            let first = target[0];
+            target[lanes..].fill(first);
+        }
+    }
+
+    fn store(
+        &self,
+        which: Which<'_>,
+        start: usize,
+        lanes: usize,
+        vectors: usize,
+        columns: &mut Columns<'_>,
+        file: &LaneFile,
+    ) {
+        let Columns {
+            first,
+            outputs,
+            derivatives,
+        } = columns;
+        let outputs = self.outputs.iter().zip(outputs).map(|(p, c)| (p, c, -0.0));
+        // Derivatives are never -0.
+        let derivatives = self.derivatives.iter().zip(derivatives);
+        for (&place, column, zero) in outputs.chain(derivatives.map(|(p, c)| (p, c, 0.0))) {
+            if column.is_empty() {
+                continue;
+            }
+            let all;
+            let numbers = match place {
+                Place::Lane(slot) if (slot as usize) < self.imports.len() => {
+                    all = [file.vectors[slot as usize].0[0]; CHUNK];
+                    &all[..lanes]
+                }
+                Place::Lane(slot) => {
+                    let at = self.at(slot, vectors);
+                    &file.vectors[at..at + vectors].as_flattened_numbers()[..lanes]
+                }
+                Place::Shared(slot) => {
+                    all = [file.shared[slot as usize]; CHUNK];
+                    &all[..lanes]
+                }
+            };
+            match which {
+                Which::Range(from, _) => {
+                    let target = &mut column[from + start - *first..][..lanes];
+                    for (to, &number) in target.iter_mut().zip(numbers) {
+                        *to = number + zero;
+                    }
+                }
+                Which::Listed(listed) => {
+                    for (&lane, &number) in listed[start..].iter().zip(numbers) {
+                        column[lane as usize - *first] = number + zero;
+                    }
+                }
+            }
+        }
+    }
+
+    fn run_chunk<const V: usize>(&self, chunk: &mut Chunk<'_>, file: &mut LaneFile) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::is_x86_feature_detected as has;
+            if has!("avx512f") && has!("avx512dq") && has!("avx512vl") && has!("fma") {
+                // SAFETY: the processor has what the function needs.
+                return unsafe { self.run_chunk_avx512::<V>(chunk, file) };
+            }
+            if has!("avx2") && has!("fma") {
+                // SAFETY: the processor has what the function needs.
+                return unsafe { self.run_chunk_avx2::<V>(chunk, file) };
+            }
+        }
+        self.run_chunk_on::<V>(chunk, file);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
+    fn run_chunk_avx512<const V: usize>(&self, chunk: &mut Chunk<'_>, file: &mut LaneFile) {
+        self.run_chunk_on::<V>(chunk, file);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn run_chunk_avx2<const V: usize>(&self, chunk: &mut Chunk<'_>, file: &mut LaneFile) {
+        self.run_chunk_on::<V>(chunk, file);
+    }
+
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "compiled for several kinds of processor"
+    )]
+    fn run_chunk_on<const V: usize>(&self, chunk: &mut Chunk<'_>, file: &mut LaneFile) {
+        let slots = Slots::<V> {
+            start: file.vectors.as_mut_ptr(),
+            imports: self.imports.len(),
+        };
+        for &Instr { op, d, a, b, c } in &self.body {
+            match op {
+                Op::Add => slots.two(d, a, b, |x, y| x + y),
+                Op::Sub => slots.two(d, a, b, |x, y| x - y),
+                Op::Mul => slots.two(d, a, b, |x, y| x * y),
+                Op::Div => slots.two(d, a, b, |x, y| x / y),
+                Op::Neg => slots.one(d, a, |x| -x),
+                Op::AddAdd => slots.three(d, a, b, c, |x, y, z| (x + y) + z),
+                Op::AddSub => slots.three(d, a, b, c, |x, y, z| (x + y) - z),
+                Op::AddFrom => slots.three(d, a, b, c, |x, y, z| z - (x + y)),
+                Op::AddMul => slots.three(d, a, b, c, |x, y, z| (x + y) * z),
+                Op::SubAdd => slots.three(d, a, b, c, |x, y, z| (x - y) + z),
+                Op::SubSub => slots.three(d, a, b, c, |x, y, z| (x - y) - z),
+                Op::SubFrom => slots.three(d, a, b, c, |x, y, z| z - (x - y)),
+                Op::SubMul => slots.three(d, a, b, c, |x, y, z| (x - y) * z),
+                Op::MulAdd => slots.three(d, a, b, c, |x, y, z| x * y + z),
+                Op::MulSub => slots.three(d, a, b, c, |x, y, z| x * y - z),
+                Op::MulFrom => slots.three(d, a, b, c, |x, y, z| z - x * y),
+                Op::MulMul => slots.three(d, a, b, c, |x, y, z| (x * y) * z),
+                Op::MulDiv => slots.three(d, a, b, c, |x, y, z| (x * y) / z),
+                Op::Select => {
+                    slots.three(d, a, b, c, |x, y, z| if z == 0.0 { y } else { x });
+                }
+                Op::SinCos => {
+                    slots.one(d, a, f64::sin);
+                    slots.one(b, a, f64::cos);
+                }
+                Op::One(prim) => slots.row1(prim, d, a),
+                Op::Two(prim) => slots.row2(prim, d, a, b),
+                Op::Guard => {
+                    let expected = self.expected[b as usize];
+                    let differ = slots.differ(a, expected) & chunk.active;
+                    if differ != 0 {
+                        chunk.fail(b, differ, |lane| slots.number(a, lane));
+                        if chunk.active == 0 {
+                            return;
+                        }
+                    }
+                }
+                Op::Sum => file.sums[b as usize] = slots.sum(a, chunk.lanes),
+                Op::Block => {
+                    let block = &self.blocks[a as usize];
+                    for lane in 0..chunk.lanes {
+                        let operands = block.operands.iter();
+                        let operands = operands.map(|&slot| slots.number(slot, lane));
+                        block.run_with(operands, &mut file.scratch);
+                        let results = file.scratch.results();
+                        for (result, &number) in block.results.iter().zip(results) {
+                            if let Some(slot) = result {
+                                slots.set_number(*slot, lane, number);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A chunk of lanes under way.
+struct Chunk<'a> {
+    /// The lanes whose guards have held so far, one bit each.
+    active: u64,
+    start: usize,
+    lanes: usize,
+    which: Which<'a>,
+    failed: &'a mut Vec<FailedLane>,
+}
+
+impl Chunk<'_> {
+    #[cold]
+    fn fail(&mut self, guard: u32, lanes: u64, value: impl Fn(usize) -> f64) {
+        self.active &= !lanes;
+        let mut left = lanes;
+        while left != 0 {
+            let lane = left.trailing_zeros() as usize;
+            left &= left - 1;
+            self.failed.push(FailedLane {
+                lane: self.which.at(self.start + lane) as u32,
+                failed: Failed {
+                    guard,
+                    value: value(lane),
+                },
+            });
+        }
+    }
+}
+
+/// The slots of a chunk of `V` vectors.
+#[derive(Clone, Copy)]
+struct Slots<const V: usize> {
+    start: *mut Vector,
+    /// How many slots lanes share: one vector each.
+    imports: usize,
+}
+
+impl<const V: usize> Slots<V> {
+    /// Where a slot is, and how far its vectors are apart.
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "compiled for several kinds of processor"
+    )]
+    fn at(&self, slot: u32) -> (*mut Vector, usize) {
+        let slot = slot as usize;
+        let is_own = slot >= self.imports;
+        let index = if is_own {
+            self.imports + (slot - self.imports) * V
+        } else {
+            slot
+        };
+        // SAFETY: the compiler gives out slots within the file alone, which has been prepared.
+        (unsafe { self.start.add(index) }, usize::from(is_own))
+    }
+
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "compiled for several kinds of processor"
+    )]
+    fn one(&self, d: u32, a: u32, f: impl Fn(f64) -> f64) {
+        let ((to, _), (a, step_a)) = (self.at(d), self.at(a));
+        for v in 0..V {
+            // SAFETY: a slot has V vectors, or one with step 0; results have slots of their own.
+            unsafe {
+                let x = (*a.add(v * step_a)).0;
+                (*to.add(v)).0 = std::array::from_fn(|lane| f(x[lane]));
+            }
+        }
+    }
+
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "compiled for several kinds of processor"
+    )]
+    fn two(&self, d: u32, a: u32, b: u32, f: impl Fn(f64, f64) -> f64) {
+        let ((to, _), (a, step_a), (b, step_b)) = (self.at(d), self.at(a), self.at(b));
+        for v in 0..V {
+            // SAFETY: as above.
+            unsafe {
+                let (x, y) = ((*a.add(v * step_a)).0, (*b.add(v * step_b)).0);
+                (*to.add(v)).0 = std::array::from_fn(|lane| f(x[lane], y[lane]));
+            }
+        }
+    }
+
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "compiled for several kinds of processor"
+    )]
+    fn three(&self, d: u32, a: u32, b: u32, c: u32, f: impl Fn(f64, f64, f64) -> f64) {
+        let ((to, _), (a, step_a)) = (self.at(d), self.at(a));
+        let ((b, step_b), (c, step_c)) = (self.at(b), self.at(c));
+        for v in 0..V {
+            // SAFETY: as above.
+            unsafe {
+                let x = (*a.add(v * step_a)).0;
+                let y = (*b.add(v * step_b)).0;
+                let z = (*c.add(v * step_c)).0;
+                (*to.add(v)).0 = std::array::from_fn(|lane| f(x[lane], y[lane], z[lane]));
+            }
+        }
+    }
+
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "compiled for several kinds of processor"
+    )]
+    fn row1(&self, prim: Prim, d: u32, a: u32) {
+        macro_rules! rows {
+            ($($row:ident)*) => {
+                match prim {
+                    $(Prim::$row => self.one(d, a, |x| Prim::$row.forward(x, x)),)*
+                    prim => self.one(d, a, |x| prim.forward(x, x)),
+                }
+            };
+        }
+        rows!(Abs Floor Ceiling Round Truncate Sqrt Square IsZero IsPositive IsNegative Not);
+    }
+
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "compiled for several kinds of processor"
+    )]
+    fn row2(&self, prim: Prim, d: u32, a: u32, b: u32) {
+        macro_rules! rows {
+            ($($row:ident)*) => {
+                match prim {
+                    $(Prim::$row => self.two(d, a, b, |x, y| Prim::$row.forward(x, y)),)*
+                    prim => self.two(d, a, b, |x, y| prim.forward(x, y)),
+                }
+            };
+        }
+        rows!(Min Max NumEq Lt Gt Le Ge Both Either);
+    }
+
+    /// The lanes whose number is not what is expected, one bit each.
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "compiled for several kinds of processor"
+    )]
+    fn differ(&self, a: u32, expected: f64) -> u64 {
+        let (a, step) = self.at(a);
+        let mut differ = 0;
+        for v in 0..V {
+            // SAFETY: as above.
+            let x = unsafe { (*a.add(v * step)).0 };
+            let mut any = false;
+            for x in x {
+                any |= x != expected;
+            }
+            if any {
+                for (lane, x) in x.into_iter().enumerate() {
+                    differ |= u64::from(x != expected) << (v * WIDTH + lane);
+                }
+            }
+        }
+        differ
+    }
+
+    /// The sum of lanes, eight of them still apart; those from a number on are not there.
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "compiled for several kinds of processor"
+    )]
+    fn sum(&self, a: u32, lanes: usize) -> Vector {
+        let (a, step) = self.at(a);
+        let mut parts = [Vector::ZERO; V];
+        for (v, part) in parts.iter_mut().enumerate() {
+            // SAFETY: as above.
+            *part = unsafe { *a.add(v * step) };
+        }
+        if lanes < V * WIDTH {
+            for (v, part) in parts.iter_mut().enumerate() {
+                for (lane, x) in part.0.iter_mut().enumerate() {
+                    if v * WIDTH + lane >= lanes {
+                        *x = 0.0;
+                    }
+                }
+            }
+        }
+        let mut apart = 1;
+        while apart < V {
+            let mut v = 0;
+            while v < V {
+                parts[v] = add(parts[v], parts[v + apart]);
+                v += 2 * apart;
+            }
+            apart *= 2;
+        }
+        parts[0]
+    }
+
+    fn number(&self, slot: u32, lane: usize) -> f64 {
+        let (start, step) = self.at(slot);
+        // SAFETY: as above.
+        unsafe { (*start.add(lane / WIDTH * step)).0[lane % WIDTH] }
+    }
+
+    fn set_number(&self, slot: u32, lane: usize, x: f64) {
+        let (start, _) = self.at(slot);
+        // SAFETY: as above; results have slots of their own.
+        unsafe { (*start.add(lane / WIDTH)).0[lane % WIDTH] = x };
+    }
+}
+
+trait Flattened {
+    fn as_flattened_numbers(&self) -> &[f64];
+    fn as_flattened_mut_numbers(&mut self) -> &mut [f64];
+}
+
+impl Flattened for [Vector] {
+    fn as_flattened_numbers(&self) -> &[f64] {
+        // SAFETY: a vector is eight numbers and nothing else.
+        unsafe { std::slice::from_raw_parts(self.as_ptr().cast(), self.len() * WIDTH) }
+    }
+
+    fn as_flattened_mut_numbers(&mut self) -> &mut [f64] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(self.as_mut_ptr().cast(), self.len() * WIDTH) }
+    }
+}

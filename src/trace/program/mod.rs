@@ -1,0 +1,237 @@
+//! `Program`: a path compiled for replay, as straight code over slots.
+//!
+//! A [`Trace`], what to compute of it and how its inputs come go in; code for three parts comes out:
+//! what all lanes share, what each lane does, what follows from sums over lanes.
+//!
+//! **Invariants**
+//! - Never changes once compiled; scratch is the caller's.
+//! - Every slot that code reads or writes lies within the file it is made for: the compiler gives
+//!   them out, and replay relies on it.
+//! - The same bits as replaying the trace and sweeping it backwards, lane by lane. Sums over lanes
+//!   may take uniform factors out.
+
+mod code;
+pub(crate) mod lanes;
+mod scalar;
+mod slots;
+#[cfg(test)]
+mod tests;
+
+use code::{BlockCode, Instr, Op};
+pub(crate) use scalar::{Failed, File};
+
+use super::Ref;
+use super::Trace;
+use super::flow::{Class, Flow};
+use super::gradient::Gradient;
+use super::simplify::{FlowGuard, simplify};
+use slots::{Body, Parts};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many sums over lanes, for each input that derivatives are by, may stand in for a sweep through
+/// what lanes share; past that the sweep is done for each lane.
+const SUMS_AN_INPUT: usize = 4;
+
+/// As many more of them in any case.
+const SUMS: usize = 16;
+
+/// What to compute of a trace.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    /// Its outputs.
+    pub(crate) outputs: &'a [Ref],
+    /// The inputs that derivatives are by.
+    pub(crate) by: &'a [u32],
+    /// For each input whether lanes share it.
+    pub(crate) shared: &'a [bool],
+    /// Whether outputs, and derivatives by what lanes share, are summed over lanes.
+    pub(crate) summed: bool,
+}
+
+/// Where a result is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Among the numbers of each lane.
+    Lane(u32),
+    /// Among those that lanes share.
+    Shared(u32),
+}
+
+/// A compiled path.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// Different for each.
+    pub(crate) id: u64,
+    /// Over the shared file: before the lanes, and after them.
+    pub(crate) before: Vec<Instr>,
+    pub(crate) after: Vec<Instr>,
+    /// Over the file of a lane.
+    pub(crate) body: Vec<Instr>,
+    pub(crate) blocks: Vec<BlockCode>,
+    /// What each guard of the body expects, by the trace's numbers.
+    pub(crate) expected: Vec<f64>,
+    /// The first slots of the shared file.
+    pub(crate) constants: Vec<f64>,
+    /// Shared inputs and their slots there.
+    pub(crate) shared_inputs: Vec<(u32, u32)>,
+    pub(crate) shared_slots: u32,
+    /// The shared slots that lanes read: the first slots of a lane's file.
+    pub(crate) imports: Vec<u32>,
+    /// Inputs of lanes and their slots in a lane's file.
+    pub(crate) lane_inputs: Vec<(u32, u32)>,
+    pub(crate) lane_slots: u32,
+    /// The shared slot of each sum over lanes, and of their number.
+    pub(crate) sums: Vec<u32>,
+    pub(crate) count: Option<u32>,
+    /// Where the outputs are.
+    pub(crate) outputs: Vec<Place>,
+    /// Where the derivatives are: for each output one for each input that they are by.
+    pub(crate) derivatives: Vec<Place>,
+}
+
+impl Program {
+    /// Compiles a trace.
+    pub(crate) fn new(trace: &Trace, wanted: &Wanted<'_>) -> Self {
+        let class = |&shared: &bool| if shared { Class::Shared } else { Class::Lane };
+        let classes: Vec<Class> = wanted.shared.iter().map(class).collect();
+        let mut flow = Flow::new(&classes);
+        let (nodes, guards) = simplify(trace, &mut flow);
+        let of = |r: Ref, flow: &mut Flow| {
+            if r.is_node() {
+                nodes[r.index()]
+            } else {
+                flow.constant(trace.constants[r.index()])
+            }
+        };
+        let mut outputs: Vec<Ref> = wanted.outputs.iter().map(|&r| of(r, &mut flow)).collect();
+        let mut derivatives = Vec::new();
+        for &output in wanted.outputs {
+            if wanted.by.is_empty() {
+                break;
+            }
+            let sums = if wanted.summed {
+                summed(trace, &nodes, output, wanted.by, &mut flow)
+            } else {
+                None
+            };
+            derivatives.extend(match sums {
+                Some(derivatives) => derivatives,
+                None => gradient(trace, &nodes, output, wanted, &mut flow),
+            });
+        }
+        if wanted.summed {
+            for output in &mut outputs {
+                *output = flow.sum(*output);
+            }
+        }
+        let summed = wanted.summed;
+        compile(
+            &flow,
+            &guards,
+            [&outputs, &derivatives],
+            summed,
+            trace.guards.len(),
+        )
+    }
+
+    /// How many instructions there are.
+    pub(crate) fn len(&self) -> usize {
+        self.before.len() + self.body.len() + self.after.len()
+    }
+
+    /// The memory it takes, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let blocks = self
+            .blocks
+            .iter()
+            .map(|b| (b.operands.len() + b.results.len()) * 4);
+        self.len() * size_of::<Instr>()
+            + (self.constants.len() + self.expected.len()) * 8
+            + self.imports.len() * 4
+            + blocks.sum::<usize>()
+    }
+}
+
+/// The derivatives of an output, lane by lane; where they are wanted as sums, those by what lanes
+/// share are summed.
+fn gradient(
+    trace: &Trace,
+    nodes: &[Ref],
+    output: Ref,
+    wanted: &Wanted<'_>,
+    flow: &mut Flow,
+) -> Vec<Ref> {
+    let mut gradient = Gradient::new(trace, nodes, wanted.by, flow);
+    let one = flow.constant(1.0);
+    gradient.seed(output, one, flow);
+    gradient.sweep(&|_| true, flow);
+    let by = wanted.by.iter().map(|&input| {
+        let derivative = gradient.of(input, flow);
+        if wanted.summed && flow.class(Ref::node(input)) == Class::Shared {
+            flow.sum(derivative)
+        } else {
+            derivative
+        }
+    });
+    by.collect()
+}
+
+/// The same for sums, with the sweep through what lanes share done once; none where that would need
+/// too many sums.
+fn summed(
+    trace: &Trace,
+    nodes: &[Ref],
+    output: Ref,
+    by: &[u32],
+    flow: &mut Flow,
+) -> Option<Vec<Ref>> {
+    let mut gradient = Gradient::new(trace, nodes, by, flow);
+    let one = flow.constant(1.0);
+    gradient.seed(output, one, flow);
+    gradient.sweep(&|class| class == Class::Lane, flow);
+    if gradient.shared_adjoints(flow) > SUMS_AN_INPUT * by.len() + SUMS {
+        return None;
+    }
+    gradient.sum_over_lanes(flow);
+    gradient.sweep(&|class| class == Class::Shared, flow);
+    let by = by.iter().map(|&input| gradient.of(input, flow));
+    Some(by.collect())
+}
+
+/// Code for what the outputs, derivatives and guards need, and for nothing else.
+fn compile(
+    flow: &Flow,
+    guards: &[FlowGuard],
+    [outputs, derivatives]: [&[Ref]; 2],
+    summed: bool,
+    guard_count: usize,
+) -> Program {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let results = [outputs, derivatives].concat();
+    let mut parts = Parts::new(flow, guards, &results);
+    let body = Body::new(flow, guards, &results, summed, &mut parts);
+    let mut expected = vec![0.0; guard_count];
+    for guard in guards {
+        expected[guard.index as usize] = guard.expected;
+    }
+    let mut places = body.places(flow, &results, summed, &parts);
+    let derivatives = places.split_off(outputs.len());
+    Program {
+        id: NEXT.fetch_add(1, Ordering::Relaxed),
+        before: parts.before,
+        after: parts.after,
+        body: body.code,
+        blocks: parts.blocks,
+        expected,
+        constants: flow.constants.clone(),
+        shared_inputs: parts.inputs,
+        shared_slots: parts.slots,
+        imports: body.imports,
+        lane_inputs: body.inputs,
+        lane_slots: body.slots,
+        sums: parts.sums,
+        count: parts.count,
+        outputs: places,
+        derivatives,
+    }
+}

@@ -1,0 +1,208 @@
+//! Replay of one lane.
+//!
+//! A [`Program`] and inputs go in; results are in the [`File`] afterwards, unless a guard fails.
+//!
+//! **Invariants**
+//! - A guard is checked before anything that comes after it in the trace.
+//! - The slots of code lie within the files it is run on, which [`File::prepare`] sees to.
+
+use super::{BlockCode, Instr, Op, Place, Program};
+use crate::trace::flow::Work;
+
+/// A guard that does not hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Failed {
+    /// Which guard of the trace.
+    pub(crate) guard: u32,
+    /// What the number was.
+    pub(crate) value: f64,
+}
+
+/// The numbers of a program while it runs, in memory to be used again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct File {
+    /// Whose constants are there.
+    program: u64,
+    pub(super) shared: Vec<f64>,
+    lane: Vec<f64>,
+    pub(super) scratch: Scratch,
+}
+
+/// Memory for blocks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scratch {
+    numbers: Vec<f64>,
+    results: Vec<f64>,
+    kernel: Vec<f64>,
+}
+
+impl Scratch {
+    /// The numbers of the last block.
+    pub(super) fn results(&self) -> &[f64] {
+        &self.results
+    }
+}
+
+impl File {
+    fn prepare(&mut self, program: &Program) {
+        if self.program == program.id {
+            return;
+        }
+        self.shared.clear();
+        self.shared.extend_from_slice(&program.constants);
+        self.shared.resize(program.shared_slots as usize, 0.0);
+        self.lane.clear();
+        self.lane.resize(program.lane_slots as usize, 0.0);
+        for (slot, &from) in self.lane.iter_mut().zip(&program.imports) {
+            *slot = self.shared[from as usize];
+        }
+        self.program = program.id;
+    }
+
+    /// A result.
+    #[inline]
+    pub(crate) fn at(&self, place: Place) -> f64 {
+        match place {
+            Place::Lane(slot) => self.lane[slot as usize],
+            Place::Shared(slot) => self.shared[slot as usize],
+        }
+    }
+}
+
+impl Program {
+    /// Runs the code of one lane whose inputs are all its own.
+    pub(crate) fn run(&self, inputs: &[f64], file: &mut File) -> Result<(), Failed> {
+        debug_assert!(self.shared_inputs.is_empty() && self.sums.is_empty());
+        file.prepare(self);
+        let File { lane, scratch, .. } = file;
+        for &(input, slot) in &self.lane_inputs {
+            lane[slot as usize] = inputs[input as usize];
+        }
+        self.run_code(&self.body, lane, scratch)
+    }
+
+    /// Runs code on a file of single numbers.
+    pub(super) fn run_code(
+        &self,
+        code: &[Instr],
+        file: &mut [f64],
+        scratch: &mut Scratch,
+    ) -> Result<(), Failed> {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+        {
+            // SAFETY: the processor has what the function needs.
+            return unsafe { self.run_code_avx2(code, file, scratch) };
+        }
+        self.run_code_on(code, file, scratch)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn run_code_avx2(
+        &self,
+        code: &[Instr],
+        file: &mut [f64],
+        scratch: &mut Scratch,
+    ) -> Result<(), Failed> {
+        self.run_code_on(code, file, scratch)
+    }
+
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "compiled for several kinds of processor"
+    )]
+    fn run_code_on(
+        &self,
+        code: &[Instr],
+        file: &mut [f64],
+        scratch: &mut Scratch,
+    ) -> Result<(), Failed> {
+        let numbers = file.as_mut_ptr();
+        // SAFETY: the compiler gives out slots within the file alone, and whoever calls has made it as
+        // long as the program says.
+        let get = |slot: u32| unsafe { *numbers.add(slot as usize) };
+        // SAFETY: as above.
+        let set = |slot: u32, x: f64| unsafe { *numbers.add(slot as usize) = x };
+        for &Instr { op, d, a, b, c } in code {
+            match op {
+                Op::Add => set(d, get(a) + get(b)),
+                Op::Sub => set(d, get(a) - get(b)),
+                Op::Mul => set(d, get(a) * get(b)),
+                Op::Div => set(d, get(a) / get(b)),
+                Op::Neg => set(d, -get(a)),
+                Op::AddAdd => set(d, (get(a) + get(b)) + get(c)),
+                Op::AddSub => set(d, (get(a) + get(b)) - get(c)),
+                Op::AddFrom => set(d, get(c) - (get(a) + get(b))),
+                Op::AddMul => set(d, (get(a) + get(b)) * get(c)),
+                Op::SubAdd => set(d, (get(a) - get(b)) + get(c)),
+                Op::SubSub => set(d, (get(a) - get(b)) - get(c)),
+                Op::SubFrom => set(d, get(c) - (get(a) - get(b))),
+                Op::SubMul => set(d, (get(a) - get(b)) * get(c)),
+                Op::MulAdd => set(d, get(a) * get(b) + get(c)),
+                Op::MulSub => set(d, get(a) * get(b) - get(c)),
+                Op::MulFrom => set(d, get(c) - get(a) * get(b)),
+                Op::MulMul => set(d, (get(a) * get(b)) * get(c)),
+                Op::MulDiv => set(d, (get(a) * get(b)) / get(c)),
+                Op::Select => set(d, if get(c) == 0.0 { get(b) } else { get(a) }),
+                Op::SinCos => {
+                    let x = get(a);
+                    set(d, x.sin());
+                    set(b, x.cos());
+                }
+                Op::One(prim) => set(d, prim.forward(get(a), 0.0)),
+                Op::Two(prim) => set(d, prim.forward(get(a), get(b))),
+                Op::Guard => {
+                    let value = get(a);
+                    if value != self.expected[b as usize] {
+                        return Err(Failed { guard: b, value });
+                    }
+                }
+                // Sums are over lanes, of which there are several.
+                Op::Sum => {}
+                Op::Block => {
+                    let block = &self.blocks[a as usize];
+                    block.run_with(block.operands.iter().map(|&slot| get(slot)), scratch);
+                    for (result, &number) in block.results.iter().zip(&scratch.results) {
+                        if let Some(slot) = result {
+                            set(*slot, number);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl BlockCode {
+    /// Computes the results from the operands' numbers.
+    pub(super) fn run_with(&self, operands: impl Iterator<Item = f64>, scratch: &mut Scratch) {
+        let Scratch {
+            numbers,
+            results,
+            kernel,
+        } = scratch;
+        numbers.clear();
+        numbers.extend(operands);
+        results.clear();
+        results.resize(self.results.len(), 0.0);
+        match self.work {
+            Work::Forward(block) => {
+                let [first, _] = block.operands();
+                let (a, b) = numbers.split_at(first);
+                block.forward(a, b, results, kernel);
+            }
+            Work::Reverse { block, to_a, to_b } => {
+                let [first, second] = block.operands();
+                let (a, rest) = numbers.split_at(first);
+                let (b, rest) = rest.split_at(second);
+                let (own, cts) = rest.split_at(block.outputs() + block.hidden());
+                let (da, db) = results.split_at_mut(if to_a { first } else { 0 });
+                let (da, db) = (to_a.then_some(da), to_b.then_some(db));
+                block.vjp(a, b, own, cts, da, db, kernel);
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! `simplify`: a trace written into a [`Flow`], where equal operations become one.
+//!
+//! A trace goes in; for each of its nodes the node of the flow that has its number comes out, and the
+//! guards, on nodes of the flow.
+//!
+//! **Invariants**
+//! - Guards keep their order and numbers; those that cannot fail any more are left out.
+
+use super::flow::{Flow, Work};
+use super::{Ref, Trace};
+use crate::prim::Prim;
+use rustc_hash::FxHashSet;
+
+/// A guard of a trace, on a node of a flow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct FlowGuard {
+    /// Before which of the flow's operations it stands.
+    pub(crate) at: u32,
+    pub(crate) node: Ref,
+    pub(crate) expected: f64,
+    /// Which of the trace's guards it is.
+    pub(crate) index: u32,
+}
+
+/// Writes a trace into a flow that has its inputs.
+pub(crate) fn simplify(trace: &Trace, flow: &mut Flow) -> (Vec<Ref>, Vec<FlowGuard>) {
+    let mut nodes: Vec<Ref> = (0..trace.inputs).map(Ref::node).collect();
+    nodes.reserve(trace.operations.len());
+    let mut guards = Vec::new();
+    let mut holds = FxHashSet::default();
+    let mut pending = trace.guards.iter().enumerate().peekable();
+    for index in 0..=trace.operations.len() {
+        while let Some((guard, of)) = pending.next_if(|(_, guard)| guard.at as usize <= index) {
+            let node = number(of.node, trace, &nodes, flow);
+            let expected = of.expected;
+            if node.is_node() && holds.insert((node, expected.to_bits())) {
+                guards.push(FlowGuard {
+                    at: flow.operations.len() as u32,
+                    node,
+                    expected,
+                    index: guard as u32,
+                });
+            }
+        }
+        let Some(op) = trace.operations.get(index) else {
+            break;
+        };
+        let node = match op.prim {
+            Prim::Part => continue,
+            Prim::Block => {
+                let block = trace.block_at(index);
+                let operands = trace.operands_of(block.a).into_iter();
+                let operands: Vec<Ref> = operands
+                    .chain(trace.operands_of(block.b))
+                    .map(|r| number(r, trace, &nodes, flow))
+                    .collect();
+                match block.block {
+                    None => nodes.extend(operands),
+                    Some(kind) => {
+                        let first = flow.block(Work::Forward(kind), block.length, operands);
+                        nodes.extend((first..first + block.length).map(Ref::node));
+                    }
+                }
+                continue;
+            }
+            Prim::Select => {
+                let [a, b, c] = [op.a, op.b, op.c].map(|r| number(r, trace, &nodes, flow));
+                flow.select(c, a, b)
+            }
+            prim => {
+                let [a, b] = [op.a, op.b].map(|r| number(r, trace, &nodes, flow));
+                flow.operation(prim, a, b)
+            }
+        };
+        nodes.push(node);
+    }
+    (nodes, guards)
+}
+
+/// The node of an operand in the flow.
+fn number(r: Ref, trace: &Trace, nodes: &[Ref], flow: &mut Flow) -> Ref {
+    if r.is_node() {
+        nodes[r.index()]
+    } else {
+        flow.constant(trace.constants[r.index()])
+    }
+}

@@ -1,0 +1,144 @@
+//! `sweep`: a trace swept backwards, operation by operation.
+//!
+//! The values of all nodes and a seed go in; the adjoint of every node comes out, the inputs' first.
+//!
+//! **Invariants**
+//! - Each cotangent is computed by the row's VJP; a first contribution is assigned, not added to 0;
+//!   flat rows pass none on.
+//! - A `Select` passes its cotangent to the arm taken and nothing at all to the other, so an untaken
+//!   branch never contaminates a gradient: not even a zero gets there, which an infinite derivative
+//!   would make NaN.
+
+use super::blocks::Scratch;
+use super::{Ref, Trace};
+use crate::prim::Prim;
+
+/// The bits of an adjoint that nothing has contributed to: a NaN that no arithmetic makes.
+pub(super) const UNTOUCHED: u64 = 0x7ff4_dead_beef_0001;
+
+/// The adjoints of a trace's nodes, in memory to be used again.
+#[derive(Clone, Debug, Default)]
+pub struct Adjoints {
+    pub(super) values: Vec<f64>,
+    pub(super) scratch: Scratch,
+}
+
+impl Adjoints {
+    /// The adjoint of an input; 0, never -0, where nothing depends on it.
+    pub fn of(&self, input: usize) -> f64 {
+        let adjoint = self.values[input];
+        if adjoint.to_bits() == UNTOUCHED {
+            0.0
+        } else {
+            adjoint + 0.0
+        }
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, node: usize, ct: f64) {
+        let adjoint = &mut self.values[node];
+        if adjoint.to_bits() == UNTOUCHED {
+            *adjoint = ct;
+        } else {
+            *adjoint += ct;
+        }
+    }
+}
+
+impl Trace {
+    /// Sweeps the trace backwards from `seeds`: nodes and their cotangents. `values` are those of a
+    /// replay or of the walk.
+    pub fn sweep(&self, values: &[f64], seeds: &[(Ref, f64)], adjoints: &mut Adjoints) {
+        adjoints.values.clear();
+        adjoints
+            .values
+            .resize(self.len(), f64::from_bits(UNTOUCHED));
+        for &(node, ct) in seeds {
+            if node.is_node() {
+                adjoints.add(node.index(), ct);
+            }
+        }
+        let inputs = self.inputs as usize;
+        for index in (0..self.operations.len()).rev() {
+            match self.operations[index].prim {
+                Prim::Part => continue,
+                Prim::Block => {
+                    self.sweep_block(&self.block_at(index), values, adjoints);
+                    continue;
+                }
+                _ => {}
+            }
+            let ct = adjoints.values[inputs + index];
+            if ct.to_bits() == UNTOUCHED {
+                continue;
+            }
+            let op = self.operations[index];
+            let a = self.number(op.a, values);
+            let b = self.number(op.b, values);
+            if op.prim == Prim::Select {
+                // Nothing goes to the side not taken: even a zero would become NaN further down,
+                // where a derivative is infinite.
+                let taken = if self.holds(op.c, values) { op.a } else { op.b };
+                if taken.is_node() {
+                    adjoints.add(taken.index(), ct);
+                }
+                continue;
+            }
+            let Some(cts) = op.prim.vjp(a, b, values[inputs + index], ct) else {
+                continue;
+            };
+            if op.a.is_node() {
+                adjoints.add(op.a.index(), cts[0]);
+            }
+            if op.b.is_node() && op.prim.operands() == 2 {
+                adjoints.add(op.b.index(), cts[1]);
+            }
+        }
+    }
+}
+
+impl Trace {
+    /// For each node, whether derivatives can flow to it from `outputs`; for each input besides,
+    /// whether the trace uses it at all. An input that is used, and that no derivative reaches, only
+    /// steers: it decides branches, indices or sizes.
+    pub fn only_steers(&self, outputs: &[Ref]) -> Vec<bool> {
+        let inputs = self.inputs as usize;
+        let mut reached = vec![false; self.len()];
+        let mut used = vec![false; inputs];
+        for output in outputs.iter().filter(|r| r.is_node()) {
+            reached[output.index()] = true;
+        }
+        let mut note = |r: Ref| {
+            if r.is_node() && r.index() < inputs {
+                used[r.index()] = true;
+            }
+        };
+        for guard in &self.guards {
+            note(guard.node);
+        }
+        for (index, op) in self.operations.iter().enumerate().rev() {
+            if op.prim == Prim::Part {
+                continue;
+            }
+            if op.prim == Prim::Block {
+                let block = self.block_at(index);
+                let numbers = inputs + index..inputs + index + block.length as usize;
+                let is_reached = reached[numbers].iter().any(|&r| r);
+                self.each_operand(&block, &mut |operand| {
+                    note(operand);
+                    if is_reached && operand.is_node() {
+                        reached[operand.index()] = true;
+                    }
+                });
+                continue;
+            }
+            [op.a, op.b, op.c].into_iter().for_each(&mut note);
+            if op.prim.passes_derivatives() && reached[inputs + index] {
+                for operand in [op.a, op.b].into_iter().filter(|r| r.is_node()) {
+                    reached[operand.index()] = true;
+                }
+            }
+        }
+        used.iter().zip(reached).map(|(&u, r)| u && !r).collect()
+    }
+}
