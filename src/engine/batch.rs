@@ -362,6 +362,9 @@ impl Batch<'_> {
         range: &mut Results<'_>,
         scratch: &mut TaskScratch,
     ) -> Result<(), Error> {
+        if self.is_late() {
+            return Err(tiered::out_of_time().into());
+        }
         // Where there is no room for further paths, there is nothing to wait for.
         let walking = (self.paths.len() < tiered::MAX_PATHS).then(|| self.paths.while_walking());
         let known = self.paths.load();
