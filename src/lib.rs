@@ -78,7 +78,7 @@ pub use interpreter::{
     load_compiled, run_scheme, save_compiled,
 };
 pub use lanes::{Lanes, OnError};
-pub use model::{Evaluator, Lane, Model, nearest};
+pub use model::{Evaluator, Lane, Model, PathTotals, nearest};
 pub use registry::{Handle, Registry, RegistryError};
 pub use relaxation::Relaxation;
 pub use tagged::{Tagged, TaggedError, TypeTag};

@@ -86,7 +86,7 @@ pub(super) enum NumberName {
 }
 
 impl JsonNumber {
-    fn value(&self) -> f64 {
+    pub(super) fn value(&self) -> f64 {
         match self {
             Self::Number(x) => *x,
             Self::Name(NumberName::Inf) => f64::INFINITY,

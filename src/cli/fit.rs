@@ -8,7 +8,7 @@
 //! - In JSON, what is not finite is written `"inf"`, `"-inf"`, `"nan"`.
 
 use super::cautions::cautions_of;
-use super::program::{Loaded, MachineArgs, ProgramArgs, assignment};
+use super::program::{Loaded, MachineArgs, ProgramArgs, assignment, at_least_one};
 use super::report::{self, Failure, Fault, Source, significant};
 use crate::engine::output::{json_number, json_string};
 use crate::fit::table::Table;
@@ -90,14 +90,6 @@ pub(super) struct Fit {
     /// Show no progress
     #[arg(short, long)]
     quiet: bool,
-}
-
-fn at_least_one(argument: &str) -> Result<usize, String> {
-    match argument.parse() {
-        Ok(0) => Err("give 1 or more".into()),
-        Ok(number) => Ok(number),
-        Err(_) => Err("give a whole number, 1 or more".into()),
-    }
 }
 
 impl Fit {

@@ -7,7 +7,7 @@
 //! - Derivatives have the shape of the value, each number replaced by its derivative, and are
 //!   written as in JSON.
 
-use super::program::{InputArgs, LimitArgs, MachineArgs, Prepared, ProgramArgs, prepare};
+use super::program::{InputArgs, LimitArgs, MachineArgs, Prepared, ProgramArgs, distinct, prepare};
 use super::report::{self, Failure};
 use super::run::stats_of;
 use crate::engine::output::json_string;
@@ -60,16 +60,10 @@ impl Grad {
         } = prepare(&self.program, &bindings, &self.machine)?;
         // Inputs before params, however the program was prepared.
         let params = model.params().iter().map(|param| param.name.as_str());
-        let asked: Vec<&str> = match &self.wrt {
-            Some(names) => names.iter().map(String::as_str).collect(),
-            None => bindings.names().chain(params).collect(),
+        let names = match &self.wrt {
+            Some(names) => distinct(names.iter().map(String::as_str)),
+            None => distinct(bindings.names().chain(params)),
         };
-        let mut names: Vec<&str> = Vec::new();
-        for name in asked {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
         let wrt = Wrt::Names(&names);
         let limits = self.limits.limits();
         let result = model.evaluate(&bindings, wrt, &limits, &mut Workspace::new());

@@ -1,4 +1,4 @@
-//! The command line: `dmci run`, `grad`, `fit`, `show`, `info`, `compile` and `eval`.
+//! The command line: `dmci run`, `grad`, `fit`, `show`, `info`, `compile`, `time`, `eval`.
 //!
 //! Arguments go in; data come out on standard output, diagnostics and progress on standard error.
 //!
@@ -29,6 +29,7 @@ mod program;
 mod report;
 mod run;
 mod show;
+mod time;
 mod verify;
 
 use clap::error::ErrorKind;
@@ -69,6 +70,7 @@ enum Command {
     Show(show::Show),
     Info(info::Info),
     Compile(compile::Compile),
+    Time(time::Time),
     Eval(jsonl::Eval),
 }
 
@@ -82,6 +84,7 @@ impl Command {
             Self::Show(_) => "show",
             Self::Info(_) => "info",
             Self::Compile(_) => "compile",
+            Self::Time(_) => "time",
             Self::Eval(_) => "eval",
         }
     }
@@ -95,6 +98,7 @@ impl Command {
             Self::Show(command) => command.run(),
             Self::Info(command) => command.run(),
             Self::Compile(command) => command.run(),
+            Self::Time(command) => command.run(),
             Self::Eval(command) => command.run(),
         }
     }

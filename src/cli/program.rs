@@ -214,15 +214,7 @@ impl InputArgs {
     /// The inputs given.
     pub(super) fn bindings(&self) -> Result<Bindings, Failure> {
         let mut bindings = match &self.inputs {
-            Some(json) => match json.strip_prefix('@') {
-                Some(file) => {
-                    let text = read_text(Path::new(file))?;
-                    let said = |error| Failure::Data(format!("{file}: {error}"));
-                    bindings_of(&text).map_err(said)?
-                }
-                None => bindings_of(json)
-                    .map_err(|error| Failure::Usage(format!("--inputs: {error}")))?,
-            },
+            Some(json) => of_json_or_file("--inputs", json, bindings_of)?,
             None => Bindings::new(),
         };
         for (index, (name, value)) in self.input.iter().enumerate() {
@@ -233,6 +225,19 @@ impl InputArgs {
             bindings.set(name, *value);
         }
         Ok(bindings)
+    }
+}
+
+/// What the `JSON|@FILE` of an option says; the arguments are at fault where it is wrong, or the file.
+pub(super) fn of_json_or_file<T>(
+    option: &str,
+    argument: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<T, Failure> {
+    match argument.strip_prefix('@') {
+        Some(file) => parse(&read_text(Path::new(file))?)
+            .map_err(|error| Failure::Data(format!("{file}: {error}"))),
+        None => parse(argument).map_err(|error| Failure::Usage(format!("{option}: {error}"))),
     }
 }
 
@@ -251,6 +256,26 @@ fn bindings_of(json: &str) -> Result<Bindings, String> {
         )),
     };
     object.into_iter().map(input).collect()
+}
+
+/// The names in the order given, each once.
+pub(super) fn distinct<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
+    let mut distinct: Vec<&str> = Vec::new();
+    for name in names {
+        if !distinct.contains(&name) {
+            distinct.push(name);
+        }
+    }
+    distinct
+}
+
+/// A count of an argument.
+pub(super) fn at_least_one(argument: &str) -> Result<usize, String> {
+    match argument.parse() {
+        Ok(0) => Err("give 1 or more".into()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("give a whole number, 1 or more".into()),
+    }
 }
 
 /// `name=value` of an argument.
@@ -344,34 +369,43 @@ pub(super) fn prepare(
     bindings: &Bindings,
     machine: &MachineArgs,
 ) -> Result<Prepared, Failure> {
-    match program.load()? {
+    prepare_loaded(&program.load()?, bindings, machine)
+}
+
+/// The same, of a program that is wanted again.
+pub(super) fn prepare_loaded(
+    program: &Loaded,
+    bindings: &Bindings,
+    machine: &MachineArgs,
+) -> Result<Prepared, Failure> {
+    match program {
         Loaded::Text(source) => {
             let interpreter = machine.interpreter()?;
             let names: Vec<&str> = bindings.names().collect();
             let expanded = interpreter
                 .expand(&source.text, &names, Goal::Value)
-                .map_err(Failure::of(&source))?;
+                .map_err(Failure::of(source))?;
             let model = interpreter
                 .model_for(&source.text, bindings, machine.mode())
-                .map_err(Failure::of(&source))?;
+                .map_err(Failure::of(source))?;
             let mut cautions = unused_inputs(bindings, &names_used(&expanded));
             cautions.extend(cautions_of(&expanded, &interpreter, &names));
             Ok(Prepared {
                 model: machine.relax(&model)?,
-                source,
+                source: source.clone(),
                 cautions,
             })
         }
         Loaded::Compiled(graph, source) => {
             machine.check_compiled()?;
-            check_program(&graph, &source)?;
+            check_program(graph, source)?;
             let used: Vec<&str> = graph.inputs.iter().map(String::as_str).collect();
             let mut cautions = unused_inputs(bindings, &used);
-            cautions.extend(missing_inputs(&graph, bindings));
-            let model = Model::from_graph(&graph).map_err(Failure::of(&source))?;
+            cautions.extend(missing_inputs(graph, bindings));
+            let model = Model::from_graph(graph).map_err(Failure::of(source))?;
             Ok(Prepared {
                 model: machine.relax(&model)?,
-                source,
+                source: source.clone(),
                 cautions,
             })
         }

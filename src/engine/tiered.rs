@@ -140,10 +140,13 @@ impl Paths {
         self.known.load_full()
     }
 
-    /// The memory that paths and what they are compiled to take, in bytes.
-    pub(crate) fn bytes(&self) -> usize {
+    /// How many paths there are, their operations, and the bytes that they and what they are compiled
+    /// to take.
+    pub(crate) fn totals(&self) -> (usize, usize, usize) {
         let known = self.known.load();
-        known.iter().map(|path| path.bytes()).sum()
+        let operations = known.iter().map(|path| path.trace.operations.len()).sum();
+        let bytes = known.iter().map(|path| path.bytes()).sum();
+        (known.len(), operations, bytes)
     }
 
     /// Keeps everyone else from walking a lane of a batch.

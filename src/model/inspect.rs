@@ -26,7 +26,28 @@ pub(crate) struct Recorded {
     pub(crate) stats: Stats,
 }
 
+/// What a model has recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PathTotals {
+    /// How many paths it keeps.
+    pub paths: usize,
+    /// The operations of all their traces.
+    pub operations: usize,
+    /// The bytes of all their traces and of what these are compiled to.
+    pub bytes: usize,
+}
+
 impl Model {
+    /// What the model, with all its clones, has recorded so far.
+    pub fn path_totals(&self) -> PathTotals {
+        let (paths, operations, bytes) = self.inner.paths.totals();
+        PathTotals {
+            paths,
+            operations,
+            bytes,
+        }
+    }
+
     /// Records the run on `bindings`, for those who look into traces. The value of every node is in
     /// `workspace.values` afterwards.
     ///

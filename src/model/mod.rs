@@ -11,6 +11,7 @@ mod evaluator;
 mod inspect;
 
 pub use evaluator::{Evaluator, Lane};
+pub use inspect::PathTotals;
 pub(crate) use inspect::Recorded;
 
 use crate::bindings::{Bindings, Input, Wrt};

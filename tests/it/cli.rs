@@ -13,16 +13,16 @@ use std::process::{Child, Command, Stdio};
 
 /// How a run ended.
 #[derive(Debug)]
-struct Run {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Run {
     /// Standard output of a run that went well and had nothing to add.
     #[track_caller]
-    fn ok(self) -> String {
+    pub(crate) fn ok(self) -> String {
         assert_eq!(
             (self.code, self.err.as_str()),
             (Some(0), ""),
@@ -33,13 +33,13 @@ impl Run {
     }
 
     #[track_caller]
-    fn json(self) -> Value {
+    pub(crate) fn json(self) -> Value {
         serde_json::from_str(&self.ok()).expect("JSON")
     }
 
     /// Standard error of a run that failed with a code and printed no data.
     #[track_caller]
-    fn fails(self, code: i32) -> String {
+    pub(crate) fn fails(self, code: i32) -> String {
         assert_eq!(
             (self.code, self.out.as_str()),
             (Some(code), ""),
@@ -63,7 +63,7 @@ fn start(args: &[&str]) -> Child {
         .expect("dmci starts")
 }
 
-fn dmci_with(args: &[&str], input: &[u8]) -> Run {
+pub(crate) fn dmci_with(args: &[&str], input: &[u8]) -> Run {
     let mut child = start(args);
     let mut stdin = child.stdin.take().expect("a pipe");
     let input = input.to_vec();
@@ -80,12 +80,12 @@ fn dmci_with(args: &[&str], input: &[u8]) -> Run {
     }
 }
 
-fn dmci(args: &[&str]) -> Run {
+pub(crate) fn dmci(args: &[&str]) -> Run {
     dmci_with(args, b"")
 }
 
 /// An empty directory for one test.
-fn directory(test: &str) -> PathBuf {
+pub(crate) fn directory(test: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("cli")
         .join(test);
@@ -95,7 +95,7 @@ fn directory(test: &str) -> PathBuf {
 }
 
 /// Writes a file, and gives its path as an argument.
-fn file(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> String {
+pub(crate) fn file(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> String {
     let path = directory.join(name);
     fs::write(&path, content).expect("the directory takes files");
     path.to_str().expect("UTF-8").to_owned()

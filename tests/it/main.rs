@@ -32,6 +32,8 @@ mod replay;
 mod selfhost;
 mod soft;
 mod tidy;
+#[cfg(feature = "cli")]
+mod time;
 mod vectors;
 #[cfg(feature = "dfdx")]
 mod verify;
