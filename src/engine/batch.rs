@@ -494,17 +494,17 @@ impl Batch<'_> {
                 columns.derivatives.extend(derivatives.map(|c| &mut **c));
             }
             let done = program.run_lanes(
-            self.inputs,
-            which,
-            &mut columns,
-            sums,
-            failed,
-            &|| self.is_late(),
-            file,
-        );
-        if !done {
-            return Err(tiered::out_of_time().into());
-        }
+                self.inputs,
+                which,
+                &mut columns,
+                sums,
+                failed,
+                &|| self.is_late(),
+                file,
+            );
+            if !done {
+                return Err(tiered::out_of_time().into());
+            }
             if let Some(x) = path.constant() {
                 // Lanes that fail are done again.
                 for place in 0..count {

@@ -115,7 +115,7 @@ pub(crate) struct Asked<'a> {
 }
 
 /// A value with the trace it came by.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) output: Output,
     pub(crate) stats: Stats,

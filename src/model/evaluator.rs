@@ -42,7 +42,7 @@ use std::sync::Arc;
 /// assert_eq!((sum, gradient), (6.0, [3.0, -6.0]));
 /// # Ok::<(), dmci::Error>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Evaluator {
     model: Model,
     /// The inputs as the walk takes them; their numbers are those of `numbers`.
@@ -63,7 +63,7 @@ pub struct Evaluator {
     compiled: [Option<Compiled>; 2],
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Compiled {
     program: Arc<Program>,
     output: Place,
