@@ -11,6 +11,7 @@
 
 pub(crate) mod block;
 pub(crate) mod linalg;
+pub(crate) mod math;
 mod real;
 mod table;
 

@@ -1,0 +1,99 @@
+//! What all kernels are made of: fused multiply-add, whole numbers and powers of two by the bits of
+//! doubles, and sums that keep what they round off.
+//!
+//! **Invariants**
+//! - Nothing here branches, converts between integers and doubles or reads memory, so that a loop
+//!   over lanes becomes vector instructions of every x86-64 level.
+//! - A pair of doubles `(high, low)` means their exact sum.
+
+/// 1.5 · 2^52: adding it rounds a double below 2^51 to a whole number, which the low bits then hold
+/// in two's complement.
+const WHOLE: f64 = 6_755_399_441_055_744.0;
+
+/// The bits of 1.
+pub(super) const ONE: u64 = 0x3ff0_0000_0000_0000;
+
+/// `a * b + c`, rounded once.
+#[inline(always)]
+pub(super) fn fma(a: f64, b: f64, c: f64) -> f64 {
+    a.mul_add(b, c)
+}
+
+/// The nearest whole number of `x` below 2^51, and bits that hold it modulo 2^51.
+#[inline(always)]
+pub(super) fn whole(x: f64) -> (f64, u64) {
+    let shifted = x + WHOLE;
+    (shifted - WHOLE, shifted.to_bits())
+}
+
+/// 2^n of a whole number from -1022 to 1023.
+#[inline(always)]
+pub(super) fn power_of_two(n: f64) -> f64 {
+    f64::from_bits(((n + WHOLE).to_bits() << 52).wrapping_add(ONE))
+}
+
+/// `y` · 2^n of a whole number from -2044 to 2046, rounded once if `y` is near 1.
+#[inline(always)]
+pub(super) fn scale(y: f64, n: f64) -> f64 {
+    let (half, bits) = whole(n * 0.5);
+    let first = f64::from_bits((bits << 52).wrapping_add(ONE));
+    y * first * power_of_two(n - half)
+}
+
+/// `x` where it is between two bounds, else the nearer bound; NaN stays.
+#[inline(always)]
+pub(super) fn clamp(x: f64, low: f64, high: f64) -> f64 {
+    let x = if x < low { low } else { x };
+    if x > high { high } else { x }
+}
+
+/// The exact sum of `a` and `b`, if `a` is 0 or no smaller than `b`.
+#[inline(always)]
+pub(super) fn quick_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    (sum, b - (sum - a))
+}
+
+/// The exact sum of `a` and `b`.
+#[inline(always)]
+pub(super) fn sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let b_part = sum - a;
+    let a_part = sum - b_part;
+    (sum, (a - a_part) + (b - b_part))
+}
+
+/// The exact product of `a` and `b`, if it neither over- nor underflows.
+#[inline(always)]
+pub(super) fn product(a: f64, b: f64) -> (f64, f64) {
+    let product = a * b;
+    (product, fma(a, b, -product))
+}
+
+/// The quotient of two pairs as an unevaluated pair; `b` neither subnormal nor near overflow.
+#[inline(always)]
+pub(super) fn quotient(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
+    let inverse = 1.0 / b.0;
+    let quotient = a.0 * inverse;
+    let rest = fma(-quotient, b.0, a.0) + fma(-quotient, b.1, a.1);
+    (quotient, rest * inverse)
+}
+
+/// The polynomial of `x` with the given coefficients, the constant one first.
+#[inline(always)]
+pub(super) fn polynomial<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
+    let mut value = coefficients[N - 1];
+    let mut i = N - 1;
+    while i > 0 {
+        i -= 1;
+        value = fma(value, x, coefficients[i]);
+    }
+    value
+}
+
+/// The magnitude of `x` with the sign of `sign`.
+#[inline(always)]
+pub(super) fn with_sign(x: f64, sign: f64) -> f64 {
+    const SIGN: u64 = 1 << 63;
+    f64::from_bits((x.to_bits() & !SIGN) | (sign.to_bits() & SIGN))
+}

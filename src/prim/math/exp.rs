@@ -1,0 +1,104 @@
+//! The exponential and what is made of it: expm1 and the logistic function.
+//!
+//! `x = n log 2 + r` with |r| at most half of log 2, and `e^x = 2^n (1 + r + tail)`, where the tail is
+//! a polynomial. The subtraction of `n log 2` is exact but for a remainder that is kept.
+//!
+//! **Invariants**
+//! - The scaling by 2^n is the last step and rounds once, so subnormal results are as good as others.
+
+use super::double::{clamp, fma, polynomial, power_of_two, quick_sum, quotient, scale, whole};
+
+/// 1 / log 2.
+const LOG2_E: f64 = std::f64::consts::LOG2_E;
+/// The leading 41 bits of log 2, so that whole multiples up to 2^12 are exact.
+pub(super) const LN2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fefa_3000);
+/// The rest of log 2.
+pub(super) const LN2_LOW: f64 = f64::from_bits(0x3d53_de6a_f278_ece6);
+
+/// (e^r - 1 - r - r²/2) / r³ for |r| up to half of log 2, interpolated at Chebyshev's points.
+const TAIL: [f64; 10] = [
+    0.166_666_666_666_666_69,
+    0.041_666_666_666_666_664,
+    0.008_333_333_333_330_051,
+    0.001_388_888_888_888_654_5,
+    0.000_198_412_698_631_059_68,
+    2.480_158_731_718_188_6e-5,
+    2.755_726_837_868_419_2e-6,
+    2.755_728_291_148_268e-7,
+    2.510_042_415_700_506_7e-8,
+    2.091_126_423_919_608_3e-9,
+];
+
+/// `(n, r, tail)` with `e^(x + low) = 2^n (1 + r + tail)`, for |x| up to 800 and a `low` far below 1.
+#[inline(always)]
+fn parts(x: f64, low: f64) -> (f64, f64, f64) {
+    let (n, _) = whole(x * LOG2_E);
+    let exact = fma(-n, LN2_HIGH, x);
+    let (r, rest) = quick_sum(exact, fma(-n, LN2_LOW, low));
+    let square = r * r;
+    let cubic = fma(r, polynomial(r, &TAIL), 0.5);
+    (n, r, fma(square, cubic, fma(rest, r, rest)))
+}
+
+/// `(n, (high, low))` with `e^(x + low) = 2^n (high + low)` and `high` near 1.
+#[inline(always)]
+pub(super) fn pair(x: f64, low: f64) -> (f64, (f64, f64)) {
+    let (n, r, tail) = parts(x, low);
+    let (one, rest) = quick_sum(1.0, r);
+    (n, quick_sum(one, rest + tail))
+}
+
+/// e^(x + low), for a `low` far below 1 that is 0 where |x| is above 710.
+#[inline(always)]
+pub(super) fn exp_pair(x: f64, low: f64) -> f64 {
+    // Beyond the bounds the scaling over- or underflows as it should.
+    let (n, r, tail) = parts(clamp(x, -746.0, 711.0), low);
+    let (one, rest) = quick_sum(1.0, r);
+    scale(one + (rest + tail), n)
+}
+
+/// e^x.
+#[inline(always)]
+pub(crate) fn exp(x: f64) -> f64 {
+    exp_pair(x, 0.0)
+}
+
+/// e^x - 1 as a pair, for x from -60 to 0.
+#[inline(always)]
+pub(super) fn less_one(x: f64) -> (f64, f64) {
+    let (n, r, tail) = parts(x, 0.0);
+    let power = power_of_two(n);
+    // With n = 0 the first term is 0; otherwise it is the larger.
+    let (high, rest) = quick_sum(power - 1.0, power * r);
+    quick_sum(high, fma(power, tail, rest))
+}
+
+/// e^x - 1.
+#[inline(always)]
+pub(crate) fn expm1(x: f64) -> f64 {
+    // -1 to the last bit below, infinite above.
+    let (n, r, tail) = parts(clamp(x, -60.0, 709.79), 0.0);
+    // Half of everything, because 2^1024 is no double.
+    let power = power_of_two(n - 1.0);
+    let base = power - 0.5;
+    let base_rest = (power - base) - 0.5;
+    let (high, rest) = quick_sum(base, power * r);
+    let value = 2.0 * (high + fma(power, tail, rest + base_rest));
+    // Halves of subnormals are not exact, and the sign of 0 is lost.
+    if x.abs() < 1e-17 { x } else { value }
+}
+
+/// 1 / (1 + e^-x).
+#[inline(always)]
+pub(crate) fn sigmoid(x: f64) -> f64 {
+    let (n, e) = pair(clamp(-x.abs(), -746.0, 0.0), 0.0);
+    // What is below e^-60 is nothing next to 1.
+    let power = power_of_two(if n < -100.0 { -100.0 } else { n });
+    let (one, rest) = quick_sum(1.0, power * e.0);
+    let below = (one, fma(power, e.1, rest));
+    let positive = x >= 0.0;
+    let above = if positive { 1.0 } else { e.0 };
+    let above_rest = if positive { 0.0 } else { e.1 };
+    let (high, low) = quotient((above, above_rest), below);
+    scale(high + low, if positive { 0.0 } else { n })
+}

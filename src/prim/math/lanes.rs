@@ -1,0 +1,140 @@
+//! Kernels over lanes: loops, compiled once for each kind of processor.
+//!
+//! **Invariants**
+//! - A lane's result is that of the scalar function, to the bit, whatever the other lanes hold.
+//! - Only huge angles leave the loop: all lanes go through the fast path, then those few are done again.
+
+use super::{Cpu, arc, exp, hyperbolic, log, power, trig};
+use crate::prim::Prim;
+
+#[inline(always)]
+fn map(x: &[f64], out: &mut [f64], f: impl Fn(f64) -> f64) {
+    for (out, &x) in out.iter_mut().zip(x) {
+        *out = f(x);
+    }
+}
+
+#[inline(always)]
+fn map2(a: &[f64], b: &[f64], out: &mut [f64], f: impl Fn(f64, f64) -> f64) {
+    for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
+        *out = f(a, b);
+    }
+}
+
+/// Loops over a kernel: the public one takes the processor, the others are its instantiations.
+macro_rules! loops {
+    ($(fn $name:ident($($input:ident),+; $($output:ident),+) $body:block)*) => {$(
+        fn $name(cpu: Cpu, $($input: &[f64],)+ $($output: &mut [f64]),+) {
+            #[inline(always)]
+            fn body($($input: &[f64],)+ $($output: &mut [f64]),+) $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
+                fn avx512($($input: &[f64],)+ $($output: &mut [f64]),+) {
+                    body($($input,)+ $($output),+);
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn avx2($($input: &[f64],)+ $($output: &mut [f64]),+) {
+                    body($($input,)+ $($output),+);
+                }
+                match cpu.min(Cpu::detect()) {
+                    // SAFETY: the processor was found to have these features.
+                    Cpu::Avx512 => return unsafe { avx512($($input,)+ $($output),+) },
+                    // SAFETY: the processor was found to have these features.
+                    Cpu::Avx2 => return unsafe { avx2($($input,)+ $($output),+) },
+                    Cpu::Baseline => {}
+                }
+            }
+            let _ = cpu;
+            body($($input,)+ $($output),+);
+        }
+    )*};
+}
+
+loops! {
+    fn exp_of(x; out) { map(x, out, exp::exp); }
+    fn ln_of(x; out) { map(x, out, log::ln); }
+    fn sigmoid_of(x; out) { map(x, out, exp::sigmoid); }
+    fn softplus_of(x; out) { map(x, out, log::softplus); }
+    fn sin_near(x; out) { map(x, out, trig::sin_near); }
+    fn cos_near(x; out) { map(x, out, trig::cos_near); }
+    fn tan_near(x; out) { map(x, out, trig::tan_near); }
+    fn sin_cos_near(x; sin, cos) {
+        for ((sin, cos), &x) in sin.iter_mut().zip(cos).zip(x) {
+            (*sin, *cos) = trig::sin_cos_near(x);
+        }
+    }
+    fn asin_of(x; out) { map(x, out, arc::asin); }
+    fn acos_of(x; out) { map(x, out, arc::acos); }
+    fn atan_of(x; out) { map(x, out, arc::atan); }
+    fn sinh_of(x; out) { map(x, out, hyperbolic::sinh); }
+    fn cosh_of(x; out) { map(x, out, hyperbolic::cosh); }
+    fn tanh_of(x; out) { map(x, out, hyperbolic::tanh); }
+    fn atan2_of(y, x; out) { map2(y, x, out, arc::atan2); }
+    fn log_base_of(a, b; out) { map2(a, b, out, log::log_base); }
+    fn powf_of(x, y; out) { map2(x, y, out, power::powf); }
+}
+
+/// The lanes whose angle is too large for the fast path.
+fn far(x: &[f64]) -> impl Iterator<Item = (usize, f64)> {
+    let any = x.iter().fold(false, |any, &x| any | !trig::is_near(x));
+    let x = if any { x } else { &[] };
+    x.iter()
+        .copied()
+        .enumerate()
+        .filter(|&(_, x)| !trig::is_near(x))
+}
+
+/// A mathematical row of one argument, lane by lane.
+///
+/// # Panics
+///
+/// If the row is not among them.
+pub(crate) fn unary(prim: Prim, cpu: Cpu, x: &[f64], out: &mut [f64]) {
+    match prim {
+        Prim::Exp => exp_of(cpu, x, out),
+        Prim::Ln => ln_of(cpu, x, out),
+        Prim::Sigmoid => sigmoid_of(cpu, x, out),
+        Prim::Softplus => softplus_of(cpu, x, out),
+        Prim::Sin => {
+            sin_near(cpu, x, out);
+            far(x).for_each(|(i, x)| out[i] = trig::sin_cos_far(x).0);
+        }
+        Prim::Cos => {
+            cos_near(cpu, x, out);
+            far(x).for_each(|(i, x)| out[i] = trig::sin_cos_far(x).1);
+        }
+        Prim::Tan => {
+            tan_near(cpu, x, out);
+            far(x).for_each(|(i, x)| out[i] = trig::tan_far(x));
+        }
+        Prim::Asin => asin_of(cpu, x, out),
+        Prim::Acos => acos_of(cpu, x, out),
+        Prim::Atan => atan_of(cpu, x, out),
+        Prim::Sinh => sinh_of(cpu, x, out),
+        Prim::Cosh => cosh_of(cpu, x, out),
+        Prim::Tanh => tanh_of(cpu, x, out),
+        _ => panic!("`{prim}` has no kernel of one argument"),
+    }
+}
+
+/// A mathematical row of two arguments, lane by lane.
+///
+/// # Panics
+///
+/// If the row is not among them.
+pub(crate) fn binary(prim: Prim, cpu: Cpu, a: &[f64], b: &[f64], out: &mut [f64]) {
+    match prim {
+        Prim::Atan2 => atan2_of(cpu, a, b, out),
+        Prim::LogBase => log_base_of(cpu, a, b, out),
+        Prim::Pow => powf_of(cpu, a, b, out),
+        _ => panic!("`{prim}` has no kernel of two arguments"),
+    }
+}
+
+/// Sines and cosines, lane by lane.
+pub(crate) fn sin_cos(cpu: Cpu, x: &[f64], sin: &mut [f64], cos: &mut [f64]) {
+    sin_cos_near(cpu, x, sin, cos);
+    far(x).for_each(|(i, x)| (sin[i], cos[i]) = trig::sin_cos_far(x));
+}
