@@ -7,18 +7,19 @@
 use super::{Cpu, arc, exp, hyperbolic, log, power, trig};
 use crate::prim::Prim;
 
-#[inline(always)]
-fn map(x: &[f64], out: &mut [f64], f: impl Fn(f64) -> f64) {
-    for (out, &x) in out.iter_mut().zip(x) {
-        *out = f(x);
-    }
-}
-
-#[inline(always)]
-fn map2(a: &[f64], b: &[f64], out: &mut [f64], f: impl Fn(f64, f64) -> f64) {
-    for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
-        *out = f(a, b);
-    }
+/// A loop over a kernel. The kernel is called by name, not passed: only so is it surely inlined, and
+/// takes on the instructions of the function around it.
+macro_rules! map {
+    ($kernel:path, $x:ident, $out:ident) => {
+        for (out, &x) in $out.iter_mut().zip($x) {
+            *out = $kernel(x);
+        }
+    };
+    ($kernel:path, $a:ident, $b:ident, $out:ident) => {
+        for ((out, &a), &b) in $out.iter_mut().zip($a).zip($b) {
+            *out = $kernel(a, b);
+        }
+    };
 }
 
 /// Loops over a kernel: the public one takes the processor, the others are its instantiations.
@@ -53,27 +54,27 @@ macro_rules! loops {
 }
 
 loops! {
-    fn exp_of(x; out) { map(x, out, exp::exp); }
-    fn ln_of(x; out) { map(x, out, log::ln); }
-    fn sigmoid_of(x; out) { map(x, out, exp::sigmoid); }
-    fn softplus_of(x; out) { map(x, out, log::softplus); }
-    fn sin_near(x; out) { map(x, out, trig::sin_near); }
-    fn cos_near(x; out) { map(x, out, trig::cos_near); }
-    fn tan_near(x; out) { map(x, out, trig::tan_near); }
+    fn exp_of(x; out) { map!(exp::exp, x, out); }
+    fn ln_of(x; out) { map!(log::ln, x, out); }
+    fn sigmoid_of(x; out) { map!(exp::sigmoid, x, out); }
+    fn softplus_of(x; out) { map!(log::softplus, x, out); }
+    fn sin_near(x; out) { map!(trig::sin_near, x, out); }
+    fn cos_near(x; out) { map!(trig::cos_near, x, out); }
+    fn tan_near(x; out) { map!(trig::tan_near, x, out); }
     fn sin_cos_near(x; sin, cos) {
         for ((sin, cos), &x) in sin.iter_mut().zip(cos).zip(x) {
             (*sin, *cos) = trig::sin_cos_near(x);
         }
     }
-    fn asin_of(x; out) { map(x, out, arc::asin); }
-    fn acos_of(x; out) { map(x, out, arc::acos); }
-    fn atan_of(x; out) { map(x, out, arc::atan); }
-    fn sinh_of(x; out) { map(x, out, hyperbolic::sinh); }
-    fn cosh_of(x; out) { map(x, out, hyperbolic::cosh); }
-    fn tanh_of(x; out) { map(x, out, hyperbolic::tanh); }
-    fn atan2_of(y, x; out) { map2(y, x, out, arc::atan2); }
-    fn log_base_of(a, b; out) { map2(a, b, out, log::log_base); }
-    fn powf_of(x, y; out) { map2(x, y, out, power::powf); }
+    fn asin_of(x; out) { map!(arc::asin, x, out); }
+    fn acos_of(x; out) { map!(arc::acos, x, out); }
+    fn atan_of(x; out) { map!(arc::atan, x, out); }
+    fn sinh_of(x; out) { map!(hyperbolic::sinh, x, out); }
+    fn cosh_of(x; out) { map!(hyperbolic::cosh, x, out); }
+    fn tanh_of(x; out) { map!(hyperbolic::tanh, x, out); }
+    fn atan2_of(y, x; out) { map!(arc::atan2, y, x, out); }
+    fn log_base_of(a, b; out) { map!(log::log_base, a, b, out); }
+    fn powf_of(x, y; out) { map!(power::powf, x, y, out); }
 }
 
 /// The lanes whose angle is too large for the fast path.
