@@ -68,9 +68,10 @@ pub(crate) fn exp(x: f64) -> f64 {
 pub(super) fn less_one(x: f64) -> (f64, f64) {
     let (n, r, tail) = parts(x, 0.0);
     let power = power_of_two(n);
+    let (base, base_rest) = quick_sum(-1.0, power);
     // With n = 0 the first term is 0; otherwise it is the larger.
-    let (high, rest) = quick_sum(power - 1.0, power * r);
-    quick_sum(high, fma(power, tail, rest))
+    let (high, rest) = quick_sum(base, power * r);
+    quick_sum(high, fma(power, tail, rest + base_rest))
 }
 
 /// e^x - 1.
