@@ -6,7 +6,7 @@
 //! **Invariants**
 //! - No double is nearer to a multiple of π/2 than about 2^-62, so the fraction keeps 75 bits at least.
 
-use super::double::{fma, product, quick_sum};
+use super::double::{fma, power_of_two, product, quick_sum};
 use super::trig::{HALF_PI, Reduced};
 
 /// The bits of 2/π behind the point, after 64 zeros.
@@ -97,13 +97,13 @@ fn pair(words: [u64; 3]) -> (f64, f64) {
     } else {
         (shifted(a, b, zeros), shifted(b, c, zeros), zeros)
     };
-    let scale = 0.5_f64.powi(zeros as i32);
+    let scale = power_of_two(-f64::from(zeros));
     // 53 bits, then the 53 after them, each exactly a double.
     let high = a >> 11;
     let low = ((a & 0x7ff) << 42) | (b >> 22);
     (
-        high as f64 * (scale * 2.0_f64.powi(-53)),
-        low as f64 * (scale * 2.0_f64.powi(-106)),
+        high as f64 * (scale * power_of_two(-53.0)),
+        low as f64 * (scale * power_of_two(-106.0)),
     )
 }
 

@@ -157,7 +157,7 @@ fn speeds() {
                     black_box(&x),
                     black_box(&mut out),
                     black_box(&mut other),
-                )
+                );
             })
         })
         .collect();

@@ -9,8 +9,8 @@ const NAN: f64 = f64::NAN;
 
 #[test]
 fn special_values_are_those_of_ieee_754() {
-    type Function = fn(f64) -> f64;
-    let exact: [(&str, Function, &[(f64, f64)]); 17] = [
+    type Special<'a> = (&'a str, fn(f64) -> f64, &'a [(f64, f64)]);
+    let exact: [Special; 17] = [
         (
             "exp",
             math::exp,
