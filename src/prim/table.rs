@@ -11,7 +11,7 @@
 //! - `flat` rows have derivative zero everywhere: no cotangent is passed on at all.
 
 use super::real::Real;
-use super::{Domain, Kind, Spec, TagRule, Variadic};
+use super::{Domain, Kind, Spec, TagRule, Variadic, math};
 
 /// Two cotangents, or none for a flat row.
 macro_rules! vjp_rule {
@@ -154,35 +154,35 @@ primitives! {
         /// The whole part, towards zero; derivative 0.
         Truncate = "truncate" (a) -> Float on Real { forward: a.trunc(), vjp(y, ct): flat }
         /// Sine of an angle in radians.
-        Sin = "sin" (a) -> Float on Real { forward: a.sin(), vjp(y, ct): (ct * a.cos()) }
+        Sin = "sin" (a) -> Float on Real { forward: math::sin(a), vjp(y, ct): (ct * a.cos()) }
         /// Cosine of an angle in radians.
-        Cos = "cos" (a) -> Float on Real { forward: a.cos(), vjp(y, ct): (-(ct * a.sin())) }
+        Cos = "cos" (a) -> Float on Real { forward: math::cos(a), vjp(y, ct): (-(ct * a.sin())) }
         /// Tangent of an angle in radians.
-        Tan = "tan" (a) -> Float on Unit { forward: a.tan(), vjp(y, ct): (ct * (one(y) + y * y)) }
+        Tan = "tan" (a) -> Float on Unit { forward: math::tan(a), vjp(y, ct): (ct * (one(y) + y * y)) }
         /// Arc sine in radians; NaN outside [-1, 1].
-        Asin = "asin" (a) -> Float on Unit { forward: a.asin(), vjp(y, ct): (ct / ((one(a) - a) * (one(a) + a)).sqrt()) }
+        Asin = "asin" (a) -> Float on Unit { forward: math::asin(a), vjp(y, ct): (ct / ((one(a) - a) * (one(a) + a)).sqrt()) }
         /// Arc cosine in radians; NaN outside [-1, 1].
-        Acos = "acos" (a) -> Float on Unit { forward: a.acos(), vjp(y, ct): (-(ct / ((one(a) - a) * (one(a) + a)).sqrt())) }
+        Acos = "acos" (a) -> Float on Unit { forward: math::acos(a), vjp(y, ct): (-(ct / ((one(a) - a) * (one(a) + a)).sqrt())) }
         /// Arc tangent of one argument, in radians.
-        Atan = "%atan1" (a) -> Float on Real { forward: a.atan(), vjp(y, ct): (ct / (one(a) + a * a)) }
+        Atan = "%atan1" (a) -> Float on Real { forward: math::atan(a), vjp(y, ct): (ct / (one(a) + a * a)) }
         /// Hyperbolic sine.
-        Sinh = "sinh" (a) -> Float on Real { forward: a.sinh(), vjp(y, ct): (ct * a.cosh()) }
+        Sinh = "sinh" (a) -> Float on Real { forward: math::sinh(a), vjp(y, ct): (ct * a.cosh()) }
         /// Hyperbolic cosine.
-        Cosh = "cosh" (a) -> Float on Real { forward: a.cosh(), vjp(y, ct): (ct * a.sinh()) }
+        Cosh = "cosh" (a) -> Float on Real { forward: math::cosh(a), vjp(y, ct): (ct * a.sinh()) }
         /// Hyperbolic tangent.
-        Tanh = "tanh" (a) -> Float on Real { forward: a.tanh(), vjp(y, ct): (ct * (one(y) - y * y)) }
+        Tanh = "tanh" (a) -> Float on Real { forward: math::tanh(a), vjp(y, ct): (ct * (one(y) - y * y)) }
         /// The exponential function.
-        Exp = "exp" (a) -> Float on Real { forward: a.exp(), vjp(y, ct): (ct * y) }
+        Exp = "exp" (a) -> Float on Real { forward: math::exp(a), vjp(y, ct): (ct * y) }
         /// Natural logarithm of one argument; -inf at 0, NaN below.
-        Ln = "%ln" (a) -> Float on Positive { forward: a.ln(), vjp(y, ct): (ct / a) }
+        Ln = "%ln" (a) -> Float on Positive { forward: math::ln(a), vjp(y, ct): (ct / a) }
         /// Square root; NaN below zero.
         Sqrt = "sqrt" (a) -> Float on Positive { forward: a.sqrt(), vjp(y, ct): (ct * y.lift(0.5) / y) }
         /// `x` times `x`.
         Square = "square" (a) -> Float on Real { forward: a * a, vjp(y, ct): (ct * (a.lift(2.0) * a)) }
         /// The logistic function, 1 / (1 + e^-x).
-        Sigmoid = "sigmoid" (a) -> Float on Real { forward: sigmoid(a), vjp(y, ct): (ct * (y * (one(y) - y))) }
+        Sigmoid = "sigmoid" (a) -> Float on Real { forward: math::sigmoid(a), vjp(y, ct): (ct * (y * (one(y) - y))) }
         /// log(1 + e^x), without overflow.
-        Softplus = "softplus" (a) -> Float on Real { forward: a.max(0.0) + (-a.abs()).exp().ln_1p(), vjp(y, ct): (ct * a.sigmoid()) }
+        Softplus = "softplus" (a) -> Float on Real { forward: math::softplus(a), vjp(y, ct): (ct * a.sigmoid()) }
         /// The same number, which no derivative passes: the shift of `soft-choice`'s exponents.
         Detach = "%detach" (a) -> Float on Held { forward: a, vjp(y, ct): flat }
     }
@@ -208,11 +208,11 @@ primitives! {
         /// What division rounded down leaves: the sign is the divisor's.
         Modulo = "modulo" | "floor-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: modulo(a, b), vjp(y, ct): ([ct, -(ct * ((a - y) / b).round())]) }
         /// Arc tangent of y / x in radians, by quadrant.
-        Atan2 = "%atan2" (a, b) Variadic::No, 2 -> Float on NonZero { forward: a.atan2(b), vjp(y, ct): ({ let r = a * a + b * b; [ct * b / r, -(ct * a / r)] }) }
+        Atan2 = "%atan2" (a, b) Variadic::No, 2 -> Float on NonZero { forward: math::atan2(a, b), vjp(y, ct): ({ let r = a * a + b * b; [ct * b / r, -(ct * a / r)] }) }
         /// Logarithm to a base.
-        LogBase = "%log-base" (a, b) Variadic::No, 2 -> Float on Base { forward: a.ln() / b.ln(), vjp(y, ct): ({ let l = b.ln(); [ct / (a * l), -(ct * y / (b * l))] }) }
+        LogBase = "%log-base" (a, b) Variadic::No, 2 -> Float on Base { forward: math::log_base(a, b), vjp(y, ct): ({ let l = b.ln(); [ct / (a * l), -(ct * y / (b * l))] }) }
         /// Power; `(expt x 0)` is 1; the derivative by an exponent above 0 is 0 at base 0.
-        Pow = "expt" | "pow" (a, b) Variadic::No, 2 -> Float on Positive { forward: a.powf(b), vjp(y, ct): ([
+        Pow = "expt" | "pow" (a, b) Variadic::No, 2 -> Float on Positive { forward: math::powf(a, b), vjp(y, ct): ([
             b.is_zero().select(zero(b), ct * (b * a.pow(b - one(b)))),
             a.is_zero().both(b.above(zero(b))).select(zero(a), ct * (y * a.ln())),
         ]) }
@@ -473,16 +473,6 @@ primitives! {
     }
 }
 
-fn sigmoid(x: f64) -> f64 {
-    // e^-|x| never overflows, and both forms agree at 0.
-    let e = (-x.abs()).exp();
-    if x >= 0.0 {
-        1.0 / (1.0 + e)
-    } else {
-        e / (1.0 + e)
-    }
-}
-
 /// The smaller of two numbers; NaN if one is, and -0 below +0.
 fn minimum(a: f64, b: f64) -> f64 {
     if a < b || a.is_nan() || (a == b && a.is_sign_negative()) {
@@ -542,5 +532,5 @@ fn gumbel(seed: f64, position: f64) -> f64 {
     let bits = mix(key.wrapping_add((position as u64).wrapping_add(1).wrapping_mul(STEP)));
     // The middle of one of 2^52 intervals: neither 0 nor 1.
     let u = ((bits >> 12) as f64 + 0.5) / (1_u64 << 52) as f64;
-    -(-u.ln()).ln()
+    -math::ln(-math::ln(u))
 }
