@@ -243,7 +243,11 @@ fn worst(judged: &Judged, points: u64, random: &mut Random) -> (f64, f64, f64) {
         let (a, b) = (random.number(), random.number());
         // Two numbers of like magnitude, every third time.
         let near = a * random.between(-4.0, 4.0);
-        let b = if i % 3 == 0 && near != 0.0 { near } else { b };
+        let b = if i % 3 == 0 && near != 0.0 && near.is_finite() {
+            near
+        } else {
+            b
+        };
         let (a, b) = (judged.arguments)(a, b);
         let error = error_in_ulp((judged.kernel)(a, b), &(judged.exact)(&mut exact, a, b));
         if error > worst.0 {
