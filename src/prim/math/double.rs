@@ -79,16 +79,23 @@ pub(super) fn quotient(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
     (quotient, rest * inverse)
 }
 
-/// The polynomial of `x` with the given coefficients, the constant one first.
+/// The polynomial of `x` with the given coefficients, the constant one first: the even terms and the
+/// odd ones side by side, which halves the chain of operations that wait for each other.
 #[inline(always)]
 pub(super) fn polynomial<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
-    let mut value = coefficients[N - 1];
-    let mut i = N - 1;
-    while i > 0 {
-        i -= 1;
-        value = fma(value, x, coefficients[i]);
+    let square = x * x;
+    let (mut last, mut before) = (coefficients[N - 1], coefficients[N - 2]);
+    let mut i = N - 2;
+    while i >= 2 {
+        i -= 2;
+        last = fma(last, square, coefficients[i + 1]);
+        before = fma(before, square, coefficients[i]);
     }
-    value
+    if i == 1 {
+        // An odd count: the constant stands alone.
+        return fma(x, fma(last, x, before), coefficients[0]);
+    }
+    fma(last, x, before)
 }
 
 /// The magnitude of `x` with the sign of `sign`.
