@@ -38,7 +38,9 @@ pub(crate) use lanes::{binary, sin_cos as sin_cos_lanes, unary};
 
 use std::sync::OnceLock;
 
-/// The kernels, to be inlined.
+/// The kernels, to be inlined. Loops over them become vector instructions, but for sin, cos, tan and
+/// `sin_cos`, which branch for huge angles: those have loops of their own in [`unary`] and
+/// [`sin_cos_lanes`].
 pub(crate) mod kernel {
     pub(crate) use super::arc::{acos, asin, atan, atan2};
     pub(crate) use super::exp::{exp, expm1, sigmoid};
@@ -49,6 +51,10 @@ pub(crate) mod kernel {
 }
 
 /// The instructions that kernels are compiled for. A later one includes those before.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "other processors have the baseline alone")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cpu {
     /// Those of the target.
@@ -68,6 +74,7 @@ impl Cpu {
     }
 
     /// All that can run on this processor.
+    #[cfg(test)]
     pub(crate) fn available() -> Vec<Self> {
         [Self::Baseline, Self::Avx2, Self::Avx512]
             .into_iter()

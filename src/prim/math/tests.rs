@@ -12,6 +12,9 @@ use exact::{Exact, error_in_ulp};
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 use std::time::Instant;
 
+/// How many arguments a function gets.
+const POINTS: u64 = 5_000;
+
 /// The error that is allowed, in units of the last place.
 const BOUND: f64 = 1.0;
 
@@ -260,7 +263,7 @@ fn worst(judged: &Judged, points: u64, random: &mut Random) -> (f64, f64, f64) {
 #[test]
 fn kernels_are_within_two_units_of_the_last_place() {
     let mut random = random();
-    let points = setting("DMCI_POINTS").unwrap_or(2_000);
+    let points = setting("DMCI_POINTS").unwrap_or(POINTS);
     let mut complaints = Vec::new();
     for judged in &JUDGED {
         let (error, a, b) = worst(judged, points, &mut random);
@@ -331,7 +334,7 @@ fn same(a: f64, b: f64) -> bool {
 #[allow(clippy::print_stdout, reason = "that is what it is for")]
 fn errors() {
     let mut random = random();
-    let points = setting("DMCI_POINTS").unwrap_or(2_000);
+    let points = setting("DMCI_POINTS").unwrap_or(POINTS);
     for judged in &JUDGED {
         let start = Instant::now();
         let (error, a, b) = worst(judged, points, &mut random);
