@@ -1,7 +1,7 @@
 //! The functions of the table: one implementation of each for one lane and for many.
 //!
 //! A kernel is plain code over doubles without branches and tables; it is instantiated for numbers
-//! ([`exp`] …) and for lanes ([`unary`], [`binary`]), where loops over it become vector instructions.
+//! ([`exp()`] …) and for lanes ([`unary`], [`binary`]), where loops over it become vector instructions.
 //!
 //! **Invariants**
 //! - Results are equal to the bit on every processor and in every lane: kernels are made of IEEE
