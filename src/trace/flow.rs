@@ -216,6 +216,37 @@ impl Flow {
         first
     }
 
+    /// The same with a factor that lanes share taken out of the sum, if there is one.
+    fn sum_without_factor(&mut self, of: Ref) -> Option<Ref> {
+        let Operation { prim, a, b, .. } = *self.operation_of(of)?;
+        let is_shared = |r| self.class(r) == Class::Shared;
+        Some(match (prim, is_shared(a), is_shared(b)) {
+            (Prim::Neg, ..) => {
+                let sum = self.sum(a);
+                self.operation(Prim::Neg, sum, sum)
+            }
+            (Prim::Mul, true, _) => {
+                let sum = self.sum(b);
+                self.operation(Prim::Mul, a, sum)
+            }
+            (Prim::Mul, _, true) => {
+                let sum = self.sum(a);
+                self.operation(Prim::Mul, sum, b)
+            }
+            (Prim::Div, _, true) => {
+                let sum = self.sum(a);
+                self.operation(Prim::Div, sum, b)
+            }
+            (Prim::Div, true, _) if self.constant_of(a) != Some(1.0) => {
+                let one = self.constant(1.0);
+                let reciprocal = self.operation(Prim::Div, one, b);
+                let sum = self.sum(reciprocal);
+                self.operation(Prim::Mul, a, sum)
+            }
+            _ => return None,
+        })
+    }
+
     /// The sum of a number over all lanes.
     pub(crate) fn sum(&mut self, of: Ref) -> Ref {
         if self.constant_of(of) == Some(0.0) {
@@ -228,6 +259,9 @@ impl Flow {
         }
         if let Some(known) = self.sums.iter().find(|sum| sum.of == of) {
             return Ref::node(known.node);
+        }
+        if let Some(product) = self.sum_without_factor(of) {
+            return product;
         }
         let node = self.classes.len() as u32;
         self.sums.push(Sum { node, of });

@@ -87,6 +87,20 @@ fn far(x: &[f64]) -> impl Iterator<Item = (usize, f64)> {
         .filter(|&(_, x)| !trig::is_near(x))
 }
 
+/// Whether [`unary`] has the row.
+pub(crate) fn has_unary(prim: Prim) -> bool {
+    use Prim::{Acos, Asin, Atan, Cos, Cosh, Exp, Ln, Sigmoid, Sin, Sinh, Softplus, Tan, Tanh};
+    matches!(
+        prim,
+        Exp | Ln | Sigmoid | Softplus | Sin | Cos | Tan | Asin | Acos | Atan | Sinh | Cosh | Tanh
+    )
+}
+
+/// Whether [`binary`] has the row.
+pub(crate) fn has_binary(prim: Prim) -> bool {
+    matches!(prim, Prim::Atan2 | Prim::LogBase | Prim::Pow)
+}
+
 /// A mathematical row of one argument, lane by lane.
 ///
 /// # Panics

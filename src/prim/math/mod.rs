@@ -13,10 +13,6 @@
     clippy::inline_always,
     reason = "kernels take on the instruction set of the function they are inlined into"
 )]
-#![cfg_attr(
-    not(test),
-    allow(dead_code, reason = "some functions wait for the loops of replays")
-)]
 
 mod arc;
 mod double;
@@ -30,11 +26,7 @@ mod reduction;
 mod tests;
 mod trig;
 
-#[cfg_attr(
-    not(test),
-    allow(unused_imports, reason = "they wait for the loops of replays")
-)]
-pub(crate) use lanes::{binary, sin_cos as sin_cos_lanes, unary};
+pub(crate) use lanes::{binary, has_binary, has_unary, sin_cos as sin_cos_lanes, unary};
 
 use std::sync::OnceLock;
 

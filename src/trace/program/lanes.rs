@@ -13,6 +13,7 @@
 use super::scalar::{Failed, Scratch};
 use super::{Instr, Op, Place, Program};
 use crate::prim::Prim;
+use crate::prim::math::{self, Cpu};
 use rustc_hash::FxHashSet;
 
 /// How many lanes a vector has.
@@ -106,6 +107,8 @@ pub(crate) struct LaneFile {
     vectors: Vec<Vector>,
     sums: Vec<Vector>,
     scratch: Scratch,
+    /// The instructions not to go beyond.
+    most: Option<Cpu>,
 }
 
 /// Sums over lanes: for each a balanced tree, of which the finished branches are kept.
@@ -115,6 +118,23 @@ pub(crate) struct Sums {
     branches: Vec<Vec<Vector>>,
     /// How many chunks of lanes there were.
     chunks: usize,
+}
+
+impl LaneFile {
+    /// Memory for lanes that use no other instructions than those.
+    #[cfg(test)]
+    pub(super) fn on(cpu: Cpu) -> Self {
+        Self {
+            most: Some(cpu),
+            ..Self::default()
+        }
+    }
+
+    /// Which instructions lanes use.
+    fn cpu(&self) -> Cpu {
+        let has = Cpu::detect();
+        self.most.map_or(has, |most| most.min(has))
+    }
 }
 
 impl Sums {
@@ -397,19 +417,15 @@ impl Program {
     }
 
     fn run_chunk<const V: usize>(&self, chunk: &mut Chunk<'_>, file: &mut LaneFile) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::is_x86_feature_detected as has;
-            if has!("avx512f") && has!("avx512dq") && has!("avx512vl") && has!("fma") {
-                // SAFETY: the processor has what the function needs.
-                return unsafe { self.run_chunk_avx512::<V>(chunk, file) };
-            }
-            if has!("avx2") && has!("fma") {
-                // SAFETY: the processor has what the function needs.
-                return unsafe { self.run_chunk_avx2::<V>(chunk, file) };
-            }
+        match file.cpu() {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the processor was found to have these instructions.
+            Cpu::Avx512 => unsafe { self.run_chunk_avx512::<V>(chunk, file) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the processor was found to have these instructions.
+            Cpu::Avx2 => unsafe { self.run_chunk_avx2::<V>(chunk, file) },
+            _ => self.run_chunk_on::<V>(chunk, file),
         }
-        self.run_chunk_on::<V>(chunk, file);
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -433,6 +449,7 @@ impl Program {
         let slots = Slots::<V> {
             start: file.vectors.as_mut_ptr(),
             imports: self.imports.len(),
+            cpu: file.cpu(),
         };
         for &Instr { op, d, a, b, c } in &self.body {
             match op {
@@ -458,8 +475,8 @@ impl Program {
                     slots.three(d, a, b, c, |x, y, z| if z == 0.0 { y } else { x });
                 }
                 Op::SinCos => {
-                    slots.one(d, a, f64::sin);
-                    slots.one(b, a, f64::cos);
+                    let (sin, cos) = (slots.numbers_mut(d), slots.numbers_mut(b));
+                    math::sin_cos_lanes(slots.cpu, slots.numbers(a), sin, cos);
                 }
                 Op::One(prim) => slots.row1(prim, d, a),
                 Op::Two(prim) => slots.row2(prim, d, a, b),
@@ -528,6 +545,7 @@ struct Slots<const V: usize> {
     start: *mut Vector,
     /// How many slots lanes share: one vector each.
     imports: usize,
+    cpu: Cpu,
 }
 
 impl<const V: usize> Slots<V> {
@@ -610,6 +628,9 @@ impl<const V: usize> Slots<V> {
             ($($row:ident)*) => {
                 match prim {
                     $(Prim::$row => self.one(d, a, |x| Prim::$row.forward(x, x)),)*
+                    prim if math::has_unary(prim) => {
+                        math::unary(prim, self.cpu, self.numbers(a), self.numbers_mut(d));
+                    }
                     prim => self.one(d, a, |x| prim.forward(x, x)),
                 }
             };
@@ -627,6 +648,12 @@ impl<const V: usize> Slots<V> {
             ($($row:ident)*) => {
                 match prim {
                     $(Prim::$row => self.two(d, a, b, |x, y| Prim::$row.forward(x, y)),)*
+                    prim if math::has_binary(prim) => {
+                        let (x, y) = (self.spread(a), self.spread(b));
+                        let numbers = WIDTH * V;
+                        let (x, y) = (&x.as_flattened()[..numbers], &y.as_flattened()[..numbers]);
+                        math::binary(prim, self.cpu, x, y, self.numbers_mut(d));
+                    }
                     prim => self.two(d, a, b, |x, y| prim.forward(x, y)),
                 }
             };
@@ -691,6 +718,35 @@ impl<const V: usize> Slots<V> {
             apart *= 2;
         }
         parts[0]
+    }
+
+    /// The numbers of a slot of the lanes' own.
+    fn numbers(&self, slot: u32) -> &[f64] {
+        let (start, _) = self.at(slot);
+        // SAFETY: such a slot has V vectors.
+        unsafe { std::slice::from_raw_parts(start.cast(), V * WIDTH) }
+    }
+
+    /// The same, to be written.
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "slots are apart: no instruction writes what it reads"
+    )]
+    fn numbers_mut(&self, slot: u32) -> &mut [f64] {
+        let (start, _) = self.at(slot);
+        // SAFETY: as above, and results have slots of their own.
+        unsafe { std::slice::from_raw_parts_mut(start.cast(), V * WIDTH) }
+    }
+
+    /// The numbers of any slot, one for each lane.
+    fn spread(&self, slot: u32) -> [[f64; WIDTH]; MOST] {
+        let (start, step) = self.at(slot);
+        let mut all = [[0.0; WIDTH]; MOST];
+        for (v, part) in all.iter_mut().enumerate().take(V) {
+            // SAFETY: as above.
+            *part = unsafe { (*start.add(v * step)).0 };
+        }
+        all
     }
 
     fn number(&self, slot: u32, lane: usize) -> f64 {

@@ -7,6 +7,7 @@
 //! - The slots of code lie within the files it is run on, which [`File::prepare`] sees to.
 
 use super::{BlockCode, Instr, Op, Place, Program};
+use crate::prim::math::{self, Cpu};
 use crate::trace::flow::Work;
 
 /// A guard that does not hold.
@@ -89,8 +90,7 @@ impl Program {
         scratch: &mut Scratch,
     ) -> Result<(), Failed> {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
-        {
+        if Cpu::detect() != Cpu::Baseline {
             // SAFETY: the processor has what the function needs.
             return unsafe { self.run_code_avx2(code, file, scratch) };
         }
@@ -147,9 +147,9 @@ impl Program {
                 Op::MulDiv => set(d, (get(a) * get(b)) / get(c)),
                 Op::Select => set(d, if get(c) == 0.0 { get(b) } else { get(a) }),
                 Op::SinCos => {
-                    let x = get(a);
-                    set(d, x.sin());
-                    set(b, x.cos());
+                    let (sin, cos) = math::sin_cos(get(a));
+                    set(d, sin);
+                    set(b, cos);
                 }
                 Op::One(prim) => set(d, prim.forward(get(a), 0.0)),
                 Op::Two(prim) => set(d, prim.forward(get(a), get(b))),
