@@ -11,6 +11,7 @@
 //!   may take uniform factors out.
 
 mod code;
+mod encode;
 pub(crate) mod lanes;
 mod scalar;
 mod slots;
@@ -25,6 +26,7 @@ use super::Trace;
 use super::flow::{Class, Flow};
 use super::gradient::Gradient;
 use super::simplify::{FlowGuard, simplify};
+use encode::{Coded, encode};
 use slots::{Body, Parts};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -63,10 +65,12 @@ pub(crate) struct Program {
     /// Different for each.
     pub(crate) id: u64,
     /// Over the shared file: before the lanes, and after them.
-    pub(crate) before: Vec<Instr>,
-    pub(crate) after: Vec<Instr>,
+    before: Vec<Coded>,
+    after: Vec<Coded>,
     /// Over the file of a lane.
-    pub(crate) body: Vec<Instr>,
+    body: Vec<Instr>,
+    /// The same for one lane alone, where lanes share nothing.
+    one: Vec<Coded>,
     pub(crate) blocks: Vec<BlockCode>,
     /// What each guard of the body expects, by the trace's numbers.
     pub(crate) expected: Vec<f64>,
@@ -218,8 +222,13 @@ fn compile(
     let derivatives = places.split_off(outputs.len());
     Program {
         id: NEXT.fetch_add(1, Ordering::Relaxed),
-        before: parts.before,
-        after: parts.after,
+        before: encode(&parts.before),
+        after: encode(&parts.after),
+        one: if parts.inputs.is_empty() && !summed {
+            encode(&body.code)
+        } else {
+            Vec::new()
+        },
         body: body.code,
         blocks: parts.blocks,
         expected,

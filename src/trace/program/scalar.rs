@@ -6,7 +6,9 @@
 //! - A guard is checked before anything that comes after it in the trace.
 //! - The slots of code lie within the files it is run on, which [`File::prepare`] sees to.
 
-use super::{BlockCode, Instr, Op, Place, Program};
+use super::encode::{Coded, codes};
+use super::{BlockCode, Place, Program};
+use crate::prim::Prim;
 use crate::prim::math::{self, Cpu};
 use crate::trace::flow::Work;
 
@@ -79,13 +81,13 @@ impl Program {
         for &(input, slot) in &self.lane_inputs {
             lane[slot as usize] = inputs[input as usize];
         }
-        self.run_code(&self.body, lane, scratch)
+        self.run_code(&self.one, lane, scratch)
     }
 
     /// Runs code on a file of single numbers.
     pub(super) fn run_code(
         &self,
-        code: &[Instr],
+        code: &[Coded],
         file: &mut [f64],
         scratch: &mut Scratch,
     ) -> Result<(), Failed> {
@@ -101,7 +103,7 @@ impl Program {
     #[target_feature(enable = "avx2,fma")]
     fn run_code_avx2(
         &self,
-        code: &[Instr],
+        code: &[Coded],
         file: &mut [f64],
         scratch: &mut Scratch,
     ) -> Result<(), Failed> {
@@ -115,7 +117,7 @@ impl Program {
     )]
     fn run_code_on(
         &self,
-        code: &[Instr],
+        code: &[Coded],
         file: &mut [f64],
         scratch: &mut Scratch,
     ) -> Result<(), Failed> {
@@ -125,43 +127,82 @@ impl Program {
         let get = |slot: u32| unsafe { *numbers.add(slot as usize) };
         // SAFETY: as above.
         let set = |slot: u32, x: f64| unsafe { *numbers.add(slot as usize) = x };
-        for &Instr { op, d, a, b, c } in code {
-            match op {
-                Op::Add => set(d, get(a) + get(b)),
-                Op::Sub => set(d, get(a) - get(b)),
-                Op::Mul => set(d, get(a) * get(b)),
-                Op::Div => set(d, get(a) / get(b)),
-                Op::Neg => set(d, -get(a)),
-                Op::AddAdd => set(d, (get(a) + get(b)) + get(c)),
-                Op::AddSub => set(d, (get(a) + get(b)) - get(c)),
-                Op::AddFrom => set(d, get(c) - (get(a) + get(b))),
-                Op::AddMul => set(d, (get(a) + get(b)) * get(c)),
-                Op::SubAdd => set(d, (get(a) - get(b)) + get(c)),
-                Op::SubSub => set(d, (get(a) - get(b)) - get(c)),
-                Op::SubFrom => set(d, get(c) - (get(a) - get(b))),
-                Op::SubMul => set(d, (get(a) - get(b)) * get(c)),
-                Op::MulAdd => set(d, get(a) * get(b) + get(c)),
-                Op::MulSub => set(d, get(a) * get(b) - get(c)),
-                Op::MulFrom => set(d, get(c) - get(a) * get(b)),
-                Op::MulMul => set(d, (get(a) * get(b)) * get(c)),
-                Op::MulDiv => set(d, (get(a) * get(b)) / get(c)),
-                Op::Select => set(d, if get(c) == 0.0 { get(b) } else { get(a) }),
-                Op::SinCos => {
+        // The result of the instruction before, which often is an operand: in a register it is there
+        // at once, by way of memory some cycles later.
+        let mut last = 0.0;
+        for &Coded { code, d, a, b, c } in code {
+            macro_rules! run {
+                ($(two $two:ident($x:ident, $y:ident) $by2:expr;)*
+                 $(three $three:ident($p:ident, $q:ident, $r:ident) $by3:expr;)*
+                 $(other $code:path => $other:block)*) => {
+                    match code {
+                        $(
+                            codes::$two::NEITHER => { let ($x, $y) = (get(a), get(b)); last = $by2; set(d, last); }
+                            codes::$two::A => { let ($x, $y) = (last, get(b)); last = $by2; set(d, last); }
+                            codes::$two::B => { let ($x, $y) = (get(a), last); last = $by2; set(d, last); }
+                        )*
+                        $(
+                            codes::$three::NEITHER => { let ($p, $q, $r) = (get(a), get(b), get(c)); last = $by3; set(d, last); }
+                            codes::$three::A => { let ($p, $q, $r) = (last, get(b), get(c)); last = $by3; set(d, last); }
+                            codes::$three::B => { let ($p, $q, $r) = (get(a), last, get(c)); last = $by3; set(d, last); }
+                            codes::$three::C => { let ($p, $q, $r) = (get(a), get(b), last); last = $by3; set(d, last); }
+                        )*
+                        $($code => $other)*
+                        // Sums are over lanes, of which there are several.
+                        _ => {}
+                    }
+                };
+            }
+            run! {
+                two add(x, y) x + y;
+                two sub(x, y) x - y;
+                two mul(x, y) x * y;
+                two div(x, y) x / y;
+                three add_add(x, y, z) (x + y) + z;
+                three add_sub(x, y, z) (x + y) - z;
+                three add_from(x, y, z) z - (x + y);
+                three add_mul(x, y, z) (x + y) * z;
+                three sub_add(x, y, z) (x - y) + z;
+                three sub_sub(x, y, z) (x - y) - z;
+                three sub_from(x, y, z) z - (x - y);
+                three sub_mul(x, y, z) (x - y) * z;
+                three mul_add(x, y, z) x * y + z;
+                three mul_sub(x, y, z) x * y - z;
+                three mul_from(x, y, z) z - x * y;
+                three mul_mul(x, y, z) (x * y) * z;
+                three mul_div(x, y, z) (x * y) / z;
+                other codes::NEG => {
+                    last = -get(a);
+                    set(d, last);
+                }
+                other codes::SELECT => {
+                    last = if get(c) == 0.0 { get(b) } else { get(a) };
+                    set(d, last);
+                }
+                other codes::SIN_COS => {
                     let (sin, cos) = math::sin_cos(get(a));
                     set(d, sin);
                     set(b, cos);
                 }
-                Op::One(prim) => set(d, prim.forward(get(a), 0.0)),
-                Op::Two(prim) => set(d, prim.forward(get(a), get(b))),
-                Op::Guard => {
+                other codes::EXP => {
+                    last = math::exp(get(a));
+                    set(d, last);
+                }
+                other codes::LN => {
+                    last = math::ln(get(a));
+                    set(d, last);
+                }
+                other codes::ROW => {
+                    last = Prim::ALL[c as usize].forward(get(a), get(b));
+                    set(d, last);
+                }
+                other codes::GUARD => {
                     let value = get(a);
                     if value != self.expected[b as usize] {
                         return Err(Failed { guard: b, value });
                     }
                 }
-                // Sums are over lanes, of which there are several.
-                Op::Sum => {}
-                Op::Block => {
+                other codes::BLOCK => {
                     let block = &self.blocks[a as usize];
                     block.run_with(block.operands.iter().map(|&slot| get(slot)), scratch);
                     for (result, &number) in block.results.iter().zip(&scratch.results) {

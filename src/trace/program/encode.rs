@@ -1,0 +1,137 @@
+//! `encode`: instructions as replay of one lane takes them.
+//!
+//! Instructions go in; the same come out with one code each that says both what to do and which
+//! operand, if any, the instruction before has just computed: that one need not come from memory.
+//!
+//! **Invariants**
+//! - Same operations, same order, same slots.
+
+use super::{Instr, Op};
+use crate::prim::Prim;
+
+/// An instruction, its operation as one code of [`codes`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Coded {
+    pub(super) code: u16,
+    pub(super) d: u32,
+    pub(super) a: u32,
+    pub(super) b: u32,
+    pub(super) c: u32,
+}
+
+/// The codes of operations: four for each that takes two or three operands, by which of these is the
+/// last result.
+pub(super) mod codes {
+    macro_rules! groups {
+        ($($name:ident = $number:literal)*) => {$(
+            pub(in super::super) mod $name {
+                #![allow(dead_code, reason = "operations of two operands have no third")]
+                pub(in super::super::super) const NEITHER: u16 = 4 * $number;
+                pub(in super::super::super) const A: u16 = 4 * $number + 1;
+                pub(in super::super::super) const B: u16 = 4 * $number + 2;
+                pub(in super::super::super) const C: u16 = 4 * $number + 3;
+            }
+        )*};
+    }
+
+    groups! {
+        add = 0 sub = 1 mul = 2 div = 3 add_add = 4 add_sub = 5 add_from = 6 add_mul = 7
+        sub_add = 8 sub_sub = 9 sub_from = 10 sub_mul = 11 mul_add = 12 mul_sub = 13 mul_from = 14
+        mul_mul = 15 mul_div = 16
+    }
+
+    pub(in super::super) const NEG: u16 = 68;
+    pub(in super::super) const SELECT: u16 = 69;
+    pub(in super::super) const SIN_COS: u16 = 70;
+    pub(in super::super) const EXP: u16 = 71;
+    pub(in super::super) const LN: u16 = 72;
+    /// A row of the table; `c` is its number.
+    pub(in super::super) const ROW: u16 = 73;
+    pub(in super::super) const GUARD: u16 = 74;
+    pub(in super::super) const BLOCK: u16 = 75;
+    pub(in super::super) const SUM: u16 = 76;
+}
+
+/// Whether the first two operands may change places.
+fn commutes(op: Op) -> bool {
+    matches!(
+        op,
+        Op::Add
+            | Op::Mul
+            | Op::AddAdd
+            | Op::AddSub
+            | Op::AddFrom
+            | Op::AddMul
+            | Op::MulAdd
+            | Op::MulSub
+            | Op::MulFrom
+            | Op::MulMul
+            | Op::MulDiv
+    )
+}
+
+/// The code without last operand, and how many operands there are to choose from.
+fn code_of(op: Op) -> (u16, usize) {
+    match op {
+        Op::Add => (codes::add::NEITHER, 2),
+        Op::Sub => (codes::sub::NEITHER, 2),
+        Op::Mul => (codes::mul::NEITHER, 2),
+        Op::Div => (codes::div::NEITHER, 2),
+        Op::AddAdd => (codes::add_add::NEITHER, 3),
+        Op::AddSub => (codes::add_sub::NEITHER, 3),
+        Op::AddFrom => (codes::add_from::NEITHER, 3),
+        Op::AddMul => (codes::add_mul::NEITHER, 3),
+        Op::SubAdd => (codes::sub_add::NEITHER, 3),
+        Op::SubSub => (codes::sub_sub::NEITHER, 3),
+        Op::SubFrom => (codes::sub_from::NEITHER, 3),
+        Op::SubMul => (codes::sub_mul::NEITHER, 3),
+        Op::MulAdd => (codes::mul_add::NEITHER, 3),
+        Op::MulSub => (codes::mul_sub::NEITHER, 3),
+        Op::MulFrom => (codes::mul_from::NEITHER, 3),
+        Op::MulMul => (codes::mul_mul::NEITHER, 3),
+        Op::MulDiv => (codes::mul_div::NEITHER, 3),
+        Op::Neg => (codes::NEG, 0),
+        Op::Select => (codes::SELECT, 0),
+        Op::SinCos => (codes::SIN_COS, 0),
+        Op::One(Prim::Exp) => (codes::EXP, 0),
+        Op::One(Prim::Ln) => (codes::LN, 0),
+        Op::One(_) | Op::Two(_) => (codes::ROW, 0),
+        Op::Guard => (codes::GUARD, 0),
+        Op::Block => (codes::BLOCK, 0),
+        Op::Sum => (codes::SUM, 0),
+    }
+}
+
+/// Encodes instructions.
+pub(super) fn encode(code: &[Instr]) -> Vec<Coded> {
+    let mut before = None;
+    let encode = |instr: &Instr| {
+        let Instr { op, d, a, b, c } = *instr;
+        let (mut code, operands) = code_of(op);
+        let (mut a, mut b, mut c) = (a, b, c);
+        if let Some(last) = before {
+            if operands > 0 && b == last && a != last && commutes(op) {
+                (a, b) = (b, a);
+            }
+            if let Some(which) = [a, b, c][..operands].iter().position(|&slot| slot == last) {
+                code += which as u16 + 1;
+            }
+        }
+        match op {
+            Op::One(prim) => {
+                b = a;
+                c = prim as u32;
+            }
+            Op::Two(prim) => c = prim as u32,
+            _ => {}
+        }
+        match op {
+            // These leave the last result as it is.
+            Op::Guard | Op::Sum => {}
+            Op::SinCos | Op::Block => before = None,
+            _ => before = Some(d),
+        }
+        Coded { code, d, a, b, c }
+    };
+    code.iter().map(encode).collect()
+}
