@@ -37,6 +37,9 @@ pub struct Lanes {
     pub per_lane: Vec<(String, Vec<Option<f64>>)>,
     /// The gradients by shared lists, vectors and matrices (row by row), likewise summed.
     pub shared_lists: Vec<(String, Vec<f64>)>,
+    /// How many lanes were walked; all others ran on a path that one of these, or an earlier
+    /// evaluation, had recorded.
+    pub walks: u64,
 }
 
 impl Model {
@@ -123,7 +126,12 @@ impl Model {
             batch.each(Target::Each(&mut values), targets, &mut workspace.tasks)
         })?;
         workspace.inputs = numbers;
-        let Outcome { special, sums } = outcome;
+        let Outcome {
+            special,
+            sums,
+            walks,
+        } = outcome;
+        lanes.walks = walks;
         lanes.values = values.into_iter().map(|x| Ok(Output::of(x))).collect();
         for (lane, special) in special {
             let lane = lane as usize;
@@ -169,6 +177,7 @@ impl Lanes {
             shared: Vec::new(),
             per_lane: Vec::new(),
             shared_lists: Vec::new(),
+            walks: 0,
         };
         for &name in wrt {
             let input = shared.get(name).filter(|i| !matches!(i, Input::Number(_)));
@@ -208,6 +217,7 @@ impl Lanes {
                 "gradients over lanes need a program whose value is a number".into(),
             ));
         }
+        self.walks += 1;
         let gradient = &evaluation.gradient;
         for (name, sum) in &mut self.shared {
             *sum += gradient.get(name).unwrap_or(0.0);

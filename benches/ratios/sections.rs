@@ -202,7 +202,7 @@ pub(crate) fn threads(options: &Options) {
     let lanes = options.lanes.iter().copied().max().unwrap_or(1);
     let interpreter = Interpreter::embedded();
     let title = format!("Two threads and one, value and gradient on {lanes} lanes");
-    header(&title, &["workload", "one", "two", "ratio", "same bits"]);
+    header(&title, &["workload", "one", "two", "speed-up", "same bits"]);
     for workload in options.workloads() {
         if lanes == 1 || !workload.takes(lanes) {
             continue;
@@ -227,7 +227,7 @@ pub(crate) fn threads(options: &Options) {
             workload.name.clone(),
             time(one),
             time(two),
-            digits(two / one),
+            digits(one / two),
             yes_or_no(same),
         ]);
         assert!(same, "{}: threads change bits", workload.name);

@@ -4,7 +4,8 @@
 //!
 //! **Invariants**
 //! - A run is on two sets of numbers in turn, close to each other, so that nothing but paths can be
-//!   kept from one evaluation to the next.
+//!   kept from one evaluation to the next. Rows of data stay as they are, as in training: what they
+//!   share changes.
 //! - Lanes over rows share what is differentiated by, and are summed; lanes of a population each have
 //!   params of their own, and a value and gradient each.
 #![allow(dead_code, reason = "each bench uses a part of it")]
@@ -14,6 +15,7 @@ pub(crate) mod by_hand;
 use dmci::{Bindings, Evaluator, Input, Interpreter, Lane, Limits, Mode, Model};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How much the second set of numbers is of the first.
 const NUDGE: f64 = 1.000_001;
@@ -153,7 +155,7 @@ impl Workload {
 /// What an input is given: one number, or one a lane.
 enum Column {
     Shared(f64),
-    Each(Vec<f64>),
+    Each(Arc<[f64]>),
 }
 
 /// The numbers of a workload over lanes.
@@ -182,12 +184,19 @@ impl Numbers {
                 None => continue,
             };
             varied.push(name.to_owned());
-            for (factor, columns) in [1.0, NUDGE].into_iter().zip(&mut columns) {
-                columns.push(match workload.column(name, lanes) {
-                    Some(column) => Column::Each(column.iter().map(|x| factor * x).collect()),
-                    None => Column::Shared(factor * x),
-                });
-            }
+            let [first, second] = &mut columns;
+            let Some(column) = workload.column(name, lanes) else {
+                first.push(Column::Shared(x));
+                second.push(Column::Shared(NUDGE * x));
+                continue;
+            };
+            let column: Arc<[f64]> = column.into();
+            second.push(Column::Each(if workload.is_population(lanes) {
+                column.iter().map(|x| NUDGE * x).collect()
+            } else {
+                column.clone()
+            }));
+            first.push(Column::Each(column));
         }
         Self {
             fixed,

@@ -27,8 +27,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// How many lanes a task of one thread has at most: as many as give lanes of one path company.
 const TASK: usize = 8192;
 
-/// The same where several threads share the work.
-const SHARED_TASK: usize = 1024;
+/// The same where several threads share the work, as long as that makes tasks enough.
+const SHARED_TASKS: [usize; 2] = [1024, 4096];
+
+/// How many tasks for each thread are enough.
+const TASKS_A_THREAD: usize = 8;
 
 /// From how many lanes on a path is compiled for them at once.
 const FEW: usize = 16;
@@ -67,6 +70,8 @@ pub(crate) struct Outcome {
     pub(crate) special: Vec<(u32, Special)>,
     /// The sums asked for: of values first, then of derivatives.
     pub(crate) sums: Vec<f64>,
+    /// How many lanes were walked.
+    pub(crate) walks: u64,
 }
 
 /// Where a column of results goes.
@@ -93,7 +98,7 @@ struct Results<'a> {
     first: usize,
     values: &'a mut [f64],
     derivatives: Vec<&'a mut [f64]>,
-    special: Vec<(u32, Special)>,
+    outcome: Outcome,
 }
 
 /// Lanes that no known path fits, and what is known of theirs.
@@ -136,8 +141,9 @@ impl Batch<'_> {
         let mut sums = Sums::default();
         sums.reset(is_sum.iter().filter(|&&is| is).count());
         for result in results {
-            let (special, parts) = result?;
-            outcome.special.extend(special);
+            let (part, parts) = result?;
+            outcome.special.extend(part.special);
+            outcome.walks += part.walks;
             sums.append(&parts);
         }
         outcome.sums = sums.totals().collect();
@@ -222,11 +228,14 @@ impl Batch<'_> {
     }
 
     fn task_size(&self) -> usize {
-        if rayon::current_num_threads() > 1 {
-            SHARED_TASK
-        } else {
-            TASK
+        let threads = rayon::current_num_threads();
+        if threads == 1 {
+            return TASK;
         }
+        let [least, most] = SHARED_TASKS;
+        let size = self.lanes / (threads * TASKS_A_THREAD);
+        // A power of two, so that the tree of sums is the same whatever the size.
+        (size.clamp(least, most) / least).next_power_of_two() * least
     }
 
     fn shared(&self) -> Vec<bool> {
@@ -250,13 +259,12 @@ impl Batch<'_> {
     }
 
     /// Runs a range of lanes; targets that are none are summed.
-    #[allow(clippy::type_complexity, reason = "what each task gives back")]
     fn task(
         &self,
         lanes: Range<usize>,
         targets: Vec<Option<&mut [f64]>>,
         scratch: &mut TaskScratch,
-    ) -> Result<(Vec<(u32, Special)>, Vec<[f64; WIDTH]>), Error> {
+    ) -> Result<(Outcome, Vec<[f64; WIDTH]>), Error> {
         let mut local = std::mem::take(&mut scratch.columns);
         local.resize(targets.len(), Vec::new());
         let mut summed = Vec::new();
@@ -278,13 +286,14 @@ impl Batch<'_> {
             first: lanes.start,
             values: columns.next().unwrap_or_default(),
             derivatives: columns.collect(),
-            special: Vec::new(),
+            outcome: Outcome::default(),
         };
         self.run_range(lanes.clone(), &mut range, scratch)?;
-        let mut special = range.special;
+        let mut outcome = range.outcome;
+        let special = &mut outcome.special;
         special.sort_by_key(|(lane, _)| *lane);
         // A lane that fails counts for nothing.
-        for (lane, special) in &special {
+        for (lane, special) in special.iter() {
             if matches!(special, Special::Failed(_)) {
                 for &column in &summed {
                     local[column][*lane as usize - lanes.start] = 0.0;
@@ -296,7 +305,7 @@ impl Batch<'_> {
             .map(|column| sum_of_lanes(&local[column]))
             .collect();
         scratch.columns = local;
-        Ok((special, sums))
+        Ok((outcome, sums))
     }
 
     fn run_range(
@@ -379,6 +388,7 @@ impl Batch<'_> {
         drop(known);
         let lane = lanes.swap_remove(0);
         let result = self.walk_lane(lane, &mut scratch.workspace);
+        range.outcome.walks += 1;
         drop(walking);
         match result {
             Ok(run) => {
@@ -397,7 +407,7 @@ impl Batch<'_> {
                 }
             }
             Err(error @ Error::Eval(_)) => {
-                range.special.push((lane, Special::Failed(error)));
+                range.outcome.special.push((lane, Special::Failed(error)));
                 unknown.push((clue, lanes));
             }
             Err(error) => return Err(error),
@@ -518,7 +528,7 @@ impl Batch<'_> {
             if self.keeps_ints && path.is_int() {
                 for lane in which.others(failed) {
                     let output = path.output_with(&[range.values[lane as usize - first]]);
-                    range.special.push((lane, Special::Output(output)));
+                    range.outcome.special.push((lane, Special::Output(output)));
                 }
             }
             return Ok(());
@@ -559,7 +569,7 @@ impl Batch<'_> {
                 });
             }
             let output = path.output_with(&leaves);
-            range.special.push((lane, Special::Output(output)));
+            range.outcome.special.push((lane, Special::Output(output)));
         }
         Ok(())
     }
@@ -582,7 +592,7 @@ impl Batch<'_> {
             Ok(()) => match self.walk_lane(lane, &mut scratch.workspace) {
                 Ok(run) => self.store(lane, &run.output, run.stats, &scratch.workspace, range),
                 Err(error @ Error::Eval(_)) => {
-                    range.special.push((lane, Special::Failed(error)));
+                    range.outcome.special.push((lane, Special::Failed(error)));
                     Ok(())
                 }
                 Err(error) => Err(error),
@@ -609,7 +619,7 @@ impl Batch<'_> {
                 range.values[at] = x;
                 if self.keeps_ints && output.is_int() {
                     let special = Special::Output(output.clone());
-                    range.special.push((lane, special));
+                    range.outcome.special.push((lane, special));
                 }
                 let columns = range.derivatives.iter_mut();
                 for (column, &x) in columns.zip(&workspace.derivatives) {
@@ -624,12 +634,12 @@ impl Batch<'_> {
             )),
             None if self.by.is_some() => {
                 let error = (self.not_numeric)(stats);
-                range.special.push((lane, Special::Failed(error)));
+                range.outcome.special.push((lane, Special::Failed(error)));
                 Ok(())
             }
             None => {
                 let special = Special::Output(output.clone());
-                range.special.push((lane, special));
+                range.outcome.special.push((lane, special));
                 Ok(())
             }
         }

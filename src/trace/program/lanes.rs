@@ -111,15 +111,6 @@ pub(crate) struct LaneFile {
     most: Option<Cpu>,
 }
 
-/// Sums over lanes: for each a balanced tree, of which the finished branches are kept.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sums {
-    /// For each sum the branches of each size, from the smallest.
-    branches: Vec<Vec<Vector>>,
-    /// How many chunks of lanes there were.
-    chunks: usize,
-}
-
 impl LaneFile {
     /// Memory for lanes that use no other instructions than those.
     #[cfg(test)]
@@ -137,25 +128,32 @@ impl LaneFile {
     }
 }
 
+/// How many levels a tree of sums has: more lanes than memory could hold.
+const LEVELS: usize = 40;
+
+/// Sums over lanes: for each a balanced tree, of which the finished branches are kept.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sums {
+    /// For each sum its branches, one of each size at most, the smallest first.
+    branches: Vec<[Vector; LEVELS]>,
+    /// How many chunks of lanes there were: its bits tell which branches there are.
+    chunks: usize,
+}
+
 impl Sums {
     /// No lanes yet.
     pub(crate) fn reset(&mut self, count: usize) {
-        self.branches.resize(count, Vec::new());
-        self.branches.iter_mut().for_each(Vec::clear);
+        self.branches.resize(count, [Vector::ZERO; LEVELS]);
         self.chunks = 0;
     }
 
     /// Adds the sums of as many lanes as before.
+    #[inline]
     fn push(&mut self, sums: &[Vector]) {
-        let merges = self.chunks.trailing_ones();
+        let merges = self.chunks.trailing_ones() as usize;
         for (branches, &sum) in self.branches.iter_mut().zip(sums) {
-            let mut sum = sum;
-            for _ in 0..merges {
-                if let Some(before) = branches.pop() {
-                    sum = add(before, sum);
-                }
-            }
-            branches.push(sum);
+            let (before, rest) = branches.split_at_mut(merges);
+            rest[0] = before.iter().fold(sum, |sum, &before| add(before, sum));
         }
         self.chunks += 1;
     }
@@ -169,9 +167,11 @@ impl Sums {
     /// The sums of all lanes so far, eight lanes each still apart.
     pub(crate) fn vectors(&self) -> impl Iterator<Item = [f64; WIDTH]> {
         self.branches.iter().map(|branches| {
-            let mut branches = branches.iter().rev().copied();
-            let last = branches.next().unwrap_or(Vector::ZERO);
-            branches.fold(last, |sum, before| add(before, sum)).0
+            let there = (0..LEVELS).filter(|level| self.chunks >> level & 1 == 1);
+            let sum = there
+                .map(|level| branches[level])
+                .reduce(|sum, before| add(before, sum));
+            sum.unwrap_or(Vector::ZERO).0
         })
     }
 

@@ -123,7 +123,9 @@ fn each_path_is_walked_once() {
             assert!(right, "{source}, {threads} threads: {paths} paths");
         }
         let paths = alone(&model, xs[0]).stats.paths;
+        assert_eq!(cold.walks, paths, "{source}: one walk a path");
         let warm = pool(threads).install(|| run(&model, &xs));
+        assert_eq!(warm.walks, 0, "{source}: all paths are known");
         check(source, &xs, &warm, expected);
         assert_eq!(alone(&model, xs[0]).stats.paths, paths, "{source}");
     }
