@@ -12,8 +12,9 @@ use crate::prim::Prim;
 use crate::symbol::Sym;
 
 /// The type of a value; the first ten are the language's, in one-hot order.
+/// Four bytes wide, so that a [`Value`] has no padding: what is moved in pieces is slow to read whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
+#[repr(u32)]
 pub(crate) enum Tag {
     /// The empty list; with payload 1 the unspecified value.
     Nil,
