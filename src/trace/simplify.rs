@@ -33,7 +33,8 @@ pub(crate) fn simplify(trace: &Trace, flow: &mut Flow) -> (Vec<Ref>, Vec<FlowGua
         while let Some((guard, of)) = pending.next_if(|(_, guard)| guard.at as usize <= index) {
             let node = number(of.node, trace, &nodes, flow);
             let expected = of.expected;
-            if node.is_node() && holds.insert((node, expected.to_bits())) {
+            let cannot_fail = flow.constant_of(node) == Some(expected);
+            if !cannot_fail && holds.insert((node, expected.to_bits())) {
                 guards.push(FlowGuard {
                     at: flow.operations.len() as u32,
                     node,

@@ -1,313 +1,413 @@
-//! Compiled paths against their traces: same numbers, to the bit.
+//! Compiled paths against their traces, on random traces and on the workloads: same numbers, to the
+//! bit, on one lane and on many, whatever instructions the processor has.
 
-use super::{File, Place, Program, Wanted};
-use crate::bindings::{Bindings, Input};
-use crate::engine::Limits;
-use crate::interpreter::{Interpreter, Mode};
+use super::lanes::{CHUNK, Columns, FailedLane, LaneFile, LaneInput, Sums, Which};
+use super::{Failed, File, Place, Program, Wanted};
+use crate::prim::math::Cpu;
+use crate::prim::{Kind, Prim};
 use crate::trace::sweep::Adjoints;
-use crate::{Workspace, model::Recorded};
+use crate::trace::{Guard, Operation, Ref, Trace};
 
-struct Workload {
-    name: String,
-    source: String,
-    inputs: Bindings,
-    wrt: Vec<String>,
+/// Splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    /// A number like those that make trouble, or any other.
+    fn number(&mut self) -> f64 {
+        const STEEP: [f64; 12] = [
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            0.5,
+            2.0,
+            -3.0,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NAN,
+            1e-308,
+            1e200,
+        ];
+        if self.below(4) == 0 {
+            STEEP[self.below(STEEP.len())]
+        } else {
+            (self.next() >> 11) as f64 / (1_u64 << 51) as f64 - 2.0
+        }
+    }
 }
 
-fn workloads() -> Vec<Workload> {
-    let text = include_str!("../../../benches/workloads.json");
-    let all: serde_json::Value = serde_json::from_str(text).expect("the file is JSON");
-    let text = |v: &serde_json::Value| v.as_str().expect("a string").to_owned();
-    all.as_array()
-        .expect("an array")
+/// The first seed of random traces: that of `DMCI_SEED`, or one that stays the same.
+fn seed() -> u64 {
+    let text = std::env::var("DMCI_SEED").ok();
+    text.map_or(1, |text| {
+        text.trim().parse().expect("DMCI_SEED is a number")
+    })
+}
+
+const INPUTS: u32 = 4;
+
+/// A trace of random operations, some of them selects, and the node of its output.
+fn random_trace(random: &mut Random, guards: bool) -> (Trace, Ref) {
+    let rows: Vec<Prim> = Prim::ALL
         .iter()
-        .map(|w| Workload {
-            name: text(&w["name"]),
-            source: text(&w["source"]),
-            inputs: w["inputs"]
-                .as_object()
-                .expect("an object")
-                .iter()
-                .map(|(name, value)| (name.clone(), input(value)))
-                .collect(),
-            wrt: w["wrt"]
-                .as_array()
-                .expect("an array")
-                .iter()
-                .map(text)
-                .collect(),
-        })
-        .collect()
-}
-
-fn input(value: &serde_json::Value) -> Input {
-    match value.as_array() {
-        None => Input::Number(value.as_f64().expect("a number")),
-        Some(rows) => {
-            let rows: Vec<Vec<f64>> = rows
-                .iter()
-                .map(|row| {
-                    row.as_array()
-                        .expect("a row")
-                        .iter()
-                        .filter_map(serde_json::Value::as_f64)
-                        .collect()
-                })
-                .collect();
-            Input::matrix(&rows).expect("rows of one length")
-        }
-    }
-}
-
-fn record(workload: &Workload, workspace: &mut Workspace) -> Recorded {
-    let interpreter = Interpreter::embedded();
-    let model = interpreter
-        .model_for(&workload.source, &workload.inputs, Mode::Direct)
-        .expect("the program can be prepared");
-    let wrt: Vec<&str> = workload.wrt.iter().map(String::as_str).collect();
-    model
-        .record(&workload.inputs, &wrt, &Limits::default(), workspace)
-        .expect("the program runs")
-}
-
-#[test]
-fn workloads_have_the_bits_of_their_traces() {
-    for workload in workloads() {
-        let mut workspace = Workspace::new();
-        let recorded = record(&workload, &mut workspace);
-        let path = &recorded.path;
-        let outputs: Vec<_> = path
-            .leaves
-            .iter()
-            .map(|leaf| leaf.expect("a node"))
-            .collect();
-        let by: Vec<u32> = recorded
-            .columns
-            .iter()
-            .map(|c| c.expect("an input"))
-            .collect();
-        let shared = vec![false; recorded.numbers.len()];
-        let start = std::time::Instant::now();
-        let program = Program::new(
-            &path.trace,
-            &Wanted {
-                outputs: &outputs,
-                by: &by,
-                shared: &shared,
-                summed: false,
-            },
-        );
-        let compiled = start.elapsed();
-        let mut values = Vec::new();
-        path.trace
-            .replay(&recorded.numbers, &mut values)
-            .expect("its own inputs");
-        let mut adjoints = Adjoints::default();
-        path.trace
-            .sweep(&values, &[(outputs[0], 1.0)], &mut adjoints);
-        let mut file = File::default();
-        program
-            .run(&recorded.numbers, &mut file)
-            .expect("its own inputs");
-        let at = |place: Place| file.at(place) + 0.0;
-        assert_eq!(
-            at(program.outputs[0]).to_bits(),
-            values[outputs[0].index()].to_bits()
-        );
-        for (&place, &column) in program.derivatives.iter().zip(&by) {
-            let (got, expected) = (at(place), adjoints.of(column as usize));
-            assert_eq!(
-                got.to_bits(),
-                expected.to_bits(),
-                "{}: {got} {expected}",
-                workload.name
-            );
-        }
-        let mut times = Vec::new();
-        for _ in 0..21 {
-            let start = std::time::Instant::now();
-            for _ in 0..100 {
-                std::hint::black_box(
-                    program.run(std::hint::black_box(&recorded.numbers), &mut file),
-                )
-                .expect("the same path");
+        .copied()
+        .filter(|prim| !matches!(prim.spec().kind, Kind::Structural))
+        .filter(|prim| !matches!(prim, Prim::Gcd | Prim::Lcm | Prim::Gumbel))
+        .collect();
+    let mut trace = Trace {
+        inputs: INPUTS,
+        constants: vec![1.0, 0.0, -0.0, 2.0, 0.5, -1.0],
+        ..Trace::default()
+    };
+    let mut tests = Vec::new();
+    for _ in 0..3 + random.below(60) {
+        let operand = |random: &mut Random| {
+            if random.below(6) == 0 {
+                Ref::constant(random.below(6) as u32)
+            } else {
+                // Rather one of the last few.
+                let nodes = trace.len();
+                let most = nodes.min(1 + random.below(nodes));
+                let back = random.below(most);
+                Ref::node((nodes - 1 - back) as u32)
             }
-            times.push(start.elapsed().as_secs_f64() * 1e7);
+        };
+        let [a, b] = [operand(random), operand(random)];
+        let prim = match random.below(4) {
+            // What gradients are made of.
+            0 => [Prim::Add, Prim::Sub, Prim::Mul, Prim::Neg, Prim::Div][random.below(5)],
+            1 if !tests.is_empty() => Prim::Select,
+            _ => rows[random.below(rows.len())],
+        };
+        let c = if prim == Prim::Select {
+            tests[random.below(tests.len())]
+        } else {
+            a
+        };
+        let b = if prim.operands() == 1 { a } else { b };
+        trace.operations.push(Operation { prim, a, b, c });
+        let node = Ref::node(trace.len() as u32 - 1);
+        if matches!(prim.spec().kind, Kind::Predicate) {
+            tests.push(node);
+            if guards && random.below(3) == 0 {
+                trace.guards.push(Guard {
+                    at: trace.operations.len() as u32,
+                    node,
+                    expected: f64::from(random.below(2) as u32),
+                    place: 0,
+                });
+            }
         }
-        times.sort_by(f64::total_cmp);
-        println!(
-            "{:12} raw {:6} code {:6} slots {:5} compile {:8.1?} run {:9.1} ns  {:.2} ns/instr",
-            workload.name,
-            path.trace.operations.len(),
-            program.len(),
-            program.lane_slots,
-            compiled,
-            times[10],
-            times[10] / program.len() as f64
-        );
+    }
+    let output = Ref::node(trace.len() as u32 - 1 - random.below(3) as u32);
+    (trace, output)
+}
+
+fn compile(trace: &Trace, output: Ref, shared: &[bool], summed: bool) -> Program {
+    Program::new(
+        trace,
+        &Wanted {
+            outputs: &[output],
+            by: &(0..INPUTS).collect::<Vec<_>>(),
+            shared,
+            summed,
+        },
+    )
+}
+
+/// Value and derivatives of the trace as it is, or the guard that fails.
+fn expected(trace: &Trace, output: Ref, inputs: &[f64]) -> Result<Vec<f64>, u32> {
+    let mut values = Vec::new();
+    trace
+        .replay(inputs, &mut values)
+        .map_err(|diverged| diverged.guard as u32)?;
+    let mut adjoints = Adjoints::default();
+    trace.sweep(&values, &[(output, 1.0)], &mut adjoints);
+    let mut all = vec![trace.number(output, &values)];
+    all.extend((0..inputs.len()).map(|input| adjoints.of(input)));
+    Ok(all)
+}
+
+fn same(a: f64, b: f64) -> bool {
+    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+}
+
+#[test]
+fn random_traces_keep_their_bits_on_one_lane() {
+    for seed in seed()..seed() + 400 {
+        let random = &mut Random(seed);
+        let (trace, output) = random_trace(random, true);
+        let program = compile(&trace, output, &[false; INPUTS as usize], false);
+        let mut file = File::default();
+        for _ in 0..20 {
+            let inputs: Vec<f64> = (0..INPUTS).map(|_| random.number()).collect();
+            let found = program.run(&inputs, &mut file);
+            match expected(&trace, output, &inputs) {
+                Err(guard) => assert_eq!(found.map_err(|f| f.guard), Err(guard), "seed {seed}"),
+                Ok(numbers) => {
+                    assert_eq!(found, Ok(()), "seed {seed}");
+                    let places = program.outputs.iter().chain(&program.derivatives);
+                    for (number, (&place, &expected)) in places.zip(&numbers).enumerate() {
+                        let zero = if number == 0 { -0.0 } else { 0.0 };
+                        let found = file.at(place) + zero;
+                        assert!(
+                            same(found, expected),
+                            "DMCI_SEED={seed}: number {number} at {inputs:?} is {found}, not {expected}\n{}",
+                            trace.print(&["a", "b", "c", "d"].map(String::from), &[output])
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What lanes came to: values, derivatives, and those that failed.
+struct Found {
+    columns: Vec<Vec<f64>>,
+    failed: Vec<FailedLane>,
+    totals: Vec<f64>,
+}
+
+fn run_lanes(program: &Program, inputs: &[LaneInput<'_>], which: Which<'_>, cpu: Cpu) -> Found {
+    let lanes = (0..which.len()).map(|place| which.at(place)).max();
+    let lanes = lanes.map_or(0, |most| most + 1);
+    let mut columns = vec![vec![0.0; lanes]; 1 + INPUTS as usize];
+    let mut all = columns.iter_mut().map(Vec::as_mut_slice);
+    let mut targets = Columns {
+        first: 0,
+        outputs: all.next().into_iter().collect(),
+        derivatives: all.collect(),
+    };
+    let (mut sums, mut failed) = (Sums::default(), Vec::new());
+    let mut file = LaneFile::on(cpu);
+    sums.reset(program.sums.len());
+    program.begin(inputs, &mut file);
+    let done = program.run_lanes(
+        inputs,
+        which,
+        &mut targets,
+        &mut sums,
+        &mut failed,
+        &|| false,
+        &mut file,
+    );
+    assert!(done);
+    program.end(which.len(), sums.totals(), &mut file);
+    let places = program.outputs.iter().chain(&program.derivatives);
+    let totals = places.map(|&place| program.shared_result(place, &file).unwrap_or(f64::NAN));
+    Found {
+        totals: totals.collect(),
+        columns,
+        failed,
     }
 }
 
 #[test]
-fn lanes_have_the_bits_of_one_alone() {
-    use super::lanes::{Columns, LaneFile, LaneInput, Sums, Which};
-    for workload in workloads() {
-        let mut workspace = Workspace::new();
-        let recorded = record(&workload, &mut workspace);
-        let path = &recorded.path;
-        let outputs: Vec<_> = path
-            .leaves
+fn random_traces_keep_their_bits_on_lanes_on_every_processor() {
+    for seed in seed()..seed() + 100 {
+        let random = &mut Random(seed);
+        let (trace, output) = random_trace(random, true);
+        let shared: Vec<bool> = (0..INPUTS).map(|_| random.below(3) == 0).collect();
+        let program = compile(&trace, output, &shared, false);
+        let count = [1, 3, 8, 17, 63, CHUNK, CHUNK + 1, 200][random.below(8)];
+        let columns: Vec<Vec<f64>> = shared
             .iter()
-            .map(|leaf| leaf.expect("a node"))
+            .map(|&shared| {
+                let x = random.number();
+                let lane = |_| if shared { x } else { random.number() };
+                (0..count).map(lane).collect()
+            })
             .collect();
-        let by: Vec<u32> = recorded
-            .columns
+        let inputs: Vec<LaneInput<'_>> = columns
             .iter()
-            .map(|c| c.expect("an input"))
+            .zip(&shared)
+            .map(|(column, &shared)| match shared {
+                true => LaneInput::Shared(column[0]),
+                false => LaneInput::Each(column),
+            })
             .collect();
-        let none = vec![false; recorded.numbers.len()];
-        let wanted = Wanted {
-            outputs: &outputs,
-            by: &by,
-            shared: &none,
-            summed: false,
-        };
-        let alone = Program::new(&path.trace, &wanted);
-        let rows = ["W1", "W2", "W9", "W10"]
-            .iter()
-            .any(|n| workload.name.starts_with(n));
-        let names: Vec<&str> = workload.inputs.names().collect();
-        let lane_name = |name: &str| matches!(name, "x" | "r" | "xa" | "xb");
-        let mut shared = none.clone();
-        for n in 1024..=1024 {
-            let mut data: Vec<Vec<f64>> = Vec::new();
-            for (i, &x) in recorded.numbers.iter().enumerate() {
-                let is_lane = if rows {
-                    names.len() == recorded.numbers.len() && lane_name(&path_name(&workload, i))
-                } else {
-                    by.contains(&(i as u32))
-                };
-                shared[i] = !is_lane;
-                data.push(
-                    (0..n)
-                        .map(|k| {
-                            if is_lane {
-                                x * (1.0 + 0.001 * k as f64 / n as f64)
-                            } else {
-                                x
+        let listed: Vec<u32> = (0..count as u32).filter(|_| random.below(3) > 0).collect();
+        for which in [Which::Range(0, count), Which::Listed(&listed)] {
+            for cpu in Cpu::available() {
+                let found = run_lanes(&program, &inputs, which, cpu);
+                for lane in (0..which.len()).map(|place| which.at(place)) {
+                    let numbers: Vec<f64> = columns.iter().map(|column| column[lane]).collect();
+                    let failed = found.failed.iter().find(|f| f.lane as usize == lane);
+                    match expected(&trace, output, &numbers) {
+                        Err(guard) => {
+                            let found = failed.map(|f| f.failed.guard);
+                            assert_eq!(found, Some(guard), "DMCI_SEED={seed} {cpu:?}");
+                        }
+                        Ok(expected) => {
+                            assert_eq!(failed, None, "DMCI_SEED={seed} {cpu:?}");
+                            for (column, &expected) in found.columns.iter().zip(&expected) {
+                                assert!(
+                                    same(column[lane], expected),
+                                    "DMCI_SEED={seed} {cpu:?}: lane {lane} of {count} at {numbers:?} is {}, not {expected}",
+                                    column[lane]
+                                );
                             }
-                        })
-                        .collect(),
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_are_those_of_the_lanes_and_the_same_on_every_processor() {
+    let mut compared = 0;
+    for seed in seed()..seed() + 150 {
+        let random = &mut Random(seed);
+        let (trace, output) = random_trace(random, false);
+        let shared = [true, true, true, false];
+        let program = compile(&trace, output, &shared, true);
+        let count = [5, 64, 100, 1000][random.below(4)];
+        let column: Vec<f64> = (0..count)
+            .map(|_| random.number().clamp(-3.0, 3.0))
+            .collect();
+        let column: Vec<f64> = column
+            .iter()
+            .map(|x| if x.is_nan() { 0.25 } else { *x })
+            .collect();
+        let params: Vec<f64> = (0..3).map(|_| random.number()).collect();
+        let mut inputs: Vec<LaneInput<'_>> = params.iter().map(|&x| LaneInput::Shared(x)).collect();
+        inputs.push(LaneInput::Each(&column));
+        let mut totals = [0.0; INPUTS as usize];
+        let mut sizes = [0.0; INPUTS as usize];
+        for &x in &column {
+            let numbers = [params[0], params[1], params[2], x];
+            let lane = expected(&trace, output, &numbers).expect("there are no guards");
+            for ((total, size), number) in totals.iter_mut().zip(&mut sizes).zip(lane) {
+                *total += number;
+                *size += number.abs();
+            }
+        }
+        let found = Cpu::available()
+            .into_iter()
+            .map(|cpu| run_lanes(&program, &inputs, Which::Range(0, count), cpu).totals)
+            .collect::<Vec<_>>();
+        for other in &found {
+            let pairs = other.iter().zip(&found[0]);
+            assert!(pairs.clone().all(|(a, b)| same(*a, *b)), "DMCI_SEED={seed}");
+        }
+        for ((&found, total), size) in found[0].iter().zip(totals).zip(sizes) {
+            // Where numbers outgrow each other, sums of them mean nothing.
+            if size.is_finite() && size < 1e6 {
+                compared += 1;
+                assert!(
+                    (found - total).abs() <= 1e-9 * (1.0 + size),
+                    "DMCI_SEED={seed}: {found}, not {total}"
                 );
             }
-            let inputs: Vec<LaneInput> = data
-                .iter()
-                .zip(&shared)
-                .map(|(d, &s)| {
-                    if s {
-                        LaneInput::Shared(d[0])
-                    } else {
-                        LaneInput::Each(d)
-                    }
-                })
-                .collect();
-            let program = Program::new(
-                &path.trace,
-                &Wanted {
-                    shared: &shared,
-                    summed: rows,
-                    ..wanted
-                },
-            );
-            let mut file = LaneFile::default();
+        }
+    }
+    assert!(compared > 200, "only {compared} sums were compared");
+}
+
+/// Sums over lanes are one balanced tree, however many lanes are done at once.
+#[test]
+fn a_tree_of_sums_does_not_depend_on_how_lanes_are_cut() {
+    let random = &mut Random(seed());
+    for count in [1, 7, 8, 9, 64, 65, 1000, 4096, 5000] {
+        let numbers: Vec<f64> = (0..count)
+            .map(|_| 1.0 / (1.0 + random.below(1000) as f64))
+            .collect();
+        let whole = super::lanes::sum_of_lanes(&numbers);
+        for size in [64, 1024, 4096] {
             let mut sums = Sums::default();
-            let mut failed = Vec::new();
-            let mut values = vec![0.0; n];
-            let mut grads = vec![vec![0.0; n]; by.len()];
-            let mut times = Vec::new();
-            for _ in 0..11 {
-                let reps = 20;
-                let start = std::time::Instant::now();
-                for _ in 0..reps {
-                    failed.clear();
-                    let mut columns = Columns {
-                        first: 0,
-                        outputs: vec![],
-                        derivatives: vec![],
-                    };
-                    if !rows {
-                        columns.outputs.push(&mut values);
-                        columns
-                            .derivatives
-                            .extend(grads.iter_mut().map(Vec::as_mut_slice));
-                    }
-                    program.begin(&inputs, &mut file);
-                    sums.reset(program.sums.len());
-                    program.run_lanes(
-                        &inputs,
-                        Which::Range(0, n),
-                        &mut columns,
-                        &mut sums,
-                        &mut failed,
-                        &|| false,
-                        &mut file,
-                    );
-                    program.end(n, sums.totals(), &mut file);
-                }
-                times.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(reps));
+            sums.reset(1);
+            for part in numbers.chunks(size) {
+                sums.append(&[super::lanes::sum_of_lanes(part)]);
             }
-            times.sort_by(f64::total_cmp);
-            println!(
-                "{:12} n {n} code {} {} {} slots {} sums {}: {:9.0} ns, {:.2} ns/lane, {:.3} ns/instr/lane failed {}",
-                workload.name,
-                program.before.len(),
-                program.body.len(),
-                program.after.len(),
-                program.lane_slots,
-                program.sums.len(),
-                times[5],
-                times[5] / n as f64,
-                times[5] / n as f64 / program.body.len() as f64,
-                failed.len()
+            assert_eq!(
+                sums.vectors().next(),
+                Some(whole),
+                "{count} in parts of {size}"
             );
-            let mut one = File::default();
-            let mut total = vec![0.0; by.len() + 1];
-            for lane in 0..n {
-                let numbers: Vec<f64> = data.iter().map(|d| d[lane]).collect();
-                if alone.run(&numbers, &mut one).is_err() {
-                    assert!(failed.iter().any(|f| f.lane as usize == lane));
-                    continue;
-                }
-                let value = one.at(alone.outputs[0]);
-                total[0] += value;
-                for (k, &place) in alone.derivatives.iter().enumerate() {
-                    total[k + 1] += one.at(place);
-                    if !rows {
-                        assert_eq!((one.at(place) + 0.0).to_bits(), grads[k][lane].to_bits());
-                    }
-                }
-                if !rows {
-                    assert_eq!(value.to_bits(), values[lane].to_bits(), "{}", workload.name);
-                }
-            }
-            if rows && failed.is_empty() {
-                let all = program.outputs.iter().chain(&program.derivatives);
-                for (&place, expected) in all.zip(total) {
-                    let got = program.shared_result(place, &file).expect("a sum");
-                    assert!(
-                        (got - expected).abs() <= 1e-11 * expected.abs() + 1e-9,
-                        "{}: {got} {expected}",
-                        workload.name
-                    );
-                }
-            }
         }
     }
 }
 
-fn path_name(workload: &Workload, index: usize) -> String {
-    let model = Interpreter::embedded()
-        .model_for(&workload.source, &workload.inputs, Mode::Direct)
-        .expect("ok");
-    model.inputs()[index].clone()
+#[test]
+fn a_guard_tells_what_its_number_was() {
+    let trace = Trace {
+        inputs: 1,
+        operations: vec![Operation {
+            prim: Prim::Floor,
+            a: Ref::node(0),
+            b: Ref::node(0),
+            c: Ref::node(0),
+        }],
+        guards: vec![Guard {
+            at: 1,
+            node: Ref::node(1),
+            expected: 2.0,
+            place: 0,
+        }],
+        ..Trace::default()
+    };
+    let program = Program::new(
+        &trace,
+        &Wanted {
+            outputs: &[Ref::node(0)],
+            by: &[],
+            shared: &[false],
+            summed: false,
+        },
+    );
+    let mut file = File::default();
+    assert_eq!(program.run(&[2.5], &mut file), Ok(()));
+    assert_eq!(
+        program.run(&[3.5], &mut file),
+        Err(Failed {
+            guard: 0,
+            value: 3.0
+        })
+    );
+}
+
+#[test]
+fn nothing_is_computed_that_nobody_asked_for() {
+    // x * 1 + 0 * y, of which y's part is not needed for the derivative by x.
+    let operation = |prim, a, b| Operation { prim, a, b, c: a };
+    let trace = Trace {
+        inputs: 2,
+        constants: vec![1.0, 3.0],
+        operations: vec![
+            operation(Prim::Mul, Ref::node(0), Ref::constant(0)),
+            operation(Prim::Sin, Ref::node(1), Ref::node(1)),
+            operation(Prim::Mul, Ref::node(2), Ref::constant(1)),
+            operation(Prim::Mul, Ref::node(0), Ref::constant(1)),
+        ],
+        ..Trace::default()
+    };
+    let wanted = Wanted {
+        outputs: &[Ref::node(4), Ref::node(5)],
+        by: &[0],
+        shared: &[false, false],
+        summed: false,
+    };
+    let program = Program::new(&trace, &wanted);
+    // The sine is nobody's, the product is one, and its derivative is a constant.
+    assert_eq!(program.body.len(), 1);
+    let mut file = File::default();
+    assert_eq!(program.run(&[2.0, 0.0], &mut file), Ok(()));
+    let at = |places: &[Place]| places.iter().map(|&p| file.at(p)).collect::<Vec<_>>();
+    assert_eq!(at(&program.outputs), [6.0, 6.0]);
+    assert_eq!(at(&program.derivatives), [3.0, 3.0]);
 }
