@@ -18,6 +18,7 @@
 //! A unit of the coordinate of `Above` or `Below` is a factor e in the distance from the bound, and
 //! near either end of `Between` it is nearly so: steps are relative where the scale is unknown.
 
+use crate::prim::math;
 use crate::syntax::Constraint;
 
 /// Where a parameter may be. The ends themselves are excluded.
@@ -59,10 +60,10 @@ impl Bound {
     pub(crate) fn coordinate(self, value: f64) -> f64 {
         match self {
             Self::Free => value,
-            Self::Above(low) => (value - low).ln(),
-            Self::Below(high) => -(high - value).ln(),
+            Self::Above(low) => math::ln(value - low),
+            Self::Below(high) => -math::ln(high - value),
             // A difference of logarithms, because the ratio can overflow and they cannot.
-            Self::Between(low, high) => (value - low).ln() - (high - value).ln(),
+            Self::Between(low, high) => math::ln(value - low) - math::ln(high - value),
         }
     }
 
@@ -70,8 +71,8 @@ impl Bound {
     pub(crate) fn value(self, coordinate: f64) -> f64 {
         match self {
             Self::Free => coordinate.clamp(f64::MIN, f64::MAX),
-            Self::Above(low) => (low + coordinate.exp()).clamp(low.next_up(), f64::MAX),
-            Self::Below(high) => (high - (-coordinate).exp()).clamp(f64::MIN, high.next_down()),
+            Self::Above(low) => (low + math::exp(coordinate)).clamp(low.next_up(), f64::MAX),
+            Self::Below(high) => (high - math::exp(-coordinate)).clamp(f64::MIN, high.next_down()),
             Self::Between(low, high) => {
                 // From the nearer end, so that a small distance from it keeps its digits.
                 let fraction = nearer_fraction(coordinate);
@@ -90,8 +91,8 @@ impl Bound {
     pub(crate) fn slope(self, coordinate: f64) -> f64 {
         match self {
             Self::Free => 1.0,
-            Self::Above(_) => coordinate.exp(),
-            Self::Below(_) => (-coordinate).exp(),
+            Self::Above(_) => math::exp(coordinate),
+            Self::Below(_) => math::exp(-coordinate),
             Self::Between(low, high) => {
                 let fraction = nearer_fraction(coordinate);
                 (high - low) * fraction * (1.0 - fraction)
@@ -124,7 +125,7 @@ impl From<Constraint> for Bound {
 
 /// `s(-|z|)` for the logistic function `s`: the fraction of the interval to the nearer end.
 fn nearer_fraction(coordinate: f64) -> f64 {
-    let e = (-coordinate.abs()).exp();
+    let e = math::exp(-coordinate.abs());
     e / (1.0 + e)
 }
 

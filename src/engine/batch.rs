@@ -204,7 +204,9 @@ impl Batch<'_> {
                 run(task, scratch);
                 scratch.sums.vectors().collect::<Vec<[f64; WIDTH]>>()
             });
-            parts.iter().for_each(|part| total.append(part));
+            for part in &parts {
+                total.append(part);
+            }
         }
         if diverged.into_inner() {
             return None;
@@ -217,7 +219,7 @@ impl Batch<'_> {
             program.begin(self.inputs, file);
             program.end(self.lanes, total.totals(), file);
         }
-        let result = |place: Place| program.shared_result(place, file);
+        let result = |place: Place| file.shared_result(place);
         for (entry, &place) in derivatives.iter_mut().zip(&program.derivatives) {
             *entry = result(place)? + 0.0;
         }

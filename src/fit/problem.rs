@@ -14,6 +14,7 @@ use super::table::Table;
 use crate::engine::{Item, Output, Stats};
 use crate::error::{Error, Kind};
 use crate::model::Evaluator;
+use crate::prim::math;
 use crate::source::Span;
 use crate::syntax::{Goal, Noise, Observation};
 
@@ -102,7 +103,7 @@ impl<'a> Data<'a> {
 fn on_scale(noise: Noise, number: f64) -> f64 {
     match noise {
         Noise::Normal => number,
-        Noise::Lognormal => number.ln(),
+        Noise::Lognormal => math::ln(number),
     }
 }
 

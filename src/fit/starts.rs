@@ -34,6 +34,7 @@ use super::levenberg_marquardt::{
     Evaluations, Minimizer, Residuals, StartError, Status, Tolerances,
 };
 use crate::bounds::Bound;
+use crate::prim::math;
 use rayon::prelude::*;
 use std::f64::consts::{LN_10, TAU};
 use std::sync::Mutex;
@@ -485,16 +486,16 @@ impl Guess<'_> {
                     Bound::Below(_) => bound.value(bound.coordinate(init) - factor),
                     Bound::Between(low, high) => {
                         let value = if low > 0.0 && high / low > 100.0 {
-                            low * (u * (high / low).ln()).exp()
+                            low * math::exp(u * math::ln(high / low))
                         } else {
                             low + u * (high - low)
                         };
                         value.max(low.next_up()).min(high.next_down())
                     }
-                    Bound::Free if keep_sign && init != 0.0 => init * factor.exp(),
+                    Bound::Free if keep_sign && init != 0.0 => init * math::exp(factor),
                     Bound::Free => {
                         // Box and Muller's transform; 1 - u is never zero.
-                        let normal = (-2.0 * (1.0 - u).ln()).sqrt() * (TAU * v).cos();
+                        let normal = (-2.0 * math::ln(1.0 - u)).sqrt() * math::cos(TAU * v);
                         init + spread * init.abs().max(1.0) * normal
                     }
                 }

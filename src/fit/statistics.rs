@@ -19,6 +19,7 @@
 //! Seber and Wild, "Nonlinear regression", section 2.1. An interval knows nothing of bounds and may
 //! cross them.
 
+use crate::prim::math;
 use faer::Mat;
 
 /// The precision of a fit's n parameters.
@@ -253,7 +254,7 @@ fn upper_quantile(tail: f64, dof: usize) -> f64 {
         } else {
             high = t;
         }
-        let newton = t + (at / tail).ln() * at / density;
+        let newton = t + math::ln(at / tail) * at / density;
         let next = if low < newton && newton < high {
             newton
         } else {
@@ -276,7 +277,7 @@ fn upper_tail(t: f64, dof: usize) -> (f64, f64) {
     let square = t * t;
     let (x, rest) = (nu / (nu + square), square / (nu + square));
     // x^(nu / 2); through ln_1p, because x is near one for many degrees of freedom.
-    let power = (-0.5 * nu * (square / nu).ln_1p()).exp();
+    let power = math::exp(-0.5 * nu * math::ln_1p(square / nu));
     // 1 / B(nu / 2, 1 / 2).
     let constant = gamma_ratio(dof) / std::f64::consts::PI.sqrt();
     let density = constant / nu.sqrt() * power * x.sqrt();
@@ -465,7 +466,7 @@ mod tests {
         assert_eq!(student_t_quantile(0.0, 3), f64::NEG_INFINITY);
         // One degree of freedom is the Cauchy distribution.
         let tail: f64 = 1e-10;
-        let cauchy = (std::f64::consts::PI * tail).tan().recip();
+        let cauchy = math::tan(std::f64::consts::PI * tail).recip();
         assert!((student_t_quantile(tail, 1) / -cauchy - 1.0).abs() < 1e-12);
     }
 

@@ -127,9 +127,8 @@ impl Flow {
     fn identity(&self, prim: Prim, a: Ref, b: Ref) -> Option<Ref> {
         let is = |r: Ref, x: f64| self.constant_of(r).map(f64::to_bits) == Some(x.to_bits());
         match prim {
-            Prim::Mul if is(b, 1.0) => Some(a),
+            Prim::Mul | Prim::Div if is(b, 1.0) => Some(a),
             Prim::Mul if is(a, 1.0) => Some(b),
-            Prim::Div if is(b, 1.0) => Some(a),
             Prim::Sub if is(b, 0.0) => Some(a),
             // What a gradient leaves out is -0, which adds nothing to any number.
             Prim::Add if is(b, -0.0) => Some(a),

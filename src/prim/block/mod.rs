@@ -30,6 +30,7 @@ mod product;
 #[cfg(test)]
 mod tests;
 
+use crate::prim::math;
 use factors::{
     Triangle, cholesky, diagonal, eliminate, factor, lower_triangle, sign, singular_cofactors,
     solve, solve_transposed, substitute, transpose,
@@ -177,7 +178,7 @@ impl Block {
                 lu.copy_from_slice(a);
                 let regular = factor(lu, n, pivots, room(scratch, elimination_room(n)));
                 y[0] = if regular {
-                    let mut entries = lu.iter().step_by(n + 1).map(|pivot| pivot.abs().ln());
+                    let mut entries = lu.iter().step_by(n + 1).map(|pivot| math::ln(pivot.abs()));
                     let first = entries.next().unwrap_or(0.0);
                     entries.fold(first, |sum, x| sum + x)
                 } else if a.iter().any(|x| x.is_nan()) {

@@ -1,4 +1,4 @@
-//! The exponential and what is made of it: expm1 and the logistic function.
+//! The exponential and what is made of it: the logistic function.
 //!
 //! `x = n log 2 + r` with |r| at most half of log 2, and `e^x = 2^n (1 + r + tail)`, where the tail is
 //! a polynomial. The subtraction of `n log 2` is exact but for a remainder that is kept.
@@ -72,21 +72,6 @@ pub(super) fn less_one(x: f64) -> (f64, f64) {
     // With n = 0 the first term is 0; otherwise it is the larger.
     let (high, rest) = quick_sum(base, power * r);
     quick_sum(high, fma(power, tail, rest + base_rest))
-}
-
-/// e^x - 1.
-#[inline(always)]
-pub(crate) fn expm1(x: f64) -> f64 {
-    // -1 to the last bit below, infinite above.
-    let (n, r, tail) = parts(clamp(x, -60.0, 709.79), 0.0);
-    // Half of everything, because 2^1024 is no double.
-    let power = power_of_two(n - 1.0);
-    let base = power - 0.5;
-    let base_rest = (power - base) - 0.5;
-    let (high, rest) = quick_sum(base, power * r);
-    let value = 2.0 * (high + fma(power, tail, rest + base_rest));
-    // Halves of subnormals are not exact, and the sign of 0 is lost.
-    if x.abs() < 1e-17 { x } else { value }
 }
 
 /// 1 / (1 + e^-x).

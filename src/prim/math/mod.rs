@@ -35,7 +35,7 @@ use std::sync::OnceLock;
 /// [`sin_cos_lanes`].
 pub(crate) mod kernel {
     pub(crate) use super::arc::{acos, asin, atan, atan2};
-    pub(crate) use super::exp::{exp, expm1, sigmoid};
+    pub(crate) use super::exp::{exp, sigmoid};
     pub(crate) use super::hyperbolic::{cosh, sinh, tanh};
     pub(crate) use super::log::{ln, ln_1p, log_base, softplus};
     pub(crate) use super::power::powf;
@@ -127,8 +127,6 @@ macro_rules! scalars {
 scalars! {
     /// e^x.
     exp(x) -> f64;
-    /// e^x - 1.
-    expm1(x) -> f64;
     /// The natural logarithm.
     ln(x) -> f64;
     /// log(1 + x).

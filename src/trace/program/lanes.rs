@@ -121,6 +121,14 @@ impl LaneFile {
         }
     }
 
+    /// A result that lanes share, once everything has run.
+    pub(crate) fn shared_result(&self, place: Place) -> Option<f64> {
+        match place {
+            Place::Shared(slot) => Some(self.shared[slot as usize]),
+            Place::Lane(_) => None,
+        }
+    }
+
     /// Which instructions lanes use.
     fn cpu(&self) -> Cpu {
         let has = Cpu::detect();
@@ -246,14 +254,6 @@ impl Program {
             shared[slot as usize] = lanes as f64;
         }
         let _ = self.run_code(&self.after, shared, scratch);
-    }
-
-    /// A result that lanes share, once everything has run.
-    pub(crate) fn shared_result(&self, place: Place, file: &LaneFile) -> Option<f64> {
-        match place {
-            Place::Shared(slot) => Some(file.shared[slot as usize]),
-            Place::Lane(_) => None,
-        }
     }
 
     /// Runs lanes. [`Program::begin`] comes first. Results of lanes that fail are of no use. Gives up

@@ -262,7 +262,9 @@ impl Body {
             }
             if step.op == Op::Block {
                 let operands = &flow.blocks[step.number as usize].operands;
-                operands.iter().for_each(|&r| read(r, at as u32, &mut body));
+                for &r in operands {
+                    read(r, at as u32, &mut body);
+                }
             }
         }
         for &r in results {

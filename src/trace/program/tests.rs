@@ -207,7 +207,7 @@ fn run_lanes(program: &Program, inputs: &[LaneInput<'_>], which: Which<'_>, cpu:
     assert!(done);
     program.end(which.len(), sums.totals(), &mut file);
     let places = program.outputs.iter().chain(&program.derivatives);
-    let totals = places.map(|&place| program.shared_result(place, &file).unwrap_or(f64::NAN));
+    let totals = places.map(|&place| file.shared_result(place).unwrap_or(f64::NAN));
     Found {
         totals: totals.collect(),
         columns,
@@ -234,9 +234,12 @@ fn random_traces_keep_their_bits_on_lanes_on_every_processor() {
         let inputs: Vec<LaneInput<'_>> = columns
             .iter()
             .zip(&shared)
-            .map(|(column, &shared)| match shared {
-                true => LaneInput::Shared(column[0]),
-                false => LaneInput::Each(column),
+            .map(|(column, &shared)| {
+                if shared {
+                    LaneInput::Shared(column[0])
+                } else {
+                    LaneInput::Each(column)
+                }
             })
             .collect();
         let listed: Vec<u32> = (0..count as u32).filter(|_| random.below(3) > 0).collect();

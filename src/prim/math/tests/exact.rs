@@ -65,14 +65,6 @@ impl Exact {
         self.of(|c| big(x).exp(BITS, ROUND, c))
     }
 
-    pub(super) fn expm1(&mut self, x: f64) -> BigFloat {
-        if x.abs() < 1e-15 {
-            series(&big(x), &[(1.0, 2.0), (1.0, 3.0), (1.0, 4.0), (1.0, 5.0)])
-        } else {
-            sub(&self.exp(x), &big(1.0))
-        }
-    }
-
     pub(super) fn ln(&mut self, x: f64) -> BigFloat {
         self.of(|c| big(x).ln(BITS, ROUND, c))
     }
