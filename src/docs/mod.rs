@@ -21,6 +21,9 @@ pub mod gradients {}
 #[doc = include_str!("pipeline.md")]
 pub mod pipeline {}
 
+#[doc = include_str!("replay.md")]
+pub mod replay {}
+
 #[doc = include_str!("kernels.md")]
 pub mod kernels {}
 

@@ -1,8 +1,9 @@
 //! `Trace`: the arithmetic of one run, on the numbers it depends on and on nothing else.
 //!
 //! Structure is discrete, numbers are differentiable. A walk [`record`]s which operations its
-//! inputs went through; [`replay`] runs them again on other numbers, [`gradient`] sweeps them
-//! backwards, [`tangents`] forwards.
+//! inputs went through. As it is, a trace is run again on other numbers ([`replay`]) and swept
+//! backwards ([`sweep`]) or forwards ([`tangents`]). Compiled, it is written into a `flow`, joined by
+//! its `gradient`, and becomes a `program`.
 //!
 //! **Invariants**
 //! - Static single assignment: node `k` is input `k`, or operation `k - inputs`; operands come
