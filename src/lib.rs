@@ -55,6 +55,7 @@ pub mod error;
 pub mod fit;
 mod gradient;
 pub mod graph;
+mod hessian;
 mod interpreter;
 mod lanes;
 mod model;
@@ -73,6 +74,7 @@ pub use bindings::{Bindings, Input, Wrt};
 pub use engine::{EvalError, Item, Limits, Output, Stats, Workspace};
 pub use error::{Error, Kind};
 pub use gradient::{Evaluation, Gradient};
+pub use hessian::{Hessian, HessianProduct};
 pub use interpreter::{
     Interpreter, Mode, compile_interpreter, compile_program, evaluate, evaluate_program,
     load_compiled, run_scheme, save_compiled,

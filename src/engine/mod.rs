@@ -22,6 +22,7 @@ mod heap;
 pub(crate) mod layout;
 mod numbers;
 pub mod output;
+mod second;
 pub(crate) mod soft;
 mod structure;
 mod take;

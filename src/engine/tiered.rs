@@ -14,6 +14,7 @@
 //! - Readers never wait: the paths are swapped whole.
 
 use super::output::{Item, Output};
+use super::second::Seconds;
 use super::walk::{InputValue, Job, Workspace, walk};
 use super::{EvalError, Limits, Stats};
 use crate::error::Kind;
@@ -40,13 +41,13 @@ const UNASKED_OPERATIONS: usize = 1 << 20;
 
 /// How often a trace is replayed as it is before it is compiled, which takes as long as some tens of
 /// replays.
-const COMPILED_AFTER: u32 = 8;
+pub(super) const COMPILED_AFTER: u32 = 8;
 
 /// How many operations, times rows of derivatives, a compiled path may have.
-const MAX_COMPILED: usize = 1 << 20;
+pub(super) const MAX_COMPILED: usize = 1 << 20;
 
 /// For how many purposes a path is kept compiled.
-const MAX_PROGRAMS: usize = 16;
+pub(super) const MAX_PROGRAMS: usize = 16;
 
 /// What an input is, apart from its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,7 @@ pub(crate) struct Path {
     /// How often the trace has been replayed as it is.
     replays: AtomicU32,
     programs: Mutex<Vec<(ProgramKey, Arc<Program>)>>,
+    pub(super) seconds: Seconds,
 }
 
 /// What a compiled path is compiled for.
@@ -297,6 +299,7 @@ pub(crate) fn record(
         stats,
         replays: AtomicU32::new(0),
         programs: Mutex::default(),
+        seconds: Seconds::default(),
     });
     let place = paths.keep(&path);
     if let Some(place) = place {
@@ -339,7 +342,7 @@ impl Path {
         let programs = self.programs.lock();
         let programs = programs.unwrap_or_else(PoisonError::into_inner);
         let compiled: usize = programs.iter().map(|(_, program)| program.bytes()).sum();
-        self.trace.bytes() + compiled
+        self.trace.bytes() + compiled + self.seconds.bytes()
     }
 
     /// Whether the output is one number.

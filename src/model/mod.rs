@@ -8,6 +8,7 @@
 //! - Inputs that are not in `wrt` are inputs of the trace all the same.
 
 mod evaluator;
+mod hessian;
 mod inspect;
 
 pub use evaluator::{Evaluator, Lane};

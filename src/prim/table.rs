@@ -473,6 +473,21 @@ primitives! {
     }
 }
 
+impl Prim {
+    /// [`Prim::vjp`], for a rule that is differentiated itself, by all it reads. The same numbers, where
+    /// these are finite.
+    pub(crate) fn vjp_again<R: Real>(self, a: R, b: R, y: R, ct: R) -> Option<[R; 2]> {
+        let plain = self.vjp(a, b, y, ct);
+        if self != Prim::Pow {
+            return plain;
+        }
+        // The derivative by the base is 0 at exponent 0, but does not stay 0 where that moves.
+        let slope = ct * (b * a.pow(b - one(b)));
+        let held = a.is_zero().select(zero(b), slope);
+        plain.map(|[_, to_b]| [b.is_zero().select(held, slope), to_b])
+    }
+}
+
 /// The smaller of two numbers; NaN if one is, and -0 below +0.
 fn minimum(a: f64, b: f64) -> f64 {
     if a < b || a.is_nan() || (a == b && a.is_sign_negative()) {

@@ -12,6 +12,7 @@
 //!   nothing has contributed, nothing flows on: not even a zero, which an infinite derivative would
 //!   make NaN.
 
+use super::expressed::{Reads, reverse};
 use super::flow::{Class, Flow, Work};
 use super::{Numbers, Ref, Trace};
 use crate::prim::{Prim, Real};
@@ -52,6 +53,8 @@ pub(crate) struct Gradient<'t> {
     adjoints: Vec<Option<Cotangent>>,
     conditions: Vec<Known>,
     known: FxHashMap<(u32, Ref, bool), Condition>,
+    /// Whether rules are written as operations whose derivatives are those of the rules.
+    expressed: bool,
 }
 
 /// An operation of the flow that a rule computes with.
@@ -135,6 +138,15 @@ impl<'t> Gradient<'t> {
             adjoints: vec![None; trace.len()],
             conditions: vec![always],
             known: FxHashMap::default(),
+            expressed: false,
+        }
+    }
+
+    /// The same, to be differentiated again.
+    pub(crate) fn expressed(self) -> Self {
+        Self {
+            expressed: true,
+            ..self
         }
     }
 
@@ -180,14 +192,19 @@ impl<'t> Gradient<'t> {
                 continue;
             }
             let [a, b] = [op.a, op.b].map(|r| self.node(r, flow));
+            // What is constant needs no rule that holds where it moves.
+            let again = self.expressed && flow.constant_of(b).is_none();
             let shared = RefCell::new(std::mem::take(flow));
             let symbol = |node| Symbol {
                 flow: &shared,
                 node,
             };
-            let cts = op
-                .prim
-                .vjp(symbol(a), symbol(b), symbol(y), symbol(ct.number));
+            let [a, b, y, number] = [a, b, y, ct.number].map(symbol);
+            let cts = if again {
+                op.prim.vjp_again(a, b, y, number)
+            } else {
+                op.prim.vjp(a, b, y, number)
+            };
             let cts = cts.map(|cts| cts.map(|ct| ct.node));
             *flow = shared.into_inner();
             let Some([to_a, to_b]) = cts else {
@@ -387,26 +404,39 @@ impl<'t> Gradient<'t> {
         if !to_a && !to_b {
             return;
         }
-        let own = self.nodes[first..first + block.length as usize].to_vec();
-        let mut operands: Vec<Ref> = Vec::new();
-        for &r in a.iter().chain(&b) {
-            operands.push(self.node(r, flow));
-        }
-        operands.extend(own);
-        operands.extend(cts);
-        let length = usize::from(to_a) * a.len() + usize::from(to_b) * b.len();
-        let work = Work::Reverse {
-            block: kind,
-            to_a,
-            to_b,
+        let [ra, rb] = [&a, &b].map(|refs| {
+            let refs = refs.iter().map(|&r| self.node(r, flow));
+            refs.collect::<Vec<Ref>>()
+        });
+        let own = &self.nodes[first..first + block.length as usize];
+        let [da, db] = if self.expressed {
+            let reads = Reads {
+                a: &ra,
+                b: &rb,
+                y: &own[..outputs],
+                ct: &cts,
+            };
+            reverse(kind, reads, [to_a, to_b], flow)
+        } else {
+            let operands = [&ra, &rb, own, &cts].concat();
+            let length = usize::from(to_a) * a.len() + usize::from(to_b) * b.len();
+            let work = Work::Reverse {
+                block: kind,
+                to_a,
+                to_b,
+            };
+            let mut next = flow.block(work, length as u32, operands);
+            [(to_a, &a), (to_b, &b)].map(|(to, refs)| {
+                to.then(|| {
+                    let numbers = next..next + refs.len() as u32;
+                    next = numbers.end;
+                    numbers.map(Ref::node).collect()
+                })
+            })
         };
-        let mut next = flow.block(work, length as u32, operands);
-        for (to, refs) in [(to_a, &a), (to_b, &b)] {
-            if to {
-                for &r in refs {
-                    self.add(r, Ref::node(next), condition, flow);
-                    next += 1;
-                }
+        for (cts, refs) in [(da, &a), (db, &b)] {
+            for (&r, ct) in refs.iter().zip(cts.into_iter().flatten()) {
+                self.add(r, ct, condition, flow);
             }
         }
     }

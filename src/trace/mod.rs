@@ -16,12 +16,14 @@
 //! - Knows primitives only, nothing of Scheme.
 
 mod blocks;
+mod expressed;
 pub(crate) mod flow;
 pub(crate) mod gradient;
 mod print;
 pub(crate) mod program;
 pub mod record;
 pub mod replay;
+pub(crate) mod second;
 pub(crate) mod simplify;
 pub mod sweep;
 pub mod tangents;

@@ -13,6 +13,7 @@ mod fit;
 mod generate;
 mod golden;
 mod gradients;
+mod hessian;
 mod ir;
 mod limits;
 #[cfg(feature = "cli")]

@@ -1,0 +1,290 @@
+//! `expressed`: the reverse rules of blocks as blocks and single operations.
+//!
+//! A block, the numbers that it read and computed and the cotangents of its outputs go in; the
+//! cotangents of its operands come out, as operations of a [`Flow`] that have derivatives themselves.
+//! A gradient that nobody differentiates has kernels for the same (`Work::Reverse`), which share
+//! factors and need less memory.
+//!
+//! **Invariants**
+//! - The rules are those of [`Block::vjp`], up to rounding; where a matrix is singular, NaN. That of
+//!   `Det` is the one that differs: its cofactors come from the inverse, so they are NaN there too.
+//! - No block is written whose operands are all constants: it is computed at once.
+
+use super::Ref;
+use super::flow::{Flow, Work};
+use crate::prim::Prim;
+use crate::prim::block::Block;
+
+/// What a reverse rule reads: the numbers of both operands, of the result, and its cotangents.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reads<'a> {
+    pub(super) a: &'a [Ref],
+    pub(super) b: &'a [Ref],
+    pub(super) y: &'a [Ref],
+    pub(super) ct: &'a [Ref],
+}
+
+/// The cotangents of a block's first and second operand, each where it is wanted.
+pub(super) fn reverse(
+    block: Block,
+    reads: Reads<'_>,
+    [to_a, to_b]: [bool; 2],
+    flow: &mut Flow,
+) -> [Option<Vec<Ref>>; 2] {
+    let Reads { a, b, y, ct } = reads;
+    match block {
+        // C = A B: dA = ct B^T, dB = A^T ct; transposed where the operand is.
+        Block::Matmul { n, k, m, ta, tb } => {
+            let da = to_a.then(|| {
+                if ta {
+                    matmul([k, m, n], (b, tb), (ct, true), flow)
+                } else {
+                    matmul([n, m, k], (ct, false), (b, !tb), flow)
+                }
+            });
+            let db = to_b.then(|| {
+                if tb {
+                    matmul([m, n, k], (ct, true), (a, ta), flow)
+                } else {
+                    matmul([k, n, m], (a, !ta), (ct, false), flow)
+                }
+            });
+            [da, db]
+        }
+        // A X = B: dB = A^-T ct, dA = -dB X^T.
+        Block::Solve { n, m } => {
+            let db = solve([n, m], &transposed(a, n), ct, flow);
+            let da = to_a.then(|| {
+                let negated = negated(&db, flow);
+                matmul([n, m, n], (&negated, false), (y, true), flow)
+            });
+            [da, to_b.then_some(db)]
+        }
+        // X = A^-1: dA = -X^T ct X^T.
+        Block::Inverse { n } => {
+            let half = matmul([n; 3], (y, true), (ct, false), flow);
+            let half = negated(&half, flow);
+            [Some(matmul([n; 3], (&half, false), (y, true), flow)), None]
+        }
+        // dA = ct A^-T, and times the determinant for that itself.
+        Block::Logdet { n } | Block::Det { n } => {
+            let weight = match block {
+                Block::Det { .. } => flow.operation(Prim::Mul, ct[0], y[0]),
+                _ => ct[0],
+            };
+            let inverse = transposed(&numbers_of(Block::Inverse { n }, a, &[], flow), n);
+            let scaled = inverse
+                .iter()
+                .map(|&x| flow.operation(Prim::Mul, weight, x));
+            [Some(scaled.collect()), None]
+        }
+        // A = L L^T: S = L^-T phi(L^T ct) L^-1, where phi keeps the lower triangle and half of the
+        // diagonal; as only the lower triangle of A is read, dA = phi(S + S^T).
+        Block::Cholesky { n } => {
+            let ct = lower_triangle(ct, n, 1.0, flow);
+            let work = matmul([n; 3], (y, true), (&ct, false), flow);
+            let work = lower_triangle(&work, n, 0.5, flow);
+            let lt = transposed(y, n);
+            let work = solve([n; 2], &lt, &work, flow);
+            let s = solve([n; 2], &lt, &transposed(&work, n), flow);
+            let mirrored = transposed(&s, n);
+            let sums = s.iter().zip(&mirrored);
+            let sums: Vec<Ref> = sums
+                .map(|(&s, &t)| flow.operation(Prim::Add, s, t))
+                .collect();
+            [Some(lower_triangle(&sums, n, 0.5, flow)), None]
+        }
+    }
+}
+
+/// A product of matrices of the given sizes, each of which may be stored transposed.
+fn matmul(
+    [n, k, m]: [u32; 3],
+    (a, ta): (&[Ref], bool),
+    (b, tb): (&[Ref], bool),
+    flow: &mut Flow,
+) -> Vec<Ref> {
+    numbers_of(Block::Matmul { n, k, m, ta, tb }, a, b, flow)
+}
+
+fn solve([n, m]: [u32; 2], a: &[Ref], b: &[Ref], flow: &mut Flow) -> Vec<Ref> {
+    numbers_of(Block::Solve { n, m }, a, b, flow)
+}
+
+/// The result of a block.
+fn numbers_of(block: Block, a: &[Ref], b: &[Ref], flow: &mut Flow) -> Vec<Ref> {
+    let operands = [a, b].concat();
+    let length = block.outputs() + block.hidden();
+    let known: Option<Vec<f64>> = operands.iter().map(|&r| flow.constant_of(r)).collect();
+    if let Some(known) = known {
+        let (a, b) = known.split_at(a.len());
+        let mut out = vec![0.0; length];
+        block.forward(a, b, &mut out, &mut Vec::new());
+        let result = out.iter().take(block.outputs());
+        return result.map(|&x| flow.constant(x)).collect();
+    }
+    let first = flow.block(Work::Forward(block), length as u32, operands);
+    let result = first..first + block.outputs() as u32;
+    result.map(Ref::node).collect()
+}
+
+fn negated(numbers: &[Ref], flow: &mut Flow) -> Vec<Ref> {
+    let negated = numbers.iter().map(|&x| flow.operation(Prim::Neg, x, x));
+    negated.collect()
+}
+
+/// Rows become columns, in a matrix of `n` rows and columns.
+fn transposed(matrix: &[Ref], n: u32) -> Vec<Ref> {
+    let n = n as usize;
+    let places = (0..n * n).map(|at| at % n * n + at / n);
+    places.map(|place| matrix[place]).collect()
+}
+
+/// The lower triangle, its diagonal times `weight`, and zeros above.
+fn lower_triangle(matrix: &[Ref], n: u32, weight: f64, flow: &mut Flow) -> Vec<Ref> {
+    let n = n as usize;
+    let [zero, weight] = [0.0, weight].map(|x| flow.constant(x));
+    let entries = matrix.iter().enumerate();
+    entries
+        .map(|(at, &x)| match (at / n).cmp(&(at % n)) {
+            std::cmp::Ordering::Less => zero,
+            std::cmp::Ordering::Equal => flow.operation(Prim::Mul, weight, x),
+            std::cmp::Ordering::Greater => x,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::flow::Class;
+    use super::super::second::trace_of;
+    use super::*;
+    use crate::prim::block::Block;
+
+    const BLOCKS: [Block; 15] = [
+        matmul_of(false, false),
+        matmul_of(false, true),
+        matmul_of(true, false),
+        matmul_of(true, true),
+        Block::Solve { n: 5, m: 1 },
+        Block::Solve { n: 6, m: 3 },
+        Block::Inverse { n: 5 },
+        Block::Inverse { n: 6 },
+        Block::Logdet { n: 5 },
+        Block::Logdet { n: 6 },
+        Block::Det { n: 5 },
+        Block::Det { n: 6 },
+        Block::Cholesky { n: 1 },
+        Block::Cholesky { n: 5 },
+        Block::Cholesky { n: 6 },
+    ];
+
+    const fn matmul_of(ta: bool, tb: bool) -> Block {
+        Block::Matmul {
+            n: 5,
+            k: 6,
+            m: 7,
+            ta,
+            tb,
+        }
+    }
+
+    /// Numbers between -1 and 1 that look like chance.
+    fn numbers(count: usize, seed: u64) -> Vec<f64> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let next = |_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+        };
+        (0..count).map(next).collect()
+    }
+
+    /// A matrix that every block takes: symmetric and positive definite.
+    fn regular(n: usize, seed: u64) -> Vec<f64> {
+        let random = numbers(n * n, seed);
+        let entry = |at: usize| {
+            let (i, j) = (at / n, at % n);
+            let diagonal = if i == j { n as f64 } else { 0.0 };
+            diagonal + 0.5 * (random[i * n + j] + random[j * n + i])
+        };
+        (0..n * n).map(entry).collect()
+    }
+
+    /// The cotangents as kernels give them, and as operations do, by a trace of these.
+    fn both(block: Block, a: &[f64], b: &[f64], ct: &[f64]) -> [Vec<f64>; 2] {
+        let mut out = vec![0.0; block.outputs() + block.hidden()];
+        block.forward(a, b, &mut out, &mut Vec::new());
+        let mut da = vec![0.0; a.len()];
+        let mut db = vec![0.0; b.len()];
+        block.vjp(
+            a,
+            b,
+            &out,
+            ct,
+            Some(&mut da),
+            Some(&mut db),
+            &mut Vec::new(),
+        );
+        let inputs = [a, b, ct].concat();
+        let mut flow = Flow::new(&vec![Class::Lane; inputs.len()]);
+        let nodes: Vec<Ref> = (0..inputs.len() as u32).map(Ref::node).collect();
+        let (ra, rest) = nodes.split_at(a.len());
+        let (rb, rct) = rest.split_at(b.len());
+        let y = numbers_of(block, ra, rb, &mut flow);
+        let reads = Reads {
+            a: ra,
+            b: rb,
+            y: &y,
+            ct: rct,
+        };
+        let cts = reverse(block, reads, [true, !b.is_empty()], &mut flow);
+        let roots: Vec<Ref> = cts.into_iter().flatten().flatten().collect();
+        let (trace, outputs) = trace_of(&flow, &[], &[], &roots);
+        let mut values = Vec::new();
+        trace.replay(&inputs, &mut values).expect("no guards");
+        let found = outputs.iter().map(|&r| trace.number(r, &values));
+        [[da, db].concat(), found.collect()]
+    }
+
+    #[test]
+    fn operations_give_what_kernels_give() {
+        for (seed, block) in BLOCKS.into_iter().enumerate() {
+            let [first, second] = block.operands();
+            let a = match block {
+                Block::Matmul { .. } => numbers(first, 7),
+                _ => regular(first.isqrt(), seed as u64 + 1),
+            };
+            let b = numbers(second, 8);
+            let ct = numbers(block.outputs(), 9);
+            let [expected, found] = both(block, &a, &b, &ct);
+            assert_eq!(expected.len(), found.len(), "{block:?}");
+            for (expected, found) in expected.iter().zip(&found) {
+                assert!(
+                    (expected - found).abs() <= 1e-12 * (1.0 + expected.abs()),
+                    "{block:?}: {found} for {expected}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn singular_matrices_have_no_cotangents() {
+        let mut a = regular(5, 3);
+        a.copy_within(0..5, 5);
+        for block in [Block::Det { n: 5 }, Block::Logdet { n: 5 }] {
+            let [_, found] = both(block, &a, &[], &[1.0]);
+            assert!(found.iter().all(|ct| ct.is_nan()), "{block:?}");
+        }
+    }
+
+    #[test]
+    fn what_depends_on_nothing_is_computed_at_once() {
+        let mut flow = Flow::new(&[]);
+        let two = flow.constant(2.0);
+        let product = matmul([1, 2, 1], (&[two; 2], false), (&[two; 2], false), &mut flow);
+        assert_eq!(flow.constant_of(product[0]), Some(8.0));
+        assert!(flow.operations.is_empty());
+    }
+}
