@@ -1,7 +1,7 @@
 //! `dmci grad`: the value of a program and its derivatives.
 //!
 //! A program, its inputs and the names to differentiate by go in; a value and a table come out, or
-//! `{"value":…,"grad":{…}}`.
+//! `{"value":…,"grad":{…}}`. With `--hessian` a second table follows, or a member `"hessian"`.
 //!
 //! **Invariants**
 //! - Derivatives have the shape of the value, each number replaced by its derivative, and are
@@ -10,8 +10,8 @@
 use super::program::{InputArgs, LimitArgs, MachineArgs, Prepared, ProgramArgs, distinct, prepare};
 use super::report::{self, Failure};
 use super::run::stats_of;
-use crate::engine::output::json_string;
-use crate::{Workspace, Wrt};
+use crate::engine::output::{json_number, json_string};
+use crate::{Hessian, Workspace, Wrt};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -22,6 +22,7 @@ Examples:
   dmci grad -e '(* a (sin x))' --input a=2 --input x=0.5
   dmci grad model.scm --input x=1 --wrt k,r
   dmci grad -e '(exp (* 2.0 x))' --input x=1 --wrt x,@1:9 --json
+  dmci grad -e '(* x x y)' --input x=3 --input y=5 --hessian
 
 @1:9 is the number with a point or exponent that stands in line 1 from column 9 on.")]
 pub(super) struct Grad {
@@ -45,7 +46,13 @@ pub(super) struct Grad {
     #[arg(long)]
     stats: bool,
 
-    /// Print {"value":…,"grad":{…}} instead of a table
+    /// Print second derivatives too, of a value that is a number: a row and a column for each number
+    /// differentiated by
+    #[arg(long)]
+    hessian: bool,
+
+    /// Print {"value":…,"grad":{…}} instead of a table; with --hessian also
+    /// "hessian":{"names":[…],"matrix":[[…],…]}
     #[arg(long)]
     json: bool,
 }
@@ -66,16 +73,21 @@ impl Grad {
         };
         let wrt = Wrt::Names(&names);
         let limits = self.limits.limits();
-        let result = model.evaluate(&bindings, wrt, &limits, &mut Workspace::new());
+        let mut workspace = Workspace::new();
+        let result = model.evaluate(&bindings, wrt, &limits, &mut workspace);
         let stats = match &result {
             Ok(evaluation) => evaluation.stats,
             Err(error) => stats_of(error),
         };
+        let result = result.and_then(|evaluation| {
+            let again = || model.hessian_within(&bindings, wrt, &limits, &mut workspace);
+            Ok((evaluation, self.hessian.then(again).transpose()?))
+        });
         let result = report::outcome(result, cautions, &source);
         if self.stats {
             report::stats(&stats);
         }
-        let evaluation = result?;
+        let (evaluation, hessian) = result?;
         let value = &evaluation.value;
         let rows: Vec<Vec<String>> = evaluation
             .gradient
@@ -86,10 +98,10 @@ impl Grad {
             })
             .collect();
         if self.json {
-            return report::print(&json(&value.to_json(), &rows));
+            return report::print(&json(&value.to_json(), &rows, hessian.as_ref()));
         }
         for name in model
-            .only_steering(&bindings, wrt, &mut Workspace::new())
+            .only_steering(&bindings, wrt, &mut workspace)
             .unwrap_or_default()
         {
             report::note(&format!(
@@ -106,11 +118,33 @@ impl Grad {
             out.push('\n');
             out.push_str(&report::table(&["name", "derivative"], &rows));
         }
+        if let Some(hessian) = hessian.filter(|hessian| hessian.size() > 0) {
+            out.push('\n');
+            out.push_str(&table(&hessian));
+        }
         report::print(&out)
     }
 }
 
-fn json(value: &str, rows: &[Vec<String>]) -> String {
+/// The second derivatives, by what the row and by what the column says.
+fn table(hessian: &Hessian) -> String {
+    let labels = hessian.labels();
+    let mut header = vec!["second"];
+    header.extend(labels.iter().map(String::as_str));
+    let rows = hessian.matrix().chunks(hessian.size());
+    let rows = labels.iter().zip(rows).map(|(label, row)| {
+        let mut cells = vec![label.clone()];
+        cells.extend(row.iter().map(|&x| {
+            let mut cell = String::new();
+            json_number(x, &mut cell);
+            cell
+        }));
+        cells
+    });
+    report::table(&header, &rows.collect::<Vec<_>>())
+}
+
+fn json(value: &str, rows: &[Vec<String>], hessian: Option<&Hessian>) -> String {
     let mut out = format!("{{\"value\":{value},\"grad\":{{");
     for (index, row) in rows.iter().enumerate() {
         if index > 0 {
@@ -120,6 +154,11 @@ fn json(value: &str, rows: &[Vec<String>]) -> String {
         out.push(':');
         out.push_str(&row[1]);
     }
-    out.push_str("}}\n");
+    out.push('}');
+    if let Some(hessian) = hessian {
+        out.push_str(",\"hessian\":");
+        out.push_str(&hessian.to_json());
+    }
+    out.push_str("}\n");
     out
 }

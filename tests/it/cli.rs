@@ -367,6 +367,40 @@ fn grad_prints_value_and_derivatives() {
 }
 
 #[test]
+fn grad_prints_second_derivatives() {
+    let args = [
+        "grad",
+        "-e",
+        "(* x x y)",
+        "--input",
+        "x=3",
+        "--input",
+        "y=5",
+        "--hessian",
+    ];
+    let out = dmci(&args).ok();
+    let expected = [
+        "second     x    y",
+        "x       10.0  6.0",
+        "y        6.0  0.0",
+    ];
+    assert!(
+        expected
+            .iter()
+            .all(|line| out.lines().any(|l| l.trim_end() == *line)),
+        "{out}"
+    );
+    let json = dmci(&[&args[..], &["--json"]].concat()).json();
+    assert_eq!(
+        json["hessian"],
+        json!({"names": ["x", "y"], "matrix": [[10.0, 6.0], [6.0, 0.0]]})
+    );
+    assert_eq!(json["grad"], json!({"x": 30.0, "y": 9.0}));
+    let list = dmci(&["grad", "-e", "(list x)", "--input", "x=3", "--hessian"]);
+    assert!(list.fails(1).contains("second derivatives"));
+}
+
+#[test]
 fn grad_names_inputs_params_and_literals() {
     let args = ["grad", "-e", "(exp (* 2.0 x))", "--input", "x=0"];
     let out = dmci(&[&args[..], &["--wrt", "@1:9,x,x", "--json"]].concat()).ok();
