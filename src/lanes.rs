@@ -9,7 +9,7 @@
 //!   number of threads.
 
 use crate::bindings::{Bindings, Input, Wrt};
-use crate::engine::batch::{Outcome, Special, Target};
+use crate::engine::batch::{Outcome, Special, Target, Values};
 use crate::engine::{Limits, Output, Workspace};
 use crate::error::Error;
 use crate::gradient::Variable;
@@ -112,24 +112,28 @@ impl Model {
                 }
             })
             .collect();
-        let targets = columns.iter_mut().zip(&by).map(|(column, &input)| {
+        let of_values = Target::Each(&mut values);
+        let mut targets = vec![of_values];
+        targets.extend(columns.iter_mut().zip(&by).map(|(column, &input)| {
             if is_each(input) {
                 Target::Each(column)
             } else {
                 Target::Sum
             }
-        });
-        let targets = targets.collect();
+        }));
         let by_any = (!wrt.is_empty()).then_some(by.as_slice());
         let given = &asked.given;
-        let outcome = self.with_batch(given, &inputs, count, by_any, limits, true, |batch| {
-            batch.each(Target::Each(&mut values), targets, &mut workspace.tasks)
-        })?;
+        let any = Values::Any;
+        let outcome =
+            self.with_batch(given, &inputs, count, by_any, limits, any, true, |batch| {
+                batch.each(targets, &mut workspace.tasks)
+            })?;
         workspace.inputs = numbers;
         let Outcome {
             special,
             sums,
             walks,
+            ..
         } = outcome;
         lanes.walks = walks;
         lanes.values = values.into_iter().map(|x| Ok(Output::of(x))).collect();

@@ -388,7 +388,7 @@ impl Program {
         variables.extend_from_slice(constants);
         for row in 0..rows {
             variables[..inputs].copy_from_slice(&numbers[row * inputs..(row + 1) * inputs]);
-            run.run_at(None, &variables, jacobians)
+            run.run_at(&variables, jacobians)
                 .map_err(|error| ModuleError::Row {
                     row,
                     position: error.position(self.model.text()),

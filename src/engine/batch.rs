@@ -9,10 +9,12 @@
 //! - A path is walked once: lanes whose guards fail go to the path that the failing guard points to,
 //!   and where there is none, one of them is walked. Past the cap on paths, lanes are still right.
 //! - Sums are trees over the lanes in their order; a lane that fails counts for nothing.
+//! - Where lanes are to give numbers alone, the first lane in their order that does not is always
+//!   told; those after it may be left out.
 
 use super::tiered::{self, Asked, Path, PathKey, Paths, Run};
 use super::walk::Workspace;
-use super::{Limits, Output, Stats};
+use super::{Item, Limits, Output, Stats};
 use crate::error::Error;
 use crate::trace::program::lanes::{
     Columns, FailedLane, LaneFile, LaneInput, Sums, WIDTH, Which, sum_of_lanes,
@@ -21,7 +23,7 @@ use crate::trace::program::{Failed, Place};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many lanes a task of one thread has at most: as many as give lanes of one path company.
@@ -50,13 +52,49 @@ pub(crate) struct Batch<'a> {
     pub(crate) by: Option<&'a [u32]>,
     pub(crate) limits: Limits,
     pub(crate) walk: &'a WalkLane<'a>,
-    /// Whether lanes whose value is an int are told apart.
-    pub(crate) keeps_ints: bool,
+    pub(crate) values: Values,
     /// The error of a lane whose value holds more than numbers and has no derivatives.
     pub(crate) not_numeric: &'a (dyn Fn(Stats) -> Error + Sync),
+    /// Whether tasks may go to other threads.
+    pub(crate) spread: bool,
+    /// The first lane so far after which no other is of use.
+    pub(crate) end: AtomicU32,
 }
 
-/// A lane whose result is no number, or an int where those are told apart.
+/// What the values of lanes are to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// Numbers; a lane whose value is something else, or an int, tells it by itself.
+    Any,
+    /// Numbers; no lane after the first that has something else is of use.
+    Number,
+    /// Lists of so many numbers; likewise.
+    List(usize),
+}
+
+impl Values {
+    /// How many numbers a lane has.
+    fn count(self) -> usize {
+        match self {
+            Self::List(count) => count,
+            Self::Any | Self::Number => 1,
+        }
+    }
+
+    /// Whether a value is what it is to be.
+    fn fit(self, value: &Output) -> bool {
+        match (self, value.items()) {
+            (Self::List(count), [Item::List(length), numbers @ ..]) => {
+                let is_number = |item: &Item| matches!(item, Item::Number { .. });
+                *length as usize == count && numbers.iter().all(is_number)
+            }
+            (Self::List(_), _) => false,
+            (Self::Any | Self::Number, _) => value.number().is_some(),
+        }
+    }
+}
+
+/// A lane whose result is not what it is to be, or an int where those are told apart.
 #[derive(Debug)]
 pub(crate) enum Special {
     Output(Output),
@@ -72,6 +110,8 @@ pub(crate) struct Outcome {
     pub(crate) sums: Vec<f64>,
     /// How many lanes were walked.
     pub(crate) walks: u64,
+    /// What all lanes together took.
+    pub(crate) stats: Stats,
 }
 
 /// Where a column of results goes.
@@ -96,7 +136,9 @@ pub(crate) struct TaskScratch {
 /// Where the results of a range of lanes go.
 struct Results<'a> {
     first: usize,
-    values: &'a mut [f64],
+    /// A column for each number of a lane's value.
+    values: Vec<&'a mut [f64]>,
+    /// For each of them as many as derivatives are by; or none at all.
     derivatives: Vec<&'a mut [f64]>,
     outcome: Outcome,
 }
@@ -105,19 +147,18 @@ struct Results<'a> {
 type Unknown = (Option<(Arc<Path>, Failed)>, Vec<u32>);
 
 impl Batch<'_> {
-    /// Runs all lanes.
+    /// Runs all lanes. There is a target for each number of a lane's value; after those come, for each
+    /// of them, as many as derivatives are by, if there are to be any.
     ///
     /// # Errors
-    /// Where derivatives are asked for of what is no number.
+    /// Where derivatives are asked for of what is no number, and lanes may have any value; when time
+    /// runs out.
     pub(crate) fn each(
         &self,
-        values: Target<'_>,
-        derivatives: Vec<Target<'_>>,
+        targets: Vec<Target<'_>>,
         pool: &mut Vec<TaskScratch>,
     ) -> Result<Outcome, Error> {
         let size = self.task_size();
-        let mut targets = vec![values];
-        targets.extend(derivatives);
         let is_sum: Vec<bool> = targets.iter().map(|t| matches!(t, Target::Sum)).collect();
         let count = self.lanes.div_ceil(size);
         let mut tasks: Vec<Vec<Option<&mut [f64]>>> = (0..count).map(|_| Vec::new()).collect();
@@ -132,20 +173,25 @@ impl Batch<'_> {
             }
         }
         let tasks: Vec<_> = tasks.into_iter().enumerate().collect();
-        let results = in_tasks(tasks, pool, &|(task, targets), scratch| {
+        let results = in_tasks(tasks, self.spreads(), pool, &|(task, targets), scratch| {
             let first = task * size;
             let lanes = first..(first + size).min(self.lanes);
             self.task(lanes, targets, scratch)
         });
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome {
+            stats: Stats::of_replays(),
+            ..Outcome::default()
+        };
         let mut sums = Sums::default();
         sums.reset(is_sum.iter().filter(|&&is| is).count());
         for result in results {
             let (part, parts) = result?;
             outcome.special.extend(part.special);
             outcome.walks += part.walks;
+            outcome.stats.add(&part.stats, 1);
             sums.append(&parts);
         }
+        outcome.stats.paths = self.paths.len() as u64;
         outcome.sums = sums.totals().collect();
         Ok(outcome)
     }
@@ -200,7 +246,8 @@ impl Batch<'_> {
             pool.push(scratch);
         } else {
             total.reset(program.sums.len());
-            let parts = in_tasks((0..count).collect(), pool, &|task, scratch| {
+            let tasks = (0..count).collect();
+            let parts = in_tasks(tasks, self.spreads(), pool, &|task, scratch| {
                 run(task, scratch);
                 scratch.sums.vectors().collect::<Vec<[f64; WIDTH]>>()
             });
@@ -229,13 +276,28 @@ impl Batch<'_> {
         }
     }
 
+    fn spreads(&self) -> bool {
+        self.spread && rayon::current_num_threads() > 1
+    }
+
+    /// Notes that a lane's value is not what it is to be.
+    fn end_at(&self, lane: u32) {
+        if self.values != Values::Any {
+            self.end.fetch_min(lane, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a lane is of use still.
+    fn wants(&self, lane: u32) -> bool {
+        lane < self.end.load(Ordering::Relaxed)
+    }
+
     fn task_size(&self) -> usize {
-        let threads = rayon::current_num_threads();
-        if threads == 1 {
+        if !self.spreads() {
             return TASK;
         }
         let [least, most] = SHARED_TASKS;
-        let size = self.lanes / (threads * TASKS_A_THREAD);
+        let size = self.lanes / (rayon::current_num_threads() * TASKS_A_THREAD);
         // A power of two, so that the tree of sums is the same whatever the size.
         (size.clamp(least, most) / least).next_power_of_two() * least
     }
@@ -286,9 +348,12 @@ impl Batch<'_> {
             .into_iter();
         let mut range = Results {
             first: lanes.start,
-            values: columns.next().unwrap_or_default(),
+            values: columns.by_ref().take(self.values.count()).collect(),
             derivatives: columns.collect(),
-            outcome: Outcome::default(),
+            outcome: Outcome {
+                stats: Stats::of_replays(),
+                ..Outcome::default()
+            },
         };
         self.run_range(lanes.clone(), &mut range, scratch)?;
         let mut outcome = range.outcome;
@@ -373,6 +438,10 @@ impl Batch<'_> {
         range: &mut Results<'_>,
         scratch: &mut TaskScratch,
     ) -> Result<(), Error> {
+        lanes.retain(|&lane| self.wants(lane));
+        if lanes.is_empty() {
+            return Ok(());
+        }
         if self.is_late() {
             return Err(tiered::out_of_time().into());
         }
@@ -388,7 +457,8 @@ impl Batch<'_> {
             return Ok(());
         }
         drop(known);
-        let lane = lanes.swap_remove(0);
+        // The first one: where it fails, the others may be of no use.
+        let lane = lanes.remove(0);
         let result = self.walk_lane(lane, &mut scratch.workspace);
         range.outcome.walks += 1;
         drop(walking);
@@ -409,6 +479,7 @@ impl Batch<'_> {
                 }
             }
             Err(error @ Error::Eval(_)) => {
+                self.end_at(lane);
                 range.outcome.special.push((lane, Special::Failed(error)));
                 unknown.push((clue, lanes));
             }
@@ -467,21 +538,24 @@ impl Batch<'_> {
         };
         let count = which.len();
         let by = self.by.unwrap_or(&[]);
-        let is_number = path.is_number();
+        let fits = self.values.fit(path.output());
         let program = if count >= FEW
             && path.stays_within(&self.limits)
-            && (is_number || self.by.is_none())
+            && (fits || (self.by.is_none() && self.values == Values::Any))
         {
             path.program_of_lanes(by, &self.shared(), false)
         } else {
             None
         };
         let Some(program) = program else {
-            for place in 0..count {
+            for lane in (0..count).map(|place| which.at(place) as u32) {
+                if !self.wants(lane) {
+                    continue;
+                }
                 if self.is_late() {
                     return Err(tiered::out_of_time().into());
                 }
-                self.run_one(path, which.at(place) as u32, range, scratch)?;
+                self.run_one(path, lane, range, scratch)?;
             }
             return Ok(());
         };
@@ -494,16 +568,24 @@ impl Batch<'_> {
         } = &mut *scratch;
         program.begin(self.inputs, file);
         let first = range.first;
-        if is_number {
+        if fits {
             let mut columns = Columns {
                 first,
                 outputs: Vec::new(),
                 derivatives: Vec::new(),
             };
-            if path.constant().is_none() {
-                columns.outputs.push(&mut *range.values);
-                let derivatives = range.derivatives.iter_mut();
-                columns.derivatives.extend(derivatives.map(|c| &mut **c));
+            let mut constants = Vec::new();
+            let mut derivatives = range.derivatives.iter_mut();
+            let leaves = path.leaves.iter().zip(path.constants());
+            for (column, (leaf, x)) in range.values.iter_mut().zip(leaves) {
+                let derivatives = derivatives.by_ref().take(by.len()).map(|c| &mut **c);
+                if leaf.is_some() {
+                    columns.outputs.push(&mut **column);
+                    columns.derivatives.extend(derivatives);
+                } else {
+                    constants.push((x, &mut **column));
+                    constants.extend(derivatives.map(|column| (0.0, column)));
+                }
             }
             let done = program.run_lanes(
                 self.inputs,
@@ -517,19 +599,22 @@ impl Batch<'_> {
             if !done {
                 return Err(tiered::out_of_time().into());
             }
-            if let Some(x) = path.constant() {
+            for (x, column) in constants {
+                if column.is_empty() {
+                    continue;
+                }
                 // Lanes that fail are done again.
                 for place in 0..count {
-                    let at = which.at(place) - first;
-                    range.values[at] = x;
-                    for column in range.derivatives.iter_mut().filter(|c| !c.is_empty()) {
-                        column[at] = 0.0;
-                    }
+                    column[which.at(place) - first] = x;
                 }
             }
-            if self.keeps_ints && path.is_int() {
+            range
+                .outcome
+                .stats
+                .add(&path.replay_stats(), (count - failed.len()) as u64);
+            if self.values == Values::Any && path.is_int() {
                 for lane in which.others(failed) {
-                    let output = path.output_with(&[range.values[lane as usize - first]]);
+                    let output = path.output_with(&[range.values[0][lane as usize - first]]);
                     range.outcome.special.push((lane, Special::Output(output)));
                 }
             }
@@ -588,17 +673,22 @@ impl Batch<'_> {
         match path.replay(&self.asked(), &mut scratch.workspace) {
             Ok(()) if path.stays_within(&self.limits) => {
                 let output = path.output_with(&scratch.workspace.leaves);
-                self.store(lane, &output, path.stats(), &scratch.workspace, range)
+                let stats = path.replay_stats();
+                self.store(lane, &output, stats, &scratch.workspace, range)
             }
             // The walk meets the limit.
-            Ok(()) => match self.walk_lane(lane, &mut scratch.workspace) {
-                Ok(run) => self.store(lane, &run.output, run.stats, &scratch.workspace, range),
-                Err(error @ Error::Eval(_)) => {
-                    range.outcome.special.push((lane, Special::Failed(error)));
-                    Ok(())
+            Ok(()) => {
+                range.outcome.walks += 1;
+                match self.walk_lane(lane, &mut scratch.workspace) {
+                    Ok(run) => self.store(lane, &run.output, run.stats, &scratch.workspace, range),
+                    Err(error @ Error::Eval(_)) => {
+                        self.end_at(lane);
+                        range.outcome.special.push((lane, Special::Failed(error)));
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
                 }
-                Err(error) => Err(error),
-            },
+            }
             Err(failed) => {
                 scratch.failed.push(FailedLane { lane, failed });
                 Ok(())
@@ -616,45 +706,48 @@ impl Batch<'_> {
         range: &mut Results<'_>,
     ) -> Result<(), Error> {
         let at = lane as usize - range.first;
-        match output.number() {
-            Some(x) => {
-                range.values[at] = x;
-                if self.keeps_ints && output.is_int() {
-                    let special = Special::Output(output.clone());
-                    range.outcome.special.push((lane, special));
-                }
-                let columns = range.derivatives.iter_mut();
-                for (column, &x) in columns.zip(&workspace.derivatives) {
-                    if !column.is_empty() {
-                        column[at] = x;
-                    }
-                }
-                Ok(())
+        range.outcome.stats.add(&stats, 1);
+        if self.values.fit(output) {
+            for (column, x) in range.values.iter_mut().zip(output.numbers()) {
+                column[at] = x;
             }
-            None if self.by.is_some() && output.is_numeric() => Err(Error::Request(
-                "gradients over lanes need a program whose value is a number".into(),
-            )),
-            None if self.by.is_some() => {
-                let error = (self.not_numeric)(stats);
-                range.outcome.special.push((lane, Special::Failed(error)));
-                Ok(())
-            }
-            None => {
+            if self.values == Values::Any && output.is_int() {
                 let special = Special::Output(output.clone());
                 range.outcome.special.push((lane, special));
-                Ok(())
             }
+            let columns = range.derivatives.iter_mut();
+            for (column, &x) in columns.zip(&workspace.derivatives) {
+                if !column.is_empty() {
+                    column[at] = x;
+                }
+            }
+            return Ok(());
         }
+        if self.by.is_some() && self.values == Values::Any {
+            if output.is_numeric() {
+                return Err(Error::Request(
+                    "gradients over lanes need a program whose value is a number".into(),
+                ));
+            }
+            let error = (self.not_numeric)(stats);
+            range.outcome.special.push((lane, Special::Failed(error)));
+            return Ok(());
+        }
+        self.end_at(lane);
+        let special = Special::Output(output.clone());
+        range.outcome.special.push((lane, special));
+        Ok(())
     }
 }
 
-/// Does tasks, on several threads if there are any; the results are in the order of the tasks.
+/// Does tasks, on several threads if they are to be spread; the results are in the order of the tasks.
 fn in_tasks<T: Send, R: Send>(
     tasks: Vec<T>,
+    spread: bool,
     pool: &mut Vec<TaskScratch>,
     run: &(dyn Fn(T, &mut TaskScratch) -> R + Sync),
 ) -> Vec<R> {
-    if tasks.len() <= 1 || rayon::current_num_threads() == 1 {
+    if tasks.len() <= 1 || !spread {
         let mut scratch = pool.pop().unwrap_or_default();
         let results = tasks.into_iter().map(|task| run(task, &mut scratch));
         let results = results.collect();

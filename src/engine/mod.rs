@@ -85,6 +85,33 @@ pub struct Stats {
     pub replayed: bool,
 }
 
+impl Stats {
+    /// What no evaluations take together.
+    pub(crate) fn of_replays() -> Self {
+        Self {
+            replayed: true,
+            ..Self::default()
+        }
+    }
+
+    /// Counts what so many others took besides.
+    pub(crate) fn add(&mut self, other: &Self, times: u64) {
+        if times == 0 {
+            return;
+        }
+        *self = Self {
+            nodes: self.nodes + times * other.nodes,
+            applications: self.applications + times * other.applications,
+            operations: self.operations + times * other.operations,
+            guards: self.guards + times * other.guards,
+            paths: self.paths.max(other.paths),
+            depth: self.depth.max(other.depth),
+            bytes: self.bytes.max(other.bytes),
+            replayed: self.replayed && other.replayed,
+        };
+    }
+}
+
 /// A program failed while it ran.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -227,10 +227,8 @@ pub(crate) fn run(
             Ok(()) if path.stays_within(&asked.limits) => {
                 paths.last.store(place, Ordering::Relaxed);
                 let stats = Stats {
-                    nodes: 0,
-                    replayed: true,
                     paths: known.len() as u64,
-                    ..path.stats
+                    ..path.replay_stats()
                 };
                 return Ok(Run {
                     output: path.output_with(&workspace.leaves),
@@ -332,9 +330,13 @@ impl Path {
             && self.stats.depth as usize <= limits.depth
     }
 
-    /// What the run took that was recorded.
-    pub(crate) fn stats(&self) -> Stats {
-        self.stats
+    /// What a replay takes.
+    pub(crate) fn replay_stats(&self) -> Stats {
+        Stats {
+            nodes: 0,
+            replayed: true,
+            ..self.stats
+        }
     }
 
     /// The memory that it takes, compiled forms included, in bytes.
@@ -348,6 +350,11 @@ impl Path {
     /// Whether the output is one number.
     pub(crate) fn is_number(&self) -> bool {
         self.output.number().is_some()
+    }
+
+    /// The output as it was when it was recorded.
+    pub(crate) fn output(&self) -> &Output {
+        &self.output
     }
 
     /// Whether it is one that counts as an int.
@@ -504,8 +511,12 @@ impl Path {
         shared: &[bool],
         summed: bool,
     ) -> Option<Arc<Program>> {
-        (self.trace.operations.len() <= MAX_COMPILED)
-            .then(|| self.program(by, Some(shared), summed))
+        if !by.is_empty() && !self.sweeps_backwards(by) {
+            return None;
+        }
+        let rows = if by.is_empty() { 1 } else { self.leaves.len() };
+        let size = self.trace.operations.len().saturating_mul(rows);
+        (size <= MAX_COMPILED).then(|| self.program(by, Some(shared), summed))
     }
 
     /// The path compiled for one purpose.

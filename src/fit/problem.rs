@@ -11,9 +11,10 @@
 use super::FitError;
 use super::levenberg_marquardt::Residuals;
 use super::table::Table;
+use crate::engine::batch::{Special, Values};
 use crate::engine::{Item, Output, Stats};
 use crate::error::{Error, Kind};
-use crate::model::Evaluator;
+use crate::model::{Evaluator, Lane};
 use crate::prim::math;
 use crate::source::Span;
 use crate::syntax::{Goal, Noise, Observation};
@@ -113,8 +114,9 @@ pub(super) struct Problem<'a> {
     data: &'a Data<'a>,
     /// Of the last evaluation, one for each residual.
     predictions: Vec<f64>,
-    /// The path that each row took last: at near params it takes it again.
-    places: Vec<usize>,
+    /// Where rows are predicted one by one: a column for each prediction of a row, then for each of
+    /// them and each param its derivatives.
+    columns: Vec<f64>,
     stats: Stats,
 }
 
@@ -149,7 +151,7 @@ impl<'a> Problem<'a> {
             run,
             data,
             predictions: Vec::with_capacity(data.observed.len()),
-            places: vec![0; data.rows.as_ref().map_or(0, |_| data.table.rows())],
+            columns: Vec::new(),
             stats: Stats::default(),
         }
     }
@@ -171,7 +173,7 @@ impl<'a> Problem<'a> {
             return self.predict_rows(params, columns, jac);
         }
         self.run
-            .run_at(None, params, jac.is_some())
+            .run_at(params, jac.is_some())
             .map_err(Unfit::Program)?;
         self.stats = self.run.stats();
         self.check_series(self.run.output())?;
@@ -186,27 +188,41 @@ impl<'a> Problem<'a> {
         &mut self,
         params: &[f64],
         columns: &[&[f64]],
-        mut jac: Option<&mut [f64]>,
+        jac: Option<&mut [f64]>,
     ) -> Result<(), Unfit> {
-        self.stats = Stats {
-            replayed: true,
-            ..Stats::default()
+        let data = self.data;
+        let (rows, count) = (data.table.rows(), data.observations.len());
+        let derivatives = if jac.is_some() { params.len() } else { 0 };
+        let size = rows * count * (1 + derivatives);
+        if self.columns.len() < size {
+            self.columns.resize(size, 0.0);
+        }
+        let (values, gradients) = self.columns[..size].split_at_mut(rows * count);
+        let params = params.iter().map(|&x| Lane::Shared(x));
+        let columns = columns.iter().map(|column| Lane::Each(column));
+        let inputs: Vec<Lane<'_>> = params.chain(columns).collect();
+        let form = match data.goal {
+            Goal::Value => Values::Number,
+            Goal::Observations => Values::List(count),
         };
-        let mut numbers = params.to_vec();
-        let width = self.data.observations.len() * params.len();
-        for (row, place) in self.places.iter_mut().enumerate() {
-            numbers.truncate(params.len());
-            numbers.extend(columns.iter().map(|column| column[row]));
-            match self.run.run_at(Some(*place), &numbers, jac.is_some()) {
-                Ok(taken) => *place = taken.unwrap_or(*place),
-                Err(error) => return Err(Unfit::Program(in_row(error, &self.data.place(row)))),
+        let done = self.run.rows(&inputs, rows, form, values, gradients);
+        let (stats, fault) = done.map_err(Unfit::Program)?;
+        self.stats = stats;
+        match fault {
+            None => {}
+            Some((row, Special::Failed(error))) => {
+                return Err(Unfit::Program(in_row(error, &data.place(row))));
             }
-            let predicted = predictions_of_row(self.run.output(), self.data, row)?;
-            self.predictions.extend(predicted.iter().filter_map(number));
-            if let Some(jac) = &mut jac {
-                jac[row * width..(row + 1) * width].copy_from_slice(self.run.derivatives());
-            }
-            add(&mut self.stats, &self.run.stats());
+            Some((row, Special::Output(output))) => return Err(no_number(&output, data, row)),
+        }
+        by_rows(values, rows, |x| self.predictions.push(x));
+        if let Some(jac) = jac {
+            let mut entries = jac.iter_mut();
+            by_rows(gradients, rows, |x| {
+                if let Some(entry) = entries.next() {
+                    *entry = x;
+                }
+            });
         }
         Ok(())
     }
@@ -274,26 +290,30 @@ impl<'a> Problem<'a> {
     }
 }
 
-/// The predictions of a row, all of them numbers.
-fn predictions_of_row<'o>(
-    output: &'o Output,
-    data: &Data<'_>,
-    row: usize,
-) -> Result<&'o [Item], Unfit> {
+/// Gives the numbers of columns row by row.
+fn by_rows(columns: &[f64], rows: usize, mut give: impl FnMut(f64)) {
+    for row in 0..rows {
+        for column in columns.chunks_exact(rows) {
+            give(column[row]);
+        }
+    }
+}
+
+/// Which prediction of a row is no number.
+fn no_number(output: &Output, data: &Data<'_>, row: usize) -> Unfit {
     let items = output.items();
     // The list of the predictions comes first; a target has one prediction, as it is.
     let items = &items[usize::from(data.goal == Goal::Observations)..];
     let is_number = |item: &Item| matches!(item, Item::Number { .. });
     // Those before it are numbers, one item each.
-    let Some(place) = items.iter().position(|item| !is_number(item)) else {
-        return Ok(items);
-    };
+    let place = items.iter().position(|item| !is_number(item));
+    let place = place.unwrap_or_default();
     let observation = &data.observations[place];
     let form = match data.goal {
         Goal::Value => "the target",
         Goal::Observations => "`observe`",
     };
-    Err(Unfit::Form {
+    Unfit::Form {
         message: format!(
             "the prediction of `{}` at {} is {}; {form} needs a number for each row",
             observation.columns[0],
@@ -301,13 +321,6 @@ fn predictions_of_row<'o>(
             describe(&items[place])
         ),
         span: observation.span,
-    })
-}
-
-fn number(item: &Item) -> Option<f64> {
-    match item {
-        Item::Number { value, .. } => Some(*value),
-        _ => None,
     }
 }
 
@@ -336,20 +349,6 @@ fn in_row(error: Error, place: &str) -> Error {
         }
         error => error,
     }
-}
-
-/// Counts what one row took.
-fn add(all: &mut Stats, row: &Stats) {
-    *all = Stats {
-        nodes: all.nodes + row.nodes,
-        applications: all.applications + row.applications,
-        operations: all.operations + row.operations,
-        guards: all.guards + row.guards,
-        paths: row.paths,
-        depth: all.depth.max(row.depth),
-        bytes: all.bytes.max(row.bytes),
-        replayed: all.replayed && row.replayed,
-    };
 }
 
 impl Residuals for Problem<'_> {

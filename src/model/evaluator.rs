@@ -4,13 +4,13 @@
 //! come out, without looking anything up again: what training loops and batches run.
 //!
 //! **Invariants**
-//! - One thread calls it; batches use all threads of rayon's pool. Paths are the model's, shared with
+//! - One thread calls it; batches use all threads of rayon's pool, unless they are told not to. Paths are the model's, shared with
 //!   everyone who runs it.
 //! - Nothing is kept from one call to the next but paths: every call computes from its inputs.
 
 use super::{Given, Model};
 use crate::bindings::{Bindings, Wrt};
-use crate::engine::batch::{Batch, Outcome, Special, Target};
+use crate::engine::batch::{Batch, Outcome, Special, Target, Values};
 use crate::engine::tiered::{self, Asked};
 use crate::engine::walk::{InputValue, RelaxationInputs};
 use crate::engine::{Limits, Output, Stats, Workspace};
@@ -21,6 +21,7 @@ use crate::trace::program::{Place, Program};
 use crate::trace::record::Number;
 use smallvec::SmallVec;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 /// One model at many values of some of its inputs.
 ///
@@ -54,6 +55,8 @@ pub struct Evaluator {
     /// For each number of a gradient its place among `by`; none where it is 0.
     gradient: Vec<Option<usize>>,
     limits: Limits,
+    /// Whether batches use several threads.
+    spread: bool,
     workspace: Workspace,
     /// The trace's inputs.
     numbers: Vec<f64>,
@@ -116,6 +119,7 @@ impl Model {
             gradient,
             asked: asked.given,
             limits: *limits,
+            spread: true,
             numbers: std::mem::take(&mut workspace.inputs),
             workspace,
             place: self.inner.paths.last(),
@@ -134,7 +138,8 @@ impl Model {
         lanes: usize,
         by: Option<&[u32]>,
         limits: &Limits,
-        keeps_ints: bool,
+        values: Values,
+        spread: bool,
         run: impl FnOnce(&Batch<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let paths = &self.inner.paths;
@@ -152,7 +157,9 @@ impl Model {
             by,
             limits: *limits,
             walk: &walk,
-            keeps_ints,
+            values,
+            spread,
+            end: AtomicU32::new(u32::MAX),
             not_numeric: &|stats| self.not_numeric(stats),
         })
     }
@@ -306,17 +313,10 @@ impl Evaluator {
         Ok(())
     }
 
-    /// Runs the model at the given numbers, by the path of the place `likely` if that fits. Gives the
-    /// place of the path that did, which is a good guess for numbers near these.
-    pub(crate) fn run_at(
-        &mut self,
-        likely: Option<usize>,
-        inputs: &[f64],
-        derivatives: bool,
-    ) -> Result<Option<usize>, Error> {
+    /// Runs the model at the given numbers.
+    pub(crate) fn run_at(&mut self, inputs: &[f64], derivatives: bool) -> Result<(), Error> {
         self.set(inputs);
-        self.run(likely.unwrap_or(self.place), derivatives)?;
-        Ok(self.run.as_ref().and_then(|run| run.place))
+        self.run(self.place, derivatives)
     }
 
     /// The output of the last run.
@@ -350,34 +350,76 @@ impl Evaluator {
         gradients: &mut [f64],
     ) -> Result<(), Error> {
         let lanes = values.len();
-        let with_gradients = !gradients.is_empty();
-        if with_gradients {
+        if !gradients.is_empty() {
             assert_eq!(
                 gradients.len(),
                 lanes * self.gradient.len(),
                 "a column a name"
             );
         }
-        if lanes == 0 {
-            return Ok(());
+        numbers_alone(self.each(inputs, lanes, Values::Number, values, gradients)?).map(|_| ())
+    }
+
+    /// Evaluates many lanes that each predict several numbers: `values` takes a column of as many
+    /// numbers as there are lanes for each of them, `gradients` for each of them as many columns as
+    /// [`Evaluator::gradient_len`]; or no gradients, if that is empty. Gives what it took, and the
+    /// first lane whose value is not what it is to be, or whose program fails: what columns hold is
+    /// of no use then.
+    pub(crate) fn rows(
+        &mut self,
+        inputs: &[Lane<'_>],
+        lanes: usize,
+        form: Values,
+        values: &mut [f64],
+        gradients: &mut [f64],
+    ) -> Result<(Stats, Option<(usize, Special)>), Error> {
+        let outcome = self.each(inputs, lanes, form, values, gradients)?;
+        let fault = outcome.special.into_iter().next();
+        let fault = fault.map(|(lane, special)| (lane as usize, special));
+        Ok((outcome.stats, fault))
+    }
+
+    /// The same evaluator, whose batches keep to the thread that asks for them.
+    pub(crate) fn on_one_thread(self) -> Self {
+        Self {
+            spread: false,
+            ..self
         }
-        let mut columns: Vec<Option<&mut [f64]>> = self.by.iter().map(|_| None).collect();
-        for (column, place) in gradients.chunks_mut(lanes).zip(&self.gradient) {
-            match place {
-                Some(place) => columns[*place] = Some(column),
-                None => column.fill(0.0),
+    }
+
+    /// Runs lanes, whose numbers and derivatives go to columns.
+    fn each(
+        &mut self,
+        inputs: &[Lane<'_>],
+        lanes: usize,
+        form: Values,
+        values: &mut [f64],
+        gradients: &mut [f64],
+    ) -> Result<Outcome, Error> {
+        if lanes == 0 {
+            return Ok(Outcome::default());
+        }
+        let with_gradients = !gradients.is_empty();
+        let mut targets: Vec<Target<'_>> = values.chunks_mut(lanes).map(Target::Each).collect();
+        if with_gradients {
+            let (first, by) = (targets.len(), self.by.len());
+            targets.extend((0..first * by).map(|_| Target::Each(&mut [])));
+            let mut columns = gradients.chunks_mut(lanes);
+            for value in 0..first {
+                for place in &self.gradient {
+                    match (place, columns.next()) {
+                        (Some(place), Some(column)) => {
+                            targets[first + value * by + place] = Target::Each(column);
+                        }
+                        (None, Some(column)) => column.fill(0.0),
+                        (_, None) => {}
+                    }
+                }
             }
         }
-        let derivatives = if with_gradients {
-            let each = |c: Option<_>| Target::Each(c.unwrap_or_default());
-            columns.into_iter().map(each).collect()
-        } else {
-            Vec::new()
-        };
-        let outcome = self.batch(inputs, lanes, with_gradients, |batch, workspace| {
-            batch.each(Target::Each(values), derivatives, &mut workspace.tasks)
-        })?;
-        numbers_alone(outcome).map(|_| ())
+        self.batch(inputs, lanes, with_gradients, form, |batch, workspace| {
+            batch.each(targets, &mut workspace.tasks)
+        })
     }
 
     /// The sum of many lanes' values, and its gradient by names that lanes share; by a name that they
@@ -410,37 +452,39 @@ impl Evaluator {
                 let mut own = varied.filter(|(_, lane)| matches!(lane, Lane::Each(_)));
                 own.all(|(place, _)| *place != Some(input))
             });
-        let (total, place) = self.batch(inputs, lanes, with_gradient, |batch, workspace| {
-            let tasks = &mut workspace.tasks;
-            let paths = batch.paths;
-            if quick && lanes > 0 {
-                let known = paths.load();
-                let mut tried = None;
-                if let Some(place) = tiered::first_of(&known, batch.key, place) {
-                    if let Some(total) = batch.sums_on(&known[place], &mut sums, tasks) {
-                        return Ok((total, Some(place)));
-                    }
-                    tried = Some(place);
-                }
-                drop(known);
-                // All lanes may be on one path still, the first one's.
-                let first = batch.place_of(0)?;
-                if let Some(place) = first.filter(|_| first != tried) {
+        let number = Values::Number;
+        let (total, place) =
+            self.batch(inputs, lanes, with_gradient, number, |batch, workspace| {
+                let tasks = &mut workspace.tasks;
+                let paths = batch.paths;
+                if quick && lanes > 0 {
                     let known = paths.load();
-                    if let Some(total) = batch.sums_on(&known[place], &mut sums, tasks) {
-                        return Ok((total, Some(place)));
+                    let mut tried = None;
+                    if let Some(place) = tiered::first_of(&known, batch.key, place) {
+                        if let Some(total) = batch.sums_on(&known[place], &mut sums, tasks) {
+                            return Ok((total, Some(place)));
+                        }
+                        tried = Some(place);
+                    }
+                    drop(known);
+                    // All lanes may be on one path still, the first one's.
+                    let first = batch.place_of(0)?;
+                    if let Some(place) = first.filter(|_| first != tried) {
+                        let known = paths.load();
+                        if let Some(total) = batch.sums_on(&known[place], &mut sums, tasks) {
+                            return Ok((total, Some(place)));
+                        }
                     }
                 }
-            }
-            let count = if with_gradient { sums.len() } else { 0 };
-            let derivatives = (0..count).map(|_| Target::Sum).collect();
-            let outcome = batch.each(Target::Sum, derivatives, tasks)?;
-            let totals = numbers_alone(outcome)?;
-            for (sum, &total) in sums.iter_mut().zip(&totals[1..]) {
-                *sum = total + 0.0;
-            }
-            Ok((totals[0], None))
-        })?;
+                let count = if with_gradient { sums.len() } else { 0 };
+                let targets = (0..=count).map(|_| Target::Sum).collect();
+                let outcome = batch.each(targets, tasks)?;
+                let totals = numbers_alone(outcome)?;
+                for (sum, &total) in sums.iter_mut().zip(&totals[1..]) {
+                    *sum = total + 0.0;
+                }
+                Ok((totals[0], None))
+            })?;
         self.place = place.unwrap_or(self.place);
         if with_gradient {
             for (entry, place) in gradient.iter_mut().zip(&self.gradient) {
@@ -456,6 +500,7 @@ impl Evaluator {
         inputs: &[Lane<'_>],
         lanes: usize,
         with_derivatives: bool,
+        values: Values,
         run: impl FnOnce(&Batch<'_>, &mut Workspace) -> Result<T, Error>,
     ) -> Result<T, Error> {
         assert_eq!(inputs.len(), self.varied.len(), "one input a name");
@@ -477,14 +522,15 @@ impl Evaluator {
             asked,
             by,
             limits,
+            spread,
             workspace,
             ..
         } = self;
         let by = with_derivatives.then_some(by.as_slice());
-        self.model
-            .with_batch(asked, &all, lanes, by, limits, false, |batch| {
-                run(batch, workspace)
-            })
+        let (model, spread) = (&self.model, *spread);
+        model.with_batch(asked, &all, lanes, by, limits, values, spread, |batch| {
+            run(batch, workspace)
+        })
     }
 }
 
