@@ -76,10 +76,14 @@ pub(super) struct Fit {
         value_parser = at_least_one)]
     max_iterations: usize,
 
+    /// Run every start to the end: none is dropped as hopeless
+    #[arg(long)]
+    all_starts: bool,
+
     #[command(flatten)]
     machine: MachineArgs,
 
-    /// Tell how many evaluations the fit took
+    /// Tell how many evaluations the fit took, and how many starts were dropped
     #[arg(long)]
     stats: bool,
 
@@ -123,6 +127,7 @@ impl Fit {
             starts: self.starts,
             seed: self.seed,
             max_iterations: self.max_iterations,
+            all_starts: self.all_starts,
             init: self.init.clone(),
             target: self.target.clone(),
             mode: self.machine.mode(),
@@ -209,6 +214,7 @@ impl Fit {
             ("starts that agree", agree),
         ];
         if self.stats {
+            lines.push(("starts dropped", fitted.dropped.to_string()));
             lines.push(("evaluations", fitted.evaluations.to_string()));
         }
         for (name, text) in lines {
@@ -266,6 +272,7 @@ fn json(fitted: &Fitted) -> String {
         ("residuals", fitted.residuals),
         ("starts", fitted.starts),
         ("agree", fitted.agree),
+        ("dropped", fitted.dropped),
         ("evaluations", fitted.evaluations),
     ] {
         let _ = write!(out, ",\"{key}\":{count}");

@@ -30,7 +30,7 @@ use crate::source::Span;
 use crate::syntax::ast::{Constraint, Expr, ExprId};
 use crate::syntax::{Goal, Noise, Observation, Program};
 use problem::{Data, Problem};
-use starts::{Options, StartsError, minimize_from_starts};
+use starts::{Ending, Options, StartsError, minimize_from_starts};
 use statistics::Statistics;
 use std::time::Instant;
 use table::{Table, TableError};
@@ -44,6 +44,9 @@ pub struct FitOptions {
     pub seed: u64,
     /// The most steps of one start.
     pub max_iterations: usize,
+    /// Whether every start is run to its end. Otherwise those that will not catch up with the best
+    /// are dropped on the way.
+    pub all_starts: bool,
     /// Initial values: of params, in place of their own, or of free names, which are then fitted.
     pub init: Vec<(String, f64)>,
     /// The column that the program's value predicts, row by row and with normal noise; for programs
@@ -63,6 +66,7 @@ impl Default for FitOptions {
             starts: 64,
             seed: 0,
             max_iterations: 200,
+            all_starts: false,
             init: Vec::new(),
             target: None,
             mode: Mode::Interpreter,
@@ -104,6 +108,8 @@ pub struct Fit {
     pub starts: usize,
     /// How many of them found this minimum.
     pub agree: usize,
+    /// How many of them were dropped as hopeless.
+    pub dropped: usize,
     /// Whether the best start converged.
     pub converged: bool,
     /// Params that the data do not determine.
@@ -246,7 +252,11 @@ pub fn fit(
     let model = interpreter.prepare(text, &inputs, options.mode, goal)?;
     let model = model.with_relaxation(options.relaxation)?;
     let wrt = &varied[..unknowns.len()];
-    let first = model.evaluator(&bindings, &varied, wrt, &options.limits)?;
+    let mut first = model.evaluator(&bindings, &varied, wrt, &options.limits)?;
+    if options.starts > 1 {
+        // Threads have starts to share, which are more work at a time than rows.
+        first = first.on_one_thread();
+    }
     let rows = by_row.then(|| rows.iter().map(|row| row.1).collect());
     let data = Data::new(table, &observations, goal, rows)?;
     let problem = || Problem::new(first.clone(), &data);
@@ -262,6 +272,7 @@ pub fn fit(
         starts: options.starts,
         seed: options.seed,
         max_iterations: options.max_iterations,
+        all_starts: options.all_starts,
         ..Options::default()
     };
     let best =
@@ -303,6 +314,11 @@ pub fn fit(
         residuals: best.residuals.len(),
         starts: best.starts.len(),
         agree: best.agree,
+        dropped: best
+            .starts
+            .iter()
+            .filter(|start| start.ending == Ending::Dropped)
+            .count(),
         converged: best.converged,
         undetermined: statistics
             .undetermined

@@ -7,7 +7,7 @@
 //! - The result has the same bits for any number of threads. A start's point is a function of
 //!   (seed, start, parameter, attempt); which starts are dropped is decided between rounds, when all
 //!   of them have taken the same number of steps; the best is the first of the lowest.
-//! - Start 0 is the first guess itself and is never dropped.
+//! - Start 0 is the first guess itself and is never dropped; with [`Options::all_starts`] none is.
 //! - A start with a larger number changes nothing about one with a smaller number but through the
 //!   rule for dropping.
 //!
@@ -50,6 +50,8 @@ pub(crate) struct Options {
     /// The most trial steps of one start in the search. The best may then take five times as many
     /// more.
     pub(crate) max_iterations: usize,
+    /// Whether every start is run to its end, hopeless or not.
+    pub(crate) all_starts: bool,
     /// When the best minimum is good enough. The search itself stops each start earlier.
     pub(crate) tolerances: Tolerances,
 }
@@ -60,6 +62,7 @@ impl Default for Options {
             starts: 64,
             seed: 0,
             max_iterations: 200,
+            all_starts: false,
             tolerances: Tolerances::default(),
         }
     }
@@ -246,8 +249,10 @@ where
                     end();
                 }
             });
-        for _ in 0..drop_hopeless(&mut starts, first_sse) {
-            end();
+        if !options.all_starts {
+            for _ in 0..drop_hopeless(&mut starts, first_sse) {
+                end();
+            }
         }
         round *= 2;
     }
@@ -583,6 +588,27 @@ mod tests {
         // A good share of the starts, at a small part of 64 full descents.
         assert!(fit.agree >= 8, "{}", fit.agree);
         assert!(fit.evaluations.residuals < 2000 && fit.evaluations.jacobians < 2000);
+    }
+
+    #[test]
+    fn a_start_that_is_not_dropped_changes_nothing_about_the_others() {
+        let run = |all_starts| {
+            let options = Options {
+                all_starts,
+                ..Options::default()
+            };
+            minimize_from_starts(lynx_hare, &[POSITIVE; 6], &[1.0; 6], &options, &quietly).unwrap()
+        };
+        let (some, all) = (run(false), run(true));
+        let dropped = |start: &StartResult| start.ending == Ending::Dropped;
+        assert!(some.starts.iter().any(dropped) && !all.starts.iter().any(dropped));
+        for (one, other) in some.starts.iter().zip(&all.starts) {
+            assert!(dropped(one) || one == other, "{one:?} {other:?}");
+            assert!(other.iterations >= one.iterations);
+        }
+        assert_eq!(some.params, all.params);
+        assert!(all.agree >= some.agree);
+        assert!(all.evaluations.residuals > some.evaluations.residuals);
     }
 
     #[test]

@@ -459,7 +459,12 @@ fn fit_prints_estimates() {
     assert_eq!(row("residual sd"), ["residual", "sd", "0.057083"]);
     assert_eq!(row("degrees of freedom")[3], "2");
     assert_eq!(row("starts that agree")[4..], ["of", "4"]);
-    assert!(row("evaluations")[1].parse::<u64>().is_ok());
+    assert!(row("starts dropped")[2].parse::<u64>().is_ok());
+    let evaluations = |row: &[&str]| row[1].parse::<u64>().expect("a number");
+    let some = evaluations(&row("evaluations"));
+    let all = fit(&["--json", "--all-starts"]).json();
+    assert_eq!(all["dropped"], 0);
+    assert!(all["evaluations"].as_u64().unwrap() >= some, "{all}");
 
     let json = fit(&["--json", "--seed", "1", "--init", "k=0.5", "--quiet"]).json();
     assert_eq!(json["params"][0]["name"], "k");

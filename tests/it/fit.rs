@@ -7,7 +7,7 @@
 use approx::assert_relative_eq;
 use dmci::fit::table::Table;
 use dmci::fit::{Fit, FitError, FitOptions, fit};
-use dmci::{Interpreter, Mode};
+use dmci::{Interpreter, Limits, Mode};
 use std::fmt::Write as _;
 
 fn table(text: &str) -> Table {
@@ -384,4 +384,94 @@ fn a_param_at_the_edge_of_its_range_is_named() {
         let outside = fitted(&model(range), &data);
         assert_eq!(outside.at_edge, ["k"], "{outside:?}");
     }
+}
+
+/// More rows than one task of a thread has, of paths of their own and with predictions that are
+/// constants.
+fn many_rows() -> String {
+    let mut text = String::from("u,v,y,z,w\n");
+    for row in 0..2500 {
+        let [u, v] = [1.3, 1.7].map(|k| (k * f64::from(row)).sin());
+        writeln!(text, "{u},{v},{},{},3", 1.0 + 2.0 * u, u - v).expect("strings take text");
+    }
+    text
+}
+
+#[test]
+fn rows_have_the_same_bits_on_any_number_of_threads() {
+    let model = "(param a 0.5) (param b 1.0) (param c 0.2)
+        (observe y (+ a (* b u)))
+        (observe z (if (> u 0.9) (* c v)
+                     (* c (let go ((i 0) (s u)) (if (> i (* 3 v)) s (go (+ i 1) (- s v)))))))
+        (observe w 3.0)";
+    let data = many_rows();
+    let run = |threads: usize, model: &str, starts: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let options = FitOptions {
+            starts,
+            ..FitOptions::default()
+        };
+        pool.expect("threads can be had")
+            .install(|| fit_with(model, &data, &options).expect("the model fits"))
+    };
+    // The second has fewer params than predictions a row: its Jacobian is swept forwards.
+    let second = "(param a 0.5) (observe y (* a u)) (observe z (exp (* a v))) (observe w (* a a))";
+    for (model, starts) in [(model, 1), (model, 3), (second, 1)] {
+        let (one, two) = (run(1, model, starts), run(2, model, starts));
+        assert_eq!(one.params, two.params);
+        assert_eq!(one.evaluations, two.evaluations);
+        assert_eq!(one.stats, two.stats);
+        assert!(one.stats.replayed, "{:?}", one.stats);
+        assert!(one.stats.applications >= 2500 * 3, "{:?}", one.stats);
+    }
+}
+
+#[test]
+fn the_first_row_at_fault_is_named_and_ends_the_evaluation() {
+    let data = many_rows();
+    // Row 3, in the table's line 5, is the first whose u is below -0.6.
+    let model = |fault: &str| format!("(param a 0.5) (observe y (if (< u -0.6) {fault} (* a u)))");
+    let (message, place) = refusal(&model("(car '())"), &data, None);
+    assert_eq!(
+        message,
+        "`car` of the empty list, for the row at data.csv:5"
+    );
+    assert_eq!(place, Some((1, 41)));
+    let (message, _) = refusal(&model("(list a)"), &data, None);
+    assert!(
+        message.starts_with("the prediction of `y` at data.csv:5 is a list"),
+        "{message}"
+    );
+    // Some 500 rows that run out of fuel one after the other would take their time.
+    let options = FitOptions {
+        starts: 1,
+        limits: Limits {
+            fuel: 20_000,
+            ..Limits::default()
+        },
+        ..FitOptions::default()
+    };
+    let endless = model("(let go ((i 0)) (go (+ i 1)))");
+    let error = fit_with(&endless, &data, &options).expect_err("it never ends");
+    let message = error.to_string();
+    assert!(message.ends_with("for the row at data.csv:5"), "{message}");
+}
+
+#[test]
+fn all_starts_can_be_run_to_their_end() {
+    let model = include_str!("../../examples/lynx_hare/model.scm");
+    let data = include_str!("../../examples/lynx_hare/pelts.csv");
+    let run = |all_starts| {
+        let options = FitOptions {
+            starts: 16,
+            all_starts,
+            ..FitOptions::default()
+        };
+        fit_with(model, data, &options).expect("the model fits")
+    };
+    let (some, all) = (run(false), run(true));
+    assert!(some.dropped > 0 && all.dropped == 0);
+    assert!(all.evaluations > some.evaluations);
+    assert!(all.agree >= some.agree && all.sse <= some.sse * (1.0 + 1e-12));
+    assert!(all.converged);
 }
