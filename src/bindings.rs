@@ -132,9 +132,10 @@ impl<S: Into<String>, V: Into<Input>> FromIterator<(S, V)> for Bindings {
 }
 
 /// With respect to what a gradient is taken: inputs, params, and float literals as `@line:column`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wrt<'a> {
     /// No gradient.
+    #[default]
     Nothing,
     /// All inputs given and all params.
     All,

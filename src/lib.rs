@@ -58,6 +58,7 @@ pub mod graph;
 mod hessian;
 mod interpreter;
 mod lanes;
+mod many;
 mod model;
 pub mod prim;
 mod registry;
@@ -80,6 +81,7 @@ pub use interpreter::{
     load_compiled, run_scheme, save_compiled,
 };
 pub use lanes::{Lanes, OnError};
+pub use many::Request;
 pub use model::{Evaluator, Lane, Model, PathTotals, nearest};
 pub use registry::{Handle, Registry, RegistryError};
 pub use relaxation::Relaxation;

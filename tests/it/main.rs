@@ -16,6 +16,7 @@ mod gradients;
 mod hessian;
 mod ir;
 mod limits;
+mod many;
 #[cfg(feature = "cli")]
 mod memory;
 mod ncg;

@@ -1,0 +1,113 @@
+//! `evaluate_many`: a corpus of programs, each another, evaluated in parallel.
+//!
+//! Program texts and one set of bindings go in; for each program its value, with its gradient where
+//! one is asked for, or its error comes out, in the order of the programs.
+//!
+//! **Invariants**
+//! - A program gives what it would give alone, to the bit, on any number of threads: nothing is
+//!   shared but the interpreter, which never changes.
+//! - A program that is wrong, or fails, is an error in its own place and leaves the others as they
+//!   are.
+//! - There are never more workspaces than programs under way at once; each serves one program after
+//!   the other.
+
+use crate::bindings::{Bindings, Wrt};
+use crate::engine::{Limits, Output, Workspace};
+use crate::error::Error;
+use crate::gradient::Evaluation;
+use crate::interpreter::{Interpreter, Mode};
+use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
+
+/// What [`Interpreter::evaluate_many_with`] asks of each program.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request<'a> {
+    /// What to differentiate by.
+    pub wrt: Wrt<'a>,
+    /// How the programs are run.
+    pub mode: Mode,
+    /// The limits of each program; a deadline is the same moment for all.
+    pub limits: Limits,
+}
+
+impl Interpreter {
+    /// Evaluates many programs with the same inputs, on all threads of rayon's pool. Nothing is
+    /// compiled for a program, and nothing is kept of it.
+    ///
+    /// ```
+    /// use dmci::{Bindings, Interpreter, Kind};
+    ///
+    /// let interpreter = Interpreter::embedded();
+    /// let programs = ["(* a a)", "(+ a", "(exp (- a 3))", "(car a)"];
+    /// let values = interpreter.evaluate_many(&programs, &Bindings::from([("a", 3.0)]));
+    /// assert_eq!(values[0].as_ref().unwrap().number(), Some(9.0));
+    /// assert_eq!(values[1].as_ref().unwrap_err().kind(), Kind::Syntax);
+    /// assert_eq!(values[2].as_ref().unwrap().number(), Some(1.0));
+    /// assert_eq!(values[3].as_ref().unwrap_err().kind(), Kind::Type);
+    /// ```
+    pub fn evaluate_many<S: AsRef<str> + Sync>(
+        &self,
+        programs: &[S],
+        bindings: &Bindings,
+    ) -> Vec<Result<Output, Error>> {
+        let Request { mode, limits, .. } = Request::default();
+        each(programs, |program, workspace| {
+            let model = self.model_for(program, bindings, mode)?;
+            model.value_once(bindings, &limits, workspace)
+        })
+    }
+
+    /// The same with gradients, in any mode and within any limits.
+    ///
+    /// ```
+    /// use dmci::{Bindings, Interpreter, Request, Wrt};
+    ///
+    /// let interpreter = Interpreter::embedded();
+    /// let request = Request {
+    ///     wrt: Wrt::Names(&["a"]),
+    ///     ..Request::default()
+    /// };
+    /// let programs = ["(* a a)", "(exp (- a 3))"];
+    /// let bindings = Bindings::from([("a", 3.0)]);
+    /// let slopes: Result<Vec<_>, _> = interpreter
+    ///     .evaluate_many_with(&programs, &bindings, &request)
+    ///     .into_iter()
+    ///     .map(|evaluation| Ok(evaluation?.gradient.get("a")))
+    ///     .collect();
+    /// assert_eq!(slopes?, [Some(6.0), Some(1.0)]);
+    /// # Ok::<(), dmci::Error>(())
+    /// ```
+    pub fn evaluate_many_with<S: AsRef<str> + Sync>(
+        &self,
+        programs: &[S],
+        bindings: &Bindings,
+        request: &Request<'_>,
+    ) -> Vec<Result<Evaluation, Error>> {
+        let Request { wrt, mode, limits } = *request;
+        each(programs, |program, workspace| {
+            let model = self.model_for(program, bindings, mode)?;
+            model.evaluate(bindings, wrt, &limits, workspace)
+        })
+    }
+}
+
+/// Does something with each program; the results are in the order of the programs.
+fn each<S: AsRef<str> + Sync, T: Send>(
+    programs: &[S],
+    run: impl Fn(&str, &mut Workspace) -> T + Sync,
+) -> Vec<T> {
+    let idle: Mutex<Vec<Workspace>> = Mutex::default();
+    let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+    programs
+        .par_iter()
+        // One may take a million times as long as another.
+        .with_max_len(1)
+        .map(|program| {
+            let workspace = lock().pop();
+            let mut workspace = workspace.unwrap_or_default();
+            let result = run(program.as_ref(), &mut workspace);
+            lock().push(workspace);
+            result
+        })
+        .collect()
+}
