@@ -69,7 +69,7 @@ impl Interpreter {
     /// };
     /// let programs = ["(* a a)", "(exp (- a 3))"];
     /// let bindings = Bindings::from([("a", 3.0)]);
-    /// let slopes: Result<Vec<_>, _> = interpreter
+    /// let slopes: Result<Vec<_>, dmci::Error> = interpreter
     ///     .evaluate_many_with(&programs, &bindings, &request)
     ///     .into_iter()
     ///     .map(|evaluation| Ok(evaluation?.gradient.get("a")))

@@ -1,7 +1,7 @@
 //! `dmci show`: a program as each stage sees it.
 //!
-//! A program goes in; its text as data, its core forms, its normal form, its graph or the trace of
-//! one run comes out.
+//! A program goes in; its text as data, its core forms, its normal form, its graph, or the trace of
+//! one run and its gradient come out.
 //!
 //! **Invariants**
 //! - Every stage shows what the machines use: names that inputs shadow are inputs here too.
@@ -57,6 +57,8 @@ enum Stage {
     Graph,
     /// What a run with these inputs recorded: the operations on numbers and the guards
     Trace,
+    /// The same, simplified, with the gradient by all inputs and params as further operations
+    Gradient,
 }
 
 impl Show {
@@ -65,7 +67,7 @@ impl Show {
             return Err(Failure::Usage("--dot draws the stage graph alone".into()));
         }
         let bindings = self.inputs.bindings()?;
-        let text = if self.stage == Stage::Trace {
+        let text = if matches!(self.stage, Stage::Trace | Stage::Gradient) {
             self.trace(&bindings)?
         } else {
             let names: Vec<&str> = bindings.names().collect();
@@ -73,7 +75,7 @@ impl Show {
                 Loaded::Text(source) => self.text(&source, &names)?,
                 Loaded::Compiled(graph, _) if self.stage == Stage::Graph => self.graph(&graph),
                 Loaded::Compiled(..) => {
-                    let message = "a compiled program has the stages graph and trace; give its \
+                    let message = "a compiled program has the stages graph, trace and gradient; give its \
                                    source to see the others";
                     return Err(Failure::Data(message.into()));
                 }
@@ -111,7 +113,12 @@ impl Show {
             source,
             cautions,
         } = prepare(&self.program, bindings, &self.machine)?;
-        let result = model.print_trace(bindings, &mut Workspace::new());
+        let workspace = &mut Workspace::new();
+        let result = if self.stage == Stage::Trace {
+            model.print_trace(bindings, workspace)
+        } else {
+            model.print_gradient(bindings, workspace)
+        };
         report::outcome(result, cautions, &source)
     }
 }

@@ -3,13 +3,13 @@
 //! **Invariants**
 //! - Looking records paths as evaluating does, and changes nothing else.
 
-use super::{Model, Prepared};
+use super::{Asked, Model, Prepared};
 use crate::bindings::{Bindings, Wrt};
 use crate::engine::tiered;
 use crate::engine::walk::InputValue;
 use crate::engine::{Limits, Stats, Workspace};
 use crate::error::Error;
-use crate::gradient::{Extent, Variable};
+use crate::gradient::{Extent, Variable, columns};
 use crate::prim::linalg::Shape;
 use crate::source::Span;
 use crate::trace::Ref;
@@ -146,6 +146,39 @@ impl Model {
     ) -> Result<String, Error> {
         let asked = self.ask(bindings, Wrt::Nothing, workspace)?;
         self.run(&asked, None, true, &Limits::default(), workspace)?;
+        let names = self.trace_names(&asked);
+        Ok(self.inner.paths.print(&asked.given.key, &names))
+    }
+
+    /// The gradient of the run on `bindings` by all inputs and params, as further operations of its
+    /// trace, both simplified: what `show --stage gradient` shows.
+    ///
+    /// # Errors
+    /// When the program fails or gives no number.
+    pub fn print_gradient(
+        &self,
+        bindings: &Bindings,
+        workspace: &mut Workspace,
+    ) -> Result<String, Error> {
+        let asked = self.ask(bindings, Wrt::All, workspace)?;
+        let by = columns(&asked.wrt);
+        let run = self.run(&asked, Some(&by), true, &Limits::default(), workspace)?;
+        let Some(path) = run.path.filter(|path| path.is_number()) else {
+            return Err(Error::Request(
+                "the stage gradient shows that of one number, and the value is something else"
+                    .into(),
+            ));
+        };
+        let names = self.trace_names(&asked);
+        let Some(output) = path.leaves[0] else {
+            return Ok(path.trace.print(&names, &[]));
+        };
+        let gradient = path.trace.gradient_trace(output, &by, false);
+        Ok(gradient.trace.print(&names, &gradient.outputs))
+    }
+
+    /// What the inputs of a trace are called.
+    fn trace_names(&self, asked: &Asked<'_>) -> Vec<String> {
         let mut names = Vec::new();
         for (name, input) in self.inner.names.iter().zip(&asked.given.inputs) {
             match input {
@@ -166,6 +199,6 @@ impl Model {
         if self.inner.relaxed {
             names.extend(["(temperature)".into(), "(seed)".into()]);
         }
-        Ok(self.inner.paths.print(&asked.given.key, &names))
+        names
     }
 }

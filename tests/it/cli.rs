@@ -616,6 +616,15 @@ fn show_prints_every_stage() {
         "{dot}"
     );
     let program = "(if (> x 0) (log x) 0)";
+    let gradient = show(
+        "(* a (exp x))",
+        &["--stage", "gradient", "--input", "a=2", "--input", "x=0"],
+    );
+    // The exponential is the derivative by a, and the value the one by x.
+    assert_eq!(
+        gradient,
+        "%0 = input a\n%1 = input x\n%2 = exp %1\n%3 = * %0 %2\nreturn %2 %3\n"
+    );
     let trace = show(program, &["--stage", "trace", "--input", "x=2"]);
     assert!(
         trace.contains("input x") && trace.contains("return %"),
