@@ -45,6 +45,7 @@ data.csv:
   t,y
   0,2.1
   1,1.2")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Fit {
     /// File with the model
     #[arg(value_name = "MODEL.scm")]

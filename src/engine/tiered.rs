@@ -21,6 +21,7 @@ use crate::error::Kind;
 use crate::prim::linalg;
 use crate::relaxation::RelaxationKind;
 use crate::source::Span;
+use crate::trace::program::seeds::Seeded;
 use crate::trace::program::{Failed, Program, Wanted};
 use crate::trace::replay::Diverged;
 use crate::trace::{Guard, Ref, Trace};
@@ -45,6 +46,10 @@ pub(super) const COMPILED_AFTER: u32 = 8;
 
 /// How many operations, times rows of derivatives, a compiled path may have.
 pub(super) const MAX_COMPILED: usize = 1 << 20;
+
+/// From how many operations on tangents are compiled: what lanes take to begin is more than the sweep
+/// of a short trace.
+const MIN_SEEDED: usize = 64;
 
 /// For how many purposes a path is kept compiled.
 pub(super) const MAX_PROGRAMS: usize = 16;
@@ -82,6 +87,15 @@ pub(crate) struct Path {
     replays: AtomicU32,
     programs: Mutex<Vec<(ProgramKey, Arc<Program>)>>,
     pub(super) seconds: Seconds,
+    seeded: Mutex<Option<SeededBy>>,
+}
+
+/// A path compiled with its tangents.
+#[derive(Debug)]
+struct SeededBy {
+    by: Vec<u32>,
+    /// None where it cannot be.
+    seeded: Option<Arc<Seeded>>,
 }
 
 /// What a compiled path is compiled for.
@@ -298,6 +312,7 @@ pub(crate) fn record(
         replays: AtomicU32::new(0),
         programs: Mutex::default(),
         seconds: Seconds::default(),
+        seeded: Mutex::default(),
     });
     let place = paths.keep(&path);
     if let Some(place) = place {
@@ -344,7 +359,13 @@ impl Path {
         let programs = self.programs.lock();
         let programs = programs.unwrap_or_else(PoisonError::into_inner);
         let compiled: usize = programs.iter().map(|(_, program)| program.bytes()).sum();
-        self.trace.bytes() + compiled + self.seconds.bytes()
+        let seeded = self.seeded.lock();
+        let seeded = seeded.unwrap_or_else(PoisonError::into_inner);
+        let seeded = seeded.as_ref().and_then(|known| known.seeded.as_ref());
+        self.trace.bytes()
+            + compiled
+            + self.seconds.bytes()
+            + seeded.map_or(0, |seeded| seeded.program.bytes())
     }
 
     /// Whether the output is one number.
@@ -430,6 +451,13 @@ impl Path {
             }
             return Ok(());
         }
+        if !asked.all_nodes
+            && let Some(by) = asked.by
+            && let Some(seeded) = self.seeded_by(by)
+            && self.replay_seeded(&seeded, by.len(), workspace)?
+        {
+            return Ok(());
+        }
         let Workspace { inputs, values, .. } = &mut *workspace;
         if let Err(Diverged { guard }) = self.trace.replay(inputs, values) {
             let value = self.trace.number(self.trace.guards[guard].node, values);
@@ -446,6 +474,36 @@ impl Path {
         }));
         self.differentiate(asked.by, workspace);
         Ok(())
+    }
+
+    /// The same compiled with tangents; tells whether the derivatives are those of a sweep.
+    fn replay_seeded(
+        &self,
+        seeded: &Seeded,
+        seeds: usize,
+        workspace: &mut Workspace,
+    ) -> Result<bool, Failed> {
+        let Workspace {
+            inputs,
+            leaves,
+            derivatives,
+            seeds: file,
+            numbers,
+            ..
+        } = workspace;
+        derivatives.clear();
+        derivatives.resize(self.leaves.len() * seeds, 0.0);
+        let rows = derivatives.chunks_mut(seeds).zip(&self.leaves);
+        let rows = rows.filter_map(|(row, leaf)| leaf.is_some().then_some(row));
+        let is_exact = seeded.run(inputs, numbers, rows.collect(), file)?;
+        let mut numbers = numbers.iter();
+        let constants = self.output.leaves();
+        leaves.clear();
+        leaves.extend(self.leaves.iter().zip(constants).map(|(leaf, constant)| {
+            let number = numbers.next_if_some(leaf.is_some());
+            number.copied().unwrap_or(constant)
+        }));
+        Ok(is_exact)
     }
 
     /// Whether derivatives are swept backwards, not forwards.
@@ -502,6 +560,35 @@ impl Path {
             return None;
         }
         Some(self.program(by, None, false))
+    }
+
+    /// The path compiled with its tangents, if it is to be swept forwards and that pays.
+    fn seeded_by(&self, by: &[u32]) -> Option<Arc<Seeded>> {
+        let size = self.trace.operations.len();
+        if by.is_empty()
+            || !self.output.is_numeric()
+            || self.sweeps_backwards(by)
+            || !(MIN_SEEDED..=MAX_COMPILED).contains(&size)
+        {
+            return None;
+        }
+        let replays = self.replays.load(Ordering::Relaxed);
+        if replays < COMPILED_AFTER {
+            self.replays.store(replays + 1, Ordering::Relaxed);
+            return None;
+        }
+        let seeded = self.seeded.lock();
+        let mut seeded = seeded.unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = seeded.as_ref().filter(|known| known.by == by) {
+            return known.seeded.clone();
+        }
+        let outputs: Vec<Ref> = self.leaves.iter().copied().flatten().collect();
+        let made = Seeded::new(&self.trace, &outputs, by).map(Arc::new);
+        *seeded = Some(SeededBy {
+            by: by.to_vec(),
+            seeded: made.clone(),
+        });
+        made
     }
 
     /// The path compiled for lanes, if it is not too large for that.

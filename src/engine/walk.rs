@@ -24,6 +24,7 @@ use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use crate::trace::Operation;
 use crate::trace::program::File;
+use crate::trace::program::lanes::LaneFile;
 use crate::trace::record::{Domain, Number, Recorder};
 use crate::trace::sweep::Adjoints;
 use crate::trace::tangents::Tangents;
@@ -47,6 +48,10 @@ pub struct Workspace {
     pub(crate) tangents: Tangents,
     /// Of compiled paths.
     pub(crate) file: File,
+    /// Of those compiled with their tangents.
+    pub(crate) seeds: LaneFile,
+    /// The numbers of their outputs.
+    pub(crate) numbers: Vec<f64>,
     /// The numbers of the last output.
     pub(crate) leaves: Vec<f64>,
     /// Its derivatives, row-major.

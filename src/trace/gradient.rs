@@ -123,6 +123,30 @@ impl Real for Symbol<'_> {
     }
 }
 
+/// What a primitive's rule makes of arguments, result and cotangent, as operations of a flow; none
+/// where it passes no derivatives. `again` where these are to be differentiated themselves.
+pub(super) fn cotangents(
+    prim: Prim,
+    numbers: [Ref; 4],
+    again: bool,
+    flow: &mut Flow,
+) -> Option<[Ref; 2]> {
+    let shared = RefCell::new(std::mem::take(flow));
+    let symbol = |node| Symbol {
+        flow: &shared,
+        node,
+    };
+    let [a, b, y, ct] = numbers.map(symbol);
+    let cts = if again {
+        prim.vjp_again(a, b, y, ct)
+    } else {
+        prim.vjp(a, b, y, ct)
+    };
+    let cts = cts.map(|cts| cts.map(|ct| ct.node));
+    *flow = shared.into_inner();
+    cts
+}
+
 impl<'t> Gradient<'t> {
     /// No adjoints yet of a trace, each of whose nodes stands for one of `nodes`; derivatives are by
     /// the inputs `by`.
@@ -194,19 +218,7 @@ impl<'t> Gradient<'t> {
             let [a, b] = [op.a, op.b].map(|r| self.node(r, flow));
             // What is constant needs no rule that holds where it moves.
             let again = self.expressed && flow.constant_of(b).is_none();
-            let shared = RefCell::new(std::mem::take(flow));
-            let symbol = |node| Symbol {
-                flow: &shared,
-                node,
-            };
-            let [a, b, y, number] = [a, b, y, ct.number].map(symbol);
-            let cts = if again {
-                op.prim.vjp_again(a, b, y, number)
-            } else {
-                op.prim.vjp(a, b, y, number)
-            };
-            let cts = cts.map(|cts| cts.map(|ct| ct.node));
-            *flow = shared.into_inner();
+            let cts = cotangents(op.prim, [a, b, y, ct.number], again, flow);
             let Some([to_a, to_b]) = cts else {
                 continue;
             };

@@ -18,7 +18,8 @@
 mod blocks;
 mod expressed;
 pub(crate) mod flow;
-pub(crate) mod gradient;
+pub(crate) mod forward;
+mod gradient;
 mod print;
 pub(crate) mod program;
 pub mod record;

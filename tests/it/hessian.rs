@@ -337,10 +337,13 @@ fn every_row_has_the_second_derivatives_of_its_rule() {
 
 // ---- programs ----------------------------------------------------------------------------------
 
+/// A program, its inputs, and its second derivatives by them.
+type Case<'a> = (&'a str, &'a [(&'a str, f64)], &'a [f64]);
+
 #[test]
 fn known_matrices() {
     let e = f64::exp;
-    let cases: [(&str, &[(&str, f64)], &[f64]); 10] = [
+    let cases: [Case<'_>; 10] = [
         ("(* x x)", &[("x", 3.0)], &[2.0]),
         ("(* x y)", &[("x", 3.0), ("y", 4.0)], &[0.0, 1.0, 1.0, 0.0]),
         (

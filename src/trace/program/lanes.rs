@@ -148,6 +148,16 @@ pub(crate) struct Sums {
     chunks: usize,
 }
 
+impl LaneFile {
+    /// A result that lanes share, once they have run.
+    pub(super) fn at(&self, place: Place) -> f64 {
+        match place {
+            Place::Lane(slot) => self.vectors[slot as usize].0[0],
+            Place::Shared(slot) => self.shared[slot as usize],
+        }
+    }
+}
+
 impl Sums {
     /// No lanes yet.
     pub(crate) fn reset(&mut self, count: usize) {

@@ -14,6 +14,7 @@ mod code;
 mod encode;
 pub(crate) mod lanes;
 mod scalar;
+pub(crate) mod seeds;
 mod slots;
 #[cfg(test)]
 mod tests;
