@@ -1,15 +1,15 @@
-//! What does a function of the table cost, one number at a time?
+//! What does a function of the table cost, one number at a time and over lanes?
 //!
-//! Each benchmark takes 64 numbers; the throughput is in numbers. The same functions over lanes are
-//! timed by an ignored test, because they have no public door.
+//! Numbers come in sixty-fours; lanes are a program that calls the function on 4096 of them, so they
+//! are read and written besides. The throughput is in numbers.
 //!
 //! ```text
 //! cargo bench --bench math
-//! cargo test --release --lib math::tests::lanes::speeds -- --ignored --nocapture
 //! ```
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dmci::prim::Prim;
+use dmci::{Bindings, Interpreter, Lane, Limits};
 use std::hint::black_box;
 
 const FUNCTIONS: [Prim; 18] = [
@@ -50,5 +50,33 @@ fn numbers(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, numbers);
+fn lanes(c: &mut Criterion) {
+    const COUNT: usize = 4096;
+    let first: Vec<f64> = (0..COUNT).map(|i| 0.013 + i as f64 * 0.000_23).collect();
+    let second: Vec<f64> = (0..COUNT).map(|i| 1.5 + i as f64 * 0.000_54).collect();
+    let mut values = vec![0.0; COUNT];
+    let mut group = c.benchmark_group("lanes");
+    group.throughput(Throughput::Elements(COUNT as u64));
+    for prim in FUNCTIONS {
+        // What programs call a row that they cannot name.
+        let name = match prim {
+            Prim::Ln | Prim::LogBase => "log",
+            Prim::Atan | Prim::Atan2 => "atan",
+            _ => prim.name(),
+        };
+        let arguments = if prim.operands() == 1 { "x" } else { "x y" };
+        let program = format!("({name} {arguments})");
+        let model = Interpreter::embedded().model(&program).expect("a program");
+        let mut evaluator = model
+            .evaluator(&Bindings::new(), &["x", "y"], &[], &Limits::default())
+            .expect("its inputs are numbers");
+        let inputs = [Lane::Each(&first), Lane::Each(&second)];
+        group.bench_function(prim.to_string(), |b| {
+            b.iter(|| evaluator.lanes(black_box(&inputs), &mut values, &mut []));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, numbers, lanes);
 criterion_main!(benches);

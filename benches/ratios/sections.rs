@@ -98,6 +98,7 @@ pub(crate) fn table(options: &Options) {
         ],
     );
     let (mut rows, mut met, mut ahead) = (0, 0, 0);
+    let mut short: Vec<(String, Vec<Vec<String>>)> = Vec::new();
     for &lanes in &options.lanes {
         for workload in options.workloads() {
             if !workload.takes(lanes) {
@@ -143,10 +144,19 @@ pub(crate) fn table(options: &Options) {
             ];
             let system = |system| or_nothing(multiples.best(system).map(|(_, x)| times(*x)));
             cells.extend(SYSTEMS.map(system));
+            let mut part = vec![time(ours), or_nothing(ratio.map(times))];
+            part.extend(SYSTEMS.map(system));
+            match short.iter_mut().find(|(name, _)| *name == workload.name) {
+                Some((_, parts)) => parts.push(part),
+                None => short.push((workload.name.clone(), vec![part])),
+            }
             cells.push(or_nothing(best.map(|(way, _)| way.clone())));
             cells.push(or_nothing(is_ahead.map(yes_or_no)));
             row(&cells);
         }
+    }
+    if options.lanes.len() > 1 {
+        in_short(options, &short);
     }
     println!("\nTargets met: {met} of {rows}. Ahead of the best peer: {ahead} of {rows}.");
     println!(
@@ -154,6 +164,33 @@ pub(crate) fn table(options: &Options) {
     );
     if let Err(error) = limit {
         println!("There is nothing written by hand to compare with: {error}");
+    }
+}
+
+/// The same with a row for each workload: its cells have one number for each number of lanes.
+fn in_short(options: &Options, workloads: &[(String, Vec<Vec<String>>)]) {
+    let lanes: Vec<String> = options.lanes.iter().map(usize::to_string).collect();
+    header(
+        &format!("The same in short, on {} lanes", lanes.join(", ")),
+        &[
+            "workload",
+            "dmci",
+            "multiple of code by hand",
+            "dmci (PyTorch)",
+            "ndvm",
+            "torch",
+            "jax",
+            "casadi",
+        ],
+    );
+    for (name, parts) in workloads {
+        let cell = |column: usize| {
+            let cells: Vec<&str> = parts.iter().map(|part| part[column].as_str()).collect();
+            cells.join(", ")
+        };
+        let mut cells = vec![name.clone()];
+        cells.extend((0..parts[0].len()).map(cell));
+        row(&cells);
     }
 }
 

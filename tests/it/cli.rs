@@ -764,7 +764,7 @@ fn compiled_programs_run_as_their_source() {
     let err = dmci(&["run", compiled, "--mode", "nested"]).fails(2);
     assert!(err.contains("mode direct alone"), "{err}");
     let err = dmci(&["show", compiled, "--stage", "anf"]).fails(1);
-    assert!(err.contains("graph and trace"), "{err}");
+    assert!(err.contains("graph, trace and gradient"), "{err}");
     let err = dmci(&["run", compiled]).fails(1);
     assert!(
         err.contains("<program of ") && err.contains(":3:4 ]"),

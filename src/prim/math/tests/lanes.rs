@@ -1,10 +1,8 @@
-//! Lanes against numbers to the bit on every processor that can be had, and how long they take.
+//! Lanes against numbers to the bit on every processor that can be had.
 
 use super::super::{self as math, Cpu, binary, kernel, sin_cos_lanes, unary};
 use super::{Random, random, same};
 use crate::prim::Prim;
-use std::hint::black_box;
-use std::time::Instant;
 
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
@@ -94,72 +92,3 @@ const BINARY: [Binary; 3] = [
     (Prim::LogBase, math::log_base, kernel::log_base),
     (Prim::Pow, math::powf, kernel::powf),
 ];
-
-/// Nanoseconds a lane, the best of many runs over 64.
-fn nanoseconds(mut run: impl FnMut()) -> f64 {
-    let mut best = f64::INFINITY;
-    for _ in 0..30 {
-        let start = Instant::now();
-        for _ in 0..1000 {
-            run();
-        }
-        best = best.min(start.elapsed().as_secs_f64());
-    }
-    best / 64e3 * 1e9
-}
-
-#[test]
-#[ignore = "prints the table of speeds; only an optimized build says anything"]
-#[allow(clippy::print_stdout, reason = "that is what it is for")]
-fn speeds() {
-    let x: Vec<f64> = (0..64).map(|i| 0.013 + f64::from(i) * 0.0147).collect();
-    let y: Vec<f64> = (0..64).map(|i| 1.5 + f64::from(i) * 0.0347).collect();
-    let mut out = vec![0.0; 64];
-    let mut other = vec![0.0; 64];
-    let cpus = Cpu::available();
-    println!("ns a lane on {cpus:?}, and of the function of numbers");
-    let print = |name: &str, times: &[f64]| {
-        let times: Vec<String> = times.iter().map(|t| format!("{t:7.2}")).collect();
-        println!("{name:10}{}", times.concat());
-    };
-    for (prim, number, _) in UNARY {
-        let mut times: Vec<f64> = cpus
-            .iter()
-            .map(|&cpu| nanoseconds(|| unary(prim, cpu, black_box(&x), black_box(&mut out))))
-            .collect();
-        times.push(nanoseconds(|| {
-            for (out, &x) in out.iter_mut().zip(black_box(&x)) {
-                *out = number(x);
-            }
-        }));
-        print(prim.name(), &times);
-    }
-    for (prim, number, _) in BINARY {
-        let mut times: Vec<f64> = cpus
-            .iter()
-            .map(|&cpu| {
-                nanoseconds(|| binary(prim, cpu, black_box(&x), black_box(&y), black_box(&mut out)))
-            })
-            .collect();
-        times.push(nanoseconds(|| {
-            for ((out, &x), &y) in out.iter_mut().zip(black_box(&x)).zip(black_box(&y)) {
-                *out = number(x, y);
-            }
-        }));
-        print(prim.name(), &times);
-    }
-    let times: Vec<f64> = cpus
-        .iter()
-        .map(|&cpu| {
-            nanoseconds(|| {
-                sin_cos_lanes(
-                    cpu,
-                    black_box(&x),
-                    black_box(&mut out),
-                    black_box(&mut other),
-                );
-            })
-        })
-        .collect();
-    print("both", &times);
-}
