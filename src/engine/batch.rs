@@ -446,7 +446,7 @@ impl Batch<'_> {
             return Err(tiered::out_of_time().into());
         }
         // Where there is no room for further paths, there is nothing to wait for.
-        let walking = (self.paths.len() < tiered::MAX_PATHS).then(|| self.paths.while_walking());
+        let walking = self.paths.has_room().then(|| self.paths.while_walking());
         let known = self.paths.load();
         let found = match &clue {
             None => tiered::first_of(&known, self.key, self.paths.last()),

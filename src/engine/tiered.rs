@@ -31,8 +31,8 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// How many paths a model keeps; further ones are walked each time.
-pub(crate) const MAX_PATHS: usize = 256;
+/// How many paths a model keeps unless it is told otherwise; further ones are walked each time.
+const MAX_PATHS: usize = 256;
 
 /// How many bytes of traces a model keeps; one path is kept in any case.
 const MAX_PATH_BYTES: usize = 256 << 20;
@@ -110,9 +110,11 @@ pub(crate) struct ProgramKey {
 }
 
 /// The paths of a program.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Paths {
     known: ArcSwap<Vec<Arc<Path>>>,
+    /// How many are kept.
+    most: AtomicUsize,
     /// The place of the path that fitted last.
     last: AtomicUsize,
     /// Held while a batch walks a lane, so that no path is walked twice.
@@ -141,7 +143,28 @@ pub(crate) struct Run {
     pub(crate) place: Option<usize>,
 }
 
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            known: ArcSwap::default(),
+            most: AtomicUsize::new(MAX_PATHS),
+            last: AtomicUsize::new(0),
+            walking: Mutex::default(),
+        }
+    }
+}
+
 impl Paths {
+    /// Keeps no more than so many from now on.
+    pub(crate) fn keep_at_most(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
+    }
+
+    /// Whether there may be room for another.
+    pub(crate) fn has_room(&self) -> bool {
+        self.len() < self.most.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.known.load().len()
     }
@@ -186,8 +209,9 @@ impl Paths {
         self.known.rcu(|paths| {
             let mut paths = Vec::clone(paths);
             let bytes: usize = paths.iter().map(|p| p.trace.bytes()).sum();
-            let is_room = paths.is_empty()
-                || (paths.len() < MAX_PATHS && bytes + path.trace.bytes() <= MAX_PATH_BYTES);
+            let most = self.most.load(Ordering::Relaxed);
+            let is_room = paths.len() < most
+                && (paths.is_empty() || bytes + path.trace.bytes() <= MAX_PATH_BYTES);
             place = is_room.then_some(paths.len());
             if is_room {
                 paths.push(path.clone());

@@ -213,6 +213,12 @@ impl Model {
         })
     }
 
+    /// Keeps no more paths than `most`, which is 256 unless this is called; those that are kept
+    /// already stay. Numbers that take others are walked each time. It holds for all clones.
+    pub fn keep_paths(&self, most: usize) {
+        self.inner.paths.keep_at_most(most);
+    }
+
     /// How soft choices relax.
     pub fn relaxation(&self) -> Relaxation {
         self.relaxation

@@ -274,3 +274,103 @@ impl Flow {
         Ref::node(node)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Class, Flow};
+    use crate::prim::Prim;
+    use crate::trace::Ref;
+
+    const X: Ref = Ref::node(0);
+    const Y: Ref = Ref::node(1);
+
+    fn flow() -> Flow {
+        Flow::new(&[Class::Lane, Class::Shared])
+    }
+
+    #[test]
+    fn equal_operations_are_one() {
+        let mut flow = flow();
+        let sum = flow.operation(Prim::Add, X, Y);
+        assert_eq!(flow.operation(Prim::Add, Y, X), sum);
+        let difference = flow.operation(Prim::Sub, X, Y);
+        assert_ne!(flow.operation(Prim::Sub, Y, X), difference);
+        assert_eq!(flow.operations.len(), 3);
+    }
+
+    #[test]
+    fn constants_are_folded_by_the_kernels_of_replay() {
+        let mut flow = flow();
+        let x = flow.constant(0.3);
+        let sine = flow.operation(Prim::Sin, x, x);
+        let expected = Prim::Sin.forward(0.3, 0.3);
+        assert_eq!(
+            flow.constant_of(sine).map(f64::to_bits),
+            Some(expected.to_bits())
+        );
+        let (yes, no) = (flow.constant(1.0), flow.constant(0.0));
+        assert_eq!(flow.select(yes, X, Y), X);
+        assert_eq!(flow.select(no, X, Y), Y);
+        assert!(flow.operations.is_empty());
+    }
+
+    #[test]
+    fn what_changes_a_bit_stays() {
+        let mut flow = flow();
+        let [zero, below, one] = [0.0, -0.0, 1.0].map(|x| flow.constant(x));
+        for (prim, a, b) in [
+            (Prim::Mul, X, one),
+            (Prim::Mul, one, X),
+            (Prim::Div, X, one),
+            (Prim::Sub, X, zero),
+            (Prim::Add, X, below),
+            (Prim::Add, below, X),
+        ] {
+            assert_eq!(flow.operation(prim, a, b), X, "{prim}");
+        }
+        let minus = flow.operation(Prim::Neg, X, X);
+        assert_eq!(flow.operation(Prim::Neg, minus, minus), X);
+        // -0 + 0 is 0, -0 - -0 is 0, and 0 times infinity is no number.
+        for (prim, a, b) in [
+            (Prim::Add, X, zero),
+            (Prim::Sub, X, below),
+            (Prim::Sub, zero, X),
+            (Prim::Mul, X, zero),
+            (Prim::Div, one, X),
+        ] {
+            let before = flow.operations.len();
+            let node = flow.operation(prim, a, b);
+            assert_eq!(flow.operations.len(), before + 1, "{prim} is {node}");
+        }
+    }
+
+    #[test]
+    fn a_sum_with_a_negated_number_is_a_difference() {
+        let mut flow = flow();
+        let minus = flow.operation(Prim::Neg, Y, Y);
+        let difference = flow.operation(Prim::Sub, X, Y);
+        assert_eq!(flow.operation(Prim::Add, X, minus), difference);
+        assert_eq!(flow.operation(Prim::Add, minus, X), difference);
+        let sum = flow.operation(Prim::Add, X, Y);
+        assert_eq!(flow.operation(Prim::Sub, X, minus), sum);
+    }
+
+    #[test]
+    fn what_lanes_share_leaves_a_sum_over_them() {
+        let mut flow = flow();
+        let product = flow.operation(Prim::Mul, X, Y);
+        let sum = flow.sum(product);
+        assert_eq!(flow.class(sum), Class::Summed);
+        // The sum of x, times y.
+        let of_x = flow.sum(X);
+        assert_eq!(flow.operation(Prim::Mul, Y, of_x), sum);
+        assert_eq!(flow.sums.len(), 1);
+        // y as often as there are lanes.
+        let of_y = flow.sum(Y);
+        let one = flow.constant(1.0);
+        let lanes = flow.sum(one);
+        assert_eq!(flow.operation(Prim::Mul, lanes, Y), of_y);
+        let zero = flow.constant(0.0);
+        assert_eq!(flow.sum(zero), zero);
+    }
+}

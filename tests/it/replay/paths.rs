@@ -150,6 +150,19 @@ fn paths_beyond_those_kept_are_right() {
     check(GROWING, xs, &run(&model, xs), summed);
 }
 
+#[test]
+fn a_model_keeps_as_many_paths_as_it_is_told() {
+    for most in [0, 1, 3] {
+        let model = model(INDEXED);
+        model.keep_paths(most);
+        let xs = numbers(20, 2, true);
+        for _ in 0..2 {
+            check(INDEXED, &xs, &run(&model, &xs), indexed);
+        }
+        assert_eq!(model.path_totals().paths, most);
+    }
+}
+
 // ---- lanes that fail ---------------------------------------------------------------------------
 
 /// Fails in three ways, and says at which `x`.
