@@ -23,7 +23,7 @@
     (if (pair? x)
         (analyze-form here (car x) (cdr x) scope)
         (if (symbol? x)
-            (analyze-name here x scope 0)
+            (analyze-name here x scope)
             (lambda (env) x)))))
 
 (define (analyze-form here head rest scope)
@@ -41,23 +41,18 @@
 
 ;; ---- names ------------------------------------------------------------------------------------
 
-;; Looks a name up rib by rib; past the last it can only be a primitive or of the prelude.
-(define (analyze-name here name ribs depth)
-  (if (null? ribs)
-      (analyze-global here name (%global-ref name))
-      (let ((index (index-of name (cdr (car ribs)) 0)))
-        (if index
-            (if (eq? (car (car ribs)) 'cell)
-                (lambda (env) (%cell-ref here (%env-ref env depth index)))
-                (lambda (env) (%env-ref env depth index)))
-            (analyze-name here name (cdr ribs) (+ depth 1))))))
+;; A name has a place in the scope, the same that its value has in every environment: how many ribs
+;; out, and where in that rib. One without a place can only be a primitive or of the prelude.
+(define (analyze-name here name scope)
+  (let ((place (%place-of name scope)))
+    (if place
+        (analyze-variable here scope (car place) (cdr place))
+        (analyze-global here name (%global-ref name)))))
 
-(define (index-of name names index)
-  (if (null? names)
-      #f
-      (if (eq? name (car names))
-          index
-          (index-of name (cdr names) (+ index 1)))))
+(define (analyze-variable here scope depth index)
+  (if (eq? (car (list-ref scope depth)) 'cell)
+      (lambda (env) (%cell-ref here (%env-ref env depth index)))
+      (lambda (env) (%env-ref env depth index))))
 
 (define (analyze-global here name value)
   (if value

@@ -227,6 +227,7 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         | Prim::CellFill
         | Prim::CellRef
         | Prim::EnvRef
+        | Prim::PlaceOf
         | Prim::GlobalRef
         | Prim::Exactly
         | Prim::AtLeast => return Meaning::Structure,

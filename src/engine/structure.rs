@@ -192,6 +192,10 @@ impl<D: Domain> Walk<'_, D> {
                 let (environment, depth, index) = (arg(0), arg(1), arg(2));
                 self.env_ref(environment, depth, index)
             }
+            Prim::PlaceOf => {
+                let (name, scope) = (arg(0), arg(1));
+                Ok(self.place_of(name, scope))
+            }
             Prim::GlobalRef => {
                 let name = arg(0);
                 Ok(self.global(name))
@@ -538,6 +542,31 @@ impl<D: Domain> Walk<'_, D> {
             list = self.heap.cdr(list);
         }
         (list.tag == Tag::Pair).then(|| self.heap.car(list))
+    }
+
+    /// Each rib of a scope is headed by what its values are, which has no place.
+    fn place_of(&mut self, name: Value, scope: Value) -> Value {
+        let mut ribs = scope;
+        let mut depth = 0_u32;
+        while ribs.tag == Tag::Pair {
+            let rib = self.heap.car(ribs);
+            let mut names = match rib.tag {
+                Tag::Pair => self.heap.cdr(rib),
+                _ => Value::NIL,
+            };
+            let mut index = 0_u32;
+            while names.tag == Tag::Pair {
+                if self.same(name, self.heap.car(names)) {
+                    let [depth, index] = [depth, index].map(|n| Value::int(f64::from(n)));
+                    return self.heap.cons(depth, index);
+                }
+                names = self.heap.cdr(names);
+                index += 1;
+            }
+            ribs = self.heap.cdr(ribs);
+            depth += 1;
+        }
+        Value::bool(false)
     }
 
     fn exactly(&mut self, list: Value, required: Value) -> Outcome<Value> {

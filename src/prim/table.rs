@@ -464,6 +464,8 @@ primitives! {
         CellRef = "%cell-ref" (2, Some(2))
         /// The value at a rib and an index of an environment.
         EnvRef = "%env-ref" (3, Some(3))
+        /// The place of a name in a scope, a pair of what `%env-ref` takes, or #f.
+        PlaceOf = "%place-of" (2, Some(2))
         /// The primitive or prelude procedure of a name, or #f.
         GlobalRef = "%global-ref" (1, Some(1))
         /// An argument list, if it has that many elements.
