@@ -16,6 +16,7 @@ use crate::engine::{Limits, Output, Workspace};
 use crate::error::Error;
 use crate::graph::{self, Graph, Imports, NcgError, ncg};
 use crate::model::Model;
+use crate::prim::Prim;
 use crate::symbol::Symbols;
 use crate::syntax::lexpr::from_lexpr;
 use crate::syntax::{ExpandOptions, Goal, Program, ReadOptions, expand, read};
@@ -190,7 +191,12 @@ impl Interpreter {
         if !takes_three(&graph.functions[evaluate as usize]) {
             return Err(NcgError::no_interpreter().into());
         }
-        let code = Code::new(&graph, Symbols::new());
+        // Names that most programs use are interned once, here.
+        let mut symbols = Symbols::new();
+        for name in Prim::names() {
+            symbols.intern(name);
+        }
+        let code = Code::new(&graph, symbols);
         let prelude = graph.exports.iter().map(|(name, _)| name.clone());
         let prelude = prelude.filter(|name| !name.starts_with('%')).collect();
         Ok(Self {
@@ -278,7 +284,7 @@ impl Interpreter {
             _ => &self.inner.code.symbols,
         };
         let program = self.expand_on(symbols.clone(), text, names, goal)?;
-        Model::new(self, &program, names, mode)
+        Model::new(self, program, names, mode)
     }
 
     /// Expands a program to core forms.
@@ -327,7 +333,8 @@ impl Interpreter {
             );
             let symbols = Symbols::extending(self.inner.code.symbols.clone());
             let program = expand_bootstrap(&text, symbols)?;
-            Ok(lay_out(&program, &self.inner.code.image, false))
+            let symbols = program.symbols.clone();
+            Ok(lay_out(&program, symbols, &self.inner.code.image, false))
         };
         self.inner
             .nested

@@ -195,10 +195,18 @@ impl CoreProgram {
 }
 
 /// Writes a program in core forms above `below`. With `places`, its sites are the user's.
-pub(crate) fn lay_out(program: &Program, below: &Image, places: bool) -> CoreProgram {
-    let mut symbols = program.symbols.clone();
+/// Its symbols are taken from `symbols`, which are the program's and perhaps more.
+pub(crate) fn lay_out(
+    program: &Program,
+    mut symbols: Symbols,
+    below: &Image,
+    places: bool,
+) -> CoreProgram {
     let heads = Heads::new(&mut symbols);
     let mut image = Image::above(below);
+    // An expression takes the pair it stands in, and seldom more than two others.
+    image.cells.reserve(6 * program.exprs.len());
+    image.sites.reserve(3 * program.exprs.len());
     let mut literals = Vec::new();
     let here = image.chain(1, Value::NIL);
     let mut open = vec![(program.root, here)];

@@ -36,6 +36,7 @@ use crate::syntax::{Param, Program, Warning};
 use crate::trace::record::Number;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
+use std::mem::take;
 use std::sync::Arc;
 
 /// What a [`Relaxation`] matters to.
@@ -108,11 +109,11 @@ pub(crate) struct Asked<'n> {
 impl Model {
     pub(crate) fn new(
         interpreter: &Interpreter,
-        program: &Program,
+        mut program: Program,
         given: &[&str],
         mode: Mode,
     ) -> Result<Self, Error> {
-        let names = input_names(program, given);
+        let names = input_names(&program, given);
         let literals = program
             .literals
             .iter()
@@ -126,11 +127,11 @@ impl Model {
             .collect();
         let prepared = match mode {
             Mode::Direct => {
-                let graph = interpreter.build(program, given);
-                Prepared::Direct(Code::new(&graph, program.symbols.clone()))
+                let graph = interpreter.build(&program, given);
+                Prepared::Direct(Code::new(&graph, take(&mut program.symbols)))
             }
             #[cfg(feature = "dfdx")]
-            Mode::Reference => Prepared::Reference(Box::new(interpreter.build(program, given))),
+            Mode::Reference => Prepared::Reference(Box::new(interpreter.build(&program, given))),
             Mode::Interpreter | Mode::Nested => {
                 let nested = mode == Mode::Nested;
                 let below = if nested {
@@ -138,14 +139,11 @@ impl Model {
                 } else {
                     &interpreter.inner.code.image
                 };
-                let mut program = program.clone();
-                let symbols: Vec<Sym> = names
-                    .iter()
-                    .map(|name| program.symbols.intern(name))
-                    .collect();
+                let mut symbols = take(&mut program.symbols);
+                let syms = names.iter().map(|name| symbols.intern(name)).collect();
                 Prepared::Core {
-                    program: lay_out(&program, below, true),
-                    names: symbols,
+                    program: lay_out(&program, symbols, below, true),
+                    names: syms,
                     nested,
                 }
             }
@@ -153,17 +151,17 @@ impl Model {
         Ok(Self {
             inner: Arc::new(ModelInner {
                 interpreter: Some(interpreter.clone()),
-                text: program.text.clone(),
+                relaxed: program.calls_any(&SOFT),
+                text: program.text,
                 places: places(&names),
                 required: given.len(),
                 initial: initial(&names, &program.params),
                 names,
-                params: program.params.clone(),
-                matrices: program.matrices.iter().map(|m| m.name.clone()).collect(),
-                warnings: program.warnings.clone(),
+                params: program.params,
+                matrices: program.matrices.into_iter().map(|m| m.name).collect(),
+                warnings: program.warnings,
                 literals,
                 prepared,
-                relaxed: program.calls_any(&SOFT),
                 paths: Paths::default(),
             }),
             relaxation: Relaxation::default(),

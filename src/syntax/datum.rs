@@ -113,6 +113,17 @@ impl Data {
         Self::default()
     }
 
+    /// No data, with room for those of a text of so many bytes; for long ones less at first.
+    pub(super) fn with_room(bytes: usize) -> Self {
+        let nodes = (bytes / 2).min(1 << 10);
+        Self {
+            nodes: Vec::with_capacity(nodes),
+            spans: Vec::with_capacity(nodes),
+            items: Vec::with_capacity(nodes),
+            ..Self::default()
+        }
+    }
+
     /// How many nodes there are, those under datum comments included.
     pub fn len(&self) -> u32 {
         index(self.nodes.len())

@@ -108,9 +108,9 @@ pub fn read(text: &str, symbols: &mut Symbols, options: ReadOptions) -> Result<D
         at: 0,
         symbols,
         options,
-        data: Data::new(),
-        open: Vec::new(),
-        pending: Vec::new(),
+        data: Data::with_room(text.len()),
+        open: Vec::with_capacity(16),
+        pending: Vec::with_capacity(32),
     };
     reader.skip_prologue();
     while reader.datum()? {}

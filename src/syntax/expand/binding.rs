@@ -49,8 +49,7 @@ impl Expander<'_> {
         if bindings.is_empty() {
             return self.body(id, body);
         }
-        let inits: Result<Vec<ExprId>> = bindings.iter().map(|b| self.expand(b.1)).collect();
-        let inits = inits?;
+        let inits = self.expand_all(bindings.iter().map(|b| b.1))?;
         let vars: Vec<VarId> = names.iter().map(|&n| self.variable(n)).collect();
         for (&var, &init) in vars.iter().zip(&inits) {
             self.note_lambda(var, init);
@@ -134,8 +133,7 @@ impl Expander<'_> {
         let bindings = self.bindings(id, list)?;
         let names: Vec<Sym> = bindings.iter().map(|b| b.0).collect();
         self.distinct(list, &names)?;
-        let inits: Result<Vec<ExprId>> = bindings.iter().map(|b| self.expand(b.1)).collect();
-        let inits = inits?;
+        let inits = self.expand_all(bindings.iter().map(|b| b.1))?;
         let procedure = self.variable(name);
         self.bind(procedure);
         let params: Vec<VarId> = names.iter().map(|&n| self.variable(n)).collect();
@@ -204,8 +202,7 @@ impl Expander<'_> {
             parts.push((binding[1], binding.get(2).copied()));
         }
         self.distinct(*list, &names)?;
-        let inits: Result<Vec<ExprId>> = parts.iter().map(|p| self.expand(p.0)).collect();
-        let inits = inits?;
+        let inits = self.expand_all(parts.iter().map(|p| p.0))?;
         let procedure = self.hidden("%do");
         let params: Vec<VarId> = names.iter().map(|&n| self.variable(n)).collect();
         for &param in &params {

@@ -112,9 +112,16 @@ impl Expander<'_> {
     }
 
     pub(super) fn distinct(&self, id: DatumId, names: &[Sym]) -> Result<()> {
+        // Most lists of names are short.
+        const FEW: usize = 8;
         let mut seen = FxHashSet::default();
-        for &name in names {
-            if !seen.insert(name) {
+        for (index, &name) in names.iter().enumerate() {
+            let again = if names.len() <= FEW {
+                names[..index].contains(&name)
+            } else {
+                !seen.insert(name)
+            };
+            if again {
                 let name = self.symbols.name(name);
                 return self.fail(id, format!("`{name}` is bound twice here; rename one"));
             }
@@ -124,6 +131,11 @@ impl Expander<'_> {
 
     /// A body: definitions, then expressions.
     pub(super) fn body(&mut self, owner: DatumId, forms: &[DatumId]) -> Result<ExprId> {
+        if let &[only] = forms
+            && !matches!(self.form_of(only), Some((Form::Define | Form::Begin, _)))
+        {
+            return self.expand(only);
+        }
         let mut open: Vec<DatumId> = forms.iter().rev().copied().collect();
         let mut definitions = Vec::new();
         while let Some(&id) = open.last() {
@@ -181,7 +193,7 @@ impl Expander<'_> {
         if forms.is_empty() {
             return self.fail(owner, "an expression is missing");
         }
-        let exprs: Result<Vec<ExprId>> = forms.iter().map(|&f| self.expand(f)).collect();
-        Ok(self.push(Expr::Begin(exprs?.into()), self.data.span(owner)))
+        let exprs = self.expand_all(forms.iter().copied())?;
+        Ok(self.push(Expr::Begin(exprs.into()), self.data.span(owner)))
     }
 }

@@ -156,8 +156,7 @@ impl Expander<'_> {
 
     pub(super) fn and(&mut self, id: DatumId, rest: &[DatumId]) -> Result<ExprId> {
         let span = self.data.span(id);
-        let exprs: Result<Vec<ExprId>> = rest.iter().map(|&r| self.expand(r)).collect();
-        let mut exprs = exprs?;
+        let mut exprs = self.expand_all(rest.iter().copied())?;
         let Some(mut expr) = exprs.pop() else {
             return Ok(self.constant(Constant::Bool(true), span));
         };
@@ -170,8 +169,7 @@ impl Expander<'_> {
 
     pub(super) fn or(&mut self, id: DatumId, rest: &[DatumId]) -> Result<ExprId> {
         let span = self.data.span(id);
-        let exprs: Result<Vec<ExprId>> = rest.iter().map(|&r| self.expand(r)).collect();
-        let mut exprs = exprs?;
+        let mut exprs = self.expand_all(rest.iter().copied())?;
         let Some(mut expr) = exprs.pop() else {
             return Ok(self.constant(Constant::Bool(false), span));
         };
@@ -204,7 +202,7 @@ impl Expander<'_> {
         if rest.len() != 4 {
             return self.fail(id, "write `(soft-if a b then else)`");
         }
-        let parts: Result<Vec<ExprId>> = rest.iter().map(|&part| self.expand(part)).collect();
-        Ok(self.call_hidden(Prim::SoftIf, parts?, self.data.span(id)))
+        let parts = self.expand_all(rest.iter().copied())?;
+        Ok(self.call_hidden(Prim::SoftIf, parts, self.data.span(id)))
     }
 }

@@ -28,6 +28,7 @@ use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// A malformed form, or one that the language leaves out.
@@ -77,20 +78,24 @@ pub fn expand(
     symbols: Symbols,
     options: &ExpandOptions<'_>,
 ) -> Result<Program> {
-    let roots = data.roots().to_vec();
+    let outside = vec![None; symbols.len() as usize];
+    let scope = vec![None; symbols.len() as usize];
+    let nodes = data.len() as usize;
     let mut expander = Expander {
         text,
         data: &data,
         symbols,
         inputs: FxHashSet::default(),
-        prelude: FxHashSet::default(),
+        prelude: options.prelude,
         internal: options.internal,
-        exprs: Vec::new(),
-        spans: Vec::new(),
+        exprs: Vec::with_capacity(nodes),
+        spans: Vec::with_capacity(nodes),
         literals: Vec::new(),
         vars: Vec::new(),
+        shadowed: Vec::new(),
         lambdas: FxHashMap::default(),
-        scope: FxHashMap::default(),
+        scope,
+        outside: RefCell::new(outside),
         top: FxHashMap::default(),
         item: 0,
         procedure_depth: 0,
@@ -107,11 +112,7 @@ pub fn expand(
         let sym = expander.symbols.intern(name);
         expander.inputs.insert(sym);
     }
-    for name in options.prelude {
-        let sym = expander.symbols.intern(name);
-        expander.prelude.insert(sym);
-    }
-    let root = expander.program(&roots, options.goal)?;
+    let root = expander.program(data.roots(), options.goal)?;
     let warnings = expander.check();
     let Expander {
         symbols,
@@ -169,6 +170,7 @@ enum DefinedValue {
 }
 
 /// What a name means where it stands.
+#[derive(Clone, Copy)]
 enum Denotation {
     Variable(VarId),
     Free,
@@ -185,16 +187,20 @@ struct Expander<'a> {
     data: &'a Data,
     symbols: Symbols,
     inputs: FxHashSet<Sym>,
-    prelude: FxHashSet<Sym>,
+    prelude: &'a [&'a str],
     internal: bool,
     exprs: Vec<Expr>,
     spans: Vec<Span>,
     literals: Vec<ExprId>,
     vars: Vec<Var>,
+    /// For each variable, the one of the same name that it shadows while it is bound.
+    shadowed: Vec<Option<VarId>>,
     /// The argument counts of variables known to be procedures, for warnings.
     lambdas: FxHashMap<VarId, (u32, Option<u32>)>,
-    /// The bindings of each name, innermost last.
-    scope: FxHashMap<Sym, Vec<VarId>>,
+    /// The innermost binding of each name, by its index.
+    scope: Vec<Option<VarId>>,
+    /// What each name means where nothing binds it, by its index, once that has been asked.
+    outside: RefCell<Vec<Option<Denotation>>>,
     top: FxHashMap<Sym, Versions>,
     /// The top-level form under way, and how many procedures enclose the place in it.
     item: usize,
@@ -239,6 +245,7 @@ impl<'a> Expander<'a> {
             name,
             core_name: name,
         });
+        self.shadowed.push(None);
         id
     }
 
@@ -249,21 +256,23 @@ impl<'a> Expander<'a> {
     }
 
     fn bind(&mut self, var: VarId) {
-        let name = self.vars[var.0 as usize].name;
-        self.scope.entry(name).or_default().push(var);
+        let name = self.vars[var.0 as usize].name.index() as usize;
+        if name >= self.scope.len() {
+            self.scope.resize(name + 1, None);
+        }
+        self.shadowed[var.0 as usize] = self.scope[name].replace(var);
     }
 
+    /// Ends the scope of the variables that were bound last.
     fn unbind(&mut self, vars: &[VarId]) {
-        for var in vars {
-            let name = self.vars[var.0 as usize].name;
-            if let Some(bindings) = self.scope.get_mut(&name) {
-                bindings.pop();
-            }
+        for var in vars.iter().rev() {
+            let name = self.vars[var.0 as usize].name.index() as usize;
+            self.scope[name] = self.shadowed[var.0 as usize];
         }
     }
 
     fn denote(&self, sym: Sym) -> Denotation {
-        if let Some(&var) = self.scope.get(&sym).and_then(|b| b.last()) {
+        if let Some(&Some(var)) = self.scope.get(sym.index() as usize) {
             return Denotation::Variable(var);
         }
         let elsewhere = self.denote_outside(sym);
@@ -300,6 +309,16 @@ impl<'a> Expander<'a> {
         if self.is_input(sym) {
             return Denotation::Free;
         }
+        let mut known = self.outside.borrow_mut();
+        let at = sym.index() as usize;
+        if at >= known.len() {
+            known.resize(at + 1, None);
+        }
+        *known[at].get_or_insert_with(|| self.denote_first(sym))
+    }
+
+    /// What a name that is no input means by the language alone.
+    fn denote_first(&self, sym: Sym) -> Denotation {
         let name = self.symbols.name(sym);
         if self.symbols.is_reserved(sym) {
             return match Prim::from_internal_name(name) {
@@ -311,7 +330,7 @@ impl<'a> Expander<'a> {
             Denotation::Form(form)
         } else if let Some(prim) = Prim::from_name(name) {
             Denotation::Primitive(prim)
-        } else if self.prelude.contains(&sym) {
+        } else if self.prelude.contains(&name) {
             Denotation::Prelude
         } else {
             Denotation::Free
@@ -353,26 +372,32 @@ impl<'a> Expander<'a> {
             Datum::String(s) => Ok(self.constant(Constant::String(s.into()), span)),
             Datum::Symbol(sym) => self.reference(id, sym),
             Datum::Bracket(items) => {
-                let items = items.to_vec();
                 let operator = self.vector_constructor(span);
-                let args: Result<Vec<ExprId>> = items.iter().map(|&i| self.expand(i)).collect();
-                Ok(self.call(operator, args?, true, span))
+                let args = self.expand_all(items.iter().copied())?;
+                Ok(self.call(operator, args, true, span))
             }
             Datum::Dotted(..) => self.fail(id, "a `.` cannot stand in an expression; remove it"),
             Datum::List([]) => {
                 self.fail(id, "`()` is no expression; write `'()` for the empty list")
             }
             Datum::List(items) => {
-                let items = items.to_vec();
                 if let Some((form, _)) = self.form_of(id) {
-                    return self.form(id, form, &items);
+                    return self.form(id, form, items);
                 }
                 let operator = self.expand(items[0])?;
-                let args: Result<Vec<ExprId>> =
-                    items[1..].iter().map(|&i| self.expand(i)).collect();
-                Ok(self.call(operator, args?, true, span))
+                let args = self.expand_all(items[1..].iter().copied())?;
+                Ok(self.call(operator, args, true, span))
             }
         }
+    }
+
+    /// Expands in order; the vector has no room to spare, so that it becomes a slice as it is.
+    fn expand_all(&mut self, data: impl ExactSizeIterator<Item = DatumId>) -> Result<Vec<ExprId>> {
+        let mut exprs = Vec::with_capacity(data.len());
+        for id in data {
+            exprs.push(self.expand(id)?);
+        }
+        Ok(exprs)
     }
 
     /// What `[a b c]` applies: `vec`, whatever the program binds that name to.

@@ -128,9 +128,10 @@ impl Expander<'_> {
             self.top.entry(name).or_default().push((usize::MAX, var));
         }
         for (&name, versions) in &self.top {
+            let text = self.symbols.name(name);
             let hides = self.is_input(name)
-                || Prim::from_name(self.symbols.name(name)).is_some()
-                || self.prelude.contains(&name);
+                || Prim::from_name(text).is_some()
+                || self.prelude.contains(&text);
             if versions.len() > 1 || hides {
                 for (count, &(_, var)) in versions.iter().enumerate() {
                     let unique = format!("{}%{}", self.symbols.name(name), count + 1);
