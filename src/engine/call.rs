@@ -38,19 +38,22 @@ impl<D: Domain> Walk<'_, D> {
         Ok(())
     }
 
-    pub(super) fn call(&mut self, args: Args, dst: u32, site: u32) -> Outcome<()> {
+    /// Applies the first of some operands to the others; gives the value of the program.
+    #[inline]
+    pub(super) fn call(&mut self, args: Args, dst: u32, site: u32) -> Outcome<Option<Value>> {
         let f = self.stage_operator(args);
-        match self.apply(f, args.count as usize - 1, false, dst, site)? {
-            None => Ok(()),
-            Some(_) => unreachable!("only a tail call can end the program"),
+        let count = args.count - 1;
+        if f.tag == Tag::Closure && f.code() >= FIRST_FUNCTION {
+            let entry = self.code.entries[(f.code() - FIRST_FUNCTION) as usize];
+            if entry.required == count && !entry.rest {
+                self.tick(site)?;
+                return self.enter_frame(entry, f, dst, site).map(|()| None);
+            }
         }
+        self.apply(f, count as usize, false, dst, site)
     }
 
-    pub(super) fn tail_call(&mut self, args: Args, site: u32) -> Outcome<Option<Value>> {
-        let f = self.stage_operator(args);
-        self.apply(f, args.count as usize - 1, false, TAIL, site)
-    }
-
+    #[inline]
     pub(super) fn stage_operator(&mut self, args: Args) -> Value {
         let f = self.operand(self.code.operands[args.start as usize]);
         self.stage(Args {
@@ -109,7 +112,11 @@ impl<D: Domain> Walk<'_, D> {
                     site = here;
                 }
                 _ => {
-                    let value = self.primitive(prim, count, site)?;
+                    let value = match count {
+                        1 => self.primitive1(prim, self.stack[top], site)?,
+                        2 => self.primitive2(prim, self.stack[top], self.stack[top + 1], site)?,
+                        _ => self.primitive(prim, count, site)?,
+                    };
                     if dst == TAIL {
                         return self.give(value);
                     }
@@ -216,8 +223,16 @@ impl<D: Domain> Walk<'_, D> {
         let params = entry.params();
         if dst == TAIL {
             let top = self.top as usize;
-            self.stack
-                .copy_within(top..top + params as usize, self.base as usize);
+            let base = self.base as usize;
+            // A call of `memmove` costs more than what there mostly is to move.
+            match params {
+                1 => self.stack[base] = self.stack[top],
+                2 => {
+                    [self.stack[base], self.stack[base + 1]] =
+                        [self.stack[top], self.stack[top + 1]];
+                }
+                _ => self.stack.copy_within(top..top + params as usize, base),
+            }
         } else {
             self.frames.push(Frame {
                 pc: self.pc,
@@ -236,7 +251,13 @@ impl<D: Domain> Walk<'_, D> {
         if entry.captures > 0 {
             let to = (self.base + params) as usize;
             let captured = self.heap.slice(f.address(), entry.captures);
-            self.stack[to..to + captured.len()].copy_from_slice(captured);
+            let to = &mut self.stack[to..to + captured.len()];
+            match (to, captured) {
+                ([to], &[a]) => *to = a,
+                ([to, next], &[a, b]) => (*to, *next) = (a, b),
+                ([to, next, last], &[a, b, c]) => (*to, *next, *last) = (a, b, c),
+                (to, captured) => to.copy_from_slice(captured),
+            }
         }
         self.high = self.high.max(self.top);
         self.pc = entry.pc;

@@ -8,13 +8,17 @@
 //! - Quoted data are laid out once, at the start of every heap.
 
 use super::layout::{Image, SITE_COUNTS};
+use super::walk::TAIL;
 use crate::graph::{Graph, GraphConstant, NodeId, Op};
 use crate::prim::Prim;
 use crate::source::Span;
-use crate::symbol::Symbols;
+use crate::symbol::{Sym, Symbols};
 use crate::syntax::{ReadOptions, read};
 use crate::value::{FIRST_FUNCTION, Value};
+use rustc_hash::FxHashMap;
 use slotmap::SecondaryMap;
+use smallvec::{SmallVec, smallvec};
+use std::iter;
 use std::sync::Arc;
 
 /// A slot (at or above 0) or a constant (`!index`).
@@ -52,6 +56,19 @@ pub(super) enum Instr {
         dst: u32,
         args: Args,
         site: u32,
+    },
+    /// `%env-ref`.
+    EnvRef {
+        dst: u32,
+        environment: Operand,
+        depth: Operand,
+        index: Operand,
+    },
+    /// The same, and its value is the procedure's.
+    ReturnEnvRef {
+        environment: Operand,
+        depth: Operand,
+        index: Operand,
     },
     Closure {
         dst: u32,
@@ -95,6 +112,13 @@ pub(super) enum Instr {
         here: Operand,
         f: Operand,
         args: Operand,
+    },
+    /// `%apply-at` of a list made for it, which is staged instead. Operator first; `dst` is
+    /// [`TAIL`] in tail position.
+    ApplyListAt {
+        dst: u32,
+        here: Operand,
+        args: Args,
     },
     /// `join` is where a value is wanted, `u32::MAX` in tail position.
     If {
@@ -160,7 +184,9 @@ pub(crate) struct Code {
     pub(crate) image: Image,
     pub(super) spans: Vec<Span>,
     pub(crate) symbols: Arc<Symbols>,
-    pub(super) globals: Vec<(crate::symbol::Sym, Value)>,
+    /// What the symbols mean as names of primitives and of what the graph exports, or #f: by their
+    /// indices.
+    pub(super) globals: Vec<Value>,
 }
 
 impl Code {
@@ -257,13 +283,26 @@ impl<'a> Compiler<'a> {
         for index in 0..self.graph.functions.len() {
             self.function(index);
         }
-        for (name, function) in &self.graph.exports {
-            let sym = self.symbols.intern(name);
-            let value = Value::closure(function + FIRST_FUNCTION, 0);
-            self.code.globals.push((sym, value));
+        if !self.graph.exports.is_empty() {
+            self.globals();
         }
         self.code.symbols = Arc::new(self.symbols);
         self.code
+    }
+
+    fn globals(&mut self) {
+        let exports = self.graph.exports.iter().map(|(name, function)| {
+            let value = Value::closure(function + FIRST_FUNCTION, 0);
+            (self.symbols.intern(name), value)
+        });
+        let exports: FxHashMap<Sym, Value> = exports.collect();
+        let globals = (0..self.symbols.len()).map(|index| {
+            let sym = Sym::new(index);
+            let exported = exports.get(&sym).copied();
+            let prim = Prim::of_symbol(&self.symbols, sym).map(Value::prim);
+            prim.or(exported).unwrap_or(Value::bool(false))
+        });
+        self.code.globals = globals.collect();
     }
 
     fn constant(&mut self, index: u32, constant: u32) -> Value {
@@ -384,16 +423,24 @@ impl<'a> Compiler<'a> {
                     Op::Prim(Prim::ApplyAt) => {
                         let [here, f, args] = [0, 1, 2].map(|i| self.places[node.args[i]]);
                         let next = &self.graph.nodes[nodes[index]];
-                        if next.op == Op::Return && next.args[0] == id && target.join.is_none() {
-                            self.code.instrs.push(Instr::TailApplyAt { here, f, args });
+                        let is_last =
+                            next.op == Op::Return && next.args[0] == id && target.join.is_none();
+                        let dst = if is_last { TAIL } else { slots };
+                        let instr = if let Some(list) = self.list_just_made(node.args[2]) {
+                            self.code.instrs.pop();
+                            let operands: SmallVec<[Operand; 3]> =
+                                iter::once(f).chain(list).collect();
+                            let args = self.args(&operands);
+                            Instr::ApplyListAt { dst, here, args }
+                        } else if is_last {
+                            Instr::TailApplyAt { here, f, args }
+                        } else {
+                            Instr::ApplyAt { dst, here, f, args }
+                        };
+                        self.code.instrs.push(instr);
+                        if is_last {
                             break;
                         }
-                        self.code.instrs.push(Instr::ApplyAt {
-                            dst: slots,
-                            here,
-                            f,
-                            args,
-                        });
                         self.places.insert(id, slots.cast_signed());
                         slots += 1;
                     }
@@ -404,6 +451,12 @@ impl<'a> Compiler<'a> {
                         let instr = match *operands.as_slice() {
                             [] => Instr::Prim0 { prim, dst, site },
                             [a] => Instr::Prim1 { prim, dst, a, site },
+                            [environment, depth, index] if prim == Prim::EnvRef => Instr::EnvRef {
+                                dst,
+                                environment,
+                                depth,
+                                index,
+                            },
                             [a, b] => Instr::Prim2 {
                                 prim,
                                 dst,
@@ -450,7 +503,7 @@ impl<'a> Compiler<'a> {
                     Op::Return => {
                         let src = self.places[node.args[0]];
                         match target.join {
-                            None => self.code.instrs.push(Instr::Return { a: src }),
+                            None => self.end(src),
                             Some(join) => {
                                 joins[join].1.push(self.code.instrs.len());
                                 self.code.instrs.push(Instr::Join {
@@ -549,6 +602,50 @@ impl<'a> Compiler<'a> {
             site,
         });
         at
+    }
+
+    /// Emits the end of a procedure.
+    fn end(&mut self, a: Operand) {
+        let instrs = &mut self.code.instrs;
+        match instrs.last().copied() {
+            Some(Instr::EnvRef {
+                dst,
+                environment,
+                depth,
+                index,
+            }) if dst.cast_signed() == a => {
+                instrs.pop();
+                instrs.push(Instr::ReturnEnvRef {
+                    environment,
+                    depth,
+                    index,
+                });
+            }
+            _ => instrs.push(Instr::Return { a }),
+        }
+    }
+
+    /// The elements of a list that was made just before, for one use.
+    fn list_just_made(&self, list: NodeId) -> Option<SmallVec<[Operand; 2]>> {
+        let place = u32::try_from(self.places[list]).ok()?;
+        let is_free = |site: u32| site & SITE_COUNTS == 0;
+        let elements = match *self.code.instrs.last()? {
+            Instr::Prim1 {
+                prim: Prim::List,
+                dst,
+                a,
+                site,
+            } if dst == place && is_free(site) => smallvec![a],
+            Instr::Prim2 {
+                prim: Prim::List,
+                dst,
+                a,
+                b,
+                site,
+            } if dst == place && is_free(site) => smallvec![a, b],
+            _ => return None,
+        };
+        (self.uses[list] == 1).then_some(elements)
     }
 
     fn patch_otherwise(&mut self, at: usize, pc: u32) {

@@ -13,8 +13,10 @@ use crate::trace::record::Domain;
 use crate::value::{Tag, Value};
 
 impl<D: Domain> Walk<'_, D> {
-    /// A primitive of one argument that accepts one.
-    #[inline]
+    /// A primitive of one argument that accepts one. The commonest belong into the loop of the
+    /// walk, so that their values are moved once; the rest is called.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a part of the walk's loop")]
     pub(super) fn primitive1(&mut self, prim: Prim, a: Value, site: u32) -> Outcome<Value> {
         match prim {
             Prim::Car if a.tag == Tag::Pair => Ok(self.heap.car(a)),
@@ -25,6 +27,10 @@ impl<D: Domain> Walk<'_, D> {
             Prim::Cadr if a.tag == Tag::Pair && self.heap.cdr(a).tag == Tag::Pair => {
                 Ok(self.heap.car(self.heap.cdr(a)))
             }
+            Prim::Cddr if a.tag == Tag::Pair && self.heap.cdr(a).tag == Tag::Pair => {
+                Ok(self.heap.cdr(self.heap.cdr(a)))
+            }
+            Prim::IsSymbol => Ok(Value::bool(a.tag == Tag::Symbol)),
             _ => {
                 let top = self.top as usize;
                 self.stack[top] = a;
@@ -34,7 +40,8 @@ impl<D: Domain> Walk<'_, D> {
     }
 
     /// A primitive of two arguments that accepts two.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a part of the walk's loop")]
     pub(super) fn primitive2(
         &mut self,
         prim: Prim,
@@ -42,8 +49,15 @@ impl<D: Domain> Walk<'_, D> {
         b: Value,
         site: u32,
     ) -> Outcome<Value> {
+        if prim == Prim::Cons {
+            return Ok(self.heap.cons(a, b));
+        }
+        self.other2(prim, a, b, site)
+    }
+
+    #[inline(never)]
+    fn other2(&mut self, prim: Prim, a: Value, b: Value, site: u32) -> Outcome<Value> {
         match prim {
-            Prim::Cons => Ok(self.heap.cons(a, b)),
             Prim::Add | Prim::Sub | Prim::Mul | Prim::Div | Prim::Pow => {
                 self.numeric2(prim, a, b, site)
             }
@@ -64,6 +78,7 @@ impl<D: Domain> Walk<'_, D> {
                 Ok(b)
             }
             Prim::CellRef => self.cell_ref(a, b, site),
+            Prim::PlaceOf => Ok(self.place_of(a, b)),
             Prim::Given if b.tag != Tag::Empty => Ok(b),
             Prim::Given => self.unbound(&self.text_of(a), site),
             Prim::Exactly => self.exactly(a, b),
@@ -179,9 +194,18 @@ impl<D: Domain> Walk<'_, D> {
                 let message = self.error_message(count);
                 self.fail(Kind::User, site, message)
             }
-            Prim::TestAt | Prim::CellRef | Prim::Given | Prim::Exactly | Prim::CellFill => {
+            Prim::TestAt
+            | Prim::CellRef
+            | Prim::PlaceOf
+            | Prim::Given
+            | Prim::Exactly
+            | Prim::CellFill => {
                 let (a, b) = (arg(0), arg(1));
                 self.primitive2(prim, a, b, site)
+            }
+            Prim::GlobalRef => {
+                let name = arg(0);
+                Ok(self.global(name))
             }
             Prim::FailAt => {
                 let (here, kind, name) = (arg(0), arg(1), arg(2));
@@ -191,14 +215,6 @@ impl<D: Domain> Walk<'_, D> {
             Prim::EnvRef => {
                 let (environment, depth, index) = (arg(0), arg(1), arg(2));
                 self.env_ref(environment, depth, index)
-            }
-            Prim::PlaceOf => {
-                let (name, scope) = (arg(0), arg(1));
-                Ok(self.place_of(name, scope))
-            }
-            Prim::GlobalRef => {
-                let name = arg(0);
-                Ok(self.global(name))
             }
             Prim::AtLeast => {
                 let (list, required) = (arg(0), arg(1));
@@ -521,7 +537,13 @@ impl<D: Domain> Walk<'_, D> {
         self.fail(Kind::Unbound, site, message)
     }
 
-    fn env_ref(&mut self, environment: Value, depth: Value, index: Value) -> Outcome<Value> {
+    #[inline]
+    pub(super) fn env_ref(
+        &mut self,
+        environment: Value,
+        depth: Value,
+        index: Value,
+    ) -> Outcome<Value> {
         let rib = self.nth(environment, depth);
         let value = rib.and_then(|rib| self.nth(rib, index));
         match value {
@@ -546,6 +568,8 @@ impl<D: Domain> Walk<'_, D> {
 
     /// Each rib of a scope is headed by what its values are, which has no place.
     fn place_of(&mut self, name: Value, scope: Value) -> Value {
+        // Names are symbols, which are one if their bits are.
+        let is_it = |other: Value| (other.tag, other.bits) == (name.tag, name.bits);
         let mut ribs = scope;
         let mut depth = 0_u32;
         while ribs.tag == Tag::Pair {
@@ -556,7 +580,7 @@ impl<D: Domain> Walk<'_, D> {
             };
             let mut index = 0_u32;
             while names.tag == Tag::Pair {
-                if self.same(name, self.heap.car(names)) {
+                if is_it(self.heap.car(names)) {
                     let [depth, index] = [depth, index].map(|n| Value::int(f64::from(n)));
                     return self.heap.cons(depth, index);
                 }

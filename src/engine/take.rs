@@ -158,15 +158,11 @@ impl<D: Domain> Walk<'_, D> {
     /// The primitive or prelude procedure of a name, or #f.
     pub(super) fn global(&self, name: Value) -> Value {
         let sym = Sym::new(name.bits as u32);
-        let text = self.symbols.name(sym);
-        if self.symbols.is_reserved(sym) {
-            return Prim::from_internal_name(text).map_or(Value::bool(false), Value::prim);
+        match self.code.globals.get(sym.index() as usize) {
+            Some(&value) => value,
+            // A symbol of the program alone.
+            None => Prim::of_symbol(self.symbols, sym).map_or(Value::bool(false), Value::prim),
         }
-        if let Some(prim) = Prim::from_name(text) {
-            return Value::prim(prim);
-        }
-        let found = self.code.globals.iter().find(|(global, _)| *global == sym);
-        found.map_or(Value::bool(false), |&(_, value)| value)
     }
 
     /// The message of `(error message irritant …)`.

@@ -523,6 +523,29 @@ impl<'a, D: Domain> Walk<'a, D> {
                     let value = self.primitive(prim, 0, site)?;
                     self.set(dst, value);
                 }
+                Instr::EnvRef {
+                    dst,
+                    environment,
+                    depth,
+                    index,
+                } => {
+                    let [environment, depth, index] =
+                        [environment, depth, index].map(|operand| self.operand(operand));
+                    let value = self.env_ref(environment, depth, index)?;
+                    self.set(dst, value);
+                }
+                Instr::ReturnEnvRef {
+                    environment,
+                    depth,
+                    index,
+                } => {
+                    let [environment, depth, index] =
+                        [environment, depth, index].map(|operand| self.operand(operand));
+                    let value = self.env_ref(environment, depth, index)?;
+                    if let Some(value) = self.give(value)? {
+                        return Ok(value);
+                    }
+                }
                 Instr::Closure {
                     dst,
                     function,
@@ -535,9 +558,13 @@ impl<'a, D: Domain> Walk<'a, D> {
                     }
                     self.set(dst, Value::closure(function + FIRST_FUNCTION, address));
                 }
-                Instr::Call { dst, args, site } => self.call(args, dst, site)?,
+                Instr::Call { dst, args, site } => {
+                    if let Some(value) = self.call(args, dst, site)? {
+                        return Ok(value);
+                    }
+                }
                 Instr::TailCall { args, site } => {
-                    if let Some(value) = self.tail_call(args, site)? {
+                    if let Some(value) = self.call(args, TAIL, site)? {
                         return Ok(value);
                     }
                 }
@@ -587,6 +614,13 @@ impl<'a, D: Domain> Walk<'a, D> {
                         return Ok(value);
                     }
                 }
+                Instr::ApplyListAt { dst, here, args } => {
+                    let site = self.site_of(self.operand(here));
+                    let f = self.stage_operator(args);
+                    if let Some(value) = self.apply(f, args.count as usize - 1, false, dst, site)? {
+                        return Ok(value);
+                    }
+                }
                 Instr::If {
                     test,
                     otherwise,
@@ -613,9 +647,15 @@ impl<'a, D: Domain> Walk<'a, D> {
                 }
                 Instr::IfEq { a, b, otherwise } => {
                     let (a, b) = (self.operand(a), self.operand(b));
-                    let same = self.identical(a, b)?;
-                    self.guard(same)?;
-                    if same.is_false() {
+                    // Most often two symbols, of which nothing is recorded.
+                    let same = if a.tag == Tag::Symbol {
+                        b.tag == Tag::Symbol && a.bits == b.bits
+                    } else {
+                        let same = self.identical(a, b)?;
+                        self.guard(same)?;
+                        !same.is_false()
+                    };
+                    if !same {
                         self.pc = otherwise;
                     }
                 }

@@ -18,6 +18,7 @@ mod table;
 pub use real::Real;
 pub use table::Prim;
 
+use crate::symbol::{Sym, Symbols};
 use rustc_hash::FxHashMap;
 use std::fmt;
 use std::sync::LazyLock;
@@ -128,6 +129,16 @@ impl Prim {
     /// The primitive of an `.ncg` operation or a bootstrap file, internal rows included.
     pub fn from_internal_name(name: &str) -> Option<Self> {
         BY_NAME.get(name).copied()
+    }
+
+    /// The primitive that a symbol means as a name; internal rows have reserved names.
+    pub(crate) fn of_symbol(symbols: &Symbols, sym: Sym) -> Option<Self> {
+        let name = symbols.name(sym);
+        if symbols.is_reserved(sym) {
+            Self::from_internal_name(name)
+        } else {
+            Self::from_name(name)
+        }
     }
 
     /// The row's main name.

@@ -44,13 +44,29 @@ macro_rules! primitives {
             $($(#[doc = $sdoc])+ $S,)*
         }
 
+        /// The rows, by the numbers of the variants.
+        static SPECS: [Spec; Prim::ALL.len()] = {
+            let mut specs = [Prim::ALL[0].row(); Prim::ALL.len()];
+            let mut at = 0;
+            while at < specs.len() {
+                specs[at] = Prim::ALL[at].row();
+                at += 1;
+            }
+            specs
+        };
+
         impl Prim {
             /// All primitives, in table order; the position is the variant's number.
             pub const ALL: &'static [Prim] =
                 &[$(Prim::$U,)* $(Prim::$B,)* $(Prim::$P,)* $(Prim::$Q,)* $(Prim::$S,)*];
 
             /// What the row says.
+            #[inline]
             pub const fn spec(self) -> Spec {
+                SPECS[self as usize]
+            }
+
+            const fn row(self) -> Spec {
                 match self {
                     $(Prim::$U => Spec {
                         name: $uname, aliases: &[$($ualias),*], kind: Kind::Numeric(TagRule::$utag),
