@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::trace::program::lanes::{
     Columns, FailedLane, LaneFile, LaneInput, Sums, WIDTH, Which, sum_of_lanes,
 };
-use crate::trace::program::{Failed, Place};
+use crate::trace::program::{Failed, Place, Program};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
@@ -566,7 +566,6 @@ impl Batch<'_> {
             outputs,
             ..
         } = &mut *scratch;
-        program.begin(self.inputs, file);
         let first = range.first;
         if fits {
             let mut columns = Columns {
@@ -587,18 +586,7 @@ impl Batch<'_> {
                     constants.extend(derivatives.map(|column| (0.0, column)));
                 }
             }
-            let done = program.run_lanes(
-                self.inputs,
-                which,
-                &mut columns,
-                sums,
-                failed,
-                &|| self.is_late(),
-                file,
-            );
-            if !done {
-                return Err(tiered::out_of_time().into());
-            }
+            self.run_program(&program, which, &mut columns, (sums, failed, file))?;
             for (x, column) in constants {
                 if column.is_empty() {
                     continue;
@@ -633,18 +621,7 @@ impl Batch<'_> {
                 .collect(),
             derivatives: Vec::new(),
         };
-        let done = program.run_lanes(
-            self.inputs,
-            which,
-            &mut columns,
-            sums,
-            failed,
-            &|| self.is_late(),
-            file,
-        );
-        if !done {
-            return Err(tiered::out_of_time().into());
-        }
+        self.run_program(&program, which, &mut columns, (sums, failed, file))?;
         let mut leaves = Vec::new();
         for lane in which.others(failed) {
             leaves.clear();
@@ -659,6 +636,23 @@ impl Batch<'_> {
             range.outcome.special.push((lane, Special::Output(output)));
         }
         Ok(())
+    }
+
+    /// Runs a compiled path on lanes, as far as the deadline allows.
+    fn run_program(
+        &self,
+        program: &Program,
+        which: Which<'_>,
+        columns: &mut Columns<'_>,
+        (sums, failed, file): (&mut Sums, &mut Vec<FailedLane>, &mut LaneFile),
+    ) -> Result<(), Error> {
+        program.begin(self.inputs, file);
+        let late = || self.is_late();
+        if program.run_lanes(self.inputs, which, columns, sums, failed, &late, file) {
+            Ok(())
+        } else {
+            Err(tiered::out_of_time().into())
+        }
     }
 
     /// Runs one lane on a path, by itself.
