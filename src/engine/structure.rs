@@ -52,6 +52,21 @@ impl<D: Domain> Walk<'_, D> {
         if prim == Prim::Cons {
             return Ok(self.heap.cons(a, b));
         }
+        if a.node | b.node == 0 && a.is_number() && b.is_number() {
+            // Counters and indices: nothing is recorded of them.
+            let (x, y) = (a.number(), b.number());
+            let number = |value: f64| match (a.tag, b.tag) {
+                (Tag::Int, Tag::Int) => Value::int(value),
+                _ => Value::float(value),
+            };
+            match prim {
+                Prim::Add => return Ok(number(Prim::Add.forward(x, y))),
+                Prim::Sub => return Ok(number(Prim::Sub.forward(x, y))),
+                Prim::Lt => return Ok(Value::bool(Prim::Lt.forward(x, y) != 0.0)),
+                Prim::NumEq => return Ok(Value::bool(Prim::NumEq.forward(x, y) != 0.0)),
+                _ => {}
+            }
+        }
         self.other2(prim, a, b, site)
     }
 
