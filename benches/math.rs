@@ -1,7 +1,7 @@
 //! What does a function of the table cost, one number at a time and over lanes?
 //!
-//! Numbers come in sixty-fours; lanes are a program that calls the function on 4096 of them, so they
-//! are read and written besides. The throughput is in numbers.
+//! Numbers come in sixty-fours; lanes are a program that calls the function on 4096 of them, too few
+//! for a second thread; they are read and written besides. The throughput is in numbers.
 //!
 //! ```text
 //! cargo bench --bench math

@@ -35,6 +35,9 @@ const SHARED_TASKS: [usize; 2] = [1024, 4096];
 /// How many tasks for each thread are enough.
 const TASKS_A_THREAD: usize = 8;
 
+/// How many operations of lanes, sweeps included, keep several threads busy: some tens of microseconds.
+const WORTH_SPREADING: usize = 400_000;
+
 /// From how many lanes on a path is compiled for them at once.
 const FEW: usize = 16;
 
@@ -276,8 +279,17 @@ impl Batch<'_> {
         }
     }
 
+    /// Whether the work is shared among threads: waking one costs some microseconds.
     fn spreads(&self) -> bool {
-        self.spread && rayon::current_num_threads() > 1
+        let known = self.paths.load();
+        let path = tiered::first_of(&known, self.key, self.paths.last());
+        // A walk takes long enough in any case.
+        let work = path.map_or(usize::MAX, |place| {
+            let operations = known[place].trace.operations.len().max(1);
+            let sweeps = if self.by.is_some() { 3 } else { 1 };
+            operations.saturating_mul(sweeps * self.lanes)
+        });
+        self.spread && work >= WORTH_SPREADING && rayon::current_num_threads() > 1
     }
 
     /// Notes that a lane's value is not what it is to be.
