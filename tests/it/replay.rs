@@ -7,6 +7,7 @@
 //! A failure names the seed of the program: `DMCI_SEED=<seed> DMCI_PROGRAMS=1 cargo test --test it replay`
 //! runs that one alone.
 
+mod evaluator;
 mod limits;
 mod memory;
 mod paths;

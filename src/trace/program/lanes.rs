@@ -137,7 +137,7 @@ impl LaneFile {
 }
 
 /// How many levels a tree of sums has: more lanes than memory could hold.
-const LEVELS: usize = 40;
+const LEVELS: usize = 32;
 
 /// Sums over lanes: for each a balanced tree, of which the finished branches are kept.
 #[derive(Clone, Debug, Default)]
