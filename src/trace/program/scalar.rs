@@ -9,7 +9,7 @@
 use super::encode::{Coded, codes};
 use super::{BlockCode, Place, Program};
 use crate::prim::Prim;
-use crate::prim::math::{self, Cpu};
+use crate::prim::math;
 use crate::trace::flow::Work;
 
 /// A guard that does not hold.
@@ -92,7 +92,7 @@ impl Program {
         scratch: &mut Scratch,
     ) -> Result<(), Failed> {
         #[cfg(target_arch = "x86_64")]
-        if Cpu::detect() != Cpu::Baseline {
+        if math::Cpu::detect() != math::Cpu::Baseline {
             // SAFETY: the processor has what the function needs.
             return unsafe { self.run_code_avx2(code, file, scratch) };
         }
