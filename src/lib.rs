@@ -67,6 +67,7 @@ pub mod source;
 pub mod symbol;
 pub mod syntax;
 mod tagged;
+mod threads;
 pub mod trace;
 mod value;
 pub mod verify;

@@ -16,8 +16,7 @@ use crate::engine::{Limits, Output, Workspace};
 use crate::error::Error;
 use crate::gradient::Evaluation;
 use crate::interpreter::{Interpreter, Mode};
-use rayon::prelude::*;
-use std::sync::{Mutex, PoisonError};
+use crate::threads::in_tasks;
 
 /// What [`Interpreter::evaluate_many_with`] asks of each program.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,18 +95,6 @@ fn each<S: AsRef<str> + Sync, T: Send>(
     programs: &[S],
     run: impl Fn(&str, &mut Workspace) -> T + Sync,
 ) -> Vec<T> {
-    let idle: Mutex<Vec<Workspace>> = Mutex::default();
-    let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
-    programs
-        .par_iter()
-        // One may take a million times as long as another.
-        .with_max_len(1)
-        .map(|program| {
-            let workspace = lock().pop();
-            let mut workspace = workspace.unwrap_or_default();
-            let result = run(program.as_ref(), &mut workspace);
-            lock().push(workspace);
-            result
-        })
-        .collect()
+    let run = |program: &S, workspace: &mut Workspace| run(program.as_ref(), workspace);
+    in_tasks(programs.iter().collect(), true, &mut Vec::new(), &run)
 }

@@ -18,10 +18,11 @@
 //! in it would be simpler, and would make swaps cost that too.
 
 use crate::model::Model;
+use crate::threads::lock;
 use arc_swap::ArcSwap;
 use slotmap::{SecondaryMap, SlotMap, new_key_type};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 new_key_type! {
     /// A place in one registry's table, of one generation.
@@ -257,7 +258,6 @@ impl Registry {
     /// Waits for other writers. A panic under the lock leaves nothing half-done, since tables are
     /// stored whole.
     fn write(&self) -> MutexGuard<'_, ()> {
-        let writing = self.shared.writing.lock();
-        writing.unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared.writing)
     }
 }

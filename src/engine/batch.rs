@@ -16,15 +16,15 @@ use super::tiered::{self, Asked, Path, PathKey, Paths, Run};
 use super::walk::Workspace;
 use super::{Item, Limits, Output, Stats};
 use crate::error::Error;
+use crate::threads::in_tasks;
 use crate::trace::program::lanes::{
     Columns, FailedLane, LaneFile, LaneInput, Sums, WIDTH, Which, sum_of_lanes,
 };
 use crate::trace::program::{Failed, Place, Program};
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many lanes a task of one thread has at most: as many as give lanes of one path company.
 const TASK: usize = 8192;
@@ -161,7 +161,8 @@ impl Batch<'_> {
         targets: Vec<Target<'_>>,
         pool: &mut Vec<TaskScratch>,
     ) -> Result<Outcome, Error> {
-        let size = self.task_size();
+        let spread = self.spreads();
+        let size = self.task_size(spread);
         let is_sum: Vec<bool> = targets.iter().map(|t| matches!(t, Target::Sum)).collect();
         let count = self.lanes.div_ceil(size);
         let mut tasks: Vec<Vec<Option<&mut [f64]>>> = (0..count).map(|_| Vec::new()).collect();
@@ -176,11 +177,16 @@ impl Batch<'_> {
             }
         }
         let tasks: Vec<_> = tasks.into_iter().enumerate().collect();
-        let results = in_tasks(tasks, self.spreads(), pool, &|(task, targets), scratch| {
-            let first = task * size;
-            let lanes = first..(first + size).min(self.lanes);
-            self.task(lanes, targets, scratch)
-        });
+        let results = in_tasks(
+            tasks,
+            spread,
+            pool,
+            &|(task, targets), scratch: &mut TaskScratch| {
+                let first = task * size;
+                let lanes = first..(first + size).min(self.lanes);
+                self.task(lanes, targets, scratch)
+            },
+        );
         let mut outcome = Outcome {
             stats: Stats::of_replays(),
             ..Outcome::default()
@@ -213,7 +219,8 @@ impl Batch<'_> {
             return None;
         }
         let program = path.program_of_lanes(by, &shared, true)?;
-        let size = self.task_size();
+        let spread = self.spreads();
+        let size = self.task_size(spread);
         let diverged = AtomicBool::new(false);
         let run = |task: usize, scratch: &mut TaskScratch| {
             if diverged.load(Ordering::Relaxed) {
@@ -250,7 +257,7 @@ impl Batch<'_> {
         } else {
             total.reset(program.sums.len());
             let tasks = (0..count).collect();
-            let parts = in_tasks(tasks, self.spreads(), pool, &|task, scratch| {
+            let parts = in_tasks(tasks, spread, pool, &|task, scratch: &mut TaskScratch| {
                 run(task, scratch);
                 scratch.sums.vectors().collect::<Vec<[f64; WIDTH]>>()
             });
@@ -304,8 +311,8 @@ impl Batch<'_> {
         lane < self.end.load(Ordering::Relaxed)
     }
 
-    fn task_size(&self) -> usize {
-        if !self.spreads() {
+    fn task_size(&self, spread: bool) -> usize {
+        if !spread {
             return TASK;
         }
         let [least, most] = SHARED_TASKS;
@@ -510,13 +517,8 @@ impl Batch<'_> {
             by: None,
             ..self.asked()
         };
-        let known = self.paths.load();
-        let mut candidate = tiered::first_of(&known, self.key, self.paths.last());
-        while let Some(place) = candidate {
-            match known[place].replay(&asked, &mut workspace) {
-                Ok(()) => return Ok(Some(place)),
-                Err(failed) => candidate = tiered::next_of(&known, &known[place], failed),
-            }
+        if let Some(run) = tiered::replay(self.paths, &asked, self.paths.last(), &mut workspace) {
+            return Ok(run.place);
         }
         Ok(self.walk_lane(lane, &mut workspace)?.place)
     }
@@ -744,34 +746,4 @@ impl Batch<'_> {
         range.outcome.special.push((lane, special));
         Ok(())
     }
-}
-
-/// Does tasks, on several threads if they are to be spread; the results are in the order of the tasks.
-fn in_tasks<T: Send, R: Send>(
-    tasks: Vec<T>,
-    spread: bool,
-    pool: &mut Vec<TaskScratch>,
-    run: &(dyn Fn(T, &mut TaskScratch) -> R + Sync),
-) -> Vec<R> {
-    if tasks.len() <= 1 || !spread {
-        let mut scratch = pool.pop().unwrap_or_default();
-        let results = tasks.into_iter().map(|task| run(task, &mut scratch));
-        let results = results.collect();
-        pool.push(scratch);
-        return results;
-    }
-    let shared = Mutex::new(std::mem::take(pool));
-    let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
-    let results = tasks
-        .into_par_iter()
-        .map(|task| {
-            let scratch = lock().pop();
-            let mut scratch = scratch.unwrap_or_default();
-            let result = run(task, &mut scratch);
-            lock().push(scratch);
-            result
-        })
-        .collect();
-    *pool = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results
 }

@@ -12,11 +12,12 @@ use super::tiered::{COMPILED_AFTER, MAX_COMPILED, MAX_PROGRAMS, Path, check_dead
 use super::walk::Workspace;
 use super::{EvalError, Limits};
 use crate::error::Kind;
+use crate::threads::lock;
 use crate::trace::Ref;
 use crate::trace::program::{Program, Wanted};
 use crate::trace::second::GradientTrace;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// How many operations a path may have that is differentiated twice: writing its gradient down takes
 /// some hundred bytes for each.
@@ -42,7 +43,7 @@ struct Second {
 impl Seconds {
     /// The memory that they take, compiled forms included, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        let seconds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seconds = lock(&self.0);
         seconds.iter().map(|second| second.bytes()).sum()
     }
 }
@@ -75,8 +76,7 @@ impl Path {
 
     /// The gradient of the output, whose derivatives are wanted.
     fn second(&self, output: Ref, by: &[u32], directed: bool) -> Arc<Second> {
-        let seconds = self.seconds.0.lock();
-        let mut seconds = seconds.unwrap_or_else(PoisonError::into_inner);
+        let mut seconds = lock(&self.seconds.0);
         let is_it = |second: &&Arc<Second>| second.by == by && second.directed == directed;
         if let Some(second) = seconds.iter().find(is_it) {
             return second.clone();

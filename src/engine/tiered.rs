@@ -21,6 +21,7 @@ use crate::error::Kind;
 use crate::prim::linalg;
 use crate::relaxation::RelaxationKind;
 use crate::source::Span;
+use crate::threads::lock;
 use crate::trace::program::seeds::Seeded;
 use crate::trace::program::{Failed, Program, Wanted};
 use crate::trace::replay::Diverged;
@@ -28,7 +29,7 @@ use crate::trace::{Guard, Ref, Trace};
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 /// How many paths a model keeps unless it is told otherwise; further ones are walked each time.
@@ -190,7 +191,7 @@ impl Paths {
 
     /// Keeps everyone else from walking a lane of a batch.
     pub(crate) fn while_walking(&self) -> MutexGuard<'_, ()> {
-        self.walking.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.walking)
     }
 
     /// The trace of the last path of a key, printed.
@@ -257,6 +258,20 @@ pub(crate) fn run(
     workspace: &mut Workspace,
 ) -> Result<Run, Box<EvalError>> {
     check_deadline(&asked.limits)?;
+    match replay(paths, asked, likely, workspace) {
+        Some(run) => Ok(run),
+        None => record(paths, asked, job, workspace),
+    }
+}
+
+/// The replay of a path that fits the numbers of `workspace.inputs`, if one does and stays within the
+/// limits; else the walk is to be asked. Derivatives are left as with [`run`].
+pub(crate) fn replay(
+    paths: &Paths,
+    asked: &Asked<'_>,
+    likely: usize,
+    workspace: &mut Workspace,
+) -> Option<Run> {
     let known = paths.known.load();
     let mut candidate = first_of(&known, asked.key, likely);
     while let Some(place) = candidate {
@@ -268,7 +283,7 @@ pub(crate) fn run(
                     paths: known.len() as u64,
                     ..path.replay_stats()
                 };
-                return Ok(Run {
+                return Some(Run {
                     output: path.output_with(&workspace.leaves),
                     stats,
                     path: Some(path.clone()),
@@ -276,12 +291,11 @@ pub(crate) fn run(
                 });
             }
             // The walk meets the limit.
-            Ok(()) => break,
+            Ok(()) => return None,
             Err(failed) => candidate = next_of(&known, path, failed),
         }
     }
-    drop(known);
-    record(paths, asked, job, workspace)
+    None
 }
 
 /// Fails once the deadline has passed.
@@ -380,11 +394,9 @@ impl Path {
 
     /// The memory that it takes, compiled forms included, in bytes.
     fn bytes(&self) -> usize {
-        let programs = self.programs.lock();
-        let programs = programs.unwrap_or_else(PoisonError::into_inner);
+        let programs = lock(&self.programs);
         let compiled: usize = programs.iter().map(|(_, program)| program.bytes()).sum();
-        let seeded = self.seeded.lock();
-        let seeded = seeded.unwrap_or_else(PoisonError::into_inner);
+        let seeded = lock(&self.seeded);
         let seeded = seeded.as_ref().and_then(|known| known.seeded.as_ref());
         self.trace.bytes()
             + compiled
@@ -601,8 +613,7 @@ impl Path {
             self.replays.store(replays + 1, Ordering::Relaxed);
             return None;
         }
-        let seeded = self.seeded.lock();
-        let mut seeded = seeded.unwrap_or_else(PoisonError::into_inner);
+        let mut seeded = lock(&self.seeded);
         if let Some(known) = seeded.as_ref().filter(|known| known.by == by) {
             return known.seeded.clone();
         }
@@ -632,8 +643,7 @@ impl Path {
 
     /// The path compiled for one purpose.
     fn program(&self, by: &[u32], shared: Option<&[bool]>, summed: bool) -> Arc<Program> {
-        let programs = self.programs.lock();
-        let mut programs = programs.unwrap_or_else(PoisonError::into_inner);
+        let mut programs = lock(&self.programs);
         let known = programs.iter().find(|(key, _)| {
             key.by == by && key.shared.as_deref() == shared && key.summed == summed
         });

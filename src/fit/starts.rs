@@ -35,6 +35,7 @@ use super::levenberg_marquardt::{
 };
 use crate::bounds::Bound;
 use crate::prim::math;
+use crate::threads::lock;
 use rayon::prelude::*;
 use std::f64::consts::{LN_10, TAU};
 use std::sync::Mutex;
@@ -453,15 +454,10 @@ impl<P, F: Fn() -> P> Pool<P, F> {
     fn with<T>(&self, work: impl FnOnce(&mut P) -> T) -> T {
         // A problem is in the vector or in one thread's hands, so a panic elsewhere cannot have
         // left it half written.
-        let lock = || {
-            self.idle
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-        };
-        let idle = lock().pop();
+        let idle = lock(&self.idle).pop();
         let mut problem = idle.unwrap_or_else(&self.make);
         let result = work(&mut problem);
-        lock().push(problem);
+        lock(&self.idle).push(problem);
         result
     }
 }

@@ -129,6 +129,20 @@ impl Model {
         })
     }
 
+    /// Walks the program on the trace's inputs in `workspace.inputs` and keeps its path.
+    fn walk_at(
+        &self,
+        given: &Given,
+        asked: &Asked<'_>,
+        workspace: &mut Workspace,
+    ) -> Result<tiered::Run, Error> {
+        let given = given.at(&workspace.inputs);
+        let paths = &self.inner.paths;
+        self.with_job(&given, &asked.limits, |job| {
+            tiered::record(paths, asked, job, workspace)
+        })
+    }
+
     /// Does something with a batch of lanes, whose inputs are those of the trace.
     #[allow(clippy::too_many_arguments, reason = "what a batch is made of")]
     pub(crate) fn with_batch<T>(
@@ -143,12 +157,8 @@ impl Model {
         run: impl FnOnce(&Batch<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let paths = &self.inner.paths;
-        let walk = |asked: &Asked<'_>, workspace: &mut Workspace| {
-            let given = given.at(&workspace.inputs);
-            self.with_job(&given, &asked.limits, |job| {
-                tiered::record(paths, asked, job, workspace)
-            })
-        };
+        let walk =
+            |asked: &Asked<'_>, workspace: &mut Workspace| self.walk_at(given, asked, workspace);
         run(&Batch {
             paths,
             key: &given.key,
@@ -297,17 +307,17 @@ impl Evaluator {
             ..
         } = self;
         workspace.inputs.clone_from(numbers);
-        let given = given.at(numbers);
         let asked = Asked {
             key: &given.key,
             by: derivatives.then_some(by.as_slice()),
             all_nodes: false,
             limits: *limits,
         };
-        let paths = &model.inner.paths;
-        let run = model.with_job(&given, limits, |job| {
-            tiered::run(paths, &asked, job, likely, workspace)
-        })?;
+        tiered::check_deadline(limits).map_err(|error| Error::from(*error))?;
+        let run = match tiered::replay(&model.inner.paths, &asked, likely, workspace) {
+            Some(run) => run,
+            None => model.walk_at(given, &asked, workspace)?,
+        };
         self.place = run.place.unwrap_or(self.place);
         self.run = Some(run);
         Ok(())

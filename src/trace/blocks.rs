@@ -6,7 +6,7 @@
 //!   passes on what it has got, and nothing where it has got nothing.
 
 use super::sweep::{Adjoints, UNTOUCHED};
-use super::{BlockOperation, Numbers, Ref, Trace};
+use super::{BlockOperation, Numbers, Operation, Ref, Trace};
 
 /// Memory for blocks, to be used again.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,16 @@ pub(super) struct Scratch {
 }
 
 impl Trace {
+    /// Adds a block after all operations; gives the node of its first number.
+    pub(super) fn add_block(&mut self, block: BlockOperation) -> u32 {
+        let first = self.operations.len() as u32;
+        let which = Ref::constant(self.blocks.len() as u32);
+        self.blocks.push(BlockOperation { first, ..block });
+        self.operations
+            .extend(Operation::of_block(which, block.length));
+        self.inputs + first
+    }
+
     /// The block that an operation begins.
     pub(super) fn block_at(&self, operation: usize) -> BlockOperation {
         self.blocks[self.operations[operation].c.index()]

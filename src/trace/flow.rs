@@ -203,15 +203,8 @@ impl Flow {
             length,
             operands,
         });
-        for index in 0..length {
-            self.classes.push(class);
-            self.operations.push(Operation {
-                prim: if index == 0 { Prim::Block } else { Prim::Part },
-                a: which,
-                b: which,
-                c: which,
-            });
-        }
+        self.classes.extend((0..length).map(|_| class));
+        self.operations.extend(Operation::of_block(which, length));
         first
     }
 

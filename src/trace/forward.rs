@@ -43,10 +43,7 @@ pub(crate) fn forward(
             tangents.push(None);
             continue;
         }
-        let [x, y, z] = [op.a, op.b, op.c].map(|r| match r.as_node() {
-            Some(node) => nodes[node as usize],
-            None => flow.constant(trace.constants[r.index()]),
-        });
+        let [x, y, z] = [op.a, op.b, op.c].map(|r| trace.in_flow(r, nodes, flow));
         let tangent = if op.prim == Prim::Select {
             let taken = flow.select(z, a.unwrap_or(zero), b.unwrap_or(zero));
             (taken != zero).then_some(taken)

@@ -278,11 +278,7 @@ impl<'t> Gradient<'t> {
 
     /// An operand's node in the flow.
     fn node(&self, r: Ref, flow: &mut Flow) -> Ref {
-        if r.is_node() {
-            self.nodes[r.index()]
-        } else {
-            flow.constant(self.trace.constants[r.index()])
-        }
+        self.trace.in_flow(r, self.nodes, flow)
     }
 
     /// The condition that a test comes out some way where another holds; none where it cannot.

@@ -92,6 +92,18 @@ pub struct Operation {
     pub c: Ref,
 }
 
+impl Operation {
+    /// What stands for the block of a number among operations: one for each of its numbers.
+    fn of_block(which: Ref, length: u32) -> impl Iterator<Item = Self> {
+        (0..length).map(move |index| Self {
+            prim: if index == 0 { Prim::Block } else { Prim::Part },
+            a: which,
+            b: which,
+            c: which,
+        })
+    }
+}
+
 /// A number that the path relies on: a branch outcome (1 or 0), an index, a size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Guard {

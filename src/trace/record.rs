@@ -157,21 +157,12 @@ impl Recorder {
 
     /// Records a block and computes it; gives the node of its first number.
     fn push_block(&mut self, block: BlockOperation) -> u32 {
-        let first = self.trace.operations.len() as u32;
+        let node = self.trace.add_block(block);
+        let first = node - self.trace.inputs;
         let block = BlockOperation { first, ..block };
-        let which = Ref::constant(self.trace.blocks.len() as u32);
-        self.trace.blocks.push(block);
         self.trace
             .run_block(&block, &mut self.values, &mut self.scratch);
-        for index in 0..block.length {
-            self.trace.operations.push(Operation {
-                prim: if index == 0 { Prim::Block } else { Prim::Part },
-                a: which,
-                b: which,
-                c: which,
-            });
-        }
-        self.trace.inputs + first
+        node
     }
 
     #[inline]

@@ -201,7 +201,7 @@ impl Writer<'_> {
         };
         let (a, b) = block.operands.split_at(kind.operands()[0]);
         let [a, b] = [a, b].map(|numbers| self.numbers(numbers));
-        let first = self.push_block(BlockOperation {
+        let first = self.trace.add_block(BlockOperation {
             first: 0,
             length: block.length,
             block: Some(kind),
@@ -234,7 +234,7 @@ impl Writer<'_> {
             Some(_) => {
                 let start = self.trace.listed.len() as u32;
                 self.trace.listed.extend(refs);
-                let gathered = self.push_block(BlockOperation {
+                let gathered = self.trace.add_block(BlockOperation {
                     first: 0,
                     length,
                     block: None,
@@ -246,22 +246,6 @@ impl Writer<'_> {
         };
         self.runs.insert(numbers.to_vec(), run);
         run
-    }
-
-    /// Gives the node of the first number.
-    fn push_block(&mut self, block: BlockOperation) -> u32 {
-        let first = self.trace.operations.len() as u32;
-        let which = Ref::constant(self.trace.blocks.len() as u32);
-        self.trace.blocks.push(BlockOperation { first, ..block });
-        for index in 0..block.length {
-            self.trace.operations.push(Operation {
-                prim: if index == 0 { Prim::Block } else { Prim::Part },
-                a: which,
-                b: which,
-                c: which,
-            });
-        }
-        self.trace.inputs + first
     }
 }
 

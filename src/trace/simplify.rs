@@ -31,7 +31,7 @@ pub(crate) fn simplify(trace: &Trace, flow: &mut Flow) -> (Vec<Ref>, Vec<FlowGua
     let mut pending = trace.guards.iter().enumerate().peekable();
     for index in 0..=trace.operations.len() {
         while let Some((guard, of)) = pending.next_if(|(_, guard)| guard.at as usize <= index) {
-            let node = number(of.node, trace, &nodes, flow);
+            let node = trace.in_flow(of.node, &nodes, flow);
             let expected = of.expected;
             let cannot_fail = flow.constant_of(node) == Some(expected);
             if !cannot_fail && holds.insert((node, expected.to_bits())) {
@@ -53,7 +53,7 @@ pub(crate) fn simplify(trace: &Trace, flow: &mut Flow) -> (Vec<Ref>, Vec<FlowGua
                 let operands = trace.operands_of(block.a).into_iter();
                 let operands: Vec<Ref> = operands
                     .chain(trace.operands_of(block.b))
-                    .map(|r| number(r, trace, &nodes, flow))
+                    .map(|r| trace.in_flow(r, &nodes, flow))
                     .collect();
                 match block.block {
                     None => nodes.extend(operands),
@@ -65,11 +65,11 @@ pub(crate) fn simplify(trace: &Trace, flow: &mut Flow) -> (Vec<Ref>, Vec<FlowGua
                 continue;
             }
             Prim::Select => {
-                let [a, b, c] = [op.a, op.b, op.c].map(|r| number(r, trace, &nodes, flow));
+                let [a, b, c] = [op.a, op.b, op.c].map(|r| trace.in_flow(r, &nodes, flow));
                 flow.select(c, a, b)
             }
             prim => {
-                let [a, b] = [op.a, op.b].map(|r| number(r, trace, &nodes, flow));
+                let [a, b] = [op.a, op.b].map(|r| trace.in_flow(r, &nodes, flow));
                 flow.operation(prim, a, b)
             }
         };
@@ -78,11 +78,13 @@ pub(crate) fn simplify(trace: &Trace, flow: &mut Flow) -> (Vec<Ref>, Vec<FlowGua
     (nodes, guards)
 }
 
-/// The node of an operand in the flow.
-fn number(r: Ref, trace: &Trace, nodes: &[Ref], flow: &mut Flow) -> Ref {
-    if r.is_node() {
-        nodes[r.index()]
-    } else {
-        flow.constant(trace.constants[r.index()])
+impl Trace {
+    /// What stands for an operand in a flow, where `nodes` stand for the trace's nodes.
+    pub(super) fn in_flow(&self, r: Ref, nodes: &[Ref], flow: &mut Flow) -> Ref {
+        if r.is_node() {
+            nodes[r.index()]
+        } else {
+            flow.constant(self.constants[r.index()])
+        }
     }
 }

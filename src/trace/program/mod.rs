@@ -101,14 +101,10 @@ impl Program {
         let classes: Vec<Class> = wanted.shared.iter().map(class).collect();
         let mut flow = Flow::new(&classes);
         let (nodes, guards) = simplify(trace, &mut flow);
-        let of = |r: Ref, flow: &mut Flow| {
-            if r.is_node() {
-                nodes[r.index()]
-            } else {
-                flow.constant(trace.constants[r.index()])
-            }
-        };
-        let mut outputs: Vec<Ref> = wanted.outputs.iter().map(|&r| of(r, &mut flow)).collect();
+        let outputs = wanted.outputs.iter();
+        let mut outputs: Vec<Ref> = outputs
+            .map(|&r| trace.in_flow(r, &nodes, &mut flow))
+            .collect();
         let mut derivatives = Vec::new();
         for &output in wanted.outputs {
             if wanted.by.is_empty() {

@@ -38,11 +38,8 @@ impl Seeded {
         let zero = flow.constant(0.0);
         let [mut values, mut derivatives] = [Vec::new(), Vec::new()];
         for output in outputs {
-            let (value, tangent) = match output.as_node() {
-                Some(node) => (nodes[node as usize], tangents[node as usize]),
-                None => (flow.constant(trace.constants[output.index()]), None),
-            };
-            values.push(value);
+            let tangent = output.as_node().and_then(|node| tangents[node as usize]);
+            values.push(trace.in_flow(*output, &nodes, &mut flow));
             derivatives.push(tangent.unwrap_or(zero));
         }
         let results = [values.as_slice(), &derivatives];
