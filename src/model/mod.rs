@@ -8,8 +8,8 @@
 //! - Inputs that are not in `wrt` are inputs of the trace all the same.
 
 mod evaluator;
-mod hessian;
 mod inspect;
+mod second;
 
 pub use evaluator::{Evaluator, Lane};
 pub use inspect::PathTotals;
