@@ -1,17 +1,17 @@
 //! What can go wrong with a program, in the one shape that every stage and tool shows.
 //!
 //! The stages' own errors go in ([`crate::syntax::ReadError`], [`crate::syntax::ExpandError`],
-//! [`crate::engine::EvalError`], …); [`Error`] joins them at the crate's boundary.
+//! [`crate::walk::EvalError`], …); [`Error`] joins them at the crate's boundary.
 //!
 //! **Invariants**
 //! - Every error has a kind and a message; those of a program's text have a span and a position.
 //! - Messages are lower case, have no full stop, and name the thing and the number.
 
-use crate::engine::EvalError;
 use crate::graph::NcgError;
-use crate::registry::RegistryError;
+use crate::model::registry::RegistryError;
 use crate::source::{Position, Span};
 use crate::syntax::{ExpandError, ReadError};
+use crate::walk::EvalError;
 use std::fmt;
 
 /// The kinds of error a program can meet (LANGUAGE, Errors).

@@ -26,7 +26,7 @@
 //!                                                           Trace ──▶ replay, gradient, tangents
 //! ```
 //!
-//! - [`syntax`] reads and expands, [`anf`] and [`graph`] compile, [`engine`] walks and records,
+//! - [`syntax`] reads and expands, [`anf`] and [`graph`] compile, [`walk`] runs and records,
 //!   [`trace`] runs the arithmetic again and differentiates it.
 //! - [`Interpreter`] holds the compiled evaluator, [`Model`] a program prepared once, [`fit`] fits
 //!   params to data, [`verify`] certifies derivatives; [`Registry`] keeps models that
@@ -43,47 +43,39 @@
 //! contaminates a gradient: `(if (> x 0) (log x) 0)` has gradient 0 at 0 and at -1.
 
 pub mod anf;
-mod bindings;
-mod bounds;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "dfdx")]
 pub mod dfdx;
 pub mod docs;
-pub mod engine;
 pub mod error;
 pub mod fit;
-mod gradient;
 pub mod graph;
-mod hessian;
-mod interpreter;
-mod lanes;
-mod many;
 mod model;
+mod paths;
 pub mod prim;
-mod registry;
-mod relaxation;
+#[cfg(feature = "dfdx")]
+pub mod reference;
 pub mod source;
 pub mod symbol;
 pub mod syntax;
-mod tagged;
 mod threads;
 pub mod trace;
-mod value;
 pub mod verify;
+pub mod walk;
 
-pub use bindings::{Bindings, Input, Wrt};
-pub use engine::{EvalError, Item, Limits, Output, Stats, Workspace};
 pub use error::{Error, Kind};
-pub use gradient::{Evaluation, Gradient};
-pub use hessian::{Hessian, HessianProduct};
-pub use interpreter::{
+pub use model::bindings::{Bindings, Input, Wrt};
+pub use model::gradient::{Evaluation, Gradient};
+pub use model::hessian::{Hessian, HessianProduct};
+pub use model::interpreter::{
     Interpreter, Mode, compile_interpreter, compile_program, evaluate, evaluate_program,
     load_compiled, run_scheme, save_compiled,
 };
-pub use lanes::{Lanes, OnError};
-pub use many::Request;
+pub use model::lanes::{Lanes, OnError};
+pub use model::many::Request;
+pub use model::registry::{Handle, Registry, RegistryError};
 pub use model::{Evaluator, Lane, Model, PathTotals, nearest};
-pub use registry::{Handle, Registry, RegistryError};
-pub use relaxation::Relaxation;
-pub use tagged::{Tagged, TaggedError, TypeTag};
+pub use prim::relaxation::Relaxation;
+pub use prim::tagged::{Tagged, TaggedError, TypeTag};
+pub use walk::{EvalError, Item, Limits, Output, Stats, Workspace};

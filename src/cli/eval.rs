@@ -7,8 +7,8 @@
 //! - Numbers are written as the shortest text that reads back the same, so equal text means equal
 //!   bits.
 
-use crate::engine::output::{json_number, json_string};
-use crate::gradient::Extent;
+use crate::model::gradient::Extent;
+use crate::walk::output::{json_number, json_string};
 use crate::{
     Bindings, Error, Input, Interpreter, Kind, Limits, Mode, Model, OnError, Relaxation, Stats,
     Workspace, Wrt,

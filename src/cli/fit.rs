@@ -10,10 +10,10 @@
 use super::cautions::cautions_of;
 use super::program::{Loaded, MachineArgs, ProgramArgs, assignment, at_least_one};
 use super::report::{self, Failure, Fault, Source, significant};
-use crate::engine::output::{json_number, json_string};
 use crate::fit::table::Table;
 use crate::fit::{Fit as Fitted, FitError, FitOptions, fit};
 use crate::syntax::Goal;
+use crate::walk::output::{json_number, json_string};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write;

@@ -10,7 +10,7 @@
 use super::program::{InputArgs, LimitArgs, MachineArgs, Prepared, ProgramArgs, distinct, prepare};
 use super::report::{self, Failure};
 use super::run::stats_of;
-use crate::engine::output::{json_number, json_string};
+use crate::walk::output::{json_number, json_string};
 use crate::{Hessian, Workspace, Wrt};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;

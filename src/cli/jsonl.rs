@@ -9,7 +9,7 @@
 use super::eval::Answerer;
 use super::program::interpreter;
 use super::report::Failure;
-use crate::engine::output::json_string;
+use crate::walk::output::json_string;
 use clap::Args;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -11,9 +11,9 @@
 use super::cautions::{Caution, cautions_of, missing_inputs, names_used, unused_inputs};
 use super::eval::JsonInput;
 use super::report::{Failure, Source};
-use crate::engine::Limits;
 use crate::graph::{Graph, ncg};
 use crate::syntax::Goal;
+use crate::walk::Limits;
 use crate::{Bindings, Interpreter, Mode, Model, Relaxation};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;

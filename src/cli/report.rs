@@ -18,10 +18,10 @@
 //! ```
 
 use super::cautions::Caution;
-use crate::engine::Stats;
 use crate::error::{Call, Error};
 use crate::graph::NcgError;
 use crate::source::Span;
+use crate::walk::Stats;
 use ariadne::{Color, Config, IndexType, Label, Report, ReportKind};
 use std::borrow::Cow;
 use std::fmt::Write as _;

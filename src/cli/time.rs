@@ -28,7 +28,7 @@ use super::program::{
     of_json_or_file, prepare_loaded,
 };
 use super::report::{self, Failure, significant};
-use crate::engine::output::{json_number, json_string};
+use crate::walk::output::{json_number, json_string};
 use crate::{Bindings, Error, Evaluator, Input, Lane, Limits, Model, PathTotals, Workspace, Wrt};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;

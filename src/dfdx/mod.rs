@@ -22,17 +22,9 @@
 //! | `module` | programs as layers |
 //! | `param_set` | constants whose number is known only at run time |
 
-mod cell;
-mod machine;
 mod module;
 mod param_set;
-pub mod prim;
-pub mod reference;
-mod soft;
-mod structure;
-mod tape;
-mod vectors;
 
+pub use crate::reference::{self, evaluate, prim};
 pub use module::{Layer, ModuleError, ProgramModule};
 pub use param_set::ParamSet;
-pub use reference::evaluate;

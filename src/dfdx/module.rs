@@ -22,14 +22,14 @@
 //! ```
 
 use super::param_set::{Constant, buffer, narrow, widen};
-use crate::bindings::Bindings;
-use crate::engine::{Item, Limits, Output};
 use crate::error::Error;
-use crate::interpreter::{Interpreter, Mode};
+use crate::model::bindings::Bindings;
+use crate::model::interpreter::{Interpreter, Mode};
 use crate::model::{Model, nearest};
-use crate::relaxation::Relaxation;
+use crate::prim::relaxation::Relaxation;
 use crate::source::Position;
 use crate::syntax::Constraint;
+use crate::walk::{Item, Limits, Output};
 use ::dfdx::nn::{
     BuildOnDevice, Module, ModuleMut, ModuleVisitor, NonMutableModule, TensorCollection,
     TensorOptions,

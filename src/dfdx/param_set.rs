@@ -16,9 +16,9 @@
 //! ```
 
 use super::module::ModuleError;
-use crate::bindings::Bindings;
-use crate::bounds::Bound;
+use crate::fit::bounds::Bound;
 use crate::model::Model;
+use crate::model::bindings::Bindings;
 use crate::syntax::{Constraint, Param};
 use ::dfdx::nn::{ModuleFields, ModuleVisitor, TensorCollection, TensorOptions, ZeroGrads};
 use ::dfdx::shapes::{Dtype, Rank0};

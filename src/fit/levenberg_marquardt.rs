@@ -25,7 +25,7 @@
 //! (R; sqrt(lambda) I) | (c; 0)  =  Q' (S | e),   D s = -S^-1 e        once for each lambda tried
 //! ```
 
-use crate::bounds::Bound;
+use crate::fit::bounds::Bound;
 use faer::Mat;
 use faer::linalg::solvers::Solve;
 use std::ops::AddAssign;

@@ -12,23 +12,24 @@
 //! - A column is one number where the program predicts row by row, and a list where it predicts
 //!   series; no program does both.
 
+pub(crate) mod bounds;
 mod levenberg_marquardt;
 mod problem;
 mod starts;
 mod statistics;
 pub mod table;
 
-use crate::bindings::{Bindings, Input};
-use crate::bounds::Bound;
-use crate::engine::{EvalError, Limits, Stats};
 use crate::error::{Error, Kind};
-use crate::interpreter::{Interpreter, Mode};
+use crate::model::bindings::{Bindings, Input};
+use crate::model::interpreter::{Interpreter, Mode};
 use crate::model::{Model, nearest};
 use crate::prim::Prim;
-use crate::relaxation::Relaxation;
+use crate::prim::relaxation::Relaxation;
 use crate::source::Span;
 use crate::syntax::ast::{Constraint, Expr, ExprId};
 use crate::syntax::{Goal, Noise, Observation, Program};
+use crate::walk::{EvalError, Limits, Stats};
+use bounds::Bound;
 use problem::{Data, Problem};
 use starts::{Ending, Options, StartsError, minimize_from_starts};
 use statistics::Statistics;

@@ -11,13 +11,13 @@
 use super::FitError;
 use super::levenberg_marquardt::Residuals;
 use super::table::Table;
-use crate::engine::batch::{Special, Values};
-use crate::engine::{Item, Output, Stats};
 use crate::error::{Error, Kind};
 use crate::model::{Evaluator, Lane};
+use crate::paths::batch::{Special, Values};
 use crate::prim::math;
 use crate::source::Span;
 use crate::syntax::{Goal, Noise, Observation};
+use crate::walk::{Item, Output, Stats};
 
 /// What predictions are compared with.
 pub(super) struct Data<'a> {

@@ -33,7 +33,7 @@
 use super::levenberg_marquardt::{
     Evaluations, Minimizer, Residuals, StartError, Status, Tolerances,
 };
-use crate::bounds::Bound;
+use crate::fit::bounds::Bound;
 use crate::prim::math;
 use crate::threads::lock;
 use rayon::prelude::*;

@@ -1,7 +1,7 @@
 //! `Graph`: a program frozen, as every machine runs it.
 //!
 //! [`build()`] makes it of an [`Anf`](crate::anf::Anf), [`ncg`] writes and reads it as a file, [`verify()`] checks
-//! one that comes from outside; [`crate::engine`] runs it.
+//! one that comes from outside; [`crate::walk`] runs it.
 //!
 //! **Invariants**
 //! - A node's operands are nodes of its own function (or constants, which belong to none) that

@@ -9,16 +9,16 @@
 //! - Nothing is kept from one call to the next but paths: every call computes from its inputs.
 
 use super::{Given, Model};
-use crate::bindings::{Bindings, Wrt};
-use crate::engine::batch::{Batch, Outcome, Special, Target, Values};
-use crate::engine::tiered::{self, Asked};
-use crate::engine::walk::{InputValue, RelaxationInputs};
-use crate::engine::{Limits, Output, Stats, Workspace};
 use crate::error::Error;
-use crate::gradient::{Variable, columns};
+use crate::model::bindings::{Bindings, Wrt};
+use crate::model::gradient::{Variable, columns};
+use crate::paths::batch::{Batch, Outcome, Special, Target, Values};
+use crate::paths::{self, Asked};
 use crate::trace::program::lanes::LaneInput;
 use crate::trace::program::{Place, Program};
 use crate::trace::record::Number;
+use crate::walk::{InputValue, RelaxationInputs};
+use crate::walk::{Limits, Output, Stats, Workspace};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -61,7 +61,7 @@ pub struct Evaluator {
     /// The trace's inputs.
     numbers: Vec<f64>,
     place: usize,
-    run: Option<tiered::Run>,
+    run: Option<paths::Run>,
     /// The path that fitted last, compiled for values alone and with derivatives.
     compiled: [Option<Compiled>; 2],
 }
@@ -135,11 +135,11 @@ impl Model {
         given: &Given,
         asked: &Asked<'_>,
         workspace: &mut Workspace,
-    ) -> Result<tiered::Run, Error> {
+    ) -> Result<paths::Run, Error> {
         let given = given.at(&workspace.inputs);
         let paths = &self.inner.paths;
         self.with_job(&given, &asked.limits, |job| {
-            tiered::record(paths, asked, job, workspace)
+            paths::record(paths, asked, job, workspace)
         })
     }
 
@@ -313,8 +313,8 @@ impl Evaluator {
             all_nodes: false,
             limits: *limits,
         };
-        tiered::check_deadline(limits).map_err(|error| Error::from(*error))?;
-        let run = match tiered::replay(&model.inner.paths, &asked, likely, workspace) {
+        paths::check_deadline(limits).map_err(|error| Error::from(*error))?;
+        let run = match paths::replay(&model.inner.paths, &asked, likely, workspace) {
             Some(run) => run,
             None => model.walk_at(given, &asked, workspace)?,
         };
@@ -470,7 +470,7 @@ impl Evaluator {
                 if quick && lanes > 0 {
                     let known = paths.load();
                     let mut tried = None;
-                    if let Some(place) = tiered::first_of(&known, batch.key, place) {
+                    if let Some(place) = paths::first_of(&known, batch.key, place) {
                         if let Some(total) = batch.sums_on(&known[place], &mut sums, tasks) {
                             return Ok((total, Some(place)));
                         }

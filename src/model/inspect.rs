@@ -4,21 +4,21 @@
 //! - Looking records paths as evaluating does, and changes nothing else.
 
 use super::{Asked, Model, Prepared};
-use crate::bindings::{Bindings, Wrt};
-use crate::engine::tiered;
-use crate::engine::walk::InputValue;
-use crate::engine::{Limits, Stats, Workspace};
 use crate::error::Error;
-use crate::gradient::{Extent, Variable, columns};
+use crate::model::bindings::{Bindings, Wrt};
+use crate::model::gradient::{Extent, Variable, columns};
+use crate::paths;
 use crate::prim::linalg::Shape;
 use crate::source::Span;
 use crate::trace::Ref;
+use crate::walk::InputValue;
+use crate::walk::{Limits, Stats, Workspace};
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A recorded run.
 pub(crate) struct Recorded {
-    pub(crate) path: Arc<tiered::Path>,
+    pub(crate) path: Arc<paths::Path>,
     /// The trace's inputs.
     pub(crate) numbers: Vec<f64>,
     /// For each name asked for the trace's input; none where the program has no use for it.

@@ -7,33 +7,40 @@
 //!   to clone, `Send` and `Sync`.
 //! - Inputs that are not in `wrt` are inputs of the trace all the same.
 
+pub(crate) mod bindings;
 mod evaluator;
+pub(crate) mod gradient;
+pub(crate) mod hessian;
 mod inspect;
+pub(crate) mod interpreter;
+pub(crate) mod lanes;
+pub(crate) mod many;
+pub(crate) mod registry;
 mod second;
 
 pub use evaluator::{Evaluator, Lane};
 pub use inspect::PathTotals;
 pub(crate) use inspect::Recorded;
 
-use crate::bindings::{Bindings, Input, Wrt};
 #[cfg(feature = "dfdx")]
 use crate::dfdx;
-use crate::engine::code::Code;
-use crate::engine::layout::{CoreProgram, lay_out};
-use crate::engine::tiered::{self, PathKey, Paths, Shape};
-use crate::engine::walk::{InputValue, Job, RelaxationInputs};
-use crate::engine::{EvalError, Limits, Output, Stats, Workspace};
 use crate::error::{Error, Kind};
-use crate::gradient::{Evaluation, Extent, Gradient, Variable, by_name, columns};
 use crate::graph::{Graph, GraphConstant, Op, verify};
-use crate::interpreter::{Interpreter, Mode, input_names};
+use crate::model::bindings::{Bindings, Input, Wrt};
+use crate::model::gradient::{Evaluation, Extent, Gradient, Variable, by_name, columns};
+use crate::model::interpreter::{Interpreter, Mode, input_names};
+use crate::paths::{self, PathKey, Paths, Shape};
 use crate::prim::Prim;
-use crate::relaxation::Relaxation;
+use crate::prim::relaxation::Relaxation;
 use crate::source::{Position, Span};
 use crate::symbol::{Sym, Symbols};
 use crate::syntax::ast::{Constant, Expr};
 use crate::syntax::{Param, Program, Warning};
 use crate::trace::record::Number;
+use crate::walk::code::Code;
+use crate::walk::layout::{CoreProgram, lay_out};
+use crate::walk::{EvalError, Limits, Output, Stats, Workspace};
+use crate::walk::{InputValue, Job, RelaxationInputs};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::mem::take;
@@ -265,7 +272,7 @@ impl Model {
             literals: Vec::new(),
             relaxation: self.relaxation_inputs(None),
         };
-        let (output, _) = self.with_job(&given, limits, |job| tiered::run_once(job, workspace))?;
+        let (output, _) = self.with_job(&given, limits, |job| paths::run_once(job, workspace))?;
         Ok(output)
     }
 
@@ -365,16 +372,16 @@ impl Model {
         all_nodes: bool,
         limits: &Limits,
         workspace: &mut Workspace,
-    ) -> Result<tiered::Run, Error> {
+    ) -> Result<paths::Run, Error> {
         let paths = &self.inner.paths;
-        let what = tiered::Asked {
+        let what = paths::Asked {
             key: &asked.given.key,
             by,
             all_nodes,
             limits: *limits,
         };
         self.with_job(&asked.given, limits, |job| {
-            tiered::run(paths, &what, job, paths.last(), workspace)
+            paths::run(paths, &what, job, paths.last(), workspace)
         })
     }
 

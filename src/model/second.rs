@@ -9,12 +9,12 @@
 //!   side.
 
 use super::Model;
-use crate::bindings::{Bindings, Wrt};
-use crate::engine::{EvalError, Limits, Stats, Workspace};
 use crate::error::{Error, Kind};
-use crate::gradient::{Gradient, by_name, columns};
-use crate::hessian::{Hessian, HessianProduct, Layout};
+use crate::model::bindings::{Bindings, Wrt};
+use crate::model::gradient::{Gradient, by_name, columns};
+use crate::model::hessian::{Hessian, HessianProduct, Layout};
 use crate::source::Span;
+use crate::walk::{EvalError, Limits, Stats, Workspace};
 use std::borrow::Cow;
 
 /// A run that second derivatives are taken along.

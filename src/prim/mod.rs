@@ -13,7 +13,10 @@ pub(crate) mod block;
 pub(crate) mod linalg;
 pub(crate) mod math;
 mod real;
+pub(crate) mod relaxation;
 mod table;
+pub(crate) mod tagged;
+pub(crate) mod value;
 
 pub use real::Real;
 pub use table::Prim;

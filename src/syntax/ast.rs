@@ -1,6 +1,6 @@
 //! `Expr`: a program in core forms, every name resolved.
 //!
-//! The expander makes it; [`crate::anf`] compiles it, and [`crate::engine`] lays it out on the heap
+//! The expander makes it; [`crate::anf`] compiles it, and [`crate::walk`] lays it out on the heap
 //! for the self-hosted evaluator.
 //!
 //! **Invariants**

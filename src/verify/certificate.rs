@@ -5,11 +5,11 @@
 //!   written `"inf"`, `"-inf"`, `"nan"`.
 //! - It names the program by the hash of its text, so it cannot pass for another program's.
 
-use crate::engine::output::json_number;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::graph::ncg::sha256;
 use crate::source::{Position, Span};
+use crate::walk::output::json_number;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

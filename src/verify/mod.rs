@@ -30,16 +30,16 @@ pub use certificate::{
     Certificate, Check, ConstantRecord, Difference, GuardRecord, InputRecord, Status, Verdict, Way,
 };
 
-use crate::bindings::{Bindings, Input, Wrt};
-use crate::engine::{Item, Limits, Output, Workspace};
 use crate::error::Error;
-use crate::gradient::{Evaluation, Gradient};
 use crate::graph::Graph;
 use crate::graph::ncg::{self, sha256};
-use crate::interpreter::{Interpreter, Mode};
+use crate::model::bindings::{Bindings, Input, Wrt};
+use crate::model::gradient::{Evaluation, Gradient};
+use crate::model::interpreter::{Interpreter, Mode};
 use crate::model::{Model, Recorded};
-use crate::relaxation::Relaxation;
+use crate::prim::relaxation::Relaxation;
 use crate::trace::Ref;
+use crate::walk::{Item, Limits, Output, Workspace};
 use differences::{Estimate, central, max_or_nan};
 
 /// How far the reference engine may be off: dfdx computes some functions another way.

@@ -99,10 +99,10 @@ impl Seeded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::Bindings;
-    use crate::engine::Limits;
-    use crate::interpreter::{Interpreter, Mode};
+    use crate::model::bindings::Bindings;
+    use crate::model::interpreter::{Interpreter, Mode};
     use crate::trace::tangents::Tangents;
+    use crate::walk::Limits;
     use crate::{Workspace, model::Recorded};
 
     /// Lists that are longer than there are inputs `a` and `b`.

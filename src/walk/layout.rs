@@ -7,12 +7,12 @@
 //! - Core forms begin with reserved symbols (`%if`, `%lambda`, …), which no program can spell.
 //! - Cells never point outside the image and those below it.
 
+use crate::prim::value::{Tag, Value};
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use crate::syntax::Program;
 use crate::syntax::ast::{Constant, Expr, ExprId};
 use crate::syntax::datum::{Data, Datum, DatumId};
-use crate::value::{Tag, Value};
 use std::sync::Arc;
 
 /// Set in a site whose application costs fuel.

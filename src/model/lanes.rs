@@ -8,13 +8,13 @@
 //! - Sums are trees over the lanes in their order, so they have the same bits each time, on any
 //!   number of threads.
 
-use crate::bindings::{Bindings, Input, Wrt};
-use crate::engine::batch::{Outcome, Special, Target, Values};
-use crate::engine::{Limits, Output, Workspace};
 use crate::error::Error;
-use crate::gradient::Variable;
 use crate::model::Model;
+use crate::model::bindings::{Bindings, Input, Wrt};
+use crate::model::gradient::Variable;
+use crate::paths::batch::{Outcome, Special, Target, Values};
 use crate::trace::program::lanes::LaneInput;
+use crate::walk::{Limits, Output, Workspace};
 
 /// What to do when a lane fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -99,7 +99,7 @@ impl Model {
             }
         }
         // For each name its columns: whether they are lanes' own, and where they begin.
-        let by = crate::gradient::columns(&asked.wrt);
+        let by = crate::model::gradient::columns(&asked.wrt);
         let is_each = |input: u32| matches!(inputs[input as usize], LaneInput::Each(_));
         let mut values = vec![f64::NAN; count];
         let mut columns: Vec<Vec<f64>> = by

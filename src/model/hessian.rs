@@ -8,8 +8,8 @@
 //!   matrices have a row for each of their numbers.
 //! - A Hessian is symmetric to the bit: what is above the diagonal is a copy of what is below.
 
-use crate::engine::output::json_string;
-use crate::gradient::{Extent, Gradient, Variable};
+use crate::model::gradient::{Extent, Gradient, Variable};
+use crate::walk::output::json_string;
 use std::borrow::Cow;
 use std::ops::Range;
 

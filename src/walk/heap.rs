@@ -9,7 +9,7 @@
 
 use super::code::Entry;
 use crate::prim::linalg::Shape;
-use crate::value::{FIRST_FUNCTION, Tag, Value};
+use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Heap {

@@ -7,8 +7,8 @@ use super::cell::Cell;
 use super::machine::{Machine, Outcome, Stop};
 use crate::error::Kind;
 use crate::prim::linalg::{self, Arithmetic, Array, Operand, Place, Shape, Trouble, locate};
+use crate::prim::tagged::{Tagged, TypeTag};
 use crate::prim::{self, Prim};
-use crate::tagged::{Tagged, TypeTag};
 
 /// The machine's arithmetic, for a primitive applied at a site.
 struct AtSite<'w, 'a> {

@@ -29,7 +29,7 @@
 //! # Ok::<(), dmci::TaggedError>(())
 //! ```
 
-use crate::value::{Tag, Value};
+use crate::prim::value::{Tag, Value};
 use std::fmt;
 
 /// How many types there are: the length of the one-hot part.

@@ -13,19 +13,20 @@
 //!   same.
 //! - Readers never wait: the paths are swapped whole.
 
-use super::output::{Item, Output};
-use super::second::Seconds;
-use super::walk::{InputValue, Job, Workspace, walk};
-use super::{EvalError, Limits, Stats};
+pub(crate) mod batch;
+mod second;
+
+use self::second::Seconds;
 use crate::error::Kind;
 use crate::prim::linalg;
-use crate::relaxation::RelaxationKind;
+use crate::prim::relaxation::RelaxationKind;
 use crate::source::Span;
 use crate::threads::lock;
 use crate::trace::program::seeds::Seeded;
 use crate::trace::program::{Failed, Program, Wanted};
 use crate::trace::replay::Diverged;
 use crate::trace::{Guard, Ref, Trace};
+use crate::walk::{EvalError, InputValue, Item, Job, Limits, Output, Stats, Workspace, walk};
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -43,17 +44,17 @@ const UNASKED_OPERATIONS: usize = 1 << 20;
 
 /// How often a trace is replayed as it is before it is compiled, which takes as long as some tens of
 /// replays.
-pub(super) const COMPILED_AFTER: u32 = 8;
+const COMPILED_AFTER: u32 = 8;
 
 /// How many operations, times rows of derivatives, a compiled path may have.
-pub(super) const MAX_COMPILED: usize = 1 << 20;
+const MAX_COMPILED: usize = 1 << 20;
 
 /// From how many operations on tangents are compiled: what lanes take to begin is more than the sweep
 /// of a short trace.
 const MIN_SEEDED: usize = 64;
 
 /// For how many purposes a path is kept compiled.
-pub(super) const MAX_PROGRAMS: usize = 16;
+const MAX_PROGRAMS: usize = 16;
 
 /// What an input is, apart from its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +88,7 @@ pub(crate) struct Path {
     /// How often the trace has been replayed as it is.
     replays: AtomicU32,
     programs: Mutex<Vec<(ProgramKey, Arc<Program>)>>,
-    pub(super) seconds: Seconds,
+    seconds: Seconds,
     seeded: Mutex<Option<SeededBy>>,
 }
 

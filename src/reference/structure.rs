@@ -7,12 +7,12 @@
 
 use super::cell::Cell;
 use super::machine::{Machine, Outcome};
-use crate::engine::{EvalError, Item, Output};
 use crate::error::{Error, Kind};
 use crate::prim::linalg::Shape;
+use crate::prim::tagged::{Tagged, TypeTag};
 use crate::prim::{self, Prim, TagRule, Variadic};
 use crate::symbol::Sym;
-use crate::tagged::{Tagged, TypeTag};
+use crate::walk::{EvalError, Item, Output};
 
 /// How many pieces of an irritant an error message shows.
 const SHOWN: usize = 40;

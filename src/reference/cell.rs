@@ -12,8 +12,8 @@
 use super::tape::{Number, SharedTape};
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
-use crate::tagged::{NUMBERS, TAGS, Tagged, TypeTag};
-use crate::value::FIRST_FUNCTION;
+use crate::prim::tagged::{NUMBERS, TAGS, Tagged, TypeTag};
+use crate::prim::value::FIRST_FUNCTION;
 use dfdx::prelude::{
     AsArray, BroadcastTo, ChooseFrom, Cpu, PutTape, Rank0, Rank1, SelectTo, SplitTape, Tensor,
     TensorFrom,

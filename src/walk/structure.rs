@@ -6,11 +6,11 @@
 //!   is guarded (`member`, `list-ref`).
 
 use super::fork::number;
-use super::walk::{Outcome, Walk};
+use super::{Outcome, Walk};
 use crate::error::Kind;
+use crate::prim::value::{Tag, Value};
 use crate::prim::{Prim, arity_in_words};
 use crate::trace::record::Domain;
-use crate::value::{Tag, Value};
 
 impl<D: Domain> Walk<'_, D> {
     /// A primitive of one argument that accepts one. The commonest belong into the loop of the

@@ -10,11 +10,11 @@
 
 use super::code::{Args, Entry};
 use super::layout::SITE_COUNTS;
-use super::walk::{Failure, Frame, Outcome, Stop, TAIL, Walk};
+use super::{Failure, Frame, Outcome, Stop, TAIL, Walk};
 use crate::error::Kind;
+use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 use crate::prim::{Prim, arity_in_words};
 use crate::trace::record::Domain;
-use crate::value::{FIRST_FUNCTION, Tag, Value};
 use std::time::Instant;
 
 /// Cells allocated before the first collection.

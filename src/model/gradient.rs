@@ -2,9 +2,9 @@
 //!
 //! The derivatives of a value's numbers by a trace's inputs go in, a [`Gradient`] comes out.
 
-use crate::engine::output::json_number;
-use crate::engine::{Output, Stats};
 use crate::prim::linalg::Shape;
+use crate::walk::output::json_number;
+use crate::walk::{Output, Stats};
 use std::borrow::Cow;
 
 /// A value, and its gradient where one was asked for.

@@ -11,15 +11,26 @@
 //! - A fork leaves no trace but its operations and one select: stack and heap are cut back, and
 //!   only the arm taken costs fuel.
 
-use super::batch::TaskScratch;
-use super::call::{CLOCK_INTERVAL, NURSERY};
-use super::code::{Args, Code, Instr, Operand};
-use super::fork::Fork;
-use super::heap::Heap;
-use super::layout::{CoreProgram, Image, SITE_COUNTS};
-use super::{EvalError, Limits, Stats};
+mod call;
+pub(crate) mod code;
+mod fork;
+mod heap;
+pub(crate) mod layout;
+mod limits;
+mod numbers;
+pub mod output;
+pub(crate) mod soft;
+mod structure;
+mod take;
+mod vectors;
+
+pub use limits::{EvalError, Limits, Stats};
+pub use output::{Item, Output};
+
 use crate::error::{Call, Kind};
+use crate::paths::batch::TaskScratch;
 use crate::prim::linalg::Shape;
+use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use crate::trace::Operation;
@@ -28,7 +39,11 @@ use crate::trace::program::lanes::LaneFile;
 use crate::trace::record::{Domain, Number, Recorder};
 use crate::trace::sweep::Adjoints;
 use crate::trace::tangents::Tangents;
-use crate::value::{FIRST_FUNCTION, Tag, Value};
+use call::{CLOCK_INTERVAL, NURSERY};
+use code::{Args, Code, Instr, Operand};
+use fork::Fork;
+use heap::Heap;
+use layout::{CoreProgram, Image, SITE_COUNTS};
 use rustc_hash::FxHashSet;
 
 /// How many applications an error's call chain lists.
@@ -69,33 +84,33 @@ impl Workspace {
 
 /// A procedure that waits for another's value.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Frame {
-    pub(super) pc: u32,
-    pub(super) base: u32,
+struct Frame {
+    pc: u32,
+    base: u32,
     /// The slot for the value; [`ARM`] where a fork's arm returns to.
-    pub(super) dst: u32,
-    pub(super) site: u32,
+    dst: u32,
+    site: u32,
 }
 
-pub(super) const ARM: u32 = u32::MAX;
-pub(super) const TAIL: u32 = u32::MAX;
+const ARM: u32 = u32::MAX;
+const TAIL: u32 = u32::MAX;
 
 /// Why a walk stops short.
-pub(super) enum Stop {
+enum Stop {
     Fail(Box<Failure>),
     /// An arm cannot be joined: it needs a guard, a structure, or more than the budget.
     Fork,
 }
 
-pub(super) struct Failure {
-    pub(super) kind: Kind,
-    pub(super) message: String,
-    pub(super) site: u32,
+struct Failure {
+    kind: Kind,
+    message: String,
+    site: u32,
     /// Whether it ends the walk even inside an arm.
-    pub(super) is_final: bool,
+    is_final: bool,
 }
 
-pub(super) type Outcome<T> = std::result::Result<T, Stop>;
+type Outcome<T> = std::result::Result<T, Stop>;
 
 /// What a walk runs: a program's own code, or the evaluator's with the program as data.
 pub(crate) struct Job<'a> {
@@ -137,55 +152,55 @@ pub(crate) enum InputValue {
     Missing,
 }
 
-pub(super) struct Walk<'a, D: Domain> {
-    pub(super) code: &'a Code,
-    pub(super) heap: &'a mut Heap,
-    pub(super) stack: &'a mut Vec<Value>,
-    pub(super) frames: &'a mut Vec<Frame>,
-    pub(super) constants: &'a mut Vec<Value>,
-    pub(super) domain: &'a mut D,
-    pub(super) limits: Limits,
+struct Walk<'a, D: Domain> {
+    code: &'a Code,
+    heap: &'a mut Heap,
+    stack: &'a mut Vec<Value>,
+    frames: &'a mut Vec<Frame>,
+    constants: &'a mut Vec<Value>,
+    domain: &'a mut D,
+    limits: Limits,
     /// The user's core program: the sites of its pairs.
-    pub(super) sites: &'a [u32],
-    pub(super) site_base: u32,
-    pub(super) spans: &'a [Span],
-    pub(super) text: &'a str,
-    pub(super) images: Vec<&'a Image>,
-    pub(super) symbols: &'a Symbols,
-    pub(super) pc: u32,
-    pub(super) base: u32,
-    pub(super) top: u32,
+    sites: &'a [u32],
+    site_base: u32,
+    spans: &'a [Span],
+    text: &'a str,
+    images: Vec<&'a Image>,
+    symbols: &'a Symbols,
+    pc: u32,
+    base: u32,
+    top: u32,
     /// The application by the user's program that the running procedure serves.
-    pub(super) site: u32,
+    site: u32,
     /// The place of the `if` whose test was computed last, if that depends on inputs.
-    pub(super) place: u32,
-    pub(super) nodes: u64,
-    pub(super) applications: u64,
-    pub(super) collect_at: usize,
-    pub(super) clock: u32,
-    pub(super) peak: usize,
-    pub(super) forks: Vec<Fork<D>>,
-    pub(super) spent: u64,
+    place: u32,
+    nodes: u64,
+    applications: u64,
+    collect_at: usize,
+    clock: u32,
+    peak: usize,
+    forks: Vec<Fork<D>>,
+    spent: u64,
     /// The highest stack slot used since the outermost fork.
-    pub(super) high: u32,
-    pub(super) closed: FxHashSet<u32>,
+    high: u32,
+    closed: FxHashSet<u32>,
     /// The most procedures under way at once.
-    pub(super) deepest: usize,
+    deepest: usize,
     /// Elements that primitives have gone through for the user's program.
-    pub(super) work: u64,
-    pub(super) relaxation: RelaxationInputs,
+    work: u64,
+    relaxation: RelaxationInputs,
     /// How many numbers of noise have been drawn.
-    pub(super) drawn: u64,
+    drawn: u64,
 }
 
 /// A finished walk: the value still on the heap.
 pub(crate) struct Finished<'a> {
     pub(crate) value: Value,
-    pub(super) heap: &'a Heap,
-    pub(super) images: Vec<&'a Image>,
-    pub(super) symbols: &'a Symbols,
+    heap: &'a Heap,
+    images: Vec<&'a Image>,
+    symbols: &'a Symbols,
     pub(crate) stats: Stats,
-    pub(super) limits: Limits,
+    limits: Limits,
 }
 
 /// Walks a job, recording into the workspace's recorder, which the caller has reset.
@@ -371,7 +386,7 @@ impl<'a, D: Domain> Walk<'a, D> {
         }
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.heap.len() * size_of::<Value>()
             + self.top as usize * size_of::<Value>()
             + self.frames.len() * size_of::<Frame>()
@@ -410,7 +425,7 @@ impl<'a, D: Domain> Walk<'a, D> {
         }
     }
 
-    pub(super) fn fail<T>(&self, kind: Kind, site: u32, message: impl Into<String>) -> Outcome<T> {
+    fn fail<T>(&self, kind: Kind, site: u32, message: impl Into<String>) -> Outcome<T> {
         Err(Stop::Fail(Box::new(Failure {
             kind,
             message: message.into(),
@@ -440,7 +455,7 @@ impl<'a, D: Domain> Walk<'a, D> {
     }
 
     #[inline]
-    pub(super) fn operand(&self, operand: Operand) -> Value {
+    fn operand(&self, operand: Operand) -> Value {
         if operand >= 0 {
             self.stack[(self.base + operand as u32) as usize]
         } else {
@@ -449,13 +464,13 @@ impl<'a, D: Domain> Walk<'a, D> {
     }
 
     #[inline]
-    pub(super) fn set(&mut self, dst: u32, value: Value) {
+    fn set(&mut self, dst: u32, value: Value) {
         self.stack[(self.base + dst) as usize] = value;
     }
 
     /// Copies operands to the stage above the frame.
     #[inline]
-    pub(super) fn stage(&mut self, args: Args) {
+    fn stage(&mut self, args: Args) {
         let top = self.top as usize;
         self.reserve_stack(args.count as usize);
         self.high = self.high.max(self.top + args.count);
@@ -466,7 +481,7 @@ impl<'a, D: Domain> Walk<'a, D> {
     }
 
     #[inline]
-    pub(super) fn reserve_stack(&mut self, staged: usize) {
+    fn reserve_stack(&mut self, staged: usize) {
         let need = self.top as usize + staged + 8;
         if self.stack.len() < need {
             self.stack.resize(need * 2, Value::NIL);
@@ -475,7 +490,7 @@ impl<'a, D: Domain> Walk<'a, D> {
 
     /// The site of the expression in the car of a pair; 0 if that is not the user's.
     #[inline]
-    pub(super) fn site_of(&self, here: Value) -> u32 {
+    fn site_of(&self, here: Value) -> u32 {
         if here.tag != Tag::Pair {
             return 0;
         }
@@ -685,7 +700,7 @@ impl<'a, D: Domain> Walk<'a, D> {
 
     /// Gives a value to whoever waits for the running procedure; returns the program's own.
     #[inline]
-    pub(super) fn give(&mut self, value: Value) -> Outcome<Option<Value>> {
+    fn give(&mut self, value: Value) -> Outcome<Option<Value>> {
         let Some(&frame) = self.frames.last() else {
             unreachable!("the first frame is popped last");
         };

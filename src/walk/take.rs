@@ -7,13 +7,13 @@ use super::EvalError;
 use super::heap::Heap;
 use super::layout::Image;
 use super::output::{Item, Output};
-use super::walk::{Finished, Walk};
+use super::{Finished, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
+use crate::prim::value::{Tag, Value};
 use crate::symbol::{Sym, Symbols};
 use crate::trace::record::Domain;
-use crate::value::{Tag, Value};
 use std::sync::Arc;
 
 /// How many pieces of an irritant an error message shows.

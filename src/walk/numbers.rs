@@ -7,11 +7,11 @@
 
 use super::fork::number;
 use super::layout::SITE_COUNTS;
-use super::walk::{Outcome, Stop, Walk};
+use super::{Outcome, Stop, Walk};
 use crate::error::Kind;
+use crate::prim::value::{Tag, Value};
 use crate::prim::{Prim, Variadic};
 use crate::trace::record::{Domain, Number};
-use crate::value::{Tag, Value};
 
 impl<D: Domain> Walk<'_, D> {
     /// Relies on a number or boolean being what it is; inside an arm nothing may be relied on.

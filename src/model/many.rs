@@ -11,12 +11,12 @@
 //! - There are never more workspaces than programs under way at once; each serves one program after
 //!   the other.
 
-use crate::bindings::{Bindings, Wrt};
-use crate::engine::{Limits, Output, Workspace};
 use crate::error::Error;
-use crate::gradient::Evaluation;
-use crate::interpreter::{Interpreter, Mode};
+use crate::model::bindings::{Bindings, Wrt};
+use crate::model::gradient::Evaluation;
+use crate::model::interpreter::{Interpreter, Mode};
 use crate::threads::in_tasks;
+use crate::walk::{Limits, Output, Workspace};
 
 /// What [`Interpreter::evaluate_many_with`] asks of each program.
 #[derive(Clone, Copy, Debug, Default)]

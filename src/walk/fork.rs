@@ -10,9 +10,9 @@
 //!   open is not tried again in this walk.
 
 use super::layout::SITE_COUNTS;
-use super::walk::{ARM, Frame, Outcome, Stop, Walk};
+use super::{ARM, Frame, Outcome, Stop, Walk};
+use crate::prim::value::{Tag, Value};
 use crate::trace::record::{Domain, Number};
-use crate::value::{Tag, Value};
 
 /// How many trace operations and applications the arms of a fork may take, nested forks included.
 const FORK_BUDGET: u64 = 64;

@@ -6,14 +6,14 @@
 //! - What a primitive will record and allocate is accounted for before it begins.
 
 use super::fork::{float, number};
-use super::walk::{Outcome, Stop, Walk};
+use super::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::block::Block;
 use crate::prim::linalg::{self, Arithmetic, Array, Operand, Place, Shape, Trouble, locate};
+use crate::prim::value::{Tag, Value};
 use crate::trace::Operation;
 use crate::trace::record::{Domain, Number, compute};
-use crate::value::{Tag, Value};
 
 /// The walk's arithmetic, for a primitive applied at a site.
 struct AtSite<'w, 'a, D: Domain> {

@@ -23,21 +23,29 @@
 //! # Ok::<(), dmci::Error>(())
 //! ```
 
-use super::cell::Cell;
-use super::machine::{Given, Machine};
-use super::tape::{Number, SharedTape, derivative, leaf};
-use crate::bindings::{Bindings, Input, Wrt};
-use crate::engine::{EvalError, Limits, Output, Stats};
+mod cell;
+mod machine;
+pub mod prim;
+mod soft;
+mod structure;
+mod tape;
+mod vectors;
+
 use crate::error::{Error, Kind};
-use crate::gradient::{Evaluation, Extent, Gradient};
 use crate::graph::{Graph, GraphConstant, verify};
+use crate::model::bindings::{Bindings, Input, Wrt};
+use crate::model::gradient::{Evaluation, Extent, Gradient};
 use crate::model::nearest;
 use crate::prim::Prim;
-use crate::relaxation::Relaxation;
+use crate::prim::relaxation::Relaxation;
+use crate::prim::tagged::TypeTag;
 use crate::source::{Position, Span};
 use crate::syntax::ast::Constant;
-use crate::tagged::TypeTag;
+use crate::walk::{EvalError, Limits, Output, Stats};
+use cell::Cell;
 use dfdx::prelude::Cpu;
+use machine::{Given, Machine};
+use tape::{Number, SharedTape, derivative, leaf};
 
 /// Evaluates a program's own graph, and differentiates its value by `wrt`.
 ///

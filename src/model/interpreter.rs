@@ -9,25 +9,25 @@
 //! - What a caller binds shadows primitives and forms of the same name.
 
 use crate::anf::{normalize, tail_calls};
-use crate::bindings::Bindings;
-use crate::engine::code::Code;
-use crate::engine::layout::{CoreProgram, lay_out};
-use crate::engine::{Limits, Output, Workspace};
 use crate::error::Error;
 use crate::graph::{self, Graph, Imports, NcgError, ncg};
 use crate::model::Model;
+use crate::model::bindings::Bindings;
 use crate::prim::Prim;
 use crate::symbol::Symbols;
 use crate::syntax::lexpr::from_lexpr;
 use crate::syntax::{ExpandOptions, Goal, Program, ReadOptions, expand, read};
+use crate::walk::code::Code;
+use crate::walk::layout::{CoreProgram, lay_out};
+use crate::walk::{Limits, Output, Workspace};
 use rustc_hash::FxHashSet;
 use std::borrow::Cow;
 use std::path::Path as FilePath;
 use std::sync::{Arc, OnceLock};
 
-const PRELUDE: &str = include_str!("../bootstrap/prelude.scm");
-const COMPILER: &str = include_str!("../bootstrap/compiler.scm");
-const EMBEDDED: &[u8] = include_bytes!("../bootstrap/interpreter.ncg");
+const PRELUDE: &str = include_str!("../../bootstrap/prelude.scm");
+const COMPILER: &str = include_str!("../../bootstrap/compiler.scm");
+const EMBEDDED: &[u8] = include_bytes!("../../bootstrap/interpreter.ncg");
 
 /// The name under which an interpreter's graph exports its evaluator.
 const EVALUATE: &str = "%evaluate";

@@ -1,37 +1,8 @@
-//! The engine: runs graphs.
-//!
-//! A [`Graph`](crate::graph::Graph) and inputs go in; a value comes out, with the trace of how its
-//! numbers came about.
-//!
-//! - `code` flattens a graph to register code, once.
-//! - `layout` writes a program as data for the self-hosted evaluator.
-//! - `walk` runs code on one lane and records; `call`, `fork`, `numbers`, `vectors`, `soft` and
-//!   `structure` are its parts.
-//! - `take` and [`output`] bring the value to the caller.
-//! - `tiered` keeps recorded paths and runs them again on other numbers, `batch` on many at once.
+//! What an evaluation may take, what it took, and how it fails.
 //!
 //! **Invariants**
-//! - Every loop over what a user controls is metered: fuel, heap, depth, deadline.
-//! - Nothing recurses on the machine stack over depth that a user controls.
-
-pub(crate) mod batch;
-mod call;
-pub(crate) mod code;
-mod fork;
-mod heap;
-pub(crate) mod layout;
-mod numbers;
-pub mod output;
-mod second;
-pub(crate) mod soft;
-mod structure;
-mod take;
-pub(crate) mod tiered;
-mod vectors;
-pub(crate) mod walk;
-
-pub use output::{Item, Output};
-pub use walk::Workspace;
+//! - A limit that is met is told by name.
+//! - An error has the place of the innermost expression at fault, and what had been taken by then.
 
 use crate::error::{Call, Kind};
 use crate::source::{Position, Span};

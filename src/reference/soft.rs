@@ -6,11 +6,11 @@
 use super::cell::Cell;
 use super::machine::{Machine, Outcome};
 use super::tape::{Number, constant, value, with_value};
-use crate::engine::soft::{counts, differ, wants_weights};
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
-use crate::tagged::TypeTag;
+use crate::prim::tagged::TypeTag;
+use crate::walk::soft::{counts, differ, wants_weights};
 
 impl Machine<'_> {
     /// s·then + (1-s)·else, where s = sigmoid((b - a) / temperature).

@@ -12,15 +12,14 @@
 //! - Where lanes are to give numbers alone, the first lane in their order that does not is always
 //!   told; those after it may be left out.
 
-use super::tiered::{self, Asked, Path, PathKey, Paths, Run};
-use super::walk::Workspace;
-use super::{Item, Limits, Output, Stats};
+use super::{Asked, Path, PathKey, Paths, Run};
 use crate::error::Error;
 use crate::threads::in_tasks;
 use crate::trace::program::lanes::{
     Columns, FailedLane, LaneFile, LaneInput, Sums, WIDTH, Which, sum_of_lanes,
 };
 use crate::trace::program::{Failed, Place, Program};
+use crate::walk::{Item, Limits, Output, Stats, Workspace};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -289,7 +288,7 @@ impl Batch<'_> {
     /// Whether the work is shared among threads: waking one costs some microseconds.
     fn spreads(&self) -> bool {
         let known = self.paths.load();
-        let path = tiered::first_of(&known, self.key, self.paths.last());
+        let path = super::first_of(&known, self.key, self.paths.last());
         // A walk takes long enough in any case.
         let work = path.map_or(usize::MAX, |place| {
             let operations = known[place].trace.operations.len().max(1);
@@ -329,7 +328,7 @@ impl Batch<'_> {
     }
 
     fn is_late(&self) -> bool {
-        tiered::check_deadline(&self.limits).is_err()
+        super::check_deadline(&self.limits).is_err()
     }
 
     fn asked(&self) -> Asked<'_> {
@@ -403,7 +402,7 @@ impl Batch<'_> {
         let known = self.paths.load();
         let mut queue: Vec<(Arc<Path>, Option<Vec<u32>>)> = Vec::new();
         let mut unknown: Vec<Unknown> = Vec::new();
-        match tiered::first_of(&known, self.key, self.paths.last()) {
+        match super::first_of(&known, self.key, self.paths.last()) {
             Some(place) => queue.push((known[place].clone(), None)),
             None => unknown.push((None, lanes.clone().map(|lane| lane as u32).collect())),
         }
@@ -440,7 +439,7 @@ impl Batch<'_> {
         for ((guard, bits), lanes) in groups {
             let value = f64::from_bits(bits);
             let failed = Failed { guard, value };
-            match tiered::next_of(&known, path, failed) {
+            match super::next_of(&known, path, failed) {
                 Some(place) => queue.push((known[place].clone(), Some(lanes))),
                 None => unknown.push((Some((path.clone(), failed)), lanes)),
             }
@@ -462,14 +461,14 @@ impl Batch<'_> {
             return Ok(());
         }
         if self.is_late() {
-            return Err(tiered::out_of_time().into());
+            return Err(super::out_of_time().into());
         }
         // Where there is no room for further paths, there is nothing to wait for.
         let walking = self.paths.has_room().then(|| self.paths.while_walking());
         let known = self.paths.load();
         let found = match &clue {
-            None => tiered::first_of(&known, self.key, self.paths.last()),
-            Some((path, failed)) => tiered::next_of(&known, path, *failed),
+            None => super::first_of(&known, self.key, self.paths.last()),
+            Some((path, failed)) => super::next_of(&known, path, *failed),
         };
         if let Some(place) = found {
             queue.push((known[place].clone(), Some(lanes)));
@@ -517,7 +516,7 @@ impl Batch<'_> {
             by: None,
             ..self.asked()
         };
-        if let Some(run) = tiered::replay(self.paths, &asked, self.paths.last(), &mut workspace) {
+        if let Some(run) = super::replay(self.paths, &asked, self.paths.last(), &mut workspace) {
             return Ok(run.place);
         }
         Ok(self.walk_lane(lane, &mut workspace)?.place)
@@ -567,7 +566,7 @@ impl Batch<'_> {
                     continue;
                 }
                 if self.is_late() {
-                    return Err(tiered::out_of_time().into());
+                    return Err(super::out_of_time().into());
                 }
                 self.run_one(path, lane, range, scratch)?;
             }
@@ -665,7 +664,7 @@ impl Batch<'_> {
         if program.run_lanes(self.inputs, which, columns, sums, failed, &late, file) {
             Ok(())
         } else {
-            Err(tiered::out_of_time().into())
+            Err(super::out_of_time().into())
         }
     }
 

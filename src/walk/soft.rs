@@ -10,12 +10,12 @@
 //!   arms would not know how many numbers were drawn before.
 
 use super::fork::{float, number};
-use super::walk::{Outcome, Stop, Walk};
+use super::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
+use crate::prim::value::{Tag, Value};
 use crate::trace::record::{Domain, Number};
-use crate::value::{Tag, Value};
 
 impl<D: Domain> Walk<'_, D> {
     /// `(soft-if a b then else)` on four staged arguments: s·then + (1-s)·else, where

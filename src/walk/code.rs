@@ -7,14 +7,14 @@
 //! - An operand at or above 0 is a slot, below 0 the constant `!operand`.
 //! - Quoted data are laid out once, at the start of every heap.
 
+use super::TAIL;
 use super::layout::{Image, SITE_COUNTS};
-use super::walk::TAIL;
 use crate::graph::{Graph, GraphConstant, NodeId, Op};
 use crate::prim::Prim;
+use crate::prim::value::{FIRST_FUNCTION, Value};
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use crate::syntax::{ReadOptions, read};
-use crate::value::{FIRST_FUNCTION, Value};
 use rustc_hash::FxHashMap;
 use slotmap::SecondaryMap;
 use smallvec::{SmallVec, smallvec};
