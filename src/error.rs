@@ -1,17 +1,12 @@
-//! What can go wrong with a program, in the one shape that every stage and tool shows.
-//!
-//! The stages' own errors go in ([`crate::syntax::ReadError`], [`crate::syntax::ExpandError`],
-//! [`crate::walk::EvalError`], …); [`Error`] joins them at the crate's boundary.
+//! What every stage's error is made of: its kind, and the calls under way.
 //!
 //! **Invariants**
+//! - This file knows no stage: each defines its own errors, and [`dmci::Error`](crate::Error) joins
+//!   them at the crate's boundary.
 //! - Every error has a kind and a message; those of a program's text have a span and a position.
 //! - Messages are lower case, have no full stop, and name the thing and the number.
 
-use crate::graph::NcgError;
-use crate::model::registry::RegistryError;
 use crate::source::{Position, Span};
-use crate::syntax::{ExpandError, ReadError};
-use crate::walk::EvalError;
 use std::fmt;
 
 /// The kinds of error a program can meet (LANGUAGE, Errors).
@@ -76,69 +71,4 @@ pub struct Call {
     pub span: Span,
     /// Line and column of the application.
     pub position: Position,
-}
-
-/// Any error of the crate that concerns a program, an interpreter file or a registry.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The text could not be read as data.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The data are no program.
-    #[error(transparent)]
-    Expand(#[from] ExpandError),
-    /// The program failed while it ran.
-    #[error("{0}")]
-    Eval(Box<EvalError>),
-    /// An interpreter or program file is damaged.
-    #[error(transparent)]
-    Ncg(#[from] NcgError),
-    /// A handle gives no model.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-    /// The request does not fit the program.
-    #[error("{0}")]
-    Request(String),
-}
-
-impl From<EvalError> for Error {
-    fn from(error: EvalError) -> Self {
-        Self::Eval(Box::new(error))
-    }
-}
-
-impl Error {
-    /// The kind of error.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Read(_) => Kind::Syntax,
-            Self::Expand(e) => e.kind,
-            Self::Eval(e) => e.kind,
-            Self::Ncg(_) | Self::Registry(_) | Self::Request(_) => Kind::Request,
-        }
-    }
-
-    /// The place in the program's text, where there is one.
-    pub fn span(&self) -> Option<Span> {
-        match self {
-            Self::Read(e) => Some(e.span),
-            Self::Expand(e) => Some(e.span),
-            Self::Eval(e) => e.span,
-            Self::Ncg(_) | Self::Registry(_) | Self::Request(_) => None,
-        }
-    }
-
-    /// Line and column in `text`, the program's text.
-    pub fn position(&self, text: &str) -> Option<Position> {
-        self.span().map(|span| span.position(text))
-    }
-
-    /// The applications under way, innermost first; empty but for run-time errors.
-    pub fn calls(&self) -> &[Call] {
-        match self {
-            Self::Eval(e) => &e.calls,
-            _ => &[],
-        }
-    }
 }

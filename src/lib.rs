@@ -55,7 +55,7 @@ mod model;
 mod paths;
 pub mod prim;
 #[cfg(feature = "dfdx")]
-pub mod reference;
+mod reference;
 pub mod source;
 pub mod symbol;
 pub mod syntax;
@@ -64,7 +64,8 @@ pub mod trace;
 pub mod verify;
 pub mod walk;
 
-pub use error::{Error, Kind};
+pub use error::Kind;
+pub use model::Error;
 pub use model::bindings::{Bindings, Input, Wrt};
 pub use model::gradient::{Evaluation, Gradient};
 pub use model::hessian::{Hessian, HessianProduct};
@@ -75,7 +76,9 @@ pub use model::interpreter::{
 pub use model::lanes::{Lanes, OnError};
 pub use model::many::Request;
 pub use model::registry::{Handle, Registry, RegistryError};
-pub use model::{Evaluator, Lane, Model, PathTotals, nearest};
+pub use model::{Evaluator, Lane, Model, PathTotals};
+pub use paths::Workspace;
 pub use prim::relaxation::Relaxation;
 pub use prim::tagged::{Tagged, TaggedError, TypeTag};
-pub use walk::{EvalError, Item, Limits, Output, Stats, Workspace};
+pub use symbol::nearest;
+pub use walk::{EvalError, Item, Limits, Output, Stats};

@@ -124,6 +124,18 @@ impl Symbols {
     }
 }
 
+/// The name closest in spelling, if one is close.
+pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|other| (strsim::damerau_levenshtein(name, other), other))
+        .filter(|&(distance, other)| {
+            let length = name.chars().count();
+            distance < length && distance * 3 <= length.max(3) && !other.is_empty()
+        })
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, other)| other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,8 +7,8 @@
 //! - Names are compared with one another for the first few only, so a text of nothing but unknown
 //!   names takes no longer than others.
 
-use crate::error::Error;
 use crate::graph::Graph;
+use crate::model::Error;
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::syntax::Program;

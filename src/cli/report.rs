@@ -18,8 +18,9 @@
 //! ```
 
 use super::cautions::Caution;
-use crate::error::{Call, Error};
+use crate::error::Call;
 use crate::graph::NcgError;
+use crate::model::Error;
 use crate::source::Span;
 use crate::walk::Stats;
 use ariadne::{Color, Config, IndexType, Label, Report, ReportKind};

@@ -22,9 +22,17 @@
 //! | `module` | programs as layers |
 //! | `param_set` | constants whose number is known only at run time |
 
+mod error;
 mod module;
 mod param_set;
 
-pub use crate::reference::{self, evaluate, prim};
-pub use module::{Layer, ModuleError, ProgramModule};
+pub use crate::model::evaluate_reference as evaluate;
+pub use crate::reference::prim;
+pub use error::ModuleError;
+pub use module::{Layer, ProgramModule};
 pub use param_set::ParamSet;
+
+/// The reference engine: values and gradients of a program by dfdx alone, slowly and obviously.
+pub mod reference {
+    pub use crate::model::evaluate_reference as evaluate;
+}

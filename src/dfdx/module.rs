@@ -21,13 +21,13 @@
 //!                  P constants ◀── Bound::value ── coordinates: Tensor<Rank1<P>>
 //! ```
 
+use super::error::ModuleError;
 use super::param_set::{Constant, buffer, narrow, widen};
-use crate::error::Error;
+use crate::model::Model;
 use crate::model::bindings::Bindings;
 use crate::model::interpreter::{Interpreter, Mode};
-use crate::model::{Model, nearest};
 use crate::prim::relaxation::Relaxation;
-use crate::source::Position;
+use crate::symbol::nearest;
 use crate::syntax::Constraint;
 use crate::walk::{Item, Limits, Output};
 use ::dfdx::nn::{
@@ -35,10 +35,9 @@ use ::dfdx::nn::{
     TensorOptions,
 };
 use ::dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Shape};
-use ::dfdx::tensor::{Cpu, CpuError, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec};
+use ::dfdx::tensor::{Cpu, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec};
 use ::dfdx::tensor_ops::{Device, ReshapeTo};
 use std::cell::RefCell;
-use std::fmt;
 use std::sync::Arc;
 
 /// A program as a dfdx module: `I` numbers in, `O` numbers out, `P` learnable constants.
@@ -98,61 +97,6 @@ struct Program {
     constants: Vec<Constant>,
     fixed: Bindings,
     limits: Limits,
-}
-
-/// Why a module could not be made or could not be applied.
-///
-/// `Debug` writes what `Display` does, because that is what dfdx's `forward` panics with.
-#[derive(Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum ModuleError {
-    /// The program is wrong before it runs.
-    #[error("{error}{}", at(*.position))]
-    Program {
-        /// What is wrong.
-        error: Error,
-        /// Where in the program's text.
-        position: Option<Position>,
-    },
-    /// The program failed on a row.
-    #[error("row {row}: {error}{}", at(*.position))]
-    Row {
-        /// Which row, from 0.
-        row: usize,
-        /// How it failed.
-        error: Error,
-        /// Where in the program's text.
-        position: Option<Position>,
-    },
-    /// The program's value is not what the module's type says.
-    #[error("row {row}: the program's value is {found}, and the module gives {expected}")]
-    Output {
-        /// Which row, from 0.
-        row: usize,
-        /// What the value is.
-        found: String,
-        /// What the module gives.
-        expected: String,
-    },
-    /// Names or values do not fit the program.
-    #[error("{0}")]
-    Request(String),
-    /// The module was built without a program, by `BuildModule::build`.
-    #[error("the module has no program; make it with `ProgramModule::new`")]
-    NoProgram,
-    /// dfdx could not get memory.
-    #[error("{0}")]
-    Device(#[from] CpuError),
-}
-
-impl fmt::Debug for ModuleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-fn at(position: Option<Position>) -> String {
-    position.map_or(String::new(), |position| format!(" at {position}"))
 }
 
 impl<const I: usize, const O: usize, const P: usize, E: Dtype> ProgramModule<I, O, P, E>

@@ -15,7 +15,7 @@
 //! (param tau 0.5 (> 0))     tensor  ln 0.5     value  0.5
 //! ```
 
-use super::module::ModuleError;
+use super::error::ModuleError;
 use crate::fit::bounds::Bound;
 use crate::model::Model;
 use crate::model::bindings::Bindings;

@@ -19,13 +19,15 @@ mod starts;
 mod statistics;
 pub mod table;
 
-use crate::error::{Error, Kind};
+use crate::error::Kind;
+use crate::model::Error;
+use crate::model::Model;
 use crate::model::bindings::{Bindings, Input};
 use crate::model::interpreter::{Interpreter, Mode};
-use crate::model::{Model, nearest};
 use crate::prim::Prim;
 use crate::prim::relaxation::Relaxation;
 use crate::source::Span;
+use crate::symbol::nearest;
 use crate::syntax::ast::{Constraint, Expr, ExprId};
 use crate::syntax::{Goal, Noise, Observation, Program};
 use crate::walk::{EvalError, Limits, Stats};

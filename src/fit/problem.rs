@@ -11,7 +11,8 @@
 use super::FitError;
 use super::levenberg_marquardt::Residuals;
 use super::table::Table;
-use crate::error::{Error, Kind};
+use crate::error::Kind;
+use crate::model::Error;
 use crate::model::{Evaluator, Lane};
 use crate::paths::batch::{Special, Values};
 use crate::prim::math;
@@ -211,7 +212,7 @@ impl<'a> Problem<'a> {
         match fault {
             None => {}
             Some((row, Special::Failed(error))) => {
-                return Err(Unfit::Program(in_row(error, &data.place(row))));
+                return Err(Unfit::Program(in_row(error.into(), &data.place(row))));
             }
             Some((row, Special::Output(output))) => return Err(no_number(&output, data, row)),
         }

@@ -1,6 +1,6 @@
 //! What callers say: values for names, and what to differentiate by.
 
-use crate::error::Error;
+use super::error::Error;
 use crate::prim::linalg::Shape;
 use std::collections::BTreeMap;
 

@@ -8,17 +8,18 @@
 //!   everyone who runs it.
 //! - Nothing is kept from one call to the next but paths: every call computes from its inputs.
 
+use super::error::Error;
 use super::{Given, Model};
-use crate::error::Error;
 use crate::model::bindings::{Bindings, Wrt};
 use crate::model::gradient::{Variable, columns};
+use crate::paths::Workspace;
 use crate::paths::batch::{Batch, Outcome, Special, Target, Values};
 use crate::paths::{self, Asked};
 use crate::trace::program::lanes::LaneInput;
 use crate::trace::program::{Place, Program};
 use crate::trace::record::Number;
+use crate::walk::{EvalError, Limits, Output, Stats};
 use crate::walk::{InputValue, RelaxationInputs};
-use crate::walk::{Limits, Output, Stats, Workspace};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -135,10 +136,10 @@ impl Model {
         given: &Given,
         asked: &Asked<'_>,
         workspace: &mut Workspace,
-    ) -> Result<paths::Run, Error> {
+    ) -> Result<paths::Run, Box<EvalError>> {
         let given = given.at(&workspace.inputs);
         let paths = &self.inner.paths;
-        self.with_job(&given, &asked.limits, |job| {
+        self.with_walk(&given, &asked.limits, |job| {
             paths::record(paths, asked, job, workspace)
         })
     }
@@ -156,6 +157,7 @@ impl Model {
         spread: bool,
         run: impl FnOnce(&Batch<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.check_walks()?;
         let paths = &self.inner.paths;
         let walk =
             |asked: &Asked<'_>, workspace: &mut Workspace| self.walk_at(given, asked, workspace);
@@ -313,7 +315,8 @@ impl Evaluator {
             all_nodes: false,
             limits: *limits,
         };
-        paths::check_deadline(limits).map_err(|error| Error::from(*error))?;
+        model.check_walks()?;
+        paths::check_deadline(limits)?;
         let run = match paths::replay(&model.inner.paths, &asked, likely, workspace) {
             Some(run) => run,
             None => model.walk_at(given, &asked, workspace)?,
@@ -428,7 +431,7 @@ impl Evaluator {
             }
         }
         self.batch(inputs, lanes, with_gradients, form, |batch, workspace| {
-            batch.each(targets, &mut workspace.tasks)
+            Ok(batch.each(targets, &mut workspace.tasks)?)
         })
     }
 
@@ -548,7 +551,7 @@ impl Evaluator {
 fn numbers_alone(outcome: Outcome) -> Result<Vec<f64>, Error> {
     match outcome.special.into_iter().next() {
         None => Ok(outcome.sums),
-        Some((_, Special::Failed(error))) => Err(error),
+        Some((_, Special::Failed(error))) => Err(error.into()),
         Some((_, Special::Output(_))) => Err(no_number()),
     }
 }

@@ -89,21 +89,6 @@ impl Extent {
 }
 
 impl Gradient {
-    /// Of names, each with the shape of its input and its derivatives, row-major.
-    #[cfg(feature = "dfdx")]
-    pub(crate) fn new(entries: impl IntoIterator<Item = (String, Extent, Vec<f64>)>) -> Self {
-        let entries = entries
-            .into_iter()
-            .map(|(name, extent, jacobian)| GradientEntry {
-                name,
-                extent,
-                jacobian,
-            });
-        Self {
-            entries: entries.collect(),
-        }
-    }
-
     /// The names, in the order asked for.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| entry.name.as_str())

@@ -3,16 +3,17 @@
 //! **Invariants**
 //! - Looking records paths as evaluating does, and changes nothing else.
 
+use super::error::Error;
 use super::{Asked, Model, Prepared};
-use crate::error::Error;
 use crate::model::bindings::{Bindings, Wrt};
 use crate::model::gradient::{Extent, Variable, columns};
 use crate::paths;
+use crate::paths::Workspace;
 use crate::prim::linalg::Shape;
 use crate::source::Span;
 use crate::trace::Ref;
 use crate::walk::InputValue;
-use crate::walk::{Limits, Stats, Workspace};
+use crate::walk::{Limits, Stats};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -64,7 +65,7 @@ impl Model {
         let numbers = workspace.inputs.clone();
         let run = self.run(&asked, Some(&[]), true, limits, workspace)?;
         let Some(path) = run.path.filter(|_| run.output.is_numeric()) else {
-            return Err(self.not_numeric(run.stats));
+            return Err(self.not_numeric(run.stats).into());
         };
         let column = |(name, variable): (Cow<'_, str>, Variable)| match variable {
             Variable::Inputs(first, Extent::Number) => Ok(Some(first)),

@@ -8,18 +8,19 @@
 //!   engine's; they differ in cost.
 //! - What a caller binds shadows primitives and forms of the same name.
 
+use super::error::Error;
 use crate::anf::{normalize, tail_calls};
-use crate::error::Error;
 use crate::graph::{self, Graph, Imports, NcgError, ncg};
 use crate::model::Model;
 use crate::model::bindings::Bindings;
+use crate::paths::Workspace;
 use crate::prim::Prim;
 use crate::symbol::Symbols;
 use crate::syntax::lexpr::from_lexpr;
 use crate::syntax::{ExpandOptions, Goal, Program, ReadOptions, expand, read};
 use crate::walk::code::Code;
 use crate::walk::layout::{CoreProgram, lay_out};
-use crate::walk::{Limits, Output, Workspace};
+use crate::walk::{Limits, Output};
 use rustc_hash::FxHashSet;
 use std::borrow::Cow;
 use std::path::Path as FilePath;

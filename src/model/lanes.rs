@@ -8,13 +8,14 @@
 //! - Sums are trees over the lanes in their order, so they have the same bits each time, on any
 //!   number of threads.
 
-use crate::error::Error;
+use super::error::Error;
 use crate::model::Model;
 use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::Variable;
+use crate::paths::Workspace;
 use crate::paths::batch::{Outcome, Special, Target, Values};
 use crate::trace::program::lanes::LaneInput;
-use crate::walk::{Limits, Output, Workspace};
+use crate::walk::{Limits, Output};
 
 /// What to do when a lane fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -126,7 +127,7 @@ impl Model {
         let any = Values::Any;
         let outcome =
             self.with_batch(given, &inputs, count, by_any, limits, any, true, |batch| {
-                batch.each(targets, &mut workspace.tasks)
+                Ok(batch.each(targets, &mut workspace.tasks)?)
             })?;
         workspace.inputs = numbers;
         let Outcome {
@@ -141,8 +142,8 @@ impl Model {
             let lane = lane as usize;
             lanes.values[lane] = match special {
                 Special::Output(output) => Ok(output),
-                Special::Failed(error) if on_error == OnError::Stop => return Err(error),
-                Special::Failed(error) => Err(error),
+                Special::Failed(error) if on_error == OnError::Stop => return Err(error.into()),
+                Special::Failed(error) => Err(error.into()),
             };
         }
         let mut sums = sums.into_iter();

@@ -11,12 +11,13 @@
 //! - There are never more workspaces than programs under way at once; each serves one program after
 //!   the other.
 
-use crate::error::Error;
+use super::error::Error;
 use crate::model::bindings::{Bindings, Wrt};
 use crate::model::gradient::Evaluation;
 use crate::model::interpreter::{Interpreter, Mode};
+use crate::paths::Workspace;
 use crate::threads::in_tasks;
-use crate::walk::{Limits, Output, Workspace};
+use crate::walk::{Limits, Output};
 
 /// What [`Interpreter::evaluate_many_with`] asks of each program.
 #[derive(Clone, Copy, Debug, Default)]

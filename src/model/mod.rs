@@ -8,6 +8,8 @@
 //! - Inputs that are not in `wrt` are inputs of the trace all the same.
 
 pub(crate) mod bindings;
+mod data;
+mod error;
 mod evaluator;
 pub(crate) mod gradient;
 pub(crate) mod hessian;
@@ -17,29 +19,33 @@ pub(crate) mod lanes;
 pub(crate) mod many;
 pub(crate) mod registry;
 mod second;
+#[cfg(test)]
+mod tests;
 
+pub use error::Error;
 pub use evaluator::{Evaluator, Lane};
 pub use inspect::PathTotals;
 pub(crate) use inspect::Recorded;
 
-#[cfg(feature = "dfdx")]
-use crate::dfdx;
-use crate::error::{Error, Kind};
+use crate::error::Kind;
 use crate::graph::{Graph, GraphConstant, Op, verify};
 use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::{Evaluation, Extent, Gradient, Variable, by_name, columns};
 use crate::model::interpreter::{Interpreter, Mode, input_names};
+use crate::paths::Workspace;
 use crate::paths::{self, PathKey, Paths, Shape};
 use crate::prim::Prim;
 use crate::prim::relaxation::Relaxation;
+#[cfg(feature = "dfdx")]
+use crate::reference;
 use crate::source::{Position, Span};
-use crate::symbol::{Sym, Symbols};
+use crate::symbol::{Sym, Symbols, nearest};
 use crate::syntax::ast::{Constant, Expr};
 use crate::syntax::{Param, Program, Warning};
 use crate::trace::record::Number;
 use crate::walk::code::Code;
 use crate::walk::layout::{CoreProgram, lay_out};
-use crate::walk::{EvalError, Limits, Output, Stats, Workspace};
+use crate::walk::{EvalError, Limits, Output, Stats};
 use crate::walk::{InputValue, Job, RelaxationInputs};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
@@ -211,7 +217,7 @@ impl Model {
     /// # Errors
     /// When the temperature is not above 0 and finite, or the seed is above 2^53.
     pub fn with_relaxation(&self, relaxation: Relaxation) -> Result<Self, Error> {
-        relaxation.check()?;
+        relaxation.check().map_err(Error::Request)?;
         Ok(Self {
             inner: self.inner.clone(),
             relaxation,
@@ -324,7 +330,7 @@ impl Model {
             (_, true) | (None, _) => Gradient::default(),
             (Some(path), false) => {
                 if !run.output.is_numeric() {
-                    return Err(self.not_numeric(run.stats));
+                    return Err(self.not_numeric(run.stats).into());
                 }
                 by_name(
                     wrt,
@@ -442,26 +448,43 @@ impl Model {
         rows: Option<&[usize]>,
         limits: &Limits,
     ) -> Result<Evaluation, Error> {
-        self.resolve(bindings)?;
-        let literals: Vec<(Span, f64)> = self
-            .inner
-            .literals
-            .iter()
-            .map(|literal| (literal.span, literal.value))
-            .collect();
-        let relaxation = self.relaxation;
-        let question = dfdx::reference::Question {
-            bindings,
-            wrt,
-            rows,
-            relaxation,
-            limits,
-        };
-        let evaluation = dfdx::reference::run(graph, &literals, &question);
-        evaluation.map_err(|error| match error {
-            Error::Eval(error) => self.explain(*error).into(),
-            error => error,
+        let mut workspace = Workspace::new();
+        let Asked { given, wrt } = self.ask(bindings, wrt, &mut workspace)?;
+        let by = columns(&wrt);
+        let answer = reference::run(
+            graph,
+            &reference::Question {
+                inputs: &given.inputs,
+                literals: &given.literals,
+                numbers: &workspace.inputs,
+                by: (!wrt.is_empty()).then_some(by.as_slice()),
+                rows,
+                relaxation: self.relaxation,
+                limits,
+            },
+        );
+        let answer = answer.map_err(|error| self.explain(*error))?;
+        if !wrt.is_empty() && !answer.value.is_numeric() {
+            return Err(self.not_numeric(answer.stats).into());
+        }
+        Ok(Evaluation {
+            gradient: by_name(wrt, answer.rows, by.len(), &answer.derivatives),
+            value: answer.value,
+            stats: answer.stats,
         })
+    }
+
+    /// A model of a compiled program that the reference engine evaluates.
+    ///
+    /// # Errors
+    /// When the graph is damaged.
+    #[cfg(feature = "dfdx")]
+    fn reference(graph: &Graph) -> Result<Self, Error> {
+        let mut model = Self::from_graph(graph)?;
+        if let Some(inner) = Arc::get_mut(&mut model.inner) {
+            inner.prepared = Prepared::Reference(Box::new(graph.clone()));
+        }
+        Ok(model)
     }
 
     /// The trace's input of a name that is bound to a number.
@@ -478,7 +501,7 @@ impl Model {
         matches!(self.inner.prepared, Prepared::Reference(_))
     }
 
-    fn not_numeric(&self, stats: Stats) -> Error {
+    fn not_numeric(&self, stats: Stats) -> Box<EvalError> {
         let whole = Span::new(0, self.inner.text.len() as u32);
         let mut error = EvalError::new(
             Kind::Type,
@@ -487,7 +510,7 @@ impl Model {
         error.span = Some(whole);
         error.position = Some(whole.position(&self.inner.text));
         error.stats = stats;
-        error.into()
+        Box::new(error)
     }
 
     /// The inputs in order, with their places among the trace's inputs, and their shapes.
@@ -616,27 +639,38 @@ impl Model {
         ))
     }
 
+    /// Does something with what a walk takes.
     fn with_job<T>(
         &self,
         given: &Given,
         limits: &Limits,
         run: impl FnOnce(&Job<'_>) -> Result<T, Box<EvalError>>,
     ) -> Result<T, Error> {
+        self.check_walks()?;
+        Ok(self.with_walk(given, limits, run)?)
+    }
+
+    /// Refuses models that the walk does not run.
+    fn check_walks(&self) -> Result<(), Error> {
+        match &self.inner.prepared {
+            #[cfg(feature = "dfdx")]
+            Prepared::Reference(_) => Err(Error::Request(
+                "the reference engine records no trace; use another mode".into(),
+            )),
+            Prepared::Direct(_) | Prepared::Core { .. } => Ok(()),
+        }
+    }
+
+    /// As [`Model::with_job`], for a model that walks.
+    fn with_walk<T>(
+        &self,
+        given: &Given,
+        limits: &Limits,
+        run: impl FnOnce(&Job<'_>) -> Result<T, Box<EvalError>>,
+    ) -> Result<T, Box<EvalError>> {
         let inner = &*self.inner;
-        let job = Job {
-            code: match &inner.prepared {
-                Prepared::Direct(code) => code,
-                Prepared::Core { .. } => match &inner.interpreter {
-                    Some(interpreter) => &interpreter.inner.code,
-                    None => unreachable!("core programs come with their interpreter"),
-                },
-                #[cfg(feature = "dfdx")]
-                Prepared::Reference(_) => {
-                    return Err(Error::Request(
-                        "the reference engine records no trace; use another mode".into(),
-                    ));
-                }
-            },
+        let job = |code| Job {
+            code,
             programs: &[],
             function: 0,
             inputs: &given.inputs,
@@ -647,6 +681,7 @@ impl Model {
             text: &inner.text,
         };
         let result = match (&inner.prepared, &inner.interpreter) {
+            (Prepared::Direct(code), _) => run(&job(code)),
             (
                 Prepared::Core {
                     program,
@@ -657,7 +692,10 @@ impl Model {
             ) => {
                 let evaluator;
                 let programs: &[&CoreProgram] = if *nested {
-                    evaluator = [interpreter.inner_evaluator()?, program];
+                    let Ok(outer) = interpreter.inner_evaluator() else {
+                        unreachable!("a nested model was prepared with it");
+                    };
+                    evaluator = [outer, program];
                     &evaluator
                 } else {
                     &[program]
@@ -666,12 +704,16 @@ impl Model {
                     programs,
                     function: interpreter.inner.evaluate,
                     names,
-                    ..job
+                    ..job(&interpreter.inner.code)
                 })
             }
-            _ => run(&job),
+            (Prepared::Core { .. }, None) => {
+                unreachable!("core programs come with their interpreter")
+            }
+            #[cfg(feature = "dfdx")]
+            (Prepared::Reference(_), _) => unreachable!("it was checked that the model walks"),
         };
-        result.map_err(|error| self.explain(*error).into())
+        result.map_err(|error| Box::new(self.explain(*error)))
     }
 
     /// Adds to an unbound name the spelling that may have been meant.
@@ -734,14 +776,28 @@ fn push_numbers(inputs: &[InputValue], numbers: &mut Vec<f64>) {
     }
 }
 
-/// The name closest in spelling, if one is close.
-pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .map(|other| (strsim::damerau_levenshtein(name, other), other))
-        .filter(|&(distance, other)| {
-            let length = name.chars().count();
-            distance < length && distance * 3 <= length.max(3) && !other.is_empty()
-        })
-        .min_by_key(|&(distance, _)| distance)
-        .map(|(_, other)| other)
+/// Evaluates a program's own graph by the reference engine, and differentiates its value by `wrt`.
+///
+/// ```
+/// use dmci::{Bindings, Interpreter, Limits, Wrt, compile_program, dfdx::reference};
+///
+/// let graph = compile_program(&Interpreter::embedded(), "(if (> x 0) (* x (log x)) 0)")?;
+/// let inputs = Bindings::from([("x", 1.0)]);
+/// let answer = reference::evaluate(&graph, &inputs, Wrt::Names(&["x"]), &Limits::default())?;
+/// assert_eq!(answer.gradient.get("x"), Some(1.0));
+/// # Ok::<(), dmci::Error>(())
+/// ```
+///
+/// # Errors
+/// When the graph is damaged, the program fails, a limit is met, `wrt` names nothing, or a gradient
+/// is asked for of a value that holds anything but numbers.
+#[cfg(feature = "dfdx")]
+pub fn evaluate_reference(
+    graph: &Graph,
+    bindings: &Bindings,
+    wrt: Wrt<'_>,
+    limits: &Limits,
+) -> Result<Evaluation, Error> {
+    let model = Model::reference(graph)?;
+    model.evaluate(bindings, wrt, limits, &mut Workspace::new())
 }

@@ -9,12 +9,14 @@
 //!   side.
 
 use super::Model;
-use crate::error::{Error, Kind};
+use super::error::Error;
+use crate::error::Kind;
 use crate::model::bindings::{Bindings, Wrt};
 use crate::model::gradient::{Gradient, by_name, columns};
 use crate::model::hessian::{Hessian, HessianProduct, Layout};
+use crate::paths::Workspace;
 use crate::source::Span;
-use crate::walk::{EvalError, Limits, Stats, Workspace};
+use crate::walk::{EvalError, Limits, Stats};
 use std::borrow::Cow;
 
 /// A run that second derivatives are taken along.

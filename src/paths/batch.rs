@@ -12,14 +12,13 @@
 //! - Where lanes are to give numbers alone, the first lane in their order that does not is always
 //!   told; those after it may be left out.
 
-use super::{Asked, Path, PathKey, Paths, Run};
-use crate::error::Error;
+use super::{Asked, Path, PathKey, Paths, Run, Workspace};
 use crate::threads::in_tasks;
 use crate::trace::program::lanes::{
     Columns, FailedLane, LaneFile, LaneInput, Sums, WIDTH, Which, sum_of_lanes,
 };
 use crate::trace::program::{Failed, Place, Program};
-use crate::walk::{Item, Limits, Output, Stats, Workspace};
+use crate::walk::{EvalError, Item, Limits, Output, Stats};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -41,7 +40,8 @@ const WORTH_SPREADING: usize = 400_000;
 const FEW: usize = 16;
 
 /// Walks a lane whose inputs are in the workspace and keeps its path.
-pub(crate) type WalkLane<'a> = dyn Fn(&Asked<'_>, &mut Workspace) -> Result<Run, Error> + Sync + 'a;
+pub(crate) type WalkLane<'a> =
+    dyn Fn(&Asked<'_>, &mut Workspace) -> Result<Run, Box<EvalError>> + Sync + 'a;
 
 /// A batch of lanes.
 pub(crate) struct Batch<'a> {
@@ -56,7 +56,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) walk: &'a WalkLane<'a>,
     pub(crate) values: Values,
     /// The error of a lane whose value holds more than numbers and has no derivatives.
-    pub(crate) not_numeric: &'a (dyn Fn(Stats) -> Error + Sync),
+    pub(crate) not_numeric: &'a (dyn Fn(Stats) -> Box<EvalError> + Sync),
     /// Whether tasks may go to other threads.
     pub(crate) spread: bool,
     /// The first lane so far after which no other is of use.
@@ -100,7 +100,7 @@ impl Values {
 #[derive(Debug)]
 pub(crate) enum Special {
     Output(Output),
-    Failed(Error),
+    Failed(Box<EvalError>),
 }
 
 /// What a batch came to besides the numbers it wrote.
@@ -114,6 +114,21 @@ pub(crate) struct Outcome {
     pub(crate) walks: u64,
     /// What all lanes together took.
     pub(crate) stats: Stats,
+}
+
+/// Why a batch as a whole gives nothing.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Time ran out.
+    Late(Box<EvalError>),
+    /// Derivatives are asked for, and a lane's value is not one number.
+    NotOneNumber,
+}
+
+impl Refused {
+    fn late() -> Self {
+        Self::Late(Box::new(super::out_of_time()))
+    }
 }
 
 /// Where a column of results goes.
@@ -159,7 +174,7 @@ impl Batch<'_> {
         &self,
         targets: Vec<Target<'_>>,
         pool: &mut Vec<TaskScratch>,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome, Refused> {
         let spread = self.spreads();
         let size = self.task_size(spread);
         let is_sum: Vec<bool> = targets.iter().map(|t| matches!(t, Target::Sum)).collect();
@@ -346,7 +361,7 @@ impl Batch<'_> {
         lanes: Range<usize>,
         targets: Vec<Option<&mut [f64]>>,
         scratch: &mut TaskScratch,
-    ) -> Result<(Outcome, Vec<[f64; WIDTH]>), Error> {
+    ) -> Result<(Outcome, Vec<[f64; WIDTH]>), Refused> {
         let mut local = std::mem::take(&mut scratch.columns);
         local.resize(targets.len(), Vec::new());
         let mut summed = Vec::new();
@@ -398,7 +413,7 @@ impl Batch<'_> {
         lanes: Range<usize>,
         range: &mut Results<'_>,
         scratch: &mut TaskScratch,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refused> {
         let known = self.paths.load();
         let mut queue: Vec<(Arc<Path>, Option<Vec<u32>>)> = Vec::new();
         let mut unknown: Vec<Unknown> = Vec::new();
@@ -455,13 +470,13 @@ impl Batch<'_> {
         unknown: &mut Vec<Unknown>,
         range: &mut Results<'_>,
         scratch: &mut TaskScratch,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refused> {
         lanes.retain(|&lane| self.wants(lane));
         if lanes.is_empty() {
             return Ok(());
         }
         if self.is_late() {
-            return Err(super::out_of_time().into());
+            return Err(Refused::late());
         }
         // Where there is no room for further paths, there is nothing to wait for.
         let walking = self.paths.has_room().then(|| self.paths.while_walking());
@@ -496,12 +511,11 @@ impl Batch<'_> {
                     None => unknown.push((clue, lanes)),
                 }
             }
-            Err(error @ Error::Eval(_)) => {
+            Err(error) => {
                 self.end_at(lane);
                 range.outcome.special.push((lane, Special::Failed(error)));
                 unknown.push((clue, lanes));
             }
-            Err(error) => return Err(error),
         }
         unknown.retain(|(_, lanes)| !lanes.is_empty());
         queue.retain(|(_, lanes)| lanes.as_ref().is_none_or(|lanes| !lanes.is_empty()));
@@ -509,7 +523,7 @@ impl Batch<'_> {
     }
 
     /// The place of the path that a lane takes; it is walked if none is known.
-    pub(crate) fn place_of(&self, lane: u32) -> Result<Option<usize>, Error> {
+    pub(crate) fn place_of(&self, lane: u32) -> Result<Option<usize>, Box<EvalError>> {
         let mut workspace = Workspace::new();
         self.load(lane, &mut workspace);
         let asked = Asked {
@@ -522,7 +536,7 @@ impl Batch<'_> {
         Ok(self.walk_lane(lane, &mut workspace)?.place)
     }
 
-    fn walk_lane(&self, lane: u32, workspace: &mut Workspace) -> Result<Run, Error> {
+    fn walk_lane(&self, lane: u32, workspace: &mut Workspace) -> Result<Run, Box<EvalError>> {
         self.load(lane, workspace);
         (self.walk)(&self.asked(), workspace)
     }
@@ -543,7 +557,7 @@ impl Batch<'_> {
         listed: Option<&[u32]>,
         range: &mut Results<'_>,
         scratch: &mut TaskScratch,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refused> {
         scratch.failed.clear();
         let which = match listed {
             None => Which::Range(all.start, all.len()),
@@ -566,7 +580,7 @@ impl Batch<'_> {
                     continue;
                 }
                 if self.is_late() {
-                    return Err(super::out_of_time().into());
+                    return Err(Refused::late());
                 }
                 self.run_one(path, lane, range, scratch)?;
             }
@@ -658,13 +672,13 @@ impl Batch<'_> {
         which: Which<'_>,
         columns: &mut Columns<'_>,
         (sums, failed, file): (&mut Sums, &mut Vec<FailedLane>, &mut LaneFile),
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refused> {
         program.begin(self.inputs, file);
         let late = || self.is_late();
         if program.run_lanes(self.inputs, which, columns, sums, failed, &late, file) {
             Ok(())
         } else {
-            Err(super::out_of_time().into())
+            Err(Refused::late())
         }
     }
 
@@ -675,7 +689,7 @@ impl Batch<'_> {
         lane: u32,
         range: &mut Results<'_>,
         scratch: &mut TaskScratch,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refused> {
         self.load(lane, &mut scratch.workspace);
         match path.replay(&self.asked(), &mut scratch.workspace) {
             Ok(()) if path.stays_within(&self.limits) => {
@@ -688,12 +702,11 @@ impl Batch<'_> {
                 range.outcome.walks += 1;
                 match self.walk_lane(lane, &mut scratch.workspace) {
                     Ok(run) => self.store(lane, &run.output, run.stats, &scratch.workspace, range),
-                    Err(error @ Error::Eval(_)) => {
+                    Err(error) => {
                         self.end_at(lane);
                         range.outcome.special.push((lane, Special::Failed(error)));
                         Ok(())
                     }
-                    Err(error) => Err(error),
                 }
             }
             Err(failed) => {
@@ -711,7 +724,7 @@ impl Batch<'_> {
         stats: Stats,
         workspace: &Workspace,
         range: &mut Results<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refused> {
         let at = lane as usize - range.first;
         range.outcome.stats.add(&stats, 1);
         if self.values.fit(output) {
@@ -732,9 +745,7 @@ impl Batch<'_> {
         }
         if self.by.is_some() && self.values == Values::Any {
             if output.is_numeric() {
-                return Err(Error::Request(
-                    "gradients over lanes need a program whose value is a number".into(),
-                ));
+                return Err(Refused::NotOneNumber);
             }
             let error = (self.not_numeric)(stats);
             range.outcome.special.push((lane, Special::Failed(error)));

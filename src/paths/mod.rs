@@ -15,6 +15,9 @@
 
 pub(crate) mod batch;
 mod second;
+mod workspace;
+
+pub use workspace::Workspace;
 
 use self::second::Seconds;
 use crate::error::Kind;
@@ -26,7 +29,7 @@ use crate::trace::program::seeds::Seeded;
 use crate::trace::program::{Failed, Program, Wanted};
 use crate::trace::replay::Diverged;
 use crate::trace::{Guard, Ref, Trace};
-use crate::walk::{EvalError, InputValue, Item, Job, Limits, Output, Stats, Workspace, walk};
+use crate::walk::{EvalError, InputValue, Item, Job, Limits, Output, Stats, walk};
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -318,15 +321,13 @@ pub(crate) fn record(
     job: &Job<'_>,
     workspace: &mut Workspace,
 ) -> Result<Run, Box<EvalError>> {
-    let inputs = std::mem::take(&mut workspace.inputs);
-    workspace.recorder.reset(&inputs);
+    workspace.recorder.reset(&workspace.inputs);
     workspace.recorder.limit = if asked.by.is_some() {
         usize::MAX
     } else {
         UNASKED_OPERATIONS
     };
-    workspace.inputs = inputs;
-    let finished = walk(job, workspace)?;
+    let finished = walk(job, &mut workspace.memory, &mut workspace.recorder)?;
     let (output, nodes) = finished.take()?;
     let mut stats = finished.stats;
     if workspace.recorder.overflowed() {
@@ -373,7 +374,7 @@ pub(crate) fn run_once(
     workspace: &mut Workspace,
 ) -> Result<(Output, Stats), Box<EvalError>> {
     workspace.recorder.reset(&[]);
-    let finished = walk(job, workspace)?;
+    let finished = walk(job, &mut workspace.memory, &mut workspace.recorder)?;
     Ok((finished.take()?.0, finished.stats))
 }
 

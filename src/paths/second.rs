@@ -8,13 +8,14 @@
 //!   The bits are the same.
 //! - Numbers that fit the path fit its gradients: their guards are the same.
 
+use super::Workspace;
 use super::{COMPILED_AFTER, MAX_COMPILED, MAX_PROGRAMS, Path, check_deadline};
 use crate::error::Kind;
 use crate::threads::lock;
 use crate::trace::Ref;
 use crate::trace::program::{Program, Wanted};
 use crate::trace::second::GradientTrace;
-use crate::walk::{EvalError, Limits, Workspace};
+use crate::walk::{EvalError, Limits};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 

@@ -9,8 +9,6 @@
 //! - Noise is a pure function of the seed and of how many numbers were drawn before in the same
 //!   evaluation, so the same seed gives the same bits in every mode and on every replay.
 
-use crate::error::Error;
-
 /// The largest seed: whole numbers are exact up to there.
 const MAX_SEED: u64 = 1 << 53;
 
@@ -56,17 +54,17 @@ impl Default for Relaxation {
 
 impl Relaxation {
     /// Refuses what no evaluation could use.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let t = self.temperature;
         if !(t > 0.0 && t.is_finite()) {
-            return Err(Error::Request(format!(
+            return Err(format!(
                 "the temperature is {t}; it must be above 0 and finite"
-            )));
+            ));
         }
         if self.gumbel_seed.is_some_and(|seed| seed > MAX_SEED) {
-            return Err(Error::Request(format!(
+            return Err(format!(
                 "the seed of the noise is too large; give one up to {MAX_SEED}"
-            )));
+            ));
         }
         Ok(())
     }

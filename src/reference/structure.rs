@@ -7,7 +7,7 @@
 
 use super::cell::Cell;
 use super::machine::{Machine, Outcome};
-use crate::error::{Error, Kind};
+use crate::error::Kind;
 use crate::prim::linalg::Shape;
 use crate::prim::tagged::{Tagged, TypeTag};
 use crate::prim::{self, Prim, TagRule, Variadic};
@@ -487,7 +487,7 @@ impl Machine<'_> {
     /// # Errors
     /// When it is larger, written out, than the heap may be: what shares structure on the heap
     /// shares none outside.
-    pub(super) fn result(&self, value: &Cell) -> Result<(Output, Vec<Cell>), Error> {
+    pub(super) fn result(&self, value: &Cell) -> Result<(Output, Vec<Cell>), Box<EvalError>> {
         let (output, numbers, whole) = self.take(value, self.heap_bytes() / size_of::<Item>());
         if whole {
             return Ok((output, numbers));
@@ -495,7 +495,7 @@ impl Machine<'_> {
         let message = format!("out of heap: {} bytes in use", self.heap_bytes());
         let mut error = EvalError::new(Kind::Resource, message);
         error.stats = self.stats();
-        Err(error.into())
+        Err(Box::new(error))
     }
 
     /// The first `limit` pieces of a value, the cell of each number, and whether they are all.

@@ -8,12 +8,14 @@
 //! - Nothing here runs a program: malformed forms are errors before the run.
 
 pub mod ast;
+mod chars;
 pub mod datum;
 pub mod expand;
 mod forms;
 pub mod lexpr;
 mod number;
 pub mod reader;
+pub(crate) mod write;
 
 pub use ast::{Constraint, DataMatrix, Noise, Observation, Param, Program, Warning};
 pub use expand::{ExpandError, ExpandOptions, Goal, expand};

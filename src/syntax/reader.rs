@@ -14,7 +14,8 @@
 //! ```
 
 use self::ReadErrorKind as Kind;
-use super::datum::{Data, Datum, DatumId, is_invisible, named_char};
+use super::chars::{is_invisible, named_char};
+use super::datum::{Data, Datum, DatumId};
 use super::number::{number, prefixed_number};
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};

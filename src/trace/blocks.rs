@@ -5,16 +5,8 @@
 //! - A cotangent goes to every number of an operand, as the block's rule gives it; what was gathered
 //!   passes on what it has got, and nothing where it has got nothing.
 
-use super::sweep::{Adjoints, UNTOUCHED};
-use super::{BlockOperation, Numbers, Operation, Ref, Trace};
-
-/// Memory for blocks, to be used again.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Scratch {
-    kernel: Vec<f64>,
-    cts: Vec<f64>,
-    operands: [Vec<f64>; 2],
-}
+use super::adjoints::{Adjoints, UNTOUCHED};
+use super::{BlockOperation, BlockScratch, Numbers, Operation, Ref, Trace};
 
 impl Trace {
     /// Adds a block after all operations; gives the node of its first number.
@@ -112,7 +104,7 @@ impl Trace {
             return;
         }
         let mut scratch = std::mem::take(&mut adjoints.scratch);
-        let Scratch {
+        let BlockScratch {
             kernel,
             cts,
             operands: [da, db],

@@ -15,6 +15,7 @@
 //! - Operations on larger matrices are blocks: several nodes computed at once.
 //! - Knows primitives only, nothing of Scheme.
 
+mod adjoints;
 mod blocks;
 mod expressed;
 pub(crate) mod flow;
@@ -151,6 +152,14 @@ pub(crate) struct BlockOperation {
     pub(crate) block: Option<Block>,
     pub(crate) a: Numbers,
     pub(crate) b: Numbers,
+}
+
+/// Memory for blocks, to be used again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BlockScratch {
+    kernel: Vec<f64>,
+    cts: Vec<f64>,
+    operands: [Vec<f64>; 2],
 }
 
 /// The arithmetic of one run.

@@ -9,41 +9,10 @@
 //!   branch never contaminates a gradient: not even a zero gets there, which an infinite derivative
 //!   would make NaN.
 
-use super::blocks::Scratch;
+pub use super::adjoints::Adjoints;
+use super::adjoints::UNTOUCHED;
 use super::{Ref, Trace};
 use crate::prim::Prim;
-
-/// The bits of an adjoint that nothing has contributed to: a NaN that no arithmetic makes.
-pub(super) const UNTOUCHED: u64 = 0x7ff4_dead_beef_0001;
-
-/// The adjoints of a trace's nodes, in memory to be used again.
-#[derive(Clone, Debug, Default)]
-pub struct Adjoints {
-    pub(super) values: Vec<f64>,
-    pub(super) scratch: Scratch,
-}
-
-impl Adjoints {
-    /// The adjoint of an input; 0, never -0, where nothing depends on it.
-    pub fn of(&self, input: usize) -> f64 {
-        let adjoint = self.values[input];
-        if adjoint.to_bits() == UNTOUCHED {
-            0.0
-        } else {
-            adjoint + 0.0
-        }
-    }
-
-    #[inline]
-    pub(super) fn add(&mut self, node: usize, ct: f64) {
-        let adjoint = &mut self.values[node];
-        if adjoint.to_bits() == UNTOUCHED {
-            *adjoint = ct;
-        } else {
-            *adjoint += ct;
-        }
-    }
-}
 
 impl Trace {
     /// Sweeps the trace backwards from `seeds`: nodes and their cotangents. `values` are those of a

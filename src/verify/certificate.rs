@@ -5,9 +5,9 @@
 //!   written `"inf"`, `"-inf"`, `"nan"`.
 //! - It names the program by the hash of its text, so it cannot pass for another program's.
 
-use crate::error::Error;
 use crate::graph::Graph;
 use crate::graph::ncg::sha256;
+use crate::model::Error;
 use crate::source::{Position, Span};
 use crate::walk::output::json_number;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};

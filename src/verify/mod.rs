@@ -30,16 +30,17 @@ pub use certificate::{
     Certificate, Check, ConstantRecord, Difference, GuardRecord, InputRecord, Status, Verdict, Way,
 };
 
-use crate::error::Error;
 use crate::graph::Graph;
 use crate::graph::ncg::{self, sha256};
+use crate::model::Error;
 use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::{Evaluation, Gradient};
 use crate::model::interpreter::{Interpreter, Mode};
 use crate::model::{Model, Recorded};
+use crate::paths::Workspace;
 use crate::prim::relaxation::Relaxation;
 use crate::trace::Ref;
-use crate::walk::{Item, Limits, Output, Workspace};
+use crate::walk::{Item, Limits, Output};
 use differences::{Estimate, central, max_or_nan};
 
 /// How far the reference engine may be off: dfdx computes some functions another way.

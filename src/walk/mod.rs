@@ -28,17 +28,12 @@ pub use limits::{EvalError, Limits, Stats};
 pub use output::{Item, Output};
 
 use crate::error::{Call, Kind};
-use crate::paths::batch::TaskScratch;
 use crate::prim::linalg::Shape;
 use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use crate::trace::Operation;
-use crate::trace::program::File;
-use crate::trace::program::lanes::LaneFile;
 use crate::trace::record::{Domain, Number, Recorder};
-use crate::trace::sweep::Adjoints;
-use crate::trace::tangents::Tangents;
 use call::{CLOCK_INTERVAL, NURSERY};
 use code::{Args, Code, Instr, Operand};
 use fork::Fork;
@@ -49,37 +44,13 @@ use rustc_hash::FxHashSet;
 /// How many applications an error's call chain lists.
 const CHAIN: usize = 32;
 
-/// Scratch memory for evaluations: keep one per thread and pass it to every call.
+/// Scratch memory for walks: one walk at a time uses it.
 #[derive(Clone, Debug, Default)]
-pub struct Workspace {
+pub(crate) struct Memory {
     heap: Heap,
     stack: Vec<Value>,
     frames: Vec<Frame>,
     constants: Vec<Value>,
-    pub(crate) recorder: Recorder,
-    pub(crate) inputs: Vec<f64>,
-    pub(crate) values: Vec<f64>,
-    pub(crate) adjoints: Adjoints,
-    pub(crate) tangents: Tangents,
-    /// Of compiled paths.
-    pub(crate) file: File,
-    /// Of those compiled with their tangents.
-    pub(crate) seeds: LaneFile,
-    /// The numbers of their outputs.
-    pub(crate) numbers: Vec<f64>,
-    /// The numbers of the last output.
-    pub(crate) leaves: Vec<f64>,
-    /// Its derivatives, row-major.
-    pub(crate) derivatives: Vec<f64>,
-    /// Of batches.
-    pub(crate) tasks: Vec<TaskScratch>,
-}
-
-impl Workspace {
-    /// An empty workspace; it grows as it is used.
-    pub fn new() -> Self {
-        Self::default()
-    }
 }
 
 /// A procedure that waits for another's value.
@@ -203,19 +174,18 @@ pub(crate) struct Finished<'a> {
     limits: Limits,
 }
 
-/// Walks a job, recording into the workspace's recorder, which the caller has reset.
+/// Walks a job, recording into a recorder that the caller has reset.
 pub(crate) fn walk<'a>(
     job: &Job<'a>,
-    workspace: &'a mut Workspace,
+    memory: &'a mut Memory,
+    recorder: &'a mut Recorder,
 ) -> Result<Finished<'a>, Box<EvalError>> {
-    let Workspace {
+    let Memory {
         heap,
         stack,
         frames,
         constants,
-        recorder,
-        ..
-    } = workspace;
+    } = memory;
     let code_image: &'a Image = &job.code.image;
     let images: Vec<&'a Image> = std::iter::once(code_image)
         .chain(job.programs.iter().map(|p| &p.image))

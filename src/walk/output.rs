@@ -6,11 +6,7 @@
 //!   [`Item::Pair`] followed by two values; a vector is [`Item::Vector`] and its numbers, a matrix
 //!   [`Item::Matrix`] and its rows.
 
-use crate::error::Error;
-use crate::symbol::Symbols;
-use crate::syntax::datum::{write_char, write_name, write_quoted};
-use crate::syntax::lexpr::to_lexpr;
-use crate::syntax::{ReadOptions, read};
+use crate::syntax::write::{write_char, write_name, write_quoted};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -112,24 +108,6 @@ impl Output {
         let mut out = String::new();
         self.write(&mut out, &Scheme, &mut |item, out| scheme_atom(item, out));
         out
-    }
-
-    /// As data for programs that work on data.
-    ///
-    /// # Errors
-    /// When the value holds a procedure or no value, or is too large for `lexpr` to drop safely.
-    pub fn to_lexpr(&self) -> Result<lexpr::Value, Error> {
-        let opaque = |item: &&Item| matches!(item, Item::Procedure | Item::Unspecified);
-        if let Some(item) = self.items.iter().find(opaque) {
-            let what = match item {
-                Item::Procedure => "a procedure",
-                _ => "an unspecified value",
-            };
-            return Err(Error::Request(format!("{what} cannot be given as data")));
-        }
-        let mut symbols = Symbols::new();
-        let data = read(&self.to_scheme(), &mut symbols, ReadOptions::default())?;
-        Ok(to_lexpr(&data, data.roots()[0], &symbols)?)
     }
 
     /// As JSON, in the notation of the machine interface: `[1.0,2.5,{"sym":"a"}]`.
@@ -313,20 +291,6 @@ fn json_object(key: &str, text: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn data_go_in_and_come_out() -> Result<(), Error> {
-        use crate::{Bindings, Interpreter, Mode, Workspace};
-        let interpreter = Interpreter::embedded();
-        let program = [lexpr::sexp!((map (lambda (x) (list x "s")) (quote (1 2.5 z))))];
-        let model = interpreter.model_from_data(&program, &Bindings::new(), Mode::Direct)?;
-        let value = model.value(&Bindings::new(), &mut Workspace::new())?;
-        assert_eq!(value.to_lexpr()?, lexpr::sexp!(((1 "s") (2.5 "s") (z "s"))));
-        let procedure = interpreter.model("car")?;
-        let value = procedure.value(&Bindings::new(), &mut Workspace::new())?;
-        assert!(value.to_lexpr().is_err());
-        Ok(())
-    }
 
     #[test]
     fn nested_lists_and_pairs_close_in_order() {

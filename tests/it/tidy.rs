@@ -1,6 +1,7 @@
 //! Order in the files themselves: headers, lengths, tabs, and lists that must not drift apart.
 
 use dmci::prim::Prim;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -228,4 +229,141 @@ fn a_name_means_one_primitive() {
         );
     }
     assert!(Prim::ALL.len() <= 256, "a primitive's number is a byte");
+}
+
+// ---- floors ----------------------------------------------------------------------------------
+
+/// The rows of the code map in `pipeline.md`, from the bottom: the folders and files of each.
+fn floors() -> Vec<Vec<String>> {
+    let page = read(&root().join("src/docs/pipeline.md"));
+    let (_, map) = page.split_once("## Code map").expect("it has a code map");
+    let (_, rows) = map.split_once("|---|---|\n").expect("the map is a table");
+    let names = |row: &str| -> Vec<String> {
+        let cell = row.split('|').nth(1).unwrap_or_default();
+        let places = cell.split('`').filter_map(|word| word.strip_prefix("src/"));
+        places
+            .map(|place| {
+                place
+                    .trim_end_matches(".rs")
+                    .trim_end_matches('/')
+                    .to_owned()
+            })
+            .collect()
+    };
+    let rows = rows.lines().take_while(|line| line.starts_with('|'));
+    rows.map(names).collect()
+}
+
+/// The code of a file without comments, strings left as they are.
+fn without_comments(text: &str) -> String {
+    let code = text.lines().map(|line| match line.find("//") {
+        Some(at) if !line[..at].ends_with(':') => &line[..at],
+        _ => line,
+    });
+    code.collect::<Vec<_>>().join("\n")
+}
+
+/// The first names of all paths that begin with `prefix`: of `crate::{a::B, c}` they are `a` and `c`.
+fn first_names<'t>(code: &'t str, prefix: &str) -> Vec<&'t str> {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let mut names = Vec::new();
+    for (at, _) in code.match_indices(prefix) {
+        if code[..at].ends_with(|c: char| is_name(c) || c == '$' || c == ':') {
+            continue;
+        }
+        let rest = &code[at + prefix.len()..];
+        let Some(group) = rest.strip_prefix('{') else {
+            names.push(rest.split(|c| !is_name(c)).next().unwrap_or_default());
+            continue;
+        };
+        let (mut depth, mut begun) = (0, true);
+        for (at, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => begun = true,
+                c if begun && is_name(c) => {
+                    let name = &group[at..];
+                    names.push(name.split(|c| !is_name(c)).next().unwrap_or_default());
+                    begun = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    names.retain(|name| !name.is_empty() && *name != "self");
+    names
+}
+
+/// Where the crate's root takes its names from: `Model` from `model`.
+fn root_names() -> BTreeMap<String, String> {
+    let code = without_comments(&read(&root().join("src/lib.rs")));
+    let mut found = BTreeMap::new();
+    for item in code
+        .split(';')
+        .filter_map(|item| item.trim().split_once("pub use "))
+    {
+        let (folder, names) = item.1.split_once("::").expect("names come from a folder");
+        for name in names.split(|c: char| !c.is_alphanumeric() && c != '_') {
+            found.insert(name.to_owned(), folder.to_owned());
+        }
+    }
+    found
+}
+
+/// The folder, or the file at the top, that a source file belongs to.
+fn room(file: &str) -> &str {
+    let place = file.strip_prefix("src/").unwrap_or(file);
+    let place = place.split('/').next().unwrap_or(place);
+    place.trim_end_matches(".rs")
+}
+
+#[test]
+fn imports_go_down_the_floors_of_the_code_map() {
+    let floors = floors();
+    let floor_of: BTreeMap<&str, usize> = floors
+        .iter()
+        .enumerate()
+        .flat_map(|(floor, names)| names.iter().map(move |name| (name.as_str(), floor)))
+        .collect();
+    assert!(
+        floor_of.len() > 10,
+        "the code map was not understood: {floors:?}"
+    );
+    let roots = root_names();
+    assert_eq!(roots.get("Model").map(String::as_str), Some("model"));
+    let mut complaints = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    for (file, text) in files("src", &["rs"]) {
+        let from = room(&file);
+        seen.insert(from.to_owned());
+        let Some(&floor) = floor_of.get(from) else {
+            complaints.insert(format!(
+                "{file}: `src/{from}` is in no row of the code map in src/docs/pipeline.md; add it to \
+                 the row above all that it imports"
+            ));
+            continue;
+        };
+        for name in first_names(&without_comments(&text), "crate::") {
+            let to = roots.get(name).map_or(name, String::as_str);
+            match floor_of.get(to) {
+                _ if to == from => {}
+                Some(&below) if below < floor => {}
+                Some(_) => {
+                    complaints.insert(format!(
+                        "{file} imports `{to}`, which is not below `{from}`: data go down and results \
+                         come up. Move what it needs down, pass it in, or move the code up"
+                    ));
+                }
+                None => {
+                    complaints.insert(format!("{file} imports `{to}`, which is in no row"));
+                }
+            }
+        }
+    }
+    for name in floor_of.keys().filter(|name| !seen.contains(**name)) {
+        complaints.insert(format!("`src/{name}` of the code map is gone: take it off"));
+    }
+    none(&complaints.into_iter().collect::<Vec<_>>());
 }

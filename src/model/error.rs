@@ -1,0 +1,97 @@
+//! Any error of the crate, in the one shape that every tool shows.
+//!
+//! The stages' own errors go in ([`ReadError`], [`ExpandError`], [`EvalError`], …); [`Error`] joins
+//! them.
+//!
+//! **Invariants**
+//! - Kind, place and calls are those of the stage's error.
+
+use super::registry::RegistryError;
+use crate::error::{Call, Kind};
+use crate::graph::NcgError;
+use crate::paths::batch::Refused;
+use crate::source::{Position, Span};
+use crate::syntax::{ExpandError, ReadError};
+use crate::walk::EvalError;
+
+/// Any error of the crate that concerns a program, an interpreter file or a registry.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text could not be read as data.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The data are no program.
+    #[error(transparent)]
+    Expand(#[from] ExpandError),
+    /// The program failed while it ran.
+    #[error("{0}")]
+    Eval(Box<EvalError>),
+    /// An interpreter or program file is damaged.
+    #[error(transparent)]
+    Ncg(#[from] NcgError),
+    /// A handle gives no model.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The request does not fit the program.
+    #[error("{0}")]
+    Request(String),
+}
+
+impl From<EvalError> for Error {
+    fn from(error: EvalError) -> Self {
+        Self::Eval(Box::new(error))
+    }
+}
+
+impl From<Box<EvalError>> for Error {
+    fn from(error: Box<EvalError>) -> Self {
+        Self::Eval(error)
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Late(error) => Self::Eval(error),
+            Refused::NotOneNumber => {
+                Self::Request("gradients over lanes need a program whose value is a number".into())
+            }
+        }
+    }
+}
+
+impl Error {
+    /// The kind of error.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Read(_) => Kind::Syntax,
+            Self::Expand(e) => e.kind,
+            Self::Eval(e) => e.kind,
+            Self::Ncg(_) | Self::Registry(_) | Self::Request(_) => Kind::Request,
+        }
+    }
+
+    /// The place in the program's text, where there is one.
+    pub fn span(&self) -> Option<Span> {
+        match self {
+            Self::Read(e) => Some(e.span),
+            Self::Expand(e) => Some(e.span),
+            Self::Eval(e) => e.span,
+            Self::Ncg(_) | Self::Registry(_) | Self::Request(_) => None,
+        }
+    }
+
+    /// Line and column in `text`, the program's text.
+    pub fn position(&self, text: &str) -> Option<Position> {
+        self.span().map(|span| span.position(text))
+    }
+
+    /// The applications under way, innermost first; empty but for run-time errors.
+    pub fn calls(&self) -> &[Call] {
+        match self {
+            Self::Eval(e) => &e.calls,
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Adjoints: what a sweep backwards adds up for each node.
+//!
+//! **Invariants**
+//! - A first contribution is assigned, not added to 0; a node that nothing contributes to is known
+//!   by its bits, which no arithmetic makes.
+
+use super::BlockScratch;
+
+/// The bits of an adjoint that nothing has contributed to: a NaN that no arithmetic makes.
+pub(super) const UNTOUCHED: u64 = 0x7ff4_dead_beef_0001;
+
+/// The adjoints of a trace's nodes, in memory to be used again.
+#[derive(Clone, Debug, Default)]
+pub struct Adjoints {
+    pub(super) values: Vec<f64>,
+    pub(super) scratch: BlockScratch,
+}
+
+impl Adjoints {
+    /// The adjoint of an input; 0, never -0, where nothing depends on it.
+    pub fn of(&self, input: usize) -> f64 {
+        let adjoint = self.values[input];
+        if adjoint.to_bits() == UNTOUCHED {
+            0.0
+        } else {
+            adjoint + 0.0
+        }
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, node: usize, ct: f64) {
+        let adjoint = &mut self.values[node];
+        if adjoint.to_bits() == UNTOUCHED {
+            *adjoint = ct;
+        } else {
+            *adjoint += ct;
+        }
+    }
+}
