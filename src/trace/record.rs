@@ -1,4 +1,4 @@
-//! `record`: the number domain of a walk that writes a [`Trace`].
+//! `record`: what a walk computes with, written down as a [`Trace`].
 //!
 //! Numbers with their nodes go in, the node of each result comes out.
 //!
@@ -17,39 +17,6 @@ use crate::prim::block::Block;
 pub(crate) struct Number {
     pub(crate) value: f64,
     pub(crate) node: u32,
-}
-
-/// The numbers of a walk: what it computes with, and what it must remember.
-pub(crate) trait Domain {
-    /// A point to rewind to.
-    type Mark: Copy;
-
-    /// Computes a numeric row or a predicate on operands of which one has a node.
-    fn operation(&mut self, prim: Prim, a: Number, b: Number) -> Number;
-
-    /// Computes a block on operands of which a number has a node: its numbers, the hidden ones too.
-    fn block(&mut self, block: Block, a: &[Number], b: &[Number]) -> Vec<Number>;
-
-    /// Chooses one of two numbers: joins the results of a fork, where `place` is not 0.
-    fn select(&mut self, test: Number, then: Number, otherwise: Number, place: u32) -> Number;
-
-    /// Relies on a number being what it is, at a place of the program.
-    fn guard(&mut self, number: Number, place: u32);
-
-    /// Declares the operations since a mark to be an arm.
-    fn arm(&mut self, since: Self::Mark, test: Number, when: bool);
-
-    /// Where the record stands.
-    fn mark(&self) -> Self::Mark;
-
-    /// Forgets what came after a mark.
-    fn rewind(&mut self, mark: Self::Mark);
-
-    /// How many operations there are.
-    fn operations(&self) -> usize;
-
-    /// How many guards there are.
-    fn guards(&self) -> usize;
 }
 
 /// Computes a block on numbers that nothing is recorded of.
@@ -180,11 +147,10 @@ impl Recorder {
     }
 }
 
-impl Domain for Recorder {
-    type Mark = Mark;
-
+impl Recorder {
+    /// Computes a numeric row or a predicate on operands of which one has a node.
     #[inline]
-    fn operation(&mut self, prim: Prim, a: Number, b: Number) -> Number {
+    pub(crate) fn operation(&mut self, prim: Prim, a: Number, b: Number) -> Number {
         let value = prim.forward(a.value, b.value);
         let a = self.operand(a);
         let b = if prim.operands() == 1 {
@@ -196,7 +162,8 @@ impl Domain for Recorder {
         self.push(operation, value)
     }
 
-    fn block(&mut self, block: Block, a: &[Number], b: &[Number]) -> Vec<Number> {
+    /// Computes a block on operands of which a number has a node: its numbers, the hidden ones too.
+    pub(crate) fn block(&mut self, block: Block, a: &[Number], b: &[Number]) -> Vec<Number> {
         if self.trace.operations.len() >= self.limit {
             self.overflowed = true;
             return compute(block, a, b);
@@ -222,7 +189,8 @@ impl Domain for Recorder {
         values.map(number).collect()
     }
 
-    fn select(&mut self, test: Number, then: Number, otherwise: Number, place: u32) -> Number {
+    /// Chooses one of two numbers: joins the results of a fork, where `place` is not 0.
+    pub(crate) fn select(&mut self, test: Number, then: Number, otherwise: Number, place: u32) -> Number {
         if place != 0 {
             let operation = self.trace.operations.len() as u32;
             self.trace.joins.push((operation, place));
@@ -244,7 +212,8 @@ impl Domain for Recorder {
         self.push(operation, value)
     }
 
-    fn guard(&mut self, number: Number, place: u32) {
+    /// Relies on a number being what it is, at a place of the program.
+    pub(crate) fn guard(&mut self, number: Number, place: u32) {
         if number.node != 0 {
             self.trace.guards.push(Guard {
                 at: self.trace.operations.len() as u32,
@@ -255,7 +224,8 @@ impl Domain for Recorder {
         }
     }
 
-    fn arm(&mut self, since: Mark, test: Number, when: bool) {
+    /// Declares the operations since a mark to be an arm.
+    pub(crate) fn arm(&mut self, since: Mark, test: Number, when: bool) {
         let end = self.trace.operations.len() as u32;
         if since.operations as u32 == end {
             return;
@@ -269,7 +239,8 @@ impl Domain for Recorder {
         });
     }
 
-    fn mark(&self) -> Mark {
+    /// Where the record stands.
+    pub(crate) fn mark(&self) -> Mark {
         Mark {
             operations: self.trace.operations.len(),
             guards: self.trace.guards.len(),
@@ -279,7 +250,8 @@ impl Domain for Recorder {
         }
     }
 
-    fn rewind(&mut self, mark: Mark) {
+    /// Forgets what came after a mark.
+    pub(crate) fn rewind(&mut self, mark: Mark) {
         self.trace.operations.truncate(mark.operations);
         self.trace.guards.truncate(mark.guards);
         self.trace.arms.truncate(mark.arms);
@@ -291,11 +263,13 @@ impl Domain for Recorder {
             .truncate(self.trace.inputs as usize + mark.operations);
     }
 
-    fn operations(&self) -> usize {
+    /// How many operations there are.
+    pub(crate) fn operations(&self) -> usize {
         self.trace.operations.len()
     }
 
-    fn guards(&self) -> usize {
+    /// How many guards there are.
+    pub(crate) fn guards(&self) -> usize {
         self.trace.guards.len()
     }
 }

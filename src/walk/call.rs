@@ -14,7 +14,6 @@ use super::{Failure, Frame, Outcome, Stop, TAIL, Walk};
 use crate::error::Kind;
 use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 use crate::prim::{Prim, arity_in_words};
-use crate::trace::record::Domain;
 use std::time::Instant;
 
 /// Cells allocated before the first collection.
@@ -23,7 +22,7 @@ pub(super) const NURSERY: usize = 1 << 17;
 /// Procedures entered between two looks at the clock.
 pub(super) const CLOCK_INTERVAL: u32 = 4096;
 
-impl<D: Domain> Walk<'_, D> {
+impl Walk<'_> {
     #[inline]
     pub(super) fn tick(&mut self, site: u32) -> Outcome<()> {
         if site & SITE_COUNTS != 0 {

@@ -12,7 +12,7 @@
 use super::layout::SITE_COUNTS;
 use super::{ARM, Frame, Outcome, Stop, Walk};
 use crate::prim::value::{Tag, Value};
-use crate::trace::record::{Domain, Number};
+use crate::trace::record::{Mark, Number};
 
 /// How many trace operations and applications the arms of a fork may take, nested forks included.
 const FORK_BUDGET: u64 = 64;
@@ -25,7 +25,7 @@ pub(super) struct FirstArm {
 }
 
 /// An `if` whose arms are walked one after the other.
-pub(super) struct Fork<D: Domain> {
+pub(super) struct Fork {
     /// Frames below the one that marks the arm.
     pub(super) depth: usize,
     pub(super) pc: u32,
@@ -35,8 +35,8 @@ pub(super) struct Fork<D: Domain> {
     pub(super) heap: usize,
     pub(super) applications: u64,
     /// Where the fork began, and where its current arm did.
-    pub(super) mark: D::Mark,
-    pub(super) arm: D::Mark,
+    pub(super) mark: Mark,
+    pub(super) arm: Mark,
     pub(super) test: Value,
     pub(super) place: u32,
     pub(super) otherwise: u32,
@@ -45,7 +45,7 @@ pub(super) struct Fork<D: Domain> {
     pub(super) first: Option<FirstArm>,
 }
 
-impl<D: Domain> Walk<'_, D> {
+impl Walk<'_> {
     /// Takes from the budget that all open forks share.
     pub(super) fn spend(&mut self, amount: u64) -> Outcome<()> {
         self.spent += amount;
@@ -80,7 +80,7 @@ impl<D: Domain> Walk<'_, D> {
             self.spent = 0;
             self.high = self.top;
         }
-        let mark = self.domain.mark();
+        let mark = self.recorder.mark();
         self.forks.push(Fork {
             depth: self.frames.len(),
             pc: self.pc,
@@ -113,7 +113,7 @@ impl<D: Domain> Walk<'_, D> {
         let Some(fork) = self.forks.last_mut() else {
             unreachable!("an arm belongs to a fork");
         };
-        fork.arm = self.domain.mark();
+        fork.arm = self.recorder.mark();
         let (base, top) = (fork.base, fork.top);
         self.pc = if then { fork.pc } else { fork.otherwise };
         self.site = fork.site;
@@ -144,7 +144,7 @@ impl<D: Domain> Walk<'_, D> {
             });
             let since = fork.arm;
             self.applications = fork.applications;
-            self.domain.arm(since, test, taken_then);
+            self.recorder.arm(since, test, taken_then);
             self.begin_arm(!taken_then);
             return Ok(None);
         };
@@ -152,7 +152,7 @@ impl<D: Domain> Walk<'_, D> {
         let Some(fork) = self.forks.pop() else {
             unreachable!("the fork was there just now");
         };
-        self.domain.arm(since, test, !taken_then);
+        self.recorder.arm(since, test, !taken_then);
         let joined = self.join(test, taken_then, first.value, value, fork.place);
         let Some(joined) = joined else {
             self.forks.push(fork);
@@ -202,7 +202,7 @@ impl<D: Domain> Walk<'_, D> {
             return Some(Value { tag, ..taken });
         }
         let (yes, no) = if then { (taken, other) } else { (other, taken) };
-        let joined = self.domain.select(test, number(yes), number(no), place);
+        let joined = self.recorder.select(test, number(yes), number(no), place);
         Some(Value {
             tag,
             node: joined.node,
@@ -229,14 +229,14 @@ impl<D: Domain> Walk<'_, D> {
         };
         self.heap.truncate(fork.heap);
         self.frames.truncate(fork.depth);
-        self.domain.rewind(fork.mark);
+        self.recorder.rewind(fork.mark);
         self.applications = fork.applications;
         self.base = fork.base;
         self.top = fork.top;
         self.site = fork.site;
         self.place = 0;
         self.forget_above();
-        self.domain.guard(number(fork.test), fork.place);
+        self.recorder.guard(number(fork.test), fork.place);
         self.pc = if fork.test.is_false() {
             fork.otherwise
         } else {

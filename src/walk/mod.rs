@@ -1,7 +1,7 @@
-//! The walk: code run on one lane, over a number domain, with everything it does metered.
+//! The walk: code run on one lane, with everything it does metered.
 //!
-//! Code, inputs and limits go in; the program's value comes out, and the domain has seen every
-//! operation on numbers that depend on the inputs.
+//! Code, inputs and limits go in; the program's value comes out, and the recorder has
+//! written down every operation on numbers that depend on the inputs.
 //!
 //! **Invariants**
 //! - The stack of the walk is a vector: depth is bounded by the caller's limits alone.
@@ -33,7 +33,7 @@ use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use crate::trace::Operation;
-use crate::trace::record::{Domain, Number, Recorder};
+use crate::trace::record::{Number, Recorder};
 use call::{CLOCK_INTERVAL, NURSERY};
 use code::{Args, Code, Instr, Operand};
 use fork::Fork;
@@ -123,13 +123,13 @@ pub(crate) enum InputValue {
     Missing,
 }
 
-struct Walk<'a, D: Domain> {
+struct Walk<'a> {
     code: &'a Code,
     heap: &'a mut Heap,
     stack: &'a mut Vec<Value>,
     frames: &'a mut Vec<Frame>,
     constants: &'a mut Vec<Value>,
-    domain: &'a mut D,
+    recorder: &'a mut Recorder,
     limits: Limits,
     /// The user's core program: the sites of its pairs.
     sites: &'a [u32],
@@ -150,7 +150,7 @@ struct Walk<'a, D: Domain> {
     collect_at: usize,
     clock: u32,
     peak: usize,
-    forks: Vec<Fork<D>>,
+    forks: Vec<Fork>,
     spent: u64,
     /// The highest stack slot used since the outermost fork.
     high: u32,
@@ -203,7 +203,7 @@ pub(crate) fn walk<'a>(
         stack,
         frames,
         constants,
-        domain: recorder,
+        recorder,
         limits: job.limits,
         sites: user.map_or(&[], |p| &p.image.sites),
         site_base: user.map_or(0, |p| p.image.base),
@@ -256,7 +256,7 @@ pub(crate) fn walk<'a>(
     }
 }
 
-impl<'a, D: Domain> Walk<'a, D> {
+impl<'a> Walk<'a> {
     // ---- start and end -----------------------------------------------------------------------
 
     fn set_inputs(&mut self, job: &Job<'a>) {
@@ -347,8 +347,8 @@ impl<'a, D: Domain> Walk<'a, D> {
         Stats {
             nodes: self.nodes,
             applications: self.applications,
-            operations: self.domain.operations() as u64,
-            guards: self.domain.guards() as u64,
+            operations: self.recorder.operations() as u64,
+            guards: self.recorder.guards() as u64,
             paths: 0,
             depth: self.deepest as u64,
             bytes: self.peak.max(self.bytes()) as u64,
@@ -360,7 +360,7 @@ impl<'a, D: Domain> Walk<'a, D> {
         self.heap.len() * size_of::<Value>()
             + self.top as usize * size_of::<Value>()
             + self.frames.len() * size_of::<Frame>()
-            + self.domain.operations() * size_of::<(Operation, f64)>()
+            + self.recorder.operations() * size_of::<(Operation, f64)>()
     }
 
     fn error(&self, failure: &Failure, stats: Stats) -> EvalError {

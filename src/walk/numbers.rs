@@ -11,9 +11,9 @@ use super::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::value::{Tag, Value};
 use crate::prim::{Prim, Variadic};
-use crate::trace::record::{Domain, Number};
+use crate::trace::record::Number;
 
-impl<D: Domain> Walk<'_, D> {
+impl Walk<'_> {
     /// Relies on a number or boolean being what it is; inside an arm nothing may be relied on.
     #[inline]
     pub(super) fn guard(&mut self, value: Value) -> Outcome<()> {
@@ -37,7 +37,7 @@ impl<D: Domain> Walk<'_, D> {
         if !self.forks.is_empty() {
             return Err(Stop::Fork);
         }
-        self.domain.guard(number(value), place);
+        self.recorder.guard(number(value), place);
         Ok(())
     }
 
@@ -50,7 +50,7 @@ impl<D: Domain> Walk<'_, D> {
                 node: 0,
             });
         }
-        let result = self.domain.operation(prim, a, b);
+        let result = self.recorder.operation(prim, a, b);
         if !self.forks.is_empty() {
             self.spend(1)?;
         }

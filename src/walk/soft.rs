@@ -15,9 +15,9 @@ use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
 use crate::prim::value::{Tag, Value};
-use crate::trace::record::{Domain, Number};
+use crate::trace::record::Number;
 
-impl<D: Domain> Walk<'_, D> {
+impl Walk<'_> {
     /// `(soft-if a b then else)` on four staged arguments: s·then + (1-s)·else, where
     /// s = sigmoid((b - a) / temperature).
     pub(super) fn soft_if(&mut self, site: u32) -> Outcome<Value> {
@@ -175,7 +175,7 @@ impl<D: Domain> Walk<'_, D> {
         if test.node == 0 {
             return Ok(if test.value == 0.0 { otherwise } else { then });
         }
-        let picked = self.domain.select(test, then, otherwise, 0);
+        let picked = self.recorder.select(test, then, otherwise, 0);
         if !self.forks.is_empty() {
             self.spend(1)?;
         }

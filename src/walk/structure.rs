@@ -10,9 +10,8 @@ use super::{Outcome, Walk};
 use crate::error::Kind;
 use crate::prim::value::{Tag, Value};
 use crate::prim::{Prim, arity_in_words};
-use crate::trace::record::Domain;
 
-impl<D: Domain> Walk<'_, D> {
+impl Walk<'_> {
     /// A primitive of one argument that accepts one. The commonest belong into the loop of the
     /// walk, so that their values are moved once; the rest is called.
     #[inline(always)]

@@ -13,7 +13,6 @@ use crate::prim::Prim;
 use crate::prim::linalg::Shape;
 use crate::prim::value::{Tag, Value};
 use crate::symbol::{Sym, Symbols};
-use crate::trace::record::Domain;
 use std::sync::Arc;
 
 /// How many pieces of an irritant an error message shows.
@@ -146,7 +145,7 @@ fn string(images: &[&Image], value: Value) -> Arc<str> {
     "".into()
 }
 
-impl<D: Domain> Walk<'_, D> {
+impl Walk<'_> {
     pub(super) fn string(&self, value: Value) -> Arc<str> {
         string(&self.images, value)
     }

@@ -13,17 +13,17 @@ use crate::prim::block::Block;
 use crate::prim::linalg::{self, Arithmetic, Array, Operand, Place, Shape, Trouble, locate};
 use crate::prim::value::{Tag, Value};
 use crate::trace::Operation;
-use crate::trace::record::{Domain, Number, compute};
+use crate::trace::record::{Number, compute};
 
 /// The walk's arithmetic, for a primitive applied at a site.
-struct AtSite<'w, 'a, D: Domain> {
-    walk: &'w mut Walk<'a, D>,
+struct AtSite<'w, 'a> {
+    walk: &'w mut Walk<'a>,
     site: u32,
     /// Whether a number among the arguments has a node.
     records: bool,
 }
 
-impl<D: Domain> Arithmetic for AtSite<'_, '_, D> {
+impl Arithmetic for AtSite<'_, '_> {
     type Number = Number;
     type Stop = Stop;
 
@@ -51,7 +51,7 @@ impl<D: Domain> Arithmetic for AtSite<'_, '_, D> {
         self.walk.account(steps, self.site)?;
         self.walk.room(numbers)?;
         let operations = if self.records { operations } else { 0 };
-        let recorded = self.walk.domain.operations().saturating_add(operations);
+        let recorded = self.walk.recorder.operations().saturating_add(operations);
         let bytes = recorded.saturating_mul(size_of::<(Operation, f64)>());
         if bytes > self.walk.limits.heap_bytes {
             return self.walk.out_of_heap();
@@ -78,7 +78,7 @@ impl<D: Domain> Arithmetic for AtSite<'_, '_, D> {
     }
 }
 
-impl<D: Domain> AtSite<'_, '_, D> {
+impl AtSite<'_, '_> {
     fn recorded_block(
         &mut self,
         block: Block,
@@ -96,18 +96,18 @@ impl<D: Domain> AtSite<'_, '_, D> {
         }
         // What it reads may have to be gathered.
         let length = length.saturating_add(a.len() + b.len());
-        let recorded = self.walk.domain.operations().saturating_add(length);
+        let recorded = self.walk.recorder.operations().saturating_add(length);
         if recorded.saturating_mul(size_of::<(Operation, f64)>()) > self.walk.limits.heap_bytes {
             return self.walk.out_of_heap();
         }
         if !self.walk.forks.is_empty() {
             self.walk.spend(length as u64)?;
         }
-        Ok(self.walk.domain.block(block, a, b))
+        Ok(self.walk.recorder.block(block, a, b))
     }
 }
 
-impl<D: Domain> Walk<'_, D> {
+impl Walk<'_> {
     /// A primitive on vectors and matrices, on `count` staged arguments.
     pub(super) fn linalg(&mut self, prim: Prim, count: usize, site: u32) -> Outcome<Value> {
         let top = self.top as usize;
