@@ -180,28 +180,27 @@ impl Model {
 impl Given {
     /// The same with other numbers: those of the trace's inputs.
     fn at(&self, numbers: &[f64]) -> Self {
-        let at = |(x, node): (f64, u32)| match node.checked_sub(1) {
-            Some(index) => (numbers[index as usize], node),
-            None => (x, node),
+        let at = |x: Number| match x.node.index() {
+            Some(index) => Number {
+                value: numbers[index as usize],
+                ..x
+            },
+            None => x,
         };
-        let all = |items: &[(f64, u32)]| items.iter().map(|&item| at(item)).collect();
+        let all = |items: &[Number]| items.iter().copied().map(at).collect();
         let inputs = self.inputs.iter().map(|input| match input {
-            InputValue::Number(x, node) => InputValue::Number(at((*x, *node)).0, *node),
+            InputValue::Number(x) => InputValue::Number(at(*x)),
             InputValue::List(items) => InputValue::List(all(items)),
             InputValue::Array(shape, items) => InputValue::Array(*shape, all(items)),
             InputValue::Missing => InputValue::Missing,
         });
-        let number = |x: Number| Number {
-            value: at((x.value, x.node)).0,
-            ..x
-        };
         Self {
             inputs: inputs.collect(),
             key: self.key.clone(),
             literals: self.literals.clone(),
             relaxation: RelaxationInputs {
-                temperature: number(self.relaxation.temperature),
-                gumbel_seed: self.relaxation.gumbel_seed.map(number),
+                temperature: at(self.relaxation.temperature),
+                gumbel_seed: self.relaxation.gumbel_seed.map(at),
                 ..self.relaxation
             },
         }

@@ -36,6 +36,7 @@ use crate::paths::Workspace;
 use crate::paths::{self, PathKey, Paths, Shape};
 use crate::prim::Prim;
 use crate::prim::relaxation::Relaxation;
+use crate::prim::value::Node;
 #[cfg(feature = "dfdx")]
 use crate::reference;
 use crate::source::{Position, Span};
@@ -408,9 +409,9 @@ impl Model {
             node: match &mut numbers {
                 Some(numbers) => {
                     numbers.push(value);
-                    numbers.len() as u32
+                    Node::at(numbers.len() as u32 - 1)
                 }
-                None => 0,
+                None => Node::NONE,
             },
         };
         RelaxationInputs {
@@ -490,7 +491,7 @@ impl Model {
     /// The trace's input of a name that is bound to a number.
     pub(crate) fn number_input(&self, name: &str, given: &Given) -> Option<u32> {
         match given.inputs[*self.inner.places.get(name)?] {
-            InputValue::Number(_, node) => Some(node - 1),
+            InputValue::Number(x) => x.node.index(),
             _ => None,
         }
     }
@@ -517,20 +518,20 @@ impl Model {
     fn resolve(&self, bindings: &Bindings) -> Result<(Vec<InputValue>, Vec<Shape>), Error> {
         let mut inputs = Vec::with_capacity(self.inner.names.len());
         let mut shapes = Vec::with_capacity(self.inner.names.len());
-        let mut next = 0;
+        let mut nodes = (0..).map(Node::at);
+        let mut number = |value| Number {
+            value,
+            node: nodes.next().expect("indices do not end"),
+        };
         for (index, name) in self.inner.names.iter().enumerate() {
             match (bindings.get(name), self.inner.initial[index]) {
                 (Some(&Input::Number(x)), _) | (None, Some(x)) => {
-                    next += 1;
-                    inputs.push(InputValue::Number(x, next));
+                    inputs.push(InputValue::Number(number(x)));
                     shapes.push(Shape::Number);
                 }
                 (Some(input), _) => {
-                    let numbers = input.numbers().iter().map(|&x| {
-                        next += 1;
-                        (x, next)
-                    });
-                    let numbers: Vec<(f64, u32)> = numbers.collect();
+                    let numbers = input.numbers().iter();
+                    let numbers: Vec<Number> = numbers.map(|&x| number(x)).collect();
                     let shape = input
                         .shape()
                         .map_err(|error| Error::Request(format!("the input `{name}`: {error}")))?;
@@ -573,6 +574,10 @@ impl Model {
                 given.map(|(name, _)| name.as_str()).collect()
             }
         };
+        let first = |items: &[Number], extent| {
+            let first = items.first().and_then(|item| item.node.index());
+            Variable::Inputs(first.unwrap_or(0), extent)
+        };
         let mut variables = Vec::with_capacity(names.len());
         for name in names {
             let variable = if let Some(place) = name.strip_prefix('@') {
@@ -589,15 +594,9 @@ impl Model {
                 Variable::Inputs(index, Extent::Number)
             } else if let Some(position) = self.inner.places.get(name).copied() {
                 match &inputs[position] {
-                    InputValue::Number(_, node) => Variable::Inputs(node - 1, Extent::Number),
-                    InputValue::List(items) => {
-                        let first = items.first().map_or(0, |item| item.1 - 1);
-                        Variable::Inputs(first, Extent::List(items.len()))
-                    }
-                    InputValue::Array(shape, items) => {
-                        let first = items.first().map_or(0, |item| item.1 - 1);
-                        Variable::Inputs(first, Extent::of(*shape))
-                    }
+                    InputValue::Number(x) => first(std::slice::from_ref(x), Extent::Number),
+                    InputValue::List(items) => first(items, Extent::List(items.len())),
+                    InputValue::Array(shape, items) => first(items, Extent::of(*shape)),
                     InputValue::Missing => Variable::Unused,
                 }
             } else if bindings.get(name).is_some() {
@@ -767,9 +766,9 @@ fn initial(names: &[String], params: &[Param]) -> Vec<Option<f64>> {
 fn push_numbers(inputs: &[InputValue], numbers: &mut Vec<f64>) {
     for input in inputs {
         match input {
-            InputValue::Number(x, _) => numbers.push(*x),
+            InputValue::Number(x) => numbers.push(x.value),
             InputValue::List(items) | InputValue::Array(_, items) => {
-                numbers.extend(items.iter().map(|i| i.0));
+                numbers.extend(items.iter().map(|item| item.value));
             }
             InputValue::Missing => {}
         }

@@ -29,7 +29,7 @@ use crate::trace::program::seeds::Seeded;
 use crate::trace::program::{Failed, Program, Wanted};
 use crate::trace::replay::Diverged;
 use crate::trace::{Guard, Ref, Trace};
-use crate::walk::{EvalError, InputValue, Item, Job, Limits, Output, Stats, walk};
+use crate::walk::{EvalError, Item, Job, Limits, Output, Stats, walk};
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -340,7 +340,7 @@ pub(crate) fn record(
     }
     let leaves = nodes
         .into_iter()
-        .map(|node| node.checked_sub(1).map(Ref::node))
+        .map(|node| node.index().map(Ref::node))
         .collect();
     std::mem::swap(&mut workspace.values, &mut workspace.recorder.values);
     let path = Arc::new(Path {
@@ -684,17 +684,3 @@ trait NextIfSome: Iterator {
 }
 
 impl<I: Iterator> NextIfSome for I {}
-
-impl InputValue {
-    /// The input as a constant of the walk.
-    pub(crate) fn without_nodes(self) -> Self {
-        match self {
-            Self::Number(x, _) => Self::Number(x, 0),
-            Self::List(items) => Self::List(items.into_iter().map(|(x, _)| (x, 0)).collect()),
-            Self::Array(shape, items) => {
-                Self::Array(shape, items.into_iter().map(|(x, _)| (x, 0)).collect())
-            }
-            Self::Missing => Self::Missing,
-        }
-    }
-}

@@ -4,12 +4,12 @@
 //!
 //! **Invariants**
 //! - The ten tags of the language come first, in the order of their one-hot positions.
-//! - `node` is 0 for a constant of the trace and `k + 1` for trace node `k`; only numbers and
-//!   booleans have one.
+//! - Only numbers and booleans have a [`Node`].
 //! - Addresses are indices into the heap; a closure's payload is its code and its environment.
 
 use crate::prim::Prim;
 use crate::symbol::Sym;
+use std::num::NonZeroU32;
 
 /// The type of a value; the first ten are the language's, in one-hot order.
 /// Four bytes wide, so that a [`Value`] has no padding: what is moved in pieces is slow to read whole.
@@ -44,11 +44,58 @@ pub(crate) enum Tag {
     Moved,
 }
 
+/// The node of the trace that computed a number, if one did: a constant has none. One word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Node(Option<NonZeroU32>);
+
+impl Node {
+    /// Of a constant.
+    pub(crate) const NONE: Node = Node(None);
+
+    /// The node at an index of the trace.
+    ///
+    /// # Panics
+    /// If that is the largest index: a trace has fewer nodes.
+    #[inline]
+    pub(crate) const fn at(index: u32) -> Self {
+        match NonZeroU32::new(index.wrapping_add(1)) {
+            Some(index) => Self(Some(index)),
+            None => panic!("a trace has fewer than 2^32 - 1 nodes"),
+        }
+    }
+
+    /// Its index in the trace.
+    #[inline]
+    pub(crate) const fn index(self) -> Option<u32> {
+        match self.0 {
+            Some(next) => Some(next.get() - 1),
+            None => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn is_some(self) -> bool {
+        self.0.is_some()
+    }
+
+    #[inline]
+    pub(crate) const fn is_none(self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Whether one of two numbers has a node: one test, in the walk's loop.
+    #[inline]
+    pub(crate) fn either(self, other: Self) -> bool {
+        let word = |node: Self| node.0.map_or(0, NonZeroU32::get);
+        word(self) | word(other) != 0
+    }
+}
+
 /// A tagged value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Value {
     pub(crate) tag: Tag,
-    pub(crate) node: u32,
+    pub(crate) node: Node,
     pub(crate) bits: u64,
 }
 
@@ -61,7 +108,11 @@ impl Value {
     pub(crate) const EMPTY: Value = Value::new(Tag::Empty, 0);
 
     pub(crate) const fn new(tag: Tag, bits: u64) -> Self {
-        Self { tag, node: 0, bits }
+        Self {
+            tag,
+            node: Node::NONE,
+            bits,
+        }
     }
 
     pub(crate) const fn bool(b: bool) -> Self {

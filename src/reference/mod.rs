@@ -24,6 +24,7 @@ use crate::graph::Graph;
 use crate::prim::relaxation::Relaxation;
 use crate::prim::tagged::TypeTag;
 use crate::source::Span;
+use crate::trace::record;
 use crate::walk::{EvalError, InputValue, Limits, Output, Stats};
 use cell::Cell;
 use dfdx::prelude::Cpu;
@@ -104,10 +105,13 @@ impl Run {
         let numbers = question.numbers.iter();
         let leaves: Vec<Number> = numbers.map(|&x| leaf(device, x, &tape)).collect();
         let cells: Vec<Cell> = leaves.iter().map(|x| input_cell(x, &tape)).collect();
-        let cell = |node: u32| cells[node as usize - 1].clone();
-        let all = |items: &[(f64, u32)]| items.iter().map(|item| cell(item.1)).collect();
+        let cell = |number: &record::Number| match number.node.index() {
+            Some(leaf) => cells[leaf as usize].clone(),
+            None => unreachable!("all numbers of inputs are leaves"),
+        };
+        let all = |items: &[record::Number]| items.iter().map(cell).collect();
         let inputs = question.inputs.iter().map(|input| match input {
-            InputValue::Number(_, node) => Given::Number(cell(*node)),
+            InputValue::Number(x) => Given::Number(cell(x)),
             InputValue::List(items) => Given::List(all(items)),
             InputValue::Array(shape, items) => Given::Array(*shape, all(items)),
             InputValue::Missing => Given::Missing,

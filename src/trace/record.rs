@@ -11,12 +11,21 @@
 use super::{Arm, BlockOperation, Guard, Numbers, Operation, Ref, Trace};
 use crate::prim::Prim;
 use crate::prim::block::Block;
+use crate::prim::value::Node;
 
-/// A number and the node that computed it; node 0 is none, `k + 1` is node `k`.
+/// A number and the node that computed it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Number {
     pub(crate) value: f64,
-    pub(crate) node: u32,
+    pub(crate) node: Node,
+}
+
+impl Number {
+    /// A number that nothing is recorded of.
+    pub(crate) const fn constant(value: f64) -> Self {
+        let node = Node::NONE;
+        Self { value, node }
+    }
 }
 
 /// Computes a block on numbers that nothing is recorded of.
@@ -24,8 +33,7 @@ pub(crate) fn compute(block: Block, a: &[Number], b: &[Number]) -> Vec<Number> {
     let [a, b] = [a, b].map(|numbers| numbers.iter().map(|n| n.value).collect::<Vec<f64>>());
     let mut out = vec![0.0; block.outputs() + block.hidden()];
     block.forward(&a, &b, &mut out, &mut Vec::new());
-    let number = |value| Number { value, node: 0 };
-    out.into_iter().map(number).collect()
+    out.into_iter().map(Number::constant).collect()
 }
 
 /// Where a [`Recorder`] stood.
@@ -74,11 +82,11 @@ impl Recorder {
 
     #[inline]
     fn operand(&mut self, number: Number) -> Ref {
-        if number.node == 0 {
+        if let Some(node) = number.node.index() {
+            Ref::node(node)
+        } else {
             self.trace.constants.push(number.value);
             Ref::constant(self.trace.constants.len() as u32 - 1)
-        } else {
-            Ref::node(number.node - 1)
         }
     }
 
@@ -89,21 +97,21 @@ impl Recorder {
             return (Numbers::Run(Ref::constant(0), 0), false);
         };
         let length = numbers.len() as u32;
-        if numbers.iter().all(|number| number.node == 0) {
+        if numbers.iter().all(|number| number.node.is_none()) {
             let at = self.trace.constants.len() as u32;
             self.trace.constants.extend(numbers.iter().map(|n| n.value));
             return (Numbers::Run(Ref::constant(at), length), false);
         }
-        if first.node != 0 {
-            let run = |at: usize| first.node + at as u32;
+        if let Some(first) = first.node.index() {
+            let run = |at: usize| Node::at(first + at as u32);
             if numbers.iter().enumerate().all(|(i, n)| n.node == run(i)) {
-                return (Numbers::Run(Ref::node(first.node - 1), length), false);
+                return (Numbers::Run(Ref::node(first), length), false);
             }
             if let Some(rows) = transposed {
                 let columns = numbers.len() / rows;
                 let at = |i: usize| run(i % columns * rows + i / columns);
                 if numbers.iter().enumerate().all(|(i, n)| n.node == at(i)) {
-                    return (Numbers::Run(Ref::node(first.node - 1), length), true);
+                    return (Numbers::Run(Ref::node(first), length), true);
                 }
             }
         }
@@ -136,14 +144,12 @@ impl Recorder {
     fn push(&mut self, operation: Operation, value: f64) -> Number {
         if self.trace.operations.len() >= self.limit {
             self.overflowed = true;
-            return Number { value, node: 0 };
+            return Number::constant(value);
         }
         self.trace.operations.push(operation);
+        let node = Node::at(self.values.len() as u32);
         self.values.push(value);
-        Number {
-            value,
-            node: self.values.len() as u32,
-        }
+        Number { value, node }
     }
 }
 
@@ -184,13 +190,22 @@ impl Recorder {
             a,
             b,
         });
-        let values = self.values[first as usize..].iter().zip(first + 1..);
-        let number = |(&value, node): (&f64, u32)| Number { value, node };
+        let values = self.values[first as usize..].iter().zip(first..);
+        let number = |(&value, node)| Number {
+            value,
+            node: Node::at(node),
+        };
         values.map(number).collect()
     }
 
     /// Chooses one of two numbers: joins the results of a fork, where `place` is not 0.
-    pub(crate) fn select(&mut self, test: Number, then: Number, otherwise: Number, place: u32) -> Number {
+    pub(crate) fn select(
+        &mut self,
+        test: Number,
+        then: Number,
+        otherwise: Number,
+        place: u32,
+    ) -> Number {
         if place != 0 {
             let operation = self.trace.operations.len() as u32;
             self.trace.joins.push((operation, place));
@@ -214,10 +229,10 @@ impl Recorder {
 
     /// Relies on a number being what it is, at a place of the program.
     pub(crate) fn guard(&mut self, number: Number, place: u32) {
-        if number.node != 0 {
+        if let Some(node) = number.node.index() {
             self.trace.guards.push(Guard {
                 at: self.trace.operations.len() as u32,
-                node: Ref::node(number.node - 1),
+                node: Ref::node(node),
                 expected: number.value,
                 place,
             });

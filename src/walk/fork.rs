@@ -197,8 +197,8 @@ impl Walk<'_> {
             (Tag::Int, Tag::Float) | (Tag::Float, Tag::Int) => Tag::Float,
             _ => return None,
         };
-        let same_constant = taken.node == 0 && other.node == 0 && taken.bits == other.bits;
-        if same_constant || (taken.node != 0 && taken.node == other.node) {
+        let same_constant = !taken.node.either(other.node) && taken.bits == other.bits;
+        if same_constant || (taken.node.is_some() && taken.node == other.node) {
             return Some(Value { tag, ..taken });
         }
         let (yes, no) = if then { (taken, other) } else { (other, taken) };
@@ -245,7 +245,7 @@ impl Walk<'_> {
     }
 }
 
-/// A number of the domain as a float.
+/// A number as a float.
 pub(super) fn float(number: Number) -> Value {
     Value {
         tag: Tag::Float,
@@ -254,7 +254,7 @@ pub(super) fn float(number: Number) -> Value {
     }
 }
 
-/// A number or boolean as the domain sees it.
+/// A number or boolean as the recorder sees it.
 pub(super) fn number(value: Value) -> Number {
     Number {
         value: if value.tag == Tag::Bool {

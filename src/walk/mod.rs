@@ -29,14 +29,14 @@ pub use output::{Item, Output};
 
 use crate::error::{Call, Kind};
 use crate::prim::linalg::Shape;
-use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
+use crate::prim::value::{FIRST_FUNCTION, Node, Tag, Value};
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use crate::trace::Operation;
 use crate::trace::record::{Number, Recorder};
 use call::{CLOCK_INTERVAL, NURSERY};
 use code::{Args, Code, Instr, Operand};
-use fork::Fork;
+use fork::{Fork, float};
 use heap::Heap;
 use layout::{CoreProgram, Image, SITE_COUNTS};
 use rustc_hash::FxHashSet;
@@ -113,14 +113,30 @@ pub(crate) struct RelaxationInputs {
 /// An input as the walk sees it.
 #[derive(Clone, Debug)]
 pub(crate) enum InputValue {
-    /// A number, and its index among the trace's inputs plus one; 0 for a constant.
-    Number(f64, u32),
+    /// A number; its node is its index among the trace's inputs.
+    Number(Number),
     /// A list of such.
-    List(Vec<(f64, u32)>),
+    List(Vec<Number>),
     /// A vector or matrix of such.
-    Array(Shape, Vec<(f64, u32)>),
+    Array(Shape, Vec<Number>),
     /// Not given: unbound.
     Missing,
+}
+
+impl InputValue {
+    /// The input as a constant of the walk.
+    pub(crate) fn without_nodes(self) -> Self {
+        let all = |items: Vec<Number>| {
+            let constant = |item: Number| Number::constant(item.value);
+            items.into_iter().map(constant).collect()
+        };
+        match self {
+            Self::Number(x) => Self::Number(Number::constant(x.value)),
+            Self::List(items) => Self::List(all(items)),
+            Self::Array(shape, items) => Self::Array(shape, all(items)),
+            Self::Missing => Self::Missing,
+        }
+    }
 }
 
 struct Walk<'a> {
@@ -270,14 +286,14 @@ impl<'a> Walk<'a> {
             }
             for &(constant, span) in &job.code.literal_constants {
                 if let Some(&(_, node)) = job.literals.iter().find(|l| l.0 == span) {
-                    self.constants[constant as usize].node = node + 1;
+                    self.constants[constant as usize].node = Node::at(node);
                 }
             }
         } else if let Some(program) = job.programs.last() {
             for &(cell, span) in &program.literals {
                 if let Some(&(_, node)) = job.literals.iter().find(|l| l.0 == span) {
                     let mut value = self.heap.get(cell);
-                    value.node = node + 1;
+                    value.node = Node::at(node);
                     self.heap.set(cell, value);
                 }
             }
@@ -285,12 +301,9 @@ impl<'a> Walk<'a> {
     }
 
     fn input(&mut self, input: &InputValue) -> Value {
-        let number = |&(x, node): &(f64, u32)| Value {
-            node,
-            ..Value::float(x)
-        };
+        let number = |number: &Number| float(*number);
         match input {
-            InputValue::Number(x, node) => number(&(*x, *node)),
+            InputValue::Number(x) => number(x),
             InputValue::List(items) => {
                 let mut list = Value::NIL;
                 for item in items.iter().rev() {
@@ -614,7 +627,7 @@ impl<'a> Walk<'a> {
                     site,
                 } => {
                     let test = self.operand(test);
-                    if test.tag == Tag::Bool && test.node != 0 {
+                    if test.tag == Tag::Bool && test.node.is_some() {
                         self.branch(test, otherwise, join, dst, site)?;
                     } else if test.is_false() {
                         self.pc = otherwise;

@@ -31,7 +31,7 @@ impl Walk<'_> {
     /// The same for a place of the program.
     #[inline]
     pub(super) fn guard_at(&mut self, value: Value, place: u32) -> Outcome<()> {
-        if value.node == 0 {
+        if value.node.is_none() {
             return Ok(());
         }
         if !self.forks.is_empty() {
@@ -44,11 +44,8 @@ impl Walk<'_> {
     /// One operation of the trace, or of its constants.
     #[inline]
     pub(super) fn operation(&mut self, prim: Prim, a: Number, b: Number) -> Outcome<Number> {
-        if a.node | b.node == 0 {
-            return Ok(Number {
-                value: prim.forward(a.value, b.value),
-                node: 0,
-            });
+        if !a.node.either(b.node) {
+            return Ok(Number::constant(prim.forward(a.value, b.value)));
         }
         let result = self.recorder.operation(prim, a, b);
         if !self.forks.is_empty() {
@@ -159,7 +156,7 @@ impl Walk<'_> {
 
     /// Fails unless a number is whole; that it is becomes a guard.
     fn need_whole(&mut self, prim: Prim, a: Value, site: u32) -> Outcome<()> {
-        if a.tag == Tag::Int && a.node == 0 {
+        if a.tag == Tag::Int && a.node.is_none() {
             return Ok(());
         }
         let whole = self.boolean(Prim::IsInteger, number(a), number(a))?;

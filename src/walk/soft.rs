@@ -30,7 +30,7 @@ impl Walk<'_> {
         let gap = self.operation(Prim::Sub, b, a)?;
         let steep = self.operation(Prim::Div, gap, self.relaxation.temperature)?;
         let share = self.operation(Prim::Sigmoid, steep, steep)?;
-        let rest = self.operation(Prim::Sub, constant(1.0), share)?;
+        let rest = self.operation(Prim::Sub, Number::constant(1.0), share)?;
         let blend = self.blend(&[share, rest], &options)?;
         Ok(self.shaped(shape, blend))
     }
@@ -48,7 +48,8 @@ impl Walk<'_> {
                     // What is drawn later must not depend on an arm that a replay may not take.
                     return Err(Stop::Fork);
                 }
-                let noise = self.operation(Prim::Gumbel, seed, constant(self.drawn as f64))?;
+                let noise =
+                    self.operation(Prim::Gumbel, seed, Number::constant(self.drawn as f64))?;
                 self.drawn += 1;
                 *logit = self.operation(Prim::Add, *logit, noise)?;
             }
@@ -74,7 +75,7 @@ impl Walk<'_> {
                 None => *logit,
             });
         }
-        let total = total.unwrap_or(constant(1.0));
+        let total = total.unwrap_or(Number::constant(1.0));
         for part in &mut logits {
             *part = self.operation(Prim::Div, *part, total)?;
         }
@@ -172,7 +173,7 @@ impl Walk<'_> {
 
     /// The first of two numbers where a test holds, else the second: neither branch nor guard.
     fn pick(&mut self, test: Number, then: Number, otherwise: Number) -> Outcome<Number> {
-        if test.node == 0 {
+        if test.node.is_none() {
             return Ok(if test.value == 0.0 { otherwise } else { then });
         }
         let picked = self.recorder.select(test, then, otherwise, 0);
@@ -201,8 +202,4 @@ pub(crate) fn differ(prim: Prim, first: Option<Shape>, other: Option<Shape>) -> 
 /// What is said of weights that are none.
 pub(crate) fn wants_weights(kind: &str) -> String {
     format!("`soft-choice` wants a vector or list of weights, got {kind}")
-}
-
-fn constant(value: f64) -> Number {
-    Number { value, node: 0 }
 }

@@ -51,7 +51,7 @@ impl Walk<'_> {
         if prim == Prim::Cons {
             return Ok(self.heap.cons(a, b));
         }
-        if a.node | b.node == 0 && a.is_number() && b.is_number() {
+        if !a.node.either(b.node) && a.is_number() && b.is_number() {
             // Counters and indices: nothing is recorded of them.
             let (x, y) = (a.number(), b.number());
             let number = |value: f64| match (a.tag, b.tag) {
@@ -86,7 +86,7 @@ impl Walk<'_> {
                 // Only what the next `if` forks or guards on is left for it.
                 let place = self.site_of(a);
                 if place != 0 {
-                    let decides = b.tag == Tag::Bool && b.node != 0;
+                    let decides = b.tag == Tag::Bool && b.node.is_some();
                     self.place = if decides { place } else { 0 };
                 }
                 Ok(b)
@@ -403,9 +403,9 @@ impl Walk<'_> {
         let mut rest = data;
         while rest.tag == Tag::Pair {
             let same = self.identical(key, self.heap.car(rest))?;
-            result = match (result.node, same.node) {
-                (0, _) if result.is_false() => same,
-                (_, 0) if same.is_false() => result,
+            result = match (result.node.index(), same.node.index()) {
+                (None, _) if result.is_false() => same,
+                (_, None) if same.is_false() => result,
                 _ => self.boolean(Prim::Either, number(result), number(same))?,
             };
             rest = self.heap.cdr(rest);
@@ -418,7 +418,7 @@ impl Walk<'_> {
         if a.is_number() && b.is_number() {
             return self.boolean(Prim::NumEq, number(a), number(b));
         }
-        if a.tag == Tag::Bool && b.tag == Tag::Bool && a.node | b.node != 0 {
+        if a.tag == Tag::Bool && b.tag == Tag::Bool && a.node.either(b.node) {
             return self.boolean(Prim::NumEq, number(a), number(b));
         }
         Ok(Value::bool(self.same(a, b)))

@@ -11,7 +11,7 @@ use super::{Finished, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
-use crate::prim::value::{Tag, Value};
+use crate::prim::value::{Node, Tag, Value};
 use crate::symbol::{Sym, Symbols};
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ struct Source<'a> {
 }
 
 impl Finished<'_> {
-    /// The value, and the node of each of its numbers and booleans (0 for a constant).
+    /// The value, and the node of each of its numbers and booleans (none for a constant).
     ///
     /// # Errors
     /// When the value, written out, is larger than the heap may be: what shares structure on the heap
     /// shares none outside.
-    pub(crate) fn take(&self) -> Result<(Output, Vec<u32>), Box<EvalError>> {
+    pub(crate) fn take(&self) -> Result<(Output, Vec<Node>), Box<EvalError>> {
         let limit = self.limits.heap_bytes / size_of::<Item>();
         let source = Source {
             heap: self.heap,
@@ -50,7 +50,7 @@ impl Finished<'_> {
 
 impl Source<'_> {
     /// The first `limit` pieces of a value, and whether they are all.
-    fn take(&self, value: Value, limit: usize) -> (Output, Vec<u32>, bool) {
+    fn take(&self, value: Value, limit: usize) -> (Output, Vec<Node>, bool) {
         enum Open {
             Value(Value),
             /// The rest of a list that is known to be improper.

@@ -28,7 +28,7 @@ impl Arithmetic for AtSite<'_, '_> {
     type Stop = Stop;
 
     fn constant(&mut self, value: f64) -> Number {
-        Number { value, node: 0 }
+        Number::constant(value)
     }
 
     #[inline]
@@ -86,7 +86,7 @@ impl AtSite<'_, '_> {
         a: &[Number],
         b: &[Number],
     ) -> Outcome<Vec<Number>> {
-        let records = a.iter().chain(b).any(|number| number.node != 0);
+        let records = a.iter().chain(b).any(|number| number.node.is_some());
         let length = block.outputs().saturating_add(block.hidden());
         self.walk
             .account(operations.max(block.outputs()), self.site)?;
@@ -156,8 +156,8 @@ impl Walk<'_> {
 
     fn evaluate(&mut self, prim: Prim, operands: &[Operand<Number>], site: u32) -> Outcome<Value> {
         let has_node = |operand: &Operand<Number>| match operand {
-            Operand::Number(number) => number.node != 0,
-            Operand::Array(array) => array.numbers.iter().any(|number| number.node != 0),
+            Operand::Number(number) => number.node.is_some(),
+            Operand::Array(array) => array.numbers.iter().any(|number| number.node.is_some()),
             Operand::Other(_) => false,
         };
         let mut arithmetic = AtSite {
@@ -177,7 +177,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The numbers of a vector or matrix as the domain sees them.
+    /// The numbers of a vector or matrix as the recorder sees them.
     pub(super) fn numbers_of(&self, array: Value) -> Vec<Number> {
         let numbers = self.heap.numbers(array).iter();
         numbers.copied().map(number).collect()
