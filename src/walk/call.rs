@@ -10,7 +10,7 @@
 
 use super::code::{Args, Entry};
 use super::layout::SITE_COUNTS;
-use super::{Failure, Frame, Outcome, Stop, TAIL, Walk};
+use super::{Failure, Frame, Outcome, Step, Stop, TAIL, Walk};
 use crate::error::Kind;
 use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 use crate::prim::{Prim, arity_in_words};
@@ -26,11 +26,11 @@ impl Walk<'_> {
     #[inline]
     pub(super) fn tick(&mut self, site: u32) -> Outcome<()> {
         if site & SITE_COUNTS != 0 {
-            self.applications += 1;
-            if self.applications + self.work / 1024 > self.limits.fuel {
+            self.meter.applications += 1;
+            if self.meter.applications + self.meter.work / 1024 > self.meter.limits.fuel {
                 return self.out_of_fuel();
             }
-            if !self.forks.is_empty() {
+            if !self.forks.open.is_empty() {
                 self.spend(1)?;
             }
         }
@@ -39,14 +39,14 @@ impl Walk<'_> {
 
     /// Applies the first of some operands to the others; gives the value of the program.
     #[inline]
-    pub(super) fn call(&mut self, args: Args, dst: u32, site: u32) -> Outcome<Option<Value>> {
+    pub(super) fn call(&mut self, args: Args, dst: u32, site: u32) -> Outcome<Step> {
         let f = self.stage_operator(args);
         let count = args.count - 1;
         if f.tag == Tag::Closure && f.code() >= FIRST_FUNCTION {
             let entry = self.code.entries[(f.code() - FIRST_FUNCTION) as usize];
             if entry.required == count && !entry.rest {
                 self.tick(site)?;
-                return self.enter_frame(entry, f, dst, site).map(|()| None);
+                return self.enter_frame(entry, f, dst, site).map(|()| Step::Next);
             }
         }
         self.apply(f, count as usize, false, dst, site)
@@ -71,7 +71,7 @@ impl Walk<'_> {
         mut packed: bool,
         dst: u32,
         mut site: u32,
-    ) -> Outcome<Option<Value>> {
+    ) -> Outcome<Step> {
         loop {
             self.tick(site)?;
             if f.tag != Tag::Closure {
@@ -79,7 +79,7 @@ impl Walk<'_> {
                 return self.fail(Kind::NotAFunction, site, message);
             }
             if f.code() >= FIRST_FUNCTION {
-                return self.enter(f, count, packed, dst, site).map(|()| None);
+                return self.enter(f, count, packed, dst, site).map(|()| Step::Next);
             }
             if packed {
                 count = self.spread(count, site)?;
@@ -88,7 +88,7 @@ impl Walk<'_> {
             if !prim.spec().accepts(count) {
                 return self.wrong_count(&format!("`{prim}`"), &prim.spec().arity(), count, site);
             }
-            let top = self.top as usize;
+            let top = self.at.top as usize;
             match prim {
                 Prim::Apply => {
                     f = self.stack[top];
@@ -120,7 +120,7 @@ impl Walk<'_> {
                         return self.give(value);
                     }
                     self.set(dst, value);
-                    return Ok(None);
+                    return Ok(Step::Next);
                 }
             }
         }
@@ -142,7 +142,7 @@ impl Walk<'_> {
 
     /// Unpacks the list that is the last of `count` staged arguments; returns how many there are.
     pub(super) fn spread(&mut self, count: usize, site: u32) -> Outcome<usize> {
-        let mut at = self.top as usize + count - 1;
+        let mut at = self.at.top as usize + count - 1;
         let mut list = self.stack[at];
         while list.tag == Tag::Pair {
             if at + 8 >= self.stack.len() {
@@ -156,8 +156,8 @@ impl Walk<'_> {
             let message = format!("arguments must be a list, got {}", list.kind());
             return self.fail(Kind::Type, site, message);
         }
-        self.high = self.high.max(at as u32);
-        Ok(at - self.top as usize)
+        self.forks.high = self.forks.high.max(at as u32);
+        Ok(at - self.at.top as usize)
     }
 
     /// Enters a closure with staged arguments.
@@ -180,14 +180,14 @@ impl Walk<'_> {
             if count < required || (!entry.rest && count > required) {
                 if dst == TAIL && site != 0 {
                     // The call has been made: what it replaces is not under way any more.
-                    self.site = site;
+                    self.at.site = site;
                 }
                 let max = (!entry.rest).then_some(entry.required);
                 let takes = arity_in_words(entry.required, max);
                 return self.wrong_count("the procedure", &takes, count, site);
             }
             if entry.rest {
-                let top = self.top as usize;
+                let top = self.at.top as usize;
                 let mut list = Value::NIL;
                 for at in (top + required..top + count).rev() {
                     list = self.heap.cons(self.stack[at], list);
@@ -221,8 +221,8 @@ impl Walk<'_> {
     ) -> Outcome<()> {
         let params = entry.params();
         if dst == TAIL {
-            let top = self.top as usize;
-            let base = self.base as usize;
+            let top = self.at.top as usize;
+            let base = self.at.base as usize;
             // A call of `memmove` costs more than what there mostly is to move.
             match params {
                 1 => self.stack[base] = self.stack[top],
@@ -234,21 +234,21 @@ impl Walk<'_> {
             }
         } else {
             self.frames.push(Frame {
-                pc: self.pc,
-                base: self.base,
+                pc: self.at.pc,
+                base: self.at.base,
                 dst,
-                site: self.site,
+                site: self.at.site,
             });
-            self.base = self.top;
-            self.deepest = self.deepest.max(self.frames.len());
+            self.at.base = self.at.top;
+            self.meter.deepest = self.meter.deepest.max(self.frames.len());
         }
         if site != 0 {
-            self.site = site;
+            self.at.site = site;
         }
-        self.top = self.base + entry.slots;
+        self.at.top = self.at.base + entry.slots;
         self.reserve_stack(0);
         if entry.captures > 0 {
-            let to = (self.base + params) as usize;
+            let to = (self.at.base + params) as usize;
             let captured = self.heap.slice(f.address(), entry.captures);
             let to = &mut self.stack[to..to + captured.len()];
             match (to, captured) {
@@ -258,54 +258,59 @@ impl Walk<'_> {
                 (to, captured) => to.copy_from_slice(captured),
             }
         }
-        self.high = self.high.max(self.top);
-        self.pc = entry.pc;
-        self.meter()
+        self.forks.high = self.forks.high.max(self.at.top);
+        self.at.pc = entry.pc;
+        self.check_limits()
     }
 
     /// The one check of heap, depth and deadline, where procedures are entered.
     #[inline]
-    pub(super) fn meter(&mut self) -> Outcome<()> {
-        self.clock -= 1;
-        if self.clock == 0
-            || self.heap.len() >= self.collect_at
-            || self.frames.len() > self.limits.depth
+    pub(super) fn check_limits(&mut self) -> Outcome<()> {
+        self.meter.clock -= 1;
+        if self.meter.clock == 0
+            || self.heap.len() >= self.meter.collect_at
+            || self.frames.len() > self.meter.limits.depth
         {
-            self.meter_closely()
+            self.check_limits_closely()
         } else {
             Ok(())
         }
     }
 
     #[cold]
-    pub(super) fn meter_closely(&mut self) -> Outcome<()> {
-        if self.clock == 0 {
-            self.clock = CLOCK_INTERVAL;
-            if self.limits.deadline.is_some_and(|at| Instant::now() >= at) {
+    pub(super) fn check_limits_closely(&mut self) -> Outcome<()> {
+        if self.meter.clock == 0 {
+            self.meter.clock = CLOCK_INTERVAL;
+            if self
+                .meter
+                .limits
+                .deadline
+                .is_some_and(|at| Instant::now() >= at)
+            {
                 return Self::out_of_time();
             }
         }
-        if self.frames.len() > self.limits.depth {
-            let message = format!("too deep: {} procedures under way", self.limits.depth);
+        if self.frames.len() > self.meter.limits.depth {
+            let message = format!("too deep: {} procedures under way", self.meter.limits.depth);
             return self.fail(Kind::Resource, 0, message);
         }
-        self.peak = self.peak.max(self.bytes());
-        if self.heap.len() < self.collect_at {
+        self.meter.peak = self.meter.peak.max(self.bytes());
+        if self.heap.len() < self.meter.collect_at {
             return self.check_bytes();
         }
-        if !self.forks.is_empty() {
+        if !self.forks.open.is_empty() {
             // No collection inside an arm; whether a fork joins must not depend on the heap's state.
-            self.collect_at = self.heap.len() + NURSERY;
+            self.meter.collect_at = self.heap.len() + NURSERY;
             return self.room(0);
         }
-        let top = self.top as usize;
+        let top = self.at.top as usize;
         self.heap
             .collect(&mut self.stack[..top], &self.code.entries);
         self.stack[top..].fill(Value::NIL);
         let live = self.heap.len() + top;
-        let limit = self.limits.heap_bytes / size_of::<Value>();
+        let limit = self.meter.limits.heap_bytes / size_of::<Value>();
         self.check_bytes()?;
-        self.collect_at = (live + self.heap.len())
+        self.meter.collect_at = (live + self.heap.len())
             .max(self.heap.len() + NURSERY)
             .min(limit.max(self.heap.len() + 1024));
         Ok(())
@@ -315,7 +320,7 @@ impl Walk<'_> {
     /// collected before the next procedure is entered.
     pub(super) fn room(&self, cells: usize) -> Outcome<()> {
         let bytes = (self.heap.len() + cells).saturating_mul(size_of::<Value>());
-        if bytes / 2 > self.limits.heap_bytes || self.heap.len() + cells > u32::MAX as usize {
+        if bytes / 2 > self.meter.limits.heap_bytes || self.heap.len() + cells > u32::MAX as usize {
             return self.out_of_heap();
         }
         Ok(())
@@ -324,12 +329,12 @@ impl Walk<'_> {
     /// Accounts for a primitive that goes through `steps` elements for the user's program: a
     /// thousand of them weigh as much as an application.
     pub(super) fn account(&mut self, steps: usize, site: u32) -> Outcome<()> {
-        self.clock = self.clock.saturating_sub((steps / 64) as u32).max(1);
+        self.meter.clock = self.meter.clock.saturating_sub((steps / 64) as u32).max(1);
         if site & SITE_COUNTS == 0 {
             return Ok(());
         }
-        self.work += steps as u64;
-        if self.applications + self.work / 1024 > self.limits.fuel {
+        self.meter.work += steps as u64;
+        if self.meter.applications + self.meter.work / 1024 > self.meter.limits.fuel {
             return self.out_of_fuel();
         }
         Ok(())
@@ -338,14 +343,19 @@ impl Walk<'_> {
     /// The same for a loop whose end is not known before, called now and then. The evaluator runs
     /// no such loop, so whoever does, the prelude included, does it for the user's program.
     pub(super) fn account_in_loop(&mut self, steps: usize) -> Outcome<()> {
-        if self.limits.deadline.is_some_and(|at| Instant::now() >= at) {
+        if self
+            .meter
+            .limits
+            .deadline
+            .is_some_and(|at| Instant::now() >= at)
+        {
             return Self::out_of_time();
         }
         self.account(steps, SITE_COUNTS)
     }
 
     fn out_of_fuel<T>(&self) -> Outcome<T> {
-        let message = format!("out of fuel: {} applications", self.limits.fuel);
+        let message = format!("out of fuel: {} applications", self.meter.limits.fuel);
         self.fail(Kind::Resource, 0, message)
     }
 
@@ -359,12 +369,12 @@ impl Walk<'_> {
     }
 
     pub(super) fn out_of_heap<T>(&self) -> Outcome<T> {
-        let message = format!("out of heap: {} bytes in use", self.limits.heap_bytes);
+        let message = format!("out of heap: {} bytes in use", self.meter.limits.heap_bytes);
         self.fail(Kind::Resource, 0, message)
     }
 
     pub(super) fn check_bytes(&self) -> Outcome<()> {
-        if self.bytes() <= self.limits.heap_bytes {
+        if self.bytes() <= self.meter.limits.heap_bytes {
             return Ok(());
         }
         self.out_of_heap()

@@ -10,9 +10,10 @@
 //!   open is not tried again in this walk.
 
 use super::layout::SITE_COUNTS;
-use super::{ARM, Frame, Outcome, Stop, Walk};
+use super::{ARM, Frame, Outcome, Registers, Step, Stop, Walk};
 use crate::prim::value::{Tag, Value};
 use crate::trace::record::{Mark, Number};
+use rustc_hash::FxHashSet;
 
 /// How many trace operations and applications the arms of a fork may take, nested forks included.
 const FORK_BUDGET: u64 = 64;
@@ -28,28 +29,38 @@ pub(super) struct FirstArm {
 pub(super) struct Fork {
     /// Frames below the one that marks the arm.
     pub(super) depth: usize,
-    pub(super) pc: u32,
-    pub(super) base: u32,
-    pub(super) top: u32,
-    pub(super) site: u32,
-    pub(super) heap: usize,
-    pub(super) applications: u64,
+    /// Control and frame at the test, about to enter the consequent.
+    at: Registers,
+    heap: usize,
+    applications: u64,
     /// Where the fork began, and where its current arm did.
-    pub(super) mark: Mark,
-    pub(super) arm: Mark,
-    pub(super) test: Value,
-    pub(super) place: u32,
-    pub(super) otherwise: u32,
+    mark: Mark,
+    arm: Mark,
+    test: Value,
+    place: u32,
+    otherwise: u32,
     pub(super) join: u32,
-    pub(super) dst: u32,
-    pub(super) first: Option<FirstArm>,
+    dst: u32,
+    first: Option<FirstArm>,
+}
+
+/// The forks under way, the outermost first.
+#[derive(Default)]
+pub(super) struct Forks {
+    pub(super) open: Vec<Fork>,
+    /// What all of them have spent of their budget.
+    spent: u64,
+    /// The highest stack slot used since the outermost began.
+    pub(super) high: u32,
+    /// Places that are not tried again in this walk.
+    closed: FxHashSet<u32>,
 }
 
 impl Walk<'_> {
     /// Takes from the budget that all open forks share.
     pub(super) fn spend(&mut self, amount: u64) -> Outcome<()> {
-        self.spent += amount;
-        if self.spent > FORK_BUDGET {
+        self.forks.spent += amount;
+        if self.forks.spent > FORK_BUDGET {
             return Err(Stop::Fork);
         }
         Ok(())
@@ -69,26 +80,23 @@ impl Walk<'_> {
             0 => std::mem::take(&mut self.place),
             site => site,
         } & !SITE_COUNTS;
-        if place == 0 || self.closed.contains(&place) {
+        if place == 0 || self.forks.closed.contains(&place) {
             self.guard_for(test, place)?;
             if test.is_false() {
-                self.pc = otherwise;
+                self.at.pc = otherwise;
             }
             return Ok(());
         }
-        if self.forks.is_empty() {
-            self.spent = 0;
-            self.high = self.top;
+        if self.forks.open.is_empty() {
+            self.forks.spent = 0;
+            self.forks.high = self.at.top;
         }
         let mark = self.recorder.mark();
-        self.forks.push(Fork {
+        self.forks.open.push(Fork {
             depth: self.frames.len(),
-            pc: self.pc,
-            base: self.base,
-            top: self.top,
-            site: self.site,
+            at: self.at,
             heap: self.heap.len(),
-            applications: self.applications,
+            applications: self.meter.applications,
             mark,
             arm: mark,
             test,
@@ -99,10 +107,10 @@ impl Walk<'_> {
             first: None,
         });
         self.frames.push(Frame {
-            pc: self.pc,
-            base: self.base,
+            pc: self.at.pc,
+            base: self.at.base,
             dst: ARM,
-            site: self.site,
+            site: self.at.site,
         });
         self.begin_arm(!test.is_false());
         Ok(())
@@ -110,27 +118,34 @@ impl Walk<'_> {
 
     /// Copies the frame of the innermost fork and sends control into one of its arms.
     fn begin_arm(&mut self, then: bool) {
-        let Some(fork) = self.forks.last_mut() else {
+        let Some(fork) = self.forks.open.last_mut() else {
             unreachable!("an arm belongs to a fork");
         };
         fork.arm = self.recorder.mark();
-        let (base, top) = (fork.base, fork.top);
-        self.pc = if then { fork.pc } else { fork.otherwise };
-        self.site = fork.site;
-        self.base = top;
-        self.top = top + (top - base);
+        let Registers {
+            pc,
+            base,
+            top,
+            site,
+        } = fork.at;
+        self.at = Registers {
+            pc: if then { pc } else { fork.otherwise },
+            base: top,
+            top: top + (top - base),
+            site,
+        };
         self.reserve_stack(0);
         self.stack
             .copy_within(base as usize..top as usize, top as usize);
-        self.high = self.high.max(self.top);
+        self.forks.high = self.forks.high.max(self.at.top);
     }
 
     /// An arm has come to its value.
-    pub(super) fn end_arm(&mut self, value: Value) -> Outcome<Option<Value>> {
+    pub(super) fn end_arm(&mut self, value: Value) -> Outcome<Step> {
         if !value.is_number() && value.tag != Tag::Bool {
             return Err(Stop::Fork);
         }
-        let Some(fork) = self.forks.last_mut() else {
+        let Some(fork) = self.forks.open.last_mut() else {
             unreachable!("an arm belongs to a fork");
         };
         let taken_then = !fork.test.is_false();
@@ -140,37 +155,35 @@ impl Walk<'_> {
         let Some(first) = fork.first else {
             fork.first = Some(FirstArm {
                 value,
-                applications: self.applications,
+                applications: self.meter.applications,
             });
             let since = fork.arm;
-            self.applications = fork.applications;
+            self.meter.applications = fork.applications;
             self.recorder.arm(since, test, taken_then);
             self.begin_arm(!taken_then);
-            return Ok(None);
+            return Ok(Step::Next);
         };
         let since = fork.arm;
-        let Some(fork) = self.forks.pop() else {
+        let Some(fork) = self.forks.open.pop() else {
             unreachable!("the fork was there just now");
         };
         self.recorder.arm(since, test, !taken_then);
         let joined = self.join(test, taken_then, first.value, value, fork.place);
         let Some(joined) = joined else {
-            self.forks.push(fork);
+            self.forks.open.push(fork);
             return Err(Stop::Fork);
         };
-        self.applications = first.applications;
+        self.meter.applications = first.applications;
         self.frames.truncate(fork.depth);
-        self.base = fork.base;
-        self.top = fork.top;
-        self.site = fork.site;
+        self.at = fork.at;
         self.forget_above();
-        if !self.forks.is_empty() {
+        if !self.forks.open.is_empty() {
             // The select counts as an operation of the arm around it.
             self.spend(1)?;
         }
         if fork.join == u32::MAX {
             self.give(joined)
-        } else if let Some(outer) = self.forks.last()
+        } else if let Some(outer) = self.forks.open.last()
             && outer.join == fork.join
             && outer.depth + 1 == self.frames.len()
         {
@@ -178,8 +191,8 @@ impl Walk<'_> {
             self.end_arm(joined)
         } else {
             self.set(fork.dst, joined);
-            self.pc = fork.join;
-            Ok(None)
+            self.at.pc = fork.join;
+            Ok(Step::Next)
         }
     }
 
@@ -212,7 +225,7 @@ impl Walk<'_> {
 
     /// Clears the stack above the frame, which an arm may have used: its addresses are void.
     fn forget_above(&mut self) {
-        let (from, to) = (self.top as usize, self.high as usize + 8);
+        let (from, to) = (self.at.top as usize, self.forks.high as usize + 8);
         let to = to.min(self.stack.len());
         if from < to {
             self.stack[from..to].fill(Value::NIL);
@@ -221,27 +234,23 @@ impl Walk<'_> {
 
     /// Takes the outermost fork back to its test, and guards it instead.
     pub(super) fn abandon_forks(&mut self) {
-        for fork in &self.forks {
-            self.closed.insert(fork.place);
+        for fork in &self.forks.open {
+            self.forks.closed.insert(fork.place);
         }
-        let Some(fork) = self.forks.drain(..).next() else {
+        let Some(fork) = self.forks.open.drain(..).next() else {
             unreachable!("only forks are abandoned");
         };
         self.heap.truncate(fork.heap);
         self.frames.truncate(fork.depth);
         self.recorder.rewind(fork.mark);
-        self.applications = fork.applications;
-        self.base = fork.base;
-        self.top = fork.top;
-        self.site = fork.site;
+        self.meter.applications = fork.applications;
+        self.at = fork.at;
         self.place = 0;
         self.forget_above();
         self.recorder.guard(number(fork.test), fork.place);
-        self.pc = if fork.test.is_false() {
-            fork.otherwise
-        } else {
-            fork.pc
-        };
+        if fork.test.is_false() {
+            self.at.pc = fork.otherwise;
+        }
     }
 }
 

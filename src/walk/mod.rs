@@ -36,10 +36,9 @@ use crate::trace::Operation;
 use crate::trace::record::{Number, Recorder};
 use call::{CLOCK_INTERVAL, NURSERY};
 use code::{Args, Code, Instr, Operand};
-use fork::{Fork, float};
+use fork::{Forks, float};
 use heap::Heap;
 use layout::{CoreProgram, Image, SITE_COUNTS};
-use rustc_hash::FxHashSet;
 
 /// How many applications an error's call chain lists.
 const CHAIN: usize = 32;
@@ -79,6 +78,14 @@ struct Failure {
     site: u32,
     /// Whether it ends the walk even inside an arm.
     is_final: bool,
+}
+
+/// What comes after an instruction that may give a value to whoever waits.
+enum Step {
+    /// The instruction at the registers' place.
+    Next,
+    /// Nothing: this is the program's value.
+    Done(Value),
 }
 
 type Outcome<T> = std::result::Result<T, Stop>;
@@ -139,6 +146,49 @@ impl InputValue {
     }
 }
 
+/// Where control is, and the frame it is in.
+#[derive(Clone, Copy, Debug, Default)]
+struct Registers {
+    pc: u32,
+    /// The frame's first slot on the stack, and the end of its slots.
+    base: u32,
+    top: u32,
+    /// The application by the user's program that the running procedure serves.
+    site: u32,
+}
+
+/// What the walk may take, and what it has taken.
+struct Meter {
+    limits: Limits,
+    nodes: u64,
+    applications: u64,
+    /// Elements that primitives have gone through for the user's program.
+    work: u64,
+    /// Procedures still to be entered before the next look at the clock.
+    clock: u32,
+    /// The cells of the heap at which it is collected.
+    collect_at: usize,
+    /// The most bytes in use, as far as they were looked at.
+    peak: usize,
+    /// The most procedures under way at once.
+    deepest: usize,
+}
+
+/// The places of the user's program.
+struct Sites<'a> {
+    /// Those of the pairs of the user's core program, from the first of its pairs on.
+    table: &'a [u32],
+    base: u32,
+    spans: &'a [Span],
+    text: &'a str,
+}
+
+/// What values name that is not on the heap: strings, and symbols.
+struct Literals<'a> {
+    images: Vec<&'a Image>,
+    symbols: &'a Symbols,
+}
+
 struct Walk<'a> {
     code: &'a Code,
     heap: &'a mut Heap,
@@ -146,35 +196,13 @@ struct Walk<'a> {
     frames: &'a mut Vec<Frame>,
     constants: &'a mut Vec<Value>,
     recorder: &'a mut Recorder,
-    limits: Limits,
-    /// The user's core program: the sites of its pairs.
-    sites: &'a [u32],
-    site_base: u32,
-    spans: &'a [Span],
-    text: &'a str,
-    images: Vec<&'a Image>,
-    symbols: &'a Symbols,
-    pc: u32,
-    base: u32,
-    top: u32,
-    /// The application by the user's program that the running procedure serves.
-    site: u32,
+    sites: Sites<'a>,
+    literals: Literals<'a>,
+    at: Registers,
+    meter: Meter,
+    forks: Forks,
     /// The place of the `if` whose test was computed last, if that depends on inputs.
     place: u32,
-    nodes: u64,
-    applications: u64,
-    collect_at: usize,
-    clock: u32,
-    peak: usize,
-    forks: Vec<Fork>,
-    spent: u64,
-    /// The highest stack slot used since the outermost fork.
-    high: u32,
-    closed: FxHashSet<u32>,
-    /// The most procedures under way at once.
-    deepest: usize,
-    /// Elements that primitives have gone through for the user's program.
-    work: u64,
     relaxation: RelaxationInputs,
     /// How many numbers of noise have been drawn.
     drawn: u64,
@@ -184,8 +212,7 @@ struct Walk<'a> {
 pub(crate) struct Finished<'a> {
     pub(crate) value: Value,
     heap: &'a Heap,
-    images: Vec<&'a Image>,
-    symbols: &'a Symbols,
+    literals: Literals<'a>,
     pub(crate) stats: Stats,
     limits: Limits,
 }
@@ -220,55 +247,52 @@ pub(crate) fn walk<'a>(
         frames,
         constants,
         recorder,
-        limits: job.limits,
-        sites: user.map_or(&[], |p| &p.image.sites),
-        site_base: user.map_or(0, |p| p.image.base),
-        spans: user.map_or(&job.code.spans, |p| &p.spans),
-        text: job.text,
-        images,
-        symbols: user.map_or(&job.code.symbols, |p| &p.symbols),
-        pc: 0,
-        base: 0,
-        top: 0,
-        site: 0,
+        sites: Sites {
+            table: user.map_or(&[], |p| &p.image.sites),
+            base: user.map_or(0, |p| p.image.base),
+            spans: user.map_or(&job.code.spans, |p| &p.spans),
+            text: job.text,
+        },
+        literals: Literals {
+            images,
+            symbols: user.map_or(&job.code.symbols, |p| &p.symbols),
+        },
+        at: Registers::default(),
+        meter: Meter::new(job.limits),
+        forks: Forks::default(),
         place: 0,
-        nodes: 0,
-        applications: 0,
-        collect_at: 0,
-        clock: CLOCK_INTERVAL,
-        peak: 0,
-        forks: Vec::new(),
-        spent: 0,
-        high: 0,
-        closed: FxHashSet::default(),
-        deepest: 0,
-        work: 0,
         relaxation: job.relaxation,
         drawn: 0,
     };
     walk.set_inputs(job);
-    walk.collect_at = walk.heap.len() * 2 + NURSERY;
+    walk.meter.collect_at = walk.heap.len() * 2 + NURSERY;
     let result = walk.start(job).and_then(|()| walk.run());
     let stats = walk.stats();
     match result {
-        Ok(value) => {
-            let Walk {
-                heap,
-                images,
-                symbols,
-                ..
-            } = walk;
-            Ok(Finished {
-                value,
-                heap,
-                images,
-                symbols,
-                stats,
-                limits: job.limits,
-            })
-        }
+        Ok(value) => Ok(Finished {
+            value,
+            heap: walk.heap,
+            literals: walk.literals,
+            stats,
+            limits: job.limits,
+        }),
         Err(Stop::Fail(failure)) => Err(Box::new(walk.error(&failure, stats))),
         Err(Stop::Fork) => unreachable!("forks are settled inside the walk"),
+    }
+}
+
+impl Meter {
+    fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            nodes: 0,
+            applications: 0,
+            work: 0,
+            clock: CLOCK_INTERVAL,
+            collect_at: 0,
+            peak: 0,
+            deepest: 0,
+        }
     }
 }
 
@@ -341,7 +365,7 @@ impl<'a> Walk<'a> {
                 let values = list.fold(Value::NIL, |tail, v| self.heap.cons(v, tail));
                 let params = ["%here", "%names", "%values"].into_iter().rev();
                 let names = params.fold(Value::NIL, |tail, name| {
-                    let sym = self.symbols.find_reserved(name);
+                    let sym = self.literals.symbols.find_reserved(name);
                     let sym = sym.expect("the evaluator is laid out with these names");
                     self.heap.cons(Value::symbol(sym), tail)
                 });
@@ -358,40 +382,45 @@ impl<'a> Walk<'a> {
 
     fn stats(&self) -> Stats {
         Stats {
-            nodes: self.nodes,
-            applications: self.applications,
+            nodes: self.meter.nodes,
+            applications: self.meter.applications,
             operations: self.recorder.operations() as u64,
             guards: self.recorder.guards() as u64,
             paths: 0,
-            depth: self.deepest as u64,
-            bytes: self.peak.max(self.bytes()) as u64,
+            depth: self.meter.deepest as u64,
+            bytes: self.meter.peak.max(self.bytes()) as u64,
             replayed: false,
         }
     }
 
     fn bytes(&self) -> usize {
         self.heap.len() * size_of::<Value>()
-            + self.top as usize * size_of::<Value>()
+            + self.at.top as usize * size_of::<Value>()
             + self.frames.len() * size_of::<Frame>()
             + self.recorder.operations() * size_of::<(Operation, f64)>()
     }
 
     fn error(&self, failure: &Failure, stats: Stats) -> EvalError {
-        let place = |site: u32| self.spans.get((site & !SITE_COUNTS) as usize).copied();
+        let place = |site: u32| {
+            self.sites
+                .spans
+                .get((site & !SITE_COUNTS) as usize)
+                .copied()
+        };
         let span = (failure.site != 0).then(|| place(failure.site)).flatten();
         let mut calls = Vec::new();
         let mut last = failure.site;
         let waiting = self.frames.iter().rev().map(|frame| frame.site);
-        for site in std::iter::once(self.site).chain(waiting) {
+        for site in std::iter::once(self.at.site).chain(waiting) {
             if site == 0 || site == last {
                 continue;
             }
             last = site;
             if let Some(span) = place(site) {
                 calls.push(Call {
-                    name: operator_text(span.text(self.text)),
+                    name: operator_text(span.text(self.sites.text)),
                     span,
-                    position: span.position(self.text),
+                    position: span.position(self.sites.text),
                 });
             }
             if calls.len() == CHAIN {
@@ -402,7 +431,7 @@ impl<'a> Walk<'a> {
             kind: failure.kind,
             message: failure.message.clone(),
             span,
-            position: span.map(|span| span.position(self.text)),
+            position: span.map(|span| span.position(self.sites.text)),
             calls,
             stats,
         }
@@ -416,7 +445,7 @@ impl<'a> Walk<'a> {
             site: if kind == Kind::Resource {
                 0
             } else if site == 0 {
-                self.site
+                self.at.site
             } else {
                 site
             },
@@ -429,7 +458,7 @@ impl<'a> Walk<'a> {
         loop {
             match self.steps() {
                 Ok(value) => return Ok(value),
-                Err(Stop::Fail(failure)) if self.forks.is_empty() || failure.is_final => {
+                Err(Stop::Fail(failure)) if self.forks.open.is_empty() || failure.is_final => {
                     return Err(Stop::Fail(failure));
                 }
                 Err(_) => self.abandon_forks(),
@@ -440,7 +469,7 @@ impl<'a> Walk<'a> {
     #[inline]
     fn operand(&self, operand: Operand) -> Value {
         if operand >= 0 {
-            self.stack[(self.base + operand as u32) as usize]
+            self.stack[(self.at.base + operand as u32) as usize]
         } else {
             self.constants[!operand as usize]
         }
@@ -448,15 +477,15 @@ impl<'a> Walk<'a> {
 
     #[inline]
     fn set(&mut self, dst: u32, value: Value) {
-        self.stack[(self.base + dst) as usize] = value;
+        self.stack[(self.at.base + dst) as usize] = value;
     }
 
     /// Copies operands to the stage above the frame.
     #[inline]
     fn stage(&mut self, args: Args) {
-        let top = self.top as usize;
+        let top = self.at.top as usize;
         self.reserve_stack(args.count as usize);
-        self.high = self.high.max(self.top + args.count);
+        self.forks.high = self.forks.high.max(self.at.top + args.count);
         for index in 0..args.count as usize {
             let operand = self.code.operands[args.start as usize + index];
             self.stack[top + index] = self.operand(operand);
@@ -465,7 +494,7 @@ impl<'a> Walk<'a> {
 
     #[inline]
     fn reserve_stack(&mut self, staged: usize) {
-        let need = self.top as usize + staged + 8;
+        let need = self.at.top as usize + staged + 8;
         if self.stack.len() < need {
             self.stack.resize(need * 2, Value::NIL);
         }
@@ -477,15 +506,15 @@ impl<'a> Walk<'a> {
         if here.tag != Tag::Pair {
             return 0;
         }
-        let offset = here.address().wrapping_sub(self.site_base) as usize / 2;
-        self.sites.get(offset).copied().unwrap_or(0)
+        let offset = here.address().wrapping_sub(self.sites.base) as usize / 2;
+        self.sites.table.get(offset).copied().unwrap_or(0)
     }
 
     fn steps(&mut self) -> Outcome<Value> {
         loop {
-            let instr = self.code.instrs[self.pc as usize];
-            self.pc += 1;
-            self.nodes += 1;
+            let instr = self.code.instrs[self.at.pc as usize];
+            self.at.pc += 1;
+            self.meter.nodes += 1;
             match instr {
                 Instr::Prim1 { prim, dst, a, site } => {
                     let a = self.operand(a);
@@ -540,7 +569,7 @@ impl<'a> Walk<'a> {
                     let [environment, depth, index] =
                         [environment, depth, index].map(|operand| self.operand(operand));
                     let value = self.env_ref(environment, depth, index)?;
-                    if let Some(value) = self.give(value)? {
+                    if let Step::Done(value) = self.give(value)? {
                         return Ok(value);
                     }
                 }
@@ -557,12 +586,12 @@ impl<'a> Walk<'a> {
                     self.set(dst, Value::closure(function + FIRST_FUNCTION, address));
                 }
                 Instr::Call { dst, args, site } => {
-                    if let Some(value) = self.call(args, dst, site)? {
+                    if let Step::Done(value) = self.call(args, dst, site)? {
                         return Ok(value);
                     }
                 }
                 Instr::TailCall { args, site } => {
-                    if let Some(value) = self.call(args, TAIL, site)? {
+                    if let Step::Done(value) = self.call(args, TAIL, site)? {
                         return Ok(value);
                     }
                 }
@@ -588,34 +617,36 @@ impl<'a> Walk<'a> {
                 Instr::Again { args, pc, site } => {
                     self.tick(site)?;
                     self.stage(args);
-                    let (top, base) = (self.top as usize, self.base as usize);
+                    let (top, base) = (self.at.top as usize, self.at.base as usize);
                     self.stack.copy_within(top..top + args.count as usize, base);
                     if site != 0 {
-                        self.site = site;
+                        self.at.site = site;
                     }
-                    self.pc = pc;
-                    self.meter()?;
+                    self.at.pc = pc;
+                    self.check_limits()?;
                 }
                 Instr::ApplyAt { dst, here, f, args } => {
                     let (here, f, list) = (self.operand(here), self.operand(f), self.operand(args));
                     let site = self.site_of(here);
-                    self.stack[self.top as usize] = list;
-                    if let Some(value) = self.apply(f, 1, true, dst, site)? {
+                    self.stack[self.at.top as usize] = list;
+                    if let Step::Done(value) = self.apply(f, 1, true, dst, site)? {
                         return Ok(value);
                     }
                 }
                 Instr::TailApplyAt { here, f, args } => {
                     let (here, f, list) = (self.operand(here), self.operand(f), self.operand(args));
                     let site = self.site_of(here);
-                    self.stack[self.top as usize] = list;
-                    if let Some(value) = self.apply(f, 1, true, TAIL, site)? {
+                    self.stack[self.at.top as usize] = list;
+                    if let Step::Done(value) = self.apply(f, 1, true, TAIL, site)? {
                         return Ok(value);
                     }
                 }
                 Instr::ApplyListAt { dst, here, args } => {
                     let site = self.site_of(self.operand(here));
                     let f = self.stage_operator(args);
-                    if let Some(value) = self.apply(f, args.count as usize - 1, false, dst, site)? {
+                    if let Step::Done(value) =
+                        self.apply(f, args.count as usize - 1, false, dst, site)?
+                    {
                         return Ok(value);
                     }
                 }
@@ -630,17 +661,17 @@ impl<'a> Walk<'a> {
                     if test.tag == Tag::Bool && test.node.is_some() {
                         self.branch(test, otherwise, join, dst, site)?;
                     } else if test.is_false() {
-                        self.pc = otherwise;
+                        self.at.pc = otherwise;
                     }
                 }
                 Instr::IfNull { a, otherwise } => {
                     if !self.operand(a).is_nil() {
-                        self.pc = otherwise;
+                        self.at.pc = otherwise;
                     }
                 }
                 Instr::IfPair { a, otherwise } => {
                     if self.operand(a).tag != Tag::Pair {
-                        self.pc = otherwise;
+                        self.at.pc = otherwise;
                     }
                 }
                 Instr::IfEq { a, b, otherwise } => {
@@ -654,26 +685,26 @@ impl<'a> Walk<'a> {
                         !same.is_false()
                     };
                     if !same {
-                        self.pc = otherwise;
+                        self.at.pc = otherwise;
                     }
                 }
                 Instr::Join { src, dst, join } => {
                     let value = self.operand(src);
-                    if let Some(fork) = self.forks.last()
+                    if let Some(fork) = self.forks.open.last()
                         && fork.join == join
                         && fork.depth + 1 == self.frames.len()
                     {
-                        if let Some(value) = self.end_arm(value)? {
+                        if let Step::Done(value) = self.end_arm(value)? {
                             return Ok(value);
                         }
                     } else {
                         self.set(dst, value);
-                        self.pc = join;
+                        self.at.pc = join;
                     }
                 }
                 Instr::Return { a } => {
                     let value = self.operand(a);
-                    if let Some(value) = self.give(value)? {
+                    if let Step::Done(value) = self.give(value)? {
                         return Ok(value);
                     }
                 }
@@ -683,7 +714,7 @@ impl<'a> Walk<'a> {
 
     /// Gives a value to whoever waits for the running procedure; returns the program's own.
     #[inline]
-    fn give(&mut self, value: Value) -> Outcome<Option<Value>> {
+    fn give(&mut self, value: Value) -> Outcome<Step> {
         let Some(&frame) = self.frames.last() else {
             unreachable!("the first frame is popped last");
         };
@@ -691,15 +722,15 @@ impl<'a> Walk<'a> {
             return self.end_arm(value);
         }
         if self.frames.len() == 1 {
-            return Ok(Some(value));
+            return Ok(Step::Done(value));
         }
         self.frames.pop();
-        self.top = self.base;
-        self.base = frame.base;
-        self.pc = frame.pc;
-        self.site = frame.site;
+        self.at.top = self.at.base;
+        self.at.base = frame.base;
+        self.at.pc = frame.pc;
+        self.at.site = frame.site;
         self.set(frame.dst, value);
-        Ok(None)
+        Ok(Step::Next)
     }
 }
 

@@ -17,7 +17,7 @@ impl Walk<'_> {
     /// Relies on a number or boolean being what it is; inside an arm nothing may be relied on.
     #[inline]
     pub(super) fn guard(&mut self, value: Value) -> Outcome<()> {
-        self.guard_at(value, self.site & !SITE_COUNTS)
+        self.guard_at(value, self.at.site & !SITE_COUNTS)
     }
 
     /// The same for a primitive applied at a site.
@@ -34,7 +34,7 @@ impl Walk<'_> {
         if value.node.is_none() {
             return Ok(());
         }
-        if !self.forks.is_empty() {
+        if !self.forks.open.is_empty() {
             return Err(Stop::Fork);
         }
         self.recorder.guard(number(value), place);
@@ -48,7 +48,7 @@ impl Walk<'_> {
             return Ok(Number::constant(prim.forward(a.value, b.value)));
         }
         let result = self.recorder.operation(prim, a, b);
-        if !self.forks.is_empty() {
+        if !self.forks.open.is_empty() {
             self.spend(1)?;
         }
         Ok(result)
@@ -189,7 +189,7 @@ impl Walk<'_> {
 
     /// A numeric or predicate row on any number of staged arguments.
     pub(super) fn numeric(&mut self, prim: Prim, count: usize, site: u32) -> Outcome<Value> {
-        let top = self.top as usize;
+        let top = self.at.top as usize;
         let binary_predicate = (Prim::NumEq as u8..=Prim::Ge as u8).contains(&(prim as u8));
         match (prim.variadic(), count) {
             (Variadic::No, 1) if prim.operands() == 1 => {

@@ -21,7 +21,7 @@ impl Walk<'_> {
     /// `(soft-if a b then else)` on four staged arguments: s·then + (1-s)·else, where
     /// s = sigmoid((b - a) / temperature).
     pub(super) fn soft_if(&mut self, site: u32) -> Outcome<Value> {
-        let top = self.top as usize;
+        let top = self.at.top as usize;
         for at in top..top + 2 {
             self.need_number(Prim::SoftIf, self.stack[at], site)?;
         }
@@ -38,13 +38,13 @@ impl Walk<'_> {
     /// `(soft-choice (e1 e2 …) weights)` on staged options and, last, their weights: the sum of
     /// options by their shares, softmax(weights / temperature).
     pub(super) fn soft_choice(&mut self, count: usize, site: u32) -> Outcome<Value> {
-        let top = self.top as usize;
+        let top = self.at.top as usize;
         let count = count - 1;
         let (shape, options) = self.options(Prim::SoftChoice, top, count, site)?;
         let mut logits = self.weights(self.stack[top + count], count, site)?;
         for logit in &mut logits {
             if let Some(seed) = self.relaxation.gumbel_seed {
-                if !self.forks.is_empty() {
+                if !self.forks.open.is_empty() {
                     // What is drawn later must not depend on an arm that a replay may not take.
                     return Err(Stop::Fork);
                 }
@@ -177,7 +177,7 @@ impl Walk<'_> {
             return Ok(if test.value == 0.0 { otherwise } else { then });
         }
         let picked = self.recorder.select(test, then, otherwise, 0);
-        if !self.forks.is_empty() {
+        if !self.forks.open.is_empty() {
             self.spend(1)?;
         }
         Ok(picked)

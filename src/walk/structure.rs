@@ -31,7 +31,7 @@ impl Walk<'_> {
             }
             Prim::IsSymbol => Ok(Value::bool(a.tag == Tag::Symbol)),
             _ => {
-                let top = self.top as usize;
+                let top = self.at.top as usize;
                 self.stack[top] = a;
                 self.primitive(prim, 1, site)
             }
@@ -102,7 +102,7 @@ impl Walk<'_> {
             }
             Prim::CellFill => self.misused(prim),
             _ => {
-                let top = self.top as usize;
+                let top = self.at.top as usize;
                 self.stack[top] = a;
                 self.stack[top + 1] = b;
                 self.primitive(prim, 2, site)
@@ -113,7 +113,7 @@ impl Walk<'_> {
     /// Any primitive on `count` staged arguments, a number it accepts. Control primitives
     /// (`apply`, `%apply-at`) are not among them.
     pub(super) fn primitive(&mut self, prim: Prim, count: usize, site: u32) -> Outcome<Value> {
-        let top = self.top as usize;
+        let top = self.at.top as usize;
         let arg = |i: usize| self.stack[top + i];
         if (prim as u8) < Prim::Select as u8 {
             return self.numeric(prim, count, site);
@@ -251,13 +251,13 @@ impl Walk<'_> {
     }
 
     fn renamed1(&mut self, name: Prim, prim: Prim, site: u32) -> Outcome<Value> {
-        let a = self.stack[self.top as usize];
+        let a = self.stack[self.at.top as usize];
         self.need_numbers(name, a, site)?;
         self.numeric1(prim, a, site)
     }
 
     fn renamed2(&mut self, name: Prim, prim: Prim, site: u32) -> Outcome<Value> {
-        let top = self.top as usize;
+        let top = self.at.top as usize;
         let (a, b) = (self.stack[top], self.stack[top + 1]);
         for value in [a, b] {
             self.need_numbers(name, value, site)?;
@@ -304,7 +304,7 @@ impl Walk<'_> {
     }
 
     fn append(&mut self, count: usize, site: u32) -> Outcome<Value> {
-        let top = self.top as usize;
+        let top = self.at.top as usize;
         if count == 0 {
             return Ok(Value::NIL);
         }

@@ -7,12 +7,12 @@ use super::EvalError;
 use super::heap::Heap;
 use super::layout::Image;
 use super::output::{Item, Output};
-use super::{Finished, Walk};
+use super::{Finished, Literals, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
 use crate::prim::value::{Node, Tag, Value};
-use crate::symbol::{Sym, Symbols};
+use crate::symbol::Sym;
 use std::sync::Arc;
 
 /// How many pieces of an irritant an error message shows.
@@ -20,8 +20,7 @@ const SHOWN: usize = 40;
 
 struct Source<'a> {
     heap: &'a Heap,
-    images: &'a [&'a Image],
-    symbols: &'a Symbols,
+    literals: &'a Literals<'a>,
 }
 
 impl Finished<'_> {
@@ -34,8 +33,7 @@ impl Finished<'_> {
         let limit = self.limits.heap_bytes / size_of::<Item>();
         let source = Source {
             heap: self.heap,
-            images: &self.images,
-            symbols: self.symbols,
+            literals: &self.literals,
         };
         let (output, nodes, whole) = source.take(self.value, limit);
         if whole {
@@ -125,8 +123,13 @@ impl Source<'_> {
                 int: value.tag == Tag::Int,
             },
             Tag::Char => Item::Char(char::from_u32(value.bits as u32).unwrap_or('?')),
-            Tag::Symbol => Item::Symbol(self.symbols.name(Sym::new(value.bits as u32)).into()),
-            Tag::String => Item::String(string(self.images, value)),
+            Tag::Symbol => Item::Symbol(
+                self.literals
+                    .symbols
+                    .name(Sym::new(value.bits as u32))
+                    .into(),
+            ),
+            Tag::String => Item::String(string(&self.literals.images, value)),
             Tag::Closure => Item::Procedure,
             _ => Item::Unspecified,
         }
@@ -147,11 +150,11 @@ fn string(images: &[&Image], value: Value) -> Arc<str> {
 
 impl Walk<'_> {
     pub(super) fn string(&self, value: Value) -> Arc<str> {
-        string(&self.images, value)
+        string(&self.literals.images, value)
     }
 
     pub(super) fn symbol_name(&self, value: Value) -> &str {
-        self.symbols.name(Sym::new(value.bits as u32))
+        self.literals.symbols.name(Sym::new(value.bits as u32))
     }
 
     /// The primitive or prelude procedure of a name, or #f.
@@ -160,17 +163,18 @@ impl Walk<'_> {
         match self.code.globals.get(sym.index() as usize) {
             Some(&value) => value,
             // A symbol of the program alone.
-            None => Prim::of_symbol(self.symbols, sym).map_or(Value::bool(false), Value::prim),
+            None => {
+                Prim::of_symbol(self.literals.symbols, sym).map_or(Value::bool(false), Value::prim)
+            }
         }
     }
 
     /// The message of `(error message irritant …)`.
     pub(super) fn error_message(&self, count: usize) -> String {
-        let top = self.top as usize;
+        let top = self.at.top as usize;
         let source = Source {
             heap: self.heap,
-            images: &self.images,
-            symbols: self.symbols,
+            literals: &self.literals,
         };
         let mut message = String::new();
         for at in top..top + count {

@@ -53,7 +53,7 @@ impl Arithmetic for AtSite<'_, '_> {
         let operations = if self.records { operations } else { 0 };
         let recorded = self.walk.recorder.operations().saturating_add(operations);
         let bytes = recorded.saturating_mul(size_of::<(Operation, f64)>());
-        if bytes > self.walk.limits.heap_bytes {
+        if bytes > self.walk.meter.limits.heap_bytes {
             return self.walk.out_of_heap();
         }
         Ok(())
@@ -97,10 +97,12 @@ impl AtSite<'_, '_> {
         // What it reads may have to be gathered.
         let length = length.saturating_add(a.len() + b.len());
         let recorded = self.walk.recorder.operations().saturating_add(length);
-        if recorded.saturating_mul(size_of::<(Operation, f64)>()) > self.walk.limits.heap_bytes {
+        if recorded.saturating_mul(size_of::<(Operation, f64)>())
+            > self.walk.meter.limits.heap_bytes
+        {
             return self.walk.out_of_heap();
         }
-        if !self.walk.forks.is_empty() {
+        if !self.walk.forks.open.is_empty() {
             self.walk.spend(length as u64)?;
         }
         Ok(self.walk.recorder.block(block, a, b))
@@ -110,7 +112,7 @@ impl AtSite<'_, '_> {
 impl Walk<'_> {
     /// A primitive on vectors and matrices, on `count` staged arguments.
     pub(super) fn linalg(&mut self, prim: Prim, count: usize, site: u32) -> Outcome<Value> {
-        let top = self.top as usize;
+        let top = self.at.top as usize;
         let first = self.stack[top];
         match prim {
             Prim::Ref if first.tag == Tag::Vector => {
