@@ -556,9 +556,7 @@ impl<'a> Walk<'a> {
                     depth,
                     index,
                 } => {
-                    let [environment, depth, index] =
-                        [environment, depth, index].map(|operand| self.operand(operand));
-                    let value = self.env_ref(environment, depth, index)?;
+                    let value = self.env_ref([environment, depth, index])?;
                     self.set(dst, value);
                 }
                 Instr::ReturnEnvRef {
@@ -566,9 +564,7 @@ impl<'a> Walk<'a> {
                     depth,
                     index,
                 } => {
-                    let [environment, depth, index] =
-                        [environment, depth, index].map(|operand| self.operand(operand));
-                    let value = self.env_ref(environment, depth, index)?;
+                    let value = self.env_ref([environment, depth, index])?;
                     if let Step::Done(value) = self.give(value)? {
                         return Ok(value);
                     }

@@ -5,6 +5,7 @@
 //! - Where an answer depends on a number with a node, the answer has a node (`eqv?`), or the number
 //!   is guarded (`member`, `list-ref`).
 
+use super::code::Operand;
 use super::fork::number;
 use super::{Outcome, Walk};
 use crate::error::Kind;
@@ -228,7 +229,7 @@ impl Walk<'_> {
             Prim::Cell => Ok(self.heap.cons(Value::EMPTY, Value::NIL)),
             Prim::EnvRef => {
                 let (environment, depth, index) = (arg(0), arg(1), arg(2));
-                self.env_ref(environment, depth, index)
+                self.variable(environment, depth, index)
             }
             Prim::AtLeast => {
                 let (list, required) = (arg(0), arg(1));
@@ -552,12 +553,14 @@ impl Walk<'_> {
     }
 
     #[inline]
-    pub(super) fn env_ref(
-        &mut self,
-        environment: Value,
-        depth: Value,
-        index: Value,
-    ) -> Outcome<Value> {
+    pub(super) fn env_ref(&self, operands: [Operand; 3]) -> Outcome<Value> {
+        let [environment, depth, index] = operands.map(|operand| self.operand(operand));
+        self.variable(environment, depth, index)
+    }
+
+    /// The variable at a depth and an index of an environment.
+    #[inline]
+    fn variable(&self, environment: Value, depth: Value, index: Value) -> Outcome<Value> {
         let rib = self.nth(environment, depth);
         let value = rib.and_then(|rib| self.nth(rib, index));
         match value {
