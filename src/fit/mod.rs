@@ -13,6 +13,8 @@
 //!   series; no program does both.
 
 pub(crate) mod bounds;
+#[cfg(test)]
+mod known_problems;
 mod levenberg_marquardt;
 mod problem;
 mod starts;

@@ -539,7 +539,7 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::levenberg_marquardt::problems::*;
+    use super::super::known_problems::*;
     use super::super::statistics::Statistics;
     use super::*;
     use std::convert::Infallible;
