@@ -1,8 +1,8 @@
 //! Fitting: a program's params to data.
 //!
 //! Program text and a [`Table`] go in; a [`Fit`] comes out: estimates with standard errors and
-//! intervals. `levenberg_marquardt`, `starts` and `statistics` are numerics that know nothing of
-//! programs; `problem` gives them a program's residuals, and this file connects them all.
+//! intervals. `levenberg_marquardt`, `triangle`, `starts` and `statistics` are numerics that know
+//! nothing of programs; `problem` gives them a program's residuals, and this file connects them all.
 //!
 //! **Invariants**
 //! - Jacobians are exact: forward sweeps of the recorded trace.
@@ -20,6 +20,7 @@ mod problem;
 mod starts;
 mod statistics;
 pub mod table;
+mod triangle;
 
 use crate::error::Kind;
 use crate::model::Error;
