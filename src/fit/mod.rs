@@ -1,8 +1,9 @@
 //! Fitting: a program's params to data.
 //!
 //! Program text and a [`Table`] go in; a [`Fit`] comes out: estimates with standard errors and
-//! intervals. `levenberg_marquardt`, `triangle`, `starts` and `statistics` are numerics that know
-//! nothing of programs; `problem` gives them a program's residuals, and this file connects them all.
+//! intervals. `levenberg_marquardt`, `triangle`, `starts`, `points` and `statistics` are numerics that
+//! know nothing of programs; `problem` gives them a program's residuals, and this file connects them
+//! all.
 //!
 //! **Invariants**
 //! - Jacobians are exact: forward sweeps of the recorded trace.
@@ -16,6 +17,7 @@ pub(crate) mod bounds;
 #[cfg(test)]
 mod known_problems;
 mod levenberg_marquardt;
+mod points;
 mod problem;
 mod starts;
 mod statistics;
