@@ -43,6 +43,10 @@ impl<const N: usize> Dual<N> {
     pub(crate) fn ln(self) -> Self {
         self.chain(self.value.ln(), self.value.recip())
     }
+
+    pub(crate) fn sin(self) -> Self {
+        self.chain(self.value.sin(), self.value.cos())
+    }
 }
 
 impl<const N: usize> From<f64> for Dual<N> {
@@ -106,6 +110,27 @@ pub(crate) struct Problem<const N: usize> {
     model: Box<Model<N>>,
 }
 
+impl<const N: usize> Problem<N> {
+    /// The residuals that a model hands over, m of them.
+    pub(crate) fn new(
+        m: usize,
+        model: impl Fn(&[Dual<N>; N], &mut dyn FnMut(Dual<N>)) + Send + Sync + 'static,
+    ) -> Self {
+        let model = Box::new(model);
+        Self { m, model }
+    }
+
+    /// Hands each residual over with its number.
+    fn each(&self, params: &[f64], mut take: impl FnMut(usize, Dual<N>)) {
+        let mut i = 0;
+        (self.model)(&Dual::parameters(params), &mut |residual| {
+            take(i, residual);
+            i += 1;
+        });
+        assert_eq!(i, self.m, "the residuals said");
+    }
+}
+
 impl<const N: usize> Residuals for Problem<N> {
     type Error = Infallible;
 
@@ -114,10 +139,7 @@ impl<const N: usize> Residuals for Problem<N> {
     }
 
     fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Infallible> {
-        let mut places = r.iter_mut();
-        (self.model)(&Dual::parameters(params), &mut |residual| {
-            *places.next().unwrap() = residual.value;
-        });
+        self.each(params, |i, residual| r[i] = residual.value);
         Ok(())
     }
 
@@ -127,12 +149,36 @@ impl<const N: usize> Residuals for Problem<N> {
         r: &mut [f64],
         jacobian: &mut [f64],
     ) -> Result<(), Infallible> {
-        let mut places = r.iter_mut().zip(jacobian.chunks_exact_mut(N));
-        (self.model)(&Dual::parameters(params), &mut |residual| {
-            let (value, slopes) = places.next().unwrap();
-            *value = residual.value;
-            slopes.copy_from_slice(&residual.slopes);
+        self.each(params, |i, residual| {
+            r[i] = residual.value;
+            jacobian[i * N..(i + 1) * N].copy_from_slice(&residual.slopes);
         });
+        Ok(())
+    }
+}
+
+/// A problem of one residual and one parameter: its function with the derivative, which may fail.
+pub(crate) struct Line<F>(pub(crate) F);
+
+impl<F: FnMut(f64) -> Result<(f64, f64), &'static str>> Residuals for Line<F> {
+    type Error = &'static str;
+
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Self::Error> {
+        r[0] = self.0(params[0])?.0;
+        Ok(())
+    }
+
+    fn jacobian(
+        &mut self,
+        params: &[f64],
+        r: &mut [f64],
+        jacobian: &mut [f64],
+    ) -> Result<(), Self::Error> {
+        (r[0], jacobian[0]) = self.0(params[0])?;
         Ok(())
     }
 }
@@ -145,32 +191,30 @@ pub(crate) fn lynx_hare() -> Problem<6> {
     let table = super::table::Table::read(file).unwrap();
     let column = |name: &str| table.column(name).unwrap().to_vec();
     let pelts: Vec<(f64, f64)> = column("hare").into_iter().zip(column("lynx")).collect();
-    Problem {
-        m: 2 * pelts.len(),
-        model: Box::new(
-            move |&[alpha, beta, gamma, delta, mut hare, mut lynx], sink| {
-                const STEP: f64 = 0.1;
-                let rates = |hare: Dual<6>, lynx: Dual<6>| {
-                    (
-                        alpha * hare - beta * hare * lynx,
-                        delta * hare * lynx - gamma * lynx,
-                    )
-                };
-                for (year, &(hares, lynxes)) in pelts.iter().enumerate() {
-                    for _ in 0..if year == 0 { 0 } else { 10 } {
-                        let (h1, l1) = rates(hare, lynx);
-                        let (h2, l2) = rates(hare + h1 * (STEP / 2.0), lynx + l1 * (STEP / 2.0));
-                        let (h3, l3) = rates(hare + h2 * (STEP / 2.0), lynx + l2 * (STEP / 2.0));
-                        let (h4, l4) = rates(hare + h3 * STEP, lynx + l3 * STEP);
-                        hare = hare + (h1 + h2 * 2.0 + h3 * 2.0 + h4) * (STEP / 6.0);
-                        lynx = lynx + (l1 + l2 * 2.0 + l3 * 2.0 + l4) * (STEP / 6.0);
-                    }
-                    sink(hare.ln() - hares.ln());
-                    sink(lynx.ln() - lynxes.ln());
+    Problem::new(
+        2 * pelts.len(),
+        move |&[alpha, beta, gamma, delta, mut hare, mut lynx], sink| {
+            const STEP: f64 = 0.1;
+            let rates = |hare: Dual<6>, lynx: Dual<6>| {
+                (
+                    alpha * hare - beta * hare * lynx,
+                    delta * hare * lynx - gamma * lynx,
+                )
+            };
+            for (year, &(hares, lynxes)) in pelts.iter().enumerate() {
+                for _ in 0..if year == 0 { 0 } else { 10 } {
+                    let (h1, l1) = rates(hare, lynx);
+                    let (h2, l2) = rates(hare + h1 * (STEP / 2.0), lynx + l1 * (STEP / 2.0));
+                    let (h3, l3) = rates(hare + h2 * (STEP / 2.0), lynx + l2 * (STEP / 2.0));
+                    let (h4, l4) = rates(hare + h3 * STEP, lynx + l3 * STEP);
+                    hare = hare + (h1 + h2 * 2.0 + h3 * 2.0 + h4) * (STEP / 6.0);
+                    lynx = lynx + (l1 + l2 * 2.0 + l3 * 2.0 + l4) * (STEP / 6.0);
                 }
-            },
-        ),
-    }
+                sink(hare.ln() - hares.ln());
+                sink(lynx.ln() - lynxes.ln());
+            }
+        },
+    )
 }
 
 /// A problem of NIST's Statistical Reference Datasets with its certified answer.
@@ -188,14 +232,11 @@ pub(crate) struct Nist<const N: usize> {
 impl<const N: usize> Nist<N> {
     pub(crate) fn problem(&self) -> Problem<N> {
         let (curve, data) = (self.curve, self.data);
-        Problem {
-            m: data.len(),
-            model: Box::new(move |params, sink| {
-                for &(y, x) in data {
-                    sink(curve(params, x) - y);
-                }
-            }),
-        }
+        Problem::new(data.len(), move |params, sink| {
+            for &(y, x) in data {
+                sink(curve(params, x) - y);
+            }
+        })
     }
 }
 

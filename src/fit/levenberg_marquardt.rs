@@ -528,14 +528,14 @@ impl Point {
             let column = self.jacobian.iter().skip(j).step_by(n);
             column.zip(residuals).map(|(d, r)| d * r).sum()
         };
-        let slopes = bounds
-            .iter()
-            .zip(&self.coordinates)
-            .map(|(b, &z)| b.slope(z));
-        slopes
-            .enumerate()
-            .map(|(j, slope)| slope * product(j))
-            .collect()
+        let slopes = self.slopes(bounds).enumerate();
+        slopes.map(|(j, slope)| slope * product(j)).collect()
+    }
+
+    /// The derivative of each parameter by its coordinate.
+    fn slopes(&self, bounds: &[Bound]) -> impl Iterator<Item = f64> {
+        let coordinates = bounds.iter().zip(&self.coordinates);
+        coordinates.map(|(bound, &z)| bound.slope(z))
     }
 
     fn finite_coordinates<E>(&self) -> Result<(), StartError<E>> {
@@ -562,18 +562,13 @@ impl Linear {
     /// the Jacobian's columns. None when the Jacobian is not finite.
     fn at(point: &Point, bounds: &[Bound], scale: &[f64]) -> Option<(Self, Vec<f64>)> {
         let Point {
-            coordinates,
             residuals,
             jacobian,
             sse,
             ..
         } = point;
-        let (m, n) = (residuals.len(), coordinates.len());
-        let slopes: Vec<f64> = bounds
-            .iter()
-            .zip(coordinates)
-            .map(|(b, &z)| b.slope(z))
-            .collect();
+        let slopes: Vec<f64> = point.slopes(bounds).collect();
+        let (m, n) = (residuals.len(), slopes.len());
         let norms: Vec<f64> = (0..n)
             .map(|j| norm((0..m).map(|i| jacobian[i * n + j] * slopes[j])))
             .collect();
@@ -607,7 +602,6 @@ impl Linear {
 mod tests {
     use super::super::known_problems::*;
     use super::*;
-    use std::convert::Infallible;
 
     fn descend<P: Residuals>(problem: &mut P, bounds: &[Bound], params: &[f64]) -> Minimizer {
         let start = Minimizer::new(problem, bounds, params, Tolerances::default());
@@ -665,32 +659,6 @@ mod tests {
         assert!(minimizer.params()[1] < 5e-4 && minimizer.params()[1] > 5e-4 - 1e-9);
     }
 
-    /// A problem of one parameter and its function with the derivative.
-    struct Line<F>(F);
-
-    impl<F: FnMut(f64) -> Result<(f64, f64), &'static str>> Residuals for Line<F> {
-        type Error = &'static str;
-
-        fn len(&self) -> usize {
-            1
-        }
-
-        fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Self::Error> {
-            r[0] = self.0(params[0])?.0;
-            Ok(())
-        }
-
-        fn jacobian(
-            &mut self,
-            params: &[f64],
-            r: &mut [f64],
-            jacobian: &mut [f64],
-        ) -> Result<(), Self::Error> {
-            (r[0], jacobian[0]) = self.0(params[0])?;
-            Ok(())
-        }
-    }
-
     #[test]
     fn failures_on_the_way_are_rejected_steps() {
         // The full step from 3 overshoots to below zero, where the model fails or is NaN.
@@ -741,28 +709,11 @@ mod tests {
 
     #[test]
     fn a_flat_direction_neither_fails_nor_wanders() {
-        /// Residuals of the product of two parameters.
-        struct Product;
-        impl Residuals for Product {
-            type Error = Infallible;
-            fn len(&self) -> usize {
-                2
-            }
-            fn residuals(&mut self, p: &[f64], r: &mut [f64]) -> Result<(), Infallible> {
-                r.copy_from_slice(&[p[0] * p[1] - 6.0, p[0] * p[1] - 7.0]);
-                Ok(())
-            }
-            fn jacobian(
-                &mut self,
-                p: &[f64],
-                r: &mut [f64],
-                jacobian: &mut [f64],
-            ) -> Result<(), Infallible> {
-                jacobian.copy_from_slice(&[p[1], p[0], p[1], p[0]]);
-                self.residuals(p, r)
-            }
-        }
-        let minimizer = descend(&mut Product, &[Bound::Free; 2], &[2.0, 1.0]);
+        let mut product = Problem::new(2, |&[a, b], sink| {
+            sink(a * b - 6.0);
+            sink(a * b - 7.0);
+        });
+        let minimizer = descend(&mut product, &[Bound::Free; 2], &[2.0, 1.0]);
         let params = minimizer.params();
         assert!(minimizer.status().converged());
         assert!((params[0] * params[1] - 6.5).abs() < 1e-12);
@@ -771,62 +722,27 @@ mod tests {
 
     #[test]
     fn fewer_residuals_than_parameters_are_met_exactly() {
-        /// One residual of three parameters.
-        struct Sum;
-        impl Residuals for Sum {
-            type Error = Infallible;
-            fn len(&self) -> usize {
-                1
-            }
-            fn residuals(&mut self, p: &[f64], r: &mut [f64]) -> Result<(), Infallible> {
-                r[0] = p[0] + 2.0 * p[1] + p[2].exp() - 4.0;
-                Ok(())
-            }
-            fn jacobian(
-                &mut self,
-                p: &[f64],
-                r: &mut [f64],
-                jacobian: &mut [f64],
-            ) -> Result<(), Infallible> {
-                jacobian.copy_from_slice(&[1.0, 2.0, p[2].exp()]);
-                self.residuals(p, r)
-            }
-        }
-        let minimizer = descend(&mut Sum, &[Bound::Free; 3], &[0.0; 3]);
+        let mut sum = Problem::new(1, |&[a, b, c], sink| sink(a + b * 2.0 + c.exp() - 4.0));
+        let minimizer = descend(&mut sum, &[Bound::Free; 3], &[0.0; 3]);
         assert!(minimizer.status().converged() && minimizer.sse() < 1e-28);
     }
 
     #[test]
     fn nothing_to_fit_is_a_minimum() {
-        struct Nothing(usize);
-        impl Residuals for Nothing {
-            type Error = Infallible;
-            fn len(&self) -> usize {
-                self.0
-            }
-            fn residuals(&mut self, _: &[f64], r: &mut [f64]) -> Result<(), Infallible> {
-                r.fill(1.0);
-                Ok(())
-            }
-            fn jacobian(
-                &mut self,
-                p: &[f64],
-                r: &mut [f64],
-                jacobian: &mut [f64],
-            ) -> Result<(), Infallible> {
-                jacobian.fill(0.0);
-                self.residuals(p, r)
-            }
+        /// Residuals of one that no parameter changes.
+        fn ones<const N: usize>(m: usize) -> Problem<N> {
+            Problem::new(m, move |_, sink| (0..m).for_each(|_| sink(1.0.into())))
         }
         assert_eq!(
-            descend(&mut Nothing(3), &[], &[]).status(),
+            descend(&mut ones::<0>(3), &[], &[]).status(),
             Status::Gradient
         );
+        let free = [Bound::Free];
         assert_eq!(
-            descend(&mut Nothing(0), &[Bound::Free], &[1.0]).status(),
+            descend(&mut ones::<1>(0), &free, &[1.0]).status(),
             Status::Gradient
         );
-        let flat = descend(&mut Nothing(3), &[Bound::Free], &[1.0]);
+        let flat = descend(&mut ones::<1>(3), &free, &[1.0]);
         assert!(flat.is_flat() && flat.sse() == 3.0);
     }
 }

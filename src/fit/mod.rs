@@ -70,11 +70,12 @@ pub struct FitOptions {
 
 impl Default for FitOptions {
     fn default() -> Self {
+        let search = Options::default();
         Self {
-            starts: 64,
-            seed: 0,
-            max_iterations: 200,
-            all_starts: false,
+            starts: search.starts,
+            seed: search.seed,
+            max_iterations: search.max_iterations,
+            all_starts: search.all_starts,
             init: Vec::new(),
             target: None,
             mode: Mode::Interpreter,

@@ -252,14 +252,8 @@ fn finish<P: Residuals, F: Fn() -> P>(
     first_sse: f64,
     options: &Options,
 ) -> MultiStart {
-    let sse = |start: &Start<P::Error>| {
-        start
-            .minimizer
-            .as_ref()
-            .map_or(f64::INFINITY, Minimizer::sse)
-    };
     let best = (0..starts.len())
-        .min_by(|&a, &b| sse(&starts[a]).total_cmp(&sse(&starts[b])))
+        .min_by(|&a, &b| starts[a].sse().total_cmp(&starts[b].sse()))
         .unwrap_or_default();
     problems.with(|problem| starts[best].complete(problem, options));
     let mut evaluations = Evaluations::default();
@@ -271,7 +265,7 @@ fn finish<P: Residuals, F: Fn() -> P>(
             .map(Minimizer::evaluations)
             .unwrap_or_default();
     }
-    let lowest = sse(&starts[best]);
+    let lowest = starts[best].sse();
     let same = (lowest * (1.0 + AGREEMENT)).max(ROUNDING * first_sse);
     let winner = starts[best].minimizer.as_ref();
     let slice = |of: fn(&Minimizer) -> &[f64]| winner.map(of).unwrap_or_default().to_vec();
@@ -296,15 +290,11 @@ fn finish<P: Residuals, F: Fn() -> P>(
 
 /// Drops the starts that will not catch up with the lowest; gives their number.
 fn drop_hopeless<E>(starts: &mut [Start<E>], first_sse: f64) -> usize {
-    let all = starts.iter().filter_map(|start| start.minimizer.as_ref());
-    let lowest = all.map(Minimizer::sse).fold(f64::INFINITY, f64::min);
+    let lowest = starts.iter().map(Start::sse).fold(f64::INFINITY, f64::min);
     let enough = (CLOSE * lowest).max(KEPT_REDUCTION * first_sse);
     let mut dropped = 0;
     for start in starts.iter_mut().skip(1).filter(|start| start.active) {
-        let now = start
-            .minimizer
-            .as_ref()
-            .map_or(f64::INFINITY, Minimizer::sse);
+        let now = start.sse();
         let fall = now / start.last_sse;
         start.last_sse = now;
         if now * fall.powi(TRUSTED_FALLS) > enough {
@@ -366,6 +356,12 @@ impl<E> Start<E> {
         start
     }
 
+    /// The sum of squares where it is; infinite if it failed.
+    fn sse(&self) -> f64 {
+        let minimizer = self.minimizer.as_ref();
+        minimizer.map_or(f64::INFINITY, Minimizer::sse)
+    }
+
     /// Takes steps up to number `last`.
     fn advance<P: Residuals<Error = E>>(&mut self, problem: &mut P, last: usize, limit: usize) {
         let Some(minimizer) = &mut self.minimizer else {
@@ -389,24 +385,14 @@ impl<E> Start<E> {
     }
 
     fn into_result(self) -> StartResult {
-        let Self {
-            params,
-            minimizer,
-            ending,
-            ..
-        } = self;
-        match minimizer {
-            Some(minimizer) => StartResult {
-                params: minimizer.params().to_vec(),
-                sse: minimizer.sse(),
-                ending,
-                iterations: minimizer.iterations(),
-            },
-            None => StartResult {
-                params,
-                sse: f64::INFINITY,
-                ending,
-                iterations: 0,
+        let minimizer = self.minimizer.as_ref();
+        StartResult {
+            sse: self.sse(),
+            ending: self.ending,
+            iterations: minimizer.map_or(0, Minimizer::iterations),
+            params: match minimizer {
+                Some(minimizer) => minimizer.params().to_vec(),
+                None => self.params,
             },
         }
     }
@@ -459,23 +445,18 @@ mod tests {
     use super::super::known_problems::*;
     use super::super::statistics::Statistics;
     use super::*;
-    use std::convert::Infallible;
 
     const POSITIVE: Bound = Bound::Above(0.0);
 
     fn quietly(_: usize, _: usize) {}
 
-    fn fit_pelts(seed: u64) -> MultiStart {
-        let options = Options {
-            seed,
-            ..Options::default()
-        };
-        minimize_from_starts(lynx_hare, &[POSITIVE; 6], &[1.0; 6], &options, &quietly).unwrap()
+    fn fit_pelts(options: &Options) -> MultiStart {
+        minimize_from_starts(lynx_hare, &[POSITIVE; 6], &[1.0; 6], options, &quietly).unwrap()
     }
 
     #[test]
     fn lynx_and_hare_are_found_from_their_equilibrium() {
-        let fit = fit_pelts(0);
+        let fit = fit_pelts(&Options::default());
         assert!(fit.converged);
         assert!((fit.sse - 2.018_661).abs() < 1e-6);
         let expected = [
@@ -506,11 +487,10 @@ mod tests {
     #[test]
     fn a_start_that_is_not_dropped_changes_nothing_about_the_others() {
         let run = |all_starts| {
-            let options = Options {
+            fit_pelts(&Options {
                 all_starts,
                 ..Options::default()
-            };
-            minimize_from_starts(lynx_hare, &[POSITIVE; 6], &[1.0; 6], &options, &quietly).unwrap()
+            })
         };
         let (some, all) = (run(false), run(true));
         let dropped = |start: &StartResult| start.ending == Ending::Dropped;
@@ -526,10 +506,16 @@ mod tests {
 
     #[test]
     fn the_seed_does_not_move_the_minimum() {
-        let digits = |fit: MultiStart| fit.params.into_iter().map(|p| format!("{p:.10e}"));
-        let first: Vec<String> = digits(fit_pelts(0)).collect();
+        let digits = |seed| -> Vec<String> {
+            let fit = fit_pelts(&Options {
+                seed,
+                ..Options::default()
+            });
+            fit.params.iter().map(|p| format!("{p:.10e}")).collect()
+        };
+        let first = digits(0);
         for seed in 1..5 {
-            assert!(digits(fit_pelts(seed)).eq(first.iter().cloned()));
+            assert_eq!(digits(seed), first);
         }
     }
 
@@ -546,7 +532,7 @@ mod tests {
                 let start = &THURBER.starts[0];
                 let other =
                     minimize_from_starts(thurber, &[Bound::Free; 7], start, &options, &quietly);
-                (fit_pelts(0), other.unwrap())
+                (fit_pelts(&options), other.unwrap())
             })
         };
         let one = run(1);
@@ -601,14 +587,12 @@ mod tests {
 
     #[test]
     fn a_start_does_not_depend_on_how_many_there_are() {
-        let options = |starts| Options {
-            starts,
-            max_iterations: 0,
-            ..Options::default()
-        };
         let run = |starts| {
-            let options = options(starts);
-            minimize_from_starts(lynx_hare, &[POSITIVE; 6], &[1.0; 6], &options, &quietly).unwrap()
+            fit_pelts(&Options {
+                starts,
+                max_iterations: 0,
+                ..Options::default()
+            })
         };
         let (few, many) = (run(5), run(64));
         assert_eq!(few.starts[..], many.starts[..5]);
@@ -637,29 +621,19 @@ mod tests {
         );
     }
 
-    /// Fails everywhere.
-    struct Hopeless;
-
-    impl Residuals for Hopeless {
-        type Error = &'static str;
-        fn len(&self) -> usize {
-            1
-        }
-        fn residuals(&mut self, _: &[f64], _: &mut [f64]) -> Result<(), Self::Error> {
-            Err("no value")
-        }
-        fn jacobian(&mut self, _: &[f64], _: &mut [f64], _: &mut [f64]) -> Result<(), Self::Error> {
-            Err("no value")
-        }
-    }
-
     #[test]
     fn a_model_that_always_fails_is_an_error_with_its_cause() {
         let options = Options {
             starts: 4,
             ..Options::default()
         };
-        let error = minimize_from_starts(|| Hopeless, &[POSITIVE], &[1.0], &options, &quietly);
+        let error = minimize_from_starts(
+            || Line(|_| Err("no value")),
+            &[POSITIVE],
+            &[1.0],
+            &options,
+            &quietly,
+        );
         assert_eq!(
             error.err(),
             Some(StartsError::NoStart {
@@ -669,38 +643,19 @@ mod tests {
         );
     }
 
-    /// Residuals a x - y for exact data: the minimum is zero.
-    struct Exact;
-
-    impl Residuals for Exact {
-        type Error = Infallible;
-        fn len(&self) -> usize {
-            3
-        }
-        fn residuals(&mut self, p: &[f64], r: &mut [f64]) -> Result<(), Infallible> {
-            for (x, r) in [1.0, 2.0, 3.0].into_iter().zip(r) {
-                *r = (p[0] * x).sin() - (0.7 * x).sin();
-            }
-            Ok(())
-        }
-        fn jacobian(
-            &mut self,
-            p: &[f64],
-            r: &mut [f64],
-            jacobian: &mut [f64],
-        ) -> Result<(), Infallible> {
-            for (x, d) in [1.0, 2.0, 3.0].into_iter().zip(jacobian) {
-                *d = x * (p[0] * x).cos();
-            }
-            self.residuals(p, r)
-        }
-    }
-
     #[test]
     fn starts_agree_on_exact_data_too() {
+        // The minimum is zero.
+        let exact = || {
+            Problem::new(3, |&[a], sink| {
+                for x in [1.0, 2.0, 3.0] {
+                    sink((a * x).sin() - (0.7 * x).sin());
+                }
+            })
+        };
         let options = Options::default();
         let fit = minimize_from_starts(
-            || Exact,
+            exact,
             &[Bound::Between(0.0, 1.5)],
             &[0.1],
             &options,
