@@ -117,7 +117,42 @@ impl Normalizer<'_> {
         })
     }
 
-    fn end(&mut self, mut expr: ExprId, tail: bool) -> End {
+    fn end(&mut self, expr: ExprId, tail: bool) -> End {
+        let expr = self.lead(expr);
+        match self.program.expr(expr) {
+            &Expr::If {
+                test,
+                then,
+                otherwise,
+            } => End::If {
+                test: self.value(test),
+                then: self.block(then, tail),
+                otherwise: self.block(otherwise, tail),
+                site: Self::site(expr),
+            },
+            Expr::Call { .. } if tail => match self.call(expr) {
+                (
+                    Op::Call {
+                        operator,
+                        args,
+                        known,
+                    },
+                    site,
+                ) => End::TailCall {
+                    operator,
+                    args,
+                    known,
+                    site,
+                },
+                (op, site) => End::Return(self.step(None, op, site)),
+            },
+            _ => End::Return(self.value(expr)),
+        }
+    }
+
+    /// The steps of all that comes before the last part of an expression, which is neither a `let`
+    /// nor a sequence; gives that part.
+    fn lead(&mut self, mut expr: ExprId) -> ExprId {
         loop {
             match self.program.expr(expr) {
                 Expr::Let { body, .. } | Expr::Letrec { body, .. } => {
@@ -131,38 +166,7 @@ impl Normalizer<'_> {
                     }
                     expr = *last;
                 }
-                &Expr::If {
-                    test,
-                    then,
-                    otherwise,
-                } => {
-                    let test = self.value(test);
-                    return End::If {
-                        test,
-                        then: self.block(then, tail),
-                        otherwise: self.block(otherwise, tail),
-                        site: Self::site(expr),
-                    };
-                }
-                Expr::Call { .. } if tail => match self.call(expr) {
-                    (
-                        Op::Call {
-                            operator,
-                            args,
-                            known,
-                        },
-                        site,
-                    ) => {
-                        return End::TailCall {
-                            operator,
-                            args,
-                            known,
-                            site,
-                        };
-                    }
-                    (op, site) => return End::Return(self.step(None, op, site)),
-                },
-                _ => return End::Return(self.value(expr)),
+                _ => return expr,
             }
         }
     }
@@ -295,59 +299,49 @@ impl Normalizer<'_> {
         stacker::maybe_grow(64 * 1024, 1024 * 1024, || self.value_here(expr))
     }
 
-    fn value_here(&mut self, mut expr: ExprId) -> Atom {
-        loop {
-            let site = Self::site(expr);
-            match self.program.expr(expr) {
-                Expr::Constant(Constant::Primitive(prim)) | Expr::Primitive(_, prim) => {
-                    return Atom::Prim(*prim);
+    fn value_here(&mut self, expr: ExprId) -> Atom {
+        let expr = self.lead(expr);
+        let site = Self::site(expr);
+        match self.program.expr(expr) {
+            Expr::Constant(Constant::Primitive(prim)) | Expr::Primitive(_, prim) => {
+                Atom::Prim(*prim)
+            }
+            Expr::Constant(constant) => Atom::Constant(constant.clone(), expr),
+            Expr::Quote(datum) => Atom::Quote(*datum),
+            Expr::Prelude(name) => Atom::Prelude(*name),
+            Expr::Free(name) => {
+                if (self.is_input)(self.program.symbols.name(*name)) {
+                    return Atom::Input(*name);
                 }
-                Expr::Constant(constant) => return Atom::Constant(constant.clone(), expr),
-                Expr::Quote(datum) => return Atom::Quote(*datum),
-                Expr::Prelude(name) => return Atom::Prelude(*name),
-                Expr::Free(name) => {
-                    if (self.is_input)(self.program.symbols.name(*name)) {
-                        return Atom::Input(*name);
-                    }
-                    let text = Constant::String(self.program.symbols.name(*name).into());
-                    let args = [Atom::Constant(text, expr), Atom::Input(*name)];
-                    let op = Op::Prim(Prim::Given, args.into_iter().collect());
-                    return self.step(Some(*name), op, site);
-                }
-                Expr::Variable(var) => return self.variable(*var, site),
-                Expr::Let { body, .. } | Expr::Letrec { body, .. } => {
-                    self.bindings(expr);
-                    expr = *body;
-                }
-                Expr::Begin(exprs) => {
-                    let (last, effects) = exprs.split_last().expect("a sequence has a last");
-                    for &effect in effects {
-                        self.value(effect);
-                    }
-                    expr = *last;
-                }
-                &Expr::If {
-                    test,
-                    then,
-                    otherwise,
-                } => {
-                    let test = self.value(test);
-                    let op = Op::If {
-                        test,
-                        then: self.block(then, false),
-                        otherwise: self.block(otherwise, false),
-                    };
-                    return self.step(None, op, site);
-                }
-                Expr::Lambda { name, .. } => {
-                    let name = *name;
-                    let id = self.lambda(expr);
-                    return self.step(name, Op::Lambda(id), site);
-                }
-                Expr::Call { .. } => {
-                    let (op, site) = self.call(expr);
-                    return self.step(None, op, site);
-                }
+                let text = Constant::String(self.program.symbols.name(*name).into());
+                let args = [Atom::Constant(text, expr), Atom::Input(*name)];
+                let op = Op::Prim(Prim::Given, args.into_iter().collect());
+                self.step(Some(*name), op, site)
+            }
+            Expr::Variable(var) => self.variable(*var, site),
+            Expr::Let { .. } | Expr::Letrec { .. } | Expr::Begin(_) => {
+                unreachable!("what these lead to is their value")
+            }
+            &Expr::If {
+                test,
+                then,
+                otherwise,
+            } => {
+                let op = Op::If {
+                    test: self.value(test),
+                    then: self.block(then, false),
+                    otherwise: self.block(otherwise, false),
+                };
+                self.step(None, op, site)
+            }
+            Expr::Lambda { name, .. } => {
+                let name = *name;
+                let id = self.lambda(expr);
+                self.step(name, Op::Lambda(id), site)
+            }
+            Expr::Call { .. } => {
+                let (op, site) = self.call(expr);
+                self.step(None, op, site)
             }
         }
     }

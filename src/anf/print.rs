@@ -84,9 +84,7 @@ impl Printer<'_> {
                     args,
                     known,
                 } => {
-                    out.push_str("call ");
-                    self.operator(operator, *known, out);
-                    self.atoms(args, out);
+                    self.call("call", operator, *known, args, out);
                 }
                 Op::Lambda(id) => {
                     let _ = write!(out, "lambda {id}");
@@ -96,8 +94,7 @@ impl Printer<'_> {
                     then,
                     otherwise,
                 } => {
-                    let _ = write!(out, "if {} b{} b{}", self.atom(test), then.0, otherwise.0);
-                    arms.extend([(*then, depth, "then"), (*otherwise, depth, "else")]);
+                    arms.extend(self.arms(test, [*then, *otherwise], depth, out));
                 }
             }
             out.push('\n');
@@ -113,9 +110,7 @@ impl Printer<'_> {
                 known,
                 ..
             } => {
-                out.push_str("tail ");
-                self.operator(operator, *known, out);
-                self.atoms(args, out);
+                self.call("tail", operator, *known, args, out);
             }
             End::Again { args, .. } => {
                 out.push_str("again");
@@ -127,21 +122,40 @@ impl Printer<'_> {
                 otherwise,
                 ..
             } => {
-                let _ = write!(out, "if {} b{} b{}", self.atom(test), then.0, otherwise.0);
-                arms.extend([(*then, depth, "then"), (*otherwise, depth, "else")]);
+                arms.extend(self.arms(test, [*then, *otherwise], depth, out));
             }
         }
         out.push('\n');
         open.extend(arms.into_iter().rev());
     }
 
-    fn operator(&self, operator: &Atom, known: Option<LambdaId>, out: &mut String) {
-        out.push_str(&self.atom(operator));
+    fn call(
+        &self,
+        word: &str,
+        operator: &Atom,
+        known: Option<LambdaId>,
+        args: &Atoms,
+        out: &mut String,
+    ) {
+        let _ = write!(out, "{word} {}", self.atom(operator));
         if let Some(id) = known
             && !matches!(operator, Atom::Function(_))
         {
             let _ = write!(out, "[{id}]");
         }
+        self.atoms(args, out);
+    }
+
+    /// Writes an `if`; gives its arms, to be written below.
+    fn arms(
+        &self,
+        test: &Atom,
+        [then, otherwise]: [BlockId; 2],
+        depth: usize,
+        out: &mut String,
+    ) -> [(BlockId, usize, &'static str); 2] {
+        let _ = write!(out, "if {} b{} b{}", self.atom(test), then.0, otherwise.0);
+        [(then, depth, "then"), (otherwise, depth, "else")]
     }
 
     fn atoms(&self, atoms: &Atoms, out: &mut String) {
