@@ -7,6 +7,7 @@
 
 use super::{Block, Function, Graph, GraphConstant, Node, NodeId, Op, SiteInfo};
 use crate::anf::{self, Anf, Atom, BlockId, End, LambdaId, Site, Var};
+use crate::prim::Prim;
 use crate::symbol::Sym;
 use crate::syntax::Program;
 use crate::syntax::ast::{Constant, ExprId};
@@ -14,6 +15,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use slotmap::SecondaryMap;
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
+use std::iter::once;
+use std::sync::Arc;
 
 /// Where a program finds what it does not define itself.
 #[derive(Clone, Copy, Debug)]
@@ -144,13 +147,49 @@ fn captures(anf: &Anf) -> Vec<Vec<Var>> {
     result
 }
 
+/// What makes two constants one. Numbers are one where their bits are: `0.0` and `-0.0` are two, and
+/// so are `1` and `1.0`.
+#[derive(PartialEq, Eq, Hash)]
+enum ConstantKey {
+    Nil,
+    Unspecified,
+    Bool(bool),
+    Int(u64),
+    Float(u64),
+    Char(char),
+    String(Arc<str>),
+    Primitive(Prim),
+    /// Quoted data, as text.
+    Quote(String),
+    /// A literal that `wrt` can name stays apart from equal ones elsewhere.
+    Literal(ExprId),
+    /// A constant of the graph that the prelude is copied from, by its number there.
+    Imported(u32),
+}
+
+impl ConstantKey {
+    /// The key of a constant that nothing tells from an equal one.
+    fn of(constant: &Constant) -> Self {
+        match constant {
+            Constant::Nil => Self::Nil,
+            Constant::Unspecified => Self::Unspecified,
+            Constant::Bool(b) => Self::Bool(*b),
+            Constant::Int(x) => Self::Int(x.to_bits()),
+            Constant::Float(x) => Self::Float(x.to_bits()),
+            Constant::Char(c) => Self::Char(*c),
+            Constant::String(text) => Self::String(text.clone()),
+            Constant::Primitive(prim) => Self::Primitive(*prim),
+        }
+    }
+}
+
 struct Builder<'a> {
     anf: &'a Anf,
     program: &'a Program,
     imports: Imports<'a>,
     captures: Vec<Vec<Var>>,
     graph: Graph,
-    constants: FxHashMap<String, NodeId>,
+    constants: FxHashMap<ConstantKey, NodeId>,
     inputs: FxHashMap<Sym, NodeId>,
     function_nodes: FxHashMap<u32, NodeId>,
     imported: FxHashMap<u32, u32>,
@@ -223,9 +262,7 @@ impl Builder<'_> {
                     known,
                 } => {
                     let op = known.map_or(Op::Call, |id| Op::CallKnown(id.0));
-                    let mut operands = SmallVec::new();
-                    operands.push(self.operand(operator, nodes));
-                    operands.extend(self.operands(args, nodes));
+                    let operands = self.operands(once(operator).chain(args), nodes);
                     self.node(op, operands, site)
                 }
                 anf::Op::Lambda(inner) => {
@@ -263,9 +300,7 @@ impl Builder<'_> {
             } => {
                 let site = self.site(*site);
                 let op = known.map_or(Op::TailCall, |id| Op::TailCallKnown(id.0));
-                let mut operands = SmallVec::new();
-                operands.push(self.operand(operator, nodes));
-                operands.extend(self.operands(args, nodes));
+                let operands = self.operands(once(operator).chain(args), nodes);
                 self.node(op, operands, site)
             }
             End::Again { args, site } => {
@@ -292,12 +327,13 @@ impl Builder<'_> {
         self.graph.blocks[id.0 as usize].nodes.push(end);
     }
 
-    fn operands(
+    fn operands<'a>(
         &mut self,
-        atoms: &[Atom],
+        atoms: impl IntoIterator<Item = &'a Atom>,
         nodes: &FxHashMap<Var, NodeId>,
     ) -> SmallVec<[NodeId; 4]> {
-        atoms.iter().map(|atom| self.operand(atom, nodes)).collect()
+        let atoms = atoms.into_iter();
+        atoms.map(|atom| self.operand(atom, nodes)).collect()
     }
 
     fn operand(&mut self, atom: &Atom, nodes: &FxHashMap<Var, NodeId>) -> NodeId {
@@ -308,7 +344,9 @@ impl Builder<'_> {
                 let mut text = String::new();
                 let program = self.program;
                 program.data.write(*datum, &program.symbols, &mut text);
-                self.shared_constant(format!("quote {text}"), || GraphConstant::Quote(text))
+                self.shared_constant(ConstantKey::Quote(text.clone()), || {
+                    GraphConstant::Quote(text)
+                })
             }
             Atom::Input(name) => {
                 if let Some(&node) = self.inputs.get(name) {
@@ -326,7 +364,7 @@ impl Builder<'_> {
             }
             Atom::Prim(prim) => {
                 let constant = Constant::Primitive(*prim);
-                self.shared_constant(format!("prim {prim}"), || {
+                self.shared_constant(ConstantKey::of(&constant), || {
                     GraphConstant::Value(constant, None)
                 })
             }
@@ -360,19 +398,15 @@ impl Builder<'_> {
             .ok()
             .filter(|_| matches!(self.imports, Imports::Prelude(_)))
             .map(|_| self.program.span(expr));
-        let key = match span {
-            // A literal that `wrt` can name stays apart from equal ones elsewhere.
-            Some(_) => format!("literal {expr}"),
-            None => match constant {
-                Constant::Float(x) => format!("float {:x}", x.to_bits()),
-                Constant::Int(x) => format!("int {:x}", x.to_bits()),
-                other => format!("{other:?}"),
-            },
-        };
+        let key = span.map_or_else(|| ConstantKey::of(constant), |_| ConstantKey::Literal(expr));
         self.shared_constant(key, || GraphConstant::Value(constant.clone(), span))
     }
 
-    fn shared_constant(&mut self, key: String, constant: impl FnOnce() -> GraphConstant) -> NodeId {
+    fn shared_constant(
+        &mut self,
+        key: ConstantKey,
+        constant: impl FnOnce() -> GraphConstant,
+    ) -> NodeId {
         if let Some(&node) = self.constants.get(&key) {
             return node;
         }
@@ -474,8 +508,8 @@ impl Builder<'_> {
     fn import_floating(&mut self, from: &Graph, id: NodeId, open: &mut Vec<u32>) -> NodeId {
         match from.nodes[id].op {
             Op::Constant(index) => {
-                let constant = from.constants[index as usize].clone();
-                self.shared_constant(format!("import {constant:?}"), || constant)
+                let constant = &from.constants[index as usize];
+                self.shared_constant(ConstantKey::Imported(index), || constant.clone())
             }
             Op::Function(function) => {
                 let function = self.imported_function(function, open);

@@ -510,14 +510,13 @@ impl<'a> Checker<'a> {
         let functions = &self.graph.functions;
         let function = &functions[index as usize];
         let count = node.args.len();
+        let exists = |target: u32| {
+            let place = format_args!("node {number}");
+            in_range(place, "function", target, functions.len())
+        };
         // Of a function whose number stands in the node.
         let known = |target: u32| -> Result<usize> {
-            in_range(
-                format_args!("node {number}"),
-                "function",
-                target,
-                functions.len(),
-            )?;
+            exists(target)?;
             let target_function = &functions[target as usize];
             if target_function.rest {
                 let message = format!("function {target} takes any number of arguments");
@@ -554,12 +553,7 @@ impl<'a> Checker<'a> {
                 count
             }
             Op::Closure(target) => {
-                in_range(
-                    format_args!("node {number}"),
-                    "function",
-                    target,
-                    functions.len(),
-                )?;
+                exists(target)?;
                 functions[target as usize].captures as usize
             }
             Op::Call | Op::TailCall => count.max(1),
