@@ -8,15 +8,15 @@
 //! - In JSON, what is not finite is written `"inf"`, `"-inf"`, `"nan"`.
 
 use super::cautions::cautions_of;
+use super::fields::{Content, Field, lines, members, table};
+use super::json;
 use super::program::{Loaded, MachineArgs, ProgramArgs, assignment, at_least_one};
-use super::report::{self, Failure, Fault, Source, significant};
+use super::report::{self, Failure, Fault, Source};
 use crate::fit::table::Table;
-use crate::fit::{Fit as Fitted, FitError, FitOptions, fit};
+use crate::fit::{Fit as Fitted, FitError, FitOptions, FittedParam, fit};
 use crate::syntax::Goal;
-use crate::walk::output::{json_number, json_string};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -106,7 +106,7 @@ impl Fit {
                 self.model.display()
             )));
         };
-        let table =
+        let data =
             Table::read(&self.data).map_err(|error| match std::error::Error::source(&error) {
                 Some(cause) => Failure::Data(format!("{error}: {cause}")),
                 None => Failure::Data(error.to_string()),
@@ -143,7 +143,7 @@ impl Fit {
                 bar.set_position(done as u64);
             }
         };
-        let result = fit(&interpreter, &source.text, &table, &options, &progress);
+        let result = fit(&interpreter, &source.text, &data, &options, &progress);
         bar.finish_and_clear();
         let fitted = result.map_err(|error| failure(&error, &source))?;
         self.warn(&fitted);
@@ -191,35 +191,11 @@ impl Fit {
     }
 
     fn summary(&self, fitted: &Fitted) -> String {
-        let rows: Vec<Vec<String>> = fitted
-            .params
-            .iter()
-            .map(|param| {
-                vec![
-                    param.name.clone(),
-                    significant(param.estimate, 6),
-                    significant(param.std_err, 3),
-                    significant(param.low, 6),
-                    significant(param.high, 6),
-                ]
-            })
-            .collect();
-        let header = ["param", "estimate", "std. error", "95 % from", "to"];
-        let mut out = report::table(&header, &rows);
+        let mut out = table(&PARAMS, &fitted.params);
         out.push('\n');
-        let agree = format!("{} of {}", fitted.agree, fitted.starts);
-        let mut lines = vec![
-            ("sum of squares", significant(fitted.sse, 8)),
-            ("residual sd", significant(fitted.residual_sd, 5)),
-            ("degrees of freedom", fitted.degrees_of_freedom.to_string()),
-            ("starts that agree", agree),
-        ];
+        lines(&FIGURES, fitted, [18, 0], &mut out);
         if self.stats {
-            lines.push(("starts dropped", fitted.dropped.to_string()));
-            lines.push(("evaluations", fitted.evaluations.to_string()));
-        }
-        for (name, text) in lines {
-            let _ = writeln!(out, "{name:<18}  {text}");
+            lines(&EFFORT, fitted, [18, 0], &mut out);
         }
         out
     }
@@ -243,55 +219,55 @@ pub(super) fn failure(error: &FitError, source: &Source) -> Failure {
     }
 }
 
+/// Of each param.
+const PARAMS: [Field<FittedParam>; 5] = [
+    Field::new("param", "name", |p| Content::Text(&p.name)),
+    Field::new("estimate", "estimate", |p| Content::Number(p.estimate, 6)),
+    Field::new("std. error", "std_err", |p| Content::Number(p.std_err, 3)),
+    Field::new("95 % from", "low", |p| Content::Number(p.low, 6)),
+    Field::new("to", "high", |p| Content::Number(p.high, 6)),
+];
+
+/// Of the whole fit.
+const FIGURES: [Field<Fitted>; 6] = [
+    Field::new("sum of squares", "sse", |f| Content::Number(f.sse, 8)),
+    Field::new("residual sd", "residual_sd", |f| {
+        Content::Number(f.residual_sd, 5)
+    }),
+    Field::new("degrees of freedom", "degrees_of_freedom", |f| {
+        count(f.degrees_of_freedom)
+    }),
+    Field::untold("residuals", |f| count(f.residuals)),
+    Field::untold("starts", |f| count(f.starts)),
+    Field::new("starts that agree", "agree", |f| {
+        Content::Share(f.agree, f.starts)
+    }),
+];
+
+/// What it took, which people are told with `--stats`.
+const EFFORT: [Field<Fitted>; 2] = [
+    Field::new("starts dropped", "dropped", |f| count(f.dropped)),
+    Field::new("evaluations", "evaluations", |f| count(f.evaluations)),
+];
+
+/// What people are warned of.
+const DOUBTS: [Field<Fitted>; 3] = [
+    Field::untold("converged", |f| Content::Flag(f.converged)),
+    Field::untold("undetermined", |f| Content::Texts(&f.undetermined)),
+    Field::untold("at_edge", |f| Content::Texts(&f.at_edge)),
+];
+
+fn count(n: usize) -> Content<'static> {
+    Content::Count(n as u64)
+}
+
 fn json(fitted: &Fitted) -> String {
-    let mut out = String::from("{\"params\":[");
-    for (index, param) in fitted.params.iter().enumerate() {
-        out.push_str(if index > 0 {
-            ",{\"name\":"
-        } else {
-            "{\"name\":"
+    json::line(|all| {
+        all.objects("params", &fitted.params, |param, one| {
+            members(&PARAMS, param, one);
         });
-        json_string(&param.name, &mut out);
-        for (key, number) in [
-            ("estimate", param.estimate),
-            ("std_err", param.std_err),
-            ("low", param.low),
-            ("high", param.high),
-        ] {
-            let _ = write!(out, ",\"{key}\":");
-            json_number(number, &mut out);
-        }
-        out.push('}');
-    }
-    out.push(']');
-    for (key, number) in [("sse", fitted.sse), ("residual_sd", fitted.residual_sd)] {
-        let _ = write!(out, ",\"{key}\":");
-        json_number(number, &mut out);
-    }
-    for (key, count) in [
-        ("degrees_of_freedom", fitted.degrees_of_freedom),
-        ("residuals", fitted.residuals),
-        ("starts", fitted.starts),
-        ("agree", fitted.agree),
-        ("dropped", fitted.dropped),
-        ("evaluations", fitted.evaluations),
-    ] {
-        let _ = write!(out, ",\"{key}\":{count}");
-    }
-    let _ = write!(out, ",\"converged\":{}", fitted.converged);
-    for (key, names) in [
-        ("undetermined", &fitted.undetermined),
-        ("at_edge", &fitted.at_edge),
-    ] {
-        let _ = write!(out, ",\"{key}\":[");
-        for (index, name) in names.iter().enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            json_string(name, &mut out);
-        }
-        out.push(']');
-    }
-    out.push_str("}\n");
-    out
+        members(&FIGURES, fitted, all);
+        members(&EFFORT, fitted, all);
+        members(&DOUBTS, fitted, all);
+    })
 }

@@ -7,10 +7,11 @@
 //! - Derivatives have the shape of the value, each number replaced by its derivative, and are
 //!   written as in JSON.
 
+use super::json;
 use super::program::{InputArgs, LimitArgs, MachineArgs, Prepared, ProgramArgs, distinct, prepare};
 use super::report::{self, Failure};
-use super::run::stats_of;
-use crate::walk::output::{json_number, json_string};
+use super::stats::{StatsArgs, stats_of};
+use crate::walk::output::json_number;
 use crate::{Hessian, Workspace, Wrt};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -41,10 +42,8 @@ pub(super) struct Grad {
     machine: MachineArgs,
     #[command(flatten)]
     limits: LimitArgs,
-
-    /// Tell on standard error what the run took
-    #[arg(long)]
-    stats: bool,
+    #[command(flatten)]
+    stats: StatsArgs,
 
     /// Print second derivatives too, of a value that is a number: a row and a column for each number
     /// differentiated by
@@ -75,30 +74,20 @@ impl Grad {
         let limits = self.limits.limits();
         let mut workspace = Workspace::new();
         let result = model.evaluate(&bindings, wrt, &limits, &mut workspace);
-        let stats = match &result {
-            Ok(evaluation) => evaluation.stats,
-            Err(error) => stats_of(error),
-        };
+        let stats = stats_of(result.as_ref().map(|evaluation| evaluation.stats));
         let result = result.and_then(|evaluation| {
             let again = || model.hessian_within(&bindings, wrt, &limits, &mut workspace);
             Ok((evaluation, self.hessian.then(again).transpose()?))
         });
-        let result = report::outcome(result, cautions, &source);
-        if self.stats {
-            report::stats(&stats);
-        }
-        let (evaluation, hessian) = result?;
-        let value = &evaluation.value;
-        let rows: Vec<Vec<String>> = evaluation
-            .gradient
-            .names()
-            .map(|name| {
-                let derivatives = evaluation.gradient.to_json(name, value);
-                vec![name.to_owned(), derivatives.unwrap_or_default()]
-            })
-            .collect();
+        let (evaluation, hessian) = self.stats.outcome(result, &stats, cautions, &source)?;
         if self.json {
-            return report::print(&json(&value.to_json(), &rows, hessian.as_ref()));
+            return report::print(&json::line(|answer| {
+                answer.value(&evaluation.value);
+                answer.grad(evaluation.gradient.names(), &evaluation);
+                if let Some(hessian) = &hessian {
+                    answer.raw("hessian", &hessian.to_json());
+                }
+            }));
         }
         for name in model
             .only_steering(&bindings, wrt, &mut workspace)
@@ -108,6 +97,15 @@ impl Grad {
                 "`{name}` only steers: it decides branches or indices, and its derivative is 0"
             ));
         }
+        let value = &evaluation.value;
+        let rows: Vec<Vec<String>> = evaluation
+            .gradient
+            .names()
+            .map(|name| {
+                let derivatives = evaluation.gradient.to_json(name, value);
+                vec![name.to_owned(), derivatives.unwrap_or_default()]
+            })
+            .collect();
         if rows.is_empty() {
             report::note(
                 "nothing to differentiate by: give inputs, or name literals as in --wrt @1:4",
@@ -142,23 +140,4 @@ fn table(hessian: &Hessian) -> String {
         cells
     });
     report::table(&header, &rows.collect::<Vec<_>>())
-}
-
-fn json(value: &str, rows: &[Vec<String>], hessian: Option<&Hessian>) -> String {
-    let mut out = format!("{{\"value\":{value},\"grad\":{{");
-    for (index, row) in rows.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        json_string(&row[0], &mut out);
-        out.push(':');
-        out.push_str(&row[1]);
-    }
-    out.push('}');
-    if let Some(hessian) = hessian {
-        out.push_str(",\"hessian\":");
-        out.push_str(&hessian.to_json());
-    }
-    out.push_str("}\n");
-    out
 }

@@ -7,6 +7,8 @@
 //! - Literals are named as `wrt` names them.
 
 use super::cautions::{Caution, cautions_without_inputs};
+use super::fields::{Content, Field, members, told};
+use super::json::{self, Object};
 use super::program::{Loaded, ProgramArgs, interpreter};
 use super::report::{self, Failure, Source};
 use crate::Interpreter;
@@ -15,7 +17,6 @@ use crate::source::{Position, Span};
 use crate::syntax::ast::{Constant, Expr};
 use crate::syntax::{Constraint, DataMatrix, Goal, Noise, Observation, Param, Program};
 use crate::verify::Certificate;
-use crate::walk::output::{json_number, json_string};
 use clap::Args;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -89,16 +90,22 @@ impl Compiled {
         }
     }
 
-    fn json(&self) -> String {
-        let mut out = format!(
-            "{{\"nodes\":{},\"functions\":{},\"bytes\":{},\"hash\":",
-            self.nodes, self.functions, self.bytes
-        );
-        json_string(&self.hash, &mut out);
-        out.push('}');
-        out
+    /// `12 nodes, 3 functions, …`
+    fn sizes(&self) -> String {
+        let sizes = told(&COMPILED, self).map(|(label, count)| format!("{count} {label}"));
+        sizes.collect::<Vec<_>>().join(", ")
     }
 }
+
+/// Of a graph.
+const COMPILED: [Field<Compiled>; 4] = [
+    Field::new("nodes", "nodes", |c| Content::Count(c.nodes as u64)),
+    Field::new("functions", "functions", |c| {
+        Content::Count(c.functions as u64)
+    }),
+    Field::new("bytes", "bytes", |c| Content::Count(c.bytes as u64)),
+    Field::untold("hash", |c| Content::Text(&c.hash)),
+];
 
 /// What is known of a program.
 struct Summary {
@@ -170,18 +177,17 @@ fn text(machine: &Compiled, summary: Option<&Summary>) -> String {
     let mut out = format!("dmci         {}\n", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(
         out,
-        "interpreter  {} nodes, {} functions, {} bytes\n             {}",
-        machine.nodes, machine.functions, machine.bytes, machine.hash
+        "interpreter  {}\n             {}",
+        machine.sizes(),
+        machine.hash
     );
     let Some(summary) = summary else { return out };
     let graph = &summary.graph;
     let _ = writeln!(
         out,
-        "\n{}\n  graph  {} nodes, {} functions, {} bytes\n         {}",
+        "\n{}\n  graph  {}\n         {}",
         summary.source.file(),
-        graph.nodes,
-        graph.functions,
-        graph.bytes,
+        graph.sizes(),
         graph.hash
     );
     section("inputs", summary.inputs.clone(), &mut out);
@@ -272,100 +278,57 @@ fn constraint_text(constraint: Constraint) -> String {
 }
 
 fn json(machine: &Compiled, summary: Option<&Summary>) -> String {
-    let mut out = String::from("{\"version\":");
-    json_string(env!("CARGO_PKG_VERSION"), &mut out);
-    let _ = write!(out, ",\"interpreter\":{}", machine.json());
-    if let Some(summary) = summary {
-        out.push_str(",\"program\":");
-        summary_json(summary, &mut out);
-    }
-    out.push_str("}\n");
-    out
+    json::line(|all| {
+        all.text("version", env!("CARGO_PKG_VERSION"));
+        all.object("interpreter", |graph| members(&COMPILED, machine, graph));
+        if let Some(summary) = summary {
+            all.object("program", |program| summary_json(summary, program));
+        }
+    })
 }
 
-fn summary_json(summary: &Summary, out: &mut String) {
-    let _ = write!(out, "{{\"graph\":{},\"inputs\":", summary.graph.json());
-    list(&summary.inputs, out, |name, out| json_string(name, out));
-    out.push_str(",\"params\":");
-    list(&summary.params, out, |param, out| {
-        out.push_str("{\"name\":");
-        json_string(&param.name, out);
-        out.push_str(",\"init\":");
-        json_number(param.init, out);
+fn summary_json(summary: &Summary, program: &mut Object<'_>) {
+    program.object("graph", |graph| members(&COMPILED, &summary.graph, graph));
+    program.texts("inputs", &summary.inputs);
+    program.objects("params", &summary.params, |param, one| {
+        one.text("name", &param.name);
+        one.number("init", param.init);
         let (low, high) = match param.constraint {
             Constraint::Free => (f64::NEG_INFINITY, f64::INFINITY),
             Constraint::Above(low) => (low, f64::INFINITY),
             Constraint::Below(high) => (f64::NEG_INFINITY, high),
             Constraint::Between(low, high) => (low, high),
         };
-        out.push_str(",\"above\":");
-        json_number(low, out);
-        out.push_str(",\"below\":");
-        json_number(high, out);
-        out.push('}');
+        one.number("above", low);
+        one.number("below", high);
     });
     if let Some(observations) = &summary.observations {
-        out.push_str(",\"observations\":");
-        list(observations, out, |observation, out| {
-            out.push_str("{\"columns\":");
-            list(&observation.columns, out, |name, out| {
-                json_string(name, out);
-            });
-            let position = observation.span.position(&summary.source.text);
-            let _ = write!(
-                out,
-                ",\"by_row\":{},\"noise\":\"{}\",\"line\":{},\"column\":{}}}",
-                observation.by_row,
-                noise_text(observation.noise),
-                position.line,
-                position.column
-            );
+        program.objects("observations", observations, |observation, one| {
+            one.texts("columns", &observation.columns);
+            one.plain("by_row", observation.by_row);
+            one.text("noise", noise_text(observation.noise));
+            one.place(observation.span.position(&summary.source.text));
         });
     }
     if let Some(matrices) = &summary.matrices {
-        out.push_str(",\"matrices\":");
-        list(matrices, out, |matrix, out| {
-            out.push_str("{\"name\":");
-            json_string(&matrix.name, out);
-            out.push_str(",\"columns\":");
-            list(&matrix.columns, out, |name, out| json_string(name, out));
-            out.push('}');
+        program.objects("matrices", matrices, |matrix, one| {
+            one.text("name", &matrix.name);
+            one.texts("columns", &matrix.columns);
         });
     }
     if let Some(Ok(certificate)) = &summary.certificate {
-        let _ = write!(out, ",\"certificate\":{}", certificate.to_json());
+        program.raw("certificate", &certificate.to_json());
     }
-    out.push_str(",\"literals\":");
-    list(&summary.literals, out, |(position, value), out| {
-        let _ = write!(out, "{{\"name\":\"@{position}\",\"value\":");
-        json_number(*value, out);
-        out.push('}');
+    program.objects("literals", &summary.literals, |(position, value), one| {
+        one.text("name", &format!("@{position}"));
+        one.number("value", *value);
     });
-    out.push_str(",\"warnings\":");
-    list(&summary.cautions, out, |caution, out| {
-        out.push_str("{\"message\":");
-        json_string(&caution.message, out);
+    program.objects("warnings", &summary.cautions, |caution, one| {
+        one.text("message", &caution.message);
         if let Some(position) = summary.place(caution) {
-            let _ = write!(
-                out,
-                ",\"line\":{},\"column\":{}",
-                position.line, position.column
-            );
+            one.place(position);
         }
-        out.push('}');
     });
-    out.push('}');
-}
-
-fn list<T>(items: &[T], out: &mut String, mut write: impl FnMut(&T, &mut String)) {
-    out.push('[');
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        write(item, out);
-    }
-    out.push(']');
 }
 
 /// The float literals of a program: where `wrt` can name them, and their values.

@@ -7,9 +7,9 @@
 //! - An answer is written out before the program waits for more input.
 
 use super::eval::Answerer;
+use super::json;
 use super::program::interpreter;
 use super::report::Failure;
-use crate::walk::output::json_string;
 use clap::Args;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -95,16 +95,15 @@ impl Eval {
 fn refusal(line: &str, kind: &str, message: &str) -> String {
     let object: Option<serde_json::Map<String, serde_json::Value>> =
         serde_json::from_str(line).ok();
-    let mut out = String::from("{");
-    if let Some(id) = object.as_ref().and_then(|object| object.get("id")) {
-        out.push_str("\"id\":");
-        out.push_str(&id.to_string());
-        out.push(',');
-    }
-    out.push_str("\"error\":{\"kind\":");
-    json_string(kind, &mut out);
-    out.push_str(",\"message\":");
-    json_string(message, &mut out);
-    out.push_str("}}");
+    let mut out = String::new();
+    json::object(&mut out, |answer| {
+        if let Some(id) = object.as_ref().and_then(|object| object.get("id")) {
+            answer.raw("id", &id.to_string());
+        }
+        answer.object("error", |fault| {
+            fault.text("kind", kind);
+            fault.text("message", message);
+        });
+    });
     out
 }

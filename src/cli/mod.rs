@@ -21,14 +21,17 @@ mod cautions;
 mod compile;
 mod core_forms;
 pub mod eval;
+mod fields;
 mod fit;
 mod grad;
 mod info;
+mod json;
 mod jsonl;
 mod program;
 mod report;
 mod run;
 mod show;
+mod stats;
 mod time;
 mod verify;
 

@@ -9,7 +9,7 @@
 //!   those files do.
 
 use super::cautions::{Caution, cautions_of, missing_inputs, names_used, unused_inputs};
-use super::eval::JsonInput;
+use super::json::JsonInput;
 use super::report::{Failure, Source};
 use crate::graph::{Graph, ncg};
 use crate::syntax::Goal;
@@ -87,10 +87,12 @@ pub(super) struct RelaxationArgs {
     gumbel_seed: Option<u64>,
 }
 
-/// `--mode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+/// `--mode`, and the mode of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum ModeArg {
     /// The compiled interpreter runs the program (the default)
+    #[default]
     Interpreter,
     /// The program is compiled to a graph of its own
     Direct,

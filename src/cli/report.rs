@@ -22,7 +22,6 @@ use crate::error::Call;
 use crate::graph::NcgError;
 use crate::model::Error;
 use crate::source::Span;
-use crate::walk::Stats;
 use ariadne::{Color, Config, IndexType, Label, Report, ReportKind};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -205,21 +204,9 @@ pub(super) fn warn(message: &str) {
     to_stderr(&out);
 }
 
-/// Tells what an evaluation took.
-pub(super) fn stats(stats: &Stats) {
-    let rows = [
-        ("nodes walked", stats.nodes),
-        ("applications", stats.applications),
-        ("trace operations", stats.operations),
-        ("guards", stats.guards),
-        ("paths", stats.paths),
-        ("bytes", stats.bytes),
-    ];
-    let mut out = String::new();
-    for (name, count) in rows {
-        let _ = writeln!(out, "{name:<16}  {count:>10}");
-    }
-    to_stderr(&out);
+/// Writes lines to standard error, beside the result.
+pub(super) fn aside(text: &str) {
+    to_stderr(text);
 }
 
 /// What cannot be told on standard error cannot be told at all.

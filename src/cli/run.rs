@@ -5,9 +5,11 @@
 //! **Invariants**
 //! - Standard output holds the value alone.
 
+use super::json;
 use super::program::{InputArgs, LimitArgs, MachineArgs, Prepared, ProgramArgs, prepare};
 use super::report::{self, Failure};
-use crate::{Error, Stats, Workspace, Wrt};
+use super::stats::{StatsArgs, stats_of};
+use crate::{Stats, Workspace, Wrt};
 use clap::Args;
 
 /// Print the value of a program
@@ -27,10 +29,8 @@ pub(super) struct Run {
     machine: MachineArgs,
     #[command(flatten)]
     limits: LimitArgs,
-
-    /// Tell on standard error what the run took
-    #[arg(long)]
-    stats: bool,
+    #[command(flatten)]
+    stats: StatsArgs,
 
     /// Print {"value":…} instead of Scheme
     #[arg(long)]
@@ -47,34 +47,19 @@ impl Run {
         } = prepare(&self.program, &bindings, &self.machine)?;
         let limits = self.limits.limits();
         let workspace = &mut Workspace::new();
-        let result = if self.stats {
+        let result = if self.stats.stats {
             let evaluation = model.evaluate(&bindings, Wrt::Nothing, &limits, workspace);
-            evaluation.map(|evaluation| (evaluation.value, Some(evaluation.stats)))
+            evaluation.map(|evaluation| (evaluation.value, evaluation.stats))
         } else {
             let value = model.value_once(&bindings, &limits, workspace);
-            value.map(|value| (value, None))
+            value.map(|value| (value, Stats::default()))
         };
-        let stats = match &result {
-            Ok((_, stats)) => *stats,
-            Err(error) => self.stats.then(|| stats_of(error)),
-        };
-        let result = report::outcome(result, cautions, &source);
-        if let Some(stats) = stats {
-            report::stats(&stats);
-        }
-        let (value, _) = result?;
+        let stats = stats_of(result.as_ref().map(|(_, stats)| *stats));
+        let (value, _) = self.stats.outcome(result, &stats, cautions, &source)?;
         report::print(&if self.json {
-            format!("{{\"value\":{}}}\n", value.to_json())
+            json::line(|answer| answer.value(&value))
         } else {
             format!("{}\n", value.to_scheme())
         })
-    }
-}
-
-/// What a program took until it failed.
-pub(super) fn stats_of(error: &Error) -> Stats {
-    match error {
-        Error::Eval(error) => error.stats,
-        _ => Stats::default(),
     }
 }

@@ -22,18 +22,17 @@
 //! threads                     1
 //! ```
 
-use super::eval::JsonNumber;
+use super::fields::{Content, Field, lines, members};
+use super::json::{self, JsonNumber};
 use super::program::{
     InputArgs, LimitArgs, Loaded, MachineArgs, Prepared, ProgramArgs, at_least_one, distinct,
     of_json_or_file, prepare_loaded,
 };
 use super::report::{self, Failure, significant};
-use crate::walk::output::{json_number, json_string};
 use crate::{Bindings, Error, Evaluator, Input, Lane, Limits, Model, PathTotals, Workspace, Wrt};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde::Deserialize;
-use std::fmt::Write;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -130,6 +129,38 @@ struct Times {
     recorded: PathTotals,
 }
 
+/// What is counted beside the times.
+struct Counts {
+    recorded: PathTotals,
+    lanes: usize,
+    threads: usize,
+}
+
+/// Something measured: what people and what machines call it, and its samples.
+type Measured = (&'static str, &'static str, fn(&Times) -> &Samples);
+
+const TIMES: [Measured; 3] = [
+    ("cold", "cold", |times| &times.cold),
+    ("value", "value", |times| &times.value),
+    ("value and gradient", "value_grad", |times| {
+        &times.value_and_grad
+    }),
+];
+
+const COUNTS: [Field<Counts>; 5] = [
+    Field::new("trace operations", "operations", |c| {
+        Content::Count(c.recorded.operations as u64)
+    }),
+    Field::new("paths", "paths", |c| {
+        Content::Count(c.recorded.paths as u64)
+    }),
+    Field::new("bytes of paths", "bytes", |c| {
+        Content::Count(c.recorded.bytes as u64)
+    }),
+    Field::new("lanes", "lanes", |c| Content::Count(c.lanes as u64)),
+    Field::new("threads", "threads", |c| Content::Count(c.threads as u64)),
+];
+
 impl Time {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let mut bindings = self.inputs.bindings()?;
@@ -187,10 +218,11 @@ impl Time {
         if question.lanes.is_some() {
             header.push("a lane");
         }
-        let row = |(name, samples): (&str, &Samples)| {
+        let row = |(label, _, samples): &Measured| {
+            let samples = samples(times);
             let all = &samples.0;
             let mut row = vec![
-                name.to_owned(),
+                (*label).to_owned(),
                 duration(samples.median()),
                 duration(all[0]),
                 duration(all[all.len() - 1]),
@@ -200,59 +232,29 @@ impl Time {
             }
             row
         };
-        let rows: Vec<Vec<String>> = [
-            ("cold", &times.cold),
-            ("value", &times.value),
-            ("value and gradient", &times.value_and_grad),
-        ]
-        .map(row)
-        .into();
+        let rows: Vec<Vec<String>> = TIMES.iter().map(row).collect();
         let mut out = report::table(&header, &rows);
-        let counts = [
-            ("trace operations", times.recorded.operations),
-            ("paths", times.recorded.paths),
-            ("bytes of paths", times.recorded.bytes),
-            ("lanes", question.lanes.unwrap_or(1)),
-            ("threads", self.threads),
-        ];
         out.push('\n');
-        for (name, count) in counts {
-            let _ = writeln!(out, "{name:<18}  {count:>9}");
-        }
+        lines(&COUNTS, &self.counts(question, times), [18, 9], &mut out);
         out
     }
 
     fn to_json(&self, question: &Question<'_>, times: &Times) -> String {
-        let mut out = String::from("{");
-        for (name, samples) in [
-            ("cold", &times.cold),
-            ("value", &times.value),
-            ("value_grad", &times.value_and_grad),
-        ] {
-            let _ = write!(out, "\"{name}\":");
-            json_number(samples.median(), &mut out);
-            out.push(',');
-        }
-        let PathTotals {
-            paths,
-            operations,
-            bytes,
-        } = times.recorded;
-        let _ = write!(
-            out,
-            "\"operations\":{operations},\"paths\":{paths},\"bytes\":{bytes},\"lanes\":{},\
-             \"threads\":{},\"changed\":[",
-            question.lanes.unwrap_or(1),
-            self.threads
-        );
-        for (index, name) in question.changed.iter().enumerate() {
-            if index > 0 {
-                out.push(',');
+        json::line(|all| {
+            for (_, name, samples) in &TIMES {
+                all.number(name, samples(times).median());
             }
-            json_string(name, &mut out);
+            members(&COUNTS, &self.counts(question, times), all);
+            all.texts("changed", &question.changed);
+        })
+    }
+
+    fn counts(&self, question: &Question<'_>, times: &Times) -> Counts {
+        Counts {
+            recorded: times.recorded,
+            lanes: question.lanes.unwrap_or(1),
+            threads: self.threads,
         }
-        out.push_str("]}\n");
-        out
     }
 }
 

@@ -1,0 +1,209 @@
+//! JSON as all commands read and write it.
+//!
+//! Names and values go in; text comes out, on one line and without blanks. Of what machines send,
+//! numbers and inputs come out.
+//!
+//! **Invariants**
+//! - A number is the shortest text that reads back the same, with a point or an exponent, so that equal
+//!   text means equal bits; what is not finite is `"inf"`, `"-inf"`, `"nan"`. Counts have neither.
+//! - Members stand in the order in which they are written.
+//!
+//! `serde_json` keeps neither of the first two: it spells small numbers otherwise, and has `null` for
+//! what is not finite.
+
+use crate::source::Position;
+use crate::walk::output::{json_number, json_string};
+use crate::{Error, Evaluation, Input, Output};
+use serde::Deserialize;
+use std::fmt::{Display, Write as _};
+
+/// An object under way.
+pub(super) struct Object<'o> {
+    out: &'o mut String,
+    is_empty: bool,
+}
+
+/// Writes an object.
+pub(super) fn object(out: &mut String, write: impl FnOnce(&mut Object<'_>)) {
+    out.push('{');
+    write(&mut Object {
+        out,
+        is_empty: true,
+    });
+    out.push('}');
+}
+
+/// An object as a line of its own.
+pub(super) fn line(write: impl FnOnce(&mut Object<'_>)) -> String {
+    let mut out = String::new();
+    object(&mut out, write);
+    out.push('\n');
+    out
+}
+
+/// Writes a list.
+pub(super) fn list<T>(
+    items: impl IntoIterator<Item = T>,
+    out: &mut String,
+    mut write: impl FnMut(T, &mut String),
+) {
+    out.push('[');
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write(item, out);
+    }
+    out.push(']');
+}
+
+impl Object<'_> {
+    /// Writes a member's name; its value belongs behind it.
+    pub(super) fn member(&mut self, name: &str) -> &mut String {
+        if !std::mem::take(&mut self.is_empty) {
+            self.out.push(',');
+        }
+        json_string(name, self.out);
+        self.out.push(':');
+        self.out
+    }
+
+    /// A member that is written already, as JSON.
+    pub(super) fn raw(&mut self, name: &str, json: &str) {
+        self.member(name).push_str(json);
+    }
+
+    pub(super) fn number(&mut self, name: &str, x: f64) {
+        json_number(x, self.member(name));
+    }
+
+    /// A whole number, or a truth.
+    pub(super) fn plain(&mut self, name: &str, value: impl Display) {
+        let _ = write!(self.member(name), "{value}");
+    }
+
+    pub(super) fn text(&mut self, name: &str, text: &str) {
+        json_string(text, self.member(name));
+    }
+
+    pub(super) fn texts<S: AsRef<str>>(&mut self, name: &str, texts: &[S]) {
+        list(texts, self.member(name), |text, out| {
+            json_string(text.as_ref(), out);
+        });
+    }
+
+    pub(super) fn object(&mut self, name: &str, write: impl FnOnce(&mut Object<'_>)) {
+        object(self.member(name), write);
+    }
+
+    /// A list of objects.
+    pub(super) fn objects<T>(
+        &mut self,
+        name: &str,
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(T, &mut Object<'_>),
+    ) {
+        list(items, self.member(name), |item, out| {
+            object(out, |object| write(item, object));
+        });
+    }
+
+    /// A place, as `line` and `column`.
+    pub(super) fn place(&mut self, position: Position) {
+        self.plain("line", position.line);
+        self.plain("column", position.column);
+    }
+
+    pub(super) fn value(&mut self, value: &Output) {
+        self.raw("value", &value.to_json());
+    }
+
+    /// The derivatives of an evaluation by names that were asked for.
+    pub(super) fn grad<'n>(
+        &mut self,
+        names: impl IntoIterator<Item = &'n str>,
+        evaluation: &Evaluation,
+    ) {
+        self.object("grad", |grad| {
+            for name in names {
+                let derivatives = evaluation.gradient.to_json(name, &evaluation.value);
+                grad.raw(name, derivatives.as_deref().unwrap_or("null"));
+            }
+        });
+    }
+}
+
+/// A number, or `"inf"`, `"-inf"`, `"nan"`.
+#[derive(Deserialize, Clone)]
+#[serde(untagged)]
+pub(super) enum JsonNumber {
+    Number(f64),
+    Name(NumberName),
+}
+
+#[derive(Deserialize, Clone)]
+pub(super) enum NumberName {
+    #[serde(rename = "inf")]
+    Inf,
+    #[serde(rename = "-inf")]
+    NegInf,
+    #[serde(rename = "nan")]
+    Nan,
+}
+
+impl JsonNumber {
+    pub(super) fn value(&self) -> f64 {
+        match self {
+            Self::Number(x) => *x,
+            Self::Name(NumberName::Inf) => f64::INFINITY,
+            Self::Name(NumberName::NegInf) => f64::NEG_INFINITY,
+            Self::Name(NumberName::Nan) => f64::NAN,
+        }
+    }
+}
+
+/// A number, a list of numbers for a vector, or a list of such lists for a matrix.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum JsonInput {
+    Number(JsonNumber),
+    Vector(Vec<JsonNumber>),
+    Matrix(Vec<Vec<JsonNumber>>),
+}
+
+impl JsonInput {
+    /// What it binds; an error for rows of different lengths.
+    pub(super) fn input(&self) -> Result<Input, Error> {
+        let numbers = |row: &Vec<JsonNumber>| row.iter().map(JsonNumber::value).collect();
+        match self {
+            Self::Number(x) => Ok(Input::Number(x.value())),
+            Self::Vector(row) => Ok(Input::Vector(numbers(row))),
+            Self::Matrix(rows) => {
+                let rows: Vec<Vec<f64>> = rows.iter().map(numbers).collect();
+                Input::matrix(&rows)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_parted_and_numbers_keep_their_bits() {
+        let names = ["a\"b".to_owned()];
+        let text = line(|all| {
+            all.number("x", 1e-5);
+            all.number("y", f64::NEG_INFINITY);
+            all.plain("n", 3_u32);
+            all.texts("names", &names);
+            all.object("none", |_| {});
+            all.objects("places", [(1, 2)], |(line, column), place| {
+                place.place(Position { line, column });
+            });
+        });
+        let expected = r#"{"x":1e-5,"y":"-inf","n":3,"names":["a\"b"],"none":{},"places":[{"line":1,"column":2}]}"#;
+        assert_eq!(text, format!("{expected}\n"));
+    }
+}
