@@ -9,7 +9,7 @@
 
 use super::TAIL;
 use super::layout::{Image, SITE_COUNTS};
-use crate::graph::{Graph, GraphConstant, NodeId, Op};
+use crate::graph::{Function, Graph, GraphConstant, NodeId, Op};
 use crate::prim::Prim;
 use crate::prim::value::{FIRST_FUNCTION, Value};
 use crate::source::Span;
@@ -211,29 +211,42 @@ struct Compiler<'a> {
 
 /// Where the value of a block goes.
 #[derive(Clone, Copy)]
-struct Target {
+struct Destination {
     dst: u32,
-    /// Which pending join, or none in tail position.
+    /// Which of the function's joins control goes to, or none in tail position.
     join: Option<usize>,
 }
 
-/// A block that waits to be compiled, with the branch to patch when it is.
-struct Waiting {
-    block: u32,
-    patch: Option<usize>,
-    target: Target,
+/// What is to be told where the code of some nodes starts.
+#[derive(Clone, Copy)]
+enum Told {
+    Nothing,
+    /// The branch whose else arm they are.
+    Branch(usize),
+    /// All that go to a join.
+    Join(usize),
 }
 
-/// What is left to do of a function.
-enum Work {
-    Block(Waiting),
-    /// The rest of a block after a multiplexer, whose arms come first.
-    Rest {
-        block: u32,
-        from: usize,
-        target: Target,
-        join: usize,
-    },
+/// Nodes of a block that wait to be compiled: all from one on.
+#[derive(Clone, Copy)]
+struct Stretch {
+    block: u32,
+    from: usize,
+    to: Destination,
+    told: Told,
+}
+
+/// A function while it is compiled.
+struct Open<'a> {
+    function: &'a Function,
+    /// Where its code starts.
+    pc: u32,
+    /// How many slots are given out.
+    slots: u32,
+    /// For each multiplexer the instructions that go to where its arms join.
+    joins: Vec<Vec<usize>>,
+    /// What is left to do, the next last.
+    waiting: Vec<Stretch>,
 }
 
 impl<'a> Compiler<'a> {
@@ -267,7 +280,7 @@ impl<'a> Compiler<'a> {
 
     fn compile(mut self) -> Code {
         for &id in &self.graph.floating {
-            let constant = self.code.constants.len() as u32;
+            let constant = u32::try_from(self.code.constants.len()).expect("constants are nodes");
             let value = match self.graph.nodes[id].op {
                 Op::Constant(index) => self.constant(index, constant),
                 Op::Input(index) => {
@@ -331,229 +344,235 @@ impl<'a> Compiler<'a> {
 
     fn function(&mut self, index: usize) {
         let function = &self.graph.functions[index];
-        let pc = self.code.instrs.len() as u32;
-        let first = function.params + function.captures;
-        let mut slots = first;
-        let mut joins: Vec<(u32, Vec<usize>)> = Vec::new();
-        let mut work = vec![Work::Block(Waiting {
-            block: function.body,
-            patch: None,
-            target: Target { dst: 0, join: None },
-        })];
-        while let Some(item) = work.pop() {
-            let (block, from, target) = match item {
-                Work::Block(waiting) => {
-                    if let Some(patch) = waiting.patch {
-                        let here = self.code.instrs.len() as u32;
-                        self.patch_otherwise(patch, here);
-                    }
-                    (waiting.block, 0, waiting.target)
-                }
-                Work::Rest {
-                    block,
-                    from,
-                    target,
-                    join,
-                } => {
-                    let here = self.code.instrs.len() as u32;
-                    let patches = std::mem::take(&mut joins[join].1);
-                    for patch in patches {
-                        self.patch_join(patch, here);
-                    }
-                    (block, from, target)
-                }
-            };
-            let nodes = &self.graph.blocks[block as usize].nodes;
-            let mut index = from;
-            while index < nodes.len() {
-                let id = nodes[index];
-                let node = &self.graph.nodes[id];
-                let site = self.site(node.site);
-                index += 1;
-                match node.op {
-                    Op::Param(i) => {
-                        self.places.insert(id, i.cast_signed());
-                    }
-                    Op::Capture(i) => {
-                        self.places.insert(id, (function.params + i).cast_signed());
-                    }
-                    Op::Mux(then, otherwise) => {
-                        let dst = slots;
-                        slots += 1;
-                        self.places.insert(id, dst.cast_signed());
-                        joins.push((dst, Vec::new()));
-                        let join = joins.len() - 1;
-                        let inner = Target {
-                            dst,
-                            join: Some(join),
-                        };
-                        work.push(Work::Rest {
-                            block,
-                            from: index,
-                            target,
-                            join,
-                        });
-                        let patch = self.branch(node.args[0], inner, site, &mut joins);
-                        work.push(Work::Block(Waiting {
-                            block: otherwise,
-                            patch: Some(patch),
-                            target: inner,
-                        }));
-                        work.push(Work::Block(Waiting {
-                            block: then,
-                            patch: None,
-                            target: inner,
-                        }));
-                        break;
-                    }
-                    Op::Branch(then, otherwise) => {
-                        let patch = self.branch(node.args[0], target, site, &mut joins);
-                        work.push(Work::Block(Waiting {
-                            block: otherwise,
-                            patch: Some(patch),
-                            target,
-                        }));
-                        work.push(Work::Block(Waiting {
-                            block: then,
-                            patch: None,
-                            target,
-                        }));
-                        break;
-                    }
-                    Op::Prim(Prim::ApplyAt) => {
-                        let [here, f, args] = [0, 1, 2].map(|i| self.places[node.args[i]]);
-                        let next = &self.graph.nodes[nodes[index]];
-                        let is_last =
-                            next.op == Op::Return && next.args[0] == id && target.join.is_none();
-                        let dst = if is_last { TAIL } else { slots };
-                        let instr = if let Some(list) = self.list_just_made(node.args[2]) {
-                            self.code.instrs.pop();
-                            let operands: SmallVec<[Operand; 3]> =
-                                iter::once(f).chain(list).collect();
-                            let args = self.args(&operands);
-                            Instr::ApplyListAt { dst, here, args }
-                        } else if is_last {
-                            Instr::TailApplyAt { here, f, args }
-                        } else {
-                            Instr::ApplyAt { dst, here, f, args }
-                        };
-                        self.code.instrs.push(instr);
-                        if is_last {
-                            break;
-                        }
-                        self.places.insert(id, slots.cast_signed());
-                        slots += 1;
-                    }
-                    Op::Prim(prim) => {
-                        let dst = slots;
-                        let operands: Vec<Operand> =
-                            node.args.iter().map(|&a| self.places[a]).collect();
-                        let instr = match *operands.as_slice() {
-                            [] => Instr::Prim0 { prim, dst, site },
-                            [a] => Instr::Prim1 { prim, dst, a, site },
-                            [environment, depth, index] if prim == Prim::EnvRef => Instr::EnvRef {
-                                dst,
-                                environment,
-                                depth,
-                                index,
-                            },
-                            [a, b] => Instr::Prim2 {
-                                prim,
-                                dst,
-                                a,
-                                b,
-                                site,
-                            },
-                            _ => Instr::Prim {
-                                prim,
-                                dst,
-                                args: self.args(&operands),
-                                site,
-                            },
-                        };
-                        self.code.instrs.push(instr);
-                        self.places.insert(id, dst.cast_signed());
-                        slots += 1;
-                    }
-                    Op::Closure(function) => {
-                        let args = self.operands_of(id);
-                        self.code.instrs.push(Instr::Closure {
-                            dst: slots,
-                            function,
-                            args,
-                        });
-                        self.places.insert(id, slots.cast_signed());
-                        slots += 1;
-                    }
-                    Op::Call | Op::CallKnown(_) => {
-                        let args = self.operands_of(id);
-                        let dst = slots;
-                        self.code.instrs.push(match node.op {
-                            Op::CallKnown(function) => Instr::CallKnown {
-                                dst,
-                                function,
-                                args,
-                                site,
-                            },
-                            _ => Instr::Call { dst, args, site },
-                        });
-                        self.places.insert(id, slots.cast_signed());
-                        slots += 1;
-                    }
-                    Op::Return => {
-                        let src = self.places[node.args[0]];
-                        match target.join {
-                            None => self.end(src),
-                            Some(join) => {
-                                joins[join].1.push(self.code.instrs.len());
-                                self.code.instrs.push(Instr::Join {
-                                    src,
-                                    dst: target.dst,
-                                    join: 0,
-                                });
-                            }
-                        }
-                    }
-                    Op::TailCall => {
-                        let args = self.operands_of(id);
-                        self.code.instrs.push(Instr::TailCall { args, site });
-                    }
-                    Op::TailCallKnown(function) => {
-                        let args = self.operands_of(id);
-                        self.code.instrs.push(Instr::TailCallKnown {
-                            function,
-                            args,
-                            site,
-                        });
-                    }
-                    Op::Again => {
-                        let args = self.operands_of(id);
-                        self.code.instrs.push(Instr::Again { args, pc, site });
-                    }
-                    Op::Constant(_) | Op::Input(_) | Op::Function(_) => {
-                        unreachable!("floating nodes stand in no block")
+        let mut open = Open {
+            function,
+            pc: self.here(),
+            slots: function.params + function.captures,
+            joins: Vec::new(),
+            waiting: vec![Stretch {
+                block: function.body,
+                from: 0,
+                to: Destination { dst: 0, join: None },
+                told: Told::Nothing,
+            }],
+        };
+        while let Some(stretch) = open.waiting.pop() {
+            match stretch.told {
+                Told::Nothing => {}
+                Told::Branch(at) => self.patch_otherwise(at),
+                Told::Join(join) => {
+                    for at in std::mem::take(&mut open.joins[join]) {
+                        self.patch_join(at);
                     }
                 }
             }
+            self.stretch(stretch, &mut open);
         }
-        let function = &self.graph.functions[index];
         self.code.entries.push(Entry {
-            pc,
+            pc: open.pc,
             required: function.params - u32::from(function.rest),
             rest: function.rest,
             captures: function.captures,
-            slots,
+            slots: open.slots,
         });
     }
 
-    /// Emits the branch of a multiplexer or an end, and returns what to patch with the else arm.
-    fn branch(
+    /// Where the next instruction goes.
+    fn here(&self) -> u32 {
+        u32::try_from(self.code.instrs.len()).expect("a graph has fewer than 2^32 nodes")
+    }
+
+    /// Compiles nodes of a block, up to its end or to where arms come first.
+    fn stretch(&mut self, stretch: Stretch, open: &mut Open<'_>) {
+        let Stretch { block, to, .. } = stretch;
+        let nodes = &self.graph.blocks[block as usize].nodes;
+        for (index, &id) in nodes.iter().enumerate().skip(stretch.from) {
+            match self.graph.nodes[id].op {
+                Op::Mux(then, otherwise) => {
+                    let rest = Stretch {
+                        from: index + 1,
+                        ..stretch
+                    };
+                    return self.multiplexer(id, [then, otherwise], rest, open);
+                }
+                Op::Branch(then, otherwise) => {
+                    return self.arms(id, [then, otherwise], to, open);
+                }
+                Op::Prim(Prim::ApplyAt) => {
+                    let next = &self.graph.nodes[nodes[index + 1]];
+                    let is_last = next.op == Op::Return && next.args[0] == id && to.join.is_none();
+                    self.apply_at(id, is_last, open);
+                    if is_last {
+                        return;
+                    }
+                }
+                _ => self.node(id, to, open),
+            }
+        }
+    }
+
+    /// A branch whose arms join, and then the rest of its block.
+    fn multiplexer(&mut self, id: NodeId, arms: [u32; 2], rest: Stretch, open: &mut Open<'_>) {
+        let dst = self.give(id, open);
+        let join = open.joins.len();
+        open.joins.push(Vec::new());
+        open.waiting.push(Stretch {
+            told: Told::Join(join),
+            ..rest
+        });
+        let to = Destination {
+            dst,
+            join: Some(join),
+        };
+        self.arms(id, arms, to, open);
+    }
+
+    /// A branch, and its arms for later: the one taken where the test holds comes first.
+    fn arms(
         &mut self,
-        test: NodeId,
-        target: Target,
-        site: u32,
-        joins: &mut [(u32, Vec<usize>)],
-    ) -> usize {
+        id: NodeId,
+        [then, otherwise]: [u32; 2],
+        to: Destination,
+        open: &mut Open<'_>,
+    ) {
+        let at = self.branch(id, to, open);
+        let arm = |block, told| Stretch {
+            block,
+            from: 0,
+            to,
+            told,
+        };
+        open.waiting.push(arm(otherwise, Told::Branch(at)));
+        open.waiting.push(arm(then, Told::Nothing));
+    }
+
+    /// An application by the evaluator, of a list of arguments; that is staged instead where it was
+    /// made for it.
+    fn apply_at(&mut self, id: NodeId, is_last: bool, open: &mut Open<'_>) {
+        let node = &self.graph.nodes[id];
+        let [here, f, args] = [0, 1, 2].map(|i| self.places[node.args[i]]);
+        let list = self.list_just_made(node.args[2]);
+        let dst = if is_last { TAIL } else { self.give(id, open) };
+        let instr = if let Some(list) = list {
+            self.code.instrs.pop();
+            let operands: SmallVec<[Operand; 3]> = iter::once(f).chain(list).collect();
+            let args = self.args(&operands);
+            Instr::ApplyListAt { dst, here, args }
+        } else if is_last {
+            Instr::TailApplyAt { here, f, args }
+        } else {
+            Instr::ApplyAt { dst, here, f, args }
+        };
+        self.code.instrs.push(instr);
+    }
+
+    /// A node that neither branches nor may leave the rest of its block out.
+    fn node(&mut self, id: NodeId, to: Destination, open: &mut Open<'_>) {
+        let node = &self.graph.nodes[id];
+        let site = self.site(node.site);
+        let instr = match node.op {
+            Op::Param(i) => {
+                self.places.insert(id, i.cast_signed());
+                return;
+            }
+            Op::Capture(i) => {
+                let slot = open.function.params + i;
+                self.places.insert(id, slot.cast_signed());
+                return;
+            }
+            Op::Return => {
+                let src = self.places[node.args[0]];
+                let Some(join) = to.join else {
+                    return self.end(src);
+                };
+                open.joins[join].push(self.code.instrs.len());
+                Instr::Join {
+                    src,
+                    dst: to.dst,
+                    join: 0,
+                }
+            }
+            Op::Prim(prim) => self.primitive(id, prim, open),
+            Op::Closure(function) => Instr::Closure {
+                args: self.operands_of(id),
+                dst: self.give(id, open),
+                function,
+            },
+            Op::Call => Instr::Call {
+                args: self.operands_of(id),
+                dst: self.give(id, open),
+                site,
+            },
+            Op::CallKnown(function) => Instr::CallKnown {
+                args: self.operands_of(id),
+                dst: self.give(id, open),
+                function,
+                site,
+            },
+            Op::TailCall => Instr::TailCall {
+                args: self.operands_of(id),
+                site,
+            },
+            Op::TailCallKnown(function) => Instr::TailCallKnown {
+                args: self.operands_of(id),
+                function,
+                site,
+            },
+            Op::Again => Instr::Again {
+                args: self.operands_of(id),
+                pc: open.pc,
+                site,
+            },
+            Op::Mux(..) | Op::Branch(..) => unreachable!("what branches has its own way"),
+            Op::Constant(_) | Op::Input(_) | Op::Function(_) => {
+                unreachable!("floating nodes stand in no block")
+            }
+        };
+        self.code.instrs.push(instr);
+    }
+
+    fn primitive(&mut self, id: NodeId, prim: Prim, open: &mut Open<'_>) -> Instr {
+        let node = &self.graph.nodes[id];
+        let site = self.site(node.site);
+        let operands: Vec<Operand> = node.args.iter().map(|&a| self.places[a]).collect();
+        let dst = self.give(id, open);
+        match *operands.as_slice() {
+            [] => Instr::Prim0 { prim, dst, site },
+            [a] => Instr::Prim1 { prim, dst, a, site },
+            [environment, depth, index] if prim == Prim::EnvRef => Instr::EnvRef {
+                dst,
+                environment,
+                depth,
+                index,
+            },
+            [a, b] => Instr::Prim2 {
+                prim,
+                dst,
+                a,
+                b,
+                site,
+            },
+            _ => Instr::Prim {
+                prim,
+                dst,
+                args: self.args(&operands),
+                site,
+            },
+        }
+    }
+
+    /// The next slot, for the value of a node.
+    fn give(&mut self, id: NodeId, open: &mut Open<'_>) -> u32 {
+        let slot = open.slots;
+        open.slots += 1;
+        self.places.insert(id, slot.cast_signed());
+        slot
+    }
+
+    /// Emits the branch of a multiplexer or an end, and returns what to patch with the else arm.
+    fn branch(&mut self, id: NodeId, to: Destination, open: &mut Open<'_>) -> usize {
+        let node = &self.graph.nodes[id];
+        let (test, site) = (node.args[0], self.site(node.site));
         let at = self.code.instrs.len();
         // A test that was computed just before and steers nothing else is fused with the branch.
         if let Some(&last) = self.code.instrs.last()
@@ -591,14 +610,14 @@ impl<'a> Compiler<'a> {
                 return at - 1;
             }
         }
-        if let Some(join) = target.join {
-            joins[join].1.push(at);
+        if let Some(join) = to.join {
+            open.joins[join].push(at);
         }
         self.code.instrs.push(Instr::If {
             test: self.places[test],
             otherwise: 0,
             join: u32::MAX,
-            dst: target.dst,
+            dst: to.dst,
             site,
         });
         at
@@ -648,7 +667,8 @@ impl<'a> Compiler<'a> {
         (self.uses[list] == 1).then_some(elements)
     }
 
-    fn patch_otherwise(&mut self, at: usize, pc: u32) {
+    fn patch_otherwise(&mut self, at: usize) {
+        let pc = self.here();
         match &mut self.code.instrs[at] {
             Instr::If { otherwise, .. }
             | Instr::IfNull { otherwise, .. }
@@ -658,7 +678,8 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn patch_join(&mut self, at: usize, pc: u32) {
+    fn patch_join(&mut self, at: usize) {
+        let pc = self.here();
         match &mut self.code.instrs[at] {
             Instr::If { join, .. } | Instr::Join { join, .. } => *join = pc,
             other => unreachable!("{other:?} does not join"),
@@ -675,11 +696,9 @@ impl<'a> Compiler<'a> {
     }
 
     fn args(&mut self, operands: &[Operand]) -> Args {
-        let start = self.code.operands.len() as u32;
+        let of = |count| u32::try_from(count).expect("a graph has fewer than 2^32 operands");
+        let (start, count) = (of(self.code.operands.len()), of(operands.len()));
         self.code.operands.extend_from_slice(operands);
-        Args {
-            start,
-            count: operands.len() as u32,
-        }
+        Args { start, count }
     }
 }
