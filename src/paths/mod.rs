@@ -28,7 +28,7 @@ use crate::threads::lock;
 use crate::trace::program::seeds::Seeded;
 use crate::trace::program::{Failed, Program, Wanted};
 use crate::trace::replay::Diverged;
-use crate::trace::{Guard, Ref, Trace};
+use crate::trace::{Guard, Ref, Trace, MOST, narrow};
 use crate::walk::{EvalError, Item, Job, Limits, Output, Stats, walk};
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
@@ -330,6 +330,17 @@ pub(crate) fn record(
     let finished = walk(job, &mut workspace.memory, &mut workspace.recorder)?;
     let (output, nodes) = finished.take()?;
     let mut stats = finished.stats;
+    let trace = &workspace.recorder.trace;
+    let length = trace.longest().max(workspace.inputs.len());
+    if length > MOST {
+        let message = format!(
+            "the run has {length} operations, constants or guards, more than the {MOST} of a trace"
+        );
+        return Err(Box::new(EvalError {
+            stats,
+            ..EvalError::new(Kind::Resource, message)
+        }));
+    }
     if workspace.recorder.overflowed() {
         return Ok(Run {
             output,
@@ -500,7 +511,7 @@ impl Path {
         if let Err(Diverged { guard }) = self.trace.replay(inputs, values) {
             let value = self.trace.number(self.trace.guards[guard].node, values);
             return Err(Failed {
-                guard: guard as u32,
+                guard: narrow(guard),
                 value,
             });
         }

@@ -6,13 +6,13 @@
 //!   passes on what it has got, and nothing where it has got nothing.
 
 use super::adjoints::{Adjoints, UNTOUCHED};
-use super::{BlockOperation, BlockScratch, Numbers, Operation, Ref, Trace};
+use super::{BlockOperation, BlockScratch, Numbers, Operation, Ref, Trace, narrow};
 
 impl Trace {
     /// Adds a block after all operations; gives the node of its first number.
     pub(super) fn add_block(&mut self, block: BlockOperation) -> u32 {
-        let first = self.operations.len() as u32;
-        let which = Ref::constant(self.blocks.len() as u32);
+        let first = narrow(self.operations.len());
+        let which = Ref::constant(narrow(self.blocks.len()));
         self.blocks.push(BlockOperation { first, ..block });
         self.operations
             .extend(Operation::of_block(which, block.length));
@@ -53,7 +53,7 @@ impl Trace {
         for numbers in [block.a, block.b] {
             match numbers {
                 Numbers::Run(first, length) if first.is_node() => {
-                    (0..length).for_each(|i| see(Ref::node(first.index() as u32 + i)));
+                    (0..length).for_each(|i| see(Ref::node(narrow(first.index()) + i)));
                 }
                 Numbers::Run(..) => {}
                 Numbers::Listed(..) => self.listed_of(numbers).iter().copied().for_each(&mut *see),

@@ -10,8 +10,8 @@
 //!   `Det` is the one that differs: its cofactors come from the inverse, so they are NaN there too.
 //! - No block is written whose operands are all constants: it is computed at once.
 
-use super::Ref;
 use super::flow::{Flow, Work};
+use super::{Ref, narrow};
 use crate::prim::Prim;
 use crate::prim::block::Block;
 
@@ -123,8 +123,8 @@ fn numbers_of(block: Block, a: &[Ref], b: &[Ref], flow: &mut Flow) -> Vec<Ref> {
         let result = out.iter().take(block.outputs());
         return result.map(|&x| flow.constant(x)).collect();
     }
-    let first = flow.block(Work::Forward(block), length as u32, operands);
-    let result = first..first + block.outputs() as u32;
+    let first = flow.block(Work::Forward(block), narrow(length), operands);
+    let result = first..first + narrow(block.outputs());
     result.map(Ref::node).collect()
 }
 

@@ -10,7 +10,7 @@
 //! - Static single assignment as in a [`Trace`](super::Trace): operands come before.
 //! - Each node has a [`Class`], by what it depends on.
 
-use super::{Operation, Ref};
+use super::{Operation, Ref, narrow};
 use crate::prim::Prim;
 use crate::prim::block::Block;
 use rustc_hash::FxHashMap;
@@ -78,7 +78,7 @@ impl Flow {
     pub(crate) fn new(inputs: &[Class]) -> Self {
         Self {
             classes: inputs.to_vec(),
-            inputs: inputs.len() as u32,
+            inputs: narrow(inputs.len()),
             ..Self::default()
         }
     }
@@ -88,7 +88,7 @@ impl Flow {
         let constants = &mut self.constants;
         *self.known_constants.entry(x.to_bits()).or_insert_with(|| {
             constants.push(x);
-            Ref::constant(constants.len() as u32 - 1)
+            Ref::constant(narrow(constants.len() - 1))
         })
     }
 
@@ -184,7 +184,7 @@ impl Flow {
             return known;
         }
         let class = self.class(a).max(self.class(b)).max(self.class(c));
-        let node = Ref::node(self.classes.len() as u32);
+        let node = Ref::node(narrow(self.classes.len()));
         self.classes.push(class);
         self.operations.push(operation);
         self.known.insert((prim, a, b, c), node);
@@ -195,8 +195,8 @@ impl Flow {
     pub(crate) fn block(&mut self, work: Work, length: u32, operands: Vec<Ref>) -> u32 {
         let classes = operands.iter().map(|&r| self.class(r));
         let class = classes.max().unwrap_or(Class::Shared);
-        let first = self.classes.len() as u32;
-        let which = Ref::constant(self.blocks.len() as u32);
+        let first = narrow(self.classes.len());
+        let which = Ref::constant(narrow(self.blocks.len()));
         self.blocks.push(FlowBlock {
             work,
             first,
@@ -255,7 +255,7 @@ impl Flow {
         if let Some(product) = self.sum_without_factor(of) {
             return product;
         }
-        let node = self.classes.len() as u32;
+        let node = narrow(self.classes.len());
         self.sums.push(Sum { node, of });
         self.classes.push(Class::Summed);
         self.operations.push(Operation {

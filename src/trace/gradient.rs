@@ -14,7 +14,7 @@
 
 use super::expressed::{Reads, reverse};
 use super::flow::{Class, Flow, Work};
-use super::{Numbers, Ref, Trace};
+use super::{Numbers, Ref, Trace, narrow};
 use crate::prim::{Prim, Real};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
@@ -314,8 +314,9 @@ impl<'t> Gradient<'t> {
     }
 
     fn condition(&mut self, known: Known) -> Condition {
+        let condition = Condition(narrow(self.conditions.len()));
         self.conditions.push(known);
-        Condition(self.conditions.len() as u32 - 1)
+        condition
     }
 
     /// The number where its condition holds, another where it does not.
@@ -433,10 +434,10 @@ impl<'t> Gradient<'t> {
                 to_a,
                 to_b,
             };
-            let mut next = flow.block(work, length as u32, operands);
+            let mut next = flow.block(work, narrow(length), operands);
             [(to_a, &a), (to_b, &b)].map(|(to, refs)| {
                 to.then(|| {
-                    let numbers = next..next + refs.len() as u32;
+                    let numbers = next..next + narrow(refs.len());
                     next = numbers.end;
                     numbers.map(Ref::node).collect()
                 })
@@ -493,7 +494,7 @@ impl Trace {
         match numbers {
             Numbers::Run(first, length) => {
                 let at = |i| {
-                    let index = first.index() as u32 + i;
+                    let index = narrow(first.index()) + i;
                     if first.is_node() {
                         Ref::node(index)
                     } else {

@@ -41,13 +41,15 @@ pub struct Ref(u32);
 impl Ref {
     const CONSTANT: u32 = 1 << 31;
 
-    /// Node `index`.
+    /// Node `index`, which is below 2^31.
     pub const fn node(index: u32) -> Self {
+        debug_assert!(index < Self::CONSTANT, "references have 31 bits");
         Self(index)
     }
 
-    /// Constant `index`.
+    /// Constant `index`, which is below 2^31.
     pub const fn constant(index: u32) -> Self {
+        debug_assert!(index < Self::CONSTANT, "references have 31 bits");
         Self(index | Self::CONSTANT)
     }
 
@@ -67,6 +69,23 @@ impl Ref {
     pub(crate) const fn index(self) -> usize {
         (self.0 & !Self::CONSTANT) as usize
     }
+}
+
+/// How many nodes, constants or guards there may be at the most.
+pub(crate) const MOST: usize = Ref::CONSTANT as usize - 1;
+
+/// A count, or a place, as references and code hold it.
+///
+/// # Panics
+/// If it is more than [`MOST`]. Traces that a walk recorded are refused before.
+#[inline]
+#[track_caller]
+pub(crate) fn narrow(count: usize) -> u32 {
+    assert!(
+        count <= MOST,
+        "{count} are more than the {MOST} there may be"
+    );
+    count as u32
 }
 
 impl fmt::Display for Ref {
@@ -196,6 +215,20 @@ impl Trace {
         self.len() == 0
     }
 
+    /// How many nodes, constants or whatever else there are, of that of which there are most: past
+    /// [`MOST`] references do not mean what they say.
+    pub(crate) fn longest(&self) -> usize {
+        let lists = [
+            self.len(),
+            self.constants.len(),
+            self.guards.len(),
+            self.arms.len(),
+            self.joins.len(),
+            self.listed.len(),
+        ];
+        lists.into_iter().fold(0, usize::max)
+    }
+
     /// The number of an operand, given those of all nodes.
     #[inline]
     pub(crate) fn number(&self, r: Ref, values: &[f64]) -> f64 {
@@ -215,5 +248,26 @@ impl Trace {
             + self.joins.capacity() * size_of::<(u32, u32)>()
             + self.blocks.capacity() * size_of::<BlockOperation>()
             + self.listed.capacity() * size_of::<Ref>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST, Ref, Trace, narrow};
+
+    #[test]
+    fn what_references_hold_is_narrowed() {
+        assert_eq!(narrow(MOST), (1 << 31) - 1);
+        assert_eq!(Ref::constant(narrow(MOST)).as_node(), None);
+        let empty = Trace::default();
+        assert_eq!(empty.longest(), 0);
+        let inputs = 1 << 31;
+        assert!(Trace { inputs, ..empty }.longest() > MOST);
+    }
+
+    #[test]
+    #[should_panic(expected = "more than")]
+    fn what_they_do_not_hold_is_no_count() {
+        narrow(MOST + 1);
     }
 }

@@ -1,6 +1,6 @@
 //! How a [`Trace`] reads: the text of `show --stage trace`.
 
-use super::{Numbers, Ref, Trace};
+use super::{Numbers, Ref, Trace, narrow};
 use crate::prim::Prim;
 use std::fmt::Write;
 
@@ -70,7 +70,7 @@ impl Trace {
             if let Numbers::Run(first, length) = numbers
                 && length > 0
             {
-                let last = Ref::node(first.index() as u32 + length - 1);
+                let last = Ref::node(narrow(first.index()) + length - 1);
                 let _ = match first.as_node() {
                     Some(node) => write!(out, " %{node}..{last}"),
                     None => write!(out, " {length} constants"),

@@ -18,7 +18,7 @@
 use super::flow::{Class, Flow, Work};
 use super::gradient::Gradient;
 use super::simplify::{FlowGuard, simplify};
-use super::{BlockOperation, Guard, Numbers, Operation, Ref, Trace};
+use super::{BlockOperation, Guard, Numbers, Operation, Ref, Trace, narrow};
 use crate::prim::Prim;
 use rustc_hash::FxHashMap;
 
@@ -34,7 +34,7 @@ impl Trace {
     /// The trace of the derivatives of `output` by the inputs `by`; with `directed`, of their sum
     /// weighted by as many inputs more.
     pub(crate) fn gradient_trace(&self, output: Ref, by: &[u32], directed: bool) -> GradientTrace {
-        let further = if directed { by.len() as u32 } else { 0 };
+        let further = if directed { narrow(by.len()) } else { 0 };
         let inputs = self.inputs + further;
         let mut flow = Flow::new(&vec![Class::Lane; inputs as usize]);
         let (nodes, guards) = simplify(self, &mut flow);
@@ -101,7 +101,7 @@ pub(crate) fn trace_of(
             writer.operation(index, operation);
         }
     }
-    writer.guards_before(known.len() as u32, known);
+    writer.guards_before(narrow(known.len()), known);
     let roots = roots.iter().map(|&r| writer.of(r)).collect();
     (writer.trace, roots)
 }
@@ -160,7 +160,7 @@ impl Writer<'_> {
     }
 
     fn guard(&mut self, node: Ref, known: &Guard) {
-        let at = self.trace.operations.len() as u32;
+        let at = narrow(self.trace.operations.len());
         self.trace.guards.push(Guard { at, node, ..*known });
     }
 
@@ -168,7 +168,7 @@ impl Writer<'_> {
     fn guards_before(&mut self, number: u32, known: &[Guard]) {
         for guard in &known[self.trace.guards.len()..number as usize] {
             self.trace.constants.push(guard.expected);
-            let node = Ref::constant(self.trace.constants.len() as u32 - 1);
+            let node = Ref::constant(narrow(self.trace.constants.len() - 1));
             self.guard(node, guard);
         }
     }
@@ -183,7 +183,7 @@ impl Writer<'_> {
             self.block(operation.c.index());
             return;
         }
-        let next = Ref::node(self.trace.len() as u32);
+        let next = Ref::node(narrow(self.trace.len()));
         self.nodes.push(next);
         if !self.live[node] {
             return;
@@ -218,21 +218,21 @@ impl Writer<'_> {
             return known;
         }
         let refs: Vec<Ref> = numbers.iter().map(|&r| self.of(r)).collect();
-        let length = refs.len() as u32;
+        let length = narrow(refs.len());
         let run = match refs.first() {
             None => Numbers::Run(Ref::constant(0), 0),
             Some(&first) if first.is_node() && (first.0..).zip(&refs).all(|(n, r)| r.0 == n) => {
                 Numbers::Run(first, length)
             }
             Some(_) if refs.iter().all(|r| !r.is_node()) => {
-                let at = self.trace.constants.len() as u32;
+                let at = narrow(self.trace.constants.len());
                 let numbers = refs.iter().map(|r| self.trace.constants[r.index()]);
                 let numbers: Vec<f64> = numbers.collect();
                 self.trace.constants.extend(numbers);
                 Numbers::Run(Ref::constant(at), length)
             }
             Some(_) => {
-                let start = self.trace.listed.len() as u32;
+                let start = narrow(self.trace.listed.len());
                 self.trace.listed.extend(refs);
                 let gathered = self.trace.add_block(BlockOperation {
                     first: 0,

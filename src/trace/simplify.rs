@@ -7,7 +7,7 @@
 //! - Guards keep their order and numbers; those that cannot fail any more are left out.
 
 use super::flow::{Flow, Work};
-use super::{Ref, Trace};
+use super::{Ref, Trace, narrow};
 use crate::prim::Prim;
 use rustc_hash::FxHashSet;
 
@@ -36,10 +36,10 @@ pub(crate) fn simplify(trace: &Trace, flow: &mut Flow) -> (Vec<Ref>, Vec<FlowGua
             let cannot_fail = flow.constant_of(node) == Some(expected);
             if !cannot_fail && holds.insert((node, expected.to_bits())) {
                 guards.push(FlowGuard {
-                    at: flow.operations.len() as u32,
+                    at: narrow(flow.operations.len()),
                     node,
                     expected,
-                    index: guard as u32,
+                    index: narrow(guard),
                 });
             }
         }

@@ -63,6 +63,29 @@ pub(crate) enum Op {
 }
 
 impl Op {
+    /// How many of `a`, `b` and `c`, from the first on, are slots that it reads. A block's are elsewhere.
+    pub(super) fn reads(self) -> usize {
+        match self {
+            Self::Block => 0,
+            Self::Neg | Self::One(_) | Self::SinCos | Self::Guard | Self::Sum => 1,
+            Self::Add | Self::Sub | Self::Mul | Self::Div | Self::Two(_) => 2,
+            Self::AddAdd
+            | Self::AddSub
+            | Self::AddFrom
+            | Self::AddMul
+            | Self::SubAdd
+            | Self::SubSub
+            | Self::SubFrom
+            | Self::SubMul
+            | Self::MulAdd
+            | Self::MulSub
+            | Self::MulFrom
+            | Self::MulMul
+            | Self::MulDiv
+            | Self::Select => 3,
+        }
+    }
+
     /// The single instruction of a row.
     pub(super) fn of(prim: Prim) -> Self {
         match prim {

@@ -7,10 +7,12 @@
 //!   lanes and what follows them read them later.
 //! - An operation that one other alone reads may become a pair with that; so does each at most once.
 //! - Guards keep their order.
+//! - Slots are given out here alone, by counting: they are in range and apart, as the contract of
+//!   [`super`] asks.
 
-use super::super::Ref;
 use super::super::flow::{Class, Flow};
 use super::super::simplify::FlowGuard;
+use super::super::{Ref, narrow};
 use super::Place;
 use super::code::{BlockCode, Instr, Op};
 use crate::prim::Prim;
@@ -44,7 +46,7 @@ impl Parts {
             inputs: Vec::new(),
             sums: Vec::new(),
             count: None,
-            slots: flow.constants.len() as u32,
+            slots: narrow(flow.constants.len()),
             uses: count_uses(flow, guards, results),
             places: vec![NOWHERE; flow.classes.len()],
             numbers: FxHashMap::default(),
@@ -61,7 +63,7 @@ impl Parts {
                 if flow.constant_of(sum.of).is_some() {
                     parts.count = Some(slot);
                 } else {
-                    parts.numbers.insert(sum.node, parts.sums.len() as u32);
+                    parts.numbers.insert(sum.node, narrow(parts.sums.len()));
                     parts.sums.push(slot);
                 }
             }
@@ -77,18 +79,23 @@ impl Parts {
         self.slots - 1
     }
 
+    /// Where a number that lanes share, or a constant, is.
+    ///
+    /// # Panics
+    /// If nothing computes it before.
     fn slot(&self, r: Ref) -> u32 {
-        if r.is_node() {
-            self.places[r.index()]
-        } else {
-            r.index() as u32
-        }
+        let Some(node) = r.as_node() else {
+            return narrow(r.index());
+        };
+        let slot = self.places[node as usize];
+        assert!(slot != NOWHERE, "{r} is read where lanes do not share it");
+        slot
     }
 
     fn code(&mut self, flow: &Flow, class: Class) -> Vec<Instr> {
         let mut code = Vec::new();
         for (index, op) in flow.operations.iter().enumerate() {
-            let node = flow.inputs + index as u32;
+            let node = flow.inputs + narrow(index);
             if flow.classes[node as usize] != class {
                 continue;
             }
@@ -131,8 +138,9 @@ impl Parts {
     }
 
     fn block(&mut self, block: BlockCode) -> u32 {
+        let number = narrow(self.blocks.len());
         self.blocks.push(block);
-        self.blocks.len() as u32 - 1
+        number
     }
 }
 
@@ -218,16 +226,6 @@ impl Step {
             number: 0,
         }
     }
-
-    /// How many operands it reads.
-    fn reads(&self) -> usize {
-        match self.op {
-            Op::Block => 0,
-            Op::Neg | Op::One(_) | Op::SinCos | Op::Guard | Op::Sum => 1,
-            Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Two(_) => 2,
-            _ => 3,
-        }
-    }
 }
 
 impl Body {
@@ -257,19 +255,19 @@ impl Body {
             }
         };
         for (at, step) in steps.iter().enumerate() {
-            for &r in &step.operands[..step.reads()] {
-                read(r, at as u32, &mut body);
+            for &r in &step.operands[..step.op.reads()] {
+                read(r, narrow(at), &mut body);
             }
             if step.op == Op::Block {
                 let operands = &flow.blocks[step.number as usize].operands;
                 for &r in operands {
-                    read(r, at as u32, &mut body);
+                    read(r, narrow(at), &mut body);
                 }
             }
         }
         for &r in results {
             match flow.class(r) {
-                Class::Lane => last[r.index()] = steps.len() as u32,
+                Class::Lane => last[r.index()] = narrow(steps.len()),
                 // Lanes give back what they share too, unless everything is summed.
                 Class::Shared if !summed => {
                     body.import(r, parts);
@@ -278,7 +276,7 @@ impl Body {
             }
         }
         let mut free: Vec<u32> = Vec::new();
-        let mut next = body.imports.len() as u32;
+        let mut next = narrow(body.imports.len());
         let mut give = |free: &mut Vec<u32>| {
             free.pop().unwrap_or_else(|| {
                 next += 1;
@@ -294,8 +292,12 @@ impl Body {
         }
         let mut freed = vec![false; flow.classes.len()];
         for (at, step) in steps.iter().enumerate() {
-            let at = at as u32;
-            let slots = step.operands.map(|r| body.slot(r));
+            let at = narrow(at);
+            // A block's operands are not these.
+            let slots = match step.op {
+                Op::Block => [0; 3],
+                _ => step.operands.map(|r| body.slot(r)),
+            };
             // Results get their slots before those of operands are free: no instruction writes what
             // it reads.
             let mut instr = Instr {
@@ -338,7 +340,7 @@ impl Body {
                 }
             }
             body.code.push(instr);
-            done.extend(&step.operands[..step.reads()]);
+            done.extend(&step.operands[..step.op.reads()]);
             for r in done {
                 if flow.class(r) == Class::Lane
                     && last[r.index()] == at
@@ -354,7 +356,7 @@ impl Body {
 
     fn import(&mut self, r: Ref, parts: &Parts) {
         let slot = parts.slot(r);
-        let next = self.imports.len() as u32;
+        let next = narrow(self.imports.len());
         if let std::collections::hash_map::Entry::Vacant(entry) = self.imported.entry(slot) {
             entry.insert(next);
             self.imports.push(slot);
@@ -364,12 +366,18 @@ impl Body {
         }
     }
 
+    /// Where a number is in a lane's file.
+    ///
+    /// # Panics
+    /// If it is neither computed before nor imported.
     fn slot(&self, r: Ref) -> u32 {
-        if r.is_node() {
-            self.places[r.index()]
-        } else {
-            self.imported.get(&(r.index() as u32)).copied().unwrap_or(0)
-        }
+        let Some(node) = r.as_node() else {
+            let imported = self.imported.get(&narrow(r.index()));
+            return *imported.expect("constants that are read are imported");
+        };
+        let slot = self.places[node as usize];
+        assert!(slot != NOWHERE, "{r} is read before anything computes it");
+        slot
     }
 
     /// Where results are once everything has run.
@@ -381,7 +389,7 @@ impl Body {
         parts: &Parts,
     ) -> Vec<Place> {
         let place = |&r: &Ref| match flow.class(r) {
-            Class::Lane => Place::Lane(self.places[r.index()]),
+            Class::Lane => Place::Lane(self.slot(r)),
             Class::Shared if !summed => Place::Lane(self.slot(r)),
             _ => Place::Shared(parts.slot(r)),
         };
@@ -452,13 +460,13 @@ fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<Step> {
         while let Some(guard) = guards.next_if(|guard| guard.at as usize <= index) {
             steps.push(of_guard(guard));
         }
-        let node = (inputs + index) as u32;
+        let node = narrow(inputs + index);
         if op.prim == Prim::Block && flow.classes[node as usize] == Class::Lane {
             let block = &flow.blocks[op.c.index()];
             let numbers = block.first..block.first + block.length;
             if numbers.clone().any(|n| parts.uses[n as usize] > 0) {
                 let step = Step::of(Op::Block, node, [op.a; 3]);
-                let number = op.c.index() as u32;
+                let number = narrow(op.c.index());
                 steps.push(Step { number, ..step });
                 numbers.for_each(|n| add(n, &mut steps));
             }
@@ -470,7 +478,7 @@ fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<Step> {
         if let (Prim::Sin | Prim::Cos, Some(&[Some(sin), Some(cos)])) = (op.prim, angles.get(&op.a))
         {
             if index == sin.min(cos) {
-                let of = |index: usize| (inputs + index) as u32;
+                let of = |index: usize| narrow(inputs + index);
                 let step = Step::of(Op::SinCos, of(sin), [op.a; 3]);
                 let number = of(cos);
                 steps.push(Step { number, ..step });
@@ -484,7 +492,8 @@ fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<Step> {
             Some(is_left) => {
                 let (t, c) = if is_left { (op.a, op.b) } else { (op.b, op.a) };
                 let first = flow.operations[t.index() - inputs];
-                let pair = Op::pair(first.prim, op.prim, is_left).unwrap_or(Op::Add);
+                let pair = Op::pair(first.prim, op.prim, is_left);
+                let pair = pair.expect("what ends a pair has one");
                 Step::of(pair, node, [first.a, first.b, c])
             }
         });
