@@ -13,9 +13,11 @@
 //!   told; those after it may be left out.
 
 use super::{Asked, Path, PathKey, Paths, Run, Workspace};
+use crate::prim::math::Cpu;
 use crate::threads::in_tasks;
 use crate::trace::program::lanes::{
-    Columns, FailedLane, LaneFile, LaneInput, Sums, WIDTH, Which, sum_of_lanes,
+    Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, WIDTH, Which,
+    sum_of_lanes,
 };
 use crate::trace::program::{Failed, Place, Program};
 use crate::walk::{EvalError, Item, Limits, Output, Stats};
@@ -175,6 +177,11 @@ impl Batch<'_> {
         targets: Vec<Target<'_>>,
         pool: &mut Vec<TaskScratch>,
     ) -> Result<Outcome, Refused> {
+        assert!(
+            u32::try_from(self.lanes).is_ok(),
+            "{} lanes are more than 2^32",
+            self.lanes
+        );
         let spread = self.spreads();
         let size = self.task_size(spread);
         let is_sum: Vec<bool> = targets.iter().map(|t| matches!(t, Target::Sum)).collect();
@@ -246,19 +253,17 @@ impl Batch<'_> {
             } = scratch;
             failed.clear();
             sums.reset(program.sums.len());
-            program.begin(self.inputs, file);
             let which = Which::Range(first, (self.lanes - first).min(size));
-            let mut columns = Columns::default();
-            let done = program.run_lanes(
-                self.inputs,
-                which,
-                &mut columns,
+            let mut results = LaneResults {
+                columns: Columns::default(),
                 sums,
                 failed,
-                &|| self.is_late(),
-                file,
-            );
-            if !done || !failed.is_empty() {
+            };
+            if self
+                .run_program(&program, which, &mut results, file)
+                .is_err()
+                || !failed.is_empty()
+            {
                 diverged.store(true, Ordering::Relaxed);
             }
         };
@@ -613,7 +618,12 @@ impl Batch<'_> {
                     constants.extend(derivatives.map(|column| (0.0, column)));
                 }
             }
-            self.run_program(&program, which, &mut columns, (sums, failed, file))?;
+            let mut results = LaneResults {
+                columns,
+                sums,
+                failed,
+            };
+            self.run_program(&program, which, &mut results, file)?;
             for (x, column) in constants {
                 if column.is_empty() {
                     continue;
@@ -640,7 +650,7 @@ impl Batch<'_> {
             column.clear();
             column.resize(all.len(), 0.0);
         }
-        let mut columns = Columns {
+        let columns = Columns {
             first,
             outputs: outputs[..program.outputs.len()]
                 .iter_mut()
@@ -648,7 +658,12 @@ impl Batch<'_> {
                 .collect(),
             derivatives: Vec::new(),
         };
-        self.run_program(&program, which, &mut columns, (sums, failed, file))?;
+        let mut results = LaneResults {
+            columns,
+            sums,
+            failed,
+        };
+        self.run_program(&program, which, &mut results, file)?;
         let mut leaves = Vec::new();
         for lane in which.others(failed) {
             leaves.clear();
@@ -670,12 +685,17 @@ impl Batch<'_> {
         &self,
         program: &Program,
         which: Which<'_>,
-        columns: &mut Columns<'_>,
-        (sums, failed, file): (&mut Sums, &mut Vec<FailedLane>, &mut LaneFile),
+        results: &mut LaneResults<'_, '_>,
+        file: &mut LaneFile,
     ) -> Result<(), Refused> {
         program.begin(self.inputs, file);
-        let late = || self.is_late();
-        if program.run_lanes(self.inputs, which, columns, sums, failed, &late, file) {
+        let job = LaneJob {
+            inputs: self.inputs,
+            which,
+            cpu: Cpu::detect(),
+            late: &|| self.is_late(),
+        };
+        if program.run_lanes(&job, results, file) {
             Ok(())
         } else {
             Err(Refused::late())

@@ -9,6 +9,12 @@
 //! - Sums over lanes are a balanced binary tree over the lanes in their order, so their bits depend
 //!   neither on how many lanes are done at a time, nor on threads.
 //! - Scratch does not grow with the number of lanes.
+//! - Slots are read and written unchecked, by the contract of [`super`].
+
+#![allow(
+    clippy::inline_always,
+    reason = "compiled for several kinds of processor"
+)]
 
 use super::scalar::{Failed, Scratch};
 use super::{Instr, Op, Place, Program};
@@ -91,6 +97,25 @@ impl Which<'_> {
     }
 }
 
+/// Lanes to run.
+#[derive(Clone, Copy)]
+pub(crate) struct LaneJob<'a> {
+    pub(crate) inputs: &'a [LaneInput<'a>],
+    pub(crate) which: Which<'a>,
+    /// The instructions not to go beyond.
+    pub(crate) cpu: Cpu,
+    /// Asked between chunks: whether to give up.
+    pub(crate) late: &'a (dyn Fn() -> bool + 'a),
+}
+
+/// Where what lanes come to goes.
+pub(crate) struct LaneResults<'r, 'c> {
+    pub(crate) columns: Columns<'c>,
+    pub(crate) sums: &'r mut Sums,
+    /// Lanes whose guards fail are added: their other results are of no use.
+    pub(crate) failed: &'r mut Vec<FailedLane>,
+}
+
 /// A lane whose guard failed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct FailedLane {
@@ -107,20 +132,9 @@ pub(crate) struct LaneFile {
     vectors: Vec<Vector>,
     sums: Vec<Vector>,
     scratch: Scratch,
-    /// The instructions not to go beyond.
-    most: Option<Cpu>,
 }
 
 impl LaneFile {
-    /// Memory for lanes that use no other instructions than those.
-    #[cfg(test)]
-    pub(super) fn on(cpu: Cpu) -> Self {
-        Self {
-            most: Some(cpu),
-            ..Self::default()
-        }
-    }
-
     /// A result that lanes share, once everything has run.
     pub(crate) fn shared_result(&self, place: Place) -> Option<f64> {
         match place {
@@ -129,10 +143,12 @@ impl LaneFile {
         }
     }
 
-    /// Which instructions lanes use.
-    fn cpu(&self) -> Cpu {
-        let has = Cpu::detect();
-        self.most.map_or(has, |most| most.min(has))
+    /// A result that lanes share, once they have run.
+    pub(super) fn at(&self, place: Place) -> f64 {
+        match place {
+            Place::Lane(slot) => self.vectors[slot as usize].0[0],
+            Place::Shared(slot) => self.shared[slot as usize],
+        }
     }
 }
 
@@ -146,16 +162,6 @@ pub(crate) struct Sums {
     branches: Vec<[Vector; LEVELS]>,
     /// How many chunks of lanes there were: its bits tell which branches there are.
     chunks: usize,
-}
-
-impl LaneFile {
-    /// A result that lanes share, once they have run.
-    pub(super) fn at(&self, place: Place) -> f64 {
-        match place {
-            Place::Lane(slot) => self.vectors[slot as usize].0[0],
-            Place::Shared(slot) => self.shared[slot as usize],
-        }
-    }
 }
 
 impl Sums {
@@ -247,16 +253,20 @@ impl Program {
         for &(input, slot) in &self.shared_inputs {
             shared[slot as usize] = inputs[input as usize].at(0);
         }
-        // There are no guards before the lanes.
+        // There are no guards before the lanes, nor after them.
         let _ = self.run_code(&self.before, shared, scratch);
         file.program = (0, 0);
     }
 
     /// Runs what comes after the lanes, of which there were so many.
+    ///
+    /// # Panics
+    /// If the file is not the one that [`Program::begin`] was for.
     pub(crate) fn end(&self, lanes: usize, totals: impl Iterator<Item = f64>, file: &mut LaneFile) {
         let LaneFile {
             shared, scratch, ..
         } = file;
+        assert_eq!(shared.len(), self.shared_slots as usize, "`begin` is first");
         for (&slot, total) in self.sums.iter().zip(totals) {
             shared[slot as usize] = total;
         }
@@ -266,51 +276,52 @@ impl Program {
         let _ = self.run_code(&self.after, shared, scratch);
     }
 
-    /// Runs lanes. [`Program::begin`] comes first. Results of lanes that fail are of no use. Gives up
-    /// between chunks where `late` says so, and tells whether it has done all lanes.
-    #[allow(clippy::too_many_arguments, reason = "what lanes read and write")]
+    /// Runs lanes. [`Program::begin`] comes first. Gives up between chunks where the job is late, and
+    /// tells whether it has done all lanes.
     pub(crate) fn run_lanes(
         &self,
-        inputs: &[LaneInput<'_>],
-        which: Which<'_>,
-        columns: &mut Columns<'_>,
-        sums: &mut Sums,
-        failed: &mut Vec<FailedLane>,
-        late: &dyn Fn() -> bool,
+        job: &LaneJob<'_>,
+        results: &mut LaneResults<'_, '_>,
         file: &mut LaneFile,
     ) -> bool {
-        let count = which.len();
+        let count = job.which.len();
+        let cpu = job.cpu.min(Cpu::detect());
         let vectors = self.vectors_for(count);
         self.prepare(vectors, file);
         let mut start = 0;
         while start < count {
-            if late() {
+            if (job.late)() {
                 return false;
             }
             let lanes = (count - start).min(vectors * WIDTH);
-            self.load(inputs, which, start, lanes, vectors, file);
+            let span = Span {
+                start,
+                lanes,
+                vectors,
+            };
+            self.load(job, span, file);
             let mut chunk = Chunk {
                 active: if lanes == 64 {
                     u64::MAX
                 } else {
                     (1 << lanes) - 1
                 },
-                start,
-                lanes,
-                which,
-                failed,
+                span,
+                which: job.which,
+                failed: &mut *results.failed,
             };
             match vectors {
-                1 => self.run_chunk::<1>(&mut chunk, file),
-                2 => self.run_chunk::<2>(&mut chunk, file),
-                4 => self.run_chunk::<4>(&mut chunk, file),
-                _ => self.run_chunk::<8>(&mut chunk, file),
+                1 => self.run_chunk::<1>(cpu, &mut chunk, file),
+                2 => self.run_chunk::<2>(cpu, &mut chunk, file),
+                4 => self.run_chunk::<4>(cpu, &mut chunk, file),
+                8 => self.run_chunk::<8>(cpu, &mut chunk, file),
+                _ => unreachable!("there are 1, 2, 4 or 8 vectors"),
             }
             if chunk.active != 0 {
-                self.store(which, start, lanes, vectors, columns, file);
+                self.store(job.which, span, &mut results.columns, file);
             }
             if !self.sums.is_empty() {
-                sums.push(&file.sums);
+                results.sums.push(&file.sums);
             }
             start += lanes;
         }
@@ -345,15 +356,13 @@ impl Program {
         }
     }
 
-    fn load(
-        &self,
-        inputs: &[LaneInput<'_>],
-        which: Which<'_>,
-        start: usize,
-        lanes: usize,
-        vectors: usize,
-        file: &mut LaneFile,
-    ) {
+    fn load(&self, job: &LaneJob<'_>, span: Span, file: &mut LaneFile) {
+        let LaneJob { inputs, which, .. } = *job;
+        let Span {
+            start,
+            lanes,
+            vectors,
+        } = span;
         for &(input, slot) in &self.lane_inputs {
             let at = self.at(slot, vectors);
             let target = &mut file.vectors[at..at + vectors];
@@ -374,15 +383,12 @@ impl Program {
         }
     }
 
-    fn store(
-        &self,
-        which: Which<'_>,
-        start: usize,
-        lanes: usize,
-        vectors: usize,
-        columns: &mut Columns<'_>,
-        file: &LaneFile,
-    ) {
+    fn store(&self, which: Which<'_>, span: Span, columns: &mut Columns<'_>, file: &LaneFile) {
+        let Span {
+            start,
+            lanes,
+            vectors,
+        } = span;
         let Columns {
             first,
             outputs,
@@ -426,40 +432,38 @@ impl Program {
         }
     }
 
-    fn run_chunk<const V: usize>(&self, chunk: &mut Chunk<'_>, file: &mut LaneFile) {
-        match file.cpu() {
+    fn run_chunk<const V: usize>(&self, cpu: Cpu, chunk: &mut Chunk<'_>, file: &mut LaneFile) {
+        match cpu {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the processor was found to have these instructions.
+            // SAFETY: point 6: `cpu` is no more than was found.
             Cpu::Avx512 => unsafe { self.run_chunk_avx512::<V>(chunk, file) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the processor was found to have these instructions.
+            // SAFETY: point 6, as above.
             Cpu::Avx2 => unsafe { self.run_chunk_avx2::<V>(chunk, file) },
-            _ => self.run_chunk_on::<V>(chunk, file),
+            _ => self.run_chunk_on::<V>(Cpu::Baseline, chunk, file),
         }
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
     fn run_chunk_avx512<const V: usize>(&self, chunk: &mut Chunk<'_>, file: &mut LaneFile) {
-        self.run_chunk_on::<V>(chunk, file);
+        self.run_chunk_on::<V>(Cpu::Avx512, chunk, file);
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
     fn run_chunk_avx2<const V: usize>(&self, chunk: &mut Chunk<'_>, file: &mut LaneFile) {
-        self.run_chunk_on::<V>(chunk, file);
+        self.run_chunk_on::<V>(Cpu::Avx2, chunk, file);
     }
 
     #[inline(always)]
-    #[allow(
-        clippy::inline_always,
-        reason = "compiled for several kinds of processor"
-    )]
-    fn run_chunk_on<const V: usize>(&self, chunk: &mut Chunk<'_>, file: &mut LaneFile) {
+    fn run_chunk_on<const V: usize>(&self, cpu: Cpu, chunk: &mut Chunk<'_>, file: &mut LaneFile) {
+        debug_assert_eq!(file.program, (self.id, V), "the file is another's");
         let slots = Slots::<V> {
             start: file.vectors.as_mut_ptr(),
+            count: self.lane_slots as usize,
             imports: self.imports.len(),
-            cpu: file.cpu(),
+            cpu,
         };
         for &Instr { op, d, a, b, c } in &self.body {
             match op {
@@ -485,6 +489,7 @@ impl Program {
                     slots.three(d, a, b, c, |x, y, z| if z == 0.0 { y } else { x });
                 }
                 Op::SinCos => {
+                    debug_assert!(d != b && d != a && b != a, "{d}, {b} and {a} are not apart");
                     let (sin, cos) = (slots.numbers_mut(d), slots.numbers_mut(b));
                     math::sin_cos_lanes(slots.cpu, slots.numbers(a), sin, cos);
                 }
@@ -500,10 +505,10 @@ impl Program {
                         }
                     }
                 }
-                Op::Sum => file.sums[b as usize] = slots.sum(a, chunk.lanes),
+                Op::Sum => file.sums[b as usize] = slots.sum(a, chunk.span.lanes),
                 Op::Block => {
                     let block = &self.blocks[a as usize];
-                    for lane in 0..chunk.lanes {
+                    for lane in 0..chunk.span.lanes {
                         let operands = block.operands.iter();
                         let operands = operands.map(|&slot| slots.number(slot, lane));
                         block.run_with(operands, &mut file.scratch);
@@ -520,12 +525,19 @@ impl Program {
     }
 }
 
+/// The lanes of a chunk: so many from a place among all lanes on, in so many vectors.
+#[derive(Clone, Copy)]
+struct Span {
+    start: usize,
+    lanes: usize,
+    vectors: usize,
+}
+
 /// A chunk of lanes under way.
 struct Chunk<'a> {
     /// The lanes whose guards have held so far, one bit each.
     active: u64,
-    start: usize,
-    lanes: usize,
+    span: Span,
     which: Which<'a>,
     failed: &'a mut Vec<FailedLane>,
 }
@@ -539,7 +551,7 @@ impl Chunk<'_> {
             let lane = left.trailing_zeros() as usize;
             left &= left - 1;
             self.failed.push(FailedLane {
-                lane: self.which.at(self.start + lane) as u32,
+                lane: self.which.at(self.span.start + lane) as u32,
                 failed: Failed {
                     guard,
                     value: value(lane),
@@ -549,10 +561,13 @@ impl Chunk<'_> {
     }
 }
 
-/// The slots of a chunk of `V` vectors.
+/// The slots of a chunk of `V` vectors: those of a file prepared for a program and `V`, while that is
+/// borrowed. Only the file's vectors are reached through it.
 #[derive(Clone, Copy)]
 struct Slots<const V: usize> {
     start: *mut Vector,
+    /// How many slots there are.
+    count: usize,
     /// How many slots lanes share: one vector each.
     imports: usize,
     cpu: Cpu,
@@ -561,31 +576,33 @@ struct Slots<const V: usize> {
 impl<const V: usize> Slots<V> {
     /// Where a slot is, and how far its vectors are apart.
     #[inline(always)]
-    #[allow(
-        clippy::inline_always,
-        reason = "compiled for several kinds of processor"
-    )]
     fn at(&self, slot: u32) -> (*mut Vector, usize) {
         let slot = slot as usize;
+        debug_assert!(slot < self.count, "slot {slot} of {}", self.count);
         let is_own = slot >= self.imports;
         let index = if is_own {
             self.imports + (slot - self.imports) * V
         } else {
             slot
         };
-        // SAFETY: the compiler gives out slots within the file alone, which has been prepared.
+        // SAFETY: points 1 and 2: the slot is within the file.
         (unsafe { self.start.add(index) }, usize::from(is_own))
     }
 
+    /// Where a slot of the lanes' own is.
     #[inline(always)]
-    #[allow(
-        clippy::inline_always,
-        reason = "compiled for several kinds of processor"
-    )]
+    fn own(&self, slot: u32) -> *mut Vector {
+        debug_assert!(slot as usize >= self.imports, "lanes share slot {slot}");
+        self.at(slot).0
+    }
+
+    #[inline(always)]
     fn one(&self, d: u32, a: u32, f: impl Fn(f64) -> f64) {
-        let ((to, _), (a, step_a)) = (self.at(d), self.at(a));
+        debug_assert!(d != a, "slot {d} is read and written");
+        let (to, (a, step_a)) = (self.own(d), self.at(a));
         for v in 0..V {
-            // SAFETY: a slot has V vectors, or one with step 0; results have slots of their own.
+            // SAFETY: points 1 to 3: a slot of lanes' own has V vectors, another one, with step 0; and
+            // 5: they are aligned and filled.
             unsafe {
                 let x = (*a.add(v * step_a)).0;
                 (*to.add(v)).0 = std::array::from_fn(|lane| f(x[lane]));
@@ -594,14 +611,11 @@ impl<const V: usize> Slots<V> {
     }
 
     #[inline(always)]
-    #[allow(
-        clippy::inline_always,
-        reason = "compiled for several kinds of processor"
-    )]
     fn two(&self, d: u32, a: u32, b: u32, f: impl Fn(f64, f64) -> f64) {
-        let ((to, _), (a, step_a), (b, step_b)) = (self.at(d), self.at(a), self.at(b));
+        debug_assert!(d != a && d != b, "slot {d} is read and written");
+        let (to, (a, step_a), (b, step_b)) = (self.own(d), self.at(a), self.at(b));
         for v in 0..V {
-            // SAFETY: as above.
+            // SAFETY: points 1 to 3 and 5, as in `one`.
             unsafe {
                 let (x, y) = ((*a.add(v * step_a)).0, (*b.add(v * step_b)).0);
                 (*to.add(v)).0 = std::array::from_fn(|lane| f(x[lane], y[lane]));
@@ -610,15 +624,12 @@ impl<const V: usize> Slots<V> {
     }
 
     #[inline(always)]
-    #[allow(
-        clippy::inline_always,
-        reason = "compiled for several kinds of processor"
-    )]
     fn three(&self, d: u32, a: u32, b: u32, c: u32, f: impl Fn(f64, f64, f64) -> f64) {
-        let ((to, _), (a, step_a)) = (self.at(d), self.at(a));
+        debug_assert!(d != a && d != b && d != c, "slot {d} is read and written");
+        let (to, (a, step_a)) = (self.own(d), self.at(a));
         let ((b, step_b), (c, step_c)) = (self.at(b), self.at(c));
         for v in 0..V {
-            // SAFETY: as above.
+            // SAFETY: points 1 to 3 and 5, as in `one`.
             unsafe {
                 let x = (*a.add(v * step_a)).0;
                 let y = (*b.add(v * step_b)).0;
@@ -629,16 +640,13 @@ impl<const V: usize> Slots<V> {
     }
 
     #[inline(always)]
-    #[allow(
-        clippy::inline_always,
-        reason = "compiled for several kinds of processor"
-    )]
     fn row1(&self, prim: Prim, d: u32, a: u32) {
         macro_rules! rows {
             ($($row:ident)*) => {
                 match prim {
                     $(Prim::$row => self.one(d, a, |x| Prim::$row.forward(x, x)),)*
                     prim if math::has_unary(prim) => {
+                        debug_assert!(d != a, "slot {d} is read and written");
                         math::unary(prim, self.cpu, self.numbers(a), self.numbers_mut(d));
                     }
                     prim => self.one(d, a, |x| prim.forward(x, x)),
@@ -649,10 +657,6 @@ impl<const V: usize> Slots<V> {
     }
 
     #[inline(always)]
-    #[allow(
-        clippy::inline_always,
-        reason = "compiled for several kinds of processor"
-    )]
     fn row2(&self, prim: Prim, d: u32, a: u32, b: u32) {
         macro_rules! rows {
             ($($row:ident)*) => {
@@ -673,15 +677,11 @@ impl<const V: usize> Slots<V> {
 
     /// The lanes whose number is not what is expected, one bit each.
     #[inline(always)]
-    #[allow(
-        clippy::inline_always,
-        reason = "compiled for several kinds of processor"
-    )]
     fn differ(&self, a: u32, expected: f64) -> u64 {
         let (a, step) = self.at(a);
         let mut differ = 0;
         for v in 0..V {
-            // SAFETY: as above.
+            // SAFETY: points 1 to 3 and 5, as in `one`.
             let x = unsafe { (*a.add(v * step)).0 };
             let mut any = false;
             for x in x {
@@ -698,15 +698,11 @@ impl<const V: usize> Slots<V> {
 
     /// The sum of lanes, eight of them still apart; those from a number on are not there.
     #[inline(always)]
-    #[allow(
-        clippy::inline_always,
-        reason = "compiled for several kinds of processor"
-    )]
     fn sum(&self, a: u32, lanes: usize) -> Vector {
         let (a, step) = self.at(a);
         let mut parts = [Vector::ZERO; V];
         for (v, part) in parts.iter_mut().enumerate() {
-            // SAFETY: as above.
+            // SAFETY: points 1 to 3 and 5, as in `one`.
             *part = unsafe { *a.add(v * step) };
         }
         if lanes < V * WIDTH {
@@ -730,21 +726,22 @@ impl<const V: usize> Slots<V> {
         parts[0]
     }
 
-    /// The numbers of a slot of the lanes' own.
+    /// The numbers of a slot of the lanes' own. They are not to be written meanwhile.
     fn numbers(&self, slot: u32) -> &[f64] {
-        let (start, _) = self.at(slot);
-        // SAFETY: such a slot has V vectors.
+        let start = self.own(slot);
+        // SAFETY: points 1 to 3: such a slot has V vectors; 5: a vector is WIDTH numbers, aligned for
+        // them, and filled; 4: what is written at the same time is apart.
         unsafe { std::slice::from_raw_parts(start.cast(), V * WIDTH) }
     }
 
-    /// The same, to be written.
+    /// The same, to be written. No other slice of the slot is to be there.
     #[allow(
         clippy::mut_from_ref,
         reason = "slots are apart: no instruction writes what it reads"
     )]
     fn numbers_mut(&self, slot: u32) -> &mut [f64] {
-        let (start, _) = self.at(slot);
-        // SAFETY: as above, and results have slots of their own.
+        let start = self.own(slot);
+        // SAFETY: as in `numbers`, and by point 4 nobody else has the slot's numbers.
         unsafe { std::slice::from_raw_parts_mut(start.cast(), V * WIDTH) }
     }
 
@@ -753,21 +750,23 @@ impl<const V: usize> Slots<V> {
         let (start, step) = self.at(slot);
         let mut all = [[0.0; WIDTH]; MOST];
         for (v, part) in all.iter_mut().enumerate().take(V) {
-            // SAFETY: as above.
+            // SAFETY: points 1 to 3 and 5, as in `one`.
             *part = unsafe { (*start.add(v * step)).0 };
         }
         all
     }
 
     fn number(&self, slot: u32, lane: usize) -> f64 {
+        debug_assert!(lane < V * WIDTH, "lane {lane} of {}", V * WIDTH);
         let (start, step) = self.at(slot);
-        // SAFETY: as above.
+        // SAFETY: points 1 to 3 and 5, as in `one`; the lane is one of the chunk's.
         unsafe { (*start.add(lane / WIDTH * step)).0[lane % WIDTH] }
     }
 
     fn set_number(&self, slot: u32, lane: usize, x: f64) {
-        let (start, _) = self.at(slot);
-        // SAFETY: as above; results have slots of their own.
+        debug_assert!(lane < V * WIDTH, "lane {lane} of {}", V * WIDTH);
+        let start = self.own(slot);
+        // SAFETY: points 1 to 3, as in `one`; the lane is one of the chunk's.
         unsafe { (*start.add(lane / WIDTH)).0[lane % WIDTH] = x };
     }
 }
@@ -779,7 +778,7 @@ trait Flattened {
 
 impl Flattened for [Vector] {
     fn as_flattened_numbers(&self) -> &[f64] {
-        // SAFETY: a vector is eight numbers and nothing else.
+        // SAFETY: point 5: a vector is eight numbers and nothing else.
         unsafe { std::slice::from_raw_parts(self.as_ptr().cast(), self.len() * WIDTH) }
     }
 

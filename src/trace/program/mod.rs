@@ -5,11 +5,33 @@
 //!
 //! **Invariants**
 //! - Never changes once compiled; scratch is the caller's.
-//! - Every slot that code reads or writes lies within the file it is made for: the compiler gives
-//!   them out, and replay relies on it.
 //! - The same bits as replaying the trace and sweeping it backwards, lane by lane. Sums over lanes
 //!   may take uniform factors out.
+//!
+//! # The contract of unchecked accesses
+//! Replay reads and writes slots without asking whether they are there, on one lane ([`scalar`]) and on
+//! many ([`lanes`]). What makes that sound; each `SAFETY` comment names the points that it needs:
+//! 1. *In range.* [`slots`] alone gives slots out, by counting: code before and after lanes names slots
+//!    below `shared_slots`, code of lanes slots below `lane_slots`. [`encode`] changes none.
+//! 2. *Long enough.* Files have as many slots as that: [`File::prepare`], [`Program::begin`] and
+//!    `Program::prepare` make them so before any code runs on them. A file knows whose it is by an id that
+//!    no other program has, and a program never changes.
+//! 3. *Of one width.* The first slots of a lane's file, the imports, hold what lanes share: on many lanes
+//!    one vector each, where other slots have one for every eight lanes. Code never writes them. What
+//!    kernels take as slices, the operands of `One` and `SinCos`, is never one of them: an operation on
+//!    what lanes share alone is not done for each lane.
+//! 4. *Apart.* An instruction writes no slot that it reads, and the results of one are different slots.
+//! 5. *Filled and aligned.* Files are vectors of numbers, filled when they are made, so any slot can be
+//!    read at any time; on many lanes they are vectors of [`lanes`]' eight numbers, and pointers move by
+//!    whole ones.
+//! 6. *Instructions.* Code compiled for a kind of processor runs where [`Cpu::detect`] has found it.
+//!
+//! A borrow of the file while code runs keeps everyone else away. In debug builds every access asserts
+//! its points, and every compilation is looked through by [`check`].
+//!
+//! [`Cpu::detect`]: crate::prim::math::Cpu::detect
 
+mod check;
 mod code;
 mod encode;
 pub(crate) mod lanes;
@@ -217,7 +239,7 @@ fn compile(
     }
     let mut places = body.places(flow, &results, summed, &parts);
     let derivatives = places.split_off(outputs.len());
-    Program {
+    let program = Program {
         id: NEXT.fetch_add(1, Ordering::Relaxed),
         before: encode(&parts.before),
         after: encode(&parts.after),
@@ -239,5 +261,10 @@ fn compile(
         count: parts.count,
         outputs: places,
         derivatives,
-    }
+    };
+    debug_assert_eq!(
+        check::check(&program, [&parts.before, &parts.after]),
+        Ok(())
+    );
+    program
 }

@@ -4,7 +4,8 @@
 //!
 //! **Invariants**
 //! - A guard is checked before anything that comes after it in the trace.
-//! - The slots of code lie within the files it is run on, which [`File::prepare`] sees to.
+//! - Slots are read and written unchecked, by the contract of [`super`]; [`File::prepare`] makes files
+//!   as long as that asks.
 
 use super::encode::{Coded, codes};
 use super::{BlockCode, Place, Program};
@@ -93,7 +94,7 @@ impl Program {
     ) -> Result<(), Failed> {
         #[cfg(target_arch = "x86_64")]
         if math::Cpu::detect() != math::Cpu::Baseline {
-            // SAFETY: the processor has what the function needs.
+            // SAFETY: point 6: the processor was found to have what the function needs.
             return unsafe { self.run_code_avx2(code, file, scratch) };
         }
         self.run_code_on(code, file, scratch)
@@ -121,12 +122,18 @@ impl Program {
         file: &mut [f64],
         scratch: &mut Scratch,
     ) -> Result<(), Failed> {
+        let length = file.len();
         let numbers = file.as_mut_ptr();
-        // SAFETY: the compiler gives out slots within the file alone, and whoever calls has made it as
-        // long as the program says.
-        let get = |slot: u32| unsafe { *numbers.add(slot as usize) };
-        // SAFETY: as above.
-        let set = |slot: u32, x: f64| unsafe { *numbers.add(slot as usize) = x };
+        let get = |slot: u32| {
+            debug_assert!((slot as usize) < length, "slot {slot} of {length}");
+            // SAFETY: points 1, 2 and 5: the slot is within the file, and filled.
+            unsafe { *numbers.add(slot as usize) }
+        };
+        let set = |slot: u32, x: f64| {
+            debug_assert!((slot as usize) < length, "slot {slot} of {length}");
+            // SAFETY: points 1 and 2: the slot is within the file.
+            unsafe { *numbers.add(slot as usize) = x }
+        };
         // The result of the instruction before, which often is an operand: in a register it is there
         // at once, by way of memory some cycles later.
         let mut last = 0.0;
@@ -149,7 +156,7 @@ impl Program {
                         )*
                         $($code => $other)*
                         // Sums are over lanes, of which there are several.
-                        _ => {}
+                        code => debug_assert!(false, "one lane has no use for the code {code}"),
                     }
                 };
             }

@@ -7,8 +7,9 @@
 //! - The bits of replaying the trace and sweeping it forwards; where that cannot be told, the caller
 //!   is to do so.
 
-use super::lanes::{Columns, LaneFile, LaneInput, Sums, Which};
+use super::lanes::{Columns, LaneFile, LaneInput, LaneJob, LaneResults, Sums, Which};
 use super::{Failed, Program, compile};
+use crate::prim::math::Cpu;
 use crate::trace::flow::{Class, Flow};
 use crate::trace::forward::forward;
 use crate::trace::simplify::simplify;
@@ -70,21 +71,25 @@ impl Seeded {
         let inputs: Vec<LaneInput<'_>> = shared.chain(own).collect();
         let program = &self.program;
         program.begin(&inputs, file);
-        let mut columns = Columns {
+        let job = LaneJob {
+            inputs: &inputs,
+            which: Which::Range(0, self.seeds),
+            cpu: Cpu::detect(),
+            late: &|| false,
+        };
+        let columns = Columns {
             first: 0,
             outputs: program.outputs.iter().map(|_| Default::default()).collect(),
             derivatives: jacobian,
         };
-        let mut failed = Vec::new();
-        program.run_lanes(
-            &inputs,
-            Which::Range(0, self.seeds),
-            &mut columns,
-            &mut Sums::default(),
-            &mut failed,
-            &|| false,
-            file,
-        );
+        let (mut sums, mut failed) = (Sums::default(), Vec::new());
+        let mut results = LaneResults {
+            columns,
+            sums: &mut sums,
+            failed: &mut failed,
+        };
+        program.run_lanes(&job, &mut results, file);
+        let columns = results.columns;
         // Guards are on numbers that lanes share.
         if let Some(lane) = failed.first() {
             return Err(lane.failed);

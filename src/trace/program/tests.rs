@@ -1,8 +1,11 @@
 //! Compiled paths against their traces, on random traces and on the workloads: same numbers, to the
 //! bit, on one lane and on many, whatever instructions the processor has.
 
-use super::lanes::{CHUNK, Columns, FailedLane, LaneFile, LaneInput, Sums, Which};
-use super::{Failed, File, Place, Program, Wanted};
+use super::check::check;
+use super::lanes::{
+    CHUNK, Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, Which,
+};
+use super::{Failed, File, Op, Place, Program, Wanted};
 use crate::prim::math::Cpu;
 use crate::prim::{Kind, Prim};
 use crate::trace::sweep::Adjoints;
@@ -186,25 +189,27 @@ fn run_lanes(program: &Program, inputs: &[LaneInput<'_>], which: Which<'_>, cpu:
     let lanes = lanes.map_or(0, |most| most + 1);
     let mut columns = vec![vec![0.0; lanes]; 1 + INPUTS as usize];
     let mut all = columns.iter_mut().map(Vec::as_mut_slice);
-    let mut targets = Columns {
+    let targets = Columns {
         first: 0,
         outputs: all.next().into_iter().collect(),
         derivatives: all.collect(),
     };
     let (mut sums, mut failed) = (Sums::default(), Vec::new());
-    let mut file = LaneFile::on(cpu);
+    let mut file = LaneFile::default();
     sums.reset(program.sums.len());
     program.begin(inputs, &mut file);
-    let done = program.run_lanes(
+    let job = LaneJob {
         inputs,
         which,
-        &mut targets,
-        &mut sums,
-        &mut failed,
-        &|| false,
-        &mut file,
-    );
-    assert!(done);
+        cpu,
+        late: &|| false,
+    };
+    let mut results = LaneResults {
+        columns: targets,
+        sums: &mut sums,
+        failed: &mut failed,
+    };
+    assert!(program.run_lanes(&job, &mut results, &mut file));
     program.end(which.len(), sums.totals(), &mut file);
     let places = program.outputs.iter().chain(&program.derivatives);
     let totals = places.map(|&place| file.shared_result(place).unwrap_or(f64::NAN));
@@ -413,4 +418,59 @@ fn nothing_is_computed_that_nobody_asked_for() {
     let at = |places: &[Place]| places.iter().map(|&p| file.at(p)).collect::<Vec<_>>();
     assert_eq!(at(&program.outputs), [6.0, 6.0]);
     assert_eq!(at(&program.derivatives), [3.0, 3.0]);
+}
+
+/// A program in which something is changed, and what the check says of it.
+fn checked(change: impl FnOnce(&mut Program)) -> Result<(), String> {
+    // sin(3 x) y + cos(3 x), and its derivatives.
+    let operation = |prim, a, b| Operation { prim, a, b, c: a };
+    let [x, y] = [Ref::node(0), Ref::node(1)];
+    let [angle, sine, cosine, product] = [2, 3, 4, 5].map(Ref::node);
+    let trace = Trace {
+        inputs: 2,
+        constants: vec![3.0],
+        operations: vec![
+            operation(Prim::Mul, x, Ref::constant(0)),
+            operation(Prim::Sin, angle, angle),
+            operation(Prim::Cos, angle, angle),
+            operation(Prim::Mul, sine, y),
+            operation(Prim::Add, product, cosine),
+        ],
+        ..Trace::default()
+    };
+    let wanted = Wanted {
+        outputs: &[Ref::node(6)],
+        by: &[0, 1],
+        shared: &[false; 2],
+        summed: false,
+    };
+    let mut program = Program::new(&trace, &wanted);
+    change(&mut program);
+    check(&program, [&[], &[]])
+}
+
+#[test]
+fn the_check_sees_what_unchecked_accesses_rely_on() {
+    assert_eq!(checked(|_| {}), Ok(()));
+    let sine = |program: &Program| {
+        let mut code = program.body.iter();
+        let at = code.position(|instr| instr.op == Op::SinCos);
+        at.expect("sine and cosine of one angle are one instruction")
+    };
+    type Change = fn(&mut Program, usize);
+    let changes: [(&str, Change); 8] = [
+        ("has no slot", |p, at| p.body[at].d = p.lane_slots),
+        ("has no slot", |p, at| p.body[at].a = u32::MAX),
+        ("has no slot", |p, _| p.lane_slots -= 1),
+        ("which it reads", |p, at| p.body[at].d = p.body[at].a),
+        ("twice", |p, at| p.body[at].d = p.body[at].b),
+        ("is written", |p, at| p.body[at].d = 0),
+        ("as a slice", |p, at| p.body[at].a = 0),
+        ("too early", |p, _| p.body[0] = p.body[1]),
+    ];
+    for (number, (expected, change)) in changes.into_iter().enumerate() {
+        let found = checked(|program| change(program, sine(program)));
+        let words = found.expect_err("the change is noticed");
+        assert!(words.contains(expected), "change {number}: {words}");
+    }
 }

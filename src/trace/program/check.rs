@@ -1,0 +1,154 @@
+//! `check`: compiled code against the contract of unchecked accesses.
+//!
+//! A program just compiled goes in; what is wrong with it comes out in words, if anything is. Debug
+//! builds look at every program so.
+//!
+//! **Invariants**
+//! - What passes is in range, of one width and apart, as [`super`] says; and every slot is written
+//!   before it is read.
+
+use super::code::{Instr, Op};
+use super::{Place, Program};
+
+/// What is wrong.
+type Wrong = Result<(), String>;
+
+/// A file while the code that runs on it is looked at.
+struct Slots<'p> {
+    program: &'p Program,
+    /// Whose numbers they are.
+    of: &'static str,
+    written: Vec<bool>,
+    /// How many of the first are there from the start and never written.
+    fixed: usize,
+}
+
+/// Looks through a program whose code before and after the lanes is given.
+pub(super) fn check(program: &Program, [before, after]: [&[Instr]; 2]) -> Wrong {
+    let constants = program.constants.len();
+    let mut shared = Slots::new(program, "the shared file", program.shared_slots, constants)?;
+    for &(_, slot) in &program.shared_inputs {
+        shared.write(slot)?;
+    }
+    before.iter().try_for_each(|instr| shared.once(instr))?;
+    let imports = &program.imports;
+    imports.iter().try_for_each(|&slot| shared.read(slot))?;
+    let mut lane = Slots::new(program, "a lane's file", program.lane_slots, imports.len())?;
+    for &(_, slot) in &program.lane_inputs {
+        lane.write(slot)?;
+    }
+    for instr in &program.body {
+        lane.each(instr)?;
+    }
+    for &slot in program.sums.iter().chain(&program.count) {
+        shared.write(slot)?;
+    }
+    after.iter().try_for_each(|instr| shared.once(instr))?;
+    let mut places = program.outputs.iter().chain(&program.derivatives);
+    places.try_for_each(|&place| match place {
+        Place::Lane(slot) => lane.read(slot),
+        Place::Shared(slot) => shared.read(slot),
+    })
+}
+
+impl<'p> Slots<'p> {
+    fn new(
+        program: &'p Program,
+        of: &'static str,
+        count: u32,
+        fixed: usize,
+    ) -> Result<Self, String> {
+        let mut written = vec![false; count as usize];
+        match written.get_mut(..fixed) {
+            Some(there) => there.fill(true),
+            None => {
+                return Err(format!(
+                    "{of} has {count} slots, and {fixed} of them are given"
+                ));
+            }
+        }
+        Ok(Self {
+            program,
+            of,
+            written,
+            fixed,
+        })
+    }
+
+    fn read(&self, slot: u32) -> Wrong {
+        match self.written.get(slot as usize) {
+            Some(true) => Ok(()),
+            Some(false) => Err(format!("slot {slot} of {} is read too early", self.of)),
+            None => Err(self.no_such(slot)),
+        }
+    }
+
+    fn write(&mut self, slot: u32) -> Wrong {
+        if (slot as usize) < self.fixed {
+            return Err(format!("slot {slot} of {} is written", self.of));
+        }
+        let Some(written) = self.written.get_mut(slot as usize) else {
+            return Err(self.no_such(slot));
+        };
+        *written = true;
+        Ok(())
+    }
+
+    fn no_such(&self, slot: u32) -> String {
+        format!("{} has no slot {slot}", self.of)
+    }
+
+    /// An instruction of a lane.
+    fn each(&mut self, instr: &Instr) -> Wrong {
+        let Instr { op, a, b, .. } = *instr;
+        match op {
+            Op::One(_) | Op::SinCos if (a as usize) < self.fixed => {
+                return Err(format!(
+                    "{op:?} takes slot {a}, which lanes share, as a slice"
+                ));
+            }
+            Op::Guard if b as usize >= self.program.expected.len() => {
+                return Err(format!("there is no guard {b}"));
+            }
+            Op::Sum if b as usize >= self.program.sums.len() => {
+                return Err(format!("there is no sum {b}"));
+            }
+            _ => {}
+        }
+        self.instr(instr)
+    }
+
+    /// An instruction on what lanes share.
+    fn once(&mut self, instr: &Instr) -> Wrong {
+        if matches!(instr.op, Op::Guard | Op::Sum) {
+            return Err(format!("{:?} stands outside the lanes", instr.op));
+        }
+        self.instr(instr)
+    }
+
+    fn instr(&mut self, instr: &Instr) -> Wrong {
+        let Instr { op, d, a, b, c } = *instr;
+        let mut reads = [a, b, c][..op.reads()].to_vec();
+        let mut writes = match op {
+            Op::Guard | Op::Sum => Vec::new(),
+            Op::SinCos => vec![d, b],
+            Op::Block => {
+                let block = self.program.blocks.get(a as usize);
+                let block = block.ok_or_else(|| format!("there is no block {a}"))?;
+                reads.clone_from(&block.operands);
+                block.results.iter().flatten().copied().collect()
+            }
+            _ => vec![d],
+        };
+        reads.iter().try_for_each(|&slot| self.read(slot))?;
+        writes.iter().try_for_each(|&slot| self.write(slot))?;
+        if let Some(slot) = writes.iter().find(|slot| reads.contains(slot)) {
+            return Err(format!("{op:?} writes slot {slot}, which it reads"));
+        }
+        writes.sort_unstable();
+        match writes.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(format!("{op:?} writes slot {} twice", pair[0])),
+            None => Ok(()),
+        }
+    }
+}
