@@ -154,7 +154,7 @@ pub(crate) struct TaskScratch {
 
 /// Where the results of a range of lanes go.
 struct Results<'a> {
-    first: usize,
+    lanes: Range<usize>,
     /// A column for each number of a lane's value.
     values: Vec<&'a mut [f64]>,
     /// For each of them as many as derivatives are by; or none at all.
@@ -162,8 +162,28 @@ struct Results<'a> {
     outcome: Outcome,
 }
 
-/// Lanes that no known path fits, and what is known of theirs.
-type Unknown = (Option<(Arc<Path>, Failed)>, Vec<u32>);
+/// Lanes on a path that is compiled for them.
+#[derive(Clone, Copy)]
+struct Group<'g> {
+    path: &'g Path,
+    program: &'g Program,
+    which: Which<'g>,
+}
+
+/// Lanes that no known path fits.
+struct Unknown {
+    /// What is known of their path: another one, and where they leave it.
+    clue: Option<(Arc<Path>, Failed)>,
+    lanes: Vec<u32>,
+}
+
+/// Lanes of a range that are still to be run.
+#[derive(Default)]
+struct Worklist {
+    /// By the paths to try; all lanes of the range where none are listed.
+    known: Vec<(Arc<Path>, Option<Vec<u32>>)>,
+    unknown: Vec<Unknown>,
+}
 
 impl Batch<'_> {
     /// Runs all lanes. There is a target for each number of a lane's value; after those come, for each
@@ -385,7 +405,7 @@ impl Batch<'_> {
             .collect::<Vec<_>>()
             .into_iter();
         let mut range = Results {
-            first: lanes.start,
+            lanes: lanes.clone(),
             values: columns.by_ref().take(self.values.count()).collect(),
             derivatives: columns.collect(),
             outcome: Outcome {
@@ -393,7 +413,7 @@ impl Batch<'_> {
                 ..Outcome::default()
             },
         };
-        self.run_range(lanes.clone(), &mut range, scratch)?;
+        self.run_range(&mut range, scratch)?;
         let mut outcome = range.outcome;
         let special = &mut outcome.special;
         special.sort_by_key(|(lane, _)| *lane);
@@ -413,26 +433,23 @@ impl Batch<'_> {
         Ok((outcome, sums))
     }
 
-    fn run_range(
-        &self,
-        lanes: Range<usize>,
-        range: &mut Results<'_>,
-        scratch: &mut TaskScratch,
-    ) -> Result<(), Refused> {
+    fn run_range(&self, range: &mut Results<'_>, scratch: &mut TaskScratch) -> Result<(), Refused> {
         let known = self.paths.load();
-        let mut queue: Vec<(Arc<Path>, Option<Vec<u32>>)> = Vec::new();
-        let mut unknown: Vec<Unknown> = Vec::new();
+        let mut work = Worklist::default();
         match super::first_of(&known, self.key, self.paths.last()) {
-            Some(place) => queue.push((known[place].clone(), None)),
-            None => unknown.push((None, lanes.clone().map(|lane| lane as u32).collect())),
+            Some(place) => work.known.push((known[place].clone(), None)),
+            None => work.unknown.push(Unknown {
+                clue: None,
+                lanes: range.lanes.clone().map(|lane| lane as u32).collect(),
+            }),
         }
         drop(known);
         loop {
-            if let Some((path, listed)) = queue.pop() {
-                self.run_group(&path, lanes.clone(), listed.as_deref(), range, scratch)?;
-                self.distribute(&path, &scratch.failed, &mut queue, &mut unknown);
-            } else if let Some((clue, listed)) = unknown.pop() {
-                self.explore(clue, listed, &mut queue, &mut unknown, range, scratch)?;
+            if let Some((path, listed)) = work.known.pop() {
+                self.run_group(&path, listed.as_deref(), range, scratch)?;
+                self.distribute(&path, &scratch.failed, &mut work);
+            } else if let Some(unknown) = work.unknown.pop() {
+                self.explore(unknown, &mut work, range, scratch)?;
             } else {
                 return Ok(());
             }
@@ -440,13 +457,7 @@ impl Batch<'_> {
     }
 
     /// Sends lanes whose guards failed to where these point.
-    fn distribute(
-        &self,
-        path: &Arc<Path>,
-        failed: &[FailedLane],
-        queue: &mut Vec<(Arc<Path>, Option<Vec<u32>>)>,
-        unknown: &mut Vec<Unknown>,
-    ) {
+    fn distribute(&self, path: &Arc<Path>, failed: &[FailedLane], work: &mut Worklist) {
         if failed.is_empty() {
             return;
         }
@@ -460,8 +471,11 @@ impl Batch<'_> {
             let value = f64::from_bits(bits);
             let failed = Failed { guard, value };
             match super::next_of(&known, path, failed) {
-                Some(place) => queue.push((known[place].clone(), Some(lanes))),
-                None => unknown.push((Some((path.clone(), failed)), lanes)),
+                Some(place) => work.known.push((known[place].clone(), Some(lanes))),
+                None => work.unknown.push(Unknown {
+                    clue: Some((path.clone(), failed)),
+                    lanes,
+                }),
             }
         }
     }
@@ -469,13 +483,12 @@ impl Batch<'_> {
     /// Walks one of the lanes that no known path fits; the others follow it as far as they can.
     fn explore(
         &self,
-        clue: Option<(Arc<Path>, Failed)>,
-        mut lanes: Vec<u32>,
-        queue: &mut Vec<(Arc<Path>, Option<Vec<u32>>)>,
-        unknown: &mut Vec<Unknown>,
+        unknown: Unknown,
+        work: &mut Worklist,
         range: &mut Results<'_>,
         scratch: &mut TaskScratch,
     ) -> Result<(), Refused> {
+        let Unknown { clue, mut lanes } = unknown;
         lanes.retain(|&lane| self.wants(lane));
         if lanes.is_empty() {
             return Ok(());
@@ -491,7 +504,7 @@ impl Batch<'_> {
             Some((path, failed)) => super::next_of(&known, path, *failed),
         };
         if let Some(place) = found {
-            queue.push((known[place].clone(), Some(lanes)));
+            work.known.push((known[place].clone(), Some(lanes)));
             return Ok(());
         }
         drop(known);
@@ -504,26 +517,27 @@ impl Batch<'_> {
             Ok(run) => {
                 self.store(lane, &run.output, run.stats, &scratch.workspace, range)?;
                 match run.path {
-                    Some(path) if run.place.is_some() => queue.push((path, Some(lanes))),
+                    Some(path) if run.place.is_some() => work.known.push((path, Some(lanes))),
                     Some(path) => {
                         // It is not kept, so compiling it does not pay.
                         scratch.failed.clear();
                         for &lane in &lanes {
                             self.run_one(&path, lane, range, scratch)?;
                         }
-                        self.distribute(&path, &scratch.failed, queue, unknown);
+                        self.distribute(&path, &scratch.failed, work);
                     }
-                    None => unknown.push((clue, lanes)),
+                    None => work.unknown.push(Unknown { clue, lanes }),
                 }
             }
             Err(error) => {
                 self.end_at(lane);
                 range.outcome.special.push((lane, Special::Failed(error)));
-                unknown.push((clue, lanes));
+                work.unknown.push(Unknown { clue, lanes });
             }
         }
-        unknown.retain(|(_, lanes)| !lanes.is_empty());
-        queue.retain(|(_, lanes)| lanes.as_ref().is_none_or(|lanes| !lanes.is_empty()));
+        let any_left = |lanes: &Option<Vec<u32>>| lanes.as_ref().is_none_or(|l| !l.is_empty());
+        work.unknown.retain(|unknown| !unknown.lanes.is_empty());
+        work.known.retain(|(_, lanes)| any_left(lanes));
         Ok(())
     }
 
@@ -554,108 +568,147 @@ impl Batch<'_> {
             .extend(inputs.map(|input| input.at(lane as usize)));
     }
 
-    /// Runs lanes on a path; those that fail are in `scratch.failed` afterwards.
+    /// Runs lanes on a path, all of the range where none are listed; those that fail are in
+    /// `scratch.failed` afterwards.
     fn run_group(
         &self,
         path: &Path,
-        all: Range<usize>,
         listed: Option<&[u32]>,
         range: &mut Results<'_>,
         scratch: &mut TaskScratch,
     ) -> Result<(), Refused> {
         scratch.failed.clear();
         let which = match listed {
-            None => Which::Range(all.start, all.len()),
+            None => Which::Range(range.lanes.start, range.lanes.len()),
             Some(listed) => Which::Listed(listed),
         };
-        let count = which.len();
-        let by = self.by.unwrap_or(&[]);
         let fits = self.values.fit(path.output());
-        let program = if count >= FEW
+        let pays = which.len() >= FEW
             && path.stays_within(&self.limits)
-            && (fits || (self.by.is_none() && self.values == Values::Any))
-        {
-            path.program_of_lanes(by, &self.shared(), false)
+            && (fits || (self.by.is_none() && self.values == Values::Any));
+        let by = self.by.unwrap_or(&[]);
+        let program = pays.then(|| path.program_of_lanes(by, &self.shared(), false));
+        let Some(program) = program.flatten() else {
+            return self.run_singly(path, which, range, scratch);
+        };
+        let group = Group {
+            path,
+            program: &program,
+            which,
+        };
+        if fits {
+            self.run_into_columns(group, range, scratch)
         } else {
-            None
-        };
-        let Some(program) = program else {
-            for lane in (0..count).map(|place| which.at(place) as u32) {
-                if !self.wants(lane) {
-                    continue;
-                }
-                if self.is_late() {
-                    return Err(Refused::late());
-                }
-                self.run_one(path, lane, range, scratch)?;
+            self.run_into_outputs(group, range, scratch)
+        }
+    }
+
+    /// Runs lanes on a path, one after the other.
+    fn run_singly(
+        &self,
+        path: &Path,
+        which: Which<'_>,
+        range: &mut Results<'_>,
+        scratch: &mut TaskScratch,
+    ) -> Result<(), Refused> {
+        for lane in (0..which.len()).map(|place| which.at(place) as u32) {
+            if !self.wants(lane) {
+                continue;
             }
-            return Ok(());
+            if self.is_late() {
+                return Err(Refused::late());
+            }
+            self.run_one(path, lane, range, scratch)?;
+        }
+        Ok(())
+    }
+
+    /// Runs lanes whose values are what they are to be: their numbers go to the columns at once.
+    fn run_into_columns(
+        &self,
+        group: Group<'_>,
+        range: &mut Results<'_>,
+        scratch: &mut TaskScratch,
+    ) -> Result<(), Refused> {
+        let Group { path, which, .. } = group;
+        let by = self.by.unwrap_or(&[]).len();
+        let first = range.lanes.start;
+        let mut columns = Columns {
+            first,
+            ..Columns::default()
         };
+        let mut constants = Vec::new();
+        let mut derivatives = range.derivatives.iter_mut();
+        let leaves = path.leaves.iter().zip(path.constants());
+        for (column, (leaf, x)) in range.values.iter_mut().zip(leaves) {
+            let derivatives = derivatives.by_ref().take(by).map(|c| &mut **c);
+            if leaf.is_some() {
+                columns.outputs.push(&mut **column);
+                columns.derivatives.extend(derivatives);
+            } else {
+                constants.push((x, &mut **column));
+                constants.extend(derivatives.map(|column| (0.0, column)));
+            }
+        }
+        let TaskScratch {
+            file, sums, failed, ..
+        } = scratch;
+        let mut results = LaneResults {
+            columns,
+            sums,
+            failed,
+        };
+        self.run_program(group.program, which, &mut results, file)?;
+        for (x, column) in constants {
+            if column.is_empty() {
+                continue;
+            }
+            // Lanes that fail are done again.
+            for place in 0..which.len() {
+                column[which.at(place) - first] = x;
+            }
+        }
+        let done = (which.len() - failed.len()) as u64;
+        range.outcome.stats.add(&path.replay_stats(), done);
+        if self.values == Values::Any && path.is_int() {
+            for lane in which.others(failed) {
+                let output = path.output_with(&[range.values[0][lane as usize - first]]);
+                range.outcome.special.push((lane, Special::Output(output)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs lanes whose values hold something else than one number: each is put together from its
+    /// numbers and told by itself.
+    fn run_into_outputs(
+        &self,
+        group: Group<'_>,
+        range: &mut Results<'_>,
+        scratch: &mut TaskScratch,
+    ) -> Result<(), Refused> {
+        let Group {
+            path,
+            program,
+            which,
+        } = group;
+        let first = range.lanes.start;
         let TaskScratch {
             file,
             sums,
             failed,
             outputs,
             ..
-        } = &mut *scratch;
-        let first = range.first;
-        if fits {
-            let mut columns = Columns {
-                first,
-                outputs: Vec::new(),
-                derivatives: Vec::new(),
-            };
-            let mut constants = Vec::new();
-            let mut derivatives = range.derivatives.iter_mut();
-            let leaves = path.leaves.iter().zip(path.constants());
-            for (column, (leaf, x)) in range.values.iter_mut().zip(leaves) {
-                let derivatives = derivatives.by_ref().take(by.len()).map(|c| &mut **c);
-                if leaf.is_some() {
-                    columns.outputs.push(&mut **column);
-                    columns.derivatives.extend(derivatives);
-                } else {
-                    constants.push((x, &mut **column));
-                    constants.extend(derivatives.map(|column| (0.0, column)));
-                }
-            }
-            let mut results = LaneResults {
-                columns,
-                sums,
-                failed,
-            };
-            self.run_program(&program, which, &mut results, file)?;
-            for (x, column) in constants {
-                if column.is_empty() {
-                    continue;
-                }
-                // Lanes that fail are done again.
-                for place in 0..count {
-                    column[which.at(place) - first] = x;
-                }
-            }
-            range
-                .outcome
-                .stats
-                .add(&path.replay_stats(), (count - failed.len()) as u64);
-            if self.values == Values::Any && path.is_int() {
-                for lane in which.others(failed) {
-                    let output = path.output_with(&[range.values[0][lane as usize - first]]);
-                    range.outcome.special.push((lane, Special::Output(output)));
-                }
-            }
-            return Ok(());
-        }
+        } = scratch;
         outputs.resize(program.outputs.len().max(outputs.len()), Vec::new());
         for column in outputs.iter_mut() {
             column.clear();
-            column.resize(all.len(), 0.0);
+            column.resize(range.lanes.len(), 0.0);
         }
+        let columns = outputs[..program.outputs.len()].iter_mut();
         let columns = Columns {
             first,
-            outputs: outputs[..program.outputs.len()]
-                .iter_mut()
-                .map(Vec::as_mut_slice)
-                .collect(),
+            outputs: columns.map(Vec::as_mut_slice).collect(),
             derivatives: Vec::new(),
         };
         let mut results = LaneResults {
@@ -663,7 +716,7 @@ impl Batch<'_> {
             sums,
             failed,
         };
-        self.run_program(&program, which, &mut results, file)?;
+        self.run_program(program, which, &mut results, file)?;
         let mut leaves = Vec::new();
         for lane in which.others(failed) {
             leaves.clear();
@@ -745,7 +798,7 @@ impl Batch<'_> {
         workspace: &Workspace,
         range: &mut Results<'_>,
     ) -> Result<(), Refused> {
-        let at = lane as usize - range.first;
+        let at = lane as usize - range.lanes.start;
         range.outcome.stats.add(&stats, 1);
         if self.values.fit(output) {
             for (column, x) in range.values.iter_mut().zip(output.numbers()) {
