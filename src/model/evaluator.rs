@@ -14,7 +14,7 @@ use crate::model::bindings::{Bindings, Wrt};
 use crate::model::gradient::{Variable, columns};
 use crate::paths::Workspace;
 use crate::paths::batch::{Batch, Outcome, Special, Target, Values};
-use crate::paths::{self, Asked};
+use crate::paths::{self, Query};
 use crate::trace::program::lanes::LaneInput;
 use crate::trace::program::{Place, Program};
 use crate::trace::record::Number;
@@ -134,13 +134,13 @@ impl Model {
     fn walk_at(
         &self,
         given: &Given,
-        asked: &Asked<'_>,
+        query: &Query<'_>,
         workspace: &mut Workspace,
     ) -> Result<paths::Run, Box<EvalError>> {
         let given = given.at(&workspace.inputs);
         let paths = &self.inner.paths;
-        self.with_walk(&given, &asked.limits, |job| {
-            paths::record(paths, asked, job, workspace)
+        self.with_walk(&given, &query.limits, |job| {
+            paths::record(paths, query, job, workspace)
         })
     }
 
@@ -160,7 +160,7 @@ impl Model {
         self.check_walks()?;
         let paths = &self.inner.paths;
         let walk =
-            |asked: &Asked<'_>, workspace: &mut Workspace| self.walk_at(given, asked, workspace);
+            |query: &Query<'_>, workspace: &mut Workspace| self.walk_at(given, query, workspace);
         run(&Batch {
             paths,
             key: &given.key,
@@ -308,7 +308,7 @@ impl Evaluator {
             ..
         } = self;
         workspace.inputs.clone_from(numbers);
-        let asked = Asked {
+        let query = Query {
             key: &given.key,
             by: derivatives.then_some(by.as_slice()),
             all_nodes: false,
@@ -316,9 +316,9 @@ impl Evaluator {
         };
         model.check_walks()?;
         paths::check_deadline(limits)?;
-        let run = match paths::replay(&model.inner.paths, &asked, likely, workspace) {
+        let run = match paths::replay(&model.inner.paths, &query, likely, workspace) {
             Some(run) => run,
-            None => model.walk_at(given, &asked, workspace)?,
+            None => model.walk_at(given, &query, workspace)?,
         };
         self.place = run.place.unwrap_or(self.place);
         self.run = Some(run);

@@ -381,14 +381,14 @@ impl Model {
         workspace: &mut Workspace,
     ) -> Result<paths::Run, Error> {
         let paths = &self.inner.paths;
-        let what = paths::Asked {
+        let query = paths::Query {
             key: &asked.given.key,
             by,
             all_nodes,
             limits: *limits,
         };
         self.with_job(&asked.given, limits, |job| {
-            paths::run(paths, &what, job, paths.last(), workspace)
+            paths::run(paths, &query, job, paths.last(), workspace)
         })
     }
 

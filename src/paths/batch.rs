@@ -12,7 +12,7 @@
 //! - Where lanes are to give numbers alone, the first lane in their order that does not is always
 //!   told; those after it may be left out.
 
-use super::{Asked, Path, PathKey, Paths, Run, Workspace};
+use super::{Path, PathKey, Paths, Query, Run, Workspace};
 use crate::prim::math::Cpu;
 use crate::threads::in_tasks;
 use crate::trace::program::lanes::{
@@ -43,7 +43,7 @@ const FEW: usize = 16;
 
 /// Walks a lane whose inputs are in the workspace and keeps its path.
 pub(crate) type WalkLane<'a> =
-    dyn Fn(&Asked<'_>, &mut Workspace) -> Result<Run, Box<EvalError>> + Sync + 'a;
+    dyn Fn(&Query<'_>, &mut Workspace) -> Result<Run, Box<EvalError>> + Sync + 'a;
 
 /// A batch of lanes.
 pub(crate) struct Batch<'a> {
@@ -371,8 +371,8 @@ impl Batch<'_> {
         super::check_deadline(&self.limits).is_err()
     }
 
-    fn asked(&self) -> Asked<'_> {
-        Asked {
+    fn query(&self) -> Query<'_> {
+        Query {
             key: self.key,
             by: self.by,
             all_nodes: false,
@@ -545,11 +545,11 @@ impl Batch<'_> {
     pub(crate) fn place_of(&self, lane: u32) -> Result<Option<usize>, Box<EvalError>> {
         let mut workspace = Workspace::new();
         self.load(lane, &mut workspace);
-        let asked = Asked {
+        let query = Query {
             by: None,
-            ..self.asked()
+            ..self.query()
         };
-        if let Some(run) = super::replay(self.paths, &asked, self.paths.last(), &mut workspace) {
+        if let Some(run) = super::replay(self.paths, &query, self.paths.last(), &mut workspace) {
             return Ok(run.place);
         }
         Ok(self.walk_lane(lane, &mut workspace)?.place)
@@ -557,7 +557,7 @@ impl Batch<'_> {
 
     fn walk_lane(&self, lane: u32, workspace: &mut Workspace) -> Result<Run, Box<EvalError>> {
         self.load(lane, workspace);
-        (self.walk)(&self.asked(), workspace)
+        (self.walk)(&self.query(), workspace)
     }
 
     fn load(&self, lane: u32, workspace: &mut Workspace) {
@@ -764,7 +764,7 @@ impl Batch<'_> {
         scratch: &mut TaskScratch,
     ) -> Result<(), Refused> {
         self.load(lane, &mut scratch.workspace);
-        match path.replay(&self.asked(), &mut scratch.workspace) {
+        match path.replay(&self.query(), &mut scratch.workspace) {
             Ok(()) if path.stays_within(&self.limits) => {
                 let output = path.output_with(&scratch.workspace.leaves);
                 let stats = path.replay_stats();

@@ -128,7 +128,7 @@ pub(crate) struct Paths {
 
 /// What to compute.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct Query<'a> {
     pub(crate) key: &'a PathKey,
     /// The inputs of the trace that derivatives are by, if there are to be any.
     pub(crate) by: Option<&'a [u32]>,
@@ -256,15 +256,15 @@ pub(crate) fn next_of(known: &[Arc<Path>], path: &Path, failed: Failed) -> Optio
 /// afterwards, row-major: one row a number of the output, if that holds nothing but numbers.
 pub(crate) fn run(
     paths: &Paths,
-    asked: &Asked<'_>,
+    query: &Query<'_>,
     job: &Job<'_>,
     likely: usize,
     workspace: &mut Workspace,
 ) -> Result<Run, Box<EvalError>> {
-    check_deadline(&asked.limits)?;
-    match replay(paths, asked, likely, workspace) {
+    check_deadline(&query.limits)?;
+    match replay(paths, query, likely, workspace) {
         Some(run) => Ok(run),
-        None => record(paths, asked, job, workspace),
+        None => record(paths, query, job, workspace),
     }
 }
 
@@ -272,16 +272,16 @@ pub(crate) fn run(
 /// limits; else the walk is to be asked. Derivatives are left as with [`run`].
 pub(crate) fn replay(
     paths: &Paths,
-    asked: &Asked<'_>,
+    query: &Query<'_>,
     likely: usize,
     workspace: &mut Workspace,
 ) -> Option<Run> {
     let known = paths.known.load();
-    let mut candidate = first_of(&known, asked.key, likely);
+    let mut candidate = first_of(&known, query.key, likely);
     while let Some(place) = candidate {
         let path = &known[place];
-        match path.replay(asked, workspace) {
-            Ok(()) if path.stays_within(&asked.limits) => {
+        match path.replay(query, workspace) {
+            Ok(()) if path.stays_within(&query.limits) => {
                 paths.last.store(place, Ordering::Relaxed);
                 let stats = Stats {
                     paths: known.len() as u64,
@@ -317,12 +317,12 @@ pub(crate) fn out_of_time() -> EvalError {
 /// Walks a job and keeps its path. Derivatives are left as with [`run`].
 pub(crate) fn record(
     paths: &Paths,
-    asked: &Asked<'_>,
+    query: &Query<'_>,
     job: &Job<'_>,
     workspace: &mut Workspace,
 ) -> Result<Run, Box<EvalError>> {
     workspace.recorder.reset(&workspace.inputs);
-    workspace.recorder.limit = if asked.by.is_some() {
+    workspace.recorder.limit = if query.by.is_some() {
         usize::MAX
     } else {
         UNASKED_OPERATIONS
@@ -355,7 +355,7 @@ pub(crate) fn record(
         .collect();
     std::mem::swap(&mut workspace.values, &mut workspace.recorder.values);
     let path = Arc::new(Path {
-        key: asked.key.clone(),
+        key: query.key.clone(),
         trace: workspace.recorder.trace.clone(),
         output,
         leaves,
@@ -369,7 +369,7 @@ pub(crate) fn record(
     if let Some(place) = place {
         paths.last.store(place, Ordering::Relaxed);
     }
-    path.differentiate(asked.by, workspace);
+    path.differentiate(query.by, workspace);
     stats.paths = paths.len() as u64;
     Ok(Run {
         output: path.output.clone(),
@@ -463,11 +463,11 @@ impl Path {
     /// numbers of the output and its derivatives afterwards.
     pub(crate) fn replay(
         &self,
-        asked: &Asked<'_>,
+        query: &Query<'_>,
         workspace: &mut Workspace,
     ) -> Result<(), Failed> {
-        if !asked.all_nodes
-            && let Some(program) = self.program_of_one(asked.by)
+        if !query.all_nodes
+            && let Some(program) = self.program_of_one(query.by)
         {
             let Workspace {
                 inputs,
@@ -487,7 +487,7 @@ impl Path {
                 }
             }));
             derivatives.clear();
-            if let Some(by) = asked.by {
+            if let Some(by) = query.by {
                 let mut rows = program.derivatives.chunks(by.len().max(1));
                 for leaf in &self.leaves {
                     match (leaf, rows.next_if_some(leaf.is_some())) {
@@ -500,8 +500,8 @@ impl Path {
             }
             return Ok(());
         }
-        if !asked.all_nodes
-            && let Some(by) = asked.by
+        if !query.all_nodes
+            && let Some(by) = query.by
             && let Some(seeded) = self.seeded_by(by)
             && self.replay_seeded(&seeded, by.len(), workspace)?
         {
@@ -521,7 +521,7 @@ impl Path {
         workspace.leaves.extend(numbers.map(|(leaf, constant)| {
             leaf.map_or(constant, |leaf| self.trace.number(leaf, &workspace.values))
         }));
-        self.differentiate(asked.by, workspace);
+        self.differentiate(query.by, workspace);
         Ok(())
     }
 
