@@ -13,7 +13,7 @@ use super::{Given, Model};
 use crate::model::bindings::{Bindings, Wrt};
 use crate::model::gradient::{Variable, columns};
 use crate::paths::Workspace;
-use crate::paths::batch::{Batch, Outcome, Special, Target, Values};
+use crate::paths::batch::{Batch, Special, Tally, Target, Values};
 use crate::paths::{self, Query};
 use crate::trace::program::lanes::LaneInput;
 use crate::trace::program::{Place, Program};
@@ -385,10 +385,10 @@ impl Evaluator {
         values: &mut [f64],
         gradients: &mut [f64],
     ) -> Result<(Stats, Option<(usize, Special)>), Error> {
-        let outcome = self.each(inputs, lanes, form, values, gradients)?;
-        let fault = outcome.special.into_iter().next();
+        let tally = self.each(inputs, lanes, form, values, gradients)?;
+        let fault = tally.special.into_iter().next();
         let fault = fault.map(|(lane, special)| (lane as usize, special));
-        Ok((outcome.stats, fault))
+        Ok((tally.stats, fault))
     }
 
     /// The same evaluator, whose batches keep to the thread that asks for them.
@@ -407,9 +407,9 @@ impl Evaluator {
         form: Values,
         values: &mut [f64],
         gradients: &mut [f64],
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Tally, Error> {
         if lanes == 0 {
-            return Ok(Outcome::default());
+            return Ok(Tally::default());
         }
         let with_gradients = !gradients.is_empty();
         let mut targets: Vec<Target<'_>> = values.chunks_mut(lanes).map(Target::Each).collect();
@@ -490,8 +490,8 @@ impl Evaluator {
                 }
                 let count = if with_gradient { sums.len() } else { 0 };
                 let targets = (0..=count).map(|_| Target::Sum).collect();
-                let outcome = batch.each(targets, tasks)?;
-                let totals = numbers_alone(outcome)?;
+                let tally = batch.each(targets, tasks)?;
+                let totals = numbers_alone(tally)?;
                 for (sum, &total) in sums.iter_mut().zip(&totals[1..]) {
                     *sum = total + 0.0;
                 }
@@ -547,9 +547,9 @@ impl Evaluator {
 }
 
 /// The sums of lanes that all gave numbers.
-fn numbers_alone(outcome: Outcome) -> Result<Vec<f64>, Error> {
-    match outcome.special.into_iter().next() {
-        None => Ok(outcome.sums),
+fn numbers_alone(tally: Tally) -> Result<Vec<f64>, Error> {
+    match tally.special.into_iter().next() {
+        None => Ok(tally.sums),
         Some((_, Special::Failed(error))) => Err(error.into()),
         Some((_, Special::Output(_))) => Err(no_number()),
     }

@@ -13,7 +13,7 @@ use crate::model::Model;
 use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::Variable;
 use crate::paths::Workspace;
-use crate::paths::batch::{Outcome, Special, Target, Values};
+use crate::paths::batch::{Special, Tally, Target, Values};
 use crate::trace::program::lanes::LaneInput;
 use crate::walk::{Limits, Output};
 
@@ -125,17 +125,16 @@ impl Model {
         let by_any = (!wrt.is_empty()).then_some(by.as_slice());
         let given = &asked.given;
         let any = Values::Any;
-        let outcome =
-            self.with_batch(given, &inputs, count, by_any, limits, any, true, |batch| {
-                Ok(batch.each(targets, &mut workspace.tasks)?)
-            })?;
+        let tally = self.with_batch(given, &inputs, count, by_any, limits, any, true, |batch| {
+            Ok(batch.each(targets, &mut workspace.tasks)?)
+        })?;
         workspace.inputs = numbers;
-        let Outcome {
+        let Tally {
             special,
             sums,
             walks,
             ..
-        } = outcome;
+        } = tally;
         lanes.walks = walks;
         lanes.values = values.into_iter().map(|x| Ok(Output::of(x))).collect();
         for (lane, special) in special {

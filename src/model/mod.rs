@@ -33,7 +33,7 @@ use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::{Evaluation, Extent, Gradient, Variable, by_name, columns};
 use crate::model::interpreter::{Interpreter, Mode, input_names};
 use crate::paths::Workspace;
-use crate::paths::{self, PathKey, Paths, Shape};
+use crate::paths::{self, InputKind, PathKey, Paths};
 use crate::prim::Prim;
 use crate::prim::relaxation::Relaxation;
 use crate::prim::value::Node;
@@ -355,7 +355,7 @@ impl Model {
         wrt: Wrt<'n>,
         workspace: &mut Workspace,
     ) -> Result<Asked<'n>, Error> {
-        let (inputs, shapes) = self.resolve(bindings)?;
+        let (inputs, kinds) = self.resolve(bindings)?;
         let mut numbers = std::mem::take(&mut workspace.inputs);
         numbers.clear();
         push_numbers(&inputs, &mut numbers);
@@ -365,7 +365,7 @@ impl Model {
         workspace.inputs = numbers;
         let given = Given {
             inputs,
-            key: self.path_key(shapes, literals.iter().map(|l| l.0).collect()),
+            key: self.path_key(kinds, literals.iter().map(|l| l.0).collect()),
             literals,
             relaxation,
         };
@@ -392,9 +392,9 @@ impl Model {
         })
     }
 
-    fn path_key(&self, shapes: Vec<Shape>, literals: Vec<Span>) -> PathKey {
+    fn path_key(&self, kinds: Vec<InputKind>, literals: Vec<Span>) -> PathKey {
         PathKey {
-            shapes,
+            kinds,
             literals,
             relaxation: self.inner.relaxed.then(|| self.relaxation.kind()),
         }
@@ -514,10 +514,10 @@ impl Model {
         Box::new(error)
     }
 
-    /// The inputs in order, with their places among the trace's inputs, and their shapes.
-    fn resolve(&self, bindings: &Bindings) -> Result<(Vec<InputValue>, Vec<Shape>), Error> {
+    /// The inputs in order, with their places among the trace's inputs, and what each is.
+    fn resolve(&self, bindings: &Bindings) -> Result<(Vec<InputValue>, Vec<InputKind>), Error> {
         let mut inputs = Vec::with_capacity(self.inner.names.len());
-        let mut shapes = Vec::with_capacity(self.inner.names.len());
+        let mut kinds = Vec::with_capacity(self.inner.names.len());
         let mut nodes = (0..).map(Node::at);
         let mut number = |value| Number {
             value,
@@ -527,7 +527,7 @@ impl Model {
             match (bindings.get(name), self.inner.initial[index]) {
                 (Some(&Input::Number(x)), _) | (None, Some(x)) => {
                     inputs.push(InputValue::Number(number(x)));
-                    shapes.push(Shape::Number);
+                    kinds.push(InputKind::Number);
                 }
                 (Some(input), _) => {
                     let numbers = input.numbers().iter();
@@ -535,7 +535,9 @@ impl Model {
                     let shape = input
                         .shape()
                         .map_err(|error| Error::Request(format!("the input `{name}`: {error}")))?;
-                    shapes.push(shape.map_or(Shape::List(numbers.len() as u32), Shape::Array));
+                    kinds.push(
+                        shape.map_or(InputKind::List(numbers.len() as u32), InputKind::Array),
+                    );
                     inputs.push(match shape {
                         Some(shape) => InputValue::Array(shape, numbers),
                         None => InputValue::List(numbers),
@@ -548,11 +550,11 @@ impl Model {
                 }
                 (None, None) => {
                     inputs.push(InputValue::Missing);
-                    shapes.push(Shape::Missing);
+                    kinds.push(InputKind::Missing);
                 }
             }
         }
-        Ok((inputs, shapes))
+        Ok((inputs, kinds))
     }
 
     /// Resolves `wrt`; literals become inputs of the trace after all others.

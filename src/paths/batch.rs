@@ -107,7 +107,7 @@ pub(crate) enum Special {
 
 /// What a batch came to besides the numbers it wrote.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
+pub(crate) struct Tally {
     /// In the order of lanes.
     pub(crate) special: Vec<(u32, Special)>,
     /// The sums asked for: of values first, then of derivatives.
@@ -159,7 +159,7 @@ struct Results<'a> {
     values: Vec<&'a mut [f64]>,
     /// For each of them as many as derivatives are by; or none at all.
     derivatives: Vec<&'a mut [f64]>,
-    outcome: Outcome,
+    tally: Tally,
 }
 
 /// Lanes on a path that is compiled for them.
@@ -196,7 +196,7 @@ impl Batch<'_> {
         &self,
         targets: Vec<Target<'_>>,
         pool: &mut Vec<TaskScratch>,
-    ) -> Result<Outcome, Refused> {
+    ) -> Result<Tally, Refused> {
         assert!(
             u32::try_from(self.lanes).is_ok(),
             "{} lanes are more than 2^32",
@@ -228,22 +228,22 @@ impl Batch<'_> {
                 self.task(lanes, targets, scratch)
             },
         );
-        let mut outcome = Outcome {
+        let mut tally = Tally {
             stats: Stats::of_replays(),
-            ..Outcome::default()
+            ..Tally::default()
         };
         let mut sums = Sums::default();
         sums.reset(is_sum.iter().filter(|&&is| is).count());
         for result in results {
             let (part, parts) = result?;
-            outcome.special.extend(part.special);
-            outcome.walks += part.walks;
-            outcome.stats.add(&part.stats, 1);
+            tally.special.extend(part.special);
+            tally.walks += part.walks;
+            tally.stats.add(&part.stats, 1);
             sums.append(&parts);
         }
-        outcome.stats.paths = self.paths.len() as u64;
-        outcome.sums = sums.totals().collect();
-        Ok(outcome)
+        tally.stats.paths = self.paths.len() as u64;
+        tally.sums = sums.totals().collect();
+        Ok(tally)
     }
 
     /// The sums of all lanes' values and of their derivatives, if all lanes take the path at a place
@@ -386,7 +386,7 @@ impl Batch<'_> {
         lanes: Range<usize>,
         targets: Vec<Option<&mut [f64]>>,
         scratch: &mut TaskScratch,
-    ) -> Result<(Outcome, Vec<[f64; WIDTH]>), Refused> {
+    ) -> Result<(Tally, Vec<[f64; WIDTH]>), Refused> {
         let mut local = std::mem::take(&mut scratch.columns);
         local.resize(targets.len(), Vec::new());
         let mut summed = Vec::new();
@@ -408,14 +408,14 @@ impl Batch<'_> {
             lanes: lanes.clone(),
             values: columns.by_ref().take(self.values.count()).collect(),
             derivatives: columns.collect(),
-            outcome: Outcome {
+            tally: Tally {
                 stats: Stats::of_replays(),
-                ..Outcome::default()
+                ..Tally::default()
             },
         };
         self.run_range(&mut range, scratch)?;
-        let mut outcome = range.outcome;
-        let special = &mut outcome.special;
+        let mut tally = range.tally;
+        let special = &mut tally.special;
         special.sort_by_key(|(lane, _)| *lane);
         // A lane that fails counts for nothing.
         for (lane, special) in special.iter() {
@@ -430,7 +430,7 @@ impl Batch<'_> {
             .map(|column| sum_of_lanes(&local[column]))
             .collect();
         scratch.columns = local;
-        Ok((outcome, sums))
+        Ok((tally, sums))
     }
 
     fn run_range(&self, range: &mut Results<'_>, scratch: &mut TaskScratch) -> Result<(), Refused> {
@@ -511,7 +511,7 @@ impl Batch<'_> {
         // The first one: where it fails, the others may be of no use.
         let lane = lanes.remove(0);
         let result = self.walk_lane(lane, &mut scratch.workspace);
-        range.outcome.walks += 1;
+        range.tally.walks += 1;
         drop(walking);
         match result {
             Ok(run) => {
@@ -531,7 +531,7 @@ impl Batch<'_> {
             }
             Err(error) => {
                 self.end_at(lane);
-                range.outcome.special.push((lane, Special::Failed(error)));
+                range.tally.special.push((lane, Special::Failed(error)));
                 work.unknown.push(Unknown { clue, lanes });
             }
         }
@@ -669,11 +669,11 @@ impl Batch<'_> {
             }
         }
         let done = (which.len() - failed.len()) as u64;
-        range.outcome.stats.add(&path.replay_stats(), done);
+        range.tally.stats.add(&path.replay_stats(), done);
         if self.values == Values::Any && path.is_int() {
             for lane in which.others(failed) {
                 let output = path.output_with(&[range.values[0][lane as usize - first]]);
-                range.outcome.special.push((lane, Special::Output(output)));
+                range.tally.special.push((lane, Special::Output(output)));
             }
         }
         Ok(())
@@ -728,7 +728,7 @@ impl Batch<'_> {
                 });
             }
             let output = path.output_with(&leaves);
-            range.outcome.special.push((lane, Special::Output(output)));
+            range.tally.special.push((lane, Special::Output(output)));
         }
         Ok(())
     }
@@ -772,12 +772,12 @@ impl Batch<'_> {
             }
             // The walk meets the limit.
             Ok(()) => {
-                range.outcome.walks += 1;
+                range.tally.walks += 1;
                 match self.walk_lane(lane, &mut scratch.workspace) {
                     Ok(run) => self.store(lane, &run.output, run.stats, &scratch.workspace, range),
                     Err(error) => {
                         self.end_at(lane);
-                        range.outcome.special.push((lane, Special::Failed(error)));
+                        range.tally.special.push((lane, Special::Failed(error)));
                         Ok(())
                     }
                 }
@@ -799,14 +799,14 @@ impl Batch<'_> {
         range: &mut Results<'_>,
     ) -> Result<(), Refused> {
         let at = lane as usize - range.lanes.start;
-        range.outcome.stats.add(&stats, 1);
+        range.tally.stats.add(&stats, 1);
         if self.values.fit(output) {
             for (column, x) in range.values.iter_mut().zip(output.numbers()) {
                 column[at] = x;
             }
             if self.values == Values::Any && output.is_int() {
                 let special = Special::Output(output.clone());
-                range.outcome.special.push((lane, special));
+                range.tally.special.push((lane, special));
             }
             let columns = range.derivatives.iter_mut();
             for (column, &x) in columns.zip(&workspace.derivatives) {
@@ -821,12 +821,12 @@ impl Batch<'_> {
                 return Err(Refused::NotOneNumber);
             }
             let error = (self.not_numeric)(stats);
-            range.outcome.special.push((lane, Special::Failed(error)));
+            range.tally.special.push((lane, Special::Failed(error)));
             return Ok(());
         }
         self.end_at(lane);
         let special = Special::Output(output.clone());
-        range.outcome.special.push((lane, special));
+        range.tally.special.push((lane, special));
         Ok(())
     }
 }

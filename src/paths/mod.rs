@@ -61,7 +61,7 @@ const MAX_PROGRAMS: usize = 16;
 
 /// What an input is, apart from its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(crate) enum InputKind {
     Missing,
     Number,
     List(u32),
@@ -72,7 +72,7 @@ pub(crate) enum Shape {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PathKey {
     /// One for each input.
-    pub(crate) shapes: Vec<Shape>,
+    pub(crate) kinds: Vec<InputKind>,
     /// The literals that are inputs, after all others.
     pub(crate) literals: Vec<Span>,
     /// How soft choices relax, where there are any; their numbers are inputs after the literals.
