@@ -14,7 +14,7 @@ use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::Variable;
 use crate::paths::Workspace;
 use crate::paths::batch::{Special, Tally, Target, Values};
-use crate::trace::program::lanes::LaneInput;
+use crate::trace::routine::lanes::LaneInput;
 use crate::walk::{Limits, Output};
 
 /// What to do when a lane fails.

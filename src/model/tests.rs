@@ -6,8 +6,8 @@ use super::interpreter::{Interpreter, Mode};
 use super::{Model, Recorded};
 use crate::Workspace;
 use crate::trace::Ref;
-use crate::trace::program::lanes::LaneFile;
-use crate::trace::program::seeds::Seeded;
+use crate::trace::routine::lanes::LaneFile;
+use crate::trace::routine::seeds::Seeded;
 use crate::trace::tangents::Tangents;
 use crate::walk::Limits;
 

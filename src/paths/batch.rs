@@ -15,11 +15,11 @@
 use super::{Path, PathKey, Paths, Query, Run, Workspace};
 use crate::prim::math::Cpu;
 use crate::threads::in_tasks;
-use crate::trace::program::lanes::{
+use crate::trace::routine::lanes::{
     Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, WIDTH, Which,
     sum_of_lanes,
 };
-use crate::trace::program::{Failed, Place, Program};
+use crate::trace::routine::{Failed, Place, Program};
 use crate::walk::{EvalError, Item, Limits, Output, Stats};
 use rustc_hash::FxHashMap;
 use std::ops::Range;

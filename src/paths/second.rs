@@ -13,7 +13,7 @@ use super::{COMPILED_AFTER, MAX_COMPILED, MAX_PROGRAMS, Path, check_deadline};
 use crate::error::Kind;
 use crate::threads::lock;
 use crate::trace::Ref;
-use crate::trace::program::{Program, Wanted};
+use crate::trace::routine::{Program, Wanted};
 use crate::trace::second::GradientTrace;
 use crate::walk::{EvalError, Limits};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -5,9 +5,9 @@
 //!   workspace is passed.
 
 use super::batch::TaskScratch;
-use crate::trace::program::File;
-use crate::trace::program::lanes::LaneFile;
 use crate::trace::record::Recorder;
+use crate::trace::routine::File;
+use crate::trace::routine::lanes::LaneFile;
 use crate::trace::sweep::Adjoints;
 use crate::trace::tangents::Tangents;
 use crate::walk::Memory;

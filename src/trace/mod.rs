@@ -3,7 +3,7 @@
 //! Structure is discrete, numbers are differentiable. A walk [`record`]s which operations its
 //! inputs went through. As it is, a trace is run again on other numbers ([`replay`]) and swept
 //! backwards ([`sweep`]) or forwards ([`tangents`]). Compiled, it is written into a `flow`, joined by
-//! its `gradient`, and becomes a `program`.
+//! its `gradient`, and becomes a `routine`.
 //!
 //! **Invariants**
 //! - Static single assignment: node `k` is input `k`, or operation `k - inputs`; operands come
@@ -22,9 +22,9 @@ pub(crate) mod flow;
 pub(crate) mod forward;
 mod gradient;
 mod print;
-pub(crate) mod program;
 pub mod record;
 pub mod replay;
+pub(crate) mod routine;
 pub(crate) mod second;
 pub(crate) mod simplify;
 pub mod sweep;
