@@ -17,7 +17,7 @@ use crate::paths::batch::{Batch, Special, Tally, Target, Values};
 use crate::paths::{self, Query};
 use crate::trace::record::Number;
 use crate::trace::routine::lanes::LaneInput;
-use crate::trace::routine::{Place, Program};
+use crate::trace::routine::{Place, Routine};
 use crate::walk::{EvalError, Limits, Output, Stats};
 use crate::walk::{InputValue, RelaxationInputs};
 use smallvec::SmallVec;
@@ -69,7 +69,7 @@ pub struct Evaluator {
 
 #[derive(Clone, Debug)]
 struct Compiled {
-    program: Arc<Program>,
+    routine: Arc<Routine>,
     output: Place,
 }
 
@@ -244,13 +244,13 @@ impl Evaluator {
         self.set(inputs);
         let file = &mut self.workspace.file;
         if self.limits.deadline.is_none()
-            && let Some(Compiled { program, output }) =
+            && let Some(Compiled { routine, output }) =
                 &self.compiled[usize::from(gradient.is_some())]
-            && program.run(&self.numbers, file).is_ok()
+            && routine.run(&self.numbers, file).is_ok()
         {
             if let Some(gradient) = gradient {
                 for (entry, place) in gradient.iter_mut().zip(&self.gradient) {
-                    *entry = place.map_or(0.0, |place| file.at(program.derivatives[place]) + 0.0);
+                    *entry = place.map_or(0.0, |place| file.at(routine.derivatives[place]) + 0.0);
                 }
             }
             return Ok(file.at(*output));
@@ -276,10 +276,10 @@ impl Evaluator {
             && path.constant().is_none()
         {
             let by = with_gradient.then_some(self.by.as_slice());
-            let program = path.program_of_one(by);
-            let compiled = program.and_then(|program| {
-                let output = *program.outputs.first()?;
-                Some(Compiled { program, output })
+            let routine = path.routine_of_one(by);
+            let compiled = routine.and_then(|routine| {
+                let output = *routine.outputs.first()?;
+                Some(Compiled { routine, output })
             });
             self.compiled[usize::from(with_gradient)] = compiled;
         }

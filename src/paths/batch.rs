@@ -19,7 +19,7 @@ use crate::trace::routine::lanes::{
     Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, WIDTH, Which,
     sum_of_lanes,
 };
-use crate::trace::routine::{Failed, Place, Program};
+use crate::trace::routine::{Failed, Place, Routine};
 use crate::walk::{EvalError, Item, Limits, Output, Stats};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
@@ -166,7 +166,7 @@ struct Results<'a> {
 #[derive(Clone, Copy)]
 struct Group<'g> {
     path: &'g Path,
-    program: &'g Program,
+    routine: &'g Routine,
     which: Which<'g>,
 }
 
@@ -259,7 +259,7 @@ impl Batch<'_> {
         if !path.stays_within(&self.limits) || !path.is_number() {
             return None;
         }
-        let program = path.program_of_lanes(by, &shared, true)?;
+        let routine = path.routine_of_lanes(by, &shared, true)?;
         let spread = self.spreads();
         let size = self.task_size(spread);
         let diverged = AtomicBool::new(false);
@@ -272,7 +272,7 @@ impl Batch<'_> {
                 file, sums, failed, ..
             } = scratch;
             failed.clear();
-            sums.reset(program.sums.len());
+            sums.reset(routine.sums.len());
             let which = Which::Range(first, (self.lanes - first).min(size));
             let mut results = LaneResults {
                 columns: Columns::default(),
@@ -280,7 +280,7 @@ impl Batch<'_> {
                 failed,
             };
             if self
-                .run_program(&program, which, &mut results, file)
+                .run_routine(&routine, which, &mut results, file)
                 .is_err()
                 || !failed.is_empty()
             {
@@ -294,7 +294,7 @@ impl Batch<'_> {
             run(0, &mut scratch);
             pool.push(scratch);
         } else {
-            total.reset(program.sums.len());
+            total.reset(routine.sums.len());
             let tasks = (0..count).collect();
             let parts = in_tasks(tasks, spread, pool, &|task, scratch: &mut TaskScratch| {
                 run(task, scratch);
@@ -310,16 +310,16 @@ impl Batch<'_> {
         let scratch = pool.last_mut()?;
         let TaskScratch { file, sums, .. } = scratch;
         if count == 1 {
-            program.end(self.lanes, sums.totals(), file);
+            routine.end(self.lanes, sums.totals(), file);
         } else {
-            program.begin(self.inputs, file);
-            program.end(self.lanes, total.totals(), file);
+            routine.begin(self.inputs, file);
+            routine.end(self.lanes, total.totals(), file);
         }
         let result = |place: Place| file.shared_result(place);
-        for (entry, &place) in derivatives.iter_mut().zip(&program.derivatives) {
+        for (entry, &place) in derivatives.iter_mut().zip(&routine.derivatives) {
             *entry = result(place)? + 0.0;
         }
-        match program.outputs.first() {
+        match routine.outputs.first() {
             Some(&place) => result(place),
             None => path.constant().map(|x| x * self.lanes as f64),
         }
@@ -587,13 +587,13 @@ impl Batch<'_> {
             && path.stays_within(&self.limits)
             && (fits || (self.by.is_none() && self.values == Values::Any));
         let by = self.by.unwrap_or(&[]);
-        let program = pays.then(|| path.program_of_lanes(by, &self.shared(), false));
-        let Some(program) = program.flatten() else {
+        let routine = pays.then(|| path.routine_of_lanes(by, &self.shared(), false));
+        let Some(routine) = routine.flatten() else {
             return self.run_singly(path, which, range, scratch);
         };
         let group = Group {
             path,
-            program: &program,
+            routine: &routine,
             which,
         };
         if fits {
@@ -658,7 +658,7 @@ impl Batch<'_> {
             sums,
             failed,
         };
-        self.run_program(group.program, which, &mut results, file)?;
+        self.run_routine(group.routine, which, &mut results, file)?;
         for (x, column) in constants {
             if column.is_empty() {
                 continue;
@@ -689,7 +689,7 @@ impl Batch<'_> {
     ) -> Result<(), Refused> {
         let Group {
             path,
-            program,
+            routine,
             which,
         } = group;
         let first = range.lanes.start;
@@ -700,12 +700,12 @@ impl Batch<'_> {
             outputs,
             ..
         } = scratch;
-        outputs.resize(program.outputs.len().max(outputs.len()), Vec::new());
+        outputs.resize(routine.outputs.len().max(outputs.len()), Vec::new());
         for column in outputs.iter_mut() {
             column.clear();
             column.resize(range.lanes.len(), 0.0);
         }
-        let columns = outputs[..program.outputs.len()].iter_mut();
+        let columns = outputs[..routine.outputs.len()].iter_mut();
         let columns = Columns {
             first,
             outputs: columns.map(Vec::as_mut_slice).collect(),
@@ -716,7 +716,7 @@ impl Batch<'_> {
             sums,
             failed,
         };
-        self.run_program(program, which, &mut results, file)?;
+        self.run_routine(routine, which, &mut results, file)?;
         let mut leaves = Vec::new();
         for lane in which.others(failed) {
             leaves.clear();
@@ -734,21 +734,21 @@ impl Batch<'_> {
     }
 
     /// Runs a compiled path on lanes, as far as the deadline allows.
-    fn run_program(
+    fn run_routine(
         &self,
-        program: &Program,
+        routine: &Routine,
         which: Which<'_>,
         results: &mut LaneResults<'_, '_>,
         file: &mut LaneFile,
     ) -> Result<(), Refused> {
-        program.begin(self.inputs, file);
+        routine.begin(self.inputs, file);
         let job = LaneJob {
             inputs: self.inputs,
             which,
             cpu: Cpu::detect(),
             late: &|| self.is_late(),
         };
-        if program.run_lanes(&job, results, file) {
+        if routine.run_lanes(&job, results, file) {
             Ok(())
         } else {
             Err(Refused::late())

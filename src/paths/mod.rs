@@ -29,7 +29,7 @@ use crate::trace::replay::Diverged;
 use crate::trace::{Guard, Ref, Trace, MOST, narrow};
 use crate::walk::{EvalError, Item, Job, Limits, Output, Stats, walk};
 use crate::trace::routine::seeds::{Seeded};
-use crate::trace::routine::{Failed, Program, Wanted};
+use crate::trace::routine::{Failed, Wanted, Routine};
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -57,7 +57,7 @@ const MAX_COMPILED: usize = 1 << 20;
 const MIN_SEEDED: usize = 64;
 
 /// For how many purposes a path is kept compiled.
-const MAX_PROGRAMS: usize = 16;
+const MAX_ROUTINES: usize = 16;
 
 /// What an input is, apart from its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub(crate) struct Path {
     stats: Stats,
     /// How often the trace has been replayed as it is.
     replays: AtomicU32,
-    programs: Mutex<Vec<(ProgramKey, Arc<Program>)>>,
+    routines: Mutex<Vec<(Purpose, Arc<Routine>)>>,
     seconds: Seconds,
     seeded: Mutex<Option<SeededBy>>,
 }
@@ -105,7 +105,7 @@ struct SeededBy {
 
 /// What a compiled path is compiled for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ProgramKey {
+pub(crate) struct Purpose {
     /// The inputs that derivatives are by.
     pub(crate) by: Vec<u32>,
     /// Which inputs lanes share; none for one lane.
@@ -361,7 +361,7 @@ pub(crate) fn record(
         leaves,
         stats,
         replays: AtomicU32::new(0),
-        programs: Mutex::default(),
+        routines: Mutex::default(),
         seconds: Seconds::default(),
         seeded: Mutex::default(),
     });
@@ -407,14 +407,14 @@ impl Path {
 
     /// The memory that it takes, compiled forms included, in bytes.
     fn bytes(&self) -> usize {
-        let programs = lock(&self.programs);
-        let compiled: usize = programs.iter().map(|(_, program)| program.bytes()).sum();
+        let routines = lock(&self.routines);
+        let compiled: usize = routines.iter().map(|(_, routine)| routine.bytes()).sum();
         let seeded = lock(&self.seeded);
         let seeded = seeded.as_ref().and_then(|known| known.seeded.as_ref());
         self.trace.bytes()
             + compiled
             + self.seconds.bytes()
-            + seeded.map_or(0, |seeded| seeded.program.bytes())
+            + seeded.map_or(0, |seeded| seeded.routine.bytes())
     }
 
     /// Whether the output is one number.
@@ -467,7 +467,7 @@ impl Path {
         workspace: &mut Workspace,
     ) -> Result<(), Failed> {
         if !query.all_nodes
-            && let Some(program) = self.program_of_one(query.by)
+            && let Some(routine) = self.routine_of_one(query.by)
         {
             let Workspace {
                 inputs,
@@ -476,9 +476,9 @@ impl Path {
                 derivatives,
                 ..
             } = workspace;
-            program.run(inputs, file)?;
+            routine.run(inputs, file)?;
             leaves.clear();
-            let mut outputs = program.outputs.iter();
+            let mut outputs = routine.outputs.iter();
             let constants = self.output.leaves();
             leaves.extend(self.leaves.iter().zip(constants).map(|(leaf, constant)| {
                 match (leaf, outputs.next_if_some(leaf.is_some())) {
@@ -488,7 +488,7 @@ impl Path {
             }));
             derivatives.clear();
             if let Some(by) = query.by {
-                let mut rows = program.derivatives.chunks(by.len().max(1));
+                let mut rows = routine.derivatives.chunks(by.len().max(1));
                 for leaf in &self.leaves {
                     match (leaf, rows.next_if_some(leaf.is_some())) {
                         (Some(_), Some(row)) => {
@@ -593,7 +593,7 @@ impl Path {
     }
 
     /// The path compiled for one lane, if that pays.
-    pub(crate) fn program_of_one(&self, by: Option<&[u32]>) -> Option<Arc<Program>> {
+    pub(crate) fn routine_of_one(&self, by: Option<&[u32]>) -> Option<Arc<Routine>> {
         let by = by.unwrap_or(&[]);
         if !by.is_empty() && (!self.output.is_numeric() || !self.sweeps_backwards(by)) {
             return None;
@@ -608,7 +608,7 @@ impl Path {
             self.replays.store(replays + 1, Ordering::Relaxed);
             return None;
         }
-        Some(self.program(by, None, false))
+        Some(self.routine(by, None, false))
     }
 
     /// The path compiled with its tangents, if it is to be swept forwards and that pays.
@@ -640,32 +640,32 @@ impl Path {
     }
 
     /// The path compiled for lanes, if it is not too large for that.
-    pub(crate) fn program_of_lanes(
+    pub(crate) fn routine_of_lanes(
         &self,
         by: &[u32],
         shared: &[bool],
         summed: bool,
-    ) -> Option<Arc<Program>> {
+    ) -> Option<Arc<Routine>> {
         if !by.is_empty() && !self.sweeps_backwards(by) {
             return None;
         }
         let rows = if by.is_empty() { 1 } else { self.leaves.len() };
         let size = self.trace.operations.len().saturating_mul(rows);
-        (size <= MAX_COMPILED).then(|| self.program(by, Some(shared), summed))
+        (size <= MAX_COMPILED).then(|| self.routine(by, Some(shared), summed))
     }
 
     /// The path compiled for one purpose.
-    fn program(&self, by: &[u32], shared: Option<&[bool]>, summed: bool) -> Arc<Program> {
-        let mut programs = lock(&self.programs);
-        let known = programs.iter().find(|(key, _)| {
+    fn routine(&self, by: &[u32], shared: Option<&[bool]>, summed: bool) -> Arc<Routine> {
+        let mut routines = lock(&self.routines);
+        let known = routines.iter().find(|(key, _)| {
             key.by == by && key.shared.as_deref() == shared && key.summed == summed
         });
-        if let Some((_, program)) = known {
-            return program.clone();
+        if let Some((_, routine)) = known {
+            return routine.clone();
         }
         let outputs: Vec<Ref> = self.leaves.iter().copied().flatten().collect();
         let none = vec![false; self.trace.inputs as usize];
-        let program = Arc::new(Program::new(
+        let routine = Arc::new(Routine::new(
             &self.trace,
             &Wanted {
                 outputs: &outputs,
@@ -674,16 +674,16 @@ impl Path {
                 summed,
             },
         ));
-        if programs.len() >= MAX_PROGRAMS {
-            programs.remove(0);
+        if routines.len() >= MAX_ROUTINES {
+            routines.remove(0);
         }
-        let key = ProgramKey {
+        let key = Purpose {
             by: by.to_vec(),
             shared: shared.map(<[bool]>::to_vec),
             summed,
         };
-        programs.push((key, program.clone()));
-        program
+        routines.push((key, routine.clone()));
+        routine
     }
 }
 

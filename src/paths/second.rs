@@ -9,11 +9,11 @@
 //! - Numbers that fit the path fit its gradients: their guards are the same.
 
 use super::Workspace;
-use super::{COMPILED_AFTER, MAX_COMPILED, MAX_PROGRAMS, Path, check_deadline};
+use super::{COMPILED_AFTER, MAX_COMPILED, MAX_ROUTINES, Path, check_deadline};
 use crate::error::Kind;
 use crate::threads::lock;
 use crate::trace::Ref;
-use crate::trace::routine::{Program, Wanted};
+use crate::trace::routine::{Routine, Wanted};
 use crate::trace::second::GradientTrace;
 use crate::walk::{EvalError, Limits};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -37,7 +37,7 @@ struct Second {
     gradient: GradientTrace,
     /// How often the trace has been replayed as it is.
     replays: AtomicU32,
-    program: OnceLock<Program>,
+    routine: OnceLock<Routine>,
 }
 
 impl Seconds {
@@ -86,10 +86,10 @@ impl Path {
             directed,
             gradient: self.trace.gradient_trace(output, by, directed),
             replays: AtomicU32::new(0),
-            program: OnceLock::new(),
+            routine: OnceLock::new(),
         });
         if second.gradient.trace.operations.len() <= MAX_COMPILED {
-            if seconds.len() >= MAX_PROGRAMS {
+            if seconds.len() >= MAX_ROUTINES {
                 seconds.remove(0);
             }
             seconds.push(second.clone());
@@ -100,11 +100,11 @@ impl Path {
 
 impl Second {
     fn bytes(&self) -> usize {
-        self.gradient.trace.bytes() + self.program.get().map_or(0, Program::bytes)
+        self.gradient.trace.bytes() + self.routine.get().map_or(0, Routine::bytes)
     }
 
     /// The trace compiled, if that pays.
-    fn program(&self) -> Option<&Program> {
+    fn routine(&self) -> Option<&Routine> {
         let GradientTrace { trace, outputs } = &self.gradient;
         if trace.operations.len().saturating_mul(outputs.len()) > MAX_COMPILED {
             return None;
@@ -119,9 +119,9 @@ impl Second {
                 shared: &vec![false; trace.inputs as usize],
                 summed: false,
             };
-            Program::new(trace, &wanted)
+            Routine::new(trace, &wanted)
         };
-        Some(self.program.get_or_init(compile))
+        Some(self.routine.get_or_init(compile))
     }
 
     fn run(&self, limits: &Limits, workspace: &mut Workspace) -> Result<(), Box<EvalError>> {
@@ -135,9 +135,9 @@ impl Second {
             ..
         } = workspace;
         derivatives.clear();
-        if let Some(program) = self.program() {
-            program.run(inputs, file).expect(FITS);
-            let places = program.derivatives.iter();
+        if let Some(routine) = self.routine() {
+            routine.run(inputs, file).expect(FITS);
+            let places = routine.derivatives.iter();
             derivatives.extend(places.map(|&place| file.at(place) + 0.0));
             return Ok(());
         }

@@ -1,21 +1,21 @@
 //! `check`: compiled code against the contract of unchecked accesses.
 //!
-//! A program just compiled goes in; what is wrong with it comes out in words, if anything is. Debug
-//! builds look at every program so.
+//! A routine just compiled goes in; what is wrong with it comes out in words, if anything is. Debug
+//! builds look at every routine so.
 //!
 //! **Invariants**
 //! - What passes is in range, of one width and apart, as [`super`] says; and every slot is written
 //!   before it is read.
 
 use super::code::{Instr, Op};
-use super::{Place, Program};
+use super::{Place, Routine};
 
 /// What is wrong.
 type Wrong = Result<(), String>;
 
 /// A file while the code that runs on it is looked at.
 struct Slots<'p> {
-    program: &'p Program,
+    routine: &'p Routine,
     /// Whose numbers they are.
     of: &'static str,
     written: Vec<bool>,
@@ -23,28 +23,28 @@ struct Slots<'p> {
     fixed: usize,
 }
 
-/// Looks through a program whose code before and after the lanes is given.
-pub(super) fn check(program: &Program, [before, after]: [&[Instr]; 2]) -> Wrong {
-    let constants = program.constants.len();
-    let mut shared = Slots::new(program, "the shared file", program.shared_slots, constants)?;
-    for &(_, slot) in &program.shared_inputs {
+/// Looks through a routine whose code before and after the lanes is given.
+pub(super) fn check(routine: &Routine, [before, after]: [&[Instr]; 2]) -> Wrong {
+    let constants = routine.constants.len();
+    let mut shared = Slots::new(routine, "the shared file", routine.shared_slots, constants)?;
+    for &(_, slot) in &routine.shared_inputs {
         shared.write(slot)?;
     }
     before.iter().try_for_each(|instr| shared.once(instr))?;
-    let imports = &program.imports;
+    let imports = &routine.imports;
     imports.iter().try_for_each(|&slot| shared.read(slot))?;
-    let mut lane = Slots::new(program, "a lane's file", program.lane_slots, imports.len())?;
-    for &(_, slot) in &program.lane_inputs {
+    let mut lane = Slots::new(routine, "a lane's file", routine.lane_slots, imports.len())?;
+    for &(_, slot) in &routine.lane_inputs {
         lane.write(slot)?;
     }
-    for instr in &program.body {
+    for instr in &routine.body {
         lane.each(instr)?;
     }
-    for &slot in program.sums.iter().chain(&program.count) {
+    for &slot in routine.sums.iter().chain(&routine.count) {
         shared.write(slot)?;
     }
     after.iter().try_for_each(|instr| shared.once(instr))?;
-    let mut places = program.outputs.iter().chain(&program.derivatives);
+    let mut places = routine.outputs.iter().chain(&routine.derivatives);
     places.try_for_each(|&place| match place {
         Place::Lane(slot) => lane.read(slot),
         Place::Shared(slot) => shared.read(slot),
@@ -53,7 +53,7 @@ pub(super) fn check(program: &Program, [before, after]: [&[Instr]; 2]) -> Wrong 
 
 impl<'p> Slots<'p> {
     fn new(
-        program: &'p Program,
+        routine: &'p Routine,
         of: &'static str,
         count: u32,
         fixed: usize,
@@ -68,7 +68,7 @@ impl<'p> Slots<'p> {
             }
         }
         Ok(Self {
-            program,
+            routine,
             of,
             written,
             fixed,
@@ -107,10 +107,10 @@ impl<'p> Slots<'p> {
                     "{op:?} takes slot {a}, which lanes share, as a slice"
                 ));
             }
-            Op::Guard if b as usize >= self.program.expected.len() => {
+            Op::Guard if b as usize >= self.routine.expected.len() => {
                 return Err(format!("there is no guard {b}"));
             }
-            Op::Sum if b as usize >= self.program.sums.len() => {
+            Op::Sum if b as usize >= self.routine.sums.len() => {
                 return Err(format!("there is no sum {b}"));
             }
             _ => {}
@@ -133,7 +133,7 @@ impl<'p> Slots<'p> {
             Op::Guard | Op::Sum => Vec::new(),
             Op::SinCos => vec![d, b],
             Op::Block => {
-                let block = self.program.blocks.get(a as usize);
+                let block = self.routine.blocks.get(a as usize);
                 let block = block.ok_or_else(|| format!("there is no block {a}"))?;
                 reads.clone_from(&block.operands);
                 block.results.iter().flatten().copied().collect()

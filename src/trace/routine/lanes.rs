@@ -1,6 +1,6 @@
 //! Replay of many lanes, up to 64 at a time.
 //!
-//! A [`Program`], inputs and a range of lanes go in; results go to the caller's columns, sums to
+//! A [`Routine`], inputs and a range of lanes go in; results go to the caller's columns, sums to
 //! [`Sums`], and lanes whose guards fail to a list.
 //!
 //! **Invariants**
@@ -17,7 +17,7 @@
 )]
 
 use super::scalar::{Failed, Scratch};
-use super::{Instr, Op, Place, Program};
+use super::{Instr, Op, Place, Routine};
 use crate::prim::Prim;
 use crate::prim::math::{self, Cpu};
 use rustc_hash::FxHashSet;
@@ -123,11 +123,11 @@ pub(crate) struct FailedLane {
     pub(crate) failed: Failed,
 }
 
-/// The numbers of a program's lanes while they run, in memory to be used again.
+/// The numbers of a routine's lanes while they run, in memory to be used again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LaneFile {
     /// Whose constants are there, at how many vectors.
-    program: (u64, usize),
+    routine: (u64, usize),
     shared: Vec<f64>,
     vectors: Vec<Vector>,
     sums: Vec<Vector>,
@@ -232,7 +232,7 @@ pub(crate) struct Columns<'a> {
     pub(crate) derivatives: Vec<&'a mut [f64]>,
 }
 
-impl Program {
+impl Routine {
     /// How many vectors of lanes to do at once, so that their numbers stay in cache.
     fn vectors_for(&self, lanes: usize) -> usize {
         let mut vectors = lanes.div_ceil(WIDTH).next_power_of_two().min(MOST);
@@ -255,13 +255,13 @@ impl Program {
         }
         // There are no guards before the lanes, nor after them.
         let _ = self.run_code(&self.before, shared, scratch);
-        file.program = (0, 0);
+        file.routine = (0, 0);
     }
 
     /// Runs what comes after the lanes, of which there were so many.
     ///
     /// # Panics
-    /// If the file is not the one that [`Program::begin`] was for.
+    /// If the file is not the one that [`Routine::begin`] was for.
     pub(crate) fn end(&self, lanes: usize, totals: impl Iterator<Item = f64>, file: &mut LaneFile) {
         let LaneFile {
             shared, scratch, ..
@@ -276,7 +276,7 @@ impl Program {
         let _ = self.run_code(&self.after, shared, scratch);
     }
 
-    /// Runs lanes. [`Program::begin`] comes first. Gives up between chunks where the job is late, and
+    /// Runs lanes. [`Routine::begin`] comes first. Gives up between chunks where the job is late, and
     /// tells whether it has done all lanes.
     pub(crate) fn run_lanes(
         &self,
@@ -329,7 +329,7 @@ impl Program {
     }
 
     fn prepare(&self, vectors: usize, file: &mut LaneFile) {
-        if file.program == (self.id, vectors) {
+        if file.routine == (self.id, vectors) {
             return;
         }
         let own = self.lane_slots as usize - self.imports.len();
@@ -342,7 +342,7 @@ impl Program {
             .resize(self.imports.len() + own * vectors, Vector::ZERO);
         file.sums.clear();
         file.sums.resize(self.sums.len(), Vector::ZERO);
-        file.program = (self.id, vectors);
+        file.routine = (self.id, vectors);
     }
 
     /// Where a lane's slot begins, in vectors.
@@ -458,7 +458,7 @@ impl Program {
 
     #[inline(always)]
     fn run_chunk_on<const V: usize>(&self, cpu: Cpu, chunk: &mut Chunk<'_>, file: &mut LaneFile) {
-        debug_assert_eq!(file.program, (self.id, V), "the file is another's");
+        debug_assert_eq!(file.routine, (self.id, V), "the file is another's");
         let slots = Slots::<V> {
             start: file.vectors.as_mut_ptr(),
             count: self.lane_slots as usize,
@@ -561,7 +561,7 @@ impl Chunk<'_> {
     }
 }
 
-/// The slots of a chunk of `V` vectors: those of a file prepared for a program and `V`, while that is
+/// The slots of a chunk of `V` vectors: those of a file prepared for a routine and `V`, while that is
 /// borrowed. Only the file's vectors are reached through it.
 #[derive(Clone, Copy)]
 struct Slots<const V: usize> {

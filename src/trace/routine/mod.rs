@@ -1,4 +1,4 @@
-//! `Program`: a path compiled for replay, as straight code over slots.
+//! `Routine`: a path compiled for replay, as straight code over slots.
 //!
 //! A [`Trace`], what to compute of it and how its inputs come go in; code for three parts comes out:
 //! what all lanes share, what each lane does, what follows from sums over lanes.
@@ -13,9 +13,9 @@
 //! many ([`lanes`]). What makes that sound; each `SAFETY` comment names the points that it needs:
 //! 1. *In range.* [`slots`] alone gives slots out, by counting: code before and after lanes names slots
 //!    below `shared_slots`, code of lanes slots below `lane_slots`. [`encode`] changes none.
-//! 2. *Long enough.* Files have as many slots as that: [`File::prepare`], [`Program::begin`] and
-//!    `Program::prepare` make them so before any code runs on them. A file knows whose it is by an id that
-//!    no other program has, and a program never changes.
+//! 2. *Long enough.* Files have as many slots as that: [`File::prepare`], [`Routine::begin`] and
+//!    `Routine::prepare` make them so before any code runs on them. A file knows whose it is by an id that
+//!    no other routine has, and a routine never changes.
 //! 3. *Of one width.* The first slots of a lane's file, the imports, hold what lanes share: on many lanes
 //!    one vector each, where other slots have one for every eight lanes. Code never writes them. What
 //!    kernels take as slices, the operands of `One` and `SinCos`, is never one of them: an operation on
@@ -84,7 +84,7 @@ pub(crate) enum Place {
 
 /// A compiled path.
 #[derive(Debug)]
-pub(crate) struct Program {
+pub(crate) struct Routine {
     /// Different for each.
     pub(crate) id: u64,
     /// Over the shared file: before the lanes, and after them.
@@ -116,7 +116,7 @@ pub(crate) struct Program {
     pub(crate) derivatives: Vec<Place>,
 }
 
-impl Program {
+impl Routine {
     /// Compiles a trace.
     pub(crate) fn new(trace: &Trace, wanted: &Wanted<'_>) -> Self {
         let class = |&shared: &bool| if shared { Class::Shared } else { Class::Lane };
@@ -228,7 +228,7 @@ fn compile(
     [outputs, derivatives]: [&[Ref]; 2],
     summed: bool,
     guard_count: usize,
-) -> Program {
+) -> Routine {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let results = [outputs, derivatives].concat();
     let mut parts = Parts::new(flow, guards, &results);
@@ -239,7 +239,7 @@ fn compile(
     }
     let mut places = body.places(flow, &results, summed, &parts);
     let derivatives = places.split_off(outputs.len());
-    let program = Program {
+    let routine = Routine {
         id: NEXT.fetch_add(1, Ordering::Relaxed),
         before: encode(&parts.before),
         after: encode(&parts.after),
@@ -263,8 +263,8 @@ fn compile(
         derivatives,
     };
     debug_assert_eq!(
-        check::check(&program, [&parts.before, &parts.after]),
+        check::check(&routine, [&parts.before, &parts.after]),
         Ok(())
     );
-    program
+    routine
 }

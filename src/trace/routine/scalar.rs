@@ -1,6 +1,6 @@
 //! Replay of one lane.
 //!
-//! A [`Program`] and inputs go in; results are in the [`File`] afterwards, unless a guard fails.
+//! A [`Routine`] and inputs go in; results are in the [`File`] afterwards, unless a guard fails.
 //!
 //! **Invariants**
 //! - A guard is checked before anything that comes after it in the trace.
@@ -8,7 +8,7 @@
 //!   as long as that asks.
 
 use super::encode::{Coded, codes};
-use super::{BlockCode, Place, Program};
+use super::{BlockCode, Place, Routine};
 use crate::prim::Prim;
 use crate::prim::math;
 use crate::trace::flow::Work;
@@ -22,11 +22,11 @@ pub(crate) struct Failed {
     pub(crate) value: f64,
 }
 
-/// The numbers of a program while it runs, in memory to be used again.
+/// The numbers of a routine while it runs, in memory to be used again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct File {
     /// Whose constants are there.
-    program: u64,
+    routine: u64,
     pub(super) shared: Vec<f64>,
     lane: Vec<f64>,
     pub(super) scratch: Scratch,
@@ -48,19 +48,19 @@ impl Scratch {
 }
 
 impl File {
-    fn prepare(&mut self, program: &Program) {
-        if self.program == program.id {
+    fn prepare(&mut self, routine: &Routine) {
+        if self.routine == routine.id {
             return;
         }
         self.shared.clear();
-        self.shared.extend_from_slice(&program.constants);
-        self.shared.resize(program.shared_slots as usize, 0.0);
+        self.shared.extend_from_slice(&routine.constants);
+        self.shared.resize(routine.shared_slots as usize, 0.0);
         self.lane.clear();
-        self.lane.resize(program.lane_slots as usize, 0.0);
-        for (slot, &from) in self.lane.iter_mut().zip(&program.imports) {
+        self.lane.resize(routine.lane_slots as usize, 0.0);
+        for (slot, &from) in self.lane.iter_mut().zip(&routine.imports) {
             *slot = self.shared[from as usize];
         }
-        self.program = program.id;
+        self.routine = routine.id;
     }
 
     /// A result.
@@ -73,7 +73,7 @@ impl File {
     }
 }
 
-impl Program {
+impl Routine {
     /// Runs the code of one lane whose inputs are all its own.
     pub(crate) fn run(&self, inputs: &[f64], file: &mut File) -> Result<(), Failed> {
         debug_assert!(self.shared_inputs.is_empty() && self.sums.is_empty());

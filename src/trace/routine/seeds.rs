@@ -8,7 +8,7 @@
 //!   is to do so.
 
 use super::lanes::{Columns, LaneFile, LaneInput, LaneJob, LaneResults, Sums, Which};
-use super::{Failed, Program, compile};
+use super::{Failed, Routine, compile};
 use crate::prim::math::Cpu;
 use crate::trace::flow::{Class, Flow};
 use crate::trace::forward::forward;
@@ -18,7 +18,7 @@ use crate::trace::{Ref, Trace};
 /// A path compiled with its tangents.
 #[derive(Debug)]
 pub(crate) struct Seeded {
-    pub(crate) program: Program,
+    pub(crate) routine: Routine,
     /// How many inputs derivatives are by.
     seeds: usize,
     /// A column for each of them: 1 in its own lane, 0 in others.
@@ -44,11 +44,11 @@ impl Seeded {
             derivatives.push(tangent.unwrap_or(zero));
         }
         let results = [values.as_slice(), &derivatives];
-        let program = compile(&flow, &guards, results, false, trace.guards.len());
+        let routine = compile(&flow, &guards, results, false, trace.guards.len());
         let mut units = vec![0.0; seeds * seeds];
         units.iter_mut().step_by(seeds + 1).for_each(|x| *x = 1.0);
         Some(Self {
-            program,
+            routine,
             seeds,
             units,
         })
@@ -69,8 +69,8 @@ impl Seeded {
         let shared = inputs.iter().map(|&x| LaneInput::Shared(x));
         let own = self.units.chunks(self.seeds).map(LaneInput::Each);
         let inputs: Vec<LaneInput<'_>> = shared.chain(own).collect();
-        let program = &self.program;
-        program.begin(&inputs, file);
+        let routine = &self.routine;
+        routine.begin(&inputs, file);
         let job = LaneJob {
             inputs: &inputs,
             which: Which::Range(0, self.seeds),
@@ -79,7 +79,7 @@ impl Seeded {
         };
         let columns = Columns {
             first: 0,
-            outputs: program.outputs.iter().map(|_| Default::default()).collect(),
+            outputs: routine.outputs.iter().map(|_| Default::default()).collect(),
             derivatives: jacobian,
         };
         let (mut sums, mut failed) = (Sums::default(), Vec::new());
@@ -88,14 +88,14 @@ impl Seeded {
             sums: &mut sums,
             failed: &mut failed,
         };
-        program.run_lanes(&job, &mut results, file);
+        routine.run_lanes(&job, &mut results, file);
         let columns = results.columns;
         // Guards are on numbers that lanes share.
         if let Some(lane) = failed.first() {
             return Err(lane.failed);
         }
         outputs.clear();
-        outputs.extend(program.outputs.iter().map(|&place| file.at(place)));
+        outputs.extend(routine.outputs.iter().map(|&place| file.at(place)));
         let mut all = columns.derivatives.iter().flat_map(|row| row.iter());
         Ok(all.all(|x| !x.is_nan()))
     }

@@ -5,7 +5,7 @@ use super::check::check;
 use super::lanes::{
     CHUNK, Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, Which,
 };
-use super::{Failed, File, Op, Place, Program, Wanted};
+use super::{Failed, File, Op, Place, Routine, Wanted};
 use crate::prim::math::Cpu;
 use crate::prim::{Kind, Prim};
 use crate::trace::sweep::Adjoints;
@@ -118,8 +118,8 @@ fn random_trace(random: &mut Random, guards: bool) -> (Trace, Ref) {
     (trace, output)
 }
 
-fn compile(trace: &Trace, output: Ref, shared: &[bool], summed: bool) -> Program {
-    Program::new(
+fn compile(trace: &Trace, output: Ref, shared: &[bool], summed: bool) -> Routine {
+    Routine::new(
         trace,
         &Wanted {
             outputs: &[output],
@@ -152,16 +152,16 @@ fn random_traces_keep_their_bits_on_one_lane() {
     for seed in seed()..seed() + 400 {
         let random = &mut Random(seed);
         let (trace, output) = random_trace(random, true);
-        let program = compile(&trace, output, &[false; INPUTS as usize], false);
+        let routine = compile(&trace, output, &[false; INPUTS as usize], false);
         let mut file = File::default();
         for _ in 0..20 {
             let inputs: Vec<f64> = (0..INPUTS).map(|_| random.number()).collect();
-            let found = program.run(&inputs, &mut file);
+            let found = routine.run(&inputs, &mut file);
             match expected(&trace, output, &inputs) {
                 Err(guard) => assert_eq!(found.map_err(|f| f.guard), Err(guard), "seed {seed}"),
                 Ok(numbers) => {
                     assert_eq!(found, Ok(()), "seed {seed}");
-                    let places = program.outputs.iter().chain(&program.derivatives);
+                    let places = routine.outputs.iter().chain(&routine.derivatives);
                     for (number, (&place, &expected)) in places.zip(&numbers).enumerate() {
                         let zero = if number == 0 { -0.0 } else { 0.0 };
                         let found = file.at(place) + zero;
@@ -184,7 +184,7 @@ struct Found {
     totals: Vec<f64>,
 }
 
-fn run_lanes(program: &Program, inputs: &[LaneInput<'_>], which: Which<'_>, cpu: Cpu) -> Found {
+fn run_lanes(routine: &Routine, inputs: &[LaneInput<'_>], which: Which<'_>, cpu: Cpu) -> Found {
     let lanes = (0..which.len()).map(|place| which.at(place)).max();
     let lanes = lanes.map_or(0, |most| most + 1);
     let mut columns = vec![vec![0.0; lanes]; 1 + INPUTS as usize];
@@ -196,8 +196,8 @@ fn run_lanes(program: &Program, inputs: &[LaneInput<'_>], which: Which<'_>, cpu:
     };
     let (mut sums, mut failed) = (Sums::default(), Vec::new());
     let mut file = LaneFile::default();
-    sums.reset(program.sums.len());
-    program.begin(inputs, &mut file);
+    sums.reset(routine.sums.len());
+    routine.begin(inputs, &mut file);
     let job = LaneJob {
         inputs,
         which,
@@ -209,9 +209,9 @@ fn run_lanes(program: &Program, inputs: &[LaneInput<'_>], which: Which<'_>, cpu:
         sums: &mut sums,
         failed: &mut failed,
     };
-    assert!(program.run_lanes(&job, &mut results, &mut file));
-    program.end(which.len(), sums.totals(), &mut file);
-    let places = program.outputs.iter().chain(&program.derivatives);
+    assert!(routine.run_lanes(&job, &mut results, &mut file));
+    routine.end(which.len(), sums.totals(), &mut file);
+    let places = routine.outputs.iter().chain(&routine.derivatives);
     let totals = places.map(|&place| file.shared_result(place).unwrap_or(f64::NAN));
     Found {
         totals: totals.collect(),
@@ -226,7 +226,7 @@ fn random_traces_keep_their_bits_on_lanes_on_every_processor() {
         let random = &mut Random(seed);
         let (trace, output) = random_trace(random, true);
         let shared: Vec<bool> = (0..INPUTS).map(|_| random.below(3) == 0).collect();
-        let program = compile(&trace, output, &shared, false);
+        let routine = compile(&trace, output, &shared, false);
         let count = [1, 3, 8, 17, 63, CHUNK, CHUNK + 1, 200][random.below(8)];
         let columns: Vec<Vec<f64>> = shared
             .iter()
@@ -250,7 +250,7 @@ fn random_traces_keep_their_bits_on_lanes_on_every_processor() {
         let listed: Vec<u32> = (0..count as u32).filter(|_| random.below(3) > 0).collect();
         for which in [Which::Range(0, count), Which::Listed(&listed)] {
             for cpu in Cpu::available() {
-                let found = run_lanes(&program, &inputs, which, cpu);
+                let found = run_lanes(&routine, &inputs, which, cpu);
                 for lane in (0..which.len()).map(|place| which.at(place)) {
                     let numbers: Vec<f64> = columns.iter().map(|column| column[lane]).collect();
                     let failed = found.failed.iter().find(|f| f.lane as usize == lane);
@@ -283,7 +283,7 @@ fn sums_are_those_of_the_lanes_and_the_same_on_every_processor() {
         let random = &mut Random(seed);
         let (trace, output) = random_trace(random, false);
         let shared = [true, true, true, false];
-        let program = compile(&trace, output, &shared, true);
+        let routine = compile(&trace, output, &shared, true);
         let count = [5, 64, 100, 1000][random.below(4)];
         let column: Vec<f64> = (0..count)
             .map(|_| random.number().clamp(-3.0, 3.0))
@@ -307,7 +307,7 @@ fn sums_are_those_of_the_lanes_and_the_same_on_every_processor() {
         }
         let found = Cpu::available()
             .into_iter()
-            .map(|cpu| run_lanes(&program, &inputs, Which::Range(0, count), cpu).totals)
+            .map(|cpu| run_lanes(&routine, &inputs, Which::Range(0, count), cpu).totals)
             .collect::<Vec<_>>();
         for other in &found {
             let pairs = other.iter().zip(&found[0]);
@@ -369,7 +369,7 @@ fn a_guard_tells_what_its_number_was() {
         }],
         ..Trace::default()
     };
-    let program = Program::new(
+    let routine = Routine::new(
         &trace,
         &Wanted {
             outputs: &[Ref::node(0)],
@@ -379,9 +379,9 @@ fn a_guard_tells_what_its_number_was() {
         },
     );
     let mut file = File::default();
-    assert_eq!(program.run(&[2.5], &mut file), Ok(()));
+    assert_eq!(routine.run(&[2.5], &mut file), Ok(()));
     assert_eq!(
-        program.run(&[3.5], &mut file),
+        routine.run(&[3.5], &mut file),
         Err(Failed {
             guard: 0,
             value: 3.0
@@ -410,18 +410,18 @@ fn nothing_is_computed_that_nobody_asked_for() {
         shared: &[false, false],
         summed: false,
     };
-    let program = Program::new(&trace, &wanted);
+    let routine = Routine::new(&trace, &wanted);
     // The sine is nobody's, the product is one, and its derivative is a constant.
-    assert_eq!(program.body.len(), 1);
+    assert_eq!(routine.body.len(), 1);
     let mut file = File::default();
-    assert_eq!(program.run(&[2.0, 0.0], &mut file), Ok(()));
+    assert_eq!(routine.run(&[2.0, 0.0], &mut file), Ok(()));
     let at = |places: &[Place]| places.iter().map(|&p| file.at(p)).collect::<Vec<_>>();
-    assert_eq!(at(&program.outputs), [6.0, 6.0]);
-    assert_eq!(at(&program.derivatives), [3.0, 3.0]);
+    assert_eq!(at(&routine.outputs), [6.0, 6.0]);
+    assert_eq!(at(&routine.derivatives), [3.0, 3.0]);
 }
 
-/// A program in which something is changed, and what the check says of it.
-fn checked(change: impl FnOnce(&mut Program)) -> Result<(), String> {
+/// A routine in which something is changed, and what the check says of it.
+fn checked(change: impl FnOnce(&mut Routine)) -> Result<(), String> {
     // sin(3 x) y + cos(3 x), and its derivatives.
     let operation = |prim, a, b| Operation { prim, a, b, c: a };
     let [x, y] = [Ref::node(0), Ref::node(1)];
@@ -444,20 +444,20 @@ fn checked(change: impl FnOnce(&mut Program)) -> Result<(), String> {
         shared: &[false; 2],
         summed: false,
     };
-    let mut program = Program::new(&trace, &wanted);
-    change(&mut program);
-    check(&program, [&[], &[]])
+    let mut routine = Routine::new(&trace, &wanted);
+    change(&mut routine);
+    check(&routine, [&[], &[]])
 }
 
 #[test]
 fn the_check_sees_what_unchecked_accesses_rely_on() {
     assert_eq!(checked(|_| {}), Ok(()));
-    let sine = |program: &Program| {
-        let mut code = program.body.iter();
+    let sine = |routine: &Routine| {
+        let mut code = routine.body.iter();
         let at = code.position(|instr| instr.op == Op::SinCos);
         at.expect("sine and cosine of one angle are one instruction")
     };
-    type Change = fn(&mut Program, usize);
+    type Change = fn(&mut Routine, usize);
     let changes: [(&str, Change); 8] = [
         ("has no slot", |p, at| p.body[at].d = p.lane_slots),
         ("has no slot", |p, at| p.body[at].a = u32::MAX),
@@ -469,7 +469,7 @@ fn the_check_sees_what_unchecked_accesses_rely_on() {
         ("too early", |p, _| p.body[0] = p.body[1]),
     ];
     for (number, (expected, change)) in changes.into_iter().enumerate() {
-        let found = checked(|program| change(program, sine(program)));
+        let found = checked(|routine| change(routine, sine(routine)));
         let words = found.expect_err("the change is noticed");
         assert!(words.contains(expected), "change {number}: {words}");
     }
