@@ -7,7 +7,7 @@
 //! - What passes is in range, of one width and apart, as [`super`] says; and every slot is written
 //!   before it is read.
 
-use super::code::{Instr, Op};
+use super::code::{Opcode, SlotInstr};
 use super::{Place, Routine};
 
 /// What is wrong.
@@ -24,7 +24,7 @@ struct Slots<'p> {
 }
 
 /// Looks through a routine whose code before and after the lanes is given.
-pub(super) fn check(routine: &Routine, [before, after]: [&[Instr]; 2]) -> Wrong {
+pub(super) fn check(routine: &Routine, [before, after]: [&[SlotInstr]; 2]) -> Wrong {
     let constants = routine.constants.len();
     let mut shared = Slots::new(routine, "the shared file", routine.shared_slots, constants)?;
     for &(_, slot) in &routine.shared_inputs {
@@ -99,18 +99,18 @@ impl<'p> Slots<'p> {
     }
 
     /// An instruction of a lane.
-    fn each(&mut self, instr: &Instr) -> Wrong {
-        let Instr { op, a, b, .. } = *instr;
+    fn each(&mut self, instr: &SlotInstr) -> Wrong {
+        let SlotInstr { op, a, b, .. } = *instr;
         match op {
-            Op::One(_) | Op::SinCos if (a as usize) < self.fixed => {
+            Opcode::One(_) | Opcode::SinCos if (a as usize) < self.fixed => {
                 return Err(format!(
                     "{op:?} takes slot {a}, which lanes share, as a slice"
                 ));
             }
-            Op::Guard if b as usize >= self.routine.expected.len() => {
+            Opcode::Guard if b as usize >= self.routine.expected.len() => {
                 return Err(format!("there is no guard {b}"));
             }
-            Op::Sum if b as usize >= self.routine.sums.len() => {
+            Opcode::Sum if b as usize >= self.routine.sums.len() => {
                 return Err(format!("there is no sum {b}"));
             }
             _ => {}
@@ -119,20 +119,20 @@ impl<'p> Slots<'p> {
     }
 
     /// An instruction on what lanes share.
-    fn once(&mut self, instr: &Instr) -> Wrong {
-        if matches!(instr.op, Op::Guard | Op::Sum) {
+    fn once(&mut self, instr: &SlotInstr) -> Wrong {
+        if matches!(instr.op, Opcode::Guard | Opcode::Sum) {
             return Err(format!("{:?} stands outside the lanes", instr.op));
         }
         self.instr(instr)
     }
 
-    fn instr(&mut self, instr: &Instr) -> Wrong {
-        let Instr { op, d, a, b, c } = *instr;
+    fn instr(&mut self, instr: &SlotInstr) -> Wrong {
+        let SlotInstr { op, d, a, b, c } = *instr;
         let mut reads = [a, b, c][..op.reads()].to_vec();
         let mut writes = match op {
-            Op::Guard | Op::Sum => Vec::new(),
-            Op::SinCos => vec![d, b],
-            Op::Block => {
+            Opcode::Guard | Opcode::Sum => Vec::new(),
+            Opcode::SinCos => vec![d, b],
+            Opcode::Block => {
                 let block = self.routine.blocks.get(a as usize);
                 let block = block.ok_or_else(|| format!("there is no block {a}"))?;
                 reads.clone_from(&block.operands);

@@ -9,7 +9,7 @@ use crate::prim::Prim;
 
 /// What an instruction does with its operands `a`, `b` and `c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Op {
+pub(crate) enum Opcode {
     /// a + b.
     Add,
     /// a - b.
@@ -62,7 +62,7 @@ pub(crate) enum Op {
     Block,
 }
 
-impl Op {
+impl Opcode {
     /// How many of `a`, `b` and `c`, from the first on, are slots that it reads. A block's are elsewhere.
     pub(super) fn reads(self) -> usize {
         match self {
@@ -124,8 +124,8 @@ impl Op {
 
 /// An instruction: reads slots, writes the slot `d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Instr {
-    pub(crate) op: Op,
+pub(crate) struct SlotInstr {
+    pub(crate) op: Opcode,
     pub(crate) d: u32,
     pub(crate) a: u32,
     pub(crate) b: u32,

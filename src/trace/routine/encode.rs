@@ -6,7 +6,7 @@
 //! **Invariants**
 //! - Same operations, same order, same slots.
 
-use super::{Instr, Op};
+use super::{Opcode, SlotInstr};
 use crate::prim::Prim;
 
 /// An instruction, its operation as one code of [`codes`].
@@ -53,60 +53,60 @@ pub(super) mod codes {
 }
 
 /// Whether the first two operands may change places.
-fn commutes(op: Op) -> bool {
+fn commutes(op: Opcode) -> bool {
     matches!(
         op,
-        Op::Add
-            | Op::Mul
-            | Op::AddAdd
-            | Op::AddSub
-            | Op::AddFrom
-            | Op::AddMul
-            | Op::MulAdd
-            | Op::MulSub
-            | Op::MulFrom
-            | Op::MulMul
-            | Op::MulDiv
+        Opcode::Add
+            | Opcode::Mul
+            | Opcode::AddAdd
+            | Opcode::AddSub
+            | Opcode::AddFrom
+            | Opcode::AddMul
+            | Opcode::MulAdd
+            | Opcode::MulSub
+            | Opcode::MulFrom
+            | Opcode::MulMul
+            | Opcode::MulDiv
     )
 }
 
 /// The code without last operand, and how many operands there are to choose from.
-fn code_of(op: Op) -> (u16, usize) {
+fn code_of(op: Opcode) -> (u16, usize) {
     match op {
-        Op::Add => (codes::add::NEITHER, 2),
-        Op::Sub => (codes::sub::NEITHER, 2),
-        Op::Mul => (codes::mul::NEITHER, 2),
-        Op::Div => (codes::div::NEITHER, 2),
-        Op::AddAdd => (codes::add_add::NEITHER, 3),
-        Op::AddSub => (codes::add_sub::NEITHER, 3),
-        Op::AddFrom => (codes::add_from::NEITHER, 3),
-        Op::AddMul => (codes::add_mul::NEITHER, 3),
-        Op::SubAdd => (codes::sub_add::NEITHER, 3),
-        Op::SubSub => (codes::sub_sub::NEITHER, 3),
-        Op::SubFrom => (codes::sub_from::NEITHER, 3),
-        Op::SubMul => (codes::sub_mul::NEITHER, 3),
-        Op::MulAdd => (codes::mul_add::NEITHER, 3),
-        Op::MulSub => (codes::mul_sub::NEITHER, 3),
-        Op::MulFrom => (codes::mul_from::NEITHER, 3),
-        Op::MulMul => (codes::mul_mul::NEITHER, 3),
-        Op::MulDiv => (codes::mul_div::NEITHER, 3),
-        Op::Neg => (codes::NEG, 0),
-        Op::Select => (codes::SELECT, 0),
-        Op::SinCos => (codes::SIN_COS, 0),
-        Op::One(Prim::Exp) => (codes::EXP, 0),
-        Op::One(Prim::Ln) => (codes::LN, 0),
-        Op::One(_) | Op::Two(_) => (codes::ROW, 0),
-        Op::Guard => (codes::GUARD, 0),
-        Op::Block => (codes::BLOCK, 0),
-        Op::Sum => (codes::SUM, 0),
+        Opcode::Add => (codes::add::NEITHER, 2),
+        Opcode::Sub => (codes::sub::NEITHER, 2),
+        Opcode::Mul => (codes::mul::NEITHER, 2),
+        Opcode::Div => (codes::div::NEITHER, 2),
+        Opcode::AddAdd => (codes::add_add::NEITHER, 3),
+        Opcode::AddSub => (codes::add_sub::NEITHER, 3),
+        Opcode::AddFrom => (codes::add_from::NEITHER, 3),
+        Opcode::AddMul => (codes::add_mul::NEITHER, 3),
+        Opcode::SubAdd => (codes::sub_add::NEITHER, 3),
+        Opcode::SubSub => (codes::sub_sub::NEITHER, 3),
+        Opcode::SubFrom => (codes::sub_from::NEITHER, 3),
+        Opcode::SubMul => (codes::sub_mul::NEITHER, 3),
+        Opcode::MulAdd => (codes::mul_add::NEITHER, 3),
+        Opcode::MulSub => (codes::mul_sub::NEITHER, 3),
+        Opcode::MulFrom => (codes::mul_from::NEITHER, 3),
+        Opcode::MulMul => (codes::mul_mul::NEITHER, 3),
+        Opcode::MulDiv => (codes::mul_div::NEITHER, 3),
+        Opcode::Neg => (codes::NEG, 0),
+        Opcode::Select => (codes::SELECT, 0),
+        Opcode::SinCos => (codes::SIN_COS, 0),
+        Opcode::One(Prim::Exp) => (codes::EXP, 0),
+        Opcode::One(Prim::Ln) => (codes::LN, 0),
+        Opcode::One(_) | Opcode::Two(_) => (codes::ROW, 0),
+        Opcode::Guard => (codes::GUARD, 0),
+        Opcode::Block => (codes::BLOCK, 0),
+        Opcode::Sum => (codes::SUM, 0),
     }
 }
 
 /// Encodes instructions.
-pub(super) fn encode(code: &[Instr]) -> Vec<Coded> {
+pub(super) fn encode(code: &[SlotInstr]) -> Vec<Coded> {
     let mut before = None;
-    let encode = |instr: &Instr| {
-        let Instr { op, d, a, b, c } = *instr;
+    let encode = |instr: &SlotInstr| {
+        let SlotInstr { op, d, a, b, c } = *instr;
         let (mut code, operands) = code_of(op);
         let (mut a, mut b, mut c) = (a, b, c);
         if let Some(last) = before {
@@ -118,17 +118,17 @@ pub(super) fn encode(code: &[Instr]) -> Vec<Coded> {
             }
         }
         match op {
-            Op::One(prim) => {
+            Opcode::One(prim) => {
                 b = a;
                 c = prim as u32;
             }
-            Op::Two(prim) => c = prim as u32,
+            Opcode::Two(prim) => c = prim as u32,
             _ => {}
         }
         match op {
             // These leave the last result as it is.
-            Op::Guard | Op::Sum => {}
-            Op::SinCos | Op::Block => before = None,
+            Opcode::Guard | Opcode::Sum => {}
+            Opcode::SinCos | Opcode::Block => before = None,
             _ => before = Some(d),
         }
         Coded { code, d, a, b, c }

@@ -17,7 +17,7 @@
 )]
 
 use super::scalar::{Failed, Scratch};
-use super::{Instr, Op, Place, Routine};
+use super::{Opcode, Place, Routine, SlotInstr};
 use crate::prim::Prim;
 use crate::prim::math::{self, Cpu};
 use rustc_hash::FxHashSet;
@@ -465,37 +465,37 @@ impl Routine {
             imports: self.imports.len(),
             cpu,
         };
-        for &Instr { op, d, a, b, c } in &self.body {
+        for &SlotInstr { op, d, a, b, c } in &self.body {
             match op {
-                Op::Add => slots.two(d, a, b, |x, y| x + y),
-                Op::Sub => slots.two(d, a, b, |x, y| x - y),
-                Op::Mul => slots.two(d, a, b, |x, y| x * y),
-                Op::Div => slots.two(d, a, b, |x, y| x / y),
-                Op::Neg => slots.one(d, a, |x| -x),
-                Op::AddAdd => slots.three(d, a, b, c, |x, y, z| (x + y) + z),
-                Op::AddSub => slots.three(d, a, b, c, |x, y, z| (x + y) - z),
-                Op::AddFrom => slots.three(d, a, b, c, |x, y, z| z - (x + y)),
-                Op::AddMul => slots.three(d, a, b, c, |x, y, z| (x + y) * z),
-                Op::SubAdd => slots.three(d, a, b, c, |x, y, z| (x - y) + z),
-                Op::SubSub => slots.three(d, a, b, c, |x, y, z| (x - y) - z),
-                Op::SubFrom => slots.three(d, a, b, c, |x, y, z| z - (x - y)),
-                Op::SubMul => slots.three(d, a, b, c, |x, y, z| (x - y) * z),
-                Op::MulAdd => slots.three(d, a, b, c, |x, y, z| x * y + z),
-                Op::MulSub => slots.three(d, a, b, c, |x, y, z| x * y - z),
-                Op::MulFrom => slots.three(d, a, b, c, |x, y, z| z - x * y),
-                Op::MulMul => slots.three(d, a, b, c, |x, y, z| (x * y) * z),
-                Op::MulDiv => slots.three(d, a, b, c, |x, y, z| (x * y) / z),
-                Op::Select => {
+                Opcode::Add => slots.two(d, a, b, |x, y| x + y),
+                Opcode::Sub => slots.two(d, a, b, |x, y| x - y),
+                Opcode::Mul => slots.two(d, a, b, |x, y| x * y),
+                Opcode::Div => slots.two(d, a, b, |x, y| x / y),
+                Opcode::Neg => slots.one(d, a, |x| -x),
+                Opcode::AddAdd => slots.three(d, a, b, c, |x, y, z| (x + y) + z),
+                Opcode::AddSub => slots.three(d, a, b, c, |x, y, z| (x + y) - z),
+                Opcode::AddFrom => slots.three(d, a, b, c, |x, y, z| z - (x + y)),
+                Opcode::AddMul => slots.three(d, a, b, c, |x, y, z| (x + y) * z),
+                Opcode::SubAdd => slots.three(d, a, b, c, |x, y, z| (x - y) + z),
+                Opcode::SubSub => slots.three(d, a, b, c, |x, y, z| (x - y) - z),
+                Opcode::SubFrom => slots.three(d, a, b, c, |x, y, z| z - (x - y)),
+                Opcode::SubMul => slots.three(d, a, b, c, |x, y, z| (x - y) * z),
+                Opcode::MulAdd => slots.three(d, a, b, c, |x, y, z| x * y + z),
+                Opcode::MulSub => slots.three(d, a, b, c, |x, y, z| x * y - z),
+                Opcode::MulFrom => slots.three(d, a, b, c, |x, y, z| z - x * y),
+                Opcode::MulMul => slots.three(d, a, b, c, |x, y, z| (x * y) * z),
+                Opcode::MulDiv => slots.three(d, a, b, c, |x, y, z| (x * y) / z),
+                Opcode::Select => {
                     slots.three(d, a, b, c, |x, y, z| if z == 0.0 { y } else { x });
                 }
-                Op::SinCos => {
+                Opcode::SinCos => {
                     debug_assert!(d != b && d != a && b != a, "{d}, {b} and {a} are not apart");
                     let (sin, cos) = (slots.numbers_mut(d), slots.numbers_mut(b));
                     math::sin_cos_lanes(slots.cpu, slots.numbers(a), sin, cos);
                 }
-                Op::One(prim) => slots.row1(prim, d, a),
-                Op::Two(prim) => slots.row2(prim, d, a, b),
-                Op::Guard => {
+                Opcode::One(prim) => slots.row1(prim, d, a),
+                Opcode::Two(prim) => slots.row2(prim, d, a, b),
+                Opcode::Guard => {
                     let expected = self.expected[b as usize];
                     let differ = slots.differ(a, expected) & chunk.active;
                     if differ != 0 {
@@ -505,8 +505,8 @@ impl Routine {
                         }
                     }
                 }
-                Op::Sum => file.sums[b as usize] = slots.sum(a, chunk.span.lanes),
-                Op::Block => {
+                Opcode::Sum => file.sums[b as usize] = slots.sum(a, chunk.span.lanes),
+                Opcode::Block => {
                     let block = &self.blocks[a as usize];
                     for lane in 0..chunk.span.lanes {
                         let operands = block.operands.iter();

@@ -41,7 +41,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
-use code::{BlockCode, Instr, Op};
+use code::{BlockCode, Opcode, SlotInstr};
 pub(crate) use scalar::{Failed, File};
 
 use super::Ref;
@@ -91,7 +91,7 @@ pub(crate) struct Routine {
     before: Vec<Coded>,
     after: Vec<Coded>,
     /// Over the file of a lane.
-    body: Vec<Instr>,
+    body: Vec<SlotInstr>,
     /// The same for one lane alone, where lanes share nothing.
     one: Vec<Coded>,
     pub(crate) blocks: Vec<BlockCode>,
@@ -168,7 +168,7 @@ impl Routine {
             .blocks
             .iter()
             .map(|b| (b.operands.len() + b.results.len()) * 4);
-        self.len() * size_of::<Instr>()
+        self.len() * size_of::<SlotInstr>()
             + (self.constants.len() + self.expected.len()) * 8
             + self.imports.len() * 4
             + blocks.sum::<usize>()

@@ -14,7 +14,7 @@ use super::super::flow::{Class, Flow};
 use super::super::simplify::FlowGuard;
 use super::super::{Ref, narrow};
 use super::Place;
-use super::code::{BlockCode, Instr, Op};
+use super::code::{BlockCode, Opcode, SlotInstr};
 use crate::prim::Prim;
 use rustc_hash::FxHashMap;
 
@@ -22,8 +22,8 @@ const NOWHERE: u32 = u32::MAX;
 
 /// What is done once: before the lanes and after them.
 pub(super) struct Parts {
-    pub(super) before: Vec<Instr>,
-    pub(super) after: Vec<Instr>,
+    pub(super) before: Vec<SlotInstr>,
+    pub(super) after: Vec<SlotInstr>,
     pub(super) blocks: Vec<BlockCode>,
     pub(super) inputs: Vec<(u32, u32)>,
     pub(super) sums: Vec<u32>,
@@ -92,7 +92,7 @@ impl Parts {
         slot
     }
 
-    fn code(&mut self, flow: &Flow, class: Class) -> Vec<Instr> {
+    fn code(&mut self, flow: &Flow, class: Class) -> Vec<SlotInstr> {
         let mut code = Vec::new();
         for (index, op) in flow.operations.iter().enumerate() {
             let node = flow.inputs + narrow(index);
@@ -116,8 +116,8 @@ impl Parts {
                         operands,
                         results,
                     });
-                    code.push(Instr {
-                        op: Op::Block,
+                    code.push(SlotInstr {
+                        op: Opcode::Block,
                         d: 0,
                         a,
                         b: 0,
@@ -128,8 +128,8 @@ impl Parts {
                     if self.uses[node as usize] > 0 {
                         let [a, b, c] = [op.a, op.b, op.c].map(|r| self.slot(r));
                         let d = self.give(node);
-                        let op = Op::of(prim);
-                        code.push(Instr { op, d, a, b, c });
+                        let op = Opcode::of(prim);
+                        code.push(SlotInstr { op, d, a, b, c });
                     }
                 }
             }
@@ -198,7 +198,7 @@ fn count_uses(flow: &Flow, guards: &[FlowGuard], results: &[Ref]) -> Vec<u32> {
 
 /// What each lane does.
 pub(super) struct Body {
-    pub(super) code: Vec<Instr>,
+    pub(super) code: Vec<SlotInstr>,
     pub(super) imports: Vec<u32>,
     pub(super) inputs: Vec<(u32, u32)>,
     pub(super) slots: u32,
@@ -208,8 +208,8 @@ pub(super) struct Body {
 }
 
 /// An instruction on nodes, its slots still to be given.
-struct Step {
-    op: Op,
+struct NodeInstr {
+    op: Opcode,
     /// The node that it computes.
     node: u32,
     operands: [Ref; 3],
@@ -217,8 +217,8 @@ struct Step {
     number: u32,
 }
 
-impl Step {
-    fn of(op: Op, node: u32, operands: [Ref; 3]) -> Self {
+impl NodeInstr {
+    fn of(op: Opcode, node: u32, operands: [Ref; 3]) -> Self {
         Self {
             op,
             node,
@@ -258,7 +258,7 @@ impl Body {
             for &r in &step.operands[..step.op.reads()] {
                 read(r, narrow(at), &mut body);
             }
-            if step.op == Op::Block {
+            if step.op == Opcode::Block {
                 let operands = &flow.blocks[step.number as usize].operands;
                 for &r in operands {
                     read(r, narrow(at), &mut body);
@@ -295,12 +295,12 @@ impl Body {
             let at = narrow(at);
             // A block's operands are not these.
             let slots = match step.op {
-                Op::Block => [0; 3],
+                Opcode::Block => [0; 3],
                 _ => step.operands.map(|r| body.slot(r)),
             };
             // Results get their slots before those of operands are free: no instruction writes what
             // it reads.
-            let mut instr = Instr {
+            let mut instr = SlotInstr {
                 op: step.op,
                 d: 0,
                 a: slots[0],
@@ -309,8 +309,8 @@ impl Body {
             };
             let mut done: Vec<Ref> = Vec::new();
             match step.op {
-                Op::Guard | Op::Sum => instr.b = step.number,
-                Op::Block => {
+                Opcode::Guard | Opcode::Sum => instr.b = step.number,
+                Opcode::Block => {
                     let block = &flow.blocks[step.number as usize];
                     let operands = block.operands.iter().map(|&r| body.slot(r)).collect();
                     let mut results = Vec::with_capacity(block.length as usize);
@@ -328,7 +328,7 @@ impl Body {
                         results,
                     });
                 }
-                Op::SinCos => {
+                Opcode::SinCos => {
                     instr.d = give(&mut free);
                     instr.b = give(&mut free);
                     body.places[step.node as usize] = instr.d;
@@ -398,7 +398,7 @@ impl Body {
 }
 
 /// What lanes do, in order and in pairs.
-fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<Step> {
+fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<NodeInstr> {
     let inputs = flow.inputs as usize;
     let is_live = |node: usize| parts.uses[node] > 0 && flow.classes[node] == Class::Lane;
     // For each operation that ends a pair, whether its left operand begins it.
@@ -420,7 +420,7 @@ fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<Step> {
                 && parts.uses[inputs + first] == 1
                 && ends[first].is_none()
                 && !absorbed[first]
-                && Op::pair(before.prim, op.prim, is_left).is_some()
+                && Opcode::pair(before.prim, op.prim, is_left).is_some()
                 && best.is_none_or(|(_, _, product)| !product)
             {
                 best = Some((is_left, first, before.prim == Prim::Mul));
@@ -447,11 +447,11 @@ fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<Step> {
         }
     }
     let mut steps = Vec::new();
-    let add = |node: u32, steps: &mut Vec<Step>| {
+    let add = |node: u32, steps: &mut Vec<NodeInstr>| {
         for &number in sums.get(&node).into_iter().flatten() {
             let r = Ref::node(node);
-            let step = Step::of(Op::Sum, node, [r, r, r]);
-            steps.push(Step { number, ..step });
+            let step = NodeInstr::of(Opcode::Sum, node, [r, r, r]);
+            steps.push(NodeInstr { number, ..step });
         }
     };
     (0..flow.inputs).for_each(|input| add(input, &mut steps));
@@ -465,9 +465,9 @@ fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<Step> {
             let block = &flow.blocks[op.c.index()];
             let numbers = block.first..block.first + block.length;
             if numbers.clone().any(|n| parts.uses[n as usize] > 0) {
-                let step = Step::of(Op::Block, node, [op.a; 3]);
+                let step = NodeInstr::of(Opcode::Block, node, [op.a; 3]);
                 let number = narrow(op.c.index());
-                steps.push(Step { number, ..step });
+                steps.push(NodeInstr { number, ..step });
                 numbers.for_each(|n| add(n, &mut steps));
             }
             continue;
@@ -479,22 +479,22 @@ fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<Step> {
         {
             if index == sin.min(cos) {
                 let of = |index: usize| narrow(inputs + index);
-                let step = Step::of(Op::SinCos, of(sin), [op.a; 3]);
+                let step = NodeInstr::of(Opcode::SinCos, of(sin), [op.a; 3]);
                 let number = of(cos);
-                steps.push(Step { number, ..step });
+                steps.push(NodeInstr { number, ..step });
                 add(of(sin), &mut steps);
                 add(of(cos), &mut steps);
             }
             continue;
         }
         steps.push(match ends[index] {
-            None => Step::of(Op::of(op.prim), node, [op.a, op.b, op.c]),
+            None => NodeInstr::of(Opcode::of(op.prim), node, [op.a, op.b, op.c]),
             Some(is_left) => {
                 let (t, c) = if is_left { (op.a, op.b) } else { (op.b, op.a) };
                 let first = flow.operations[t.index() - inputs];
-                let pair = Op::pair(first.prim, op.prim, is_left);
+                let pair = Opcode::pair(first.prim, op.prim, is_left);
                 let pair = pair.expect("what ends a pair has one");
-                Step::of(pair, node, [first.a, first.b, c])
+                NodeInstr::of(pair, node, [first.a, first.b, c])
             }
         });
         add(node, &mut steps);
@@ -503,9 +503,9 @@ fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<Step> {
     steps
 }
 
-fn of_guard(guard: &FlowGuard) -> Step {
-    Step {
-        op: Op::Guard,
+fn of_guard(guard: &FlowGuard) -> NodeInstr {
+    NodeInstr {
+        op: Opcode::Guard,
         node: 0,
         operands: [guard.node; 3],
         number: guard.index,

@@ -5,7 +5,7 @@ use super::check::check;
 use super::lanes::{
     CHUNK, Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, Which,
 };
-use super::{Failed, File, Op, Place, Routine, Wanted};
+use super::{Failed, File, Opcode, Place, Routine, Wanted};
 use crate::prim::math::Cpu;
 use crate::prim::{Kind, Prim};
 use crate::trace::sweep::Adjoints;
@@ -454,7 +454,7 @@ fn the_check_sees_what_unchecked_accesses_rely_on() {
     assert_eq!(checked(|_| {}), Ok(()));
     let sine = |routine: &Routine| {
         let mut code = routine.body.iter();
-        let at = code.position(|instr| instr.op == Op::SinCos);
+        let at = code.position(|instr| instr.op == Opcode::SinCos);
         at.expect("sine and cosine of one angle are one instruction")
     };
     type Change = fn(&mut Routine, usize);
