@@ -6,14 +6,14 @@
 //! factors and need less memory.
 //!
 //! **Invariants**
-//! - The rules are those of [`Block::vjp`], up to rounding; where a matrix is singular, NaN. That of
+//! - The rules are those of [`BlockKind::vjp`], up to rounding; where a matrix is singular, NaN. That of
 //!   `Det` is the one that differs: its cofactors come from the inverse, so they are NaN there too.
 //! - No block is written whose operands are all constants: it is computed at once.
 
 use super::flow::{Flow, Work};
 use super::{Ref, narrow};
 use crate::prim::Prim;
-use crate::prim::block::Block;
+use crate::prim::block::BlockKind;
 
 /// What a reverse rule reads: the numbers of both operands, of the result, and its cotangents.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ pub(super) struct Reads<'a> {
 
 /// The cotangents of a block's first and second operand, each where it is wanted.
 pub(super) fn reverse(
-    block: Block,
+    block: BlockKind,
     reads: Reads<'_>,
     [to_a, to_b]: [bool; 2],
     flow: &mut Flow,
@@ -34,7 +34,7 @@ pub(super) fn reverse(
     let Reads { a, b, y, ct } = reads;
     match block {
         // C = A B: dA = ct B^T, dB = A^T ct; transposed where the operand is.
-        Block::Matmul { n, k, m, ta, tb } => {
+        BlockKind::Matmul { n, k, m, ta, tb } => {
             let da = to_a.then(|| {
                 if ta {
                     matmul([k, m, n], (b, tb), (ct, true), flow)
@@ -52,7 +52,7 @@ pub(super) fn reverse(
             [da, db]
         }
         // A X = B: dB = A^-T ct, dA = -dB X^T.
-        Block::Solve { n, m } => {
+        BlockKind::Solve { n, m } => {
             let db = solve([n, m], &transposed(a, n), ct, flow);
             let da = to_a.then(|| {
                 let negated = negated(&db, flow);
@@ -61,18 +61,18 @@ pub(super) fn reverse(
             [da, to_b.then_some(db)]
         }
         // X = A^-1: dA = -X^T ct X^T.
-        Block::Inverse { n } => {
+        BlockKind::Inverse { n } => {
             let half = matmul([n; 3], (y, true), (ct, false), flow);
             let half = negated(&half, flow);
             [Some(matmul([n; 3], (&half, false), (y, true), flow)), None]
         }
         // dA = ct A^-T, and times the determinant for that itself.
-        Block::Logdet { n } | Block::Det { n } => {
+        BlockKind::Logdet { n } | BlockKind::Det { n } => {
             let weight = match block {
-                Block::Det { .. } => flow.operation(Prim::Mul, ct[0], y[0]),
+                BlockKind::Det { .. } => flow.operation(Prim::Mul, ct[0], y[0]),
                 _ => ct[0],
             };
-            let inverse = transposed(&numbers_of(Block::Inverse { n }, a, &[], flow), n);
+            let inverse = transposed(&numbers_of(BlockKind::Inverse { n }, a, &[], flow), n);
             let scaled = inverse
                 .iter()
                 .map(|&x| flow.operation(Prim::Mul, weight, x));
@@ -80,7 +80,7 @@ pub(super) fn reverse(
         }
         // A = L L^T: S = L^-T phi(L^T ct) L^-1, where phi keeps the lower triangle and half of the
         // diagonal; as only the lower triangle of A is read, dA = phi(S + S^T).
-        Block::Cholesky { n } => {
+        BlockKind::Cholesky { n } => {
             let ct = lower_triangle(ct, n, 1.0, flow);
             let work = matmul([n; 3], (y, true), (&ct, false), flow);
             let work = lower_triangle(&work, n, 0.5, flow);
@@ -104,15 +104,15 @@ fn matmul(
     (b, tb): (&[Ref], bool),
     flow: &mut Flow,
 ) -> Vec<Ref> {
-    numbers_of(Block::Matmul { n, k, m, ta, tb }, a, b, flow)
+    numbers_of(BlockKind::Matmul { n, k, m, ta, tb }, a, b, flow)
 }
 
 fn solve([n, m]: [u32; 2], a: &[Ref], b: &[Ref], flow: &mut Flow) -> Vec<Ref> {
-    numbers_of(Block::Solve { n, m }, a, b, flow)
+    numbers_of(BlockKind::Solve { n, m }, a, b, flow)
 }
 
 /// The result of a block.
-fn numbers_of(block: Block, a: &[Ref], b: &[Ref], flow: &mut Flow) -> Vec<Ref> {
+fn numbers_of(block: BlockKind, a: &[Ref], b: &[Ref], flow: &mut Flow) -> Vec<Ref> {
     let operands = [a, b].concat();
     let length = block.outputs() + block.hidden();
     let known: Option<Vec<f64>> = operands.iter().map(|&r| flow.constant_of(r)).collect();
@@ -159,28 +159,28 @@ mod tests {
     use super::super::flow::Class;
     use super::super::second::trace_of;
     use super::*;
-    use crate::prim::block::Block;
+    use crate::prim::block::BlockKind;
 
-    const BLOCKS: [Block; 15] = [
+    const BLOCKS: [BlockKind; 15] = [
         matmul_of(false, false),
         matmul_of(false, true),
         matmul_of(true, false),
         matmul_of(true, true),
-        Block::Solve { n: 5, m: 1 },
-        Block::Solve { n: 6, m: 3 },
-        Block::Inverse { n: 5 },
-        Block::Inverse { n: 6 },
-        Block::Logdet { n: 5 },
-        Block::Logdet { n: 6 },
-        Block::Det { n: 5 },
-        Block::Det { n: 6 },
-        Block::Cholesky { n: 1 },
-        Block::Cholesky { n: 5 },
-        Block::Cholesky { n: 6 },
+        BlockKind::Solve { n: 5, m: 1 },
+        BlockKind::Solve { n: 6, m: 3 },
+        BlockKind::Inverse { n: 5 },
+        BlockKind::Inverse { n: 6 },
+        BlockKind::Logdet { n: 5 },
+        BlockKind::Logdet { n: 6 },
+        BlockKind::Det { n: 5 },
+        BlockKind::Det { n: 6 },
+        BlockKind::Cholesky { n: 1 },
+        BlockKind::Cholesky { n: 5 },
+        BlockKind::Cholesky { n: 6 },
     ];
 
-    const fn matmul_of(ta: bool, tb: bool) -> Block {
-        Block::Matmul {
+    const fn matmul_of(ta: bool, tb: bool) -> BlockKind {
+        BlockKind::Matmul {
             n: 5,
             k: 6,
             m: 7,
@@ -213,7 +213,7 @@ mod tests {
     }
 
     /// The cotangents as kernels give them, and as operations do, by a trace of these.
-    fn both(block: Block, a: &[f64], b: &[f64], ct: &[f64]) -> [Vec<f64>; 2] {
+    fn both(block: BlockKind, a: &[f64], b: &[f64], ct: &[f64]) -> [Vec<f64>; 2] {
         let mut out = vec![0.0; block.outputs() + block.hidden()];
         block.forward(a, b, &mut out, &mut Vec::new());
         let mut da = vec![0.0; a.len()];
@@ -253,7 +253,7 @@ mod tests {
         for (seed, block) in BLOCKS.into_iter().enumerate() {
             let [first, second] = block.operands();
             let a = match block {
-                Block::Matmul { .. } => numbers(first, 7),
+                BlockKind::Matmul { .. } => numbers(first, 7),
                 _ => regular(first.isqrt(), seed as u64 + 1),
             };
             let b = numbers(second, 8);
@@ -273,7 +273,7 @@ mod tests {
     fn singular_matrices_have_no_cotangents() {
         let mut a = regular(5, 3);
         a.copy_within(0..5, 5);
-        for block in [Block::Det { n: 5 }, Block::Logdet { n: 5 }] {
+        for block in [BlockKind::Det { n: 5 }, BlockKind::Logdet { n: 5 }] {
             let [_, found] = both(block, &a, &[], &[1.0]);
             assert!(found.iter().all(|ct| ct.is_nan()), "{block:?}");
         }

@@ -12,7 +12,7 @@
 
 use super::{Operation, Ref, narrow};
 use crate::prim::Prim;
-use crate::prim::block::Block;
+use crate::prim::block::BlockKind;
 use rustc_hash::FxHashMap;
 
 /// What a node depends on, and so how often it is computed.
@@ -30,11 +30,11 @@ pub(crate) enum Class {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Work {
     /// Its numbers, the hidden ones too, from those of its operands.
-    Forward(Block),
+    Forward(BlockKind),
     /// The cotangents of the operands asked for, from the operands' numbers, the block's own, and the
     /// cotangents of its outputs.
     Reverse {
-        block: Block,
+        block: BlockKind,
         to_a: bool,
         to_b: bool,
     },

@@ -31,7 +31,7 @@ pub mod sweep;
 pub mod tangents;
 
 use crate::prim::Prim;
-use crate::prim::block::Block;
+use crate::prim::block::BlockKind;
 use std::fmt;
 
 /// An operand: a node of the trace, or one of its constants.
@@ -168,7 +168,7 @@ pub(crate) struct BlockOperation {
     /// How many numbers there are.
     pub(crate) length: u32,
     /// What it does; none gathers its first operand.
-    pub(crate) block: Option<Block>,
+    pub(crate) block: Option<BlockKind>,
     pub(crate) a: Numbers,
     pub(crate) b: Numbers,
 }

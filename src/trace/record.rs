@@ -10,7 +10,7 @@
 
 use super::{Arm, BlockOperation, Guard, Numbers, Operation, Ref, Trace};
 use crate::prim::Prim;
-use crate::prim::block::Block;
+use crate::prim::block::BlockKind;
 use crate::prim::value::Node;
 
 /// A number and the node that computed it.
@@ -29,7 +29,7 @@ impl Number {
 }
 
 /// Computes a block on numbers that nothing is recorded of.
-pub(crate) fn compute(block: Block, a: &[Number], b: &[Number]) -> Vec<Number> {
+pub(crate) fn compute(block: BlockKind, a: &[Number], b: &[Number]) -> Vec<Number> {
     let [a, b] = [a, b].map(|numbers| numbers.iter().map(|n| n.value).collect::<Vec<f64>>());
     let mut out = vec![0.0; block.outputs() + block.hidden()];
     block.forward(&a, &b, &mut out, &mut Vec::new());
@@ -169,16 +169,16 @@ impl Recorder {
     }
 
     /// Computes a block on operands of which a number has a node: its numbers, the hidden ones too.
-    pub(crate) fn block(&mut self, block: Block, a: &[Number], b: &[Number]) -> Vec<Number> {
+    pub(crate) fn block(&mut self, block: BlockKind, a: &[Number], b: &[Number]) -> Vec<Number> {
         if self.trace.operations.len() >= self.limit {
             self.overflowed = true;
             return compute(block, a, b);
         }
         let (block, a, b) = match block {
-            Block::Matmul { n, k, m, .. } => {
+            BlockKind::Matmul { n, k, m, .. } => {
                 let (a, ta) = self.numbers(a, Some(n as usize));
                 let (b, tb) = self.numbers(b, Some(k as usize));
-                (Block::Matmul { n, k, m, ta, tb }, a, b)
+                (BlockKind::Matmul { n, k, m, ta, tb }, a, b)
             }
             block => (block, self.numbers(a, None).0, self.numbers(b, None).0),
         };

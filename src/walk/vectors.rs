@@ -9,7 +9,7 @@ use super::fork::{float, number};
 use super::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
-use crate::prim::block::Block;
+use crate::prim::block::BlockKind;
 use crate::prim::linalg::{self, Arithmetic, Array, Operand, Place, Shape, Trouble, locate};
 use crate::prim::value::{Tag, Value};
 use crate::trace::Operation;
@@ -61,7 +61,7 @@ impl Arithmetic for AtSite<'_, '_> {
 
     fn block(
         &mut self,
-        block: Block,
+        block: BlockKind,
         operations: usize,
         a: &[Number],
         b: &[Number],
@@ -81,7 +81,7 @@ impl Arithmetic for AtSite<'_, '_> {
 impl AtSite<'_, '_> {
     fn recorded_block(
         &mut self,
-        block: Block,
+        block: BlockKind,
         operations: usize,
         a: &[Number],
         b: &[Number],

@@ -1,7 +1,7 @@
 //! `block`: operations on whole matrices, with their derivatives.
 //!
 //! Row-major numbers of one or two matrices go in; the result and what its derivatives need come
-//! out of [`Block::forward`], cotangents out of [`Block::vjp`], tangents out of [`Block::jvp`]. The
+//! out of [`BlockKind::forward`], cotangents out of [`BlockKind::vjp`], tangents out of [`BlockKind::jvp`]. The
 //! rules are those of Giles, "Collected matrix derivative results for forward and reverse mode
 //! algorithmic differentiation" (2008), and for Cholesky of Murray, "Differentiation of the Cholesky
 //! decomposition" (2016, arXiv:1602.07527).
@@ -39,7 +39,7 @@ use product::{Mode, View, elimination_room, product, room, spare};
 
 /// An operation on matrices as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Block {
+pub(crate) enum BlockKind {
     /// `C = op(A) op(B)`: `n` x `k` times `k` x `m`.
     Matmul {
         /// Rows of the result.
@@ -85,25 +85,25 @@ pub(crate) enum Block {
     },
 }
 
-impl Block {
+impl BlockKind {
     /// How many numbers the first and the second operand have; 0 for none.
     pub(crate) fn operands(self) -> [usize; 2] {
         match self {
-            Block::Matmul { n, k, m, .. } => [product_of([n, k]), product_of([k, m])],
-            Block::Solve { n, m } => [product_of([n, n]), product_of([n, m])],
-            Block::Inverse { n }
-            | Block::Logdet { n }
-            | Block::Det { n }
-            | Block::Cholesky { n } => [product_of([n, n]), 0],
+            BlockKind::Matmul { n, k, m, .. } => [product_of([n, k]), product_of([k, m])],
+            BlockKind::Solve { n, m } => [product_of([n, n]), product_of([n, m])],
+            BlockKind::Inverse { n }
+            | BlockKind::Logdet { n }
+            | BlockKind::Det { n }
+            | BlockKind::Cholesky { n } => [product_of([n, n]), 0],
         }
     }
 
     /// How many numbers the result has.
     pub(crate) fn outputs(self) -> usize {
         match self {
-            Block::Matmul { n, m, .. } | Block::Solve { n, m } => product_of([n, m]),
-            Block::Inverse { n } | Block::Cholesky { n } => product_of([n, n]),
-            Block::Logdet { .. } | Block::Det { .. } => 1,
+            BlockKind::Matmul { n, m, .. } | BlockKind::Solve { n, m } => product_of([n, m]),
+            BlockKind::Inverse { n } | BlockKind::Cholesky { n } => product_of([n, n]),
+            BlockKind::Logdet { .. } | BlockKind::Det { .. } => 1,
         }
     }
 
@@ -112,10 +112,10 @@ impl Block {
     pub(crate) fn hidden(self) -> usize {
         let factors = |n: u32| product_of([n, n]).saturating_add(n as usize);
         match self {
-            Block::Matmul { .. } => 0,
-            Block::Solve { n, .. } => factors(n).saturating_add(1),
-            Block::Inverse { .. } | Block::Cholesky { .. } => 1,
-            Block::Logdet { n } | Block::Det { n } => factors(n),
+            BlockKind::Matmul { .. } => 0,
+            BlockKind::Solve { n, .. } => factors(n).saturating_add(1),
+            BlockKind::Inverse { .. } | BlockKind::Cholesky { .. } => 1,
+            BlockKind::Logdet { n } | BlockKind::Det { n } => factors(n),
         }
     }
 
@@ -123,26 +123,26 @@ impl Block {
     /// positive definite. None where nothing fails.
     pub(crate) fn flag(self) -> Option<usize> {
         match self {
-            Block::Solve { .. } | Block::Inverse { .. } | Block::Cholesky { .. } => {
+            BlockKind::Solve { .. } | BlockKind::Inverse { .. } | BlockKind::Cholesky { .. } => {
                 Some(self.outputs())
             }
-            Block::Matmul { .. } | Block::Logdet { .. } | Block::Det { .. } => None,
+            BlockKind::Matmul { .. } | BlockKind::Logdet { .. } | BlockKind::Det { .. } => None,
         }
     }
 
-    /// Computes the result from the operands and writes all of `out`: [`Block::outputs`] numbers,
-    /// then [`Block::hidden`] ones.
+    /// Computes the result from the operands and writes all of `out`: [`BlockKind::outputs`] numbers,
+    /// then [`BlockKind::hidden`] ones.
     pub(crate) fn forward(self, a: &[f64], b: &[f64], out: &mut [f64], scratch: &mut Vec<f64>) {
         let (y, hidden) = out.split_at_mut(self.outputs());
         match self {
-            Block::Matmul { n, k, m, ta, tb } => {
+            BlockKind::Matmul { n, k, m, ta, tb } => {
                 let sizes = [n, k, m].map(|size| size as usize);
                 let [n, k, m] = sizes;
                 let a = View::stored(a, n, k, ta);
                 let b = View::stored(b, k, m, tb);
                 product(Mode::Set, sizes, a, b, y, m, room(scratch, spare(k)));
             }
-            Block::Solve { n, m } => {
+            BlockKind::Solve { n, m } => {
                 let (n, m) = (n as usize, m as usize);
                 let [flag, factors @ ..] = hidden else { return };
                 let (lu, pivots) = factors.split_at_mut(n * n);
@@ -157,7 +157,7 @@ impl Block {
                     y.fill(f64::NAN);
                 }
             }
-            Block::Inverse { n } => {
+            BlockKind::Inverse { n } => {
                 let n = n as usize;
                 let scratch = room(scratch, n * n + n + elimination_room(n));
                 let (lu, scratch) = scratch.split_at_mut(n * n);
@@ -172,7 +172,7 @@ impl Block {
                     y.fill(f64::NAN);
                 }
             }
-            Block::Logdet { n } => {
+            BlockKind::Logdet { n } => {
                 let n = n as usize;
                 let (lu, pivots) = hidden.split_at_mut(n * n);
                 lu.copy_from_slice(a);
@@ -187,7 +187,7 @@ impl Block {
                     f64::NEG_INFINITY
                 };
             }
-            Block::Det { n } => {
+            BlockKind::Det { n } => {
                 let n = n as usize;
                 let (lu, pivots) = hidden.split_at_mut(n * n);
                 lu.copy_from_slice(a);
@@ -205,7 +205,7 @@ impl Block {
                     }
                 };
             }
-            Block::Cholesky { n } => {
+            BlockKind::Cholesky { n } => {
                 let n = n as usize;
                 let positive = cholesky(a, n, y, room(scratch, elimination_room(n)));
                 hidden[0] = if positive {
@@ -219,7 +219,7 @@ impl Block {
     }
 
     /// The cotangents of the operands for the cotangent `ct` of the result, written (not added) to
-    /// all of `da` and `db` where given. `out` is what [`Block::forward`] wrote.
+    /// all of `da` and `db` where given. `out` is what [`BlockKind::forward`] wrote.
     #[allow(
         clippy::too_many_arguments,
         reason = "what a reverse rule reads and writes"
@@ -243,7 +243,7 @@ impl Block {
         let (y, hidden) = out.split_at(self.outputs());
         match self {
             // C = A B: dA = ct B^T, dB = A^T ct; transposed where the operand is.
-            Block::Matmul { n, k, m, ta, tb } => {
+            BlockKind::Matmul { n, k, m, ta, tb } => {
                 let [n, k, m] = [n, k, m].map(|size| size as usize);
                 let a = View::stored(a, n, k, ta);
                 let b = View::stored(b, k, m, tb);
@@ -265,7 +265,7 @@ impl Block {
                 }
             }
             // A X = B: dB = A^-T ct, dA = -dB X^T.
-            Block::Solve { n, m } => {
+            BlockKind::Solve { n, m } => {
                 let (n, m) = (n as usize, m as usize);
                 if da.is_none() && db.is_none() {
                     return;
@@ -284,7 +284,7 @@ impl Block {
                 }
             }
             // X = A^-1: dA = -X^T ct X^T.
-            Block::Inverse { n } => {
+            BlockKind::Inverse { n } => {
                 let (n, Some(da)) = (n as usize, da) else {
                     return;
                 };
@@ -297,7 +297,7 @@ impl Block {
                 da.fill(0.0);
                 product(Mode::Subtract, [n; 3], half, x, da, n, scratch);
             }
-            Block::Logdet { n } | Block::Det { n } => {
+            BlockKind::Logdet { n } | BlockKind::Det { n } => {
                 let Some(da) = da else { return };
                 let n = n as usize;
                 self.gradient(y[0], hidden, n, da, room(scratch, spare(n)));
@@ -307,7 +307,7 @@ impl Block {
             }
             // A = L L^T: S = L^-T phi(L^T ct) L^-1, where phi keeps the lower triangle and half of
             // the diagonal; as only the lower triangle of A is read, dA = phi(S + S^T).
-            Block::Cholesky { n } => {
+            BlockKind::Cholesky { n } => {
                 let (n, Some(da)) = (n as usize, da) else {
                     return;
                 };
@@ -336,7 +336,7 @@ impl Block {
     }
 
     /// The tangent of the result for those of the operands, none for zero; written to all of
-    /// `tout`. `out` is what [`Block::forward`] wrote.
+    /// `tout`. `out` is what [`BlockKind::forward`] wrote.
     #[allow(
         clippy::too_many_arguments,
         reason = "what a forward rule reads and writes"
@@ -362,7 +362,7 @@ impl Block {
         let (y, hidden) = out.split_at(self.outputs());
         match self {
             // C = A B: C' = A' B + A B'.
-            Block::Matmul {
+            BlockKind::Matmul {
                 n,
                 k,
                 m,
@@ -386,7 +386,7 @@ impl Block {
                 }
             }
             // A X = B: X' = A^-1 (B' - A' X).
-            Block::Solve { n, m } => {
+            BlockKind::Solve { n, m } => {
                 let (n, m) = (n as usize, m as usize);
                 let (lu, pivots) = hidden[1..].split_at(n * n);
                 let scratch = room(scratch, spare(n));
@@ -402,7 +402,7 @@ impl Block {
                 solve(lu, pivots, tout, m, scratch);
             }
             // X = A^-1: X' = -X A' X.
-            Block::Inverse { n } => {
+            BlockKind::Inverse { n } => {
                 let (n, Some(ta)) = (n as usize, ta) else {
                     return;
                 };
@@ -415,7 +415,7 @@ impl Block {
                 tout.fill(0.0);
                 product(Mode::Subtract, [n; 3], half, x, tout, n, scratch);
             }
-            Block::Logdet { n } | Block::Det { n } => {
+            BlockKind::Logdet { n } | BlockKind::Det { n } => {
                 let (n, Some(ta)) = (n as usize, ta) else {
                     return;
                 };
@@ -425,7 +425,7 @@ impl Block {
                 tout[0] = gradient.iter().zip(ta).map(|(g, t)| g * t).sum();
             }
             // A = L L^T: L' = L phi(L^-1 A' L^-T), phi as in the reverse rule.
-            Block::Cholesky { n } => {
+            BlockKind::Cholesky { n } => {
                 let (n, Some(ta)) = (n as usize, ta) else {
                     return;
                 };
@@ -449,11 +449,11 @@ impl Block {
         }
     }
 
-    /// The derivatives of [`Block::Det`] or [`Block::Logdet`], which is `y`, by the matrix: its
+    /// The derivatives of [`BlockKind::Det`] or [`BlockKind::Logdet`], which is `y`, by the matrix: its
     /// cofactors, or `A^-T`. NaN where `y` is NaN and where log|det| is -inf.
     fn gradient(self, y: f64, factors: &[f64], n: usize, gradient: &mut [f64], spare: &mut [f64]) {
         let (lu, pivots) = factors.split_at(n * n);
-        let is_log = matches!(self, Block::Logdet { .. });
+        let is_log = matches!(self, BlockKind::Logdet { .. });
         if y.is_nan() || is_log && y == f64::NEG_INFINITY {
             gradient.fill(f64::NAN);
             return;

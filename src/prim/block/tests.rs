@@ -29,11 +29,11 @@ impl Random {
 
     /// Operands: with `shift` on the diagonal of a square matrix; for Cholesky a positive
     /// definite lower triangle and anything above.
-    fn operands(&mut self, op: Block, shift: f64) -> [Vec<f64>; 2] {
+    fn operands(&mut self, op: BlockKind, shift: f64) -> [Vec<f64>; 2] {
         let [a, b] = op.operands().map(|count| self.numbers(count));
         let n = match op {
-            Block::Matmul { .. } => return [a, b],
-            Block::Cholesky { n } => {
+            BlockKind::Matmul { .. } => return [a, b],
+            BlockKind::Cholesky { n } => {
                 let n = n as usize;
                 let mut square = self.numbers(n * n);
                 for i in 0..n {
@@ -45,10 +45,10 @@ impl Random {
                 }
                 return [square, b];
             }
-            Block::Solve { n, .. }
-            | Block::Inverse { n }
-            | Block::Logdet { n }
-            | Block::Det { n } => n as usize,
+            BlockKind::Solve { n, .. }
+            | BlockKind::Inverse { n }
+            | BlockKind::Logdet { n }
+            | BlockKind::Det { n } => n as usize,
         };
         let mut a = a;
         for pivot in a.iter_mut().step_by(n + 1) {
@@ -59,35 +59,40 @@ impl Random {
 }
 
 /// One of each operation with these sizes.
-fn all(n: u32, k: u32, m: u32) -> Vec<Block> {
-    let mut ops: Vec<Block> = [(false, false), (true, false), (false, true), (true, true)]
-        .map(|(ta, tb)| Block::Matmul { n, k, m, ta, tb })
+fn all(n: u32, k: u32, m: u32) -> Vec<BlockKind> {
+    let mut ops: Vec<BlockKind> = [(false, false), (true, false), (false, true), (true, true)]
+        .map(|(ta, tb)| BlockKind::Matmul { n, k, m, ta, tb })
         .into();
     ops.extend([
-        Block::Solve { n, m },
-        Block::Inverse { n },
-        Block::Logdet { n },
-        Block::Det { n },
-        Block::Cholesky { n },
+        BlockKind::Solve { n, m },
+        BlockKind::Inverse { n },
+        BlockKind::Logdet { n },
+        BlockKind::Det { n },
+        BlockKind::Cholesky { n },
     ]);
     ops
 }
 
 /// The output, written over numbers that must not matter.
-fn forward(op: Block, a: &[f64], b: &[f64]) -> Vec<f64> {
+fn forward(op: BlockKind, a: &[f64], b: &[f64]) -> Vec<f64> {
     let mut out = vec![7e77; op.outputs() + op.hidden()];
     op.forward(a, b, &mut out, &mut vec![-3e33; 5]);
     out
 }
 
-fn vjp(op: Block, [a, b]: &[Vec<f64>; 2], out: &[f64], ct: &[f64]) -> [Vec<f64>; 2] {
+fn vjp(op: BlockKind, [a, b]: &[Vec<f64>; 2], out: &[f64], ct: &[f64]) -> [Vec<f64>; 2] {
     let (mut da, mut db) = (vec![7e77; a.len()], vec![7e77; b.len()]);
     let scratch = &mut vec![-3e33; 5];
     op.vjp(a, b, out, ct, Some(&mut da), Some(&mut db), scratch);
     [da, db]
 }
 
-fn jvp(op: Block, [a, b]: &[Vec<f64>; 2], out: &[f64], [ta, tb]: [Option<&[f64]>; 2]) -> Vec<f64> {
+fn jvp(
+    op: BlockKind,
+    [a, b]: &[Vec<f64>; 2],
+    out: &[f64],
+    [ta, tb]: [Option<&[f64]>; 2],
+) -> Vec<f64> {
     let mut tout = vec![7e77; op.outputs()];
     op.jvp(a, b, out, ta, tb, &mut tout, &mut vec![-3e33; 5]);
     tout
@@ -99,8 +104,8 @@ fn bits(numbers: &[f64]) -> Vec<u64> {
 }
 
 /// The product as plain loops have it.
-fn plain(op: Block, a: &[f64], b: &[f64]) -> Vec<f64> {
-    let Block::Matmul { n, k, m, ta, tb } = op else {
+fn plain(op: BlockKind, a: &[f64], b: &[f64]) -> Vec<f64> {
+    let BlockKind::Matmul { n, k, m, ta, tb } = op else {
         return Vec::new();
     };
     let [n, k, m] = [n, k, m].map(|size| size as usize);
@@ -208,7 +213,7 @@ fn large_products_agree_with_plain_loops_wherever_they_lie() {
 fn elimination_is_that_of_plain_loops() {
     let mut random = Random(3);
     for n in (1..=32).chain([33, 50, 64, 65, 100]) {
-        let op = Block::Solve { n, m: 3 };
+        let op = BlockKind::Solve { n, m: 3 };
         let [a, b] = random.operands(op, 0.0);
         let out = forward(op, &a, &b);
         let [x, pivots] = plain_solve(&a, &b, n as usize);
@@ -235,25 +240,25 @@ fn results_fulfil_their_equations() {
             assert!(x.iter().zip(y).all(close), "{n}");
         };
         let square = all(n, n, n);
-        let [a, _] = random.operands(Block::Inverse { n }, 2.0);
+        let [a, _] = random.operands(BlockKind::Inverse { n }, 2.0);
         let mut unit = vec![0.0; size * size];
         diagonal(&mut unit, size, 1.0);
-        let inverse = forward(Block::Inverse { n }, &a, &[]);
+        let inverse = forward(BlockKind::Inverse { n }, &a, &[]);
         near(&plain(square[0], &a, &inverse), &unit);
         assert_eq!(inverse[size * size], 1.0);
         let [_, pivots] = plain_solve(&a, &[], size);
-        let logdet = forward(Block::Logdet { n }, &a, &[])[0];
+        let logdet = forward(BlockKind::Logdet { n }, &a, &[])[0];
         let expected: f64 = pivots.iter().map(|pivot| pivot.abs().ln()).sum();
         near(&[logdet], &[expected]);
-        let det = forward(Block::Det { n }, &a, &[])[0];
+        let det = forward(BlockKind::Det { n }, &a, &[])[0];
         near(&[det.abs().ln()], &[expected]);
         let mut exchanged = a.clone();
         exchange(&mut exchanged, size, 0, size - 1);
-        let other = forward(Block::Det { n }, &exchanged, &[])[0];
+        let other = forward(BlockKind::Det { n }, &exchanged, &[])[0];
         let sign = if n == 1 { 1.0 } else { -1.0 };
         near(&[sign * other / det], &[1.0]);
-        let [a, _] = random.operands(Block::Cholesky { n }, 0.0);
-        let l = forward(Block::Cholesky { n }, &a, &[]);
+        let [a, _] = random.operands(BlockKind::Cholesky { n }, 0.0);
+        let l = forward(BlockKind::Cholesky { n }, &a, &[]);
         let (l, flag) = l.split_at(size * size);
         assert_eq!(flag, [1.0]);
         let product = plain(square[2], l, l);
@@ -262,14 +267,14 @@ fn results_fulfil_their_equations() {
             assert!(l[i * size..][i + 1..size].iter().all(|x| x.to_bits() == 0));
         }
     }
-    let det = |a: &[f64], n| forward(Block::Det { n }, a, &[])[0];
+    let det = |a: &[f64], n| forward(BlockKind::Det { n }, a, &[])[0];
     assert_eq!(det(&[3.0], 1), 3.0);
     assert_eq!(det(&[1.0, 2.0, 4.0, 5.0], 2), -3.0);
     assert_eq!(det(&[0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0], 3), 1.0);
 }
 
 /// <ct, J t> = <J^T ct, t>, for the operands together and each alone.
-fn rules_agree(op: Block, operands: &[Vec<f64>; 2], random: &mut Random) {
+fn rules_agree(op: BlockKind, operands: &[Vec<f64>; 2], random: &mut Random) {
     let out = forward(op, &operands[0], &operands[1]);
     let ct = random.numbers(op.outputs());
     let t = [&operands[0], &operands[1]].map(|x| random.numbers(x.len()));
@@ -386,7 +391,7 @@ fn tangents_are_those_of_differences() {
 
 #[test]
 fn failures_are_flagged_and_give_nan() {
-    let fails = |op: Block, a: &[f64]| {
+    let fails = |op: BlockKind, a: &[f64]| {
         let b = vec![1.0; op.operands()[1]];
         let out = forward(op, a, &b);
         let flag = op.flag().map(|flag| out[flag]);
@@ -406,9 +411,9 @@ fn failures_are_flagged_and_give_nan() {
         [1.0, 2.0, 1.0, 2.0],
         [0.0, 1.0, 0.0, 1.0],
     ] {
-        assert!(fails(Block::Solve { n: 2, m: 2 }, &a));
-        assert!(fails(Block::Inverse { n: 2 }, &a));
-        let [logdet, det] = [Block::Logdet { n: 2 }, Block::Det { n: 2 }];
+        assert!(fails(BlockKind::Solve { n: 2, m: 2 }, &a));
+        assert!(fails(BlockKind::Inverse { n: 2 }, &a));
+        let [logdet, det] = [BlockKind::Logdet { n: 2 }, BlockKind::Det { n: 2 }];
         let out = forward(logdet, &a, &[]);
         assert_eq!(out[0], f64::NEG_INFINITY);
         let operands = [a.to_vec(), Vec::new()];
@@ -420,9 +425,12 @@ fn failures_are_flagged_and_give_nan() {
         assert_eq!(bits(&forward(det, &a, &[])[..1]), [0]);
     }
     for a in [[0.0; 4], [-1.0, 0.0, 0.0, 1.0], [1.0, 0.0, 2.0, 4.0]] {
-        assert!(fails(Block::Cholesky { n: 2 }, &a));
+        assert!(fails(BlockKind::Cholesky { n: 2 }, &a));
     }
-    assert!(!fails(Block::Cholesky { n: 2 }, &[1.0, f64::NAN, 2.0, 5.0]));
+    assert!(!fails(
+        BlockKind::Cholesky { n: 2 },
+        &[1.0, f64::NAN, 2.0, 5.0]
+    ));
     let mut random = Random(8);
     for n in [20, 40, 150] {
         for op in &all(n, n, 2)[4..] {
@@ -430,7 +438,7 @@ fn failures_are_flagged_and_give_nan() {
             let n = n as usize;
             let row = a[..n].to_vec();
             a[(n - 1) * n..].copy_from_slice(&row);
-            if let Block::Cholesky { .. } = op {
+            if let BlockKind::Cholesky { .. } = op {
                 a[(n - 1) * n + n - 1] = -1.0;
             }
             if op.flag().is_some() {
@@ -462,7 +470,7 @@ fn singular_determinants_have_cofactors() {
                 }
             }),
         }
-        let op = Block::Det { n };
+        let op = BlockKind::Det { n };
         let out = forward(op, &a, &[]);
         let [cofactors, _] = vjp(op, &[a.clone(), Vec::new()], &out, &[1.0]);
         for (at, cofactor) in cofactors.iter().enumerate() {
@@ -472,7 +480,7 @@ fn singular_determinants_have_cofactors() {
             let minor = if size == 1 {
                 1.0
             } else {
-                forward(Block::Det { n: n - 1 }, &minor, &[])[0]
+                forward(BlockKind::Det { n: n - 1 }, &minor, &[])[0]
             };
             let sign = if (row + column) % 2 == 0 { 1.0 } else { -1.0 };
             assert!((cofactor - sign * minor).abs() < 1e-10, "{a:?}");
@@ -522,14 +530,14 @@ fn no_numbers_panic_and_the_same_ones_give_the_same_bits() {
 #[test]
 fn a_nan_pivot_is_no_failure() {
     let a = [0.0, 1.0, f64::NAN, 1.0];
-    for op in [Block::Solve { n: 2, m: 1 }, Block::Inverse { n: 2 }] {
+    for op in [BlockKind::Solve { n: 2, m: 1 }, BlockKind::Inverse { n: 2 }] {
         let out = forward(op, &a, &[1.0, 1.0][..op.operands()[1]]);
         assert_eq!(out[op.outputs()], 1.0);
         assert!(out[..op.outputs()].iter().any(|x| x.is_nan()));
     }
     for a in [a, [0.0, f64::NAN, 0.0, 0.0], [0.0, f64::NAN, 0.0, 1.0]] {
-        assert!(forward(Block::Logdet { n: 2 }, &a, &[])[0].is_nan());
-        assert!(forward(Block::Det { n: 2 }, &a, &[])[0].is_nan());
+        assert!(forward(BlockKind::Logdet { n: 2 }, &a, &[])[0].is_nan());
+        assert!(forward(BlockKind::Det { n: 2 }, &a, &[])[0].is_nan());
     }
 }
 

@@ -7,7 +7,7 @@
 use super::{Arithmetic, Context, Number, Outcome, SMALL, cube, fail};
 use crate::error::Kind;
 use crate::prim::Prim;
-use crate::prim::block::Block;
+use crate::prim::block::BlockKind;
 
 impl<A: Arithmetic> Context<'_, A> {
     /// a d - b c.
@@ -34,7 +34,7 @@ impl<A: Arithmetic> Context<'_, A> {
                 det.map_or_else(|| Ok(self.arithmetic.constant(1.0)), Ok)
             }
             _ => {
-                let block = Block::Det { n: n as u32 };
+                let block = BlockKind::Det { n: n as u32 };
                 if let Some(numbers) = self.block(block, cube(n), a, &[])? {
                     return Ok(numbers[0].clone());
                 }
@@ -64,7 +64,7 @@ impl<A: Arithmetic> Context<'_, A> {
             }
         }
         if n > 2 {
-            let block = Block::Logdet { n: n as u32 };
+            let block = BlockKind::Logdet { n: n as u32 };
             if let Some(numbers) = self.block(block, cube(n), a, &[])? {
                 return Ok(numbers[0].clone());
             }
@@ -97,7 +97,7 @@ impl<A: Arithmetic> Context<'_, A> {
 
     pub(super) fn block(
         &mut self,
-        block: Block,
+        block: BlockKind,
         operations: usize,
         a: &[Number<A>],
         b: &[Number<A>],
@@ -106,7 +106,7 @@ impl<A: Arithmetic> Context<'_, A> {
     }
 
     /// Whether a block that may fail has not.
-    fn succeeds(&mut self, block: Block, numbers: &[Number<A>]) -> Outcome<A, bool> {
+    fn succeeds(&mut self, block: BlockKind, numbers: &[Number<A>]) -> Outcome<A, bool> {
         match block.flag() {
             Some(flag) => Ok(self.arithmetic.decide(&numbers[flag])?),
             None => Ok(true),
@@ -152,8 +152,8 @@ impl<A: Arithmetic> Context<'_, A> {
         let operations = (2 * n * n).saturating_mul(m);
         if n > 2 {
             let block = match self.prim {
-                Prim::Inv => Block::Inverse { n: n as u32 },
-                _ => Block::Solve {
+                Prim::Inv => BlockKind::Inverse { n: n as u32 },
+                _ => BlockKind::Solve {
                     n: n as u32,
                     m: m as u32,
                 },
@@ -266,7 +266,7 @@ impl<A: Arithmetic> Context<'_, A> {
     /// The lower triangular factor L of A = L Lᵀ; only the lower triangle of A is read.
     pub(super) fn cholesky(&mut self, n: usize, a: &[Number<A>]) -> Outcome<A, Vec<Number<A>>> {
         if n > SMALL {
-            let block = Block::Cholesky { n: n as u32 };
+            let block = BlockKind::Cholesky { n: n as u32 };
             if let Some(numbers) = self.block(block, cube(n), a, &[])? {
                 if !self.succeeds(block, &numbers)? {
                     return Self::indefinite();

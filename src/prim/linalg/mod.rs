@@ -16,7 +16,7 @@
 mod factors;
 
 use super::Prim;
-use super::block::Block;
+use super::block::BlockKind;
 use crate::error::Kind;
 use std::fmt;
 
@@ -140,7 +140,7 @@ pub(crate) trait Arithmetic {
     /// what it would take number by number.
     fn block(
         &mut self,
-        _block: Block,
+        _block: BlockKind,
         _operations: usize,
         _a: &[Self::Number],
         _b: &[Self::Number],
@@ -563,7 +563,7 @@ impl<A: Arithmetic> Context<'_, A> {
         let operations = n.saturating_mul(m).saturating_mul(2 * k);
         if n.max(k).max(m) > SMALL && n.saturating_mul(k).saturating_mul(m) > SMALL.pow(3) {
             let [rows, terms, columns] = [n, k, m].map(|size| size as u32);
-            let block = Block::Matmul {
+            let block = BlockKind::Matmul {
                 n: rows,
                 k: terms,
                 m: columns,
