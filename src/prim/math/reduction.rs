@@ -7,7 +7,16 @@
 //! - No double is nearer to a multiple of π/2 than about 2^-62, so the fraction keeps 75 bits at least.
 
 use super::double::{fma, power_of_two, product, quick_sum};
-use super::trig::{HALF_PI, Reduced};
+
+/// π/2 in three parts.
+pub(super) const HALF_PI: [f64; 3] = [
+    std::f64::consts::FRAC_PI_2,
+    f64::from_bits(0x3c91_a626_3314_5c07),
+    f64::from_bits(0xb91f_1976_b7ed_8fbc),
+];
+
+/// An argument reduced: the quarter turns modulo 4 in the low bits, and the rest as a pair.
+pub(super) type Reduced = (u64, (f64, f64));
 
 /// The bits of 2/π behind the point, after 64 zeros.
 const TWO_OVER_PI: [u64; 21] = [

@@ -9,17 +9,10 @@
 //! - The sign of 0 is kept by sine and tangent; at infinities all are NaN.
 
 use super::double::{fma, polynomial, product, quick_sum, quotient, sum, whole};
-use super::reduction;
+use super::reduction::{self, HALF_PI, Reduced};
 
 /// The largest argument of the `near` functions.
 pub(super) const NEAR: f64 = 4_294_967_296.0;
-
-/// π/2 in three parts.
-pub(super) const HALF_PI: [f64; 3] = [
-    std::f64::consts::FRAC_PI_2,
-    f64::from_bits(0x3c91_a626_3314_5c07),
-    f64::from_bits(0xb91f_1976_b7ed_8fbc),
-];
 
 /// (sin(r)/r - 1) / r² as a polynomial of r², |r| up to π/4.
 const SIN: [f64; 6] = [
@@ -40,9 +33,6 @@ const COS: [f64; 6] = [
     2.087_570_832_054_531_6e-9,
     -1.135_891_679_184_293_6e-11,
 ];
-
-/// An argument reduced: the quarter turns modulo 4 in the low bits, and the rest as a pair.
-pub(super) type Reduced = (u64, (f64, f64));
 
 #[inline(always)]
 fn reduce(x: f64) -> Reduced {
