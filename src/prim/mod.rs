@@ -164,6 +164,18 @@ impl Prim {
         self == Prim::Select || self.vjp(0.5, 0.5, 0.5, 1.0).is_some()
     }
 
+    /// Whether a kernel serves it: a function of mathematics of the crate's own, the same for one number
+    /// and over lanes.
+    ///
+    /// ```
+    /// use dmci::prim::Prim;
+    ///
+    /// assert!(Prim::Exp.has_kernel() && !Prim::Add.has_kernel());
+    /// ```
+    pub fn has_kernel(self) -> bool {
+        math::unary(self).is_some() || math::binary(self).is_some()
+    }
+
     /// Whether programs cannot name it.
     pub fn is_internal(self) -> bool {
         self.name().starts_with('%')

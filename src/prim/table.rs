@@ -109,6 +109,19 @@ macro_rules! primitives {
                 }
             }
 
+            /// The text of `forward`, without blanks.
+            #[cfg(test)]
+            pub(crate) fn written(self) -> String {
+                let text = match self {
+                    $(Prim::$U => stringify!($uforward),)*
+                    $(Prim::$B => stringify!($bforward),)*
+                    $(Prim::$P => stringify!($pforward),)*
+                    $(Prim::$Q => stringify!($qforward),)*
+                    $(Prim::$S)|* => "",
+                };
+                text.split_whitespace().collect()
+            }
+
             /// The cotangents of `a` and `b` for the cotangent `ct` of the result `y`; none where
             /// the derivative is zero everywhere. Rows of one argument leave the second at 0.
             #[inline]

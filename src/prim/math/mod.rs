@@ -1,13 +1,20 @@
-//! The functions of the table: one implementation of each for one lane and for many.
+//! The functions of mathematics: one implementation of each for one number and for many lanes.
 //!
-//! A kernel is plain code over doubles without branches and tables; it is instantiated for numbers
-//! ([`exp()`] …) and for lanes ([`unary`], [`binary`]), where loops over it become vector instructions.
+//! A row of [`kernels!`] goes in; its function of numbers ([`exp()`] …), its loop over lanes
+//! ([`unary`], [`binary`]) and, in test builds, a variant of `Kernel` come out, which the tests judge.
+//!
+//! A row reads `Variant = name(arguments) serves Row, within ulp { kernel }`, where `serves` names the
+//! row of the primitive table that has its values from it, if there is one. A kernel is plain code over
+//! doubles without branches and tables, so that a loop over it becomes vector instructions. Where some
+//! arguments need another method, `{ if near { first } else { second } }`: all lanes go through the
+//! first kernel, and those that are not near then one by one through the second.
 //!
 //! **Invariants**
+//! - One kernel, one row: no other list of kernels exists.
 //! - Results are equal to the bit on every processor and in every lane: kernels are made of IEEE
 //!   operations, and fused multiply-adds stand where they are written and nowhere else.
-//! - Results are at most 2 units of the last place off, NaN gives NaN, and zeros, poles and infinities
-//!   are those of IEEE 754 and C.
+//! - Results are less than `within` units of the last place off, at most 2, wherever the argument is;
+//!   NaN gives NaN, and zeros, poles and infinities are those of IEEE 754 and C.
 
 #![allow(
     clippy::inline_always,
@@ -15,9 +22,11 @@
 )]
 
 mod arc;
+mod cpu;
 mod double;
 mod exp;
 mod hyperbolic;
+#[macro_use]
 mod lanes;
 mod log;
 mod power;
@@ -26,139 +35,232 @@ mod reduction;
 mod tests;
 mod trig;
 
-pub(crate) use lanes::{binary, has_binary, has_unary, sin_cos as sin_cos_lanes, unary};
+pub(crate) use cpu::Cpu;
+pub(crate) use over_lanes::sin_cos as sin_cos_lanes;
 
-use std::sync::OnceLock;
+use super::Prim;
 
-/// The kernels, to be inlined. Loops over them become vector instructions, but for sin, cos, tan and
-/// `sin_cos`, which branch for huge angles: those have loops of their own in [`unary`] and
-/// [`sin_cos_lanes`].
-pub(crate) mod kernel {
-    pub(crate) use super::arc::{acos, asin, atan, atan2};
-    pub(crate) use super::exp::{exp, sigmoid};
-    pub(crate) use super::hyperbolic::{cosh, sinh, tanh};
-    pub(crate) use super::log::{ln, ln_1p, log_base, softplus};
-    pub(crate) use super::power::powf;
-    pub(crate) use super::trig::{cos, sin, sin_cos, tan};
+/// A loop over lanes of one input.
+pub(crate) type Unary = fn(Cpu, &[f64], &mut [f64]);
+
+/// A loop over lanes of two inputs.
+pub(crate) type Binary = fn(Cpu, &[f64], &[f64], &mut [f64]);
+
+/// What a row computes of numbers.
+macro_rules! value {
+    (($x:ident) { if $near:path { $first:path } else { $second:path } }) => {
+        if $near($x) { $first($x) } else { $second($x) }
+    };
+    (($($x:ident),+) { $kernel:path }) => {
+        $kernel($($x),+)
+    };
 }
 
-/// The instructions that kernels are compiled for. A later one includes those before.
-#[cfg_attr(
-    not(target_arch = "x86_64"),
-    allow(dead_code, reason = "other processors have the baseline alone")
-)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Cpu {
-    /// Those of the target.
-    Baseline,
-    /// x86-64 with AVX2 and FMA.
-    Avx2,
-    /// x86-64 with AVX-512 F, DQ, VL and BW as well.
-    Avx512,
-}
-
-impl Cpu {
-    /// What this processor has.
-    #[inline]
-    pub(crate) fn detect() -> Self {
-        static DETECTED: OnceLock<Cpu> = OnceLock::new();
-        *DETECTED.get_or_init(Self::probe)
-    }
-
-    /// All that can run on this processor.
-    #[cfg(test)]
-    pub(crate) fn available() -> Vec<Self> {
-        [Self::Baseline, Self::Avx2, Self::Avx512]
-            .into_iter()
-            .filter(|&cpu| cpu <= Self::detect())
-            .collect()
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    fn probe() -> Self {
-        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-        let avx512 = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512bw");
-        match (avx2, avx512) {
-            (true, true) => Self::Avx512,
-            (true, false) => Self::Avx2,
-            _ => Self::Baseline,
-        }
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    fn probe() -> Self {
-        Self::Baseline
-    }
-}
-
-/// Functions of numbers: the kernel, compiled for FMA where the processor has it.
-macro_rules! scalars {
-    ($($(#[doc = $doc:literal])+ $name:ident($($arg:ident),+) -> $result:ty;)*) => {$(
+/// The function of a row for numbers: the kernel, compiled for FMA where the processor has it.
+macro_rules! number {
+    ($(#[doc = $doc:literal])+ $name:ident($($x:ident),+) -> $result:tt $kernel:tt) => {
         $(#[doc = $doc])+
         #[inline]
-        pub(crate) fn $name($($arg: f64),+) -> $result {
+        pub(crate) fn $name($($x: f64),+) -> $result {
             #[cfg(all(target_arch = "x86_64", not(target_feature = "fma")))]
             {
                 #[target_feature(enable = "avx2,fma")]
-                fn fused($($arg: f64),+) -> $result {
-                    kernel::$name($($arg),+)
+                fn fused($($x: f64),+) -> $result {
+                    value!(($($x),+) $kernel)
                 }
                 #[cold]
                 #[inline(never)]
-                fn plain($($arg: f64),+) -> $result {
-                    kernel::$name($($arg),+)
+                fn plain($($x: f64),+) -> $result {
+                    value!(($($x),+) $kernel)
                 }
                 if Cpu::detect() == Cpu::Baseline {
-                    plain($($arg),+)
+                    plain($($x),+)
                 } else {
                     // SAFETY: every level above the baseline has AVX2 and FMA.
-                    unsafe { fused($($arg),+) }
+                    unsafe { fused($($x),+) }
                 }
             }
             #[cfg(not(all(target_arch = "x86_64", not(target_feature = "fma"))))]
-            kernel::$name($($arg),+)
+            value!(($($x),+) $kernel)
         }
-    )*};
+    };
 }
 
-scalars! {
-    /// e^x.
-    exp(x) -> f64;
-    /// The natural logarithm.
-    ln(x) -> f64;
-    /// log(1 + x).
-    ln_1p(x) -> f64;
-    /// The logarithm of `a` to the base `b`.
-    log_base(a, b) -> f64;
-    /// 1 / (1 + e^-x).
-    sigmoid(x) -> f64;
-    /// log(1 + e^x), without overflow.
-    softplus(x) -> f64;
-    /// Sine of an angle in radians.
-    sin(x) -> f64;
-    /// Cosine of an angle in radians.
-    cos(x) -> f64;
-    /// Sine and cosine of an angle in radians.
-    sin_cos(x) -> (f64, f64);
-    /// Tangent of an angle in radians.
-    tan(x) -> f64;
-    /// Arc sine; NaN outside [-1, 1].
-    asin(x) -> f64;
-    /// Arc cosine; NaN outside [-1, 1].
-    acos(x) -> f64;
-    /// Arc tangent.
-    atan(x) -> f64;
-    /// The angle of the point (x, y).
-    atan2(y, x) -> f64;
-    /// Hyperbolic sine.
-    sinh(x) -> f64;
-    /// Hyperbolic cosine.
-    cosh(x) -> f64;
-    /// Hyperbolic tangent.
-    tanh(x) -> f64;
-    /// `x` to the power `y`, as C's pow.
-    powf(x, y) -> f64;
+macro_rules! kernels {
+    (
+        unary { $($(#[doc = $udoc:literal])+ $U:ident = $uname:ident($ux:ident) $(serves $urow:ident)?,
+            within $uwithin:literal $ukernel:tt)* }
+        binary { $($(#[doc = $bdoc:literal])+ $B:ident = $bname:ident($bx:ident, $by:ident) $(serves $brow:ident)?,
+            within $bwithin:literal $bkernel:tt)* }
+        pair { $($(#[doc = $pdoc:literal])+ $P:ident, $Q:ident = $pname:ident($px:ident),
+            within $pwithin:literal $pkernel:tt)* }
+    ) => {
+        $(number! { $(#[doc = $udoc])+ $uname($ux) -> f64 $ukernel })*
+        $(number! { $(#[doc = $bdoc])+ $bname($bx, $by) -> f64 $bkernel })*
+        $(number! { $(#[doc = $pdoc])+ $pname($px) -> (f64, f64) $pkernel })*
+
+        /// The rows' loops over lanes.
+        #[cfg_attr(
+            not(test),
+            allow(dead_code, reason = "a kernel that serves no row is for numbers alone")
+        )]
+        mod over_lanes {
+            #[allow(
+                clippy::wildcard_imports,
+                reason = "rows name kernels from where the table stands"
+            )]
+            use super::*;
+
+            $(over_lanes! { $uname($ux; out) $ukernel })*
+            $(over_lanes! { $bname($bx, $by; out) $bkernel })*
+            $(over_lanes! { $pname($px; first, second) $pkernel })*
+        }
+
+        /// The loop over lanes of a row of the primitive table with one argument, if a kernel serves it.
+        #[inline]
+        pub(crate) fn unary(row: Prim) -> Option<Unary> {
+            match row {
+                $($(Prim::$urow => Some(over_lanes::$uname),)?)*
+                _ => None,
+            }
+        }
+
+        /// The loop over lanes of a row of the primitive table with two arguments, if a kernel serves it.
+        #[inline]
+        pub(crate) fn binary(row: Prim) -> Option<Binary> {
+            match row {
+                $($(Prim::$brow => Some(over_lanes::$bname),)?)*
+                _ => None,
+            }
+        }
+
+        /// A row, for those who judge it. A kernel that gives two numbers is two of them.
+        #[cfg(test)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Kernel {
+            $($(#[doc = $udoc])+ $U,)*
+            $($(#[doc = $bdoc])+ $B,)*
+            $($(#[doc = $pdoc])+ $P, $(#[doc = $pdoc])+ $Q,)*
+        }
+
+        #[cfg(test)]
+        impl Kernel {
+            /// All rows, in the order of the table.
+            pub(crate) const ALL: &'static [Self] =
+                &[$(Self::$U,)* $(Self::$B,)* $(Self::$P, Self::$Q,)*];
+
+            /// The function's name.
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$U => stringify!($uname),)*
+                    $(Self::$B => stringify!($bname),)*
+                    $(Self::$P | Self::$Q => stringify!($pname),)*
+                }
+            }
+
+            /// How many arguments it takes.
+            pub(crate) fn arguments(self) -> usize {
+                match self {
+                    $(Self::$B => 2,)*
+                    _ => 1,
+                }
+            }
+
+            /// The row of the primitive table that it serves.
+            pub(crate) fn serves(self) -> Option<Prim> {
+                match self {
+                    $($(Self::$U => Some(Prim::$urow),)?)*
+                    $($(Self::$B => Some(Prim::$brow),)?)*
+                    _ => None,
+                }
+            }
+
+            /// How many units of the last place it may be off.
+            pub(crate) fn within(self) -> f64 {
+                match self {
+                    $(Self::$U => $uwithin,)*
+                    $(Self::$B => $bwithin,)*
+                    $(Self::$P | Self::$Q => $pwithin,)*
+                }
+            }
+
+            /// The function of numbers; one of one argument ignores the second.
+            pub(crate) fn number(self, a: f64, b: f64) -> f64 {
+                match self {
+                    $(Self::$U => $uname(a),)*
+                    $(Self::$B => $bname(a, b),)*
+                    $(Self::$P => $pname(a).0, Self::$Q => $pname(a).1,)*
+                }
+            }
+
+            /// The same by the target's instructions alone.
+            pub(crate) fn plain(self, a: f64, b: f64) -> f64 {
+                match self {
+                    $(Self::$U => value!((a) $ukernel),)*
+                    $(Self::$B => value!((a, b) $bkernel),)*
+                    $(Self::$P => value!((a) $pkernel).0, Self::$Q => value!((a) $pkernel).1,)*
+                }
+            }
+
+            /// The function over lanes.
+            pub(crate) fn lanes(self, cpu: Cpu, a: &[f64], b: &[f64]) -> Vec<f64> {
+                let mut out = vec![0.0; a.len()];
+                match self {
+                    $(Self::$U => over_lanes::$uname(cpu, a, &mut out),)*
+                    $(Self::$B => over_lanes::$bname(cpu, a, b, &mut out),)*
+                    $(
+                        Self::$P => over_lanes::$pname(cpu, a, &mut out, &mut vec![0.0; a.len()]),
+                        Self::$Q => over_lanes::$pname(cpu, a, &mut vec![0.0; a.len()], &mut out),
+                    )*
+                }
+                out
+            }
+        }
+    };
+}
+
+#[rustfmt::skip]
+kernels! {
+    unary {
+        /// e^x.
+        Exp = exp(x) serves Exp, within 1.0 { exp::exp }
+        /// The natural logarithm.
+        Ln = ln(x) serves Ln, within 1.0 { log::ln }
+        /// log(1 + x).
+        Ln1p = ln_1p(x), within 1.0 { log::ln_1p }
+        /// 1 / (1 + e^-x).
+        Sigmoid = sigmoid(x) serves Sigmoid, within 1.0 { exp::sigmoid }
+        /// log(1 + e^x), without overflow.
+        Softplus = softplus(x) serves Softplus, within 1.0 { log::softplus }
+        /// Sine of an angle in radians.
+        Sin = sin(x) serves Sin, within 1.0 { if trig::is_near { trig::sin_near } else { trig::sin_far } }
+        /// Cosine of an angle in radians.
+        Cos = cos(x) serves Cos, within 1.0 { if trig::is_near { trig::cos_near } else { trig::cos_far } }
+        /// Tangent of an angle in radians.
+        Tan = tan(x) serves Tan, within 1.0 { if trig::is_near { trig::tan_near } else { trig::tan_far } }
+        /// Arc sine; NaN outside [-1, 1].
+        Asin = asin(x) serves Asin, within 1.0 { arc::asin }
+        /// Arc cosine; NaN outside [-1, 1].
+        Acos = acos(x) serves Acos, within 1.0 { arc::acos }
+        /// Arc tangent.
+        Atan = atan(x) serves Atan, within 1.0 { arc::atan }
+        /// Hyperbolic sine.
+        Sinh = sinh(x) serves Sinh, within 1.0 { hyperbolic::sinh }
+        /// Hyperbolic cosine.
+        Cosh = cosh(x) serves Cosh, within 1.0 { hyperbolic::cosh }
+        /// Hyperbolic tangent.
+        Tanh = tanh(x) serves Tanh, within 1.0 { hyperbolic::tanh }
+    }
+    binary {
+        /// The angle of the point (x, y).
+        Atan2 = atan2(y, x) serves Atan2, within 1.0 { arc::atan2 }
+        /// The logarithm of `a` to the base `b`.
+        LogBase = log_base(a, b) serves LogBase, within 1.0 { log::log_base }
+        /// `x` to the power `y`, as C's pow.
+        Powf = powf(x, y) serves Pow, within 1.0 { power::powf }
+    }
+    pair {
+        /// Sine and cosine of an angle in radians.
+        SinOfBoth, CosOfBoth = sin_cos(x), within 1.0 { if trig::is_near { trig::sin_cos_near } else { trig::sin_cos_far } }
+    }
 }

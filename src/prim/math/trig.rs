@@ -119,6 +119,18 @@ pub(super) fn sin_cos_far(x: f64) -> (f64, f64) {
     sin_cos_of(reduction::reduce(x))
 }
 
+/// Sine of |x| above [`NEAR`].
+#[inline(always)]
+pub(super) fn sin_far(x: f64) -> f64 {
+    sin_cos_far(x).0
+}
+
+/// Cosine of |x| above [`NEAR`].
+#[inline(always)]
+pub(super) fn cos_far(x: f64) -> f64 {
+    sin_cos_far(x).1
+}
+
 /// Tangent of |x| above [`NEAR`].
 #[cold]
 #[inline(never)]
@@ -130,40 +142,4 @@ pub(super) fn tan_far(x: f64) -> f64 {
 #[inline(always)]
 pub(super) fn is_near(x: f64) -> bool {
     x.abs() <= NEAR
-}
-
-/// Sine and cosine of an angle in radians.
-#[inline(always)]
-pub(crate) fn sin_cos(x: f64) -> (f64, f64) {
-    if is_near(x) {
-        sin_cos_near(x)
-    } else {
-        sin_cos_far(x)
-    }
-}
-
-/// Sine of an angle in radians.
-#[inline(always)]
-pub(crate) fn sin(x: f64) -> f64 {
-    if is_near(x) {
-        sin_near(x)
-    } else {
-        sin_cos_far(x).0
-    }
-}
-
-/// Cosine of an angle in radians.
-#[inline(always)]
-pub(crate) fn cos(x: f64) -> f64 {
-    if is_near(x) {
-        cos_near(x)
-    } else {
-        sin_cos_far(x).1
-    }
-}
-
-/// Tangent of an angle in radians.
-#[inline(always)]
-pub(crate) fn tan(x: f64) -> f64 {
-    if is_near(x) { tan_near(x) } else { tan_far(x) }
 }

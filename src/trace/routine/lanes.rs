@@ -561,6 +561,78 @@ impl Chunk<'_> {
     }
 }
 
+/// Rows over the slots of a chunk: those named are done in the loop, where their `forward` becomes a few
+/// vector instructions, others by their kernel, and [`ONE_BY_ONE`] are left.
+macro_rules! rows {
+    (one { $($one:ident)* } two { $($two:ident)* }) => {
+        /// The rows done in the loop over lanes.
+        #[cfg(test)]
+        pub(super) const IN_THE_LOOP: &[Prim] = &[$(Prim::$one,)* $(Prim::$two,)*];
+
+        impl<const V: usize> Slots<V> {
+            #[inline(always)]
+            fn row1(&self, prim: Prim, d: u32, a: u32) {
+                match prim {
+                    $(Prim::$one => self.one(d, a, |x| Prim::$one.forward(x, x)),)*
+                    prim => match math::unary(prim) {
+                        Some(over_lanes) => {
+                            debug_assert!(d != a, "slot {d} is read and written");
+                            over_lanes(self.cpu, self.numbers(a), self.numbers_mut(d));
+                        }
+                        None => self.one(d, a, |x| one_by_one(prim, x, x)),
+                    },
+                }
+            }
+
+            #[inline(always)]
+            fn row2(&self, prim: Prim, d: u32, a: u32, b: u32) {
+                match prim {
+                    $(Prim::$two => self.two(d, a, b, |x, y| Prim::$two.forward(x, y)),)*
+                    prim => match math::binary(prim) {
+                        Some(over_lanes) => {
+                            let (x, y) = (self.spread(a), self.spread(b));
+                            let numbers = WIDTH * V;
+                            let (x, y) = (&x.as_flattened()[..numbers], &y.as_flattened()[..numbers]);
+                            over_lanes(self.cpu, x, y, self.numbers_mut(d));
+                        }
+                        None => self.two(d, a, b, |x, y| one_by_one(prim, x, y)),
+                    },
+                }
+            }
+        }
+    };
+}
+
+rows! {
+    one { Abs Floor Ceiling Round Truncate Sqrt Square Detach IsZero IsPositive IsNegative IsInteger Not }
+    two { Min Max Quotient FloorQuotient StraightThrough NumEq Lt Gt Le Ge Both Either }
+}
+
+/// The rows that are done lane by lane, and why no loop does all lanes at once. A function of
+/// mathematics has no place here: it has a kernel.
+pub(super) const ONE_BY_ONE: &[(Prim, &str)] = &[
+    (Prim::Remainder, "no vector instruction leaves a remainder"),
+    (Prim::Modulo, "as for the remainder"),
+    (Prim::IsEven, "as for the remainder"),
+    (Prim::IsOdd, "as for the remainder"),
+    (Prim::Gcd, "Euclid's steps are as many as the numbers want"),
+    (Prim::Lcm, "as for the divisor"),
+    (
+        Prim::Gumbel,
+        "its seed and position are most often the same for all lanes",
+    ),
+];
+
+/// A row's value in one lane.
+#[inline]
+fn one_by_one(row: Prim, a: f64, b: f64) -> f64 {
+    debug_assert!(
+        ONE_BY_ONE.iter().any(|&(known, _)| known == row),
+        "`{row}` has no way over lanes: a kernel, a place in `rows!` or in `ONE_BY_ONE`"
+    );
+    row.forward(a, b)
+}
+
 /// The slots of a chunk of `V` vectors: those of a file prepared for a routine and `V`, while that is
 /// borrowed. Only the file's vectors are reached through it.
 #[derive(Clone, Copy)]
@@ -637,42 +709,6 @@ impl<const V: usize> Slots<V> {
                 (*to.add(v)).0 = std::array::from_fn(|lane| f(x[lane], y[lane], z[lane]));
             }
         }
-    }
-
-    #[inline(always)]
-    fn row1(&self, prim: Prim, d: u32, a: u32) {
-        macro_rules! rows {
-            ($($row:ident)*) => {
-                match prim {
-                    $(Prim::$row => self.one(d, a, |x| Prim::$row.forward(x, x)),)*
-                    prim if math::has_unary(prim) => {
-                        debug_assert!(d != a, "slot {d} is read and written");
-                        math::unary(prim, self.cpu, self.numbers(a), self.numbers_mut(d));
-                    }
-                    prim => self.one(d, a, |x| prim.forward(x, x)),
-                }
-            };
-        }
-        rows!(Abs Floor Ceiling Round Truncate Sqrt Square IsZero IsPositive IsNegative Not);
-    }
-
-    #[inline(always)]
-    fn row2(&self, prim: Prim, d: u32, a: u32, b: u32) {
-        macro_rules! rows {
-            ($($row:ident)*) => {
-                match prim {
-                    $(Prim::$row => self.two(d, a, b, |x, y| Prim::$row.forward(x, y)),)*
-                    prim if math::has_binary(prim) => {
-                        let (x, y) = (self.spread(a), self.spread(b));
-                        let numbers = WIDTH * V;
-                        let (x, y) = (&x.as_flattened()[..numbers], &y.as_flattened()[..numbers]);
-                        math::binary(prim, self.cpu, x, y, self.numbers_mut(d));
-                    }
-                    prim => self.two(d, a, b, |x, y| prim.forward(x, y)),
-                }
-            };
-        }
-        rows!(Min Max NumEq Lt Gt Le Ge Both Either);
     }
 
     /// The lanes whose number is not what is expected, one bit each.

@@ -3,7 +3,7 @@
 
 use super::check::check;
 use super::lanes::{
-    CHUNK, Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, Which,
+    CHUNK, Columns, FailedLane, IN_THE_LOOP, LaneFile, LaneInput, LaneJob, LaneResults, ONE_BY_ONE, Sums, Which,
 };
 use super::{Failed, File, Opcode, Place, Routine, Wanted};
 use crate::prim::math::Cpu;
@@ -473,4 +473,67 @@ fn the_check_sees_what_unchecked_accesses_rely_on() {
         let words = found.expect_err("the change is noticed");
         assert!(words.contains(expected), "change {number}: {words}");
     }
+}
+
+/// What to do about a row that lanes would have one by one.
+const CURE: &str = "a function of mathematics wants a kernel, a row in `kernels!` in \
+    src/prim/math/mod.rs (src/docs/kernels.md says how); arithmetic that becomes a few vector \
+    instructions wants its name in `rows!` in src/trace/routine/lanes.rs; and what no loop can do, a \
+    line in `ONE_BY_ONE` there, with the reason";
+
+#[test]
+fn every_row_has_one_way_over_lanes() {
+    let mut complaints = Vec::new();
+    for &row in Prim::ALL.iter().filter(|row| row.operands() > 0) {
+        let ways = [
+            (
+                "an operation of its own",
+                !matches!(Opcode::of(row), Opcode::One(_) | Opcode::Two(_)),
+            ),
+            ("a kernel", row.has_kernel()),
+            ("a place in `rows!`", IN_THE_LOOP.contains(&row)),
+            (
+                "a line in `ONE_BY_ONE`",
+                ONE_BY_ONE.iter().any(|&(known, _)| known == row),
+            ),
+        ];
+        let ways: Vec<&str> = ways.iter().filter(|way| way.1).map(|way| way.0).collect();
+        match ways[..] {
+            [] => complaints.push(format!("`{row}` would be done lane by lane: {CURE}")),
+            [_] => {}
+            _ => complaints.push(format!("`{row}` has {}: one is enough", ways.join(" and "))),
+        }
+    }
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+/// A call in the loop would be made once a lane.
+#[test]
+fn what_is_done_in_the_loop_is_arithmetic() {
+    const INSTRUCTIONS: [&str; 11] = [
+        "a",
+        "b",
+        "abs",
+        "floor",
+        "ceil",
+        "round_ties_even",
+        "trunc",
+        "fract",
+        "sqrt",
+        "is_finite",
+        "minimum",
+    ];
+    let mut complaints = Vec::new();
+    for row in IN_THE_LOOP {
+        let written = row.written();
+        let words = written.split(|c: char| !c.is_alphanumeric() && c != '_');
+        for word in words.filter(|word| word.starts_with(char::is_alphabetic)) {
+            if !INSTRUCTIONS.contains(&word) {
+                complaints.push(format!(
+                    "`{row}` is in `rows!`, but `{word}` is no vector instruction: {CURE}"
+                ));
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }

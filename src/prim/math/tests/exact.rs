@@ -1,15 +1,217 @@
-//! Functions to 192 bits and more, and the distance of a double from them.
+//! The judge: what each kernel should give, to 192 bits and more, and how far a double is from it.
+//!
+//! A kernel and any doubles go in; a number of 256 bits or, at zeros, poles and infinities, the very
+//! double comes out.
 //!
 //! **Invariants**
+//! - One `match`, no `_`: a row of `kernels!` without an opinion here does not compile in tests.
+//! - Opinions are written from the definitions, not from the kernels, and hold for all doubles.
 //! - Where a function is a difference or a sum whose parts differ by more bits than are kept, the
 //!   first terms of its series stand in.
 
+use super::super::Kernel;
 use astro_float::{BigFloat, Consts, RoundingMode, Sign};
+use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 
 const BITS: usize = 256;
 const ROUND: RoundingMode = RoundingMode::ToEven;
+const INF: f64 = f64::INFINITY;
+const NAN: f64 = f64::NAN;
 
-pub(super) type Number = BigFloat;
+/// Where e^x is infinite or 0 for any double, with room.
+const BEYOND: f64 = 800.0;
+
+/// What a kernel should give.
+pub(super) enum Opinion {
+    /// The double nearest to this number, or one close by.
+    Near(BigFloat),
+    /// This double to the bit, or NaN.
+    Is(f64),
+}
+
+use Opinion::{Is, Near};
+
+/// How a kernel is judged.
+pub(super) struct Judge {
+    /// What it should give of any arguments; a function of one ignores the second.
+    pub(super) opinion: fn(&mut Exact, f64, f64) -> Opinion,
+    /// Brings any arguments to where the result is an ordinary number: half of all points go through it.
+    pub(super) inside: fn(f64, f64) -> (f64, f64),
+    /// Where it is hard, or where the kernel changes its method: points are added close by.
+    pub(super) marks: &'static [(f64, f64)],
+}
+
+/// The judge of a kernel.
+pub(super) fn judge(kernel: Kernel) -> Judge {
+    match kernel {
+        Kernel::Exp => Judge {
+            opinion: |e, x, _| e.exp(x),
+            inside: |x, y| (x % 750.0, y),
+            marks: &[
+                (709.782_712_893_384, 0.0),
+                (-745.133_219_101_941_1, 0.0),
+                (-708.396_418_532_264_1, 0.0),
+                (0.346_573_590_279_972_64, 0.0),
+                (-0.346_573_590_279_972_64, 0.0),
+            ],
+        },
+        Kernel::Ln => Judge {
+            opinion: |e, x, _| e.ln(x),
+            inside: |x, y| (x.abs(), y),
+            marks: &[(1.0, 0.0), (FRAC_1_SQRT_2, 0.0), (SQRT_2, 0.0)],
+        },
+        Kernel::Ln1p => Judge {
+            opinion: |e, x, _| e.ln_1p(x),
+            inside: |x, y| (if x <= -1.0 { -x } else { x }, y),
+            marks: &[(-1.0, 0.0), (FRAC_1_SQRT_2 - 1.0, 0.0), (SQRT_2 - 1.0, 0.0)],
+        },
+        Kernel::Sigmoid => Judge {
+            opinion: |e, x, _| e.sigmoid(x),
+            inside: |x, y| (x % 750.0, y),
+            marks: &[(36.7, 0.0), (-708.4, 0.0), (-745.133_219_101_941_1, 0.0)],
+        },
+        Kernel::Softplus => Judge {
+            opinion: |e, x, _| e.softplus(x),
+            inside: |x, y| (x % 750.0, y),
+            marks: &[
+                (-0.881_373_587_019_543, 0.0),
+                (100.0, 0.0),
+                (-708.4, 0.0),
+                (-745.133_219_101_941_1, 0.0),
+            ],
+        },
+        Kernel::Sin | Kernel::SinOfBoth => Judge {
+            opinion: |e, x, _| e.sin(x),
+            inside: anywhere,
+            marks: ANGLES,
+        },
+        Kernel::Cos | Kernel::CosOfBoth => Judge {
+            opinion: |e, x, _| e.cos(x),
+            inside: anywhere,
+            marks: ANGLES,
+        },
+        Kernel::Tan => Judge {
+            opinion: |e, x, _| e.tan(x),
+            inside: anywhere,
+            marks: ANGLES,
+        },
+        Kernel::Asin => Judge {
+            opinion: |e, x, _| e.asin(x),
+            inside: |x, y| (within_one(x), y),
+            marks: &[(0.5, 0.0), (1.0, 0.0), (-0.5, 0.0), (-1.0, 0.0)],
+        },
+        Kernel::Acos => Judge {
+            opinion: |e, x, _| e.acos(x),
+            inside: |x, y| (within_one(x), y),
+            marks: &[(0.5, 0.0), (1.0, 0.0), (-0.5, 0.0), (-1.0, 0.0)],
+        },
+        Kernel::Atan => Judge {
+            opinion: |e, x, _| e.atan(x),
+            inside: anywhere,
+            marks: &[
+                (TAN_PI_8, 0.0),
+                (1.0 / TAN_PI_8, 0.0),
+                (1e16, 0.0),
+                (1e30, 0.0),
+            ],
+        },
+        Kernel::Sinh => Judge {
+            opinion: |e, x, _| e.sinh(x),
+            inside: |x, y| (x % 711.0, y),
+            marks: &[(1.0, 0.0), (-1.0, 0.0), (710.475_860_073_943_9, 0.0)],
+        },
+        Kernel::Cosh => Judge {
+            opinion: |e, x, _| e.cosh(x),
+            inside: |x, y| (x % 711.0, y),
+            marks: &[
+                (0.346_573_590_279_972_64, 0.0),
+                (710.475_860_073_943_9, 0.0),
+            ],
+        },
+        Kernel::Tanh => Judge {
+            opinion: |e, x, _| e.tanh(x),
+            inside: |x, y| (x % 25.0, y),
+            marks: &[(0.173_286_795_139_986_32, 0.0), (19.061, 0.0), (22.0, 0.0)],
+        },
+        Kernel::Atan2 => Judge {
+            opinion: Exact::atan2,
+            inside: anywhere,
+            marks: &[
+                (TAN_PI_8, 1.0),
+                (1.0, TAN_PI_8),
+                (-1.0, -1.0),
+                (1e300, 1e300),
+                (1e-280, 1e-280),
+                (1e-10, 1.0),
+                (5e-324, 1e-300),
+                (f64::MAX, 5e-324),
+            ],
+        },
+        Kernel::LogBase => Judge {
+            opinion: Exact::log_base,
+            inside: |a, b| (a.abs(), if b.abs() == 1.0 { 2.0 } else { b.abs() }),
+            marks: &[
+                (1.0, 2.0),
+                (2.0, 1.0),
+                (8.0, 2.0),
+                (f64::MAX, 5e-324),
+                (1.0, 1.0),
+            ],
+        },
+        Kernel::Powf => Judge {
+            opinion: Exact::powf,
+            inside: |x, y| (x.abs(), fitting(x.abs(), y)),
+            marks: &[
+                (1.0 + f64::EPSILON, 3e18),
+                (1.0 - f64::EPSILON / 2.0, 6e18),
+                (2.0, -1074.0),
+                (2.0, 1024.0),
+                (10.0, 308.0),
+                (5e-324, 0.5),
+                (f64::MAX, 0.999_999),
+                (-3.0, 3.0),
+            ],
+        },
+    }
+}
+
+const SQRT_2: f64 = std::f64::consts::SQRT_2;
+const FRAC_1_SQRT_2: f64 = std::f64::consts::FRAC_1_SQRT_2;
+const TAN_PI_8: f64 = 0.414_213_562_373_095_03;
+
+/// As near as any double to a multiple of a quarter turn, where the reduction changes, and others known
+/// to be hard.
+const ANGLES: &[(f64, f64)] = &[
+    (5.319_372_648_326_541e255, 0.0),
+    (-5.319_372_648_326_541e255, 0.0),
+    (FRAC_PI_4, 0.0),
+    (FRAC_PI_2, 0.0),
+    (PI, 0.0),
+    (3.0 * FRAC_PI_2, 0.0),
+    (355.0, 0.0),
+    (45_882.0, 0.0),
+    (4_294_967_296.0, 0.0),
+    (-4_294_967_296.0, 0.0),
+    (91_307_198_913_088_656.0, 0.0),
+    (1e22, 0.0),
+    (f64::MAX, 0.0),
+];
+
+/// Results are ordinary wherever arguments are.
+fn anywhere(x: f64, y: f64) -> (f64, f64) {
+    (x, y)
+}
+
+/// Any number as one from -1 to 1.
+fn within_one(x: f64) -> f64 {
+    if x.abs() > 1.0 { 1.0 / x } else { x }
+}
+
+/// An exponent that leaves the power of `x` most often finite.
+fn fitting(x: f64, y: f64) -> f64 {
+    let bound = 760.0 / x.ln().abs();
+    if y.abs() > bound { y % bound } else { y }
+}
 
 pub(super) struct Exact(Consts);
 
@@ -61,15 +263,15 @@ impl Exact {
         f(&mut self.0)
     }
 
-    pub(super) fn exp(&mut self, x: f64) -> BigFloat {
-        self.of(|c| big(x).exp(BITS, ROUND, c))
+    fn e_to(&mut self, x: &BigFloat) -> BigFloat {
+        self.of(|c| x.exp(BITS, ROUND, c))
     }
 
-    pub(super) fn ln(&mut self, x: f64) -> BigFloat {
+    fn log(&mut self, x: f64) -> BigFloat {
         self.of(|c| big(x).ln(BITS, ROUND, c))
     }
 
-    fn ln_of_one_more(&mut self, x: &BigFloat) -> BigFloat {
+    fn log_of_one_more(&mut self, x: &BigFloat) -> BigFloat {
         if x.exponent().is_some_and(|e| e < -50) {
             series(x, &[(-1.0, 2.0), (-2.0, 3.0), (-3.0, 4.0), (-4.0, 5.0)])
         } else {
@@ -78,91 +280,223 @@ impl Exact {
         }
     }
 
-    pub(super) fn ln_1p(&mut self, x: f64) -> BigFloat {
-        self.ln_of_one_more(&big(x))
-    }
-
-    pub(super) fn log_base(&mut self, a: f64, b: f64) -> BigFloat {
-        div(&self.ln(a), &self.ln(b))
-    }
-
-    pub(super) fn powf(&mut self, x: f64, y: f64) -> BigFloat {
-        let power = mul(&self.ln(x), &big(y));
-        self.of(|c| power.exp(BITS, ROUND, c))
-    }
-
-    pub(super) fn sigmoid(&mut self, x: f64) -> BigFloat {
-        let e = self.exp(-x);
-        div(&big(1.0), &add(&big(1.0), &e))
-    }
-
-    pub(super) fn softplus(&mut self, x: f64) -> BigFloat {
-        let e = self.exp(-x.abs());
-        let log = self.ln_of_one_more(&e);
-        add(&big(x.max(0.0)), &log)
-    }
-
-    pub(super) fn sin(&mut self, x: f64) -> BigFloat {
-        self.of(|c| big(x).sin(BITS, ROUND, c))
-    }
-
-    pub(super) fn cos(&mut self, x: f64) -> BigFloat {
-        self.of(|c| big(x).cos(BITS, ROUND, c))
-    }
-
-    pub(super) fn tan(&mut self, x: f64) -> BigFloat {
-        self.of(|c| big(x).tan(BITS, ROUND, c))
-    }
-
-    pub(super) fn asin(&mut self, x: f64) -> BigFloat {
-        self.of(|c| big(x).asin(BITS, ROUND, c))
-    }
-
-    pub(super) fn acos(&mut self, x: f64) -> BigFloat {
-        self.of(|c| big(x).acos(BITS, ROUND, c))
-    }
-
-    pub(super) fn atan(&mut self, x: f64) -> BigFloat {
-        self.of(|c| big(x).atan(BITS, ROUND, c))
-    }
-
-    pub(super) fn atan2(&mut self, y: f64, x: f64) -> BigFloat {
-        let ratio = div(&big(y), &big(x));
-        let angle = self.of(|c| ratio.atan(BITS, ROUND, c));
-        if x > 0.0 {
-            return angle;
+    fn exp(&mut self, x: f64) -> Opinion {
+        match x {
+            _ if x > BEYOND => Is(INF),
+            _ if x < -BEYOND => Is(0.0),
+            _ if x.is_nan() => Is(NAN),
+            _ => Near(self.e_to(&big(x))),
         }
-        let pi = self.of(|c| c.pi(BITS, ROUND));
-        if y.is_sign_negative() {
-            sub(&angle, &pi)
+    }
+
+    fn ln(&mut self, x: f64) -> Opinion {
+        match x {
+            0.0 => Is(-INF),
+            1.0 => Is(0.0),
+            INF => Is(INF),
+            _ if x > 0.0 => Near(self.log(x)),
+            _ => Is(NAN),
+        }
+    }
+
+    fn ln_1p(&mut self, x: f64) -> Opinion {
+        match x {
+            0.0 => Is(x),
+            -1.0 => Is(-INF),
+            INF => Is(INF),
+            _ if x > -1.0 => Near(self.log_of_one_more(&big(x))),
+            _ => Is(NAN),
+        }
+    }
+
+    fn log_base(&mut self, a: f64, b: f64) -> Opinion {
+        match (self.ln(a), self.ln(b)) {
+            (Near(a), Near(b)) => Near(div(&a, &b)),
+            // A zero, an infinity or NaN is among them: any number of the same sign stands for the other.
+            (Is(a), Is(b)) => Is(a / b),
+            (Is(a), Near(b)) => Is(a / sign(&b)),
+            (Near(a), Is(b)) => Is(sign(&a) / b),
+        }
+    }
+
+    fn sigmoid(&mut self, x: f64) -> Opinion {
+        match self.exp(-x) {
+            Near(e) => Near(div(&big(1.0), &add(&big(1.0), &e))),
+            Is(e) => Is(1.0 / (1.0 + e)),
+        }
+    }
+
+    fn softplus(&mut self, x: f64) -> Opinion {
+        match self.exp(-x.abs()) {
+            Near(e) => Near(add(&big(x.max(0.0)), &self.log_of_one_more(&e))),
+            Is(e) => Is(if x < 0.0 { e } else { x }),
+        }
+    }
+
+    fn sin(&mut self, x: f64) -> Opinion {
+        match x {
+            0.0 => Is(x),
+            _ if x.is_finite() => Near(self.of(|c| big(x).sin(BITS, ROUND, c))),
+            _ => Is(NAN),
+        }
+    }
+
+    fn cos(&mut self, x: f64) -> Opinion {
+        match x {
+            0.0 => Is(1.0),
+            _ if x.is_finite() => Near(self.of(|c| big(x).cos(BITS, ROUND, c))),
+            _ => Is(NAN),
+        }
+    }
+
+    fn tan(&mut self, x: f64) -> Opinion {
+        match x {
+            0.0 => Is(x),
+            _ if x.is_finite() => Near(self.of(|c| big(x).tan(BITS, ROUND, c))),
+            _ => Is(NAN),
+        }
+    }
+
+    fn asin(&mut self, x: f64) -> Opinion {
+        match x {
+            0.0 => Is(x),
+            _ if x.abs() <= 1.0 => Near(self.of(|c| big(x).asin(BITS, ROUND, c))),
+            _ => Is(NAN),
+        }
+    }
+
+    fn acos(&mut self, x: f64) -> Opinion {
+        match x {
+            1.0 => Is(0.0),
+            _ if x.abs() <= 1.0 => Near(self.of(|c| big(x).acos(BITS, ROUND, c))),
+            _ => Is(NAN),
+        }
+    }
+
+    fn atan(&mut self, x: f64) -> Opinion {
+        match x {
+            0.0 => Is(x),
+            _ if x.is_nan() => Is(NAN),
+            _ if x.is_infinite() => Is(FRAC_PI_2.copysign(x)),
+            _ => Near(self.of(|c| big(x).atan(BITS, ROUND, c))),
+        }
+    }
+
+    fn atan2(&mut self, y: f64, x: f64) -> Opinion {
+        if x.is_nan() || y.is_nan() {
+            return Is(NAN);
+        }
+        let left = x.is_sign_negative();
+        let along = if left { PI } else { 0.0 };
+        let diagonal = if left { 3.0 * FRAC_PI_4 } else { FRAC_PI_4 };
+        let angle = match (y.abs(), x.abs()) {
+            (INF, INF) => diagonal,
+            (0.0, _) | (_, INF) => along,
+            (_, 0.0) | (INF, _) => FRAC_PI_2,
+            _ => {
+                let ratio = div(&big(y), &big(x));
+                let angle = self.of(|c| ratio.atan(BITS, ROUND, c));
+                let pi = self.of(|c| c.pi(BITS, ROUND));
+                return Near(match (left, y > 0.0) {
+                    (false, _) => angle,
+                    (true, true) => add(&angle, &pi),
+                    (true, false) => sub(&angle, &pi),
+                });
+            }
+        };
+        Is(angle.copysign(y))
+    }
+
+    fn powf(&mut self, x: f64, y: f64) -> Opinion {
+        if y == 0.0 || x == 1.0 {
+            return Is(1.0);
+        }
+        let base = x.abs();
+        let (is_whole, is_odd) = (y.trunc() == y, (y % 2.0).abs() == 1.0);
+        if x.is_nan() || y.is_nan() || (x < 0.0 && base < INF && !is_whole && y.is_finite()) {
+            return Is(NAN);
+        }
+        let sign = if x.is_sign_negative() && is_odd {
+            -1.0
         } else {
-            add(&angle, &pi)
+            1.0
+        };
+        if base == 1.0 {
+            return Is(sign);
+        }
+        let grows = (base > 1.0) == (y > 0.0);
+        let extreme = Is(sign * if grows { INF } else { 0.0 });
+        if base == 0.0 || base == INF || y.is_infinite() {
+            return extreme;
+        }
+        let power = mul(&self.log(base), &big(y));
+        // 2^12 is beyond all doubles.
+        if power.exponent().is_some_and(|e| e > 12) {
+            return extreme;
+        }
+        Near(mul(&big(sign), &self.e_to(&power)))
+    }
+
+    fn sinh(&mut self, x: f64) -> Opinion {
+        match x {
+            0.0 => Is(x),
+            _ if x.is_nan() => Is(NAN),
+            _ if x.abs() > BEYOND => Is(INF.copysign(x)),
+            _ => Near(self.of(|c| big(x).sinh(BITS, ROUND, c))),
         }
     }
 
-    pub(super) fn sinh(&mut self, x: f64) -> BigFloat {
-        self.of(|c| big(x).sinh(BITS, ROUND, c))
+    fn cosh(&mut self, x: f64) -> Opinion {
+        match x {
+            _ if x.is_nan() => Is(NAN),
+            _ if x.abs() > BEYOND => Is(INF),
+            _ => Near(self.of(|c| big(x).cosh(BITS, ROUND, c))),
+        }
     }
 
-    pub(super) fn cosh(&mut self, x: f64) -> BigFloat {
-        self.of(|c| big(x).cosh(BITS, ROUND, c))
+    fn tanh(&mut self, x: f64) -> Opinion {
+        match x {
+            0.0 => Is(x),
+            _ if x.is_nan() => Is(NAN),
+            _ if x.abs() > BEYOND => Is(1.0_f64.copysign(x)),
+            _ => Near(self.of(|c| big(x).tanh(BITS, ROUND, c))),
+        }
     }
+}
 
-    pub(super) fn tanh(&mut self, x: f64) -> BigFloat {
-        self.of(|c| big(x).tanh(BITS, ROUND, c))
+/// 1 with the sign of a number.
+fn sign(x: &BigFloat) -> f64 {
+    if x.is_negative() { -1.0 } else { 1.0 }
+}
+
+/// How many units of the last place `ours` is off; infinitely many where the very double is wanted and
+/// another comes.
+pub(super) fn error(ours: f64, opinion: &Opinion) -> f64 {
+    match opinion {
+        Near(exact) => error_in_ulp(ours, exact),
+        Is(double) if super::same(ours, *double) => 0.0,
+        Is(_) => INF,
+    }
+}
+
+/// The double that an opinion amounts to.
+pub(super) fn nearest(opinion: &Opinion) -> f64 {
+    match opinion {
+        Is(double) => *double,
+        Near(exact) => exact.to_string().parse().expect("a number"),
     }
 }
 
 /// How many units of the last place `ours` is off. A unit is that of the double the exact number
 /// rounds to; infinity counts as 2^1024.
-pub(super) fn error_in_ulp(ours: f64, exact: &BigFloat) -> f64 {
+fn error_in_ulp(ours: f64, exact: &BigFloat) -> f64 {
     if exact.is_zero() {
         return if ours == 0.0 { 0.0 } else { f64::INFINITY };
     }
     let (words, _, sign, exponent, _) = exact.as_raw_parts().expect("an exact number is one");
     let ours = if sign == Sign::Neg { -ours } else { ours };
-    // Not NaN, and of the same sign or 0.
-    if ours.is_nan() || ours < 0.0 {
+    // Not NaN, and of the same sign, a zero too.
+    if ours.is_nan() || ours.is_sign_negative() {
         return f64::INFINITY;
     }
     // The exact number is 0.words · 2^exponent.
