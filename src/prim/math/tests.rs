@@ -9,6 +9,7 @@
 
 mod exact;
 mod lanes;
+mod rows;
 mod special;
 
 use super::Kernel;
