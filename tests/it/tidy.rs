@@ -367,3 +367,59 @@ fn imports_go_down_the_floors_of_the_code_map() {
     }
     none(&complaints.into_iter().collect::<Vec<_>>());
 }
+/// The files of a folder that a file of it imports by `super::`, or by `crate::` and the folder.
+fn siblings<'t>(code: &'t str, folder: &str) -> BTreeSet<&'t str> {
+    let path = folder
+        .strip_prefix("src/")
+        .unwrap_or(folder)
+        .replace('/', "::");
+    let mut names = first_names(code, "super::");
+    names.extend(first_names(code, &format!("crate::{path}::")));
+    names.into_iter().collect()
+}
+
+#[test]
+fn files_of_a_folder_do_not_import_each_other_in_a_circle() {
+    let mut folders: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for (file, text) in files("src", &["rs"]) {
+        let (folder, name) = file.rsplit_once('/').expect("it is in a folder");
+        let code = text
+            .split("\n#[cfg(test)]\nmod ")
+            .next()
+            .expect("a first part");
+        let name = name.trim_end_matches(".rs").to_owned();
+        let code = without_comments(code);
+        folders
+            .entry(folder.to_owned())
+            .or_default()
+            .insert(name, code);
+    }
+    let mut complaints = Vec::new();
+    for (folder, files) in &folders {
+        let imports: BTreeMap<&str, BTreeSet<&str>> = files
+            .iter()
+            .filter(|(name, _)| !["mod", "lib", "main", "tests"].contains(&name.as_str()))
+            .map(|(name, code)| {
+                let mut names = siblings(code, folder);
+                names.retain(|other| files.contains_key(*other) && *other != name);
+                (name.as_str(), names)
+            })
+            .collect();
+        for start in imports.keys() {
+            let mut reached = BTreeSet::new();
+            let mut open: Vec<&str> = imports[start].iter().copied().collect();
+            while let Some(name) = open.pop() {
+                if reached.insert(name) {
+                    open.extend(imports.get(name).into_iter().flatten());
+                }
+            }
+            if reached.contains(start) {
+                complaints.push(format!(
+                    "{folder}/{start}.rs imports itself by way of its neighbors ({reached:?}): give \
+                     what they share a file that imports neither"
+                ));
+            }
+        }
+    }
+    none(&complaints);
+}
