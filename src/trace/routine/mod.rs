@@ -40,6 +40,7 @@ pub(crate) mod seeds;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod vectors;
 
 use code::{BlockCode, Opcode, SlotInstr};
 pub(crate) use scalar::{Failed, File};
@@ -51,7 +52,7 @@ use super::gradient::Gradient;
 use super::simplify::{FlowGuard, simplify};
 use encode::{Coded, encode};
 use slots::{Body, Parts};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 /// How many sums over lanes, for each input that derivatives are by, may stand in for a sweep through
 /// what lanes share; past that the sweep is done for each lane.
@@ -82,11 +83,23 @@ pub(crate) enum Place {
     Shared(u32),
 }
 
+/// What tells a routine from all others, so that scratch knows whose numbers it holds.
+///
+/// Scratch keeps it, and for as long as anyone does its address is no other routine's: a counter for
+/// the whole process would do no more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Identity(Arc<()>);
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 /// A compiled path.
 #[derive(Debug)]
 pub(crate) struct Routine {
-    /// Different for each.
-    pub(crate) id: u64,
+    identity: Identity,
     /// Over the shared file: before the lanes, and after them.
     before: Vec<Coded>,
     after: Vec<Coded>,
@@ -229,7 +242,6 @@ fn compile(
     summed: bool,
     guard_count: usize,
 ) -> Routine {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
     let results = [outputs, derivatives].concat();
     let mut parts = Parts::new(flow, guards, &results);
     let body = Body::new(flow, guards, &results, summed, &mut parts);
@@ -240,7 +252,7 @@ fn compile(
     let mut places = body.places(flow, &results, summed, &parts);
     let derivatives = places.split_off(outputs.len());
     let routine = Routine {
-        id: NEXT.fetch_add(1, Ordering::Relaxed),
+        identity: Identity::default(),
         before: encode(&parts.before),
         after: encode(&parts.after),
         one: if parts.inputs.is_empty() && !summed {

@@ -8,7 +8,7 @@
 //!   as long as that asks.
 
 use super::encode::{Coded, codes};
-use super::{BlockCode, Place, Routine};
+use super::{BlockCode, Identity, Place, Routine};
 use crate::prim::Prim;
 use crate::prim::math;
 use crate::trace::flow::Work;
@@ -26,7 +26,7 @@ pub(crate) struct Failed {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct File {
     /// Whose constants are there.
-    routine: u64,
+    routine: Option<Identity>,
     pub(super) shared: Vec<f64>,
     lane: Vec<f64>,
     pub(super) scratch: Scratch,
@@ -49,7 +49,7 @@ impl Scratch {
 
 impl File {
     fn prepare(&mut self, routine: &Routine) {
-        if self.routine == routine.id {
+        if self.routine.as_ref() == Some(&routine.identity) {
             return;
         }
         self.shared.clear();
@@ -60,7 +60,7 @@ impl File {
         for (slot, &from) in self.lane.iter_mut().zip(&routine.imports) {
             *slot = self.shared[from as usize];
         }
-        self.routine = routine.id;
+        self.routine = Some(routine.identity.clone());
     }
 
     /// A result.

@@ -3,8 +3,9 @@
 
 use super::check::check;
 use super::lanes::{
-    CHUNK, Columns, FailedLane, IN_THE_LOOP, LaneFile, LaneInput, LaneJob, LaneResults, ONE_BY_ONE, Sums, Which,
+    CHUNK, Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, Which,
 };
+use super::vectors::{IN_THE_LOOP, ONE_BY_ONE};
 use super::{Failed, File, Opcode, Place, Routine, Wanted};
 use crate::prim::math::Cpu;
 use crate::prim::{Kind, Prim};
@@ -478,7 +479,7 @@ fn the_check_sees_what_unchecked_accesses_rely_on() {
 /// What to do about a row that lanes would have one by one.
 const CURE: &str = "a function of mathematics wants a kernel, a row in `kernels!` in \
     src/prim/math/mod.rs (src/docs/kernels.md says how); arithmetic that becomes a few vector \
-    instructions wants its name in `rows!` in src/trace/routine/lanes.rs; and what no loop can do, a \
+    instructions wants its name in `rows!` in src/trace/routine/vectors.rs; and what no loop can do, a \
     line in `ONE_BY_ONE` there, with the reason";
 
 #[test]
