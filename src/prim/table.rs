@@ -126,6 +126,8 @@ macro_rules! primitives {
             /// the derivative is zero everywhere. Rows of one argument leave the second at 0.
             #[inline]
             pub fn vjp<R: Real>(self, a: R, b: R, y: R, ct: R) -> Option<[R; 2]> {
+                // Tests break a rule here, the one place that sweeps, tangents and compiled gradients
+                // take it from, to see that whoever judges rules notices.
                 #[cfg(test)]
                 let ct = super::broken::cotangent(self, ct);
                 match self {

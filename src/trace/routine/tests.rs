@@ -421,6 +421,9 @@ fn nothing_is_computed_that_nobody_asked_for() {
     assert_eq!(at(&routine.derivatives), [3.0, 3.0]);
 }
 
+/// A change of a routine, whose sine and cosine are the instruction of a number.
+type Change = fn(&mut Routine, usize);
+
 /// A routine in which something is changed, and what the check says of it.
 fn checked(change: impl FnOnce(&mut Routine)) -> Result<(), String> {
     // sin(3 x) y + cos(3 x), and its derivatives.
@@ -458,7 +461,6 @@ fn the_check_sees_what_unchecked_accesses_rely_on() {
         let at = code.position(|instr| instr.op == Opcode::SinCos);
         at.expect("sine and cosine of one angle are one instruction")
     };
-    type Change = fn(&mut Routine, usize);
     let changes: [(&str, Change); 8] = [
         ("has no slot", |p, at| p.body[at].d = p.lane_slots),
         ("has no slot", |p, at| p.body[at].a = u32::MAX),
