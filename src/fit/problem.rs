@@ -14,7 +14,7 @@ use super::table::Table;
 use crate::error::Kind;
 use crate::model::Error;
 use crate::model::{Evaluator, Lane};
-use crate::paths::batch::{Special, Values};
+use crate::paths::tally::{Special, Values};
 use crate::prim::math;
 use crate::source::Span;
 use crate::syntax::{Goal, Noise, Observation};

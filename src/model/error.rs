@@ -9,7 +9,7 @@
 use super::registry::RegistryError;
 use crate::error::{Call, Kind};
 use crate::graph::NcgError;
-use crate::paths::batch::Refused;
+use crate::paths::tally::Refused;
 use crate::source::{Position, Span};
 use crate::syntax::{ExpandError, ReadError};
 use crate::walk::EvalError;

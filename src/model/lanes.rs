@@ -13,7 +13,7 @@ use crate::model::Model;
 use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::Variable;
 use crate::paths::Workspace;
-use crate::paths::batch::{Special, Tally, Target, Values};
+use crate::paths::tally::{Special, Tally, Target, Values};
 use crate::trace::routine::lanes::LaneInput;
 use crate::walk::{Limits, Output};
 

@@ -12,6 +12,7 @@
 //! - Where lanes are to give numbers alone, the first lane in their order that does not is always
 //!   told; those after it may be left out.
 
+use super::tally::{Refused, Special, Tally, Target, Values};
 use super::{Path, PathKey, Paths, Query, Run, Workspace};
 use crate::prim::math::Cpu;
 use crate::threads::in_tasks;
@@ -20,7 +21,7 @@ use crate::trace::routine::lanes::{
     sum_of_lanes,
 };
 use crate::trace::routine::{Failed, Place, Routine};
-use crate::walk::{EvalError, Item, Limits, Output, Stats};
+use crate::walk::{EvalError, Limits, Output, Stats};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -63,82 +64,6 @@ pub(crate) struct Batch<'a> {
     pub(crate) spread: bool,
     /// The first lane so far after which no other is of use.
     pub(crate) end: AtomicU32,
-}
-
-/// What the values of lanes are to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Values {
-    /// Numbers; a lane whose value is something else, or an int, tells it by itself.
-    Any,
-    /// Numbers; no lane after the first that has something else is of use.
-    Number,
-    /// Lists of so many numbers; likewise.
-    List(usize),
-}
-
-impl Values {
-    /// How many numbers a lane has.
-    fn count(self) -> usize {
-        match self {
-            Self::List(count) => count,
-            Self::Any | Self::Number => 1,
-        }
-    }
-
-    /// Whether a value is what it is to be.
-    fn fit(self, value: &Output) -> bool {
-        match (self, value.items()) {
-            (Self::List(count), [Item::List(length), numbers @ ..]) => {
-                let is_number = |item: &Item| matches!(item, Item::Number { .. });
-                *length as usize == count && numbers.iter().all(is_number)
-            }
-            (Self::List(_), _) => false,
-            (Self::Any | Self::Number, _) => value.number().is_some(),
-        }
-    }
-}
-
-/// A lane whose result is not what it is to be, or an int where those are told apart.
-#[derive(Debug)]
-pub(crate) enum Special {
-    Output(Output),
-    Failed(Box<EvalError>),
-}
-
-/// What a batch came to besides the numbers it wrote.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    /// In the order of lanes.
-    pub(crate) special: Vec<(u32, Special)>,
-    /// The sums asked for: of values first, then of derivatives.
-    pub(crate) sums: Vec<f64>,
-    /// How many lanes were walked.
-    pub(crate) walks: u64,
-    /// What all lanes together took.
-    pub(crate) stats: Stats,
-}
-
-/// Why a batch as a whole gives nothing.
-#[derive(Debug)]
-pub(crate) enum Refused {
-    /// Time ran out.
-    Late(Box<EvalError>),
-    /// Derivatives are asked for, and a lane's value is not one number.
-    NotOneNumber,
-}
-
-impl Refused {
-    fn late() -> Self {
-        Self::Late(Box::new(super::out_of_time()))
-    }
-}
-
-/// Where a column of results goes.
-pub(crate) enum Target<'a> {
-    /// One number for each lane.
-    Each(&'a mut [f64]),
-    /// The sum of all lanes' numbers.
-    Sum,
 }
 
 /// Memory for tasks, to be used again.

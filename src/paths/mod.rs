@@ -15,6 +15,7 @@
 
 pub(crate) mod batch;
 mod second;
+pub(crate) mod tally;
 mod workspace;
 
 pub use workspace::Workspace;

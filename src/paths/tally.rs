@@ -1,0 +1,83 @@
+//! What the values of lanes are to be, and what a batch comes to.
+//!
+//! **Invariants**
+//! - Lanes that gave what they were to give are in the caller's columns alone; the others are told one
+//!   by one, in their order.
+
+use crate::walk::{EvalError, Item, Output, Stats};
+
+/// What the values of lanes are to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// Numbers; a lane whose value is something else, or an int, tells it by itself.
+    Any,
+    /// Numbers; no lane after the first that has something else is of use.
+    Number,
+    /// Lists of so many numbers; likewise.
+    List(usize),
+}
+
+impl Values {
+    /// How many numbers a lane has.
+    pub(super) fn count(self) -> usize {
+        match self {
+            Self::List(count) => count,
+            Self::Any | Self::Number => 1,
+        }
+    }
+
+    /// Whether a value is what it is to be.
+    pub(super) fn fit(self, value: &Output) -> bool {
+        match (self, value.items()) {
+            (Self::List(count), [Item::List(length), numbers @ ..]) => {
+                let is_number = |item: &Item| matches!(item, Item::Number { .. });
+                *length as usize == count && numbers.iter().all(is_number)
+            }
+            (Self::List(_), _) => false,
+            (Self::Any | Self::Number, _) => value.number().is_some(),
+        }
+    }
+}
+
+/// A lane whose result is not what it is to be, or an int where those are told apart.
+#[derive(Debug)]
+pub(crate) enum Special {
+    Output(Output),
+    Failed(Box<EvalError>),
+}
+
+/// What a batch came to besides the numbers it wrote.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// In the order of lanes.
+    pub(crate) special: Vec<(u32, Special)>,
+    /// The sums asked for: of values first, then of derivatives.
+    pub(crate) sums: Vec<f64>,
+    /// How many lanes were walked.
+    pub(crate) walks: u64,
+    /// What all lanes together took.
+    pub(crate) stats: Stats,
+}
+
+/// Why a batch as a whole gives nothing.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Time ran out.
+    Late(Box<EvalError>),
+    /// Derivatives are asked for, and a lane's value is not one number.
+    NotOneNumber,
+}
+
+impl Refused {
+    pub(super) fn late() -> Self {
+        Self::Late(Box::new(super::out_of_time()))
+    }
+}
+
+/// Where a column of results goes.
+pub(crate) enum Target<'a> {
+    /// One number for each lane.
+    Each(&'a mut [f64]),
+    /// The sum of all lanes' numbers.
+    Sum,
+}
