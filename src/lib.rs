@@ -81,4 +81,5 @@ pub use paths::Workspace;
 pub use prim::relaxation::Relaxation;
 pub use prim::tagged::{Tagged, TaggedError, TypeTag};
 pub use symbol::nearest;
+pub use threads::Threads;
 pub use walk::{EvalError, Item, Limits, Output, Stats};

@@ -14,7 +14,8 @@ use super::stats::{STATS, stats_of};
 use crate::model::gradient::Extent;
 use crate::walk::output::json_number;
 use crate::{
-    Bindings, Error, Input, Interpreter, Kind, Limits, OnError, Relaxation, Stats, Workspace, Wrt,
+    Bindings, Error, Input, Interpreter, Kind, Limits, OnError, Relaxation, Stats, Threads,
+    Workspace, Wrt,
 };
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -67,6 +68,7 @@ pub fn answer(interpreter: &Interpreter, line: &str) -> String {
 #[derive(Debug)]
 pub struct Answerer {
     interpreter: Interpreter,
+    threads: Threads,
     workspace: Workspace,
 }
 
@@ -75,7 +77,17 @@ impl Answerer {
     pub fn new(interpreter: Interpreter) -> Self {
         Self {
             interpreter,
+            threads: Threads::ALL,
             workspace: Workspace::new(),
+        }
+    }
+
+    /// The same with so many threads, or others, for lanes.
+    #[must_use]
+    pub fn threads(self, threads: impl Into<Threads>) -> Self {
+        Self {
+            threads: threads.into(),
+            ..self
         }
     }
 
@@ -141,6 +153,7 @@ impl Answerer {
             hard: request.hard,
             gumbel_seed: request.gumbel_seed,
         })?;
+        let model = model.with_threads(self.threads.clone());
         let wrt: Option<Vec<&str>> = request
             .wrt
             .as_ref()

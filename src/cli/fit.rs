@@ -10,7 +10,7 @@
 use super::cautions::cautions_of;
 use super::fields::{Content, Field, lines, members, table};
 use super::json;
-use super::program::{Loaded, MachineArgs, ProgramArgs, assignment, at_least_one};
+use super::program::{Loaded, MachineArgs, ProgramArgs, ThreadArgs, assignment, at_least_one};
 use super::report::{self, Failure, Fault, Source};
 use crate::fit::table::Table;
 use crate::fit::{Fit as Fitted, FitError, FitOptions, FittedParam, fit};
@@ -83,6 +83,8 @@ pub(super) struct Fit {
 
     #[command(flatten)]
     machine: MachineArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
 
     /// Tell how many evaluations the fit took, and how many starts were dropped
     #[arg(long)]
@@ -133,6 +135,7 @@ impl Fit {
             target: self.target.clone(),
             mode: self.machine.mode(),
             relaxation: self.machine.relaxation(),
+            threads: self.threads.threads(),
             ..FitOptions::default()
         };
         let bar = self.progress();

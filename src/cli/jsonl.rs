@@ -8,7 +8,7 @@
 
 use super::eval::Answerer;
 use super::json;
-use super::program::interpreter;
+use super::program::{ThreadArgs, interpreter};
 use super::report::Failure;
 use clap::Args;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -35,13 +35,18 @@ pub(super) struct Eval {
     /// Interpreter to run programs with, as `dmci compile --interpreter` writes it
     #[arg(long, value_name = "FILE")]
     interpreter: Option<PathBuf>,
+
+    #[command(flatten)]
+    threads: ThreadArgs,
 }
 
 impl Eval {
     pub(super) fn run(&self) -> Result<(), Failure> {
         debug_assert!(self.jsonl, "there is no other interface yet");
         let interpreter = interpreter(self.interpreter.as_deref())?;
-        let mut answerer = Answerer::new(interpreter.clone());
+        let threads = self.threads.threads();
+        let fresh = || Answerer::new(interpreter.clone()).threads(threads.clone());
+        let mut answerer = fresh();
         let mut input = BufReader::with_capacity(CHUNK, io::stdin().lock());
         let mut output = BufWriter::new(io::stdout().lock());
         let mut line = Vec::new();
@@ -60,7 +65,7 @@ impl Eval {
                     let result = catch_unwind(AssertUnwindSafe(|| answerer.answer(line.trim())));
                     Some(result.unwrap_or_else(|_| {
                         // The workspace may be left in the middle of things.
-                        answerer = Answerer::new(interpreter.clone());
+                        answerer = fresh();
                         refusal(
                             line,
                             "internal",

@@ -14,7 +14,7 @@ use super::report::{Failure, Source};
 use crate::graph::{Graph, ncg};
 use crate::syntax::Goal;
 use crate::walk::Limits;
-use crate::{Bindings, Interpreter, Mode, Model, Relaxation};
+use crate::{Bindings, Interpreter, Mode, Model, Relaxation, Threads};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use std::io::{self, Read};
@@ -64,6 +64,24 @@ pub(super) struct MachineArgs {
 
     #[command(flatten)]
     relaxation: RelaxationArgs,
+}
+
+/// Who shares the work.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct ThreadArgs {
+    /// How many threads share the work, 1 to 1024; as many as there are processors unless given.
+    /// The results are the same
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    threads: Option<usize>,
+}
+
+impl ThreadArgs {
+    pub(super) fn threads(self) -> Threads {
+        match self.threads {
+            Some(count) => Threads::of(count),
+            None => Threads::ALL,
+        }
+    }
 }
 
 /// How soft choices relax.
@@ -277,6 +295,14 @@ pub(super) fn at_least_one(argument: &str) -> Result<usize, String> {
         Ok(0) => Err("give 1 or more".into()),
         Ok(number) => Ok(number),
         Err(_) => Err("give a whole number, 1 or more".into()),
+    }
+}
+
+/// A number of threads.
+pub(super) fn thread_count(argument: &str) -> Result<usize, String> {
+    match at_least_one(argument)? {
+        1025.. => Err("give 1024 or fewer".into()),
+        number => Ok(number),
     }
 }
 

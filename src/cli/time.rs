@@ -26,10 +26,12 @@ use super::fields::{Content, Field, lines, members};
 use super::json::{self, JsonNumber};
 use super::program::{
     InputArgs, LimitArgs, Loaded, MachineArgs, Prepared, ProgramArgs, at_least_one, distinct,
-    of_json_or_file, prepare_loaded,
+    of_json_or_file, prepare_loaded, thread_count,
 };
 use super::report::{self, Failure, significant};
-use crate::{Bindings, Error, Evaluator, Input, Lane, Limits, Model, PathTotals, Workspace, Wrt};
+use crate::{
+    Bindings, Error, Evaluator, Input, Lane, Limits, Model, PathTotals, Threads, Workspace, Wrt,
+};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde::Deserialize;
@@ -81,8 +83,8 @@ pub(super) struct Time {
     #[command(flatten)]
     limits: LimitArgs,
 
-    /// How many threads lanes are spread over
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
+    /// How many threads lanes are spread over, 1 to 1024
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = thread_count)]
     threads: usize,
 
     /// How many samples a median is of
@@ -188,17 +190,17 @@ impl Time {
             };
             model?.with_relaxation(relaxation)
         };
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads)
-            .build()
-            .map_err(|error| Failure::Data(format!("no {} threads: {error}", self.threads)))?;
+        let threads = Threads::of(self.threads);
+        let model = model.with_threads(threads.clone());
+        let fresh = || Ok(fresh()?.with_threads(threads.clone()));
         let wrt = distinct(self.wrt.iter().map(String::as_str));
         let limits = self.limits.limits();
-        let result = pool.install(|| {
+        let measure = || {
             let question = Question::new(&fresh()?, &bindings, &lane_inputs, wrt, limits)?;
             let times = question.measure(&model, &fresh, self.repetitions)?;
             Ok((question, times))
-        });
+        };
+        let result = measure();
         let (question, times) = report::outcome(result, cautions, &source)?;
         if self.json {
             return report::print(&self.to_json(&question, &times));

@@ -35,12 +35,12 @@ use crate::source::Span;
 use crate::symbol::nearest;
 use crate::syntax::ast::{Constraint, Expr, ExprId};
 use crate::syntax::{Goal, Noise, Observation, Program};
-use crate::walk::{EvalError, Limits, Stats};
+use crate::threads::Threads;
+use crate::walk::{Clock, EvalError, Limits, Stats};
 use bounds::Bound;
 use problem::{Data, Problem};
 use starts::{Ending, Options, StartsError, minimize_from_starts};
 use statistics::Statistics;
-use std::time::Instant;
 use table::{Table, TableError};
 
 /// How to fit.
@@ -66,6 +66,8 @@ pub struct FitOptions {
     pub relaxation: Relaxation,
     /// Limits of each evaluation.
     pub limits: Limits,
+    /// Who shares the starts; or the rows, where there is one start.
+    pub threads: Threads,
 }
 
 impl Default for FitOptions {
@@ -81,6 +83,7 @@ impl Default for FitOptions {
             mode: Mode::Interpreter,
             relaxation: Relaxation::default(),
             limits: Limits::default(),
+            threads: Threads::ALL,
         }
     }
 }
@@ -239,7 +242,7 @@ pub fn fit(
     options: &FitOptions,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Fit, FitError> {
-    let began = Instant::now();
+    let clock = Clock::start();
     let goal = match options.target {
         Some(_) => Goal::Value,
         None => Goal::Observations,
@@ -261,11 +264,15 @@ pub fn fit(
     let model = interpreter.prepare(text, &inputs, options.mode, goal)?;
     let model = model.with_relaxation(options.relaxation)?;
     let wrt = &varied[..unknowns.len()];
-    let mut first = model.evaluator(&bindings, &varied, wrt, &options.limits)?;
-    if options.starts > 1 {
-        // Threads have starts to share, which are more work at a time than rows.
-        first = first.on_one_thread();
-    }
+    // Starts are more work at a time than rows.
+    let share_rows = options.starts <= 1;
+    let first = model
+        .evaluator(&bindings, &varied, wrt, &options.limits)?
+        .threads(if share_rows {
+            options.threads.clone()
+        } else {
+            Threads::ONE
+        });
     let rows = by_row.then(|| rows.iter().map(|row| row.1).collect());
     let data = Data::new(table, &observations, goal, rows)?;
     let problem = || Problem::new(first.clone(), &data);
@@ -282,6 +289,7 @@ pub fn fit(
         seed: options.seed,
         max_iterations: options.max_iterations,
         all_starts: options.all_starts,
+        threads: options.threads.clone(),
         ..Options::default()
     };
     let best =
@@ -342,7 +350,7 @@ pub fn fit(
             .collect(),
         evaluations: best.evaluations.residuals + best.evaluations.jacobians,
         stats,
-        seconds: began.elapsed().as_secs_f64(),
+        seconds: clock.seconds(),
     })
 }
 

@@ -24,13 +24,11 @@ use super::levenberg_marquardt::{
 };
 use super::points::Guess;
 use crate::fit::bounds::Bound;
-use crate::threads::lock;
-use rayon::prelude::*;
-use std::sync::Mutex;
+use crate::threads::{Threads, in_tasks_with};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How to search.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Options {
     /// The number of starts, the first guess among them; at least one is made.
     pub(crate) starts: usize,
@@ -43,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) all_starts: bool,
     /// When the best minimum is good enough. The search itself stops each start earlier.
     pub(crate) tolerances: Tolerances,
+    /// Who shares the starts.
+    pub(crate) threads: Threads,
 }
 
 impl Default for Options {
@@ -53,6 +53,7 @@ impl Default for Options {
             max_iterations: 200,
             all_starts: false,
             tolerances: Tolerances::default(),
+            threads: Threads::ALL,
         }
     }
 }
@@ -152,7 +153,7 @@ const AGREEMENT: f64 = 1e-6;
 /// Sums of squares below this part of the median first one are rounding: all the same minimum.
 const ROUNDING: f64 = 1e-20;
 
-/// Minimizes from `options.starts` points, on the threads of the current rayon pool, and carries the
+/// Minimizes from `options.starts` points, on `options.threads`, and carries the
 /// best one on to `options.tolerances` and then to the last digits ([`Minimizer::polish`]).
 ///
 /// `problem` makes one problem for each thread that needs one. `bounds` and `init` are the n
@@ -184,10 +185,8 @@ where
     if let Some(j) = (0..init.len()).find(|&j| !bounds[j].contains(init[j])) {
         return Err(StartsError::Outside(j));
     }
-    let problems = Pool {
-        make: problem,
-        idle: Mutex::new(Vec::new()),
-    };
+    let threads = &options.threads;
+    let mut idle: Vec<P> = Vec::new();
     let total = options.starts.max(1);
     let ended = AtomicUsize::new(0);
     let end = || progress(ended.fetch_add(1, Ordering::Relaxed) + 1, total);
@@ -198,17 +197,15 @@ where
         init,
         seed: options.seed,
     };
-    let mut starts: Vec<Start<P::Error>> = (0..total)
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|k| {
-            let start = problems.with(|problem| Start::new(problem, &guess, k));
-            if !start.active {
-                end();
-            }
-            start
-        })
-        .collect();
+    let tasks = (0..total).collect();
+    let begin = |k, problem: &mut P| {
+        let start = Start::new(problem, &guess, k);
+        if !start.active {
+            end();
+        }
+        start
+    };
+    let mut starts = in_tasks_with(tasks, threads, &mut idle, &problem, &begin);
     let Some(first_sse) = median(
         starts
             .iter()
@@ -225,16 +222,14 @@ where
     let mut round = FIRST_ROUND;
     while starts.iter().any(|start| start.active) {
         let last = round.min(options.max_iterations);
-        starts
-            .par_iter_mut()
-            .with_max_len(1)
-            .filter(|start| start.active)
-            .for_each(|start| {
-                problems.with(|problem| start.advance(problem, last, options.max_iterations));
-                if !start.active {
-                    end();
-                }
-            });
+        let tasks = starts.iter_mut().filter(|start| start.active).collect();
+        let advance = |start: &mut Start<P::Error>, problem: &mut P| {
+            start.advance(problem, last, options.max_iterations);
+            if !start.active {
+                end();
+            }
+        };
+        in_tasks_with(tasks, threads, &mut idle, &problem, &advance);
         if !options.all_starts {
             for _ in 0..drop_hopeless(&mut starts, first_sse) {
                 end();
@@ -242,12 +237,13 @@ where
         }
         round *= 2;
     }
-    Ok(finish(&problems, starts, first_sse, options))
+    let mut problem = idle.pop().unwrap_or_else(problem);
+    Ok(finish(&mut problem, starts, first_sse, options))
 }
 
 /// Carries the best start on to the end and collects the results.
-fn finish<P: Residuals, F: Fn() -> P>(
-    problems: &Pool<P, F>,
+fn finish<P: Residuals>(
+    problem: &mut P,
     mut starts: Vec<Start<P::Error>>,
     first_sse: f64,
     options: &Options,
@@ -255,7 +251,7 @@ fn finish<P: Residuals, F: Fn() -> P>(
     let best = (0..starts.len())
         .min_by(|&a, &b| starts[a].sse().total_cmp(&starts[b].sse()))
         .unwrap_or_default();
-    problems.with(|problem| starts[best].complete(problem, options));
+    starts[best].complete(problem, options);
     let mut evaluations = Evaluations::default();
     for start in &starts {
         evaluations += start.wasted;
@@ -415,24 +411,6 @@ const SEARCH: Tolerances = Tolerances {
     gradient: 1e-9,
 };
 
-/// Problems at rest. No more are made than are ever in use at once.
-struct Pool<P, F> {
-    make: F,
-    idle: Mutex<Vec<P>>,
-}
-
-impl<P, F: Fn() -> P> Pool<P, F> {
-    fn with<T>(&self, work: impl FnOnce(&mut P) -> T) -> T {
-        // A problem is in the vector or in one thread's hands, so a panic elsewhere cannot have
-        // left it half written.
-        let idle = lock(&self.idle).pop();
-        let mut problem = idle.unwrap_or_else(&self.make);
-        let result = work(&mut problem);
-        lock(&self.idle).push(problem);
-        result
-    }
-}
-
 /// The middle value, the upper one of two; none of nothing.
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.collect();
@@ -445,6 +423,7 @@ mod tests {
     use super::super::known_problems::*;
     use super::super::statistics::Statistics;
     use super::*;
+    use std::sync::Mutex;
 
     const POSITIVE: Bound = Bound::Above(0.0);
 

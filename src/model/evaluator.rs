@@ -4,7 +4,7 @@
 //! come out, without looking anything up again: what training loops and batches run.
 //!
 //! **Invariants**
-//! - One thread calls it; batches use all threads of rayon's pool, unless they are told not to. Paths are the model's, shared with
+//! - One thread calls it; batches use the threads that they are told. Paths are the model's, shared with
 //!   everyone who runs it.
 //! - Nothing is kept from one call to the next but paths: every call computes from its inputs.
 
@@ -16,6 +16,7 @@ use crate::paths::Workspace;
 use crate::paths::batch::Batch;
 use crate::paths::tally::{Special, Tally, Target, Values};
 use crate::paths::{self, Query};
+use crate::threads::Threads;
 use crate::trace::record::Number;
 use crate::trace::routine::lanes::LaneInput;
 use crate::trace::routine::{Place, Routine};
@@ -57,8 +58,8 @@ pub struct Evaluator {
     /// For each number of a gradient its place among `by`; none where it is 0.
     gradient: Vec<Option<usize>>,
     limits: Limits,
-    /// Whether batches use several threads.
-    spread: bool,
+    /// Who shares the work of batches.
+    threads: Threads,
     workspace: Workspace,
     /// The trace's inputs.
     numbers: Vec<f64>,
@@ -121,7 +122,7 @@ impl Model {
             gradient,
             asked: asked.given,
             limits: *limits,
-            spread: true,
+            threads: self.threads.clone(),
             numbers: std::mem::take(&mut workspace.inputs),
             workspace,
             place: self.inner.paths.last(),
@@ -145,37 +146,43 @@ impl Model {
         })
     }
 
-    /// Does something with a batch of lanes, whose inputs are those of the trace.
-    #[allow(clippy::too_many_arguments, reason = "what a batch is made of")]
+    /// Does something with a batch of lanes.
     pub(crate) fn with_batch<T>(
         &self,
-        given: &Given,
-        inputs: &[LaneInput<'_>],
-        lanes: usize,
-        by: Option<&[u32]>,
-        limits: &Limits,
-        values: Values,
-        spread: bool,
+        asked: &AskedOfLanes<'_>,
         run: impl FnOnce(&Batch<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.check_walks()?;
-        let paths = &self.inner.paths;
+        let given = asked.given;
         let walk =
             |query: &Query<'_>, workspace: &mut Workspace| self.walk_at(given, query, workspace);
         run(&Batch {
-            paths,
+            paths: &self.inner.paths,
             key: &given.key,
-            inputs,
-            lanes,
-            by,
-            limits: *limits,
+            inputs: asked.inputs,
+            lanes: asked.lanes,
+            by: asked.by,
+            limits: *asked.limits,
             walk: &walk,
-            values,
-            spread,
+            values: asked.values,
+            threads: asked.threads,
             end: AtomicU32::new(u32::MAX),
             not_numeric: &|stats| self.not_numeric(stats),
         })
     }
+}
+
+/// What is asked of a batch of lanes.
+pub(crate) struct AskedOfLanes<'a> {
+    pub(crate) given: &'a Given,
+    /// The trace's inputs.
+    pub(crate) inputs: &'a [LaneInput<'a>],
+    pub(crate) lanes: usize,
+    /// The inputs that derivatives are by, if there are to be any.
+    pub(crate) by: Option<&'a [u32]>,
+    pub(crate) limits: &'a Limits,
+    pub(crate) values: Values,
+    pub(crate) threads: &'a Threads,
 }
 
 impl Given {
@@ -392,12 +399,12 @@ impl Evaluator {
         Ok((tally.stats, fault))
     }
 
-    /// The same evaluator, whose batches keep to the thread that asks for them.
-    pub(crate) fn on_one_thread(self) -> Self {
-        Self {
-            spread: false,
-            ..self
-        }
+    /// The same evaluator with so many threads, or others, for its batches; it begins with those of
+    /// its model. One lane is always done by the thread that asks.
+    #[must_use]
+    pub fn threads(mut self, threads: impl Into<Threads>) -> Self {
+        self.threads = threads.into();
+        self
     }
 
     /// Runs lanes, whose numbers and derivatives go to columns.
@@ -532,18 +539,24 @@ impl Evaluator {
             }
         }
         let Self {
+            model,
             asked,
             by,
             limits,
-            spread,
+            threads,
             workspace,
             ..
         } = self;
-        let by = with_derivatives.then_some(by.as_slice());
-        let (model, spread) = (&self.model, *spread);
-        model.with_batch(asked, &all, lanes, by, limits, values, spread, |batch| {
-            run(batch, workspace)
-        })
+        let asked = AskedOfLanes {
+            given: asked,
+            inputs: &all,
+            lanes,
+            by: with_derivatives.then_some(by.as_slice()),
+            limits,
+            values,
+            threads,
+        };
+        model.with_batch(&asked, |batch| run(batch, workspace))
     }
 }
 

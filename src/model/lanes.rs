@@ -9,6 +9,7 @@
 //!   number of threads.
 
 use super::error::Error;
+use super::evaluator::AskedOfLanes;
 use crate::model::Model;
 use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::Variable;
@@ -122,10 +123,16 @@ impl Model {
                 Target::Sum
             }
         }));
-        let by_any = (!wrt.is_empty()).then_some(by.as_slice());
-        let given = &asked.given;
-        let any = Values::Any;
-        let tally = self.with_batch(given, &inputs, count, by_any, limits, any, true, |batch| {
+        let of_lanes = AskedOfLanes {
+            given: &asked.given,
+            inputs: &inputs,
+            lanes: count,
+            by: (!wrt.is_empty()).then_some(by.as_slice()),
+            limits,
+            values: Values::Any,
+            threads: &self.threads,
+        };
+        let tally = self.with_batch(&of_lanes, |batch| {
             Ok(batch.each(targets, &mut workspace.tasks)?)
         })?;
         workspace.inputs = numbers;

@@ -16,11 +16,11 @@ use crate::model::bindings::{Bindings, Wrt};
 use crate::model::gradient::Evaluation;
 use crate::model::interpreter::{Interpreter, Mode};
 use crate::paths::Workspace;
-use crate::threads::in_tasks;
+use crate::threads::{Threads, in_tasks};
 use crate::walk::{Limits, Output};
 
 /// What [`Interpreter::evaluate_many_with`] asks of each program.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Request<'a> {
     /// What to differentiate by.
     pub wrt: Wrt<'a>,
@@ -28,10 +28,12 @@ pub struct Request<'a> {
     pub mode: Mode,
     /// The limits of each program; a deadline is the same moment for all.
     pub limits: Limits,
+    /// Who shares the programs.
+    pub threads: Threads,
 }
 
 impl Interpreter {
-    /// Evaluates many programs with the same inputs, on all threads of rayon's pool. Nothing is
+    /// Evaluates many programs with the same inputs, on all threads. Nothing is
     /// compiled for a program, and nothing is kept of it.
     ///
     /// ```
@@ -50,10 +52,10 @@ impl Interpreter {
         programs: &[S],
         bindings: &Bindings,
     ) -> Vec<Result<Output, Error>> {
-        let Request { mode, limits, .. } = Request::default();
-        each(programs, |program, workspace| {
-            let model = self.model_for(program, bindings, mode)?;
-            model.value_once(bindings, &limits, workspace)
+        let request = Request::default();
+        each(programs, &request.threads, |program, workspace| {
+            let model = self.model_for(program, bindings, request.mode)?;
+            model.value_once(bindings, &request.limits, workspace)
         })
     }
 
@@ -83,10 +85,9 @@ impl Interpreter {
         bindings: &Bindings,
         request: &Request<'_>,
     ) -> Vec<Result<Evaluation, Error>> {
-        let Request { wrt, mode, limits } = *request;
-        each(programs, |program, workspace| {
-            let model = self.model_for(program, bindings, mode)?;
-            model.evaluate(bindings, wrt, &limits, workspace)
+        each(programs, &request.threads, |program, workspace| {
+            let model = self.model_for(program, bindings, request.mode)?;
+            model.evaluate(bindings, request.wrt, &request.limits, workspace)
         })
     }
 }
@@ -94,8 +95,9 @@ impl Interpreter {
 /// Does something with each program; the results are in the order of the programs.
 fn each<S: AsRef<str> + Sync, T: Send>(
     programs: &[S],
+    threads: &Threads,
     run: impl Fn(&str, &mut Workspace) -> T + Sync,
 ) -> Vec<T> {
     let run = |program: &S, workspace: &mut Workspace| run(program.as_ref(), workspace);
-    in_tasks(programs.iter().collect(), true, &mut Vec::new(), &run)
+    in_tasks(programs.iter().collect(), threads, &mut Vec::new(), &run)
 }

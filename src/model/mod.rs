@@ -43,6 +43,7 @@ use crate::source::{Position, Span};
 use crate::symbol::{Sym, Symbols, nearest};
 use crate::syntax::ast::{Constant, Expr};
 use crate::syntax::{Param, Program, Warning};
+use crate::threads::Threads;
 use crate::trace::record::Number;
 use crate::walk::code::Code;
 use crate::walk::layout::{CoreProgram, lay_out};
@@ -61,6 +62,7 @@ const SOFT: [Prim; 2] = [Prim::SoftChoice, Prim::SoftIf];
 pub struct Model {
     inner: Arc<ModelInner>,
     relaxation: Relaxation,
+    threads: Threads,
 }
 
 #[derive(Debug)]
@@ -179,6 +181,7 @@ impl Model {
                 paths: Paths::default(),
             }),
             relaxation: Relaxation::default(),
+            threads: Threads::ALL,
         })
     }
 
@@ -210,6 +213,7 @@ impl Model {
                 paths: Paths::default(),
             }),
             relaxation: Relaxation::default(),
+            threads: Threads::ALL,
         })
     }
 
@@ -220,9 +224,33 @@ impl Model {
     pub fn with_relaxation(&self, relaxation: Relaxation) -> Result<Self, Error> {
         relaxation.check().map_err(Error::Request)?;
         Ok(Self {
-            inner: self.inner.clone(),
             relaxation,
+            ..self.clone()
         })
+    }
+
+    /// The same model with so many threads, or others, for lanes: see [`Threads`]. It shares all
+    /// recorded paths.
+    ///
+    /// ```
+    /// use dmci::{Interpreter, Threads};
+    ///
+    /// let model = Interpreter::embedded().model("(* a x)")?.with_threads(2);
+    /// assert_eq!(model.threads().count(), 2);
+    /// let alone = model.with_threads(Threads::ONE);
+    /// # Ok::<(), dmci::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_threads(&self, threads: impl Into<Threads>) -> Self {
+        Self {
+            threads: threads.into(),
+            ..self.clone()
+        }
+    }
+
+    /// Who shares the work of lanes.
+    pub fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     /// Keeps no more paths than `most`, which is 256 unless this is called; those that are kept

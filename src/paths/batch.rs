@@ -15,7 +15,7 @@
 use super::tally::{Refused, Special, Tally, Target, Values};
 use super::{Path, PathKey, Paths, Query, Run, Workspace};
 use crate::prim::math::Cpu;
-use crate::threads::in_tasks;
+use crate::threads::{ALONE, Threads, in_tasks};
 use crate::trace::routine::lanes::{
     Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, WIDTH, Which,
     sum_of_lanes,
@@ -60,8 +60,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) values: Values,
     /// The error of a lane whose value holds more than numbers and has no derivatives.
     pub(crate) not_numeric: &'a (dyn Fn(Stats) -> Box<EvalError> + Sync),
-    /// Whether tasks may go to other threads.
-    pub(crate) spread: bool,
+    /// Who shares the tasks.
+    pub(crate) threads: &'a Threads,
     /// The first lane so far after which no other is of use.
     pub(crate) end: AtomicU32,
 }
@@ -127,8 +127,8 @@ impl Batch<'_> {
             "{} lanes are more than 2^32",
             self.lanes
         );
-        let spread = self.spreads();
-        let size = self.task_size(spread);
+        let threads = self.threads_for_all();
+        let size = self.task_size(threads);
         let is_sum: Vec<bool> = targets.iter().map(|t| matches!(t, Target::Sum)).collect();
         let count = self.lanes.div_ceil(size);
         let mut tasks: Vec<Vec<Option<&mut [f64]>>> = (0..count).map(|_| Vec::new()).collect();
@@ -145,7 +145,7 @@ impl Batch<'_> {
         let tasks: Vec<_> = tasks.into_iter().enumerate().collect();
         let results = in_tasks(
             tasks,
-            spread,
+            threads,
             pool,
             &|(task, targets), scratch: &mut TaskScratch| {
                 let first = task * size;
@@ -185,8 +185,8 @@ impl Batch<'_> {
             return None;
         }
         let routine = path.routine_of_lanes(by, &shared, true)?;
-        let spread = self.spreads();
-        let size = self.task_size(spread);
+        let threads = self.threads_for_all();
+        let size = self.task_size(threads);
         let diverged = AtomicBool::new(false);
         let run = |task: usize, scratch: &mut TaskScratch| {
             if diverged.load(Ordering::Relaxed) {
@@ -221,7 +221,7 @@ impl Batch<'_> {
         } else {
             total.reset(routine.sums.len());
             let tasks = (0..count).collect();
-            let parts = in_tasks(tasks, spread, pool, &|task, scratch: &mut TaskScratch| {
+            let parts = in_tasks(tasks, threads, pool, &|task, scratch: &mut TaskScratch| {
                 run(task, scratch);
                 scratch.sums.vectors().collect::<Vec<[f64; WIDTH]>>()
             });
@@ -250,8 +250,8 @@ impl Batch<'_> {
         }
     }
 
-    /// Whether the work is shared among threads: waking one costs some microseconds.
-    fn spreads(&self) -> bool {
+    /// Who shares the work: waking a thread costs some microseconds.
+    fn threads_for_all(&self) -> &Threads {
         let known = self.paths.load();
         let path = super::first_of(&known, self.key, self.paths.last());
         // A walk takes long enough in any case.
@@ -260,7 +260,11 @@ impl Batch<'_> {
             let sweeps = if self.by.is_some() { 3 } else { 1 };
             operations.saturating_mul(sweeps * self.lanes)
         });
-        self.spread && work >= WORTH_SPREADING && rayon::current_num_threads() > 1
+        if work >= WORTH_SPREADING {
+            self.threads
+        } else {
+            &ALONE
+        }
     }
 
     /// Notes that a lane's value is not what it is to be.
@@ -275,12 +279,13 @@ impl Batch<'_> {
         lane < self.end.load(Ordering::Relaxed)
     }
 
-    fn task_size(&self, spread: bool) -> usize {
-        if !spread {
+    fn task_size(&self, threads: &Threads) -> usize {
+        let count = threads.count();
+        if count <= 1 {
             return TASK;
         }
         let [least, most] = SHARED_TASKS;
-        let size = self.lanes / (rayon::current_num_threads() * TASKS_A_THREAD);
+        let size = self.lanes / (count * TASKS_A_THREAD);
         // A power of two, so that the tree of sums is the same whatever the size.
         (size.clamp(least, most) / least).next_power_of_two() * least
     }

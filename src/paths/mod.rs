@@ -35,7 +35,6 @@ use arc_swap::ArcSwap;
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
 
 /// How many paths a model keeps unless it is told otherwise; further ones are walked each time.
 const MAX_PATHS: usize = 256;
@@ -305,7 +304,7 @@ pub(crate) fn replay(
 
 /// Fails once the deadline has passed.
 pub(crate) fn check_deadline(limits: &Limits) -> Result<(), Box<EvalError>> {
-    if limits.deadline.is_some_and(|at| Instant::now() >= at) {
+    if limits.is_late() {
         return Err(Box::new(out_of_time()));
     }
     Ok(())

@@ -29,7 +29,6 @@ use crate::walk::operator_text;
 use crate::walk::{EvalError, Limits, Stats};
 use dfdx::prelude::Cpu;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::time::Instant;
 
 /// How many trace operations and applications the arms of a fork may take: the engine's budget.
 const FORK_BUDGET: u64 = 64;
@@ -639,7 +638,7 @@ impl<'a> Machine<'a> {
 
     /// The one check of sizes, depth and deadline, where procedures are entered.
     fn meter(&mut self) -> Outcome<()> {
-        if self.limits.deadline.is_some_and(|at| Instant::now() >= at) {
+        if self.limits.is_late() {
             return Self::fail_for_good("out of time: the deadline has passed".to_owned());
         }
         if self.frames.len() > self.limits.depth {

@@ -14,7 +14,6 @@ use super::{Failure, Frame, Outcome, Step, Stop, TAIL, Walk};
 use crate::error::Kind;
 use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 use crate::prim::{Prim, arity_in_words};
-use std::time::Instant;
 
 /// Cells allocated before the first collection.
 pub(super) const NURSERY: usize = 1 << 17;
@@ -281,12 +280,7 @@ impl Walk<'_> {
     pub(super) fn check_limits_closely(&mut self) -> Outcome<()> {
         if self.meter.clock == 0 {
             self.meter.clock = CLOCK_INTERVAL;
-            if self
-                .meter
-                .limits
-                .deadline
-                .is_some_and(|at| Instant::now() >= at)
-            {
+            if self.meter.limits.is_late() {
                 return Self::out_of_time();
             }
         }
@@ -343,12 +337,7 @@ impl Walk<'_> {
     /// The same for a loop whose end is not known before, called now and then. The evaluator runs
     /// no such loop, so whoever does, the prelude included, does it for the user's program.
     pub(super) fn account_in_loop(&mut self, steps: usize) -> Outcome<()> {
-        if self
-            .meter
-            .limits
-            .deadline
-            .is_some_and(|at| Instant::now() >= at)
-        {
+        if self.meter.limits.is_late() {
             return Self::out_of_time();
         }
         self.account(steps, SITE_COUNTS)

@@ -35,6 +35,33 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Whether the deadline has passed. Without one no clock is asked, so limits work where there is
+    /// none.
+    #[inline]
+    pub(crate) fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|at| Instant::now() >= at)
+    }
+}
+
+/// How long something takes, where the machine has a clock: wasm32-unknown-unknown has none, and
+/// asking for the time there ends the program.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock(Option<Instant>);
+
+impl Clock {
+    /// Starts to count.
+    pub(crate) fn start() -> Self {
+        let has_clock = !cfg!(all(target_family = "wasm", target_os = "unknown"));
+        Self(has_clock.then(Instant::now))
+    }
+
+    /// The seconds since it started; 0 without a clock.
+    pub(crate) fn seconds(self) -> f64 {
+        self.0.map_or(0.0, |began| began.elapsed().as_secs_f64())
+    }
+}
+
 /// What an evaluation took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {

@@ -24,6 +24,7 @@ mod structure;
 mod take;
 mod vectors;
 
+pub(crate) use limits::Clock;
 pub use limits::{EvalError, Limits, Stats};
 pub use output::{Item, Output};
 

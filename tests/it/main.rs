@@ -33,6 +33,7 @@ mod registry;
 mod replay;
 mod selfhost;
 mod soft;
+mod threads;
 mod tidy;
 #[cfg(feature = "cli")]
 mod time;

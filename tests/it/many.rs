@@ -58,7 +58,12 @@ fn many_programs_answer_as_they_would_alone_on_any_number_of_threads() {
         (Mode::Interpreter, Wrt::Nothing),
         (Mode::Direct, Wrt::Names(&["x"])),
     ] {
-        let request = Request { wrt, mode, limits };
+        let request = Request {
+            wrt,
+            mode,
+            limits,
+            ..Request::default()
+        };
         let alone: Vec<String> = programs
             .iter()
             .map(|program| {

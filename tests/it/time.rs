@@ -203,6 +203,7 @@ fn what_does_not_fit_is_refused() {
             2,
             "\"count\":1024",
         ),
+        (&["--wrt", "a", "--threads", "100000"], 2, "1024 or fewer"),
         (
             &["--wrt", "a", "--lane-inputs", "@no-such-file"],
             1,
