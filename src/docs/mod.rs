@@ -36,5 +36,5 @@ pub mod adding_a_primitive {}
 #[doc = include_str!("glossary.md")]
 pub mod glossary {}
 
-#[doc = include_str!("changelog.md")]
+#[doc = include_str!("../../CHANGELOG.md")]
 pub mod changelog {}
