@@ -106,7 +106,7 @@ impl Image {
         self.cells[(pair - self.base) as usize + 1] = value;
     }
 
-    /// Quoted data; brackets mean `(vec …)`.
+    /// Quoted data; brackets are lists there.
     pub(super) fn datum(&mut self, data: &Data, root: DatumId) -> Value {
         enum Put {
             Car(u32),

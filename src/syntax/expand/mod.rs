@@ -371,8 +371,9 @@ impl<'a> Expander<'a> {
             Datum::Char(c) => Ok(self.constant(Constant::Char(c), span)),
             Datum::String(s) => Ok(self.constant(Constant::String(s.into()), span)),
             Datum::Symbol(sym) => self.reference(id, sym),
+            // `vec` itself, whatever the program binds that name to.
             Datum::Bracket(items) => {
-                let operator = self.vector_constructor(span);
+                let operator = self.constant(Constant::Primitive(Prim::Vec), span);
                 let args = self.expand_all(items.iter().copied())?;
                 Ok(self.call(operator, args, true, span))
             }
@@ -398,15 +399,6 @@ impl<'a> Expander<'a> {
             exprs.push(self.expand(id)?);
         }
         Ok(exprs)
-    }
-
-    /// What `[a b c]` applies: `vec`, whatever the program binds that name to.
-    fn vector_constructor(&mut self, span: Span) -> ExprId {
-        let sym = self.symbols.intern("vec");
-        match Prim::from_name("vec") {
-            Some(prim) => self.constant(Constant::Primitive(prim), span),
-            None => self.free_name(sym, span),
-        }
     }
 
     fn call(&mut self, operator: ExprId, args: Vec<ExprId>, counts: bool, span: Span) -> ExprId {
