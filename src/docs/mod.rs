@@ -7,7 +7,7 @@
 //! - A page says what is, not what is planned.
 //! - One sentence a line, so that changes are read sentence by sentence.
 //!
-//! Start with [`tutorial`] to use it, with [`pipeline`] to change it.
+//! Start with [`tutorial`] to use it, with [`three_hundred_lines`] and [`pipeline`] to change it.
 
 #[doc = include_str!("tutorial.md")]
 pub mod tutorial {}
@@ -21,6 +21,12 @@ pub mod gradients {}
 #[doc = include_str!("pipeline.md")]
 pub mod pipeline {}
 
+#[doc = include_str!("three_hundred_lines.md")]
+#[doc = "```rust"]
+#[doc = include_str!("../../examples/three_hundred_lines.rs")]
+#[doc = "```"]
+pub mod three_hundred_lines {}
+
 #[doc = include_str!("replay.md")]
 pub mod replay {}
 
@@ -32,6 +38,9 @@ pub mod ncg {}
 
 #[doc = include_str!("adding_a_primitive.md")]
 pub mod adding_a_primitive {}
+
+#[doc = include_str!("adding_a_form.md")]
+pub mod adding_a_form {}
 
 #[doc = include_str!("glossary.md")]
 pub mod glossary {}

@@ -1,4 +1,10 @@
 //! Order in the files themselves: headers, lengths, tabs, and lists that must not drift apart.
+//!
+//! **Invariants**
+//! - A complaint names the place and says what to do.
+//! - What is wrong is reported all at once.
+
+mod book;
 
 use dmci::prim::Prim;
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,8 +104,11 @@ fn files_are_of_a_length_to_be_read() {
 fn nothing_is_written_with_tabs_or_ends_in_blanks() {
     let mut texts = files("src", &["rs", "md"]);
     texts.extend(files("tests/it", &["rs"]));
+    texts.extend(files("examples", &["rs"]));
     texts.extend(files("bootstrap", &["scm"]));
-    texts.push(("README.md".to_owned(), read(&root().join("README.md"))));
+    for name in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "justfile"] {
+        texts.push((name.to_owned(), read(&root().join(name))));
+    }
     let mut complaints = Vec::new();
     for (name, text) in texts {
         for (number, line) in text.lines().enumerate() {
