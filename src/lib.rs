@@ -76,10 +76,11 @@ pub use model::interpreter::{
 pub use model::lanes::{Lanes, OnError};
 pub use model::many::Request;
 pub use model::registry::{Handle, Registry, RegistryError};
-pub use model::{Evaluator, Lane, Model, PathTotals};
+pub use model::{Evaluator, Explanation, GuardReason, Lane, Model, PathTotals};
 pub use paths::Workspace;
 pub use prim::relaxation::Relaxation;
 pub use prim::tagged::{Tagged, TaggedError, TypeTag};
 pub use symbol::nearest;
 pub use threads::Threads;
-pub use walk::{EvalError, Item, Limits, Output, Stats};
+pub use walk::{Divergence, ForkGivenUp, Uncompiled, Unjoined, Way};
+pub use walk::{EvalError, Item, Limits, Monitored, Output, Stats};

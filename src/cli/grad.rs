@@ -80,6 +80,7 @@ impl Grad {
             Ok((evaluation, self.hessian.then(again).transpose()?))
         });
         let (evaluation, hessian) = self.stats.outcome(result, &stats, cautions, &source)?;
+        report::monitored(&evaluation.monitored);
         if self.json {
             return report::print(&json::line(|answer| {
                 answer.value(&evaluation.value);

@@ -21,6 +21,7 @@ mod cautions;
 mod compile;
 mod core_forms;
 pub mod eval;
+mod explain;
 mod fields;
 mod fit;
 mod grad;

@@ -22,6 +22,7 @@ use crate::error::Call;
 use crate::graph::NcgError;
 use crate::model::Error;
 use crate::source::Span;
+use crate::walk::Monitored;
 use ariadne::{Color, Config, IndexType, Label, Report, ReportKind};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -181,6 +182,9 @@ pub(super) fn outcome<T>(
         }
         Err(error) => error,
     };
+    if let Error::Eval(error) = &error {
+        monitored(&error.monitored);
+    }
     let mut help = None;
     cautions.retain_mut(|caution| {
         let said = caution.is_said_by(&error);
@@ -202,6 +206,13 @@ pub(super) fn warn(message: &str) {
     let mut out = String::new();
     header(Severity::Warning, None, message, has_colors(), &mut out);
     to_stderr(&out);
+}
+
+/// Tells what monitors were given.
+pub(super) fn monitored(monitored: &[Monitored]) {
+    for one in monitored {
+        note(&one.to_string());
+    }
 }
 
 /// Writes lines to standard error, beside the result.

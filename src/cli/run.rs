@@ -1,16 +1,20 @@
 //! `dmci run`: the value of a program.
 //!
-//! A program and its inputs go in; its value comes out, as Scheme or JSON.
+//! A program and its inputs go in; its value comes out, as Scheme or JSON. With `--explain` an account
+//! of the run comes with it: on standard error, or in the JSON.
 //!
 //! **Invariants**
-//! - Standard output holds the value alone.
+//! - Standard output holds values alone, one for each run; with `--json` one object.
 
-use super::json;
-use super::program::{InputArgs, LimitArgs, MachineArgs, Prepared, ProgramArgs, prepare};
+use super::program::{
+    InputArgs, LimitArgs, MachineArgs, Prepared, ProgramArgs, assignment, prepare,
+};
 use super::report::{self, Failure};
 use super::stats::{StatsArgs, stats_of};
-use crate::{Stats, Workspace, Wrt};
+use super::{explain, json};
+use crate::{Bindings, Error, Evaluation, Explanation, Workspace, Wrt};
 use clap::Args;
+use std::fmt::Write;
 
 /// Print the value of a program
 #[derive(Args, Debug)]
@@ -19,7 +23,8 @@ Examples:
   dmci run model.scm --input a=2.5 --input x=1e-3
   dmci run -e '(map square (list 1 2 3))' --json
   echo '(* a 2)' | dmci run - --inputs '{\"a\":3}'
-  dmci run model.ncg --inputs @inputs.json --stats")]
+  dmci run model.ncg --inputs @inputs.json --stats
+  dmci run -e '(if (> x 0) (list x) 0)' --input x=2 --explain --again x=3 --again x=-1")]
 pub(super) struct Run {
     #[command(flatten)]
     program: ProgramArgs,
@@ -32,34 +37,118 @@ pub(super) struct Run {
     #[command(flatten)]
     stats: StatsArgs,
 
-    /// Print {"value":…} instead of Scheme
+    /// Tell on standard error why the run went as it did: walked or replayed, its guards, the forks
+    /// that were joined and given up, compiled or not
+    #[arg(long)]
+    explain: bool,
+
+    /// Run again with these inputs changed, such as x=-1,y=2, and explain that too; may be repeated,
+    /// and each begins with the inputs of the first run
+    #[arg(long, value_name = "NAME=VALUE,…", requires = "explain", value_parser = changes)]
+    again: Vec<Changes>,
+
+    /// Print {"value":…} instead of Scheme; with --explain also "explanation":{…}, and with --again
+    /// "again":[{"value":…,"explanation":{…}},…]
     #[arg(long)]
     json: bool,
+}
+
+/// Inputs that have other numbers in a further run.
+#[derive(Clone, Debug)]
+struct Changes(Vec<(String, f64)>);
+
+fn changes(argument: &str) -> Result<Changes, String> {
+    argument
+        .split(',')
+        .map(assignment)
+        .collect::<Result<_, _>>()
+        .map(Changes)
 }
 
 impl Run {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let bindings = self.inputs.bindings()?;
+        let prepared = prepare(&self.program, &bindings, &self.machine)?;
+        if self.explain {
+            return self.run_explained(&bindings, prepared);
+        }
         let Prepared {
             model,
             source,
             cautions,
-        } = prepare(&self.program, &bindings, &self.machine)?;
+        } = prepared;
         let limits = self.limits.limits();
         let workspace = &mut Workspace::new();
-        let result = if self.stats.stats {
-            let evaluation = model.evaluate(&bindings, Wrt::Nothing, &limits, workspace);
-            evaluation.map(|evaluation| (evaluation.value, evaluation.stats))
+        let result = if self.stats.stats || model.is_monitored() {
+            model.evaluate(&bindings, Wrt::Nothing, &limits, workspace)
         } else {
             let value = model.value_once(&bindings, &limits, workspace);
-            value.map(|value| (value, Stats::default()))
+            value.map(|value| Evaluation {
+                value,
+                ..Evaluation::default()
+            })
         };
-        let stats = stats_of(result.as_ref().map(|(_, stats)| *stats));
-        let (value, _) = self.stats.outcome(result, &stats, cautions, &source)?;
+        let stats = stats_of(result.as_ref().map(|evaluation| evaluation.stats));
+        let evaluation = self.stats.outcome(result, &stats, cautions, &source)?;
+        report::monitored(&evaluation.monitored);
+        let value = &evaluation.value;
         report::print(&if self.json {
-            json::line(|answer| answer.value(&value))
+            json::line(|answer| answer.value(value))
         } else {
             format!("{}\n", value.to_scheme())
         })
+    }
+}
+
+impl Run {
+    /// The runs with the account of each: the first, and those with inputs changed.
+    fn run_explained(&self, bindings: &Bindings, prepared: Prepared) -> Result<(), Failure> {
+        let Prepared {
+            model,
+            source,
+            cautions,
+        } = prepared;
+        let named = self.again.iter().flat_map(|changes| &changes.0);
+        if let Some((name, _)) = { named }.find(|(name, _)| !model.inputs().contains(name)) {
+            let message = format!("--again: `{name}` is no input of the program");
+            return Err(Failure::Usage(message));
+        }
+        let limits = self.limits.limits();
+        let mut workspace = Workspace::new();
+        let mut run = |bindings: &Bindings, cautions| {
+            let result = model.explain(bindings, Wrt::Nothing, &limits, &mut workspace);
+            if let Err(Error::Eval(error)) = &result {
+                report::note(&error.stats.way.to_string());
+            }
+            report::outcome(result, cautions, &source)
+        };
+        let mut runs: Vec<(Evaluation, Explanation)> = Vec::new();
+        let mut told = |title: &str, (evaluation, explanation): (Evaluation, Explanation)| {
+            if !self.json {
+                title.lines().for_each(report::note);
+                report::print(&format!("{}\n", evaluation.value.to_scheme()))?;
+            }
+            report::monitored(&evaluation.monitored);
+            if !self.json {
+                explanation.to_string().lines().for_each(report::note);
+            }
+            self.stats.tell(&evaluation.stats);
+            runs.push((evaluation, explanation));
+            Ok::<(), Failure>(())
+        };
+        told("", run(bindings, cautions)?)?;
+        for Changes(changes) in &self.again {
+            let mut bindings = bindings.clone();
+            let mut title = "\nagain with".to_owned();
+            for (name, value) in changes {
+                bindings.set(name, *value);
+                let _ = write!(title, " {name}={value}");
+            }
+            told(&title, run(&bindings, Vec::new())?)?;
+        }
+        if self.json {
+            return report::print(&explain::json(&runs, &source.text));
+        }
+        Ok(())
     }
 }

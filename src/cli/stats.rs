@@ -29,17 +29,22 @@ impl StatsArgs {
         source: &Source,
     ) -> Result<T, Failure> {
         let result = report::outcome(result, cautions, source);
+        self.tell(stats);
+        result
+    }
+
+    /// Tells what a run took.
+    pub(super) fn tell(self, stats: &Stats) {
         if self.stats {
             let mut out = String::new();
             lines(&STATS, stats, [16, 10], &mut out);
             report::aside(&out);
         }
-        result
     }
 }
 
 /// What there is to tell.
-pub(super) const STATS: [Field<Stats>; 6] = [
+pub(super) const STATS: [Field<Stats>; 8] = [
     Field::new("nodes walked", "nodes", |s| Content::Count(s.nodes)),
     Field::new("applications", "applications", |s| {
         Content::Count(s.applications)
@@ -48,6 +53,12 @@ pub(super) const STATS: [Field<Stats>; 6] = [
         Content::Count(s.operations)
     }),
     Field::new("guards", "guards", |s| Content::Count(s.guards)),
+    Field::new("forks joined", "forks_joined", |s| {
+        Content::Count(s.forks_joined)
+    }),
+    Field::new("forks given up", "forks_given_up", |s| {
+        Content::Count(s.forks_given_up)
+    }),
     Field::new("paths", "paths", |s| Content::Count(s.paths)),
     Field::new("bytes", "bytes", |s| Content::Count(s.bytes)),
 ];

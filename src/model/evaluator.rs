@@ -15,7 +15,7 @@ use crate::model::gradient::{Variable, columns};
 use crate::paths::Workspace;
 use crate::paths::batch::Batch;
 use crate::paths::tally::{Special, Tally, Target, Values};
-use crate::paths::{self, Query};
+use crate::paths::{self, Miss, Query};
 use crate::threads::Threads;
 use crate::trace::record::Number;
 use crate::trace::routine::lanes::LaneInput;
@@ -137,12 +137,13 @@ impl Model {
         &self,
         given: &Given,
         query: &Query<'_>,
+        miss: Miss,
         workspace: &mut Workspace,
     ) -> Result<paths::Run, Box<EvalError>> {
         let given = given.at(&workspace.inputs);
         let paths = &self.inner.paths;
         self.with_walk(&given, &query.limits, |job| {
-            paths::record(paths, query, job, workspace)
+            paths::record(paths, query, job, miss, workspace)
         })
     }
 
@@ -154,8 +155,9 @@ impl Model {
     ) -> Result<T, Error> {
         self.check_walks()?;
         let given = asked.given;
-        let walk =
-            |query: &Query<'_>, workspace: &mut Workspace| self.walk_at(given, query, workspace);
+        let walk = |query: &Query<'_>, workspace: &mut Workspace| {
+            self.walk_at(given, query, Miss::OfLanes, workspace)
+        };
         run(&Batch {
             paths: &self.inner.paths,
             key: &given.key,
@@ -325,8 +327,8 @@ impl Evaluator {
         model.check_walks()?;
         paths::check_deadline(limits)?;
         let run = match paths::replay(&model.inner.paths, &query, likely, workspace) {
-            Some(run) => run,
-            None => model.walk_at(given, &query, workspace)?,
+            Ok(run) => run,
+            Err(miss) => model.walk_at(given, &query, miss, workspace)?,
         };
         self.place = run.place.unwrap_or(self.place);
         self.run = Some(run);

@@ -4,11 +4,11 @@
 
 use crate::prim::linalg::Shape;
 use crate::walk::output::json_number;
-use crate::walk::{Output, Stats};
+use crate::walk::{Monitored, Output, Stats};
 use std::borrow::Cow;
 
 /// A value, and its gradient where one was asked for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct Evaluation {
     /// The program's value.
     pub value: Output,
@@ -16,6 +16,8 @@ pub struct Evaluation {
     pub gradient: Gradient,
     /// What it took.
     pub stats: Stats,
+    /// What `monitor` was given, in order; the reference engine tells nothing.
+    pub monitored: Vec<Monitored>,
 }
 
 /// The derivatives of a value's numbers by each name asked for.

@@ -12,8 +12,7 @@ use crate::paths::Workspace;
 use crate::prim::linalg::Shape;
 use crate::source::Span;
 use crate::trace::Ref;
-use crate::walk::InputValue;
-use crate::walk::{Limits, Stats};
+use crate::walk::{InputValue, Limits, Stats, span_of};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -88,16 +87,13 @@ impl Model {
 
     /// Where a place of a trace is in the text.
     pub(crate) fn span_of_place(&self, place: u32) -> Option<Span> {
-        if place == 0 {
-            return None;
-        }
         let spans = match &self.inner.prepared {
             Prepared::Direct(code) => code.spans(),
             Prepared::Core { program, .. } => program.spans(),
             #[cfg(feature = "dfdx")]
             Prepared::Reference(_) => return None,
         };
-        spans.get(place as usize).copied()
+        span_of(spans, place)
     }
 
     /// The span of the float literal that `@line:column` names.

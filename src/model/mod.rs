@@ -11,6 +11,7 @@ pub(crate) mod bindings;
 mod data;
 mod error;
 mod evaluator;
+mod explain;
 pub(crate) mod gradient;
 pub(crate) mod hessian;
 mod inspect;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use error::Error;
 pub use evaluator::{Evaluator, Lane};
+pub use explain::{Explanation, GuardReason};
 pub use inspect::PathTotals;
 pub(crate) use inspect::Recorded;
 
@@ -84,6 +86,8 @@ struct ModelInner {
     prepared: Prepared,
     /// Whether it has soft choices.
     relaxed: bool,
+    /// Whether it has monitors.
+    monitored: bool,
     paths: Paths,
 }
 
@@ -121,6 +125,9 @@ pub(crate) struct Asked<'n> {
     pub(crate) given: Given,
     pub(crate) wrt: Vec<(Cow<'n, str>, Variable)>,
 }
+
+/// A path, and where it stands among those the model keeps, if it is there.
+type RunPath = (Arc<paths::Path>, Option<usize>);
 
 impl Model {
     pub(crate) fn new(
@@ -168,6 +175,7 @@ impl Model {
             inner: Arc::new(ModelInner {
                 interpreter: Some(interpreter.clone()),
                 relaxed: program.calls_any(&SOFT),
+                monitored: program.calls_any(&[Prim::Monitor]),
                 text: program.text,
                 places: places(&names),
                 required: given.len(),
@@ -206,10 +214,8 @@ impl Model {
                 warnings: Vec::new(),
                 literals,
                 prepared: Prepared::Direct(code),
-                relaxed: graph.nodes.values().any(|node| match node.op {
-                    Op::Prim(prim) => SOFT.contains(&prim),
-                    _ => false,
-                }),
+                relaxed: graph.calls_any(&SOFT),
+                monitored: graph.calls_any(&[Prim::Monitor]),
                 paths: Paths::default(),
             }),
             relaxation: Relaxation::default(),
@@ -257,6 +263,12 @@ impl Model {
     /// already stay. Numbers that take others are walked each time. It holds for all clones.
     pub fn keep_paths(&self, most: usize) {
         self.inner.paths.keep_at_most(most);
+    }
+
+    /// Whether evaluations tell what monitors are given.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_monitored(&self) -> bool {
+        self.inner.monitored
     }
 
     /// How soft choices relax.
@@ -350,10 +362,21 @@ impl Model {
         if let Prepared::Reference(graph) = &self.inner.prepared {
             return self.refer(graph, bindings, wrt, None, limits);
         }
+        Ok(self.evaluate_on_path(bindings, wrt, limits, workspace)?.0)
+    }
+
+    /// The same, and the run that it came from with the inputs of its trace that derivatives are by.
+    fn evaluate_on_path(
+        &self,
+        bindings: &Bindings,
+        wrt: Wrt<'_>,
+        limits: &Limits,
+        workspace: &mut Workspace,
+    ) -> Result<(Evaluation, Option<RunPath>, Vec<u32>), Error> {
         let asked = self.ask(bindings, wrt, workspace)?;
         let columns = columns(&asked.wrt);
         let by = (!asked.wrt.is_empty()).then_some(columns.as_slice());
-        let run = self.run(&asked, by, false, limits, workspace)?;
+        let run = self.run(&asked, by, self.inner.monitored, limits, workspace)?;
         let wrt = asked.wrt;
         let gradient = match (&run.path, wrt.is_empty()) {
             (_, true) | (None, _) => Gradient::default(),
@@ -369,11 +392,13 @@ impl Model {
                 )
             }
         };
-        Ok(Evaluation {
+        let evaluation = Evaluation {
             value: run.output,
             gradient,
             stats: run.stats,
-        })
+            monitored: run.monitored,
+        };
+        Ok((evaluation, run.path.map(|path| (path, run.place)), columns))
     }
 
     /// What an evaluation takes; the numbers of its trace's inputs are in `workspace.inputs`.
@@ -492,7 +517,7 @@ impl Model {
                 limits,
             },
         );
-        let answer = answer.map_err(|error| self.explain(*error))?;
+        let answer = answer.map_err(|error| self.with_spelling(*error))?;
         if !wrt.is_empty() && !answer.value.is_numeric() {
             return Err(self.not_numeric(answer.stats).into());
         }
@@ -500,6 +525,7 @@ impl Model {
             gradient: by_name(wrt, answer.rows, by.len(), &answer.derivatives),
             value: answer.value,
             stats: answer.stats,
+            monitored: Vec::new(),
         })
     }
 
@@ -742,11 +768,11 @@ impl Model {
             #[cfg(feature = "dfdx")]
             (Prepared::Reference(_), _) => unreachable!("it was checked that the model walks"),
         };
-        result.map_err(|error| Box::new(self.explain(*error)))
+        result.map_err(|error| Box::new(self.with_spelling(*error)))
     }
 
     /// Adds to an unbound name the spelling that may have been meant.
-    fn explain(&self, mut error: EvalError) -> EvalError {
+    fn with_spelling(&self, mut error: EvalError) -> EvalError {
         let name = error.message.split('`').nth(1).map(str::to_owned);
         if error.kind == Kind::Unbound
             && error.message.ends_with("is not bound to anything")
@@ -771,6 +797,19 @@ impl Model {
 }
 
 impl Graph {
+    /// Whether it has one of some primitives, called or as a value.
+    fn calls_any(&self, prims: &[Prim]) -> bool {
+        let called = self.nodes.values().any(|node| match node.op {
+            Op::Prim(prim) => prims.contains(&prim),
+            _ => false,
+        });
+        let is_one = |constant: &GraphConstant| match constant {
+            GraphConstant::Value(Constant::Primitive(prim), _) => prims.contains(prim),
+            _ => false,
+        };
+        called || self.constants.iter().any(is_one)
+    }
+
     fn literals(&self) -> impl Iterator<Item = Literal> {
         self.constants.iter().filter_map(|constant| match constant {
             GraphConstant::Value(Constant::Float(value), Some(span)) => Some(Literal {

@@ -479,7 +479,7 @@ impl Batch<'_> {
             by: None,
             ..self.query()
         };
-        if let Some(run) = super::replay(self.paths, &query, self.paths.last(), &mut workspace) {
+        if let Ok(run) = super::replay(self.paths, &query, self.paths.last(), &mut workspace) {
             return Ok(run.place);
         }
         Ok(self.walk_lane(lane, &mut workspace)?.place)
@@ -695,13 +695,13 @@ impl Batch<'_> {
     ) -> Result<(), Refused> {
         self.load(lane, &mut scratch.workspace);
         match path.replay(&self.query(), &mut scratch.workspace) {
-            Ok(()) if path.stays_within(&self.limits) => {
+            Ok(_) if path.stays_within(&self.limits) => {
                 let output = path.output_with(&scratch.workspace.leaves);
                 let stats = path.replay_stats();
                 self.store(lane, &output, stats, &scratch.workspace, range)
             }
             // The walk meets the limit.
-            Ok(()) => {
+            Ok(_) => {
                 range.tally.walks += 1;
                 match self.walk_lane(lane, &mut scratch.workspace) {
                     Ok(run) => self.store(lane, &run.output, run.stats, &scratch.workspace, range),

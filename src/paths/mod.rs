@@ -14,12 +14,15 @@
 //! - Readers never wait: the paths are swapped whole.
 
 pub(crate) mod batch;
+mod reasons;
 mod second;
 pub(crate) mod tally;
 mod workspace;
 
+pub(crate) use reasons::Miss;
 pub use workspace::Workspace;
 
+use self::reasons::Direction;
 use self::second::Seconds;
 use crate::error::Kind;
 use crate::prim::linalg;
@@ -30,7 +33,10 @@ use crate::trace::replay::Diverged;
 use crate::trace::routine::seeds::Seeded;
 use crate::trace::routine::{Failed, Routine, Wanted};
 use crate::trace::{Guard, MOST, Ref, Trace, narrow};
-use crate::walk::{EvalError, Item, Job, Limits, Output, Stats, walk};
+use crate::walk::monitor::Noted;
+use crate::walk::{
+    EvalError, ForkGivenUp, Job, Limits, Monitored, Output, Stats, Uncompiled, Way, walk,
+};
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -88,6 +94,9 @@ pub(crate) struct Path {
     /// The node of each number and boolean of the output; none for a constant.
     pub(crate) leaves: Vec<Option<Ref>>,
     stats: Stats,
+    pub(crate) given_up: Box<[ForkGivenUp]>,
+    /// What monitors were given.
+    noted: Box<[Noted]>,
     /// How often the trace has been replayed as it is.
     replays: AtomicU32,
     routines: Mutex<Vec<(Purpose, Arc<Routine>)>>,
@@ -146,6 +155,8 @@ pub(crate) struct Run {
     pub(crate) path: Option<Arc<Path>>,
     /// Where it stands among the paths, if it is there.
     pub(crate) place: Option<usize>,
+    /// What monitors tell; of a replay, where the numbers of all nodes were asked for.
+    pub(crate) monitored: Vec<Monitored>,
 }
 
 impl Default for Paths {
@@ -213,10 +224,10 @@ impl Paths {
         let mut place = None;
         self.known.rcu(|paths| {
             let mut paths = Vec::clone(paths);
-            let bytes: usize = paths.iter().map(|p| p.trace.bytes()).sum();
+            let bytes: usize = paths.iter().map(|p| p.recorded_bytes()).sum();
             let most = self.most.load(Ordering::Relaxed);
             let is_room = paths.len() < most
-                && (paths.is_empty() || bytes + path.trace.bytes() <= MAX_PATH_BYTES);
+                && (paths.is_empty() || bytes + path.recorded_bytes() <= MAX_PATH_BYTES);
             place = is_room.then_some(paths.len());
             if is_room {
                 paths.push(path.clone());
@@ -263,43 +274,59 @@ pub(crate) fn run(
 ) -> Result<Run, Box<EvalError>> {
     check_deadline(&query.limits)?;
     match replay(paths, query, likely, workspace) {
-        Some(run) => Ok(run),
-        None => record(paths, query, job, workspace),
+        Ok(run) => Ok(run),
+        Err(miss) => record(paths, query, job, miss, workspace),
     }
 }
 
 /// The replay of a path that fits the numbers of `workspace.inputs`, if one does and stays within the
-/// limits; else the walk is to be asked. Derivatives are left as with [`run`].
+/// limits; else why not, and the walk is to be asked. Derivatives are left as with [`run`].
 pub(crate) fn replay(
     paths: &Paths,
     query: &Query<'_>,
     likely: usize,
     workspace: &mut Workspace,
-) -> Option<Run> {
+) -> Result<Run, Miss> {
     let known = paths.known.load();
+    let mut miss = Miss::Unknown;
     let mut candidate = first_of(&known, query.key, likely);
     while let Some(place) = candidate {
         let path = &known[place];
         match path.replay(query, workspace) {
-            Ok(()) if path.stays_within(&query.limits) => {
+            Ok(uncompiled) if path.stays_within(&query.limits) => {
                 paths.last.store(place, Ordering::Relaxed);
                 let stats = Stats {
                     paths: known.len() as u64,
+                    way: uncompiled.map_or(Way::Compiled, Way::Recorded),
                     ..path.replay_stats()
                 };
-                return Some(Run {
+                return Ok(Run {
                     output: path.output_with(&workspace.leaves),
                     stats,
                     path: Some(path.clone()),
                     place: Some(place),
+                    monitored: if query.all_nodes {
+                        path.monitored(&workspace.values)
+                    } else {
+                        Vec::new()
+                    },
                 });
             }
             // The walk meets the limit.
-            Ok(()) => return None,
-            Err(failed) => candidate = next_of(&known, path, failed),
+            Ok(_) => return Err(Miss::Limited),
+            Err(failed) => {
+                candidate = next_of(&known, path, failed);
+                let guard = path.trace.guards[failed.guard as usize];
+                miss = Miss::Diverged {
+                    path: place as u32,
+                    failed,
+                    guard,
+                    is_test: path.is_test(guard.node),
+                };
+            }
         }
     }
-    None
+    Err(miss)
 }
 
 /// Fails once the deadline has passed.
@@ -314,11 +341,27 @@ pub(crate) fn out_of_time() -> EvalError {
     EvalError::new(Kind::Resource, "out of time: the deadline has passed")
 }
 
-/// Walks a job and keeps its path. Derivatives are left as with [`run`].
+/// Walks a job, as no known path was run again, and keeps its path. Derivatives are left as with
+/// [`run`].
 pub(crate) fn record(
     paths: &Paths,
     query: &Query<'_>,
     job: &Job<'_>,
+    miss: Miss,
+    workspace: &mut Workspace,
+) -> Result<Run, Box<EvalError>> {
+    let way = miss.way(job);
+    walk_and_keep(paths, query, job, way, workspace).map_err(|mut error| {
+        error.stats.way = way;
+        error
+    })
+}
+
+fn walk_and_keep(
+    paths: &Paths,
+    query: &Query<'_>,
+    job: &Job<'_>,
+    way: Way,
     workspace: &mut Workspace,
 ) -> Result<Run, Box<EvalError>> {
     workspace.recorder.reset(&workspace.inputs);
@@ -329,7 +372,13 @@ pub(crate) fn record(
     };
     let finished = walk(job, &mut workspace.memory, &mut workspace.recorder)?;
     let (output, nodes) = finished.take()?;
-    let mut stats = finished.stats;
+    let mut stats = Stats {
+        way,
+        ..finished.stats
+    };
+    let given_up = finished.given_up.into_boxed_slice();
+    let noted = finished.noted.into_boxed_slice();
+    let monitored = noted.iter().filter_map(Noted::as_walked).collect();
     let trace = &workspace.recorder.trace;
     let length = trace.longest().max(workspace.inputs.len());
     if length > MOST {
@@ -347,6 +396,7 @@ pub(crate) fn record(
             stats,
             path: None,
             place: None,
+            monitored,
         });
     }
     let leaves = nodes
@@ -360,6 +410,8 @@ pub(crate) fn record(
         output,
         leaves,
         stats,
+        given_up,
+        noted,
         replays: AtomicU32::new(0),
         routines: Mutex::default(),
         seconds: Seconds::default(),
@@ -376,6 +428,7 @@ pub(crate) fn record(
         stats,
         path: Some(path),
         place,
+        monitored,
     })
 }
 
@@ -401,8 +454,16 @@ impl Path {
         Stats {
             nodes: 0,
             replayed: true,
+            // Whoever replays one lane knows better.
+            way: Way::Lanes,
             ..self.stats
         }
+    }
+
+    /// The memory that what was recorded takes, in bytes.
+    fn recorded_bytes(&self) -> usize {
+        let noted: usize = self.noted.iter().map(Noted::bytes).sum();
+        self.trace.bytes() + noted
     }
 
     /// The memory that it takes, compiled forms included, in bytes.
@@ -411,7 +472,7 @@ impl Path {
         let compiled: usize = routines.iter().map(|(_, routine)| routine.bytes()).sum();
         let seeded = lock(&self.seeded);
         let seeded = seeded.as_ref().and_then(|known| known.seeded.as_ref());
-        self.trace.bytes()
+        self.recorded_bytes()
             + compiled
             + self.seconds.bytes()
             + seeded.map_or(0, |seeded| seeded.routine.bytes())
@@ -449,26 +510,25 @@ impl Path {
     pub(crate) fn output_with(&self, leaves: &[f64]) -> Output {
         let mut output = self.output.clone();
         let mut leaves = leaves.iter();
-        for item in &mut output.items {
-            match item {
-                Item::Number { value, .. } => *value = leaves.next().copied().unwrap_or(f64::NAN),
-                Item::Bool(value) => *value = leaves.next().is_some_and(|&leaf| leaf != 0.0),
-                _ => {}
-            }
-        }
+        output.set_leaves(|_| leaves.next().copied().unwrap_or(f64::NAN));
         output
     }
 
     /// Runs the path on `workspace.inputs`; `workspace.leaves` and `workspace.derivatives` hold the
-    /// numbers of the output and its derivatives afterwards.
+    /// numbers of the output and its derivatives afterwards. Tells why it did not run as compiled
+    /// code, where it did not.
     pub(crate) fn replay(
         &self,
         query: &Query<'_>,
         workspace: &mut Workspace,
-    ) -> Result<(), Failed> {
-        if !query.all_nodes
-            && let Some(routine) = self.routine_of_one(query.by)
-        {
+    ) -> Result<Option<Uncompiled>, Failed> {
+        let direction = if query.all_nodes {
+            Err(Uncompiled::Nodes)
+        } else {
+            self.direction_now(query.by.unwrap_or(&[]))
+        };
+        if direction == Ok(Direction::Backwards) {
+            let routine = self.routine(query.by.unwrap_or(&[]), None, false);
             let Workspace {
                 inputs,
                 file,
@@ -498,15 +558,23 @@ impl Path {
                     }
                 }
             }
-            return Ok(());
+            return Ok(None);
         }
-        if !query.all_nodes
-            && let Some(by) = query.by
-            && let Some(seeded) = self.seeded_by(by)
-            && self.replay_seeded(&seeded, by.len(), workspace)?
-        {
-            return Ok(());
-        }
+        let why = match (direction, query.by) {
+            (Err(why), _) => why,
+            (Ok(_), by) => {
+                let by = by.unwrap_or(&[]);
+                match self.seeded_by(by) {
+                    None => Uncompiled::Blocks,
+                    Some(seeded) => {
+                        if self.replay_seeded(&seeded, by.len(), workspace)? {
+                            return Ok(None);
+                        }
+                        Uncompiled::NotANumber
+                    }
+                }
+            }
+        };
         let Workspace { inputs, values, .. } = &mut *workspace;
         if let Err(Diverged { guard }) = self.trace.replay(inputs, values) {
             let value = self.trace.number(self.trace.guards[guard].node, values);
@@ -522,7 +590,7 @@ impl Path {
             leaf.map_or(constant, |leaf| self.trace.number(leaf, &workspace.values))
         }));
         self.differentiate(query.by, workspace);
-        Ok(())
+        Ok(Some(why))
     }
 
     /// The same compiled with tangents; tells whether the derivatives are those of a sweep.
@@ -595,37 +663,12 @@ impl Path {
     /// The path compiled for one lane, if that pays.
     pub(crate) fn routine_of_one(&self, by: Option<&[u32]>) -> Option<Arc<Routine>> {
         let by = by.unwrap_or(&[]);
-        if !by.is_empty() && (!self.output.is_numeric() || !self.sweeps_backwards(by)) {
-            return None;
-        }
-        let operations = self.trace.operations.len();
-        let rows = if by.is_empty() { 1 } else { self.leaves.len() };
-        let replays = self.replays.load(Ordering::Relaxed);
-        if operations.saturating_mul(rows) > MAX_COMPILED {
-            return None;
-        }
-        if replays < COMPILED_AFTER {
-            self.replays.store(replays + 1, Ordering::Relaxed);
-            return None;
-        }
-        Some(self.routine(by, None, false))
+        let backwards = self.direction_now(by) == Ok(Direction::Backwards);
+        backwards.then(|| self.routine(by, None, false))
     }
 
-    /// The path compiled with its tangents, if it is to be swept forwards and that pays.
+    /// The path compiled with its tangents, if its operations allow that.
     fn seeded_by(&self, by: &[u32]) -> Option<Arc<Seeded>> {
-        let size = self.trace.operations.len();
-        if by.is_empty()
-            || !self.output.is_numeric()
-            || self.sweeps_backwards(by)
-            || !(MIN_SEEDED..=MAX_COMPILED).contains(&size)
-        {
-            return None;
-        }
-        let replays = self.replays.load(Ordering::Relaxed);
-        if replays < COMPILED_AFTER {
-            self.replays.store(replays + 1, Ordering::Relaxed);
-            return None;
-        }
         let mut seeded = lock(&self.seeded);
         if let Some(known) = seeded.as_ref().filter(|known| known.by == by) {
             return known.seeded.clone();

@@ -473,6 +473,8 @@ primitives! {
         Apply = "apply" (2, None)
         /// Fails with a message and irritants.
         Error = "error" (1, None)
+        /// The second argument; it is told by the name that is the first, a string.
+        Monitor = "monitor" (2, Some(2))
         /// Whether a key is `eqv?` to one of a list: a clause of `case`.
         CaseMatch = "%case-match" (2, Some(2))
         /// Options blended by the softmax of weights, which come last: `soft-choice`.

@@ -332,7 +332,7 @@ impl<'a> Machine<'a> {
             paths: 0,
             depth: self.deepest as u64,
             bytes: self.peak.max(self.bytes()) as u64,
-            replayed: false,
+            ..Stats::default()
         }
     }
 

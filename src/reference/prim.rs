@@ -216,6 +216,7 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         | Prim::VecToList
         | Prim::Apply
         | Prim::Error
+        | Prim::Monitor
         | Prim::CaseMatch
         | Prim::SoftChoice
         | Prim::SoftIf

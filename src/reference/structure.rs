@@ -12,6 +12,7 @@ use crate::prim::linalg::Shape;
 use crate::prim::tagged::{Tagged, TypeTag};
 use crate::prim::{self, Prim, TagRule, Variadic};
 use crate::symbol::Sym;
+use crate::walk::monitor::wants_a_name;
 use crate::walk::{EvalError, Item, Output};
 
 /// How many pieces of an irritant an error message shows.
@@ -236,6 +237,12 @@ impl Machine<'_> {
             (Prim::Error, _) => {
                 let message = self.error_message(args);
                 self.fail(Kind::User, site, message)
+            }
+            (Prim::Monitor, [name, value]) => {
+                if !name.is(TypeTag::String) {
+                    return self.fail(Kind::Type, site, wants_a_name(name.kind()));
+                }
+                Ok(value.clone())
             }
             (Prim::Given, [_, value]) if !value.is_empty() => Ok(value.clone()),
             (Prim::Given, [name, _]) => self.unbound(&self.text_of(name), site),

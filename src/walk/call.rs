@@ -349,12 +349,12 @@ impl Walk<'_> {
     }
 
     fn out_of_time<T>() -> Outcome<T> {
-        Err(Stop::Fail(Box::new(Failure {
+        Err(Stop::fail(Failure {
             kind: Kind::Resource,
             message: "out of time: the deadline has passed".to_owned(),
             site: 0,
             is_final: true,
-        })))
+        }))
     }
 
     pub(super) fn out_of_heap<T>(&self) -> Outcome<T> {

@@ -10,13 +10,11 @@
 //!   open is not tried again in this walk.
 
 use super::layout::SITE_COUNTS;
+use super::reasons::{FORK_BUDGET, ForkGivenUp, Unjoined};
 use super::{ARM, Frame, Outcome, Registers, Step, Stop, Walk};
 use crate::prim::value::{Tag, Value};
 use crate::trace::record::{Mark, Number};
 use rustc_hash::FxHashSet;
-
-/// How many trace operations and applications the arms of a fork may take, nested forks included.
-const FORK_BUDGET: u64 = 64;
 
 /// What the first walk of an arm gave.
 #[derive(Clone, Copy)]
@@ -32,16 +30,17 @@ pub(super) struct Fork {
     /// Control and frame at the test, about to enter the consequent.
     at: Registers,
     heap: usize,
+    notes: usize,
     applications: u64,
     /// Where the fork began, and where its current arm did.
     mark: Mark,
     arm: Mark,
-    test: Value,
+    pub(super) test: Value,
     place: u32,
     otherwise: u32,
     pub(super) join: u32,
     dst: u32,
-    first: Option<FirstArm>,
+    pub(super) first: Option<FirstArm>,
 }
 
 /// The forks under way, the outermost first.
@@ -54,6 +53,8 @@ pub(super) struct Forks {
     pub(super) high: u32,
     /// Places that are not tried again in this walk.
     closed: FxHashSet<u32>,
+    /// What is told of them.
+    pub(super) given_up: Vec<ForkGivenUp>,
 }
 
 impl Walk<'_> {
@@ -61,7 +62,7 @@ impl Walk<'_> {
     pub(super) fn spend(&mut self, amount: u64) -> Outcome<()> {
         self.forks.spent += amount;
         if self.forks.spent > FORK_BUDGET {
-            return Err(Stop::Fork);
+            return Err(Stop::fork(Unjoined::Budget, self.at.site));
         }
         Ok(())
     }
@@ -96,6 +97,7 @@ impl Walk<'_> {
             depth: self.frames.len(),
             at: self.at,
             heap: self.heap.len(),
+            notes: self.notes.len(),
             applications: self.meter.applications,
             mark,
             arm: mark,
@@ -143,7 +145,7 @@ impl Walk<'_> {
     /// An arm has come to its value.
     pub(super) fn end_arm(&mut self, value: Value) -> Outcome<Step> {
         if !value.is_number() && value.tag != Tag::Bool {
-            return Err(Stop::Fork);
+            return Err(Stop::fork(Unjoined::Structure(value.kind()), 0));
         }
         let Some(fork) = self.forks.open.last_mut() else {
             unreachable!("an arm belongs to a fork");
@@ -171,7 +173,7 @@ impl Walk<'_> {
         let joined = self.join(test, taken_then, first.value, value, fork.place);
         let Some(joined) = joined else {
             self.forks.open.push(fork);
-            return Err(Stop::Fork);
+            return Err(Stop::fork(Unjoined::Tags, 0));
         };
         self.meter.applications = first.applications;
         self.frames.truncate(fork.depth);
@@ -232,17 +234,49 @@ impl Walk<'_> {
         }
     }
 
-    /// Takes the outermost fork back to its test, and guards it instead.
-    pub(super) fn abandon_forks(&mut self) {
-        for fork in &self.forks.open {
-            self.forks.closed.insert(fork.place);
+    /// Closes the places of all open forks, and notes why.
+    fn note_given_up(&mut self, why: &Unjoined, site: u32) {
+        let Forks {
+            open,
+            closed,
+            given_up,
+            ..
+        } = &mut self.forks;
+        let (first, at) = (given_up.len(), self.sites.span(site));
+        let mut inner = None;
+        for fork in open.iter().rev() {
+            let span = self.sites.span(fork.place);
+            // One place may be open several times, by recursion; the innermost knows the reason.
+            if closed.insert(fork.place) {
+                given_up.push(match inner {
+                    Some(at) if why.is_of_values() => ForkGivenUp {
+                        span,
+                        why: Unjoined::Inner,
+                        at,
+                    },
+                    _ => ForkGivenUp {
+                        span,
+                        why: why.clone(),
+                        at,
+                    },
+                });
+            }
+            inner = inner.or(Some(span));
         }
+        given_up[first..].reverse();
+    }
+
+    /// Takes the outermost fork back to its test, and guards it instead. The reason was met at a
+    /// site, or at none.
+    pub(super) fn abandon_forks(&mut self, why: &Unjoined, site: u32) {
+        self.note_given_up(why, site);
         let Some(fork) = self.forks.open.drain(..).next() else {
             unreachable!("only forks are abandoned");
         };
         self.heap.truncate(fork.heap);
         self.frames.truncate(fork.depth);
         self.recorder.rewind(fork.mark);
+        self.notes.truncate(fork.notes);
         self.meter.applications = fork.applications;
         self.at = fork.at;
         self.place = 0;

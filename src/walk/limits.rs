@@ -4,6 +4,8 @@
 //! - A limit that is met is told by name.
 //! - An error has the place of the innermost expression at fault, and what had been taken by then.
 
+use super::monitor::Monitored;
+use super::reasons::Way;
 use crate::error::{Call, Kind};
 use crate::source::{Position, Span};
 use std::fmt;
@@ -81,6 +83,13 @@ pub struct Stats {
     pub bytes: u64,
     /// Whether a recorded path was run again instead of a walk.
     pub replayed: bool,
+    /// Forks of the path whose arms were joined by a select.
+    pub forks_joined: u64,
+    /// Forks that were given up: their tests are guards. [`Model::explain`](crate::Model::explain)
+    /// says why.
+    pub forks_given_up: u64,
+    /// How the run came to its numbers, and why that way.
+    pub way: Way,
 }
 
 impl Stats {
@@ -88,6 +97,7 @@ impl Stats {
     pub(crate) fn of_replays() -> Self {
         Self {
             replayed: true,
+            way: Way::Lanes,
             ..Self::default()
         }
     }
@@ -106,6 +116,9 @@ impl Stats {
             depth: self.depth.max(other.depth),
             bytes: self.bytes.max(other.bytes),
             replayed: self.replayed && other.replayed,
+            forks_joined: self.forks_joined + times * other.forks_joined,
+            forks_given_up: self.forks_given_up + times * other.forks_given_up,
+            way: self.way,
         };
     }
 }
@@ -126,6 +139,8 @@ pub struct EvalError {
     pub calls: Vec<Call>,
     /// What the evaluation had taken by then.
     pub stats: Stats,
+    /// What `monitor` had been given by then, in order.
+    pub monitored: Vec<Monitored>,
 }
 
 impl EvalError {
@@ -137,6 +152,7 @@ impl EvalError {
             position: None,
             calls: Vec::new(),
             stats: Stats::default(),
+            monitored: Vec::new(),
         }
     }
 }

@@ -17,8 +17,10 @@ mod fork;
 mod heap;
 pub(crate) mod layout;
 mod limits;
+pub(crate) mod monitor;
 mod numbers;
 pub mod output;
+pub(crate) mod reasons;
 pub(crate) mod soft;
 mod structure;
 mod take;
@@ -26,7 +28,10 @@ mod vectors;
 
 pub(crate) use limits::Clock;
 pub use limits::{EvalError, Limits, Stats};
+pub use monitor::Monitored;
 pub use output::{Item, Output};
+pub(crate) use reasons::span_of;
+pub use reasons::{Divergence, ForkGivenUp, Uncompiled, Unjoined, Way};
 
 use crate::error::{Call, Kind};
 use crate::prim::linalg::Shape;
@@ -39,7 +44,8 @@ use call::{CLOCK_INTERVAL, NURSERY};
 use code::{Args, Code, Instr, Operand};
 use fork::{Forks, float};
 use heap::Heap;
-use layout::{CoreProgram, Image, SITE_COUNTS};
+use layout::{CoreProgram, Image};
+use monitor::{Noted, Notes};
 
 /// How many applications an error's call chain lists.
 const CHAIN: usize = 32;
@@ -66,11 +72,25 @@ struct Frame {
 const ARM: u32 = u32::MAX;
 const TAIL: u32 = u32::MAX;
 
-/// Why a walk stops short.
-enum Stop {
-    Fail(Box<Failure>),
-    /// An arm cannot be joined: it needs a guard, a structure, or more than the budget.
-    Fork,
+/// Why a walk stops short; in a box, so that the outcome of an instruction is no larger than a value.
+struct Stop(Box<Cause>);
+
+enum Cause {
+    Fail(Failure),
+    /// An arm cannot be joined, and the site where that was met, or 0.
+    Fork(Unjoined, u32),
+}
+
+impl Stop {
+    #[cold]
+    fn fail(failure: Failure) -> Self {
+        Self(Box::new(Cause::Fail(failure)))
+    }
+
+    #[cold]
+    fn fork(why: Unjoined, site: u32) -> Self {
+        Self(Box::new(Cause::Fork(why, site)))
+    }
 }
 
 struct Failure {
@@ -202,6 +222,7 @@ struct Walk<'a> {
     at: Registers,
     meter: Meter,
     forks: Forks,
+    notes: Notes,
     /// The place of the `if` whose test was computed last, if that depends on inputs.
     place: u32,
     relaxation: RelaxationInputs,
@@ -215,6 +236,8 @@ pub(crate) struct Finished<'a> {
     heap: &'a Heap,
     literals: Literals<'a>,
     pub(crate) stats: Stats,
+    pub(crate) given_up: Vec<ForkGivenUp>,
+    pub(crate) noted: Vec<Noted>,
     limits: Limits,
 }
 
@@ -261,6 +284,7 @@ pub(crate) fn walk<'a>(
         at: Registers::default(),
         meter: Meter::new(job.limits),
         forks: Forks::default(),
+        notes: Notes::default(),
         place: 0,
         relaxation: job.relaxation,
         drawn: 0,
@@ -275,10 +299,14 @@ pub(crate) fn walk<'a>(
             heap: walk.heap,
             literals: walk.literals,
             stats,
+            given_up: walk.forks.given_up,
+            noted: walk.notes.into_list(),
             limits: job.limits,
         }),
-        Err(Stop::Fail(failure)) => Err(Box::new(walk.error(&failure, stats))),
-        Err(Stop::Fork) => unreachable!("forks are settled inside the walk"),
+        Err(stop) => match *stop.0 {
+            Cause::Fail(failure) => Err(Box::new(walk.error(failure, stats))),
+            Cause::Fork(..) => unreachable!("forks are settled inside the walk"),
+        },
     }
 }
 
@@ -391,6 +419,9 @@ impl<'a> Walk<'a> {
             depth: self.meter.deepest as u64,
             bytes: self.meter.peak.max(self.bytes()) as u64,
             replayed: false,
+            forks_joined: self.recorder.trace.joins.len() as u64,
+            forks_given_up: self.forks.given_up.len() as u64,
+            way: Way::Walked,
         }
     }
 
@@ -399,16 +430,11 @@ impl<'a> Walk<'a> {
             + self.at.top as usize * size_of::<Value>()
             + self.frames.len() * size_of::<Frame>()
             + self.recorder.operations() * size_of::<(Operation, f64)>()
+            + self.notes.bytes
     }
 
-    fn error(&self, failure: &Failure, stats: Stats) -> EvalError {
-        let place = |site: u32| {
-            self.sites
-                .spans
-                .get((site & !SITE_COUNTS) as usize)
-                .copied()
-        };
-        let span = (failure.site != 0).then(|| place(failure.site)).flatten();
+    fn error(&self, failure: Failure, stats: Stats) -> EvalError {
+        let span = self.sites.span(failure.site);
         let mut calls = Vec::new();
         let mut last = failure.site;
         let waiting = self.frames.iter().rev().map(|frame| frame.site);
@@ -417,7 +443,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             last = site;
-            if let Some(span) = place(site) {
+            if let Some(span) = self.sites.span(site) {
                 calls.push(Call {
                     name: operator_text(span.text(self.sites.text)),
                     span,
@@ -430,16 +456,17 @@ impl<'a> Walk<'a> {
         }
         EvalError {
             kind: failure.kind,
-            message: failure.message.clone(),
+            message: failure.message,
             span,
             position: span.map(|span| span.position(self.sites.text)),
             calls,
             stats,
+            monitored: self.notes.as_walked(),
         }
     }
 
     fn fail<T>(&self, kind: Kind, site: u32, message: impl Into<String>) -> Outcome<T> {
-        Err(Stop::Fail(Box::new(Failure {
+        Err(Stop::fail(Failure {
             kind,
             message: message.into(),
             is_final: false,
@@ -450,19 +477,25 @@ impl<'a> Walk<'a> {
             } else {
                 site
             },
-        })))
+        }))
     }
 
     // ---- the loop ----------------------------------------------------------------------------
 
     fn run(&mut self) -> Outcome<Value> {
         loop {
-            match self.steps() {
+            let stop = match self.steps() {
                 Ok(value) => return Ok(value),
-                Err(Stop::Fail(failure)) if self.forks.open.is_empty() || failure.is_final => {
-                    return Err(Stop::Fail(failure));
+                Err(stop) => stop,
+            };
+            match *stop.0 {
+                Cause::Fail(failure) if self.forks.open.is_empty() || failure.is_final => {
+                    return Err(Stop::fail(failure));
                 }
-                Err(_) => self.abandon_forks(),
+                Cause::Fail(failure) => {
+                    self.abandon_forks(&Unjoined::Failure(failure.message), failure.site);
+                }
+                Cause::Fork(why, site) => self.abandon_forks(&why, site),
             }
         }
     }

@@ -7,6 +7,7 @@
 
 use super::fork::number;
 use super::layout::SITE_COUNTS;
+use super::reasons::Unjoined;
 use super::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::value::{Tag, Value};
@@ -35,7 +36,7 @@ impl Walk<'_> {
             return Ok(());
         }
         if !self.forks.open.is_empty() {
-            return Err(Stop::Fork);
+            return Err(Stop::fork(Unjoined::Guard, place));
         }
         self.recorder.guard(number(value), place);
         Ok(())

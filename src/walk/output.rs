@@ -92,6 +92,18 @@ impl Output {
         })
     }
 
+    /// Puts other numbers and booleans at its leaves: each is given, and what comes back takes its
+    /// place.
+    pub(crate) fn set_leaves(&mut self, mut other: impl FnMut(f64) -> f64) {
+        for item in &mut self.items {
+            match item {
+                Item::Number { value, .. } => *value = other(*value),
+                Item::Bool(value) => *value = other(f64::from(u8::from(*value))) != 0.0,
+                _ => {}
+            }
+        }
+    }
+
     /// Whether it is a number, or lists of nothing but numbers: what can be differentiated.
     pub fn is_numeric(&self) -> bool {
         let numeric = |item: &Item| {

@@ -10,6 +10,7 @@
 //!   arms would not know how many numbers were drawn before.
 
 use super::fork::{float, number};
+use super::reasons::Unjoined;
 use super::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
@@ -46,7 +47,7 @@ impl Walk<'_> {
             if let Some(seed) = self.relaxation.gumbel_seed {
                 if !self.forks.open.is_empty() {
                     // What is drawn later must not depend on an arm that a replay may not take.
-                    return Err(Stop::Fork);
+                    return Err(Stop::fork(Unjoined::Noise, site));
                 }
                 let noise =
                     self.operation(Prim::Gumbel, seed, Number::constant(self.drawn as f64))?;

@@ -209,6 +209,7 @@ impl Walk<'_> {
                 let message = self.error_message(count);
                 self.fail(Kind::User, site, message)
             }
+            Prim::Monitor => self.monitor(site),
             Prim::TestAt
             | Prim::CellRef
             | Prim::PlaceOf
@@ -386,7 +387,7 @@ impl Walk<'_> {
             } else {
                 self.identical(key, candidate)?
             };
-            self.guard(same)?;
+            self.guard_for(same, site)?;
             if !same.is_false() {
                 return Ok(if pairs { item } else { rest });
             }

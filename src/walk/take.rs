@@ -169,13 +169,19 @@ impl Walk<'_> {
         }
     }
 
-    /// The message of `(error message irritant …)`.
-    pub(super) fn error_message(&self, count: usize) -> String {
-        let top = self.at.top as usize;
+    /// The first `limit` pieces of a value with the nodes of its numbers and booleans, and whether they
+    /// are all.
+    pub(super) fn taken(&self, value: Value, limit: usize) -> (Output, Vec<Node>, bool) {
         let source = Source {
             heap: self.heap,
             literals: &self.literals,
         };
+        source.take(value, limit)
+    }
+
+    /// The message of `(error message irritant …)`.
+    pub(super) fn error_message(&self, count: usize) -> String {
+        let top = self.at.top as usize;
         let mut message = String::new();
         for at in top..top + count {
             let value = self.stack[at];
@@ -185,7 +191,7 @@ impl Walk<'_> {
             match value.tag {
                 Tag::String if at == top => message.push_str(&self.string(value)),
                 _ => {
-                    let (output, _, whole) = source.take(value, SHOWN);
+                    let (output, _, whole) = self.taken(value, SHOWN);
                     message.push_str(&output.to_scheme());
                     if !whole {
                         message.push('…');

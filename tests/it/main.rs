@@ -8,6 +8,8 @@ mod cli;
 mod dfdx;
 #[cfg(feature = "dfdx")]
 mod dfdx_module;
+#[cfg(feature = "cli")]
+mod explain;
 mod fit;
 #[cfg(feature = "cli")]
 mod generate;
@@ -19,6 +21,8 @@ mod limits;
 mod many;
 #[cfg(feature = "cli")]
 mod memory;
+#[cfg(feature = "cli")]
+mod monitor;
 mod ncg;
 #[cfg_attr(
     not(feature = "cli"),

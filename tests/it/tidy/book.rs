@@ -183,7 +183,7 @@ mod consoles {
     use super::{none, pages};
     use crate::cli::directory;
     use std::fs;
-    use std::io::Write as _;
+    use std::io::{Read as _, Write as _};
     use std::path::Path;
     use std::process::{Command, Stdio};
 
@@ -245,26 +245,28 @@ mod consoles {
         words
     }
 
+    /// What dmci prints, standard output and standard error in one, as a terminal shows them.
     fn dmci(folder: &Path, args: &[&str], input: &str) -> String {
+        let (mut printed, writer) = std::io::pipe().expect("a pipe");
         let mut child = Command::new(env!("CARGO_BIN_EXE_dmci"))
             .args(args)
             .current_dir(folder)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(writer.try_clone().expect("a pipe"))
+            .stderr(writer)
             .spawn()
             .expect("dmci starts");
         let mut stdin = child.stdin.take().expect("a pipe");
         // Less than a pipe holds; a program that reads nothing may have closed it.
         let _ = stdin.write_all(input.as_bytes());
         drop(stdin);
-        let output = child.wait_with_output().expect("dmci ends");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr)
+        let mut text = Vec::new();
+        printed.read_to_end(&mut text).expect("it can be read");
+        child.wait().expect("dmci ends");
+        String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// What a command prints, with standard error below standard output; nothing for `cat`, which
-    /// writes the file that it shows.
+    /// What a command prints; nothing for `cat`, which writes the file that it shows.
     fn run(folder: &Path, shown: &Shown) -> Result<Option<String>, String> {
         let words = words(&shown.command);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();

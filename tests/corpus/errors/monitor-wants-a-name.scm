@@ -1,0 +1,2 @@
+;; error: x=1 => type 2:6
+(+ 1 (monitor x 2))
