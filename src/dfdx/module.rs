@@ -85,12 +85,12 @@ pub struct ProgramModule<
     /// The coordinates of the constants: for each, its value, or, where its param has a range, the
     /// number that stands for the value (`exp` and the logistic function lead back).
     pub constants: Tensor<Rank1<P>, E, D>,
-    program: Option<Arc<Fixed>>,
+    program: Option<Arc<Definition>>,
 }
 
 /// What of a module is not numbers.
 #[derive(Clone, Debug)]
-struct Fixed {
+struct Definition {
     model: Model,
     /// The row inputs, then the constants.
     names: Vec<String>,
@@ -167,7 +167,7 @@ where
         });
         let constants = constants.into_iter().collect::<Result<Vec<_>, _>>()?;
         let names = inputs.iter().map(|&name| name.to_owned());
-        let program = Fixed {
+        let program = Definition {
             model: model.clone(),
             names: names
                 .chain(constants.iter().map(|constant| constant.name.clone()))
@@ -303,7 +303,7 @@ where
     }
 }
 
-impl Fixed {
+impl Definition {
     /// Evaluates all rows: values, and Jacobians where they are asked for, one row after another.
     fn evaluate(
         &self,

@@ -7,6 +7,7 @@
 //!   to clone, `Send` and `Sync`.
 //! - Inputs that are not in `wrt` are inputs of the trace all the same.
 
+mod ask;
 pub(crate) mod bindings;
 mod data;
 mod error;
@@ -18,41 +19,41 @@ mod inspect;
 pub(crate) mod interpreter;
 pub(crate) mod lanes;
 pub(crate) mod many;
+#[cfg(feature = "dfdx")]
+mod refer;
 pub(crate) mod registry;
 mod second;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use ask::{Asked, Given};
 pub use error::Error;
 pub use evaluator::{Evaluator, Lane};
 pub use explain::{Explanation, GuardReason};
 pub use inspect::PathTotals;
 pub(crate) use inspect::Recorded;
+#[cfg(feature = "dfdx")]
+pub use refer::evaluate_reference;
 
 use crate::error::Kind;
 use crate::graph::{Graph, GraphConstant, Op, verify};
-use crate::model::bindings::{Bindings, Input, Wrt};
-use crate::model::gradient::{Evaluation, Extent, Gradient, Variable, by_name, columns};
+use crate::model::bindings::{Bindings, Wrt};
+use crate::model::gradient::{Evaluation, Gradient, by_name, columns};
 use crate::model::interpreter::{Interpreter, Mode, input_names};
 use crate::paths::Workspace;
-use crate::paths::{self, InputKind, PathKey, Paths};
+use crate::paths::{self, Paths};
 use crate::prim::Prim;
 use crate::prim::relaxation::Relaxation;
-use crate::prim::value::Node;
-#[cfg(feature = "dfdx")]
-use crate::reference;
-use crate::source::{Position, Span};
+use crate::source::Span;
 use crate::symbol::{Sym, Symbols, nearest};
 use crate::syntax::ast::{Constant, Expr};
 use crate::syntax::{Param, Program, Warning};
 use crate::threads::Threads;
-use crate::trace::record::Number;
 use crate::walk::code::Code;
 use crate::walk::layout::{CoreProgram, lay_out};
 use crate::walk::{EvalError, Limits, Output, Stats};
-use crate::walk::{InputValue, Job, RelaxationInputs};
+use crate::walk::{InputValue, Job};
 use rustc_hash::FxHashMap;
-use std::borrow::Cow;
 use std::mem::take;
 use std::sync::Arc;
 
@@ -108,22 +109,6 @@ enum Prepared {
     /// For the reference engine.
     #[cfg(feature = "dfdx")]
     Reference(Box<Graph>),
-}
-
-/// What a walk takes.
-#[derive(Clone, Debug)]
-pub(crate) struct Given {
-    inputs: Vec<InputValue>,
-    pub(crate) key: PathKey,
-    /// Literals that are inputs of the trace: place and index.
-    literals: Vec<(Span, u32)>,
-    relaxation: RelaxationInputs,
-}
-
-/// An evaluation about to begin, and what it is differentiated by.
-pub(crate) struct Asked<'n> {
-    pub(crate) given: Given,
-    pub(crate) wrt: Vec<(Cow<'n, str>, Variable)>,
 }
 
 /// A path, and where it stands among those the model keeps, if it is there.
@@ -401,30 +386,6 @@ impl Model {
         Ok((evaluation, run.path.map(|path| (path, run.place)), columns))
     }
 
-    /// What an evaluation takes; the numbers of its trace's inputs are in `workspace.inputs`.
-    pub(crate) fn ask<'n>(
-        &'n self,
-        bindings: &'n Bindings,
-        wrt: Wrt<'n>,
-        workspace: &mut Workspace,
-    ) -> Result<Asked<'n>, Error> {
-        let (inputs, kinds) = self.resolve(bindings)?;
-        let mut numbers = std::mem::take(&mut workspace.inputs);
-        numbers.clear();
-        push_numbers(&inputs, &mut numbers);
-        let mut literals = Vec::new();
-        let wrt = self.wrt(wrt, bindings, &inputs, &mut numbers, &mut literals)?;
-        let relaxation = self.relaxation_inputs(Some(&mut numbers));
-        workspace.inputs = numbers;
-        let given = Given {
-            inputs,
-            key: self.path_key(kinds, literals.iter().map(|l| l.0).collect()),
-            literals,
-            relaxation,
-        };
-        Ok(Asked { given, wrt })
-    }
-
     fn run(
         &self,
         asked: &Asked<'_>,
@@ -445,117 +406,6 @@ impl Model {
         })
     }
 
-    fn path_key(&self, kinds: Vec<InputKind>, literals: Vec<Span>) -> PathKey {
-        PathKey {
-            kinds,
-            literals,
-            relaxation: self.inner.relaxed.then(|| self.relaxation.kind()),
-        }
-    }
-
-    /// The relaxation as the walk sees it: inputs of the trace, after all others, if the program has
-    /// a use for them and `numbers` takes them.
-    fn relaxation_inputs(&self, numbers: Option<&mut Vec<f64>>) -> RelaxationInputs {
-        let mut numbers = numbers.filter(|_| self.inner.relaxed);
-        let mut input = |value| Number {
-            value,
-            node: match &mut numbers {
-                Some(numbers) => {
-                    numbers.push(value);
-                    Node::at(numbers.len() as u32 - 1)
-                }
-                None => Node::NONE,
-            },
-        };
-        RelaxationInputs {
-            temperature: input(self.relaxation.temperature),
-            hard: self.relaxation.hard,
-            gumbel_seed: self.relaxation.gumbel_seed.map(|seed| input(seed as f64)),
-        }
-    }
-
-    /// The value, and the gradient of some of its numbers, by the reference engine: a model of
-    /// another mode has none.
-    #[cfg(feature = "dfdx")]
-    pub(crate) fn reference_rows(
-        &self,
-        bindings: &Bindings,
-        wrt: &[&str],
-        rows: &[usize],
-        limits: &Limits,
-    ) -> Result<Evaluation, Error> {
-        match &self.inner.prepared {
-            Prepared::Reference(graph) => {
-                self.refer(graph, bindings, Wrt::Names(wrt), Some(rows), limits)
-            }
-            _ => Err(Error::Request("no model for the reference engine".into())),
-        }
-    }
-
-    /// Evaluates with the reference engine.
-    #[cfg(feature = "dfdx")]
-    fn refer(
-        &self,
-        graph: &Graph,
-        bindings: &Bindings,
-        wrt: Wrt<'_>,
-        rows: Option<&[usize]>,
-        limits: &Limits,
-    ) -> Result<Evaluation, Error> {
-        let mut workspace = Workspace::new();
-        let Asked { given, wrt } = self.ask(bindings, wrt, &mut workspace)?;
-        let by = columns(&wrt);
-        let answer = reference::run(
-            graph,
-            &reference::Question {
-                inputs: &given.inputs,
-                literals: &given.literals,
-                numbers: &workspace.inputs,
-                by: (!wrt.is_empty()).then_some(by.as_slice()),
-                rows,
-                relaxation: self.relaxation,
-                limits,
-            },
-        );
-        let answer = answer.map_err(|error| self.with_spelling(*error))?;
-        if !wrt.is_empty() && !answer.value.is_numeric() {
-            return Err(self.not_numeric(answer.stats).into());
-        }
-        Ok(Evaluation {
-            gradient: by_name(wrt, answer.rows, by.len(), &answer.derivatives),
-            value: answer.value,
-            stats: answer.stats,
-            monitored: Vec::new(),
-        })
-    }
-
-    /// A model of a compiled program that the reference engine evaluates.
-    ///
-    /// # Errors
-    /// When the graph is damaged.
-    #[cfg(feature = "dfdx")]
-    fn reference(graph: &Graph) -> Result<Self, Error> {
-        let mut model = Self::from_graph(graph)?;
-        if let Some(inner) = Arc::get_mut(&mut model.inner) {
-            inner.prepared = Prepared::Reference(Box::new(graph.clone()));
-        }
-        Ok(model)
-    }
-
-    /// The trace's input of a name that is bound to a number.
-    pub(crate) fn number_input(&self, name: &str, given: &Given) -> Option<u32> {
-        match given.inputs[*self.inner.places.get(name)?] {
-            InputValue::Number(x) => x.node.index(),
-            _ => None,
-        }
-    }
-
-    /// Whether the reference engine evaluates it.
-    #[cfg(feature = "dfdx")]
-    pub(crate) fn is_reference(&self) -> bool {
-        matches!(self.inner.prepared, Prepared::Reference(_))
-    }
-
     fn not_numeric(&self, stats: Stats) -> Box<EvalError> {
         let whole = Span::new(0, self.inner.text.len() as u32);
         let mut error = EvalError::new(
@@ -566,132 +416,6 @@ impl Model {
         error.position = Some(whole.position(&self.inner.text));
         error.stats = stats;
         Box::new(error)
-    }
-
-    /// The inputs in order, with their places among the trace's inputs, and what each is.
-    fn resolve(&self, bindings: &Bindings) -> Result<(Vec<InputValue>, Vec<InputKind>), Error> {
-        let mut inputs = Vec::with_capacity(self.inner.names.len());
-        let mut kinds = Vec::with_capacity(self.inner.names.len());
-        let mut nodes = (0..).map(Node::at);
-        let mut number = |value| Number {
-            value,
-            node: nodes.next().expect("indices do not end"),
-        };
-        for (index, name) in self.inner.names.iter().enumerate() {
-            match (bindings.get(name), self.inner.initial[index]) {
-                (Some(&Input::Number(x)), _) | (None, Some(x)) => {
-                    inputs.push(InputValue::Number(number(x)));
-                    kinds.push(InputKind::Number);
-                }
-                (Some(input), _) => {
-                    let numbers = input.numbers().iter();
-                    let numbers: Vec<Number> = numbers.map(|&x| number(x)).collect();
-                    let shape = input
-                        .shape()
-                        .map_err(|error| Error::Request(format!("the input `{name}`: {error}")))?;
-                    kinds.push(
-                        shape.map_or(InputKind::List(numbers.len() as u32), InputKind::Array),
-                    );
-                    inputs.push(match shape {
-                        Some(shape) => InputValue::Array(shape, numbers),
-                        None => InputValue::List(numbers),
-                    });
-                }
-                (None, None) if index < self.inner.required => {
-                    return Err(Error::Request(format!(
-                        "the model was prepared for an input `{name}`, which is not given"
-                    )));
-                }
-                (None, None) => {
-                    inputs.push(InputValue::Missing);
-                    kinds.push(InputKind::Missing);
-                }
-            }
-        }
-        Ok((inputs, kinds))
-    }
-
-    /// Resolves `wrt`; literals become inputs of the trace after all others.
-    fn wrt<'n>(
-        &'n self,
-        wrt: Wrt<'n>,
-        bindings: &'n Bindings,
-        inputs: &[InputValue],
-        numbers: &mut Vec<f64>,
-        literals: &mut Vec<(Span, u32)>,
-    ) -> Result<Vec<(Cow<'n, str>, Variable)>, Error> {
-        let names: Vec<&str> = match wrt {
-            Wrt::Nothing => Vec::new(),
-            Wrt::Names(names) => names.to_vec(),
-            Wrt::All => {
-                let names = self.inner.names.iter().zip(&self.inner.initial);
-                let given = names
-                    .filter(|(name, initial)| bindings.get(name).is_some() || initial.is_some());
-                given.map(|(name, _)| name.as_str()).collect()
-            }
-        };
-        let first = |items: &[Number], extent| {
-            let first = items.first().and_then(|item| item.node.index());
-            Variable::Inputs(first.unwrap_or(0), extent)
-        };
-        let mut variables = Vec::with_capacity(names.len());
-        for name in names {
-            let variable = if let Some(place) = name.strip_prefix('@') {
-                let literal = self.literal(name, place)?;
-                let found = literals.iter().find(|l| l.0 == literal.span);
-                let index = if let Some(&(_, index)) = found {
-                    index
-                } else {
-                    numbers.push(literal.value);
-                    let index = numbers.len() as u32 - 1;
-                    literals.push((literal.span, index));
-                    index
-                };
-                Variable::Inputs(index, Extent::Number)
-            } else if let Some(position) = self.inner.places.get(name).copied() {
-                match &inputs[position] {
-                    InputValue::Number(x) => first(std::slice::from_ref(x), Extent::Number),
-                    InputValue::List(items) => first(items, Extent::List(items.len())),
-                    InputValue::Array(shape, items) => first(items, Extent::of(*shape)),
-                    InputValue::Missing => Variable::Unused,
-                }
-            } else if bindings.get(name).is_some() {
-                Variable::Unused
-            } else {
-                return Err(self.no_such_name(name));
-            };
-            variables.push((Cow::Borrowed(name), variable));
-        }
-        Ok(variables)
-    }
-
-    fn literal(&self, name: &str, place: &str) -> Result<Literal, Error> {
-        let start = place.split_once(':').and_then(|(line, column)| {
-            let position = Position {
-                line: line.parse().ok()?,
-                column: column.parse().ok()?,
-            };
-            position.offset(&self.inner.text)
-        });
-        let literals = self.inner.literals.iter();
-        let found = literals.clone().find(|l| Some(l.span.start) == start);
-        found.copied().ok_or_else(|| {
-            Error::Request(format!(
-                "`{name}` in wrt: no float literal of the code starts there; \
-                 write `@line:column` of a number with a point or exponent"
-            ))
-        })
-    }
-
-    fn no_such_name(&self, name: &str) -> Error {
-        let names = self.inner.names.iter().map(String::as_str);
-        let hint = match nearest(name, names) {
-            Some(near) => format!("; is it `{near}`?"),
-            None => String::new(),
-        };
-        Error::Request(format!(
-            "`{name}` in wrt names no input, param or literal of the program{hint}"
-        ))
     }
 
     /// Does something with what a walk takes.
@@ -706,6 +430,10 @@ impl Model {
     }
 
     /// Refuses models that the walk does not run.
+    #[cfg_attr(
+        not(feature = "dfdx"),
+        expect(clippy::unnecessary_wraps, reason = "all models walk without dfdx")
+    )]
     fn check_walks(&self) -> Result<(), Error> {
         match &self.inner.prepared {
             #[cfg(feature = "dfdx")]
@@ -830,42 +558,4 @@ fn initial(names: &[String], params: &[Param]) -> Vec<Option<f64>> {
     let params: FxHashMap<&str, f64> = params.iter().map(|p| (p.name.as_str(), p.init)).collect();
     let initial = names.iter().map(|name| params.get(name.as_str()).copied());
     initial.collect()
-}
-
-fn push_numbers(inputs: &[InputValue], numbers: &mut Vec<f64>) {
-    for input in inputs {
-        match input {
-            InputValue::Number(x) => numbers.push(x.value),
-            InputValue::List(items) | InputValue::Array(_, items) => {
-                numbers.extend(items.iter().map(|item| item.value));
-            }
-            InputValue::Missing => {}
-        }
-    }
-}
-
-/// Evaluates a program's own graph by the reference engine, and differentiates its value by `wrt`.
-///
-/// ```
-/// use dmci::{Bindings, Interpreter, Limits, Wrt, compile_program, dfdx::reference};
-///
-/// let graph = compile_program(&Interpreter::embedded(), "(if (> x 0) (* x (log x)) 0)")?;
-/// let inputs = Bindings::from([("x", 1.0)]);
-/// let answer = reference::evaluate(&graph, &inputs, Wrt::Names(&["x"]), &Limits::default())?;
-/// assert_eq!(answer.gradient.get("x"), Some(1.0));
-/// # Ok::<(), dmci::Error>(())
-/// ```
-///
-/// # Errors
-/// When the graph is damaged, the program fails, a limit is met, `wrt` names nothing, or a gradient
-/// is asked for of a value that holds anything but numbers.
-#[cfg(feature = "dfdx")]
-pub fn evaluate_reference(
-    graph: &Graph,
-    bindings: &Bindings,
-    wrt: Wrt<'_>,
-    limits: &Limits,
-) -> Result<Evaluation, Error> {
-    let model = Model::reference(graph)?;
-    model.evaluate(bindings, wrt, limits, &mut Workspace::new())
 }
