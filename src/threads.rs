@@ -24,12 +24,13 @@ pub(crate) static ALONE: Threads = Threads::ONE;
 /// Results do not depend on it: they have the same bits on any number of threads.
 ///
 /// ```
-/// use dmci::{Interpreter, Request, Threads};
+/// use dmci::{Bindings, Interpreter, Request, Threads};
 ///
 /// let request = Request { threads: Threads::of(2), ..Request::default() };
-/// let values = Interpreter::embedded().evaluate_many_with(&["(+ 1 2)", "(* 3 4)"], &request);
+/// let (programs, inputs) = (["(+ a 2)", "(* a 4)"], Bindings::from([("a", 3.0)]));
+/// let values = Interpreter::embedded().evaluate_many_with(&programs, &inputs, &request);
 /// let values = values.iter().map(|value| value.as_ref().ok()?.value.number());
-/// assert_eq!(values.collect::<Vec<_>>(), [Some(3.0), Some(12.0)]);
+/// assert_eq!(values.collect::<Vec<_>>(), [Some(5.0), Some(12.0)]);
 /// ```
 #[derive(Clone, Default)]
 pub struct Threads(Chosen);
@@ -150,6 +151,10 @@ struct Shared {
 fn shared() -> Option<Arc<Shared>> {
     // Lock-free: a lock might be held by a thread that the fork left behind.
     static SHARED: ArcSwapOption<Shared> = ArcSwapOption::const_empty();
+    if cfg!(target_family = "wasm") {
+        // Neither threads nor processes.
+        return None;
+    }
     let process = std::process::id();
     let known = SHARED.load_full();
     if known.as_ref().is_some_and(|known| known.process == process) {
