@@ -33,11 +33,6 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Instr {
-    Prim0 {
-        prim: Prim,
-        dst: u32,
-        site: u32,
-    },
     Prim1 {
         prim: Prim,
         dst: u32,
@@ -102,25 +97,20 @@ pub(super) enum Instr {
         pc: u32,
         site: u32,
     },
+    /// `dst` is [`TAIL`] in tail position.
     ApplyAt {
         dst: u32,
         here: Operand,
         f: Operand,
         args: Operand,
     },
-    TailApplyAt {
-        here: Operand,
-        f: Operand,
-        args: Operand,
-    },
-    /// `%apply-at` of a list made for it, which is staged instead. Operator first; `dst` is
-    /// [`TAIL`] in tail position.
+    /// `%apply-at` of a list made for it, which is staged instead. Operator first; `dst` likewise.
     ApplyListAt {
         dst: u32,
         here: Operand,
         args: Args,
     },
-    /// `join` is where a value is wanted, `u32::MAX` in tail position.
+    /// `join` is where a value is wanted, [`TAIL`] in tail position.
     If {
         test: Operand,
         otherwise: u32,
@@ -458,8 +448,6 @@ impl<'a> Compiler<'a> {
             let operands: SmallVec<[Operand; 3]> = iter::once(f).chain(list).collect();
             let args = self.args(&operands);
             Instr::ApplyListAt { dst, here, args }
-        } else if is_last {
-            Instr::TailApplyAt { here, f, args }
         } else {
             Instr::ApplyAt { dst, here, f, args }
         };
@@ -537,7 +525,6 @@ impl<'a> Compiler<'a> {
         let operands: Vec<Operand> = node.args.iter().map(|&a| self.places[a]).collect();
         let dst = self.give(id, open);
         match *operands.as_slice() {
-            [] => Instr::Prim0 { prim, dst, site },
             [a] => Instr::Prim1 { prim, dst, a, site },
             [environment, depth, index] if prim == Prim::EnvRef => Instr::EnvRef {
                 dst,
@@ -616,7 +603,7 @@ impl<'a> Compiler<'a> {
         self.code.instrs.push(Instr::If {
             test: self.places[test],
             otherwise: 0,
-            join: u32::MAX,
+            join: TAIL,
             dst: to.dst,
             site,
         });

@@ -11,7 +11,7 @@
 
 use super::layout::SITE_COUNTS;
 use super::reasons::{FORK_BUDGET, ForkGivenUp, Unjoined};
-use super::{ARM, Frame, Outcome, Registers, Step, Stop, Walk};
+use super::{ARM, Frame, Outcome, Registers, Step, Stop, TAIL, Walk};
 use crate::prim::value::{Tag, Value};
 use crate::trace::record::{Mark, Number};
 use rustc_hash::FxHashSet;
@@ -183,7 +183,7 @@ impl Walk<'_> {
             // The select counts as an operation of the arm around it.
             self.spend(1)?;
         }
-        if fork.join == u32::MAX {
+        if fork.join == TAIL {
             self.give(joined)
         } else if let Some(outer) = self.forks.open.last()
             && outer.join == fork.join

@@ -69,7 +69,10 @@ struct Frame {
     site: u32,
 }
 
-const ARM: u32 = u32::MAX;
+/// Instead of a slot, in a frame: a fork's arm returns there. Tail calls make no frame, so that it can
+/// be the same number.
+const ARM: u32 = TAIL;
+/// Instead of a slot or of a place where control goes on: the value is the procedure's.
 const TAIL: u32 = u32::MAX;
 
 /// Why a walk stops short; in a box, so that the outcome of an instruction is no larger than a value.
@@ -579,11 +582,6 @@ impl<'a> Walk<'a> {
                     let value = self.primitive(prim, args.count as usize, site)?;
                     self.set(dst, value);
                 }
-                Instr::Prim0 { prim, dst, site } => {
-                    self.tick(site)?;
-                    let value = self.primitive(prim, 0, site)?;
-                    self.set(dst, value);
-                }
                 Instr::EnvRef {
                     dst,
                     environment,
@@ -660,14 +658,6 @@ impl<'a> Walk<'a> {
                     let site = self.site_of(here);
                     self.stack[self.at.top as usize] = list;
                     if let Step::Done(value) = self.apply(f, 1, true, dst, site)? {
-                        return Ok(value);
-                    }
-                }
-                Instr::TailApplyAt { here, f, args } => {
-                    let (here, f, list) = (self.operand(here), self.operand(f), self.operand(args));
-                    let site = self.site_of(here);
-                    self.stack[self.at.top as usize] = list;
-                    if let Step::Done(value) = self.apply(f, 1, true, TAIL, site)? {
                         return Ok(value);
                     }
                 }
