@@ -288,7 +288,7 @@ pub(crate) fn replay(
     workspace: &mut Workspace,
 ) -> Result<Run, Miss> {
     let known = paths.known.load();
-    let mut miss = Miss::Unknown;
+    let mut diverged = None;
     let mut candidate = first_of(&known, query.key, likely);
     while let Some(place) = candidate {
         let path = &known[place];
@@ -316,17 +316,13 @@ pub(crate) fn replay(
             Ok(_) => return Err(Miss::Limited),
             Err(failed) => {
                 candidate = next_of(&known, path, failed);
-                let guard = path.trace.guards[failed.guard as usize];
-                miss = Miss::Diverged {
-                    path: place as u32,
-                    failed,
-                    guard,
-                    is_test: path.is_test(guard.node),
-                };
+                diverged = Some((place, failed));
             }
         }
     }
-    Err(miss)
+    Err(diverged.map_or(Miss::Unknown, |(place, failed)| {
+        known[place].diverged(place, failed)
+    }))
 }
 
 /// Fails once the deadline has passed.

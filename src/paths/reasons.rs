@@ -7,7 +7,7 @@
 use super::{COMPILED_AFTER, MAX_COMPILED, MIN_SEEDED, Path};
 use crate::prim::{self, Prim};
 use crate::trace::routine::Failed;
-use crate::trace::{Guard, Ref};
+use crate::trace::{Guard, Ref, narrow};
 use crate::walk::{Divergence, Job, Monitored, Uncompiled, Way};
 use std::sync::atomic::Ordering;
 
@@ -115,6 +115,17 @@ impl Path {
     /// Why the next replay would not be one of compiled code, as far as that can be told.
     pub(crate) fn uncompiled(&self, by: &[u32]) -> Option<Uncompiled> {
         self.direction(by).err()
+    }
+
+    /// Why the path at a place was not run again, where one of its guards failed.
+    pub(super) fn diverged(&self, place: usize, failed: Failed) -> Miss {
+        let guard = self.trace.guards[failed.guard as usize];
+        Miss::Diverged {
+            path: narrow(place),
+            failed,
+            guard,
+            is_test: self.is_test(guard.node),
+        }
     }
 
     /// Whether a node of the trace is the outcome of a test.
