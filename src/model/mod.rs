@@ -185,8 +185,12 @@ impl Model {
     pub fn from_graph(graph: &Graph) -> Result<Self, Error> {
         verify(graph)?;
         let code = Code::new(graph, Symbols::new());
-        let literals = graph.literals().collect();
-        Ok(Self {
+        Ok(Self::of_graph(graph, Prepared::Direct(code)))
+    }
+
+    /// A compiled program, prepared one way or another.
+    fn of_graph(graph: &Graph, prepared: Prepared) -> Self {
+        Self {
             inner: Arc::new(ModelInner {
                 interpreter: None,
                 text: graph.text.clone(),
@@ -197,15 +201,15 @@ impl Model {
                 params: graph.params.clone(),
                 matrices: Vec::new(),
                 warnings: Vec::new(),
-                literals,
-                prepared: Prepared::Direct(code),
+                literals: graph.literals().collect(),
+                prepared,
                 relaxed: graph.calls_any(&SOFT),
                 monitored: graph.calls_any(&[Prim::Monitor]),
                 paths: Paths::default(),
             }),
             relaxation: Relaxation::default(),
             threads: Threads::ALL,
-        })
+        }
     }
 
     /// The same model with soft choices relaxed another way. It shares all recorded paths.

@@ -8,11 +8,10 @@ use super::bindings::{Bindings, Wrt};
 use super::error::Error;
 use super::gradient::{Evaluation, by_name, columns};
 use super::{Model, Prepared};
-use crate::graph::Graph;
+use crate::graph::{Graph, verify};
 use crate::paths::Workspace;
 use crate::reference;
 use crate::walk::Limits;
-use std::sync::Arc;
 
 impl Model {
     /// The value, and the gradient of some of its numbers, by the reference engine: a model of
@@ -73,11 +72,9 @@ impl Model {
     /// # Errors
     /// When the graph is damaged.
     fn reference(graph: &Graph) -> Result<Self, Error> {
-        let mut model = Self::from_graph(graph)?;
-        if let Some(inner) = Arc::get_mut(&mut model.inner) {
-            inner.prepared = Prepared::Reference(Box::new(graph.clone()));
-        }
-        Ok(model)
+        verify(graph)?;
+        let prepared = Prepared::Reference(Box::new(graph.clone()));
+        Ok(Self::of_graph(graph, prepared))
     }
 
     /// Whether the reference engine evaluates it.
