@@ -6,90 +6,94 @@
 //! **Invariants**
 //! - All is there that the account in words says, and every place has line, column and text.
 
+use super::json::{Object, line, list, object};
 use crate::source::Span;
 use crate::walk::output::json_number;
-use crate::{Evaluation, Explanation, ForkGivenUp, Way};
-use serde_json::{Value, json};
-use std::fmt::Write;
+use crate::{Evaluation, Explanation, Way};
 
 /// `{"value":…,"explanation":{…},"again":[…]}`, the last where there was more than one run.
 pub(super) fn json(runs: &[(Evaluation, Explanation)], text: &str) -> String {
-    let mut out = String::new();
-    for (index, (evaluation, explanation)) in runs.iter().enumerate() {
-        out.push_str(match index {
-            0 => "",
-            1 => ",\"again\":[",
-            _ => ",",
-        });
-        let account = account(explanation, text);
-        let value = evaluation.value.to_json();
-        let _ = write!(out, "{{\"value\":{value},\"explanation\":{account}");
-        if index > 0 {
-            out.push('}');
+    line(|all| {
+        let Some((first, again)) = runs.split_first() else {
+            return;
+        };
+        run(first, text, all);
+        if !again.is_empty() {
+            all.objects("again", again, |one, object| run(one, text, object));
         }
-    }
-    if runs.len() > 1 {
-        out.push(']');
-    }
-    out.push_str("}\n");
-    out
+    })
 }
 
-fn account(explanation: &Explanation, text: &str) -> Value {
-    let place = |span: Option<Span>| match span {
-        None => Value::Null,
-        Some(span) => {
-            let position = span.position(text);
-            json!({"line": position.line, "column": position.column, "text": span.text(text)})
-        }
-    };
+fn run((evaluation, explanation): &(Evaluation, Explanation), text: &str, out: &mut Object<'_>) {
+    out.value(&evaluation.value);
+    out.object("explanation", |out| account(explanation, text, out));
+}
+
+fn account(explanation: &Explanation, text: &str, out: &mut Object<'_>) {
     let way = match explanation.way {
         Way::Compiled => "compiled",
         Way::Recorded(_) => "recorded",
         _ => "walked",
     };
-    let diverged = match explanation.way {
-        Way::Diverged(divergence) => {
-            let steering = |number| steering(number, divergence.is_test());
-            json!({
-                "path": divergence.path(),
-                "guard": divergence.guard(),
-                "at": place(divergence.span()),
-                "expected": steering(divergence.expected()),
-                "found": steering(divergence.found()),
-            })
-        }
-        _ => Value::Null,
-    };
-    let guards = explanation.guards.iter();
-    let guards = guards.map(|guard| {
-        let expected = steering(guard.expected, guard.is_test);
-        json!({"at": place(guard.span), "expected": expected})
+    out.text("way", way);
+    out.text("why", &explanation.way.to_string());
+    if let Way::Diverged(divergence) = explanation.way {
+        let is_test = divergence.is_test();
+        out.object("diverged", |out| {
+            out.plain("path", divergence.path());
+            out.plain("guard", divergence.guard());
+            place(divergence.span(), text, out.member("at"));
+            steering(divergence.expected(), is_test, out.member("expected"));
+            steering(divergence.found(), is_test, out.member("found"));
+        });
+    } else {
+        out.raw("diverged", "null");
+    }
+    match explanation.path {
+        Some(path) => out.plain("path", path),
+        None => out.raw("path", "null"),
+    }
+    out.plain("operations", explanation.operations);
+    out.objects("guards", &explanation.guards, |guard, out| {
+        place(guard.span, text, out.member("at"));
+        steering(guard.expected, guard.is_test, out.member("expected"));
     });
-    let given_up = |fork: &ForkGivenUp| {
-        let why = fork.why.to_string();
-        json!({"at": place(fork.span), "why": why, "met": place(fork.at)})
-    };
-    let joined = explanation.forks_joined.iter();
-    json!({
-        "way": way,
-        "why": explanation.way.to_string(),
-        "diverged": diverged,
-        "path": explanation.path,
-        "operations": explanation.operations,
-        "guards": guards.collect::<Value>(),
-        "forks_joined": joined.map(|&span| place(span)).collect::<Value>(),
-        "forks_given_up": explanation.forks_given_up.iter().map(given_up).collect::<Value>(),
-        "uncompiled": explanation.uncompiled.map(|why| why.to_string()),
-    })
+    list(
+        &explanation.forks_joined,
+        out.member("forks_joined"),
+        |&span, out| place(span, text, out),
+    );
+    out.objects(
+        "forks_given_up",
+        &explanation.forks_given_up,
+        |fork, out| {
+            place(fork.span, text, out.member("at"));
+            out.text("why", &fork.why.to_string());
+            place(fork.at, text, out.member("met"));
+        },
+    );
+    match explanation.uncompiled {
+        Some(why) => out.text("uncompiled", &why.to_string()),
+        None => out.raw("uncompiled", "null"),
+    }
 }
 
-/// What a guard is on, as JSON.
-fn steering(number: f64, is_test: bool) -> Value {
-    if is_test {
-        return Value::Bool(number != 0.0);
+/// A place of the program's text, or `null`.
+fn place(span: Option<Span>, text: &str, out: &mut String) {
+    match span {
+        None => out.push_str("null"),
+        Some(span) => object(out, |out| {
+            out.place(span.position(text));
+            out.text("text", span.text(text));
+        }),
     }
-    let mut text = String::new();
-    json_number(number, &mut text);
-    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// What a guard is on.
+fn steering(number: f64, is_test: bool, out: &mut String) {
+    match (is_test, number != 0.0) {
+        (true, true) => out.push_str("true"),
+        (true, false) => out.push_str("false"),
+        (false, _) => json_number(number, out),
+    }
 }
