@@ -22,6 +22,7 @@ pub(crate) mod many;
 #[cfg(feature = "dfdx")]
 mod refer;
 pub(crate) mod registry;
+pub(crate) mod render;
 mod second;
 #[cfg(test)]
 mod tests;

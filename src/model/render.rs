@@ -1,0 +1,326 @@
+//! Errors as people see them: what and where, with a caret under it, and the calls under way.
+//!
+//! An error and the program's text go in; text for a terminal or a page comes out.
+//!
+//! **Invariants**
+//! - Lines and columns are those of [`crate::source`], whatever line ends the text has.
+//! - Control characters of a program are never shown as they are.
+//!
+//! ```text
+//! error[type]: `car` of a number; it needs a pair
+//!    ╭─[ <program>:1:1 ]
+//!    │
+//!  1 │ (car 1)
+//!    │ ───┬───
+//!    │    ╰───── here
+//! ───╯
+//! ```
+
+use super::error::Error;
+use crate::error::Call;
+use crate::source::Span;
+use ariadne::{Color, Config, IndexType, Label, Report, ReportKind};
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+/// Lines longer than this are not shown.
+const LONGEST_LINE: usize = 500;
+
+/// How many of the calls under way are told.
+const CALLS: usize = 12;
+
+/// An [`Error`] as the command line shows it, for [`Display`](fmt::Display); see [`Error::render`].
+#[derive(Clone, Copy, Debug)]
+pub struct Rendered<'a> {
+    error: &'a Error,
+    text: NamedText<'a>,
+    colors: bool,
+}
+
+impl Error {
+    /// The error as the command line shows it: kind and message, the place in `text`, which is the
+    /// program's, and the calls under way.
+    ///
+    /// ```
+    /// use dmci::{Bindings, Interpreter, Workspace};
+    ///
+    /// let text = "(car 1)";
+    /// let model = Interpreter::embedded().model(text)?;
+    /// let error = model.value(&Bindings::new(), &mut Workspace::new()).unwrap_err();
+    /// let shown = error.render(text).named("model.scm").to_string();
+    /// assert!(shown.starts_with("error[type]: "));
+    /// assert!(shown.contains("model.scm:1:1"));
+    /// let red = error.render(text).colored(true).to_string();
+    /// assert!(red.starts_with("\x1b[1;31merror[type]\x1b[0m: "));
+    /// # Ok::<(), dmci::Error>(())
+    /// ```
+    pub fn render<'a>(&'a self, text: &'a str) -> Rendered<'a> {
+        let name = "<program>";
+        Rendered {
+            error: self,
+            text: NamedText { name, text },
+            colors: false,
+        }
+    }
+}
+
+impl<'a> Rendered<'a> {
+    /// The same with another name for the text, such as a file's; it is `<program>` otherwise.
+    #[must_use]
+    pub fn named(mut self, name: &'a str) -> Self {
+        self.text.name = name;
+        self
+    }
+
+    /// The same with or without the escapes that color a terminal; without, unless this is called.
+    #[must_use]
+    pub fn colored(mut self, colors: bool) -> Self {
+        self.colors = colors;
+        self
+    }
+}
+
+impl fmt::Display for Rendered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fault = Fault {
+            kind: Some(self.error.kind().name()),
+            message: &self.error.to_string(),
+            span: self.error.span(),
+            help: None,
+            calls: self.error.calls(),
+        };
+        f.write_str(&render(&fault, self.text, self.colors))
+    }
+}
+
+/// A program's text and what it is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NamedText<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) text: &'a str,
+}
+
+/// What is wrong with a program, and where.
+pub(crate) struct Fault<'a> {
+    pub(crate) kind: Option<&'a str>,
+    pub(crate) message: &'a str,
+    pub(crate) span: Option<Span>,
+    /// What to do about it.
+    pub(crate) help: Option<&'a str>,
+    pub(crate) calls: &'a [Call],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Severity {
+    Error,
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "only the command line shows warnings")
+    )]
+    Warning,
+}
+
+/// A fault as people see it: what and where, and the calls under way.
+pub(crate) fn render(fault: &Fault<'_>, text: NamedText<'_>, colors: bool) -> String {
+    let mut out = String::new();
+    header(Severity::Error, fault.kind, fault.message, colors, &mut out);
+    if let Some(span) = fault.span {
+        snippet(Severity::Error, text, span, colors, &mut out);
+    }
+    if let Some(help) = fault.help {
+        let _ = writeln!(out, "  {}", printable(help));
+    }
+    for call in fault.calls.iter().take(CALLS) {
+        let name = printable(&call.name);
+        let _ = writeln!(out, "  in `{name}`, called at {}", call.position);
+    }
+    if fault.calls.len() > CALLS {
+        let more = fault.calls.len() - CALLS;
+        let _ = writeln!(out, "  … and {more} calls or more around these");
+    }
+    out
+}
+
+/// `error[type]: message`.
+pub(crate) fn header(
+    severity: Severity,
+    kind: Option<&str>,
+    message: &str,
+    colors: bool,
+    out: &mut String,
+) {
+    let (word, color) = match severity {
+        Severity::Error => ("error", "\x1b[1;31m"),
+        Severity::Warning => ("warning", "\x1b[1;33m"),
+    };
+    let kind = kind.map_or(String::new(), |kind| format!("[{kind}]"));
+    let (on, off) = if colors { (color, "\x1b[0m") } else { ("", "") };
+    let _ = writeln!(out, "{on}{word}{kind}{off}: {}", printable(message));
+}
+
+/// The lines of a span with a caret under it.
+pub(crate) fn snippet(
+    severity: Severity,
+    of: NamedText<'_>,
+    span: Span,
+    colors: bool,
+    out: &mut String,
+) {
+    let text = displayed(of.text);
+    let range = fitted(span, &text);
+    if too_long(&text, range.clone()) {
+        let position = span.position(of.text);
+        let _ = writeln!(out, "  at {}:{position}", printable(of.name));
+        return;
+    }
+    let (kind, color) = match severity {
+        Severity::Error => (ReportKind::Error, Color::Red),
+        Severity::Warning => (ReportKind::Warning, Color::Yellow),
+    };
+    let config = Config::default()
+        .with_color(colors)
+        .with_index_type(IndexType::Byte)
+        .with_tab_width(8);
+    let name = printable(of.name);
+    let lines = text[range.clone()].contains('\n');
+    let label = Label::new((&*name, range.clone()))
+        .with_message(if lines { "this form" } else { "here" })
+        .with_color(color);
+    let report = Report::build(kind, (&*name, range))
+        .with_config(config)
+        .with_label(label)
+        .finish();
+    let mut bytes = Vec::new();
+    // Writing to memory does not fail.
+    let _ = report.write((&*name, ariadne::Source::from(&*text)), &mut bytes);
+    let drawing = String::from_utf8_lossy(&bytes);
+    // The first line is the report's own header, for which ours stands.
+    let drawing = drawing.split_once('\n').map_or("", |(_, rest)| rest);
+    out.push_str(drawing);
+}
+
+/// A span as a range of characters that lie in the text, one at least where there is one.
+fn fitted(span: Span, text: &str) -> std::ops::Range<usize> {
+    let start = text.floor_char_boundary(span.start as usize);
+    let end = text.ceil_char_boundary((span.end as usize).min(text.len()));
+    start..end.max(start)
+}
+
+fn too_long(text: &str, range: std::ops::Range<usize>) -> bool {
+    let start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[range.end..]
+        .find('\n')
+        .map_or(text.len(), |at| range.end + at);
+    text[start..end]
+        .lines()
+        .any(|line| line.len() > LONGEST_LINE)
+}
+
+/// A program's text as it can be shown: the same bytes in the same lines, but for control
+/// characters and for what the drawing would take for the end of a line.
+fn displayed(text: &str) -> Cow<'_, str> {
+    let mut chars = text.char_indices();
+    let keeps = |(at, c): (usize, char)| match c {
+        '\n' | '\t' => true,
+        '\r' => text[at + 1..].starts_with('\n'),
+        '\u{2028}' | '\u{2029}' => false,
+        c => !c.is_control(),
+    };
+    if chars.all(keeps) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        // What stands in for a character has as many bytes, so that offsets stay right.
+        shown.push_str(match c.len_utf8() {
+            _ if keeps((at, c)) => &text[at..at + c.len_utf8()],
+            1 => "?",
+            2 => "·",
+            _ => "␤",
+        });
+    }
+    Cow::Owned(shown)
+}
+
+/// A message without control characters, which are written as escapes.
+pub(crate) fn printable(message: &str) -> Cow<'_, str> {
+    if !message.chars().any(char::is_control) {
+        return Cow::Borrowed(message);
+    }
+    let mut shown = String::with_capacity(message.len());
+    for c in message.chars() {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(text: &str, part: &str) -> String {
+        let source = NamedText {
+            name: "p.scm",
+            text,
+        };
+        let start = text.find(part).unwrap() as u32;
+        let span = Span::new(start, start + part.len() as u32);
+        let position = span.position(text);
+        let mut out = String::new();
+        snippet(Severity::Error, source, span, false, &mut out);
+        assert!(out.contains(&format!("p.scm:{position} ]")), "{out}");
+        out
+    }
+
+    #[test]
+    fn places_are_right_with_any_line_ends_and_characters() {
+        drawn("(f\r\n\t(g \"é\u{2028}ü\") (h 1))", "(h 1)");
+        drawn("(f \"\u{b}\u{c}\u{85}\r\" x)", "x");
+        drawn("; \u{1b}[31m\n(λ\n  y)", "y");
+        let out = drawn("\t(g x)", "(g x)");
+        let lines: Vec<&str> = out.lines().collect();
+        let column = |line: &str, c| line.chars().position(|other| other == c);
+        assert_eq!(column(lines[2], '('), column(lines[3], '─'), "{out}");
+    }
+
+    #[test]
+    fn any_span_of_any_text_can_be_drawn() {
+        let text = "\u{feff}(é\r\n\t\u{1b}日\r(\u{2028})\n\n\u{301}x\u{0}";
+        for start in 0..=text.len() as u32 + 1 {
+            for end in start..=text.len() as u32 + 1 {
+                let source = NamedText {
+                    name: "p\u{7}.scm",
+                    text,
+                };
+                let mut out = String::new();
+                let span = Span::new(start, end);
+                snippet(Severity::Warning, source, span, false, &mut out);
+                let unwanted = |c: char| c.is_control() && c != '\n';
+                assert!(!out.contains(unwanted), "{out:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn control_characters_are_not_sent_to_the_terminal() {
+        let out = drawn("(car \"\u{1b}[31m\")", "(car");
+        assert!(!out.contains('\u{1b}'));
+        assert_eq!(printable("a\u{1b}b\n"), "a\\u{1b}b\\n");
+    }
+
+    #[test]
+    fn long_lines_are_named_but_not_shown() {
+        let text = format!("(f {} (g))", "1 ".repeat(LONGEST_LINE));
+        let source = NamedText {
+            name: "p.scm",
+            text: &text,
+        };
+        let mut out = String::new();
+        snippet(Severity::Error, source, Span::new(0, 2), false, &mut out);
+        assert_eq!(out, "  at p.scm:1:1\n");
+    }
+}
