@@ -43,10 +43,7 @@ fn rows(c: &mut Criterion) {
     let table = Table::from_reader(data.as_bytes(), "rows.csv").expect("the table is valid");
     let model = "(param a 0.5) (param b 1.0) (param c 1.0) (param d 0.3) (param e 0.2)
         (observe y (+ a (* b u) (* c v) (exp (* d w)) (* e (sin (* 1.2 u)))))";
-    let options = FitOptions {
-        starts: 1,
-        ..FitOptions::default()
-    };
+    let options = FitOptions::default().starts(1);
     let run = || -> Fit {
         fit(&interpreter, model, &table, &options, &|_, _| {}).expect("the model can be fitted")
     };

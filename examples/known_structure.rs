@@ -40,12 +40,8 @@ fn recover(law: &Model, inputs: &str, seed: u64) -> Result<Fit, FitError> {
     }
     let table = Table::from_reader(csv.as_bytes(), "samples")?;
     let names = law.params().iter().map(|param| param.name.clone());
-    let options = FitOptions {
-        starts: 256,
-        seed,
-        init: names.map(|name| (name, 1.0)).collect(),
-        ..FitOptions::default()
-    };
+    let options = FitOptions::default().starts(256).seed(seed);
+    let options = names.fold(options, |options, name| options.init(name, 1.0));
     fit(&interpreter, law.text(), &table, &options, &|_, _| {})
 }
 

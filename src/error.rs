@@ -64,6 +64,7 @@ impl fmt::Display for Kind {
 
 /// One application that was under way when a run-time error happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Call {
     /// The operator as written: a name, or a shortened expression.
     pub name: String,

@@ -24,9 +24,9 @@ pub(crate) static ALONE: Threads = Threads::ONE;
 /// Results do not depend on it: they have the same bits on any number of threads.
 ///
 /// ```
-/// use dmci::{Bindings, Interpreter, Request, Threads};
+/// use dmci::{Bindings, Interpreter, Request};
 ///
-/// let request = Request { threads: Threads::of(2), ..Request::default() };
+/// let request = Request::default().threads(2);
 /// let (programs, inputs) = (["(+ a 2)", "(* a 4)"], Bindings::from([("a", 3.0)]));
 /// let values = Interpreter::embedded().evaluate_many_with(&programs, &inputs, &request);
 /// let values = values.iter().map(|value| value.as_ref().ok()?.value.number());

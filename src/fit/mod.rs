@@ -17,6 +17,7 @@ pub(crate) mod bounds;
 #[cfg(test)]
 mod known_problems;
 mod levenberg_marquardt;
+mod options;
 mod points;
 mod problem;
 mod starts;
@@ -24,72 +25,29 @@ mod statistics;
 pub mod table;
 mod triangle;
 
+pub use options::FitOptions;
+
 use crate::error::Kind;
 use crate::model::Error;
 use crate::model::Model;
 use crate::model::bindings::{Bindings, Input};
-use crate::model::interpreter::{Interpreter, Mode};
+use crate::model::interpreter::Interpreter;
 use crate::prim::Prim;
-use crate::prim::relaxation::Relaxation;
 use crate::source::Span;
 use crate::symbol::nearest;
 use crate::syntax::ast::{Constraint, Expr, ExprId};
 use crate::syntax::{Goal, Noise, Observation, Program};
 use crate::threads::Threads;
-use crate::walk::{Clock, EvalError, Limits, Stats};
+use crate::walk::{Clock, EvalError, Stats};
 use bounds::Bound;
 use problem::{Data, Problem};
 use starts::{Ending, Options, StartsError, minimize_from_starts};
 use statistics::Statistics;
 use table::{Table, TableError};
 
-/// How to fit.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FitOptions {
-    /// The number of starts, the params' own initial values among them.
-    pub starts: usize,
-    /// The seed of the other starts.
-    pub seed: u64,
-    /// The most steps of one start.
-    pub max_iterations: usize,
-    /// Whether every start is run to its end. Otherwise those that will not catch up with the best
-    /// are dropped on the way.
-    pub all_starts: bool,
-    /// Initial values: of params, in place of their own, or of free names, which are then fitted.
-    pub init: Vec<(String, f64)>,
-    /// The column that the program's value predicts, row by row and with normal noise; for programs
-    /// that observe nothing themselves.
-    pub target: Option<String>,
-    /// How the program is run.
-    pub mode: Mode,
-    /// How its soft choices relax.
-    pub relaxation: Relaxation,
-    /// Limits of each evaluation.
-    pub limits: Limits,
-    /// Who shares the starts; or the rows, where there is one start.
-    pub threads: Threads,
-}
-
-impl Default for FitOptions {
-    fn default() -> Self {
-        let search = Options::default();
-        Self {
-            starts: search.starts,
-            seed: search.seed,
-            max_iterations: search.max_iterations,
-            all_starts: search.all_starts,
-            init: Vec::new(),
-            target: None,
-            mode: Mode::Interpreter,
-            relaxation: Relaxation::default(),
-            limits: Limits::default(),
-            threads: Threads::ALL,
-        }
-    }
-}
-
 /// An estimated constant.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct FittedParam {
     /// The param's name.
     pub name: String,
@@ -105,6 +63,7 @@ pub struct FittedParam {
 
 /// The result of a fit.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Fit {
     /// In the order of the program, then of [`FitOptions::init`].
     pub params: Vec<FittedParam>,

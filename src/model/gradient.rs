@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 /// A value, and its gradient where one was asked for.
 #[derive(Clone, Debug, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// The program's value.
     pub value: Output,

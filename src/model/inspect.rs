@@ -28,6 +28,7 @@ pub(crate) struct Recorded {
 
 /// What a model has recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PathTotals {
     /// How many paths it keeps.
     pub paths: usize,

@@ -30,6 +30,7 @@ pub enum OnError {
 
 /// The values and gradients of several lanes.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Lanes {
     /// Each lane's value.
     pub values: Vec<Result<Output, Error>>,

@@ -21,6 +21,7 @@ use crate::walk::{Limits, Output};
 
 /// What [`Interpreter::evaluate_many_with`] asks of each program.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Request<'a> {
     /// What to differentiate by.
     pub wrt: Wrt<'a>,
@@ -30,6 +31,36 @@ pub struct Request<'a> {
     pub limits: Limits,
     /// Who shares the programs.
     pub threads: Threads,
+}
+
+impl<'a> Request<'a> {
+    /// The same with gradients by some names.
+    #[must_use]
+    pub fn wrt(mut self, wrt: Wrt<'a>) -> Self {
+        self.wrt = wrt;
+        self
+    }
+
+    /// The same in a mode.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The same within limits.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same with so many threads, or others.
+    #[must_use]
+    pub fn threads(mut self, threads: impl Into<Threads>) -> Self {
+        self.threads = threads.into();
+        self
+    }
 }
 
 impl Interpreter {
@@ -65,10 +96,7 @@ impl Interpreter {
     /// use dmci::{Bindings, Interpreter, Request, Wrt};
     ///
     /// let interpreter = Interpreter::embedded();
-    /// let request = Request {
-    ///     wrt: Wrt::Names(&["a"]),
-    ///     ..Request::default()
-    /// };
+    /// let request = Request::default().wrt(Wrt::Names(&["a"]));
     /// let programs = ["(* a a)", "(exp (- a 3))"];
     /// let bindings = Bindings::from([("a", 3.0)]);
     /// let slopes: Result<Vec<_>, dmci::Error> = interpreter

@@ -82,6 +82,7 @@ pub enum Variadic {
 
 /// What a row says of its primitive.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Spec {
     /// The name in programs and `.ncg` files; internal rows begin with `%`.
     pub name: &'static str,

@@ -19,8 +19,8 @@ const MAX_SEED: u64 = 1 << 53;
 ///
 /// let model = Interpreter::embedded().model("(soft-choice (1 10) (list w 0))")?;
 /// let (inputs, mut workspace) = (Bindings::from([("w", 1.0)]), Workspace::new());
-/// let cold = Relaxation { temperature: 0.1, ..Relaxation::default() };
-/// let hard = Relaxation { hard: true, ..cold };
+/// let cold = Relaxation::default().temperature(0.1);
+/// let hard = cold.hard(true);
 /// let soft = model.with_relaxation(cold)?.value_and_grad(&inputs, Wrt::All, &mut workspace)?;
 /// let hard = model.with_relaxation(hard)?.value_and_grad(&inputs, Wrt::All, &mut workspace)?;
 /// assert_eq!(hard.0.number(), Some(1.0));
@@ -28,6 +28,7 @@ const MAX_SEED: u64 = 1 << 53;
 /// # Ok::<(), dmci::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Relaxation {
     /// What weights and comparisons are divided by before they become shares: above 0. Towards 0
     /// choices become sharp. 1 unless said otherwise.
@@ -53,6 +54,27 @@ impl Default for Relaxation {
 }
 
 impl Relaxation {
+    /// The same at a temperature.
+    #[must_use]
+    pub const fn temperature(mut self, temperature: f64) -> Self {
+        self.temperature = temperature;
+        self
+    }
+
+    /// The same with `soft-choice` hard, or soft.
+    #[must_use]
+    pub const fn hard(mut self, hard: bool) -> Self {
+        self.hard = hard;
+        self
+    }
+
+    /// The same with Gumbel noise of a seed, or without.
+    #[must_use]
+    pub fn gumbel_seed(mut self, seed: impl Into<Option<u64>>) -> Self {
+        self.gumbel_seed = seed.into();
+        self
+    }
+
     /// Refuses what no evaluation could use.
     pub(crate) fn check(&self) -> Result<(), String> {
         let t = self.temperature;

@@ -146,6 +146,7 @@ impl Constraint {
 
 /// `(param name init constraint)`: a learnable constant.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Param {
     /// Its name, also as an input and in `wrt`.
     pub name: String,
@@ -169,6 +170,7 @@ pub enum Noise {
 /// `(observe-series (column …) expr noise)`: rows predicted by an expression; or
 /// `(observe column expr noise)`: one number predicted for each row.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Observation {
     /// The columns observed, in the order of a row's numbers.
     pub columns: Vec<String>,
@@ -184,6 +186,7 @@ pub struct Observation {
 
 /// `(data-matrix name (column …))`: columns of the data as one input.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct DataMatrix {
     /// Its name, as an input.
     pub name: String,
@@ -195,6 +198,7 @@ pub struct DataMatrix {
 
 /// Something that would fail if it were reached, found before the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Warning {
     /// What, and what to do.
     pub message: String,

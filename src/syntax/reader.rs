@@ -23,6 +23,7 @@ use std::borrow::Cow;
 
 /// How to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ReadOptions {
     /// How deep lists, quotes and datum comments may nest.
     pub max_depth: u32,
@@ -36,6 +37,22 @@ impl Default for ReadOptions {
             max_depth: 10_000,
             reserved: false,
         }
+    }
+}
+
+impl ReadOptions {
+    /// The same with lists, quotes and datum comments nested so deep.
+    #[must_use]
+    pub const fn max_depth(mut self, depth: u32) -> Self {
+        self.max_depth = depth;
+        self
+    }
+
+    /// The same with reserved names, or without.
+    #[must_use]
+    pub const fn reserved(mut self, reserved: bool) -> Self {
+        self.reserved = reserved;
+        self
     }
 }
 
@@ -76,6 +93,7 @@ pub enum ReadErrorKind {
 /// Why a text could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
+#[non_exhaustive]
 pub struct ReadError {
     /// What is wrong and what to do about it.
     pub message: String,

@@ -20,6 +20,7 @@ const VERSION: u32 = 1;
 /// What several independent ways to a program's gradient agreed on, at one point.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Certificate {
     /// The version of this form.
     pub version: u32,
@@ -54,6 +55,7 @@ pub struct Certificate {
 /// An input, or what identifies it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum InputRecord {
     /// A number.
     Number(#[serde(with = "number")] f64),
@@ -69,6 +71,7 @@ pub enum InputRecord {
 /// One way that was compared with the interpreter's values and derivatives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Check {
     /// Which.
     pub way: Way,
@@ -92,6 +95,7 @@ pub struct Check {
 /// The ways to a gradient that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Way {
     /// The program's own graph, or the compiled file's.
     Direct,
@@ -121,6 +125,7 @@ impl Way {
 /// What came of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Status {
     /// It agrees.
     Pass,
@@ -167,6 +172,7 @@ impl Verdict {
 /// What was found of one constant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ConstantRecord {
     /// Its name: an input, a param, or a literal as `@line:column`.
     pub name: String,
@@ -194,6 +200,7 @@ pub struct ConstantRecord {
 /// How far one way is from the interpreter's derivatives by one constant.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Difference {
     /// Which way.
     pub way: Way,
@@ -205,6 +212,7 @@ pub struct Difference {
 /// A test that a constant could flip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct GuardRecord {
     /// Line and column in the text, from 1; none if it is not known.
     pub place: Option<[u32; 2]>,

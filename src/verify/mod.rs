@@ -78,6 +78,7 @@ const GUARDS: usize = 5;
 
 /// What to verify, beyond a program and its inputs.
 #[derive(Clone, Debug, PartialEq, Default)]
+#[non_exhaustive]
 pub struct VerifyOptions {
     /// The constants: inputs, params and literals (`@line:column`), all numbers. None for all params
     /// and all inputs that are numbers.
@@ -87,6 +88,29 @@ pub struct VerifyOptions {
     pub relaxation: Relaxation,
     /// Limits of each evaluation.
     pub limits: Limits,
+}
+
+impl VerifyOptions {
+    /// The same for constants of these names.
+    #[must_use]
+    pub fn wrt<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.wrt = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The same with soft choices relaxed another way.
+    #[must_use]
+    pub fn relaxation(mut self, relaxation: Relaxation) -> Self {
+        self.relaxation = relaxation;
+        self
+    }
+
+    /// The same within limits.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
 }
 
 /// Verifies a program's gradient by all params and numbers given, at `bindings`.

@@ -9,10 +9,20 @@ use super::reasons::Way;
 use crate::error::{Call, Kind};
 use crate::source::{Position, Span};
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How far an evaluation may go; each limit is told by name when it is met.
+///
+/// ```
+/// use dmci::Limits;
+/// use std::time::Duration;
+///
+/// let limits = Limits::default().fuel(10_000).timeout(Duration::from_millis(50));
+/// assert_eq!(limits.fuel, 10_000);
+/// assert!(limits.deadline.is_some());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Applications by the program, of closures and primitives.
     pub fuel: u64,
@@ -26,8 +36,15 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 10^9 applications, 1 GiB, 10^8 procedures deep, no deadline.
+    /// As [`Limits::new`].
     fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Limits {
+    /// 10^9 applications, 1 GiB, 10^8 procedures deep, no deadline.
+    pub const fn new() -> Self {
         Self {
             fuel: 1_000_000_000,
             heap_bytes: 1 << 30,
@@ -35,9 +52,45 @@ impl Default for Limits {
             deadline: None,
         }
     }
-}
 
-impl Limits {
+    /// The same with so many applications.
+    #[must_use]
+    pub const fn fuel(mut self, applications: u64) -> Self {
+        self.fuel = applications;
+        self
+    }
+
+    /// The same with so many bytes of heap and stack.
+    #[must_use]
+    pub const fn heap_bytes(mut self, bytes: usize) -> Self {
+        self.heap_bytes = bytes;
+        self
+    }
+
+    /// The same with so many procedures under way at once.
+    #[must_use]
+    pub const fn depth(mut self, procedures: usize) -> Self {
+        self.depth = procedures;
+        self
+    }
+
+    /// The same with an end at a moment, or with none.
+    #[must_use]
+    pub fn deadline(mut self, at: impl Into<Option<Instant>>) -> Self {
+        self.deadline = at.into();
+        self
+    }
+
+    /// The same with an end so long from now; with none where that is too far off to be told. Where
+    /// there is no clock (wasm32-unknown-unknown), limits have no deadline.
+    #[must_use]
+    pub fn timeout(self, time: Duration) -> Self {
+        let deadline = HAS_CLOCK
+            .then(Instant::now)
+            .and_then(|now| now.checked_add(time));
+        self.deadline(deadline)
+    }
+
     /// Whether the deadline has passed. Without one no clock is asked, so limits work where there is
     /// none.
     #[inline]
@@ -46,16 +99,18 @@ impl Limits {
     }
 }
 
-/// How long something takes, where the machine has a clock: wasm32-unknown-unknown has none, and
-/// asking for the time there ends the program.
+/// Whether the machine has a clock: wasm32-unknown-unknown has none, and asking for the time there
+/// ends the program.
+const HAS_CLOCK: bool = !cfg!(all(target_family = "wasm", target_os = "unknown"));
+
+/// How long something takes, where the machine has a clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock(Option<Instant>);
 
 impl Clock {
     /// Starts to count.
     pub(crate) fn start() -> Self {
-        let has_clock = !cfg!(all(target_family = "wasm", target_os = "unknown"));
-        Self(has_clock.then(Instant::now))
+        Self(HAS_CLOCK.then(Instant::now))
     }
 
     /// The seconds since it started; 0 without a clock.
@@ -66,6 +121,7 @@ impl Clock {
 
 /// What an evaluation took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stats {
     /// Graph nodes walked; 0 for a replay.
     pub nodes: u64,

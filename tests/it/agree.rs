@@ -19,12 +19,10 @@ const FUEL: u64 = 20_000;
 /// How many applications a program may take to be run in nested mode too.
 const NESTED: u64 = 300;
 
-const LIMITS: Limits = Limits {
-    fuel: FUEL,
-    heap_bytes: 1 << 30,
-    depth: 100_000_000,
-    deadline: None,
-};
+const LIMITS: Limits = Limits::new()
+    .fuel(FUEL)
+    .heap_bytes(1 << 30)
+    .depth(100_000_000);
 
 /// Runs a check on as many programs as asked for, and says which failed.
 fn on_programs(usual: u64, check: impl Fn(&Generated, &mut Random) -> Result<(), String>) {
@@ -80,11 +78,10 @@ fn model(interpreter: &Interpreter, source: &str, mode: Mode) -> Model {
 /// One relaxation for each program, so that all kinds come up.
 pub(crate) fn relaxation(source: &str) -> Relaxation {
     let length = source.len();
-    Relaxation {
-        temperature: [1.0, 0.4, 2.5][length % 3],
-        hard: length.is_multiple_of(4),
-        gumbel_seed: (length % 5 < 2).then_some(length as u64),
-    }
+    Relaxation::default()
+        .temperature([1.0, 0.4, 2.5][length % 3])
+        .hard(length.is_multiple_of(4))
+        .gumbel_seed((length % 5 < 2).then_some(length as u64))
 }
 
 // ---- modes -------------------------------------------------------------------------------------
@@ -399,10 +396,7 @@ fn gradients_are_those_of_differences() {
     let interpreter = Interpreter::embedded();
     on_programs(250, |program, random| {
         // The derivatives of hard choices are by design not those of their values.
-        let soft = Relaxation {
-            hard: false,
-            ..relaxation(&program.source)
-        };
+        let soft = relaxation(&program.source).hard(false);
         let model = model(&interpreter, &program.source, Mode::Direct)
             .with_relaxation(soft)
             .map_err(|error| error.to_string())?;

@@ -281,10 +281,7 @@ type Answer = Result<Evaluation, Error>;
 
 /// The answers of the engine, compiled directly, and of the reference.
 fn both(source: &str, bindings: &Bindings, wrt: &[&str], fuel: u64) -> (Answer, Answer) {
-    let limits = Limits {
-        fuel,
-        ..Limits::default()
-    };
+    let limits = Limits::default().fuel(fuel);
     let names: Vec<&str> = bindings.names().collect();
     let wrt = Wrt::Names(wrt);
     let direct = INTERPRETER
@@ -456,20 +453,11 @@ fn limits_and_errors_are_told() {
         let error = reference::evaluate(&graph, &Bindings::new(), Wrt::Nothing, &limits);
         error.unwrap_err().to_string()
     };
-    let message = run(Limits {
-        fuel: 100,
-        ..Limits::default()
-    });
+    let message = run(Limits::default().fuel(100));
     assert_eq!(message, "out of fuel: 100 applications");
-    let message = run(Limits {
-        depth: 50,
-        ..Limits::default()
-    });
+    let message = run(Limits::default().depth(50));
     assert_eq!(message, "too deep: 50 procedures under way");
-    let message = run(Limits {
-        deadline: Some(std::time::Instant::now()),
-        ..Limits::default()
-    });
+    let message = run(Limits::default().deadline(std::time::Instant::now()));
     assert_eq!(message, "out of time: the deadline has passed");
     let message = run(Limits::default());
     assert!(

@@ -510,10 +510,7 @@ fn a_failing_row_is_an_error_with_its_number_and_place() {
 fn limits_are_the_modules_own() {
     let text = "(define (f x) (if (> x 1000000) x (f (+ x 1)))) (f x)";
     let module = compile::<1, 1, 0>(text, ["x"]);
-    let module = module.with_limits(Limits {
-        fuel: 100,
-        ..Limits::default()
-    });
+    let module = module.with_limits(Limits::default().fuel(100));
     let error = module
         .try_forward(Cpu::default().tensor([0.0]))
         .unwrap_err();
@@ -806,26 +803,17 @@ fn soft_choices_are_annealed_while_a_module_trains() {
     );
     let mut loss = f64::INFINITY;
     for step in 0..100 {
-        let relaxation = Relaxation {
-            temperature: 0.97_f64.powi(step),
-            ..Relaxation::default()
-        };
+        let relaxation = Relaxation::default().temperature(0.97_f64.powi(step));
         module.relax(relaxation).unwrap();
         let found = module.forward(x.trace(module.alloc_grads()));
         let error = mse_loss(found, y.clone());
         loss = error.array();
         adam.update(&mut module, &error.backward()).unwrap();
     }
-    let hard = Relaxation {
-        hard: true,
-        ..Relaxation::default()
-    };
+    let hard = Relaxation::default().hard(true);
     module.relax(hard).unwrap();
     assert_eq!(module.forward(x).as_vec(), y.as_vec());
     assert!(loss < 1e-4, "{loss}");
-    let never = Relaxation {
-        temperature: 0.0,
-        ..hard
-    };
+    let never = hard.temperature(0.0);
     assert!(matches!(module.relax(never), Err(ModuleError::Request(_))));
 }

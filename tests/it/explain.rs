@@ -125,10 +125,7 @@ fn each_reason_to_give_up_a_fork_is_told_with_its_place() {
             "{program}"
         );
     }
-    let noisy = Relaxation {
-        gumbel_seed: Some(7),
-        ..plain
-    };
+    let noisy = plain.gumbel_seed(7);
     let program = "(if (> x 0) (soft-choice (1.0 2.0) (list x 0)) 0)";
     assert_eq!(given_up(program, &[("x", 1.0)], plain), [""; 0]);
     let choice = "(soft-choice (1.0 2.0) (list x 0))";
@@ -239,10 +236,7 @@ fn code_that_is_compiled_diverges_at_the_same_guard() {
 #[test]
 fn a_path_beyond_the_limits_is_told() {
     let model = walked("(* x x x)", &[("x", 2.0)]);
-    let limits = Limits {
-        fuel: 0,
-        ..Limits::default()
-    };
+    let limits = Limits::default().fuel(0);
     let inputs = bindings(&[("x", 2.0)]);
     let found = model.explain(&inputs, Wrt::Nothing, &limits, &mut Workspace::new());
     let Err(Error::Eval(error)) = found else {

@@ -15,10 +15,7 @@ fn table(text: &str) -> Table {
 }
 
 fn options() -> FitOptions {
-    FitOptions {
-        starts: 8,
-        ..FitOptions::default()
-    }
+    FitOptions::default().starts(8)
 }
 
 fn fit_with(model: &str, data: &str, options: &FitOptions) -> Result<Fit, FitError> {
@@ -39,10 +36,8 @@ fn fitted(model: &str, data: &str) -> Fit {
 /// A refusal: its message and its line and column.
 #[track_caller]
 fn refusal(model: &str, data: &str, target: Option<&str>) -> (String, Option<(u32, u32)>) {
-    let options = FitOptions {
-        target: target.map(str::to_owned),
-        ..options()
-    };
+    let mut options = options();
+    options.target = target.map(str::to_owned);
     let error = fit_with(model, data, &options).expect_err(model);
     let position = error.span().map(|span| span.position(model));
     (error.to_string(), position.map(|p| (p.line, p.column)))
@@ -106,7 +101,7 @@ fn rows_one_by_one_are_the_series() {
     );
     same(&one, &fitted(&through_names, MISRA));
     for mode in [Mode::Direct, Mode::Nested] {
-        let options = FitOptions { mode, ..options() };
+        let options = options().mode(mode);
         let other = fit_with(&by_row, MISRA, &options).expect("the mode fits");
         assert_eq!(one.params, other.params);
     }
@@ -118,10 +113,10 @@ fn a_target_is_predicted_by_the_value() {
     let declared = format!("{MISRA_PARAMS}{program}");
     let observed =
         format!("{MISRA_PARAMS}(define (f x) (* b1 (- 1 (exp (- (* b2 x)))))) (observe y (f x))");
-    let target = |init: &[(&str, f64)]| FitOptions {
-        target: Some("y".into()),
-        init: init.iter().map(|&(name, x)| (name.to_owned(), x)).collect(),
-        ..options()
+    let target = |init: &[(&str, f64)]| {
+        let options = options().target("y");
+        init.iter()
+            .fold(options, |options, &(name, x)| options.init(name, x))
     };
     let one = fit_with(&declared, MISRA, &target(&[])).expect("the value predicts");
     same(&one, &fitted(&observed, MISRA));
@@ -349,10 +344,7 @@ fn refusals_name_their_place() {
 
 #[test]
 fn a_matrix_of_data_takes_no_initial_value() {
-    let options = FitOptions {
-        init: vec![("m".into(), 1.0)],
-        ..options()
-    };
+    let options = options().init("m", 1.0);
     let model = "(param b 1) (data-matrix m (t)) (observe z (* b (vsum m)))";
     let error = fit_with(model, &two_columns(), &options).expect_err("no such param");
     assert!(error.to_string().contains("`m`"), "{error}");
@@ -407,10 +399,7 @@ fn rows_have_the_same_bits_on_any_number_of_threads() {
     let data = many_rows();
     let run = |threads: usize, model: &str, starts: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let options = FitOptions {
-            starts,
-            ..FitOptions::default()
-        };
+        let options = FitOptions::default().starts(starts);
         pool.expect("threads can be had")
             .install(|| fit_with(model, &data, &options).expect("the model fits"))
     };
@@ -443,14 +432,9 @@ fn the_first_row_at_fault_is_named_and_ends_the_evaluation() {
         "{message}"
     );
     // Some 500 rows that run out of fuel one after the other would take their time.
-    let options = FitOptions {
-        starts: 1,
-        limits: Limits {
-            fuel: 20_000,
-            ..Limits::default()
-        },
-        ..FitOptions::default()
-    };
+    let options = FitOptions::default()
+        .starts(1)
+        .limits(Limits::default().fuel(20_000));
     let endless = model("(let go ((i 0)) (go (+ i 1)))");
     let error = fit_with(&endless, &data, &options).expect_err("it never ends");
     let message = error.to_string();
@@ -462,11 +446,7 @@ fn all_starts_can_be_run_to_their_end() {
     let model = include_str!("../../examples/lynx_hare/model.scm");
     let data = include_str!("../../examples/lynx_hare/pelts.csv");
     let run = |all_starts| {
-        let options = FitOptions {
-            starts: 16,
-            all_starts,
-            ..FitOptions::default()
-        };
+        let options = FitOptions::default().starts(16).all_starts(all_starts);
         fit_with(model, data, &options).expect("the model fits")
     };
     let (some, all) = (run(false), run(true));

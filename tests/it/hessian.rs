@@ -572,10 +572,7 @@ fn generated_programs_agree_with_differences_of_their_gradients() {
     let base = base_seed();
     for seed in base..base + programs(250) {
         let program = generate(seed, 8 + seed as usize * 7 % 60);
-        let limits = dmci::Limits {
-            fuel: 3_000,
-            ..dmci::Limits::default()
-        };
+        let limits = dmci::Limits::default().fuel(3_000);
         let mut random = Random::new(!seed);
         for smooth in [true, false] {
             let point = if smooth {

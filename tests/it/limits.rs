@@ -27,15 +27,9 @@ fn stops(text: &str, limits: &Limits, name: &str) {
 #[test]
 fn each_limit_stops_by_its_name() {
     let limits = Limits::default();
-    let fuel = Limits {
-        fuel: 1000,
-        ..limits
-    };
+    let fuel = limits.fuel(1000);
     stops("(let go ((i 0)) (go (+ i 1)))", &fuel, "out of fuel: 1000");
-    let heap = Limits {
-        heap_bytes: 20 << 20,
-        ..limits
-    };
+    let heap = limits.heap_bytes(20 << 20);
     stops(
         "(define (f l) (f (cons 1 l))) (f '())",
         &heap,
@@ -43,16 +37,10 @@ fn each_limit_stops_by_its_name() {
     );
     stops("(define (f n) (+ 1 (f n))) (f 0)", &heap, "out of heap");
     stops("(length (iota 10000000))", &heap, "out of heap");
-    let depth = Limits {
-        depth: 10_000,
-        ..limits
-    };
+    let depth = limits.depth(10_000);
     stops("(define (f n) (+ 1 (f n))) (f 0)", &depth, "too deep");
     let began = Instant::now();
-    let deadline = Limits {
-        deadline: Some(began + Duration::from_millis(50)),
-        ..limits
-    };
+    let deadline = limits.deadline(began + Duration::from_millis(50));
     stops("(let go ((i 0)) (go (+ i 1)))", &deadline, "out of time");
     assert!(began.elapsed() < Duration::from_secs(5));
 }
@@ -64,10 +52,7 @@ fn a_warm_model_obeys_the_limits_of_a_cold_one() -> Result<(), Error> {
     let model = interpreter.model(text)?;
     let mut workspace = Workspace::new();
     let inputs = Bindings::from([("x", 2.0)]);
-    let little = Limits {
-        fuel: 50,
-        ..Limits::default()
-    };
+    let little = Limits::default().fuel(50);
     for _ in 0..2 {
         let warm = model.evaluate(&inputs, Wrt::All, &Limits::default(), &mut workspace)?;
         assert_eq!(warm.stats.applications, 402);

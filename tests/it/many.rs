@@ -49,21 +49,13 @@ fn many_programs_answer_as_they_would_alone_on_any_number_of_threads() {
     let interpreter = Interpreter::embedded();
     let programs = programs();
     let bindings = Bindings::from([("a", 0.7), ("x", 12.25)]);
-    let limits = Limits {
-        fuel: 100_000,
-        ..Limits::default()
-    };
+    let limits = Limits::default().fuel(100_000);
     for (mode, wrt) in [
         (Mode::Interpreter, Wrt::Names(&["a", "x"])),
         (Mode::Interpreter, Wrt::Nothing),
         (Mode::Direct, Wrt::Names(&["x"])),
     ] {
-        let request = Request {
-            wrt,
-            mode,
-            limits,
-            ..Request::default()
-        };
+        let request = Request::default().wrt(wrt).mode(mode).limits(limits);
         let alone: Vec<String> = programs
             .iter()
             .map(|program| {

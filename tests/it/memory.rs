@@ -59,11 +59,7 @@ fn what_an_arm_staged_is_forgotten_with_it() {
 
 #[test]
 fn primitives_that_build_or_compare_much_are_metered() {
-    let limits = Limits {
-        heap_bytes: 64 << 20,
-        fuel: 10_000,
-        ..Limits::default()
-    };
+    let limits = Limits::default().heap_bytes(64 << 20).fuel(10_000);
     let doubled = "(define (f n x) (if (= n 0) x (f (- n 1) (cons x x))))";
     let programs = [
         "(define xs (iota 100000)) (length (apply append (map (lambda (i) xs) (iota 10000))))"

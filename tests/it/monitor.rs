@@ -148,10 +148,7 @@ fn a_run_that_fails_has_told_what_came_before() {
 #[test]
 fn notes_count_as_heap() {
     let model = model("(let go ((i 0)) (monitor \"i\" i) (go (+ i 1)))");
-    let limits = Limits {
-        heap_bytes: 1 << 20,
-        ..Limits::default()
-    };
+    let limits = Limits::default().heap_bytes(1 << 20);
     let found = model.evaluate(
         &Bindings::new(),
         Wrt::Nothing,

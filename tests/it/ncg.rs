@@ -320,18 +320,10 @@ fn tampered(text: &str, random: &mut Random) -> String {
     rehashed(&text)
 }
 
-const LITTLE: Limits = Limits {
-    fuel: 5_000,
-    heap_bytes: 16 << 20,
-    depth: 5_000,
-    deadline: None,
-};
+const LITTLE: Limits = Limits::new().fuel(5_000).heap_bytes(16 << 20).depth(5_000);
 
 fn little() -> Limits {
-    Limits {
-        deadline: Some(std::time::Instant::now() + std::time::Duration::from_millis(300)),
-        ..LITTLE
-    }
+    LITTLE.deadline(std::time::Instant::now() + std::time::Duration::from_millis(300))
 }
 
 #[test]

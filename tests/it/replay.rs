@@ -26,12 +26,10 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::cell::Cell;
 
 /// Little, because a lane that runs out of it is walked in each batch.
-const LIMITS: Limits = Limits {
-    fuel: 2_000,
-    heap_bytes: 1 << 30,
-    depth: 100_000_000,
-    deadline: None,
-};
+const LIMITS: Limits = Limits::new()
+    .fuel(2_000)
+    .heap_bytes(1 << 30)
+    .depth(100_000_000);
 
 // ---- what is equal -----------------------------------------------------------------------------
 

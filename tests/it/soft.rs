@@ -39,11 +39,9 @@ fn temperature_and_seed_are_inputs_of_the_recorded_path() {
     let model = model(CHOICE, Mode::Interpreter);
     let mut workspace = Workspace::new();
     for step in 0..20 {
-        let relaxation = Relaxation {
-            temperature: 2.0 * 0.8_f64.powi(step),
-            hard: false,
-            gumbel_seed: Some(step as u64),
-        };
+        let relaxation = Relaxation::default()
+            .temperature(2.0 * 0.8_f64.powi(step))
+            .gumbel_seed(step as u64);
         let warm = model.with_relaxation(relaxation).unwrap();
         let limits = Limits::default();
         let found = warm.evaluate(&inputs(), Wrt::All, &limits, &mut workspace);
@@ -63,11 +61,8 @@ fn temperature_and_seed_are_inputs_of_the_recorded_path() {
 fn hard_and_noisy_choices_are_paths_of_their_own() {
     let model = model(CHOICE, Mode::Interpreter);
     let soft = Relaxation::default();
-    let hard = Relaxation { hard: true, ..soft };
-    let noisy = Relaxation {
-        gumbel_seed: Some(5),
-        ..soft
-    };
+    let hard = soft.hard(true);
+    let noisy = soft.gumbel_seed(5);
     let first = [soft, hard, noisy].map(|relaxation| value(&model, relaxation));
     let again = [soft, hard, noisy].map(|relaxation| value(&model, relaxation));
     assert_eq!(first, again);
@@ -83,11 +78,7 @@ fn noise_is_the_same_in_every_mode_and_another_for_another_seed() {
            (length (if (> u v) (list (pick a)) '())) (pick 7))";
     let mut found = Vec::new();
     for seed in [1, 2, 1 << 53] {
-        let relaxation = Relaxation {
-            temperature: 0.7,
-            hard: false,
-            gumbel_seed: Some(seed),
-        };
+        let relaxation = Relaxation::default().temperature(0.7).gumbel_seed(seed);
         let values: Vec<f64> = MODES
             .iter()
             .map(|&mode| value(&model(source, mode), relaxation))
@@ -110,11 +101,10 @@ fn hard_noisy_choices_come_up_with_the_shares_of_the_softmax() {
     let draws = 20_000;
     let first = base_seed() * 1_000_003;
     for seed in 0..draws {
-        let relaxation = Relaxation {
-            temperature: 0.5,
-            hard: true,
-            gumbel_seed: Some(first + seed),
-        };
+        let relaxation = Relaxation::default()
+            .temperature(0.5)
+            .hard(true)
+            .gumbel_seed(first + seed);
         counts[value(&model, relaxation) as usize] += 1.0;
     }
     let parts = [0.75_f64, -0.5, 0.25].map(f64::exp);
@@ -140,11 +130,10 @@ fn noise_of_one_evaluation_is_independent() {
     let mut random = Random::new(base_seed());
     let sums: Vec<f64> = (0..400)
         .map(|_| {
-            let relaxation = Relaxation {
-                temperature: 1.0,
-                hard: true,
-                gumbel_seed: Some(random.below(1 << 40) as u64),
-            };
+            let relaxation = Relaxation::default()
+                .temperature(1.0)
+                .hard(true)
+                .gumbel_seed(random.below(1 << 40) as u64);
             value(&model, relaxation)
         })
         .collect();
@@ -157,11 +146,10 @@ fn noise_of_one_evaluation_is_independent() {
 
 #[test]
 fn lanes_relax_as_single_evaluations_do() {
-    let relaxation = Relaxation {
-        temperature: 0.3,
-        hard: true,
-        gumbel_seed: Some(9),
-    };
+    let relaxation = Relaxation::default()
+        .temperature(0.3)
+        .hard(true)
+        .gumbel_seed(9);
     let model = model(CHOICE, Mode::Interpreter);
     let model = model.with_relaxation(relaxation).unwrap();
     let column = [-3.0, -0.5, 0.0, 0.75, 4.0];
@@ -191,18 +179,12 @@ fn lanes_relax_as_single_evaluations_do() {
 fn what_no_evaluation_could_use_is_refused() {
     let model = model(CHOICE, Mode::Direct);
     for temperature in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let relaxation = Relaxation {
-            temperature,
-            ..Relaxation::default()
-        };
+        let relaxation = Relaxation::default().temperature(temperature);
         let error = model.with_relaxation(relaxation).unwrap_err();
         assert!(matches!(error, Error::Request(_)));
         assert!(error.to_string().contains("above 0 and finite"), "{error}");
     }
-    let seed = Relaxation {
-        gumbel_seed: Some(u64::MAX),
-        ..Relaxation::default()
-    };
+    let seed = Relaxation::default().gumbel_seed(u64::MAX);
     assert!(model.with_relaxation(seed).is_err());
 }
 
@@ -211,11 +193,7 @@ fn noise_inside_an_arm_does_not_shift_what_is_drawn_later() {
     // A trace of both arms would draw at places that depend on the arm taken when it was recorded.
     let source =
         "(+ (if (> a 0) (soft-choice (1 2) (list u v)) 3) (soft-choice (10 20 30) (list u v 0)))";
-    let relaxation = Relaxation {
-        temperature: 0.8,
-        hard: false,
-        gumbel_seed: Some(11),
-    };
+    let relaxation = Relaxation::default().temperature(0.8).gumbel_seed(11);
     let warm = model(source, Mode::Interpreter);
     let warm = warm.with_relaxation(relaxation).unwrap();
     let mut workspace = Workspace::new();

@@ -38,10 +38,7 @@ fn batch(threads: &Threads) -> Vec<u64> {
 fn fitted(threads: &Threads) -> (Vec<u64>, BTreeSet<String>) {
     let rows = "x,y\n0,2.6\n1,1.1\n2,0.49\n3,0.24\n4,0.09\n5,0.05\n";
     let table = Table::from_reader(rows.as_bytes(), "decay.csv").expect("a table");
-    let options = FitOptions {
-        threads: threads.clone(),
-        ..FitOptions::default()
-    };
+    let options = FitOptions::default().threads(threads.clone());
     let model = "(param a 1) (param b 1) (observe y (* a (exp (* (- 0 b) x))))";
     let names = Mutex::new(BTreeSet::new());
     let hear = |_, _| {
@@ -100,10 +97,7 @@ fn two_threads_with_a_pool_each_share_nothing() {
 
 #[test]
 fn many_programs_go_to_the_threads_of_the_request() {
-    let request = Request {
-        threads: Threads::of(2),
-        ..Request::default()
-    };
+    let request = Request::default().threads(Threads::of(2));
     let programs: Vec<String> = (0..100).map(|i| format!("(* {i} a)")).collect();
     let bindings = Bindings::from([("a", 2.0)]);
     let many = Interpreter::embedded().evaluate_many_with(&programs, &bindings, &request);

@@ -475,11 +475,7 @@ fn what_is_too_large_meets_a_limit() {
         "(zeros 1e9 1e9)",
     ] {
         let model = interpreter().model(text).unwrap();
-        let limits = Limits {
-            fuel: 1_000_000,
-            heap_bytes: 1 << 28,
-            ..Limits::default()
-        };
+        let limits = Limits::default().fuel(1_000_000).heap_bytes(1 << 28);
         let result = model.value_once(&Bindings::new(), &limits, &mut Workspace::new());
         let error = result.unwrap_err();
         assert_eq!(error.kind(), Kind::Resource, "{text}: {error}");

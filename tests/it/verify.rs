@@ -13,10 +13,7 @@ use dmci::{Bindings, Error, Input, Interpreter, Relaxation, compile_program};
 const COMPILER: &str = include_str!("../../bootstrap/compiler.scm");
 
 fn certify(text: &str, inputs: &[(&str, f64)], wrt: &[&str]) -> Certificate {
-    let options = VerifyOptions {
-        wrt: Some(wrt.iter().map(|&name| name.to_owned()).collect()),
-        ..VerifyOptions::default()
-    };
+    let options = VerifyOptions::default().wrt(wrt.iter().copied());
     let bindings: Bindings = inputs.iter().copied().collect();
     verify_with(&Interpreter::embedded(), text, &bindings, &options)
         .unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -252,21 +249,12 @@ fn what_cannot_be_verified_is_refused() {
     let options = VerifyOptions::default();
     let none = Bindings::new();
     assert!(refused("(+ 1 2)", &none, &options).contains("nothing to differentiate by"));
-    let hard = VerifyOptions {
-        relaxation: Relaxation {
-            hard: true,
-            ..Relaxation::default()
-        },
-        ..VerifyOptions::default()
-    };
+    let hard = VerifyOptions::default().relaxation(Relaxation::default().hard(true));
     let x = Bindings::from([("x", 2.0)]);
     assert!(refused("(* x x)", &x, &hard).contains("hard"));
     let mut list = Bindings::new();
     list.set("xs", vec![1.0, 2.0]);
-    let named = VerifyOptions {
-        wrt: Some(vec!["xs".into()]),
-        ..VerifyOptions::default()
-    };
+    let named = VerifyOptions::default().wrt(["xs"]);
     assert!(refused("(car xs)", &list, &named).contains("is a list or array"));
     for failing in ["(car x)", "(list x 'a)", "(* x y)"] {
         let error = verify(&interpreter, failing, &x).unwrap_err();

@@ -35,15 +35,9 @@ fn stats(source: &str, n: f64) -> Result<Stats, Error> {
 #[test]
 fn a_warm_batch_obeys_the_limits_of_a_cold_one() -> Result<(), Error> {
     let usual = Limits::default();
-    let fuel = |fuel| Limits { fuel, ..usual };
-    let depth = |depth: u64| Limits {
-        depth: depth as usize,
-        ..usual
-    };
-    let heap = Limits {
-        heap_bytes: 8 << 20,
-        ..usual
-    };
+    let fuel = |fuel| usual.fuel(fuel);
+    let depth = |depth: u64| usual.depth(depth as usize);
+    let heap = usual.heap_bytes(8 << 20);
     let loops = "(let go ((i 0) (s x)) (if (< i n) (go (+ i 1) (* s 1.01)) s))";
     let deep = "(define (f i) (if (< i n) (* 1.01 (f (+ i 1))) x)) (f 0)";
     let large = "(define (grow i l) (if (< i n) (grow (+ i 1) (cons (* i x) l)) l))
@@ -126,10 +120,7 @@ fn a_deadline_is_an_error_and_no_hang() -> Result<(), Error> {
     for run_of in ["cold", "warm"] {
         let began = Instant::now();
         for wait in [0, 50] {
-            let limits = Limits {
-                deadline: Some(Instant::now() + Duration::from_millis(wait)),
-                ..Limits::default()
-            };
+            let limits = Limits::default().deadline(Instant::now() + Duration::from_millis(wait));
             let found = run(&model, &Bindings::new(), &columns, &["x"], &limits);
             assert!(met_deadline(found), "{run_of}, {wait} ms");
         }
@@ -156,12 +147,10 @@ fn no_lanes_have_no_values_and_sums_of_0() -> Result<(), Error> {
     let mut all = shared.clone();
     all.set("x", 0.0).set("n", 0.0);
     let model = Interpreter::embedded().model_for(source, &all, Mode::Interpreter)?;
-    let huge = Limits {
-        fuel: u64::MAX,
-        heap_bytes: usize::MAX,
-        depth: usize::MAX,
-        deadline: None,
-    };
+    let huge = Limits::new()
+        .fuel(u64::MAX)
+        .heap_bytes(usize::MAX)
+        .depth(usize::MAX);
     for _ in 0..2 {
         let wrt = ["x", "a", "xs", "n"];
         let found = run(&model, &shared, &columns, &wrt, &huge)?;

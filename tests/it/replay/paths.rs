@@ -173,12 +173,7 @@ const FAILING: &str = "(define (spin i) (spin (+ i 1)))
       ((> x 0) (* a (log x)))
       (else (* a x)))";
 
-const LITTLE: Limits = Limits {
-    fuel: 300,
-    heap_bytes: 1 << 30,
-    depth: 1 << 20,
-    deadline: None,
-};
+const LITTLE: Limits = Limits::new().fuel(300).heap_bytes(1 << 30).depth(1 << 20);
 
 fn run_failing(xs: &[f64], ks: &[f64], on_error: OnError, model: &Model) -> Result<Lanes, Error> {
     let (shared, columns) = (Bindings::from([("a", 2.0)]), [("x", xs), ("k", ks)]);

@@ -1,0 +1,132 @@
+//! `FitOptions`: what a caller says of how to fit.
+
+use super::starts::Options;
+use crate::model::interpreter::Mode;
+use crate::prim::relaxation::Relaxation;
+use crate::threads::Threads;
+use crate::walk::Limits;
+
+/// How to fit.
+///
+/// ```
+/// use dmci::fit::FitOptions;
+///
+/// let options = FitOptions::default().starts(8).seed(1).init("k", 0.5);
+/// assert_eq!(options.init, [("k".to_owned(), 0.5)]);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct FitOptions {
+    /// The number of starts, the params' own initial values among them.
+    pub starts: usize,
+    /// The seed of the other starts.
+    pub seed: u64,
+    /// The most steps of one start.
+    pub max_iterations: usize,
+    /// Whether every start is run to its end. Otherwise those that will not catch up with the best
+    /// are dropped on the way.
+    pub all_starts: bool,
+    /// Initial values: of params, in place of their own, or of free names, which are then fitted.
+    pub init: Vec<(String, f64)>,
+    /// The column that the program's value predicts, row by row and with normal noise; for programs
+    /// that observe nothing themselves.
+    pub target: Option<String>,
+    /// How the program is run.
+    pub mode: Mode,
+    /// How its soft choices relax.
+    pub relaxation: Relaxation,
+    /// Limits of each evaluation.
+    pub limits: Limits,
+    /// Who shares the starts; or the rows, where there is one start.
+    pub threads: Threads,
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        let search = Options::default();
+        Self {
+            starts: search.starts,
+            seed: search.seed,
+            max_iterations: search.max_iterations,
+            all_starts: search.all_starts,
+            init: Vec::new(),
+            target: None,
+            mode: Mode::Interpreter,
+            relaxation: Relaxation::default(),
+            limits: Limits::default(),
+            threads: Threads::ALL,
+        }
+    }
+}
+
+impl FitOptions {
+    /// The same with so many starts.
+    #[must_use]
+    pub fn starts(mut self, starts: usize) -> Self {
+        self.starts = starts;
+        self
+    }
+
+    /// The same with starts of a seed.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The same with at most so many steps of one start.
+    #[must_use]
+    pub fn max_iterations(mut self, steps: usize) -> Self {
+        self.max_iterations = steps;
+        self
+    }
+
+    /// The same with every start run to its end, or not.
+    #[must_use]
+    pub fn all_starts(mut self, all: bool) -> Self {
+        self.all_starts = all;
+        self
+    }
+
+    /// The same with an initial value, beside those given before.
+    #[must_use]
+    pub fn init(mut self, name: impl Into<String>, value: f64) -> Self {
+        self.init.push((name.into(), value));
+        self
+    }
+
+    /// The same with a column that the program's value predicts.
+    #[must_use]
+    pub fn target(mut self, column: impl Into<String>) -> Self {
+        self.target = Some(column.into());
+        self
+    }
+
+    /// The same in a mode.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The same with soft choices relaxed another way.
+    #[must_use]
+    pub fn relaxation(mut self, relaxation: Relaxation) -> Self {
+        self.relaxation = relaxation;
+        self
+    }
+
+    /// The same with limits of each evaluation.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same with so many threads, or others.
+    #[must_use]
+    pub fn threads(mut self, threads: impl Into<Threads>) -> Self {
+        self.threads = threads.into();
+        self
+    }
+}
