@@ -9,11 +9,26 @@
 //!
 //! Start with [`tutorial`] to use it, with [`three_hundred_lines`] and [`pipeline`] to change it.
 
+#[doc = include_str!("install.md")]
+pub mod install {}
+
 #[doc = include_str!("tutorial.md")]
 pub mod tutorial {}
 
 #[doc = include_str!("language.md")]
 pub mod language {}
+
+#[doc = include_str!("scheme-differences.md")]
+pub mod scheme_differences {}
+
+#[doc = include_str!("gotchas.md")]
+pub mod gotchas {}
+
+#[doc = include_str!("agents.md")]
+pub mod agents {}
+
+#[doc = include_str!("embedding.md")]
+pub mod embedding {}
 
 #[doc = include_str!("gradients.md")]
 pub mod gradients {}

@@ -6,6 +6,7 @@
 //! **Invariants**
 //! - Names are looked for in the tables of `language.md`, where readers look them up; prose does not
 //!   count.
+//! - A program of a Scheme block that shows its value, as `; => value`, has it.
 //! - A console block is run whole, from the page alone: `$ cat FILE` says what a file holds, and
 //!   nothing else is there.
 //! - What may differ is marked in the page by `…`, so a reader sees what the test does not.
@@ -174,6 +175,54 @@ fn dmci_in_300_lines_has_no_more() {
         "examples/three_hundred_lines.rs has {count} lines of code, prose not counted: find what a \
          newcomer can do without"
     );
+}
+
+// ---- values ----------------------------------------------------------------------------------
+
+/// The programs of a page's Scheme blocks that show a value: what stands before `; => value`, from the
+/// one before on. In the order of the page, with the line of the value.
+fn shown_values(page: &str) -> Vec<(usize, String, &str)> {
+    let mut shown = Vec::new();
+    let mut program: Option<String> = None;
+    for (number, line) in page.lines().enumerate() {
+        if line.starts_with("```") {
+            program = (line == "```scheme").then(String::new);
+        } else if let Some(text) = &mut program {
+            match line.split_once("; => ") {
+                Some((code, value)) => {
+                    let text = std::mem::take(text) + code;
+                    shown.push((number + 1, text, value.trim()));
+                }
+                None => *text += &format!("{line}\n"),
+            }
+        }
+    }
+    shown
+}
+
+#[test]
+fn programs_have_the_values_that_the_book_shows() {
+    let mut complaints = Vec::new();
+    let mut of_agents = 0;
+    for (page, text) in pages() {
+        for (line, program, value) in shown_values(&text) {
+            of_agents += usize::from(page.ends_with("agents.md"));
+            let found = match dmci::run_scheme(&program) {
+                Ok(value) => value.to_scheme(),
+                Err(error) => error.to_string(),
+            };
+            if found != value {
+                complaints.push(format!(
+                    "{page}:{line}: {program} is {found}, and the page shows {value}"
+                ));
+            }
+        }
+    }
+    assert!(
+        of_agents >= 30,
+        "the page for agents has {of_agents} idioms, not thirty"
+    );
+    none(&complaints);
 }
 
 // ---- consoles --------------------------------------------------------------------------------
