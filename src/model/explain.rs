@@ -22,8 +22,9 @@ use super::error::Error;
 use super::{Model, RunPath};
 use crate::model::bindings::{Bindings, Wrt};
 use crate::model::gradient::Evaluation;
-use crate::paths::Workspace;
+use crate::paths::{self, Workspace};
 use crate::source::Span;
+use crate::trace::Guard;
 use crate::walk::reasons::steering;
 use crate::walk::{ForkGivenUp, Limits, Uncompiled, Way};
 use rustc_hash::FxHashMap;
@@ -114,6 +115,15 @@ impl Model {
         Ok((evaluation, explanation))
     }
 
+    /// What a guard of a path stands for.
+    pub(super) fn reason(&self, path: &paths::Path, guard: &Guard) -> GuardReason {
+        GuardReason {
+            span: self.span_of_place(guard.place),
+            expected: guard.expected,
+            is_test: path.is_test(guard.node),
+        }
+    }
+
     fn explanation(&self, way: Way, path: Option<RunPath>, by: &[u32]) -> Explanation {
         let mut explanation = Explanation {
             way,
@@ -132,13 +142,7 @@ impl Model {
         explanation.path = place.map(|place| place as u32 + 1);
         explanation.operations = path.trace.operations.len() as u64;
         let guards = path.trace.guards.iter();
-        explanation.guards = guards
-            .map(|guard| GuardReason {
-                span: self.span_of_place(guard.place),
-                expected: guard.expected,
-                is_test: path.is_test(guard.node),
-            })
-            .collect();
+        explanation.guards = guards.map(|guard| self.reason(&path, guard)).collect();
         let joins = path.trace.joins.iter();
         explanation.forks_joined = joins.map(|&(_, place)| self.span_of_place(place)).collect();
         explanation.forks_given_up = path.given_up.to_vec();

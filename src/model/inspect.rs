@@ -176,7 +176,7 @@ impl Model {
     }
 
     /// What the inputs of a trace are called.
-    fn trace_names(&self, asked: &Asked<'_>) -> Vec<String> {
+    pub(super) fn trace_names(&self, asked: &Asked<'_>) -> Vec<String> {
         let mut names = Vec::new();
         for (name, input) in self.inner.names.iter().zip(&asked.given.inputs) {
             match input {

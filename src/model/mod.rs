@@ -19,6 +19,7 @@ mod inspect;
 pub(crate) mod interpreter;
 pub(crate) mod lanes;
 pub(crate) mod many;
+mod recording;
 #[cfg(feature = "dfdx")]
 mod refer;
 pub(crate) mod registry;
@@ -33,6 +34,7 @@ pub use evaluator::{Evaluator, Lane};
 pub use explain::{Explanation, GuardReason};
 pub use inspect::PathTotals;
 pub(crate) use inspect::Recorded;
+pub use recording::{Operand, RecordedGuard, RecordedNode, RecordedPath, Recording};
 #[cfg(feature = "dfdx")]
 pub use refer::evaluate_reference;
 

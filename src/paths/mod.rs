@@ -463,7 +463,7 @@ impl Path {
     }
 
     /// The memory that it takes, compiled forms included, in bytes.
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let routines = lock(&self.routines);
         let compiled: usize = routines.iter().map(|(_, routine)| routine.bytes()).sum();
         let seeded = lock(&self.seeded);

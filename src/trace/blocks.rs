@@ -20,8 +20,24 @@ impl Trace {
     }
 
     /// The block that an operation begins.
-    pub(super) fn block_at(&self, operation: usize) -> BlockOperation {
+    pub(crate) fn block_at(&self, operation: usize) -> BlockOperation {
         self.blocks[self.operations[operation].c.index()]
+    }
+
+    /// The references that an operand of a block stands for, in order.
+    pub(crate) fn refs_of(&self, numbers: Numbers) -> Vec<Ref> {
+        match numbers {
+            Numbers::Listed(..) => self.listed_of(numbers).to_vec(),
+            Numbers::Run(first, length) => {
+                let at = narrow(first.index());
+                let all = at..at + length;
+                all.map(|index| match first.as_node() {
+                    Some(_) => Ref::node(index),
+                    None => Ref::constant(index),
+                })
+                .collect()
+            }
+        }
     }
 
     /// The numbers of an operand, which is a run.

@@ -56,6 +56,10 @@ pub(crate) struct Recorder {
     /// How many operations to record; what comes after is computed and forgotten.
     pub(crate) limit: usize,
     overflowed: bool,
+    /// The place of the program that the next operation is of.
+    pub(crate) place: u32,
+    /// The place of each operation, for those who look into a run.
+    places: Option<Vec<u32>>,
 }
 
 impl Recorder {
@@ -73,6 +77,20 @@ impl Recorder {
         self.values.extend_from_slice(inputs);
         self.limit = usize::MAX;
         self.overflowed = false;
+        self.place = 0;
+        if let Some(places) = &mut self.places {
+            places.clear();
+        }
+    }
+
+    /// Notes where in the program each operation is, until they are taken.
+    pub(crate) fn note_places(&mut self) {
+        self.places = Some(Vec::new());
+    }
+
+    /// The place of each operation, where they were noted.
+    pub(crate) fn take_places(&mut self) -> Vec<u32> {
+        self.places.take().unwrap_or_default()
     }
 
     /// Whether operations were forgotten: the trace is then of no use.
@@ -135,6 +153,9 @@ impl Recorder {
         let node = self.trace.add_block(block);
         let first = node - self.trace.inputs;
         let block = BlockOperation { first, ..block };
+        if let Some(places) = &mut self.places {
+            places.resize(self.trace.operations.len(), self.place);
+        }
         self.trace
             .run_block(&block, &mut self.values, &mut self.scratch);
         node
@@ -147,6 +168,9 @@ impl Recorder {
             return Number::constant(value);
         }
         self.trace.operations.push(operation);
+        if let Some(places) = &mut self.places {
+            places.push(self.place);
+        }
         let node = Node::at(self.values.len() as u32);
         self.values.push(value);
         Number { value, node }
@@ -209,6 +233,7 @@ impl Recorder {
         if place != 0 {
             let operation = self.trace.operations.len() as u32;
             self.trace.joins.push((operation, place));
+            self.place = place;
         }
         let value = if test.value == 0.0 {
             otherwise.value
@@ -268,6 +293,9 @@ impl Recorder {
     /// Forgets what came after a mark.
     pub(crate) fn rewind(&mut self, mark: Mark) {
         self.trace.operations.truncate(mark.operations);
+        if let Some(places) = &mut self.places {
+            places.truncate(mark.operations);
+        }
         self.trace.guards.truncate(mark.guards);
         self.trace.arms.truncate(mark.arms);
         self.trace.blocks.truncate(mark.blocks);

@@ -25,6 +25,7 @@ impl Walk<'_> {
     #[inline]
     pub(super) fn tick(&mut self, site: u32) -> Outcome<()> {
         if site & SITE_COUNTS != 0 {
+            self.recorder.place = site & !SITE_COUNTS;
             self.meter.applications += 1;
             if self.meter.applications + self.meter.work / 1024 > self.meter.limits.fuel {
                 return self.out_of_fuel();

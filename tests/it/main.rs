@@ -32,6 +32,7 @@ mod ncg;
     )
 )]
 mod random;
+mod recording;
 mod registry;
 #[cfg(feature = "cli")]
 mod replay;

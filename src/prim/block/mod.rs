@@ -86,6 +86,18 @@ pub(crate) enum BlockKind {
 }
 
 impl BlockKind {
+    /// The primitive that it computes.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            BlockKind::Matmul { .. } => "matmul",
+            BlockKind::Solve { .. } => "solve",
+            BlockKind::Inverse { .. } => "inv",
+            BlockKind::Logdet { .. } => "logdet",
+            BlockKind::Det { .. } => "det",
+            BlockKind::Cholesky { .. } => "cholesky",
+        }
+    }
+
     /// How many numbers the first and the second operand have; 0 for none.
     pub(crate) fn operands(self) -> [usize; 2] {
         match self {
