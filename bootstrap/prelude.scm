@@ -13,6 +13,13 @@
       (reverse done)
       (map-one f (cdr items) (cons (f (car items)) done))))
 
+;; The vector of what `f` gives for the numbers of vectors, or the matrix for the rows of matrices.
+(define (vector-map f first . more)
+  (list->vec
+    (if (null? more)
+        (map-one f (vec->list first) '())
+        (map-many f (cons (vec->list first) (map-one vec->list more '())) '()))))
+
 ;; As many times as the shortest list is long.
 (define (map-many f lists done)
   (if (some-null? lists)

@@ -162,13 +162,30 @@ impl JsonNumber {
     }
 }
 
-/// A number, a list of numbers for a vector, or a list of such lists for a matrix.
+/// What inputs may be, as errors say it.
+pub(super) const INPUTS: &str = "inputs are numbers, \"inf\", \"-inf\" or \"nan\"; arrays of numbers, which \
+are vectors; arrays of such arrays, which are matrices; and {\"list\":[1,2]}, which is a list";
+
+/// A number, an array of numbers for a vector, an array of such arrays for a matrix, or
+/// `{"list":[…]}`.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "this is no input: write a number, [1,2] for a vector, [[1,2],[3,4]] for a \
+matrix, or {\"list\":[1,2]} for a list"
+)]
 pub(super) enum JsonInput {
     Number(JsonNumber),
     Vector(Vec<JsonNumber>),
     Matrix(Vec<Vec<JsonNumber>>),
+    List(JsonList),
+}
+
+/// A list, said to be one: an array alone is a vector.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JsonList {
+    list: Vec<JsonNumber>,
 }
 
 impl JsonInput {
@@ -178,6 +195,7 @@ impl JsonInput {
         match self {
             Self::Number(x) => Ok(Input::Number(x.value())),
             Self::Vector(row) => Ok(Input::Vector(numbers(row))),
+            Self::List(JsonList { list }) => Ok(Input::List(numbers(list))),
             Self::Matrix(rows) => {
                 let rows: Vec<Vec<f64>> = rows.iter().map(numbers).collect();
                 Input::matrix(&rows)

@@ -9,7 +9,7 @@
 //!   those files do.
 
 use super::cautions::{Caution, cautions_of, missing_inputs, names_used, unused_inputs};
-use super::json::JsonInput;
+use super::json::{INPUTS, JsonInput};
 use super::report::{Failure, Source};
 use crate::graph::{Graph, ncg};
 use crate::syntax::Goal;
@@ -46,7 +46,8 @@ pub(super) struct InputArgs {
     #[arg(short = 'i', long = "input", value_name = "NAME=VALUE", value_parser = assignment)]
     input: Vec<(String, f64)>,
 
-    /// Give inputs as a JSON object, such as '{"a":2.5,"x":"inf","v":[1,2]}', or as a file with one
+    /// Give inputs as a JSON object, such as '{"a":2.5,"v":[1,2]}', or as a file with one: [1,2] is a
+    /// vector, [[1,2],[3,4]] a matrix, {"list":[1,2]} a list, and "inf", "-inf" and "nan" are numbers
     #[arg(long, value_name = "JSON|@FILE")]
     inputs: Option<String>,
 }
@@ -270,10 +271,7 @@ fn bindings_of(json: &str) -> Result<Bindings, String> {
             Ok(input) => Ok((name, input)),
             Err(error) => Err(format!("the input `{name}`: {error}")),
         },
-        Err(_) => Err(format!(
-            "the input `{name}` is {value}; inputs are numbers, \"inf\", \"-inf\" or \"nan\", lists of \
-             numbers (vectors) and lists of such lists (matrices)"
-        )),
+        Err(_) => Err(format!("the input `{name}` is {value}; {INPUTS}")),
     };
     object.into_iter().map(input).collect()
 }
@@ -468,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_of_json_are_numbers_vectors_and_matrices() {
+    fn inputs_of_json_are_numbers_vectors_matrices_and_lists() {
         let bindings = bindings_of(r#"{"a":1,"b":"-inf"}"#).unwrap();
         assert_eq!(
             bindings,
@@ -479,6 +477,13 @@ mod tests {
         assert_eq!(bindings.get("v"), Some(&vector));
         let matrix = Input::matrix(&[[1.0, 2.0], [3.0, 4.0]]).unwrap();
         assert_eq!(bindings.get("A"), Some(&matrix));
+        let bindings = bindings_of(r#"{"l":{"list":[1,"nan"]},"none":{"list":[]}}"#).unwrap();
+        let list = |name| match bindings.get(name) {
+            Some(Input::List(items)) => items.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(list("l")[..], [1.0, x] if x.is_nan()));
+        assert!(list("none").is_empty());
         for malformed in [
             "",
             "[1]",
@@ -488,6 +493,11 @@ mod tests {
             "{\"a\":[1,[2]]}",
             "{\"a\":\"x\"}",
             "{\"a\":null}",
+            "{\"a\":{\"list\":1}}",
+            "{\"a\":{\"list\":[[1]]}}",
+            "{\"a\":{\"list\":[1],\"x\":1}}",
+            "{\"a\":{\"vector\":[1]}}",
+            "{\"a\":{}}",
             "{",
         ] {
             assert!(bindings_of(malformed).is_err(), "{malformed}");

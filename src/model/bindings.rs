@@ -5,11 +5,28 @@ use crate::prim::linalg::Shape;
 use std::collections::BTreeMap;
 
 /// What a caller binds to a name.
+///
+/// An array means what it means in JSON: a `Vec<f64>`, slice or array of numbers is a vector, one of
+/// rows a matrix. A list of the language is asked for by its name.
+///
+/// ```
+/// use dmci::{Bindings, Input, Interpreter, Workspace};
+///
+/// let bindings = Bindings::from([
+///     ("v", Input::from([1.0, 2.0])),
+///     ("m", Input::from([[1.0, 0.0], [0.0, 3.0]])),
+///     ("items", Input::List(vec![4.0, 5.0])),
+/// ]);
+/// let model = Interpreter::embedded().model("(list (vsum v) (det m) (length items))")?;
+/// let value = model.value(&bindings, &mut Workspace::new())?;
+/// assert_eq!(value.to_scheme(), "(3.0 3.0 2)");
+/// # Ok::<(), dmci::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// A number.
     Number(f64),
-    /// A list of numbers.
+    /// A list of numbers, for `car`, `map` and the like; `{"list":[1,2,3]}` in JSON.
     List(Vec<f64>),
     /// A vector, of one number or more.
     Vector(Vec<f64>),
@@ -59,7 +76,9 @@ impl Input {
             return Ok(Some(shape));
         }
         let message = if count == 0 {
-            "vectors and matrices have a number or more".to_owned()
+            "vectors and matrices have a number or more; an empty list is `Input::List`, \
+             {\"list\":[]} in JSON"
+                .to_owned()
         } else {
             format!("{count} numbers are given for {shape}")
         };
@@ -82,8 +101,62 @@ impl From<f64> for Input {
 }
 
 impl From<Vec<f64>> for Input {
-    fn from(items: Vec<f64>) -> Self {
-        Self::List(items)
+    /// A vector.
+    fn from(numbers: Vec<f64>) -> Self {
+        Self::Vector(numbers)
+    }
+}
+
+impl From<&[f64]> for Input {
+    /// A vector.
+    fn from(numbers: &[f64]) -> Self {
+        Self::Vector(numbers.to_vec())
+    }
+}
+
+impl From<&Vec<f64>> for Input {
+    /// A vector.
+    fn from(numbers: &Vec<f64>) -> Self {
+        Self::from(numbers.as_slice())
+    }
+}
+
+impl<const N: usize> From<[f64; N]> for Input {
+    /// A vector.
+    fn from(numbers: [f64; N]) -> Self {
+        Self::from(numbers.as_slice())
+    }
+}
+
+impl<const N: usize> From<&[f64; N]> for Input {
+    /// A vector.
+    fn from(numbers: &[f64; N]) -> Self {
+        Self::from(numbers.as_slice())
+    }
+}
+
+impl<const R: usize, const C: usize> From<[[f64; C]; R]> for Input {
+    /// A matrix, row by row.
+    fn from(rows: [[f64; C]; R]) -> Self {
+        Self::Matrix {
+            rows: R,
+            columns: C,
+            numbers: rows.concat(),
+        }
+    }
+}
+
+impl From<Vec<Vec<f64>>> for Input {
+    /// A matrix, row by row. Rows of different lengths make an input that every evaluation refuses;
+    /// [`Input::matrix`] refuses them at once, and says which.
+    fn from(rows: Vec<Vec<f64>>) -> Self {
+        // The longest row's length: with shorter ones among them, there are too few numbers for it.
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        Self::Matrix {
+            rows: rows.len(),
+            columns,
+            numbers: rows.concat(),
+        }
     }
 }
 

@@ -546,7 +546,7 @@ impl<'a> Machine<'a> {
             if prim == Prim::Apply {
                 let list = values.pop().expect("`apply` has two arguments or more");
                 let Some(items) = self.items(&list) else {
-                    let message = format!("`apply` wants a list last, got {}", list.kind());
+                    let message = format!("`apply` wants a list last, got {}", self.no_list(&list));
                     return self.fail(Kind::Type, site, message);
                 };
                 values.extend(items);

@@ -8,7 +8,7 @@
 use super::cell::Cell;
 use super::machine::{Machine, Outcome};
 use crate::error::Kind;
-use crate::prim::linalg::Shape;
+use crate::prim::linalg::{self, Shape};
 use crate::prim::tagged::{Tagged, TypeTag};
 use crate::prim::{self, Prim, TagRule, Variadic};
 use crate::symbol::Sym;
@@ -291,13 +291,17 @@ impl Machine<'_> {
     }
 
     fn not_a_list<T>(&self, prim: Prim, cell: &Cell, site: u32) -> Outcome<T> {
-        let what = if cell.is(TypeTag::Pair) {
-            "a list that does not end in the empty list"
-        } else {
-            cell.kind()
-        };
-        let message = format!("`{prim}` wants a list, got {what}");
+        let message = format!("`{prim}` wants a list, got {}", self.no_list(cell));
         self.fail(Kind::Type, site, message)
+    }
+
+    /// What errors call a value where a list belongs.
+    pub(super) fn no_list(&self, cell: &Cell) -> String {
+        match cell.tag() {
+            Some(TypeTag::Pair) => "a list that does not end in the empty list".to_owned(),
+            Some(TypeTag::Vector) => linalg::no_list(self.heap.array_of(cell).0),
+            _ => cell.kind().to_owned(),
+        }
     }
 
     /// The elements of a list that ends in the empty list.
@@ -317,7 +321,9 @@ impl Machine<'_> {
         let mut cell = pair.clone();
         for letter in name[1..name.len() - 1].chars().rev() {
             if !cell.is(TypeTag::Pair) {
-                let message = if name.len() == 3 {
+                let message = if cell.is(TypeTag::Vector) {
+                    format!("expected a list, got {}", self.no_list(&cell))
+                } else if name.len() == 3 {
                     format!("`{prim}` of {}", cell.kind())
                 } else {
                     format!("`{prim}` met {} where it needs a pair", cell.kind())

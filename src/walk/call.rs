@@ -97,7 +97,8 @@ impl Walk<'_> {
                     packed = true;
                     let list = self.stack[top + count - 1];
                     if !self.is_list(list) {
-                        let message = format!("`apply` wants a list last, got {}", list.kind());
+                        let message =
+                            format!("`apply` wants a list last, got {}", self.no_list(list));
                         return self.fail(Kind::Type, site, message);
                     }
                 }

@@ -10,7 +10,7 @@ use super::fork::number;
 use super::{Outcome, Walk};
 use crate::error::Kind;
 use crate::prim::value::{Tag, Value};
-use crate::prim::{Prim, arity_in_words};
+use crate::prim::{Prim, arity_in_words, linalg};
 
 impl Walk<'_> {
     /// A primitive of one argument that accepts one. The commonest belong into the loop of the
@@ -273,7 +273,10 @@ impl Walk<'_> {
         let mut value = pair;
         for &letter in name[1..name.len() - 1].iter().rev() {
             if value.tag != Tag::Pair {
-                let message = if name.len() == 3 {
+                // Whoever has a vector wants its elements, and may have called `map`, not `car`.
+                let message = if value.tag == Tag::Vector {
+                    format!("expected a list, got {}", self.no_list(value))
+                } else if name.len() == 3 {
                     format!("`{prim}` of {}", value.kind())
                 } else {
                     format!("`{prim}` met {} where it needs a pair", value.kind())
@@ -294,15 +297,17 @@ impl Walk<'_> {
     }
 
     fn not_a_list<T>(&self, prim: Prim, value: Value, site: u32) -> Outcome<T> {
-        let what = match value.tag {
-            Tag::Pair => "a list that does not end in the empty list",
-            _ => value.kind(),
-        };
-        self.fail(
-            Kind::Type,
-            site,
-            format!("`{prim}` wants a list, got {what}"),
-        )
+        let message = format!("`{prim}` wants a list, got {}", self.no_list(value));
+        self.fail(Kind::Type, site, message)
+    }
+
+    /// What errors call a value where a list belongs.
+    pub(super) fn no_list(&self, value: Value) -> String {
+        match value.tag {
+            Tag::Pair => "a list that does not end in the empty list".to_owned(),
+            Tag::Vector => linalg::no_list(self.heap.shape(value)),
+            _ => value.kind().to_owned(),
+        }
     }
 
     fn append(&mut self, count: usize, site: u32) -> Outcome<Value> {

@@ -475,7 +475,7 @@ fn limits_and_errors_are_told() {
 #[test]
 fn lists_are_differentiated_number_by_number() {
     let mut bindings = Bindings::from([("x", 2.0)]);
-    bindings.set("ys", vec![1.0, 3.0, 5.0]);
+    bindings.set("ys", Input::List(vec![1.0, 3.0, 5.0]));
     let source = "(cons x (map (lambda (y) (* x (square y) 0.5)) ys))";
     let literal = format!("@1:{}", source.find("0.5").unwrap() + 1);
     let (direct, reference) = both(source, &bindings, &["x", "ys", &literal], 1000);

@@ -14,7 +14,7 @@ use dfdx::tensor::{SampleTensor, SplitTape, TensorFromVec, Trace, ZerosTensor};
 use dfdx::tensor_ops::{Backward, BroadcastTo, Device, PermuteTo, SelectTo, SumTo};
 use dmci::dfdx::{Layer, ModuleError, ParamSet, ProgramModule};
 use dmci::syntax::Constraint;
-use dmci::{Bindings, Interpreter, Limits, Relaxation, Workspace, Wrt};
+use dmci::{Bindings, Input, Interpreter, Limits, Relaxation, Workspace, Wrt};
 use std::path::PathBuf;
 
 /// Branches, a loop whose length depends on the numbers, and a param with two ends. Everything is
@@ -593,7 +593,7 @@ fn constants_by_name_and_fixed_inputs() {
     let interpreter = Interpreter::embedded();
     let text = "(param k 1.0) (+ (* k x) (fold-left + offset table))";
     let model = interpreter.model(text).unwrap();
-    let fixed = Bindings::from([("table", vec![1.0, 2.0])]);
+    let fixed = Bindings::from([("table", Input::List(vec![1.0, 2.0]))]);
     let module: ProgramModule<1, 1, 1, f64> =
         ProgramModule::with_constants(&device, &model, ["x"], [("offset", 0.5)], &fixed).unwrap();
     let x: Tensor<Rank1<1>, f64, _> = device.tensor([4.0]);

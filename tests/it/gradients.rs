@@ -4,7 +4,7 @@
 use crate::random::{Random, base_seed};
 use approx::assert_relative_eq;
 use dmci::prim::{Domain, Kind, Prim};
-use dmci::{Bindings, Error, Interpreter, Mode, Model, Workspace, Wrt};
+use dmci::{Bindings, Error, Input, Interpreter, Mode, Model, Workspace, Wrt};
 
 // ---- rows --------------------------------------------------------------------------------------
 
@@ -376,7 +376,7 @@ fn what_a_number_depends_on_does_not_depend_on_its_neighbours() -> Result<(), Er
 #[test]
 fn lists_have_a_column_for_each_of_their_numbers() -> Result<(), Error> {
     let mut inputs = Bindings::from([("x", 2.0)]);
-    inputs.set("xs", vec![1.0, 2.0, 3.0]);
+    inputs.set("xs", Input::List(vec![1.0, 2.0, 3.0]));
     for mode in [Mode::Interpreter, Mode::Direct, Mode::Nested] {
         let model = model("(map (lambda (v) (* x v v)) xs)", &inputs, mode)?;
         let mut workspace = Workspace::new();

@@ -713,7 +713,7 @@ fn names_literals_and_params_are_rows_in_the_order_asked_for() -> Result<(), Err
     let text = "(param k 3.0 (> 0)) (* 2.0 k k (vsum (* v v)) (car xs) (ref m 1 0))";
     let mut inputs = Bindings::from([("unused", 1.0)]);
     inputs.set("v", Input::Vector(vec![1.0, 2.0]));
-    inputs.set("xs", vec![5.0, 7.0]);
+    inputs.set("xs", Input::List(vec![5.0, 7.0]));
     inputs.set("m", Input::matrix(&[[1.0, 2.0], [4.0, 8.0]])?);
     let model = model(text, &inputs, Mode::Interpreter);
     let wrt = ["xs", "k", "unused", "@1:24", "m", "v"];

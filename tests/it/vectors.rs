@@ -389,6 +389,89 @@ fn what_does_not_fit_is_told_with_both_shapes() {
     }
 }
 
+/// What is said is the same in every mode, and in the reference engine.
+#[test]
+fn a_list_procedure_that_is_given_a_vector_says_what_to_do() {
+    let vector = "a vector of 3; `vec->list` makes a list of it, and `vector-map` maps over it";
+    let matrix =
+        "a 2 x 2 matrix; `vec->list` makes a list of its rows, and `vector-map` maps over them";
+    let expected = |what: &str| format!("expected a list, got {what}");
+    let wants = |name: &str, what: &str| format!("`{name}` wants a list, got {what}");
+    let cases = [
+        ("(car v)", expected(vector)),
+        ("(caddr v)", expected(vector)),
+        ("(cadr m)", expected(matrix)),
+        ("(map f v)", expected(vector)),
+        ("(map f m)", expected(matrix)),
+        ("(map car (list v))", expected(vector)),
+        ("(map + '(1) v)", expected(vector)),
+        ("(for-each f v)", expected(vector)),
+        ("(filter f v)", expected(vector)),
+        ("(fold-left f 0 v)", expected(vector)),
+        ("(fold f 0 v)", expected(vector)),
+        ("(reduce f 0 v)", expected(vector)),
+        ("(fold-right f 0 v)", wants("reverse", vector)),
+        ("(length v)", wants("length", vector)),
+        ("(length m)", wants("length", matrix)),
+        ("(append v '(1))", wants("append", vector)),
+        ("(reverse v)", wants("reverse", vector)),
+        ("(list-ref v 1)", wants("list-ref", vector)),
+        ("(list-tail v 1)", wants("list-tail", vector)),
+        ("(member 1 v)", wants("member", vector)),
+        ("(assq 1 v)", wants("assq", vector)),
+        (
+            "(apply f v)",
+            format!("`apply` wants a list last, got {vector}"),
+        ),
+    ];
+    let modes = [
+        Mode::Interpreter,
+        Mode::Direct,
+        Mode::Nested,
+        #[cfg(feature = "dfdx")]
+        Mode::Reference,
+    ];
+    let bindings = Bindings::from([
+        ("v", Input::from([1.0, 2.0, 3.0])),
+        ("m", Input::from([[1.0, 2.0], [3.0, 4.0]])),
+    ]);
+    for (call, said) in cases {
+        let text = format!("(define (f . all) 1)\n(list {call})");
+        for mode in modes {
+            let model = interpreter().model_for(&text, &bindings, mode).unwrap();
+            let error = evaluate(&model, &bindings, Wrt::Nothing).unwrap_err();
+            assert_eq!(
+                (error.kind(), error.to_string()),
+                (Kind::Type, said.clone())
+            );
+            let position = error.position(&text).unwrap();
+            assert_eq!((position.line, position.column), (2, 7), "{call} {mode:?}");
+        }
+    }
+}
+
+#[test]
+fn arrays_of_rust_are_vectors_and_matrices() {
+    let vector = Input::Vector(vec![1.0, 2.0]);
+    let numbers = vec![1.0, 2.0];
+    assert_eq!(Input::from(numbers.as_slice()), vector);
+    assert_eq!(Input::from(&numbers), vector);
+    assert_eq!(Input::from(numbers), vector);
+    assert_eq!(Input::from([1.0, 2.0]), vector);
+    assert_eq!(Input::from(&[1.0, 2.0]), vector);
+    let matrix = Input::matrix(&[[1.0, 2.0], [3.0, 4.0]]).unwrap();
+    assert_eq!(Input::from([[1.0, 2.0], [3.0, 4.0]]), matrix);
+    assert_eq!(Input::from(vec![vec![1.0, 2.0], vec![3.0, 4.0]]), matrix);
+    // As many numbers as a 3 x 2 matrix has, in rows that make none.
+    let ragged = Input::from(vec![vec![1.0, 2.0], vec![3.0], vec![4.0, 5.0, 6.0]]);
+    for input in [ragged, Input::from(vec![vec![]; 2]), Input::from([0.0; 0])] {
+        let bindings = Bindings::from([("a", input)]);
+        let model = interpreter().model("a").unwrap();
+        let error = evaluate(&model, &bindings, Wrt::Nothing).unwrap_err();
+        assert_eq!(error.kind(), Kind::Request, "{error}");
+    }
+}
+
 #[test]
 fn inputs_of_a_wrong_shape_are_refused() {
     let wrong = Input::Matrix {

@@ -253,7 +253,7 @@ fn what_cannot_be_verified_is_refused() {
     let x = Bindings::from([("x", 2.0)]);
     assert!(refused("(* x x)", &x, &hard).contains("hard"));
     let mut list = Bindings::new();
-    list.set("xs", vec![1.0, 2.0]);
+    list.set("xs", Input::List(vec![1.0, 2.0]));
     let named = VerifyOptions::default().wrt(["xs"]);
     assert!(refused("(car xs)", &list, &named).contains("is a list or array"));
     for failing in ["(car x)", "(list x 'a)", "(* x y)"] {

@@ -55,6 +55,15 @@ impl fmt::Display for Shape {
     }
 }
 
+/// What errors say of an array where a list belongs: what it is, and what to do.
+pub(crate) fn no_list(shape: Shape) -> String {
+    let (items, them) = match shape {
+        Shape::Vector(_) => ("it", "it"),
+        Shape::Matrix(..) => ("its rows", "them"),
+    };
+    format!("{shape}; `vec->list` makes a list of {items}, and `vector-map` maps over {them}")
+}
+
 /// Numbers in a shape.
 #[derive(Clone, Debug)]
 pub(crate) struct Array<N> {
