@@ -114,8 +114,19 @@ pub(super) fn cautions_of(
                 span: Some(span),
                 name: Some(name.to_owned()),
                 help: Some(format!(
-                    "give its numbers: --inputs '{{\"{name}\":[[1,2],[3,4]]}}'"
+                    "give the data: --data DATA.csv; or its numbers: --inputs \
+                     '{{\"{name}\":[[1,2],[3,4]]}}'"
                 )),
+            });
+            continue;
+        }
+        let mut series = program.observations().iter().filter(|o| !o.by_row);
+        if series.any(|o| o.columns.iter().any(|column| column == name)) {
+            cautions.push(Caution {
+                message: format!("`{name}` is a column of data, and there are none of that name"),
+                span: Some(span),
+                name: Some(name.to_owned()),
+                help: Some("give the data: --data DATA.csv".to_owned()),
             });
             continue;
         }
@@ -126,9 +137,13 @@ pub(super) fn cautions_of(
             Some(near) => (format!("`{name}` is not defined; is it `{near}`?"), None),
             None => (
                 format!("`{name}` is not defined"),
-                Some(format!(
-                    "if it is an input, give its value: --input {name}=1.5"
-                )),
+                Some(match program.observations() {
+                    [first, ..] if !first.by_row => format!(
+                        "if it is a column of data, give those: --data DATA.csv; if it is another \
+                         input, its value: --input {name}=1.5"
+                    ),
+                    _ => format!("if it is an input, give its value: --input {name}=1.5"),
+                }),
             ),
         };
         cautions.push(Caution {

@@ -8,12 +8,12 @@
 //! - In JSON, what is not finite is written `"inf"`, `"-inf"`, `"nan"`.
 
 use super::cautions::cautions_of;
+use super::data::{self, failure};
 use super::fields::{Content, Field, lines, members, table};
 use super::json;
 use super::program::{Loaded, MachineArgs, ProgramArgs, ThreadArgs, assignment, at_least_one};
-use super::report::{self, Failure, Fault, Source};
-use crate::fit::table::Table;
-use crate::fit::{Fit as Fitted, FitError, FitOptions, FittedParam, fit};
+use super::report::{self, Failure};
+use crate::fit::{Fit as Fitted, FitOptions, FittedParam, fit};
 use crate::syntax::Goal;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -108,11 +108,7 @@ impl Fit {
                 self.model.display()
             )));
         };
-        let data =
-            Table::read(&self.data).map_err(|error| match std::error::Error::source(&error) {
-                Some(cause) => Failure::Data(format!("{error}: {cause}")),
-                None => Failure::Data(error.to_string()),
-            })?;
+        let data = data::table(&self.data)?;
         let interpreter = self.machine.interpreter()?;
         if let Ok(program) = interpreter.expand(&source.text, &[], Goal::Observations) {
             let mut cautions = cautions_of(&program, &interpreter, &[]);
@@ -201,24 +197,6 @@ impl Fit {
             lines(&EFFORT, fitted, [18, 0], &mut out);
         }
         out
-    }
-}
-
-/// What is wrong, at its place in the program if it has one.
-pub(super) fn failure(error: &FitError, source: &Source) -> Failure {
-    if let Some(error) = error.program_error() {
-        return Failure::of(source)(error.clone());
-    }
-    match error.span() {
-        Some(span) => Failure::Program(Box::new(Fault {
-            kind: None,
-            message: error.to_string(),
-            span: Some(span),
-            calls: Vec::new(),
-            help: None,
-            source: source.clone(),
-        })),
-        None => Failure::Data(error.to_string()),
     }
 }
 

@@ -22,6 +22,7 @@ use clap::builder::NonEmptyStringValueParser;
 Examples:
   dmci grad -e '(* a (sin x))' --input a=2 --input x=0.5
   dmci grad model.scm --input x=1 --wrt k,r
+  dmci grad model.scm --data data.csv
   dmci grad -e '(exp (* 2.0 x))' --input x=1 --wrt x,@1:9 --json
   dmci grad -e '(* x x y)' --input x=3 --input y=5 --hessian
 
@@ -33,7 +34,7 @@ pub(super) struct Grad {
     inputs: InputArgs,
 
     /// Differentiate by these inputs, params and literals (@LINE:COLUMN); without it by all inputs
-    /// given and all params
+    /// given, but for columns of data, and all params
     #[arg(long, value_name = "NAMES", value_delimiter = ',',
         value_parser = NonEmptyStringValueParser::new())]
     wrt: Option<Vec<String>>,
@@ -58,17 +59,22 @@ pub(super) struct Grad {
 
 impl Grad {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let bindings = self.inputs.bindings()?;
+        let program = self.program.load()?;
+        let given = self.inputs.given()?;
+        let interpreter = || self.machine.interpreter();
+        let bindings = self
+            .inputs
+            .with_data(given.clone(), program.source(), interpreter)?;
         let Prepared {
             model,
             source,
             cautions,
-        } = prepare(&self.program, &bindings, &self.machine)?;
-        // Inputs before params, however the program was prepared.
+        } = prepare(&program, &bindings, &self.machine)?;
+        // Inputs before params, however the program was prepared; the data are what they are.
         let params = model.params().iter().map(|param| param.name.as_str());
         let names = match &self.wrt {
             Some(names) => distinct(names.iter().map(String::as_str)),
-            None => distinct(bindings.names().chain(params)),
+            None => distinct(given.names().chain(params)),
         };
         let wrt = Wrt::Names(&names);
         let limits = self.limits.limits();

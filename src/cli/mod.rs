@@ -20,6 +20,7 @@
 mod cautions;
 mod compile;
 mod core_forms;
+mod data;
 pub mod eval;
 mod explain;
 mod fields;

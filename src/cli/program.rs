@@ -4,11 +4,12 @@
 //!
 //! **Invariants**
 //! - A file that cannot be had is told in one line that begins with its name.
-//! - `--input` wins over `--inputs`.
+//! - `--input` wins over `--inputs`, and both over `--data`.
 //! - A file is taken for a compiled program when its name ends in `.ncg` or its text begins as
 //!   those files do.
 
 use super::cautions::{Caution, cautions_of, missing_inputs, names_used, unused_inputs};
+use super::data::bind_columns;
 use super::json::{INPUTS, JsonInput};
 use super::report::{Failure, Source};
 use crate::graph::{Graph, ncg};
@@ -50,6 +51,11 @@ pub(super) struct InputArgs {
     /// vector, [[1,2],[3,4]] a matrix, {"list":[1,2]} a list, and "inf", "-inf" and "nan" are numbers
     #[arg(long, value_name = "JSON|@FILE")]
     inputs: Option<String>,
+
+    /// File with data: its columns are inputs by their names, lists and matrices, as `observe-series`
+    /// and `data-matrix` have them
+    #[arg(long, value_name = "DATA.csv")]
+    data: Option<PathBuf>,
 }
 
 /// What runs the program.
@@ -161,6 +167,15 @@ pub(super) enum Loaded {
     Compiled(Box<Graph>, Source),
 }
 
+impl Loaded {
+    /// The text, that of a compiled program too.
+    pub(super) fn source(&self) -> &Source {
+        match self {
+            Self::Text(source) | Self::Compiled(_, source) => source,
+        }
+    }
+}
+
 impl ProgramArgs {
     /// The program of a file.
     pub(super) fn of(file: &Path) -> Self {
@@ -232,8 +247,30 @@ fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Failure> {
 }
 
 impl InputArgs {
-    /// The inputs given.
-    pub(super) fn bindings(&self) -> Result<Bindings, Failure> {
+    /// The inputs of a program: those given, and columns of data.
+    pub(super) fn bindings(
+        &self,
+        program: &Loaded,
+        machine: &MachineArgs,
+    ) -> Result<Bindings, Failure> {
+        self.with_data(self.given()?, program.source(), || machine.interpreter())
+    }
+
+    /// Some inputs, and beside them the columns of data that the program has a use for.
+    pub(super) fn with_data(
+        &self,
+        mut bindings: Bindings,
+        source: &Source,
+        interpreter: impl FnOnce() -> Result<Interpreter, Failure>,
+    ) -> Result<Bindings, Failure> {
+        if let Some(path) = &self.data {
+            bind_columns(&mut bindings, path, &interpreter()?, source)?;
+        }
+        Ok(bindings)
+    }
+
+    /// The inputs given one by one.
+    pub(super) fn given(&self) -> Result<Bindings, Failure> {
         let mut bindings = match &self.inputs {
             Some(json) => of_json_or_file("--inputs", json, bindings_of)?,
             None => Bindings::new(),
@@ -391,15 +428,6 @@ pub(super) struct Prepared {
 
 /// Prepares a program for inputs.
 pub(super) fn prepare(
-    program: &ProgramArgs,
-    bindings: &Bindings,
-    machine: &MachineArgs,
-) -> Result<Prepared, Failure> {
-    prepare_loaded(&program.load()?, bindings, machine)
-}
-
-/// The same, of a program that is wanted again.
-pub(super) fn prepare_loaded(
     program: &Loaded,
     bindings: &Bindings,
     machine: &MachineArgs,

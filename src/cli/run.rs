@@ -24,6 +24,7 @@ Examples:
   dmci run -e '(map square (list 1 2 3))' --json
   echo '(* a 2)' | dmci run - --inputs '{\"a\":3}'
   dmci run model.ncg --inputs @inputs.json --stats
+  dmci run model.scm --data data.csv
   dmci run -e '(if (> x 0) (list x) 0)' --input x=2 --explain --again x=3 --again x=-1")]
 pub(super) struct Run {
     #[command(flatten)]
@@ -67,8 +68,9 @@ fn changes(argument: &str) -> Result<Changes, String> {
 
 impl Run {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let bindings = self.inputs.bindings()?;
-        let prepared = prepare(&self.program, &bindings, &self.machine)?;
+        let program = self.program.load()?;
+        let bindings = self.inputs.bindings(&program, &self.machine)?;
+        let prepared = prepare(&program, &bindings, &self.machine)?;
         if self.explain {
             return self.run_explained(&bindings, prepared);
         }

@@ -66,12 +66,13 @@ impl Show {
         if self.dot && self.stage != Stage::Graph {
             return Err(Failure::Usage("--dot draws the stage graph alone".into()));
         }
-        let bindings = self.inputs.bindings()?;
+        let program = self.program.load()?;
+        let bindings = self.inputs.bindings(&program, &self.machine)?;
         let text = if matches!(self.stage, Stage::Trace | Stage::Gradient) {
-            self.trace(&bindings)?
+            self.trace(&program, &bindings)?
         } else {
             let names: Vec<&str> = bindings.names().collect();
-            match self.program.load()? {
+            match program {
                 Loaded::Text(source) => self.text(&source, &names)?,
                 Loaded::Compiled(graph, _) if self.stage == Stage::Graph => self.graph(&graph),
                 Loaded::Compiled(..) => {
@@ -107,12 +108,12 @@ impl Show {
         }
     }
 
-    fn trace(&self, bindings: &Bindings) -> Result<String, Failure> {
+    fn trace(&self, program: &Loaded, bindings: &Bindings) -> Result<String, Failure> {
         let Prepared {
             model,
             source,
             cautions,
-        } = prepare(&self.program, bindings, &self.machine)?;
+        } = prepare(program, bindings, &self.machine)?;
         let workspace = &mut Workspace::new();
         let result = if self.stage == Stage::Trace {
             model.print_trace(bindings, workspace)

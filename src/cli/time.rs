@@ -26,7 +26,7 @@ use super::fields::{Content, Field, lines, members};
 use super::json::{self, JsonNumber};
 use super::program::{
     InputArgs, LimitArgs, Loaded, MachineArgs, Prepared, ProgramArgs, at_least_one, distinct,
-    of_json_or_file, prepare_loaded, thread_count,
+    of_json_or_file, prepare, thread_count,
 };
 use super::report::{self, Failure, significant};
 use crate::{
@@ -165,7 +165,8 @@ const COUNTS: [Field<Counts>; 5] = [
 
 impl Time {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let mut bindings = self.inputs.bindings()?;
+        let loaded = self.program.load()?;
+        let mut bindings = self.inputs.bindings(&loaded, &self.machine)?;
         let lane_inputs = match &self.lane_inputs {
             Some(json) => of_json_or_file("--lane-inputs", json, lane_inputs_of)?,
             None => Vec::new(),
@@ -173,12 +174,11 @@ impl Time {
         for (name, column) in &lane_inputs {
             bindings.set(name, column[0]);
         }
-        let loaded = self.program.load()?;
         let Prepared {
             model,
             source,
             cautions,
-        } = prepare_loaded(&loaded, &bindings, &self.machine)?;
+        } = prepare(&loaded, &bindings, &self.machine)?;
         let interpreter = self.machine.interpreter()?;
         let relaxation = self.machine.relaxation();
         let fresh = || {

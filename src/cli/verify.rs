@@ -7,20 +7,17 @@
 //! - Exit code 1 if a check fails; the certificate is printed all the same, and no file is written.
 
 use super::cautions::{cautions_of, names_used, unused_inputs};
-use super::fit::failure;
 use super::program::{
     InputArgs, LimitArgs, Loaded, ProgramArgs, RelaxationArgs, check_program, interpreter,
 };
-use super::report::{self, Failure, Source, significant};
-use crate::fit::columns_used;
-use crate::fit::table::Table;
+use super::report::{self, Failure, significant};
+use crate::Error;
 use crate::graph::{Graph, ncg};
 use crate::syntax::Goal;
 use crate::verify::{
     Certificate, Check, ConstantRecord, GuardRecord, Status, Verdict, VerifyOptions, Way,
     verify_graph, verify_with,
 };
-use crate::{Bindings, Error, Interpreter};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use std::fmt::Write as _;
@@ -48,10 +45,6 @@ pub(super) struct Verify {
     #[command(flatten)]
     inputs: InputArgs,
 
-    /// File with data: its columns are inputs by their names, as `observe-series` has them
-    #[arg(long, value_name = "DATA.csv")]
-    data: Option<PathBuf>,
-
     /// Verify the derivatives by these inputs, params and literals (@LINE:COLUMN); without it by all
     /// params and all inputs that are numbers
     #[arg(long, value_name = "NAMES", value_delimiter = ',',
@@ -78,7 +71,7 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let mut bindings = self.inputs.bindings()?;
+        let given = self.inputs.given()?;
         let interpreter = interpreter(self.interpreter.as_deref())?;
         let (source, compiled) = match self.program.load()? {
             Loaded::Text(source) => (source, None),
@@ -87,7 +80,9 @@ impl Verify {
                 (source, Some(graph))
             }
         };
-        self.bind_data(&mut bindings, &interpreter, &source)?;
+        let bindings = self
+            .inputs
+            .with_data(given, &source, || Ok(interpreter.clone()))?;
         let names: Vec<&str> = bindings.names().collect();
         let program = interpreter
             .expand(&source.text, &names, Goal::Value)
@@ -136,36 +131,6 @@ impl Verify {
                 .attach(&mut graph)
                 .map_err(|error| Failure::Data(error.to_string()))?;
             ncg::save(&graph, path).map_err(|error| Failure::file(path, &error))?;
-        }
-        Ok(())
-    }
-
-    /// Binds the columns that the program has a use for, where no input of the name is given.
-    fn bind_data(
-        &self,
-        bindings: &mut Bindings,
-        interpreter: &Interpreter,
-        source: &Source,
-    ) -> Result<(), Failure> {
-        let Some(path) = &self.data else {
-            return Ok(());
-        };
-        let table = Table::read(path).map_err(|error| Failure::Data(error.to_string()))?;
-        let program = interpreter
-            .expand(&source.text, &[], Goal::Value)
-            .map_err(Failure::of(source))?;
-        if program.observations().iter().any(|other| other.by_row) {
-            let message = "the model predicts row by row; instead of --data, give the numbers of one \
-                           row with --input";
-            return Err(Failure::Data(format!("{}: {message}", source.file())));
-        }
-        let columns = columns_used(&program, &table).map_err(|error| failure(&error, source))?;
-        for name in columns.names() {
-            if bindings.get(name).is_none()
-                && let Some(column) = columns.get(name)
-            {
-                bindings.set(name, column.clone());
-            }
         }
         Ok(())
     }

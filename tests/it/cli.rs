@@ -996,6 +996,81 @@ fn verify_takes_columns_of_data() {
 }
 
 #[test]
+fn runs_and_gradients_take_columns_of_data() {
+    let directory = directory("run-data");
+    let text = "(param k 0.5 (> 0))\n(observe-series (y) (map (lambda (t) (* k t)) t))";
+    let model = file(&directory, "model.scm", text);
+    let data = file(&directory, "data.csv", "t,y\n0,1\n1,0.6\n2,0.4\n");
+    assert_eq!(
+        dmci(&["run", &model, "--data", &data]).ok(),
+        "(0.0 0.5 1.0)\n"
+    );
+    let run = dmci(&["run", &model, "--data", &data, "-i", "k=2", "--json"]);
+    assert_eq!(run.json(), json!({"value": [0.0, 2.0, 4.0]}));
+    // What is given wins over the data.
+    let given = ["--inputs", "{\"t\":{\"list\":[10]}}"];
+    let run = dmci(&[&["run", &model, "--data", &data][..], &given].concat());
+    assert_eq!(run.ok(), "(5.0)\n");
+    let grad = dmci(&["grad", &model, "--data", &data, "--json"]).json();
+    let expected = json!({"value": [0.0, 0.5, 1.0], "grad": {"k": [0.0, 1.0, 2.0]}});
+    assert_eq!(grad, expected);
+    let grad = dmci(&["grad", &model, "--data", &data, "--wrt", "t", "--json"]).json();
+    assert_eq!(grad["grad"]["t"][1], json!([0.0, 0.5, 0.0]));
+    let compiled = directory.join("model.ncg");
+    let compiled = compiled.to_str().expect("UTF-8");
+    dmci(&["compile", &model, "-o", compiled]).ok();
+    let run = dmci(&["run", compiled, "--data", &data]);
+    assert_eq!(run.ok(), "(0.0 0.5 1.0)\n");
+    let sum = [
+        "-e",
+        "(* k (fold-left + 0 y))",
+        "-i",
+        "k=1",
+        "--data",
+        &data,
+    ];
+    let time = ["time", "--wrt", "k", "--repetitions", "1", "--json"];
+    assert_eq!(dmci(&[&time[..], &sum].concat()).json()["paths"], 1);
+    let trace = dmci(&["show", &model, "--stage", "trace", "--data", &data]).ok();
+    assert!(trace.contains("t[2]") || trace.contains('k'), "{trace}");
+
+    // Without data, what is missing says where it would come from.
+    let err = dmci(&["run", &model]).fails(1);
+    assert!(
+        err.starts_with("error[unbound]: `t`") && err.contains("--data DATA.csv"),
+        "{err}"
+    );
+    let text = "(observe-series (y) (map (lambda (v) (* 2 v)) y))";
+    let own = file(&directory, "own.scm", text);
+    let err = dmci(&["grad", &own]).fails(1);
+    assert!(
+        err.starts_with("error[unbound]: `y`") && err.contains("give the data: --data DATA.csv"),
+        "{err}"
+    );
+    let err = dmci(&["run", "-e", "(* 2 t)"]).fails(1);
+    assert!(
+        err.contains("--input t=") && !err.contains("--data"),
+        "{err}"
+    );
+    let rows = file(&directory, "rows.scm", "(param k 1) (observe y (* k t))");
+    let err = dmci(&["run", &rows, "--data", &data]).fails(1);
+    assert!(err.contains("row by row"), "{err}");
+    let err = dmci(&["run", &model, "--data", "missing.csv"]).fails(1);
+    assert!(err.contains("missing.csv"), "{err}");
+}
+
+#[test]
+fn the_pelts_run_on_their_own_data() {
+    let example = |name: &str| format!("{}/examples/lynx_hare/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (model, data) = (example("model.scm"), example("pelts.csv"));
+    let value = dmci(&["run", &model, "--data", &data, "--json"]).json();
+    let rows = value["value"].as_array().expect("a list of states");
+    assert_eq!(rows.len(), 21);
+    // All constants start at 1, where nothing changes.
+    assert!(rows.iter().all(|row| *row == json!([1.0, 1.0])), "{value}");
+}
+
+#[test]
 fn verify_tells_what_it_cannot_do() {
     let run = dmci(&["verify", "-e", "(car 1)", "-i", "x=1"]);
     assert_eq!(run.code, Some(1));
