@@ -8,10 +8,11 @@
 //!   bits.
 
 use super::fields::members;
-use super::json::{self, JsonInput, JsonNumber, Object};
+use super::json::{self, Object};
 use super::program::ModeArg;
 use super::stats::{STATS, stats_of};
 use crate::model::gradient::Extent;
+use crate::model::json::{JsonInput, JsonNumber};
 use crate::walk::output::json_number;
 use crate::{
     Bindings, Error, Input, Interpreter, Kind, Limits, OnError, Relaxation, Stats, Threads,

@@ -13,8 +13,7 @@
 
 use crate::source::Position;
 use crate::walk::output::{json_number, json_string};
-use crate::{Error, Evaluation, Input, Output};
-use serde::Deserialize;
+use crate::{Evaluation, Output};
 use std::fmt::{Display, Write as _};
 
 /// An object under way.
@@ -130,77 +129,6 @@ impl Object<'_> {
                 grad.raw(name, derivatives.as_deref().unwrap_or("null"));
             }
         });
-    }
-}
-
-/// A number, or `"inf"`, `"-inf"`, `"nan"`.
-#[derive(Deserialize, Clone)]
-#[serde(untagged)]
-pub(super) enum JsonNumber {
-    Number(f64),
-    Name(NumberName),
-}
-
-#[derive(Deserialize, Clone)]
-pub(super) enum NumberName {
-    #[serde(rename = "inf")]
-    Inf,
-    #[serde(rename = "-inf")]
-    NegInf,
-    #[serde(rename = "nan")]
-    Nan,
-}
-
-impl JsonNumber {
-    pub(super) fn value(&self) -> f64 {
-        match self {
-            Self::Number(x) => *x,
-            Self::Name(NumberName::Inf) => f64::INFINITY,
-            Self::Name(NumberName::NegInf) => f64::NEG_INFINITY,
-            Self::Name(NumberName::Nan) => f64::NAN,
-        }
-    }
-}
-
-/// What inputs may be, as errors say it.
-pub(super) const INPUTS: &str = "inputs are numbers, \"inf\", \"-inf\" or \"nan\"; arrays of numbers, which \
-are vectors; arrays of such arrays, which are matrices; and {\"list\":[1,2]}, which is a list";
-
-/// A number, an array of numbers for a vector, an array of such arrays for a matrix, or
-/// `{"list":[…]}`.
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "this is no input: write a number, [1,2] for a vector, [[1,2],[3,4]] for a \
-matrix, or {\"list\":[1,2]} for a list"
-)]
-pub(super) enum JsonInput {
-    Number(JsonNumber),
-    Vector(Vec<JsonNumber>),
-    Matrix(Vec<Vec<JsonNumber>>),
-    List(JsonList),
-}
-
-/// A list, said to be one: an array alone is a vector.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct JsonList {
-    list: Vec<JsonNumber>,
-}
-
-impl JsonInput {
-    /// What it binds; an error for rows of different lengths.
-    pub(super) fn input(&self) -> Result<Input, Error> {
-        let numbers = |row: &Vec<JsonNumber>| row.iter().map(JsonNumber::value).collect();
-        match self {
-            Self::Number(x) => Ok(Input::Number(x.value())),
-            Self::Vector(row) => Ok(Input::Vector(numbers(row))),
-            Self::List(JsonList { list }) => Ok(Input::List(numbers(list))),
-            Self::Matrix(rows) => {
-                let rows: Vec<Vec<f64>> = rows.iter().map(numbers).collect();
-                Input::matrix(&rows)
-            }
-        }
     }
 }
 

@@ -10,7 +10,6 @@
 
 use super::cautions::{Caution, cautions_of, missing_inputs, names_used, unused_inputs};
 use super::data::bind_columns;
-use super::json::{INPUTS, JsonInput};
 use super::report::{Failure, Source};
 use crate::graph::{Graph, ncg};
 use crate::syntax::Goal;
@@ -272,7 +271,9 @@ impl InputArgs {
     /// The inputs given one by one.
     pub(super) fn given(&self) -> Result<Bindings, Failure> {
         let mut bindings = match &self.inputs {
-            Some(json) => of_json_or_file("--inputs", json, bindings_of)?,
+            Some(json) => of_json_or_file("--inputs", json, |json| {
+                Bindings::from_json(json).map_err(|error| error.to_string())
+            })?,
             None => Bindings::new(),
         };
         for (index, (name, value)) in self.input.iter().enumerate() {
@@ -297,20 +298,6 @@ pub(super) fn of_json_or_file<T>(
             .map_err(|error| Failure::Data(format!("{file}: {error}"))),
         None => parse(argument).map_err(|error| Failure::Usage(format!("{option}: {error}"))),
     }
-}
-
-/// Inputs of a JSON object.
-fn bindings_of(json: &str) -> Result<Bindings, String> {
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json)
-        .map_err(|error| format!("{error}; write a JSON object such as {{\"a\":2.5}}"))?;
-    let input = |(name, value): (String, serde_json::Value)| match JsonInput::deserialize(&value) {
-        Ok(input) => match input.input() {
-            Ok(input) => Ok((name, input)),
-            Err(error) => Err(format!("the input `{name}`: {error}")),
-        },
-        Err(_) => Err(format!("the input `{name}` is {value}; {INPUTS}")),
-    };
-    object.into_iter().map(input).collect()
 }
 
 /// The names in the order given, each once.
@@ -479,7 +466,6 @@ pub(super) fn check_program(graph: &Graph, source: &Source) -> Result<(), Failur
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Input;
 
     #[test]
     fn assignments_split_at_the_last_sign() {
@@ -490,45 +476,6 @@ mod tests {
         for malformed in ["a", "=1", "a=", "a=b", "a=1,5", ""] {
             let message = assignment(malformed).expect_err(malformed);
             assert!(message.contains("NAME=VALUE"), "{message}");
-        }
-    }
-
-    #[test]
-    fn inputs_of_json_are_numbers_vectors_matrices_and_lists() {
-        let bindings = bindings_of(r#"{"a":1,"b":"-inf"}"#).unwrap();
-        assert_eq!(
-            bindings,
-            Bindings::from([("a", 1.0), ("b", f64::NEG_INFINITY)])
-        );
-        let bindings = bindings_of(r#"{"v":[1,"inf"],"A":[[1,2],[3,4]]}"#).unwrap();
-        let vector = Input::Vector(vec![1.0, f64::INFINITY]);
-        assert_eq!(bindings.get("v"), Some(&vector));
-        let matrix = Input::matrix(&[[1.0, 2.0], [3.0, 4.0]]).unwrap();
-        assert_eq!(bindings.get("A"), Some(&matrix));
-        let bindings = bindings_of(r#"{"l":{"list":[1,"nan"]},"none":{"list":[]}}"#).unwrap();
-        let list = |name| match bindings.get(name) {
-            Some(Input::List(items)) => items.clone(),
-            other => panic!("{other:?}"),
-        };
-        assert!(matches!(list("l")[..], [1.0, x] if x.is_nan()));
-        assert!(list("none").is_empty());
-        for malformed in [
-            "",
-            "[1]",
-            "{\"a\":[\"y\"]}",
-            "{\"a\":[[1],[1,2]]}",
-            "{\"a\":[[[1]]]}",
-            "{\"a\":[1,[2]]}",
-            "{\"a\":\"x\"}",
-            "{\"a\":null}",
-            "{\"a\":{\"list\":1}}",
-            "{\"a\":{\"list\":[[1]]}}",
-            "{\"a\":{\"list\":[1],\"x\":1}}",
-            "{\"a\":{\"vector\":[1]}}",
-            "{\"a\":{}}",
-            "{",
-        ] {
-            assert!(bindings_of(malformed).is_err(), "{malformed}");
         }
     }
 }

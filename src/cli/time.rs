@@ -23,12 +23,13 @@
 //! ```
 
 use super::fields::{Content, Field, lines, members};
-use super::json::{self, JsonNumber};
+use super::json;
 use super::program::{
     InputArgs, LimitArgs, Loaded, MachineArgs, Prepared, ProgramArgs, at_least_one, distinct,
     of_json_or_file, prepare, thread_count,
 };
 use super::report::{self, Failure, significant};
+use crate::model::json::JsonNumber;
 use crate::{
     Bindings, Error, Evaluator, Input, Lane, Limits, Model, PathTotals, Threads, Workspace, Wrt,
 };

@@ -17,6 +17,7 @@ pub(crate) mod gradient;
 pub(crate) mod hessian;
 mod inspect;
 pub(crate) mod interpreter;
+pub(crate) mod json;
 pub(crate) mod lanes;
 pub(crate) mod many;
 mod recording;

@@ -193,7 +193,7 @@ fn shown_values(page: &str) -> Vec<(usize, String, &str)> {
                     let text = std::mem::take(text) + code;
                     shown.push((number + 1, text, value.trim()));
                 }
-                None => *text += &format!("{line}\n"),
+                None => text.extend([line, "\n"]),
             }
         }
     }
