@@ -9,8 +9,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dmci::Interpreter;
-use dmci::fit::table::Table;
-use dmci::fit::{Fit, FitOptions, fit};
+use dmci::fit::{Fit, FitOptions, Table, fit};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -23,7 +22,8 @@ fn lynx_hare(c: &mut Criterion) {
     let table = Table::from_reader(PELTS.as_bytes(), "pelts.csv").expect("the table is valid");
     let options = FitOptions::default();
     let run = || -> Fit {
-        fit(&interpreter, MODEL, &table, &options, &|_, _| {}).expect("the model can be fitted")
+        let model = interpreter.model(MODEL).expect("it is a program");
+        fit(&model, &table, &options).expect("the model can be fitted")
     };
     let first = run();
     assert!(first.converged && first.undetermined.is_empty());
@@ -45,7 +45,8 @@ fn rows(c: &mut Criterion) {
         (observe y (+ a (* b u) (* c v) (exp (* d w)) (* e (sin (* 1.2 u)))))";
     let options = FitOptions::default().starts(1);
     let run = || -> Fit {
-        fit(&interpreter, model, &table, &options, &|_, _| {}).expect("the model can be fitted")
+        let model = interpreter.model(model).expect("it is a program");
+        fit(&model, &table, &options).expect("the model can be fitted")
     };
     let first = run();
     assert!(first.converged && first.undetermined.is_empty());

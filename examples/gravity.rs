@@ -4,7 +4,7 @@
 //! `cargo run --release --example gravity`
 #![allow(clippy::print_stdout, reason = "an example prints its figures")]
 
-use dmci::fit::{Fit, FitError, FitOptions, fit, table::Table};
+use dmci::fit::{Fit, FitError, FitOptions, Table, fit};
 use dmci::{Bindings, Interpreter, Workspace};
 use std::f64::consts::TAU;
 
@@ -32,29 +32,32 @@ fn recover(truth: &str, law: &str) -> Result<Fit, FitError> {
     let (interpreter, mut workspace, mut state) = (Interpreter::embedded(), Workspace::new(), 1);
     let truth = interpreter.model(&format!("{truth}\n{SAMPLE}"))?;
     let mut inputs = Bindings::from([("G", 6.674), ("drag", 0.3)]);
-    let mut csv = COLUMNS.replace(' ', ",") + ",fx,fy,fz\n";
+    let names: Vec<&str> = COLUMNS.split(' ').chain(["fx", "fy", "fz"]).collect();
+    let mut columns = vec![Vec::with_capacity(2000); names.len()];
     for _ in 0..2000 {
+        let mut row = Vec::with_capacity(names.len());
         for name in COLUMNS.split(' ') {
             // Masses and q are between 1.5 and 3.5, p is elsewhere, and speeds go both ways.
             let low = [("p", 0.0), ("v", -1.0)];
             let low = low.into_iter().find(|low| name.starts_with(low.0));
             let input = low.map_or(1.5, |low| low.1) + 2.0 * uniform(&mut state);
             inputs.set(name, input);
-            csv += &(input.to_string() + ",");
+            row.push(input);
         }
         let force = truth.value(&inputs, &mut workspace)?;
-        let noisy = force.numbers().map(|force| {
+        row.extend(force.numbers().map(|force| {
             // Normal noise, after Box and Muller.
             let radius = NOISE * (-2.0 * (1.0 - uniform(&mut state)).ln()).sqrt();
-            (force + radius * (TAU * uniform(&mut state)).cos()).to_string()
-        });
-        csv += &(noisy.collect::<Vec<_>>().join(",") + "\n");
+            force + radius * (TAU * uniform(&mut state)).cos()
+        }));
+        for (column, number) in columns.iter_mut().zip(row) {
+            column.push(number);
+        }
     }
-    let table = Table::from_reader(csv.as_bytes(), "samples")?;
+    let table = Table::from_columns(names.into_iter().zip(columns))?;
     let forces = format!("(map (lambda ({COLUMNS}) {SAMPLE}) {COLUMNS})");
     let text = format!("{law}\n(observe-series (fx fy fz) {forces})");
-    let options = FitOptions::default();
-    fit(&interpreter, &text, &table, &options, &|_, _| {})
+    fit(&interpreter.model(&text)?, &table, &FitOptions::default())
 }
 
 fn main() -> Result<(), FitError> {

@@ -5,7 +5,7 @@
 //! `cargo run --release --example known_structure [-- --short]`
 #![allow(clippy::print_stdout, reason = "an example prints its figures")]
 
-use dmci::fit::{Fit, FitError, FitOptions, fit, table::Table};
+use dmci::fit::{Fit, FitError, FitOptions, Table, fit};
 use dmci::{Bindings, Interpreter, Model, Workspace};
 use std::f64::consts::TAU;
 
@@ -23,26 +23,25 @@ fn uniform(state: &mut u64) -> f64 {
 
 /// Samples a law at inputs between 1 and 5, and fits it.
 fn recover(law: &Model, inputs: &str, seed: u64) -> Result<Fit, FitError> {
-    let (interpreter, mut state) = (Interpreter::embedded(), seed);
+    let mut state = seed;
     let mut column = || (0..1000).map(|_| 1.0 + 4.0 * uniform(&mut state)).collect();
     let columns: Vec<Vec<f64>> = inputs.split(' ').map(|_| column()).collect();
     let bindings: Bindings = inputs.split(' ').zip(columns.clone()).collect();
     let signal = law.value(&bindings, &mut Workspace::new())?;
     let mean = signal.numbers().sum::<f64>() / 1000.0;
     let sd = (signal.numbers().map(|y| (y - mean).powi(2)).sum::<f64>() / 1000.0).sqrt();
-    let mut csv = inputs.replace(' ', ",") + ",y\n";
-    for (row, y) in signal.numbers().enumerate() {
+    let noisy = signal.numbers().map(|y| {
         // Normal noise, after Box and Muller.
         let radius = 0.02 * sd * (-2.0 * (1.0 - uniform(&mut state)).ln()).sqrt();
-        let y = y + radius * (TAU * uniform(&mut state)).cos();
-        let cells = columns.iter().map(|column| format!("{},", column[row]));
-        csv.extend(cells.chain([format!("{y}\n")]));
-    }
-    let table = Table::from_reader(csv.as_bytes(), "samples")?;
+        y + radius * (TAU * uniform(&mut state)).cos()
+    });
+    let noisy: Vec<f64> = noisy.collect();
+    let columns = columns.iter().chain([&noisy]);
+    let table = Table::from_columns(inputs.split(' ').chain(["y"]).zip(columns))?;
     let names = law.params().iter().map(|param| param.name.clone());
     let options = FitOptions::default().starts(256).seed(seed);
     let options = names.fold(options, |options, name| options.init(name, 1.0));
-    fit(&interpreter, law.text(), &table, &options, &|_, _| {})
+    fit(law, &table, &options)
 }
 
 fn main() -> Result<(), FitError> {

@@ -13,10 +13,12 @@ use super::fields::{Content, Field, lines, members, table};
 use super::json;
 use super::program::{Loaded, MachineArgs, ProgramArgs, ThreadArgs, assignment, at_least_one};
 use super::report::{self, Failure};
-use crate::fit::{Fit as Fitted, FitOptions, FittedParam, fit};
+use crate::Bindings;
+use crate::fit::{Fit as Fitted, FitError, FitOptions, FittedParam, Progress, fit_observed};
 use crate::syntax::Goal;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -129,20 +131,23 @@ impl Fit {
             all_starts: self.all_starts,
             init: self.init.clone(),
             target: self.target.clone(),
-            mode: self.machine.mode(),
-            relaxation: self.machine.relaxation(),
             threads: self.threads.threads(),
             ..FitOptions::default()
         };
         let bar = self.progress();
         // Starts end on several threads, and may be told out of order.
         let ended = AtomicUsize::new(0);
-        let progress = |done: usize, _| {
-            if ended.fetch_max(done, Ordering::Relaxed) < done {
-                bar.set_position(done as u64);
+        let observer = |progress: &Progress| {
+            if ended.fetch_max(progress.ended, Ordering::Relaxed) < progress.ended {
+                bar.set_position(progress.ended as u64);
             }
+            ControlFlow::Continue(())
         };
-        let result = fit(&interpreter, &source.text, &data, &options, &progress);
+        let result = interpreter
+            .model_for(&source.text, &Bindings::new(), self.machine.mode())
+            .and_then(|model| model.with_relaxation(self.machine.relaxation()))
+            .map_err(FitError::from)
+            .and_then(|model| fit_observed(&model, &data, &options, &observer));
         bar.finish_and_clear();
         let fitted = result.map_err(|error| failure(&error, &source))?;
         self.warn(&fitted);

@@ -262,10 +262,10 @@ impl Minimizer {
     /// parameters. The gradient is not: steps go on for as long as each at least halves it, at one
     /// Jacobian a step. Where the residuals' curvature matters too much for that, n more Jacobians
     /// give the second derivatives that turn the steps into Newton's. Does nothing unless the status
-    /// says converged; leaves the status as it is.
-    pub(crate) fn polish<P: Residuals>(&mut self, problem: &mut P) {
+    /// says converged; leaves the status as it is. `goes_on` is asked before each step.
+    pub(crate) fn polish<P: Residuals>(&mut self, problem: &mut P, goes_on: impl Fn() -> bool) {
         let mut curvature = None;
-        while self.status.converged() && self.linear.cosine > 0.0 {
+        while self.status.converged() && self.linear.cosine > 0.0 && goes_on() {
             let step = match &curvature {
                 None => Some(self.linear.triangle.floor_step()),
                 Some(curvature) => self.linear.triangle.newton_step(curvature, &self.scale),
@@ -607,7 +607,7 @@ mod tests {
         let start = Minimizer::new(problem, bounds, params, Tolerances::default());
         let mut minimizer = start.ok().expect("a start");
         while minimizer.iterations() < 1000 && minimizer.step(problem) == Status::Running {}
-        minimizer.polish(problem);
+        minimizer.polish(problem, || true);
         minimizer
     }
 

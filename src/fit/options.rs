@@ -1,12 +1,10 @@
 //! `FitOptions`: what a caller says of how to fit.
 
 use super::starts::Options;
-use crate::model::interpreter::Mode;
-use crate::prim::relaxation::Relaxation;
 use crate::threads::Threads;
 use crate::walk::Limits;
 
-/// How to fit.
+/// How to fit. How the program is run, and how its soft choices relax, is the model's to say.
 ///
 /// ```
 /// use dmci::fit::FitOptions;
@@ -31,13 +29,10 @@ pub struct FitOptions {
     /// The column that the program's value predicts, row by row and with normal noise; for programs
     /// that observe nothing themselves.
     pub target: Option<String>,
-    /// How the program is run.
-    pub mode: Mode,
-    /// How its soft choices relax.
-    pub relaxation: Relaxation,
     /// Limits of each evaluation.
     pub limits: Limits,
-    /// Who shares the starts; or the rows, where there is one start.
+    /// Who shares the starts; or the rows, where there is one start. Those that the model was given for
+    /// lanes have no part in it.
     pub threads: Threads,
 }
 
@@ -51,8 +46,6 @@ impl Default for FitOptions {
             all_starts: search.all_starts,
             init: Vec::new(),
             target: None,
-            mode: Mode::Interpreter,
-            relaxation: Relaxation::default(),
             limits: Limits::default(),
             threads: Threads::ALL,
         }
@@ -99,20 +92,6 @@ impl FitOptions {
     #[must_use]
     pub fn target(mut self, column: impl Into<String>) -> Self {
         self.target = Some(column.into());
-        self
-    }
-
-    /// The same in a mode.
-    #[must_use]
-    pub fn mode(mut self, mode: Mode) -> Self {
-        self.mode = mode;
-        self
-    }
-
-    /// The same with soft choices relaxed another way.
-    #[must_use]
-    pub fn relaxation(mut self, relaxation: Relaxation) -> Self {
-        self.relaxation = relaxation;
         self
     }
 

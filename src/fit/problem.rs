@@ -6,10 +6,13 @@
 //! - A problem is one thread's; what it shares with others never changes.
 //! - Residuals stand in the order of [`Data`]: by row where rows are predicted one by one, by
 //!   observation and then by row where series are.
-//! - An error that has to do with one row names the row's line in the table's file.
+//! - An error that has to do with one row names the row's line in the table's file, or the row where
+//!   there is no file.
 
-use super::FitError;
+use super::declared::column_of;
+use super::error::FitError;
 use super::levenberg_marquardt::Residuals;
+use super::result::FittedColumn;
 use super::table::Table;
 use crate::error::Kind;
 use crate::model::Error;
@@ -22,7 +25,7 @@ use crate::walk::{Item, Output, Stats};
 
 /// What predictions are compared with.
 pub(super) struct Data<'a> {
-    table: &'a Table,
+    table: &'a Table<'a>,
     observations: &'a [Observation],
     /// What the program is run for: a list of predictions, or the one prediction itself.
     goal: Goal,
@@ -43,7 +46,7 @@ struct Observed<'a> {
 
 impl<'a> Data<'a> {
     pub(super) fn new(
-        table: &'a Table,
+        table: &'a Table<'a>,
         observations: &'a [Observation],
         goal: Goal,
         rows: Option<Vec<&'a [f64]>>,
@@ -54,7 +57,7 @@ impl<'a> Data<'a> {
                 // A target is no part of the text.
                 let column = match goal {
                     Goal::Value => table.column(name)?,
-                    Goal::Observations => super::column_of(table, name, observation.span)?,
+                    Goal::Observations => column_of(table, name, observation.span)?,
                 };
                 Ok::<_, FitError>((name.as_str(), column))
             };
@@ -66,8 +69,7 @@ impl<'a> Data<'a> {
                     let noise = observation.noise;
                     if noise == Noise::Lognormal && value <= 0.0 {
                         return Err(FitError::NotPositive {
-                            file: table.file().to_owned(),
-                            line: table.line(row).unwrap_or(0),
+                            place: table.place(row),
                             column: column.to_owned(),
                             value,
                         });
@@ -94,10 +96,13 @@ impl<'a> Data<'a> {
         })
     }
 
-    /// Where a row is in the table's file.
-    fn place(&self, row: usize) -> String {
-        let line = self.table.line(row).unwrap_or(0);
-        format!("{}:{line}", self.table.file())
+    /// A row, for people: `the row at data.csv:5`; without a file `row 4`.
+    fn row(&self, row: usize) -> String {
+        let place = self.table.place(row);
+        match self.table.file() {
+            Some(_) => format!("the row at {place}"),
+            None => place,
+        }
     }
 }
 
@@ -162,6 +167,30 @@ impl<'a> Problem<'a> {
         self.stats
     }
 
+    /// The predictions of the last evaluation with residuals, one for each, by column: all rows of a
+    /// column together.
+    pub(super) fn columns(&self, residuals: &[f64]) -> Vec<FittedColumn> {
+        let mut columns: Vec<FittedColumn> = Vec::new();
+        for observation in self.data.observations {
+            columns.extend(observation.columns.iter().map(|name| FittedColumn {
+                name: name.clone(),
+                noise: observation.noise,
+                predictions: Vec::with_capacity(self.data.table.rows()),
+                residuals: Vec::with_capacity(self.data.table.rows()),
+            }));
+        }
+        // A column is observed once, and its rows are in their order.
+        let pairs = self.predictions.iter().zip(residuals);
+        for (observed, (&prediction, &residual)) in self.data.observed.iter().zip(pairs) {
+            let column = columns.iter_mut().find(|c| c.name == observed.column);
+            if let Some(column) = column {
+                column.predictions.push(prediction);
+                column.residuals.push(residual);
+            }
+        }
+        columns
+    }
+
     pub(super) fn predict(&mut self, params: &[f64]) -> Result<(), Unfit> {
         self.predict_with(params, None)
     }
@@ -212,7 +241,7 @@ impl<'a> Problem<'a> {
         match fault {
             None => {}
             Some((row, Special::Failed(error))) => {
-                return Err(Unfit::Program(in_row(error.into(), &data.place(row))));
+                return Err(Unfit::Program(in_row(error.into(), &data.row(row))));
             }
             Some((row, Special::Output(output))) => return Err(no_number(&output, data, row)),
         }
@@ -286,7 +315,7 @@ impl<'a> Problem<'a> {
         Some(format!(
             " (at the initial values `{}` at {} is predicted to be {prediction}{noise})",
             observed.column,
-            self.data.place(observed.row),
+            self.data.table.place(observed.row),
         ))
     }
 }
@@ -318,7 +347,7 @@ fn no_number(output: &Output, data: &Data<'_>, row: usize) -> Unfit {
         message: format!(
             "the prediction of `{}` at {} is {}; {form} needs a number for each row",
             observation.columns[0],
-            data.place(row),
+            data.table.place(row),
             describe(&items[place])
         ),
         span: observation.span,
@@ -342,10 +371,10 @@ fn describe(item: &Item) -> &'static str {
 }
 
 /// The error of an evaluation, with the row that it was for.
-fn in_row(error: Error, place: &str) -> Error {
+fn in_row(error: Error, row: &str) -> Error {
     match error {
         Error::Eval(mut error) => {
-            error.message = format!("{}, for the row at {place}", error.message);
+            error.message = format!("{}, for {row}", error.message);
             Error::Eval(error)
         }
         error => error,

@@ -22,10 +22,11 @@
 use super::levenberg_marquardt::{
     Evaluations, Minimizer, Residuals, StartError, Status, Tolerances,
 };
+use super::observer::{Observer, Watch};
 use super::points::Guess;
+use super::result::{Ending, StartEnd};
 use crate::fit::bounds::Bound;
 use crate::threads::{Threads, in_tasks_with};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How to search.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,34 +59,6 @@ impl Default for Options {
     }
 }
 
-/// What became of one start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Ending {
-    /// It reached a minimum.
-    Converged,
-    /// It ran out of iterations.
-    Exhausted,
-    /// No step led down although the gradient did ([`Status::Stuck`]).
-    Stuck,
-    /// It was dropped as hopeless.
-    Dropped,
-    /// The model has no finite residuals at its point, nor at those it tried instead.
-    Failed,
-}
-
-/// One start's end.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct StartResult {
-    /// The n parameters it got to; where it began, if it failed.
-    pub(crate) params: Vec<f64>,
-    /// The sum of squares there; infinite if it failed.
-    pub(crate) sse: f64,
-    /// What became of it.
-    pub(crate) ending: Ending,
-    /// The trial steps it took.
-    pub(crate) iterations: usize,
-}
-
 /// The best minimum of many starts.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct MultiStart {
@@ -101,8 +74,10 @@ pub(crate) struct MultiStart {
     pub(crate) best: usize,
     /// Whether that is a minimum by the tolerances asked for.
     pub(crate) converged: bool,
+    /// Whether the observer broke.
+    pub(crate) interrupted: bool,
     /// All starts, in their order.
-    pub(crate) starts: Vec<StartResult>,
+    pub(crate) starts: Vec<StartEnd>,
     /// How many starts converged to the lowest sum of squares, within a millionth.
     pub(crate) agree: usize,
     /// How often the problem was asked, all starts together.
@@ -127,6 +102,9 @@ pub(crate) enum StartsError<E> {
         /// The model's error at the first guess; none where it gave numbers that are not finite.
         cause: Option<E>,
     },
+    /// The observer broke before any start could be evaluated.
+    #[error("interrupted before any start gave finite residuals")]
+    Interrupted,
 }
 
 /// The first round ends after this many steps, each later one after twice as many.
@@ -157,12 +135,11 @@ const ROUNDING: f64 = 1e-20;
 /// best one on to `options.tolerances` and then to the last digits ([`Minimizer::polish`]).
 ///
 /// `problem` makes one problem for each thread that needs one. `bounds` and `init` are the n
-/// parameters' bounds and first guesses. `progress` hears the number of starts that have ended and
-/// the number of all; calls from different threads may overtake one another.
+/// parameters' bounds and first guesses. `watch` is told of every step and may end the search.
 ///
 /// # Errors
 /// When a bound is empty, a first guess is outside its bound, or the model gives finite residuals at
-/// no start.
+/// no start, be it that the search was ended before one.
 ///
 /// # Panics
 /// When `bounds` and `init` differ in length.
@@ -171,7 +148,7 @@ pub(crate) fn minimize_from_starts<P, F>(
     bounds: &[Bound],
     init: &[f64],
     options: &Options,
-    progress: &(dyn Fn(usize, usize) + Sync),
+    watch: &Watch<'_>,
 ) -> Result<MultiStart, StartsError<P::Error>>
 where
     P: Residuals + Send,
@@ -188,9 +165,6 @@ where
     let threads = &options.threads;
     let mut idle: Vec<P> = Vec::new();
     let total = options.starts.max(1);
-    let ended = AtomicUsize::new(0);
-    let end = || progress(ended.fetch_add(1, Ordering::Relaxed) + 1, total);
-    progress(0, total);
 
     let guess = Guess {
         bounds,
@@ -199,10 +173,8 @@ where
     };
     let tasks = (0..total).collect();
     let begin = |k, problem: &mut P| {
-        let start = Start::new(problem, &guess, k);
-        if !start.active {
-            end();
-        }
+        let start = Start::new(problem, &guess, k, watch);
+        watch.ends(usize::from(!start.active));
         start
     };
     let mut starts = in_tasks_with(tasks, threads, &mut idle, &problem, &begin);
@@ -212,6 +184,9 @@ where
             .filter_map(|s| s.minimizer.as_ref())
             .map(Minimizer::sse),
     ) else {
+        if watch.is_stopped() {
+            return Err(StartsError::Interrupted);
+        }
         let cause = starts.swap_remove(0).cause;
         return Err(StartsError::NoStart {
             starts: total,
@@ -224,21 +199,17 @@ where
         let last = round.min(options.max_iterations);
         let tasks = starts.iter_mut().filter(|start| start.active).collect();
         let advance = |start: &mut Start<P::Error>, problem: &mut P| {
-            start.advance(problem, last, options.max_iterations);
-            if !start.active {
-                end();
-            }
+            start.advance(problem, last, options.max_iterations, watch);
+            watch.ends(usize::from(!start.active));
         };
         in_tasks_with(tasks, threads, &mut idle, &problem, &advance);
         if !options.all_starts {
-            for _ in 0..drop_hopeless(&mut starts, first_sse) {
-                end();
-            }
+            watch.ends(drop_hopeless(&mut starts, first_sse));
         }
         round *= 2;
     }
     let mut problem = idle.pop().unwrap_or_else(problem);
-    Ok(finish(&mut problem, starts, first_sse, options))
+    Ok(finish(&mut problem, starts, first_sse, options, watch))
 }
 
 /// Carries the best start on to the end and collects the results.
@@ -247,11 +218,12 @@ fn finish<P: Residuals>(
     mut starts: Vec<Start<P::Error>>,
     first_sse: f64,
     options: &Options,
+    watch: &Watch<'_>,
 ) -> MultiStart {
     let best = (0..starts.len())
         .min_by(|&a, &b| starts[a].sse().total_cmp(&starts[b].sse()))
         .unwrap_or_default();
-    starts[best].complete(problem, options);
+    starts[best].complete(problem, options, watch);
     let mut evaluations = Evaluations::default();
     for start in &starts {
         evaluations += start.wasted;
@@ -266,8 +238,8 @@ fn finish<P: Residuals>(
     let winner = starts[best].minimizer.as_ref();
     let slice = |of: fn(&Minimizer) -> &[f64]| winner.map(of).unwrap_or_default().to_vec();
     let (residuals, jacobian) = (slice(Minimizer::residuals), slice(Minimizer::jacobian));
-    let starts: Vec<StartResult> = starts.into_iter().map(Start::into_result).collect();
-    let converged = |start: &StartResult| start.ending == Ending::Converged;
+    let starts: Vec<StartEnd> = starts.into_iter().map(Start::into_end).collect();
+    let converged = |start: &StartEnd| start.ending == Ending::Converged;
     MultiStart {
         params: starts[best].params.clone(),
         sse: lowest,
@@ -275,6 +247,7 @@ fn finish<P: Residuals>(
         jacobian,
         best,
         converged: converged(&starts[best]),
+        interrupted: watch.is_stopped(),
         agree: starts
             .iter()
             .filter(|s| converged(s) && s.sse <= same)
@@ -317,7 +290,12 @@ struct Start<E> {
 
 impl<E> Start<E> {
     /// Start `k` at the first of its points where the problem can be evaluated.
-    fn new<P: Residuals<Error = E>>(problem: &mut P, guess: &Guess, k: usize) -> Self {
+    fn new<P: Residuals<Error = E>>(
+        problem: &mut P,
+        guess: &Guess,
+        k: usize,
+        watch: &Watch<'_>,
+    ) -> Self {
         let mut start = Self {
             params: guess.init.to_vec(),
             minimizer: None,
@@ -330,6 +308,10 @@ impl<E> Start<E> {
         let attempts = if k == 0 { 1 } else { ATTEMPTS };
         for attempt in 0..attempts {
             start.params = guess.point(k, attempt);
+            if !watch.goes_on() {
+                start.ending = Ending::Interrupted;
+                break;
+            }
             match Minimizer::new(problem, guess.bounds, &start.params, SEARCH) {
                 Ok(minimizer) if minimizer.is_flat() && attempt + 1 < attempts => {
                     start.wasted += minimizer.evaluations();
@@ -338,6 +320,7 @@ impl<E> Start<E> {
                     start.active = true;
                     start.ending = Ending::Exhausted;
                     start.last_sse = minimizer.sse();
+                    watch.meets(minimizer.sse());
                     start.minimizer = Some(minimizer);
                     break;
                 }
@@ -359,30 +342,48 @@ impl<E> Start<E> {
     }
 
     /// Takes steps up to number `last`.
-    fn advance<P: Residuals<Error = E>>(&mut self, problem: &mut P, last: usize, limit: usize) {
+    fn advance<P: Residuals<Error = E>>(
+        &mut self,
+        problem: &mut P,
+        last: usize,
+        limit: usize,
+        watch: &Watch<'_>,
+    ) {
         let Some(minimizer) = &mut self.minimizer else {
             return;
         };
-        while minimizer.iterations() < last && minimizer.step(problem) == Status::Running {}
-        self.active = minimizer.status() == Status::Running && minimizer.iterations() < limit;
-        self.ending = Ending::of(minimizer.status());
+        let status = descend(minimizer, problem, last, watch);
+        self.ending = Ending::of(status);
+        self.active = status == Status::Running && minimizer.iterations() < limit;
+        if self.active && watch.is_stopped() {
+            self.active = false;
+            self.ending = Ending::Interrupted;
+        }
     }
 
     /// Carries on to the final tolerances and polishes.
-    fn complete<P: Residuals<Error = E>>(&mut self, problem: &mut P, options: &Options) {
+    fn complete<P: Residuals<Error = E>>(
+        &mut self,
+        problem: &mut P,
+        options: &Options,
+        watch: &Watch<'_>,
+    ) {
         let Some(minimizer) = &mut self.minimizer else {
             return;
         };
         minimizer.resume(options.tolerances);
         let limit = minimizer.iterations() + PATIENCE * options.max_iterations;
-        while minimizer.iterations() < limit && minimizer.step(problem) == Status::Running {}
-        minimizer.polish(problem);
-        self.ending = Ending::of(minimizer.status());
+        let status = descend(minimizer, problem, limit, watch);
+        minimizer.polish(problem, || watch.goes_on());
+        self.ending = match status {
+            Status::Running if watch.is_stopped() => Ending::Interrupted,
+            status => Ending::of(status),
+        };
     }
 
-    fn into_result(self) -> StartResult {
+    fn into_end(self) -> StartEnd {
         let minimizer = self.minimizer.as_ref();
-        StartResult {
+        StartEnd {
             sse: self.sse(),
             ending: self.ending,
             iterations: minimizer.map_or(0, Minimizer::iterations),
@@ -394,7 +395,38 @@ impl<E> Start<E> {
     }
 }
 
+/// Takes steps up to number `last`, for as long as there is something to gain and nobody stops it.
+fn descend<P: Residuals>(
+    minimizer: &mut Minimizer,
+    problem: &mut P,
+    last: usize,
+    watch: &Watch<'_>,
+) -> Status {
+    while minimizer.iterations() < last && watch.goes_on() {
+        let before = minimizer.iterations();
+        let status = minimizer.step(problem);
+        if minimizer.iterations() > before {
+            watch.steps_to(minimizer.sse());
+        }
+        if status != Status::Running {
+            break;
+        }
+    }
+    minimizer.status()
+}
+
+impl Options {
+    /// The state of a search that has not begun.
+    pub(super) fn watch<'a>(&self, observer: &'a Observer<'a>) -> Watch<'a> {
+        let starts = self.starts.max(1);
+        // The last steps of the best are counted too.
+        let most = starts.saturating_add(PATIENCE);
+        Watch::new(observer, starts, self.max_iterations.saturating_mul(most))
+    }
+}
+
 impl Ending {
+    /// What a descent that stopped at a status came to.
     fn of(status: Status) -> Self {
         match status {
             Status::Reduction | Status::Step | Status::Gradient => Self::Converged,
@@ -423,14 +455,47 @@ mod tests {
     use super::super::known_problems::*;
     use super::super::statistics::Statistics;
     use super::*;
+    use crate::fit::observer::Progress;
+    use std::ops::ControlFlow;
     use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     const POSITIVE: Bound = Bound::Above(0.0);
 
-    fn quietly(_: usize, _: usize) {}
+    fn search<P, F>(
+        problem: F,
+        bounds: &[Bound],
+        init: &[f64],
+        options: &Options,
+    ) -> Result<MultiStart, StartsError<P::Error>>
+    where
+        P: Residuals + Send,
+        P::Error: Send,
+        F: Fn() -> P + Sync,
+    {
+        observed(problem, bounds, init, options, &|_| {
+            ControlFlow::Continue(())
+        })
+    }
+
+    fn observed<P, F>(
+        problem: F,
+        bounds: &[Bound],
+        init: &[f64],
+        options: &Options,
+        observer: &Observer<'_>,
+    ) -> Result<MultiStart, StartsError<P::Error>>
+    where
+        P: Residuals + Send,
+        P::Error: Send,
+        F: Fn() -> P + Sync,
+    {
+        let watch = options.watch(observer);
+        minimize_from_starts(problem, bounds, init, options, &watch)
+    }
 
     fn fit_pelts(options: &Options) -> MultiStart {
-        minimize_from_starts(lynx_hare, &[POSITIVE; 6], &[1.0; 6], options, &quietly).unwrap()
+        search(lynx_hare, &[POSITIVE; 6], &[1.0; 6], options).unwrap()
     }
 
     #[test]
@@ -472,7 +537,7 @@ mod tests {
             })
         };
         let (some, all) = (run(false), run(true));
-        let dropped = |start: &StartResult| start.ending == Ending::Dropped;
+        let dropped = |start: &StartEnd| start.ending == Ending::Dropped;
         assert!(some.starts.iter().any(dropped) && !all.starts.iter().any(dropped));
         for (one, other) in some.starts.iter().zip(&all.starts) {
             assert!(dropped(one) || one == other, "{one:?} {other:?}");
@@ -509,8 +574,7 @@ mod tests {
             let options = Options::default();
             pool.install(|| {
                 let start = &THURBER.starts[0];
-                let other =
-                    minimize_from_starts(thurber, &[Bound::Free; 7], start, &options, &quietly);
+                let other = search(thurber, &[Bound::Free; 7], start, &options);
                 (fit_pelts(&options), other.unwrap())
             })
         };
@@ -524,14 +588,7 @@ mod tests {
     fn certified<const N: usize>(nist: &Nist<N>) {
         for start in nist.starts {
             let options = Options::default();
-            let fit = minimize_from_starts(
-                || nist.problem(),
-                &[Bound::Free; N],
-                &start,
-                &options,
-                &quietly,
-            )
-            .unwrap();
+            let fit = search(|| nist.problem(), &[Bound::Free; N], &start, &options).unwrap();
             assert!(fit.converged && fit.agree >= 1, "{start:?}");
             assert!((fit.sse / nist.sse - 1.0).abs() < 1e-10, "{start:?}");
             let statistics = Statistics::new(&fit.params, &fit.residuals, &fit.jacobian);
@@ -583,7 +640,7 @@ mod tests {
     fn bad_input_is_named() {
         let run = |bounds: [Bound; 2], init: [f64; 2]| {
             let options = Options::default();
-            minimize_from_starts(|| MISRA1A.problem(), &bounds, &init, &options, &quietly).err()
+            search(|| MISRA1A.problem(), &bounds, &init, &options).err()
         };
         let empty = Bound::Between(1.0, 1.0);
         assert_eq!(
@@ -606,13 +663,7 @@ mod tests {
             starts: 4,
             ..Options::default()
         };
-        let error = minimize_from_starts(
-            || Line(|_| Err("no value")),
-            &[POSITIVE],
-            &[1.0],
-            &options,
-            &quietly,
-        );
+        let error = search(|| Line(|_| Err("no value")), &[POSITIVE], &[1.0], &options);
         assert_eq!(
             error.err(),
             Some(StartsError::NoStart {
@@ -633,29 +684,70 @@ mod tests {
             })
         };
         let options = Options::default();
-        let fit = minimize_from_starts(
-            exact,
-            &[Bound::Between(0.0, 1.5)],
-            &[0.1],
-            &options,
-            &quietly,
-        )
-        .unwrap();
+        let fit = search(exact, &[Bound::Between(0.0, 1.5)], &[0.1], &options).unwrap();
         assert!((fit.params[0] - 0.7).abs() < 1e-12);
         assert!(fit.agree > 16, "{}", fit.agree);
     }
 
     #[test]
-    fn progress_counts_every_start_once() {
-        let calls = Mutex::new(Vec::new());
-        let progress = |done: usize, total: usize| {
-            assert_eq!(total, 64);
-            calls.lock().unwrap().push(done);
+    fn progress_counts_every_start_and_step_once() {
+        let heard = Mutex::new(Vec::new());
+        let observer = |progress: &Progress| {
+            assert_eq!((progress.starts, progress.most_steps), (64, 69 * 200));
+            heard.lock().unwrap().push(*progress);
+            ControlFlow::Continue(())
         };
         let options = Options::default();
-        minimize_from_starts(lynx_hare, &[POSITIVE; 6], &[1.0; 6], &options, &progress).unwrap();
-        let mut calls = calls.into_inner().unwrap();
-        calls.sort_unstable();
-        assert!(calls.into_iter().eq(0..=64));
+        let fit = observed(lynx_hare, &[POSITIVE; 6], &[1.0; 6], &options, &observer).unwrap();
+        assert!(!fit.interrupted);
+        assert_eq!(fit, fit_pelts(&options));
+        let heard = heard.into_inner().unwrap();
+        let last = |of: fn(&Progress) -> usize| heard.iter().map(of).max();
+        assert_eq!(last(|progress| progress.ended), Some(64));
+        let steps: usize = fit.starts.iter().map(|start| start.iterations).sum();
+        assert!(
+            last(|progress| progress.steps) >= Some(steps - 1),
+            "{steps}"
+        );
+        assert!(last(|progress| progress.steps) <= Some(steps), "{steps}");
+        let best = heard.iter().map(|p| p.best).fold(f64::INFINITY, f64::min);
+        assert!((best / fit.sse - 1.0).abs() < 1e-6, "{best}");
+        assert_eq!(heard[0].best, f64::INFINITY);
+    }
+
+    #[test]
+    fn a_break_ends_every_start_before_its_next_step() {
+        let run = |threads: Threads, most: usize| {
+            let (options, calls) = (
+                Options {
+                    threads,
+                    ..Options::default()
+                },
+                AtomicUsize::new(0),
+            );
+            let observer = |progress: &Progress| {
+                calls.fetch_add(1, Ordering::Relaxed);
+                if progress.steps >= most {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            };
+            let fit = observed(lynx_hare, &[POSITIVE; 6], &[1.0; 6], &options, &observer);
+            (fit, calls.into_inner())
+        };
+        for (threads, at_once) in [(Threads::ONE, 1), (Threads::of(3), 3)] {
+            let (fit, _) = run(threads, 70);
+            let fit = fit.unwrap();
+            assert!(fit.interrupted && !fit.converged);
+            let steps: usize = fit.starts.iter().map(|start| start.iterations).sum();
+            assert!((70..70 + at_once).contains(&steps), "{steps}");
+            let lowest = fit.starts.iter().map(|start| start.sse);
+            assert_eq!(fit.sse, lowest.fold(f64::INFINITY, f64::min));
+            assert_eq!(fit.starts[fit.best].ending, Ending::Interrupted);
+            assert!(fit.residuals.len() == 42 && fit.jacobian.len() == 6 * 42);
+        }
+        // Before the first point nothing is known.
+        let (fit, calls) = run(Threads::ONE, 0);
+        assert_eq!((fit.err(), calls), (Some(StartsError::Interrupted), 1));
     }
 }

@@ -279,13 +279,24 @@ impl Interpreter {
         mode: Mode,
         goal: Goal,
     ) -> Result<Model, Error> {
+        let program = self.expand_for(text, names, mode, goal)?;
+        Model::new(self, program, names, mode)
+    }
+
+    /// Expands a program that is to be prepared for a mode.
+    pub(crate) fn expand_for(
+        &self,
+        text: &str,
+        names: &[&str],
+        mode: Mode,
+        goal: Goal,
+    ) -> Result<Program, Error> {
         // In nested mode program and inner evaluator share a heap, and so a table of symbols.
         let symbols = match mode {
             Mode::Nested => &self.inner_evaluator()?.symbols,
             _ => &self.inner.code.symbols,
         };
-        let program = self.expand_on(symbols.clone(), text, names, goal)?;
-        Model::new(self, program, names, mode)
+        self.expand_on(symbols.clone(), text, names, goal)
     }
 
     /// Expands a program to core forms.

@@ -264,6 +264,28 @@ impl Model {
         self.inner.monitored
     }
 
+    /// How the program is run; a compiled one as [`Mode::Direct`].
+    pub fn mode(&self) -> Mode {
+        match &self.inner.prepared {
+            Prepared::Direct(_) => Mode::Direct,
+            Prepared::Core { nested: true, .. } => Mode::Nested,
+            Prepared::Core { nested: false, .. } => Mode::Interpreter,
+            #[cfg(feature = "dfdx")]
+            Prepared::Reference(_) => Mode::Reference,
+        }
+    }
+
+    /// The interpreter it was prepared by; none for a compiled program.
+    pub(crate) fn interpreter(&self) -> Option<&Interpreter> {
+        self.inner.interpreter.as_ref()
+    }
+
+    /// The names it was prepared for, which shadow primitives and forms.
+    pub(crate) fn given(&self) -> Vec<&str> {
+        let given = self.inner.names.iter().take(self.inner.required);
+        given.map(String::as_str).collect()
+    }
+
     /// How soft choices relax.
     pub fn relaxation(&self) -> Relaxation {
         self.relaxation

@@ -5,12 +5,14 @@
 //! - Every refusal of a model or of data names a place: of the program, or of the file.
 
 use approx::assert_relative_eq;
-use dmci::fit::table::Table;
-use dmci::fit::{Fit, FitError, FitOptions, fit};
-use dmci::{Interpreter, Limits, Mode};
+use dmci::fit::{Ending, Fit, FitError, FitOptions, Table, fit, fit_observed};
+use dmci::{Bindings, Interpreter, Limits, Mode, Model, Relaxation};
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-fn table(text: &str) -> Table {
+fn table(text: &str) -> Table<'static> {
     Table::from_reader(text.as_bytes(), "data.csv").expect("the table is well formed")
 }
 
@@ -19,13 +21,8 @@ fn options() -> FitOptions {
 }
 
 fn fit_with(model: &str, data: &str, options: &FitOptions) -> Result<Fit, FitError> {
-    fit(
-        &Interpreter::embedded(),
-        model,
-        &table(data),
-        options,
-        &|_, _| {},
-    )
+    let model = Interpreter::embedded().model(model)?;
+    fit(&model, &table(data), options)
 }
 
 #[track_caller]
@@ -101,8 +98,9 @@ fn rows_one_by_one_are_the_series() {
     );
     same(&one, &fitted(&through_names, MISRA));
     for mode in [Mode::Direct, Mode::Nested] {
-        let options = options().mode(mode);
-        let other = fit_with(&by_row, MISRA, &options).expect("the mode fits");
+        let model = Interpreter::embedded().model_for(&by_row, &Bindings::new(), mode);
+        let other = fit(&model.expect("it is a program"), &table(MISRA), &options());
+        let other = other.expect("the mode fits");
         assert_eq!(one.params, other.params);
     }
 }
@@ -454,4 +452,287 @@ fn all_starts_can_be_run_to_their_end() {
     assert!(all.evaluations > some.evaluations);
     assert!(all.agree >= some.agree && all.sse <= some.sse * (1.0 + 1e-12));
     assert!(all.converged);
+}
+
+/// The columns of [`MISRA`], y and x.
+fn misra() -> [Vec<f64>; 2] {
+    let table = table(MISRA);
+    ["y", "x"].map(|name| table.column(name).expect("it is there").to_vec())
+}
+
+fn misra_model() -> Model {
+    let text = format!("{MISRA_PARAMS}(observe y (* b1 (- 1 (exp (- (* b2 x))))))");
+    Interpreter::embedded()
+        .model(&text)
+        .expect("it is a program")
+}
+
+#[test]
+fn columns_of_a_caller_fit_as_those_of_a_file() {
+    let [y, x] = misra();
+    let columns = Table::from_columns([("y", &y), ("x", &x)]).expect("they are columns");
+    let (one, mut other) = (
+        fit(&misra_model(), &columns, &options()).expect("it fits"),
+        fit(&misra_model(), &table(MISRA), &options()).expect("it fits"),
+    );
+    other.seconds = one.seconds;
+    assert_eq!(one, other);
+}
+
+#[test]
+fn what_is_wrong_with_columns_of_a_caller_names_the_row() {
+    let (x, y) = ([1.0, 2.0, 3.0], [2.0, -1.0, 4.0]);
+    let table = Table::from_columns([("x", &x[..]), ("y", &y[..])]).expect("they are columns");
+    for (model, message) in [
+        (
+            "(param b 1) (observe y b lognormal)",
+            "row 2: the column `y` holds -1; lognormal noise needs numbers above 0",
+        ),
+        (
+            "(param b 1) (observe y (if (> x 2.5) (car x) b))",
+            "`car` of a number, for row 3",
+        ),
+        (
+            "(param b 1) (observe y (if (> x 1.5) #f b))",
+            "the prediction of `y` at row 2 is a boolean; `observe` needs a number for each row",
+        ),
+        (
+            "(param b 1) (observe y (* b xx))",
+            "`xx` is no column of the table, no param, and has no initial value; is it `x`?",
+        ),
+        (
+            "(param b 1) (observe z (* b x))",
+            "no column `z`; the columns are `x`, `y`",
+        ),
+        (
+            "(param b -1 (< 0)) (observe y (log b))",
+            "none of 8 starts gave finite residuals (at the initial values `y` at row 1 is predicted \
+             to be NaN); other initial values may: `(param name init)` or `--init name=value`",
+        ),
+    ] {
+        let prepared = Interpreter::embedded().model(model).expect(model);
+        let error = fit(&prepared, &table, &options()).expect_err(model);
+        assert_eq!(error.to_string(), message);
+    }
+}
+
+#[test]
+fn covariances_stand_in_the_order_of_the_params() {
+    let one = fit(&misra_model(), &table(MISRA), &options()).expect("it fits");
+    assert_eq!((one.covariance.len(), one.correlation.len()), (4, 4));
+    for (k, param) in one.params.iter().enumerate() {
+        let variance = one.covariance_of(&param.name, &param.name);
+        assert_eq!(variance, Some(one.covariance[3 * k]));
+        assert_relative_eq!(
+            variance.unwrap_or_default().sqrt(),
+            param.std_err,
+            max_relative = 1e-12
+        );
+        assert_eq!(one.correlation[3 * k], 1.0);
+    }
+    let [both, there, back] = [("b1", "b2"), ("b1", "b2"), ("b2", "b1")]
+        .map(|(a, b)| one.covariance_of(a, b).expect("both are params"));
+    assert_eq!((both, both), (there, back));
+    let product = one.params[0].std_err * one.params[1].std_err;
+    assert_relative_eq!(both / product, one.correlation[1], max_relative = 1e-12);
+    assert!(one.correlation[1] < -0.99, "{:?}", one.correlation);
+    assert_eq!(one.covariance_of("b1", "b3"), None);
+
+    let idle = "(param a 1) (param idle 2) (observe y (+ a (* 0 idle)))";
+    let idle = fitted(idle, MISRA);
+    assert_eq!(idle.undetermined, ["idle"]);
+    assert_eq!(idle.covariance_of("idle", "idle"), Some(f64::INFINITY));
+    assert!(idle.covariance_of("a", "idle").is_some_and(f64::is_nan));
+    assert!(idle.correlation[3].is_nan() && idle.covariance[0] > 0.0);
+}
+
+#[test]
+fn predictions_and_residuals_are_those_of_the_rows() {
+    let params = "(param a 1 (> 0)) (param k 1 (> 0)) (param m 1) (param s 1)";
+    let by_row =
+        format!("{params} (observe y (* a (exp (- (* k t)))) lognormal) (observe z (+ m (* s t)))");
+    let series = format!(
+        "{params} (observe-series (z) (map (lambda (t) (+ m (* s t))) t))
+         (observe-series (y) (map (lambda (t) (* a (exp (- (* k t))))) t) lognormal)"
+    );
+    let data = two_columns();
+    let (one, other) = (fitted(&by_row, &data), fitted(&series, &data));
+    let names = |fit: &Fit| -> Vec<String> { fit.columns.iter().map(|c| c.name.clone()).collect() };
+    assert_eq!(names(&one), ["y", "z"]);
+    assert_eq!(names(&other), ["z", "y"]);
+    let estimate = |name| one.param(name).expect("a param").estimate;
+    let table = table(&data);
+    let [t, y, z] = ["t", "y", "z"].map(|name| table.column(name).expect("it is there"));
+    for row in 0..40 {
+        let expected = [
+            estimate("a") * (-estimate("k") * t[row]).exp(),
+            estimate("m") + estimate("s") * t[row],
+        ];
+        for (name, expected) in ["y", "z"].into_iter().zip(expected) {
+            let [of_one, of_other] =
+                [&one, &other].map(|fit| fit.column(name).expect("it is observed"));
+            assert_relative_eq!(of_one.predictions[row], expected, max_relative = 1e-13);
+            assert_relative_eq!(of_other.predictions[row], expected, max_relative = 1e-9);
+            let residual = match name {
+                "y" => (expected / y[row]).ln(),
+                _ => expected - z[row],
+            };
+            assert_relative_eq!(of_one.residuals[row], residual, epsilon = 1e-13);
+            assert_relative_eq!(of_other.residuals[row], residual, epsilon = 1e-9);
+        }
+    }
+    for fit in [&one, &other] {
+        assert_eq!(fit.residuals, 80);
+        let all = fit.columns.iter().flat_map(|column| &column.residuals);
+        let sse: f64 = all.map(|r| r * r).sum();
+        assert_relative_eq!(sse, fit.sse, max_relative = 1e-12);
+    }
+    // Two columns of one series stand apart.
+    let both = "(param m 1) (param s 1) (param a 1) (param b 1) (data-matrix x (one t))
+        (observe-series (z y) (matmul x (mat [m a] [s b])))";
+    let both = fitted(both, &data);
+    let line = |row: usize| both.params[0].estimate + both.params[1].estimate * t[row];
+    assert_relative_eq!(
+        both.columns[0].predictions[39],
+        line(39),
+        max_relative = 1e-12
+    );
+    assert_eq!(both.columns[1].name, "y");
+    assert_eq!(both.columns[1].residuals.len(), 40);
+}
+
+#[test]
+fn every_start_tells_where_it_ended() {
+    let model = include_str!("../../examples/lynx_hare/model.scm");
+    let data = include_str!("../../examples/lynx_hare/pelts.csv");
+    let one = fit_with(model, data, &FitOptions::default().starts(16)).expect("it fits");
+    assert_eq!((one.ends.len(), one.starts), (16, 16));
+    let estimates: Vec<f64> = one.params.iter().map(|param| param.estimate).collect();
+    let best = &one.ends[one.best];
+    assert_eq!((&best.params, best.sse), (&estimates, one.sse));
+    assert_eq!(best.ending, Ending::Converged);
+    assert!(one.ends.iter().all(|end| end.sse >= one.sse));
+    let count = |ending| one.ends.iter().filter(|end| end.ending == ending).count();
+    assert_eq!(count(Ending::Dropped), one.dropped);
+    assert!(one.dropped > 0 && count(Ending::Converged) >= one.agree);
+    assert!(one.ends.iter().all(|end| end.iterations <= 6 * 200));
+    assert!(!one.interrupted);
+
+    // Alone, a start runs out of the steps that it has.
+    let short = FitOptions::default().starts(1).max_iterations(1);
+    let short = fit_with(model, data, &short).expect("it fits");
+    assert_eq!(short.ends[0].ending, Ending::Exhausted);
+    assert!(!short.converged && !short.interrupted);
+}
+
+#[test]
+fn an_observer_hears_of_steps_and_interrupts() {
+    let (model, table) = (misra_model(), table(MISRA));
+    let calls = AtomicUsize::new(0);
+    let interrupted = |after: usize| {
+        calls.store(0, Ordering::Relaxed);
+        let options = options().threads(1);
+        fit_observed(&model, &table, &options, &|progress| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(progress.starts, 8);
+            assert!(progress.steps <= progress.most_steps);
+            if progress.steps < after {
+                return ControlFlow::Continue(());
+            }
+            ControlFlow::Break(())
+        })
+    };
+    let whole = interrupted(usize::MAX).expect("it fits");
+    assert!(whole.converged && !whole.interrupted);
+    let steps: usize = whole.ends.iter().map(|end| end.iterations).sum();
+    assert!(calls.load(Ordering::Relaxed) > steps);
+    for after in [1, 2, steps / 2] {
+        let part = interrupted(after).expect("there is a best so far");
+        assert!(part.interrupted && !part.converged, "{part:?}");
+        let steps: usize = part.ends.iter().map(|end| end.iterations).sum();
+        assert_eq!(steps, after);
+        assert!(part.sse >= whole.sse * (1.0 - 1e-12) && part.sse.is_finite());
+        assert_eq!(part.columns[0].predictions.len(), 14);
+        assert_eq!(part.ends[part.best].ending, Ending::Interrupted);
+    }
+    let error = interrupted(0).expect_err("nothing was found");
+    assert!(matches!(error, FitError::Interrupted), "{error}");
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn an_interrupt_from_another_thread_is_heard_at_the_next_step() {
+    // A sum of 3000 terms for each row: some milliseconds a step, minutes for all of them.
+    let model = "(param a 0.5) (param b 1)
+        (observe y (let go ((i 0) (s b)) (if (= i 3000) s (go (+ i 1) (sin (+ s (* a x)))))))";
+    let model = Interpreter::embedded()
+        .model(model)
+        .expect("it is a program");
+    let [y, x] = misra();
+    let table = Table::from_columns([("x", x), ("y", y)]).expect("they are columns");
+    let options = FitOptions::default()
+        .starts(500)
+        .max_iterations(10_000)
+        .all_starts(true);
+    let (flag, begun) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (fitted, waited) = std::thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            let fitted = fit_observed(&model, &table, &options, &|progress| {
+                begun.fetch_or(progress.best.is_finite(), Ordering::Relaxed);
+                if flag.load(Ordering::Relaxed) {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            });
+            (fitted, Instant::now())
+        });
+        while !begun.load(Ordering::Relaxed) && !run.is_finished() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let set = Instant::now();
+        flag.store(true, Ordering::Relaxed);
+        let (fitted, ended) = run.join().expect("nothing panics");
+        (fitted.expect("there is a best so far"), ended - set)
+    });
+    assert!(fitted.interrupted && !fitted.converged);
+    assert!(waited < Duration::from_secs(10), "{waited:?}");
+}
+
+#[test]
+fn the_model_says_how_it_is_run_and_what_shadows() {
+    let interpreter = Interpreter::embedded();
+    let [y, x] = misra();
+    // A column that is named like a procedure, for a model that was told so.
+    let table = Table::from_columns([("y", &y), ("list", &x)]).expect("they are columns");
+    let text = format!("{MISRA_PARAMS}(observe y (* b1 (- 1 (exp (- (* b2 list))))))");
+    let given = Bindings::from([("list", 1.0)]);
+    let shadowed = interpreter.model_for(&text, &given, Mode::Interpreter);
+    let shadowed = shadowed.expect("it is a program");
+    let one = fit(&shadowed, &table, &options()).expect("it fits");
+    assert_eq!(one.params[0].estimate, fitted_misra().params[0].estimate);
+    let plain = interpreter.model(&text).expect("it is a program");
+    assert!(fit(&plain, &table, &options()).is_err());
+
+    // How sharp a choice is, is the model's own.
+    let soft = "(param w 0.5) (observe y (soft-choice ((* 0.2 x) 0) (list w 0)))";
+    let soft = interpreter.model(soft).expect("it is a program");
+    let table = Table::from_columns([("y", &y), ("x", &x)]).expect("they are columns");
+    let at = |temperature| {
+        let model = soft.with_relaxation(Relaxation::default().temperature(temperature));
+        let fit = fit(&model.expect("it is above 0"), &table, &options()).expect("it fits");
+        fit.params[0].estimate
+    };
+    assert_relative_eq!(at(2.0), 2.0 * at(1.0), max_relative = 1e-6);
+
+    let graph = dmci::compile_program(&interpreter, &text).expect("it is a program");
+    let compiled = Model::from_graph(&graph).expect("it is whole");
+    let error = fit(&compiled, &table, &options()).expect_err("it says nothing of data");
+    assert_eq!(
+        error.to_string(),
+        "a compiled program does not say what it predicts; fit the model of its text"
+    );
+}
+
+fn fitted_misra() -> Fit {
+    fit(&misra_model(), &table(MISRA), &options()).expect("it fits")
 }

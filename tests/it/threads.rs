@@ -4,10 +4,10 @@
 //! - Answers have the same bits on any number of threads.
 //! - A child that was forked off after a batch, after a fit, or before either, does both.
 
-use dmci::fit::table::Table;
-use dmci::fit::{FitOptions, fit};
+use dmci::fit::{FitOptions, Table, fit_observed};
 use dmci::{Bindings, Interpreter, Lane, Limits, Request, Threads};
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -40,12 +40,16 @@ fn fitted(threads: &Threads) -> (Vec<u64>, BTreeSet<String>) {
     let table = Table::from_reader(rows.as_bytes(), "decay.csv").expect("a table");
     let options = FitOptions::default().threads(threads.clone());
     let model = "(param a 1) (param b 1) (observe y (* a (exp (* (- 0 b) x))))";
+    let model = Interpreter::embedded()
+        .model(model)
+        .expect("it is a program");
     let names = Mutex::new(BTreeSet::new());
-    let hear = |_, _| {
+    let fit = fit_observed(&model, &table, &options, &|_| {
         let name = thread::current().name().unwrap_or("none").to_owned();
         names.lock().expect("no one panics").insert(name);
-    };
-    let fit = fit(&Interpreter::embedded(), model, &table, &options, &hear).expect("it fits");
+        ControlFlow::Continue(())
+    });
+    let fit = fit.expect("it fits");
     let bits = fit.params.iter().map(|param| param.estimate.to_bits());
     (bits.collect(), names.into_inner().expect("no one panics"))
 }

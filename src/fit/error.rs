@@ -1,0 +1,97 @@
+//! `FitError`: why a fit cannot be done, with its place in the program or in the data.
+
+use super::table::TableError;
+use crate::model::Error;
+use crate::source::Span;
+
+/// Why a fit cannot be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FitError {
+    /// The program is at fault.
+    #[error(transparent)]
+    Program(#[from] Error),
+    /// The data are at fault.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A form of the program asks for a column that is not there.
+    #[error("{error}")]
+    Column {
+        /// Which, and the name most like it.
+        error: TableError,
+        /// The form.
+        span: Span,
+    },
+    /// The program observes nothing, and no target is given.
+    #[error(
+        "the program observes nothing; declare what its predictions are compared with, \
+         `(observe column prediction)` or `(observe-series (column …) rows)`, or give --target, \
+         the column that its value predicts"
+    )]
+    NothingObserved,
+    /// The program says what it predicts, and a target is given all the same.
+    #[error("the program says itself what it predicts; leave out --target, or this form")]
+    TargetAndObservations {
+        /// The first observation.
+        span: Span,
+    },
+    /// There is nothing to fit.
+    #[error("the program has no params; declare one with `(param name init)`")]
+    NoParams,
+    /// An initial value that the param's constraint excludes, or that nothing uses.
+    #[error("{0}")]
+    Init(String),
+    /// The predictions do not have the form of the data.
+    #[error("{message}")]
+    Form {
+        /// What was predicted and what the data need.
+        message: String,
+        /// The form that observes; the program's last expression where a target is given.
+        span: Span,
+    },
+    /// An observation that its noise model excludes.
+    #[error("{place}: the column `{column}` holds {value}; lognormal noise needs numbers above 0")]
+    NotPositive {
+        /// The row: `data.csv:5`, or `row 4` without a file.
+        place: String,
+        /// The column.
+        column: String,
+        /// The number.
+        value: f64,
+    },
+    /// No start gave finite residuals.
+    #[error(
+        "none of {starts} starts gave finite residuals{detail}; other initial values may: \
+         `(param name init)` or `--init name=value`"
+    )]
+    NoStart {
+        /// How many were tried.
+        starts: usize,
+        /// Which prediction is at fault at the initial values; empty if none is.
+        detail: String,
+    },
+    /// The observer stopped the fit before any start gave anything.
+    #[error("the fit was interrupted before any start gave finite residuals")]
+    Interrupted,
+}
+
+impl FitError {
+    /// The program's error, where it is one.
+    pub fn program_error(&self) -> Option<&Error> {
+        match self {
+            Self::Program(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The place in the program, where there is one.
+    pub fn span(&self) -> Option<Span> {
+        match self {
+            Self::Program(error) => error.span(),
+            Self::Form { span, .. }
+            | Self::Column { span, .. }
+            | Self::TargetAndObservations { span } => Some(*span),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `Fit`: what comes out of a fit.
+//!
+//! **Invariants**
+//! - Params, covariances and ends of starts are in one order: the program's, then that of
+//!   [`FitOptions::init`](super::FitOptions::init).
+//! - The residuals of all columns are those that [`Fit::sse`] sums the squares of.
+
+use crate::syntax::Noise;
+use crate::walk::Stats;
+
+/// An estimated constant.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct FittedParam {
+    /// The param's name.
+    pub name: String,
+    /// Where the sum of squares is lowest, of what was found.
+    pub estimate: f64,
+    /// Standard error; infinite if the data do not determine it.
+    pub std_err: f64,
+    /// Lower end of the 95 % interval.
+    pub low: f64,
+    /// Upper end of the 95 % interval.
+    pub high: f64,
+}
+
+/// The result of a fit.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Fit {
+    /// In the order of the program, then of [`FitOptions::init`](super::FitOptions::init).
+    pub params: Vec<FittedParam>,
+    /// The covariances of the params, row-major: a row and a column for each, in their order. Those of
+    /// undetermined params are infinite on the diagonal and NaN beside it.
+    pub covariance: Vec<f64>,
+    /// The correlations of the params, likewise; NaN for undetermined ones.
+    pub correlation: Vec<f64>,
+    /// Sum of squared residuals.
+    pub sse: f64,
+    /// Standard deviation of the residuals.
+    pub residual_sd: f64,
+    /// Residuals minus params.
+    pub degrees_of_freedom: usize,
+    /// How many residuals there are.
+    pub residuals: usize,
+    /// Predictions and residuals of each observed column, in the order of the program.
+    pub columns: Vec<FittedColumn>,
+    /// How many starts were made.
+    pub starts: usize,
+    /// How many of them found this minimum.
+    pub agree: usize,
+    /// How many of them were dropped as hopeless.
+    pub dropped: usize,
+    /// The end of every start, in their order: first that of the params' own initial values.
+    pub ends: Vec<StartEnd>,
+    /// Which of them the estimates are from, from 0.
+    pub best: usize,
+    /// Whether the best start converged.
+    pub converged: bool,
+    /// Whether the observer broke: this is the best that was found by then.
+    pub interrupted: bool,
+    /// Params that the data do not determine.
+    pub undetermined: Vec<String>,
+    /// Params that ended at an edge of their range, within a thousandth of their standard error: the
+    /// minimum may be beyond it, and their intervals, which know nothing of ranges, say little.
+    pub at_edge: Vec<String>,
+    /// Evaluations of the residuals, with or without Jacobian.
+    pub evaluations: usize,
+    /// What the evaluation at the estimate took.
+    pub stats: Stats,
+    /// Seconds of wall time.
+    pub seconds: f64,
+}
+
+/// An observed column of the data, as the model predicts it at the estimates.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct FittedColumn {
+    /// The column's name.
+    pub name: String,
+    /// How its numbers scatter around their predictions.
+    pub noise: Noise,
+    /// One for each row of the data, in the unit of the column.
+    pub predictions: Vec<f64>,
+    /// One for each row of the data, as they are squared and summed: prediction less observation, in
+    /// the unit of the column; for lognormal noise the logarithm of the one less that of the other,
+    /// which has no unit.
+    pub residuals: Vec<f64>,
+}
+
+/// What became of one start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ending {
+    /// It reached a minimum.
+    Converged,
+    /// It ran out of iterations.
+    Exhausted,
+    /// No step led down although the gradient did: the model fails all around, jumps, or its
+    /// derivatives are not those of its values.
+    Stuck,
+    /// It was dropped as hopeless.
+    Dropped,
+    /// The model has no finite residuals at its point, nor at those it tried instead.
+    Failed,
+    /// The observer broke while it was under way.
+    Interrupted,
+}
+
+/// Where one start ended.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct StartEnd {
+    /// The params it got to, in the order of [`Fit::params`]; where it began, if it failed.
+    pub params: Vec<f64>,
+    /// The sum of squared residuals there; infinite if it failed.
+    pub sse: f64,
+    /// What became of it.
+    pub ending: Ending,
+    /// How many steps it took.
+    pub iterations: usize,
+}
+
+impl Fit {
+    /// The param of a name.
+    pub fn param(&self, name: &str) -> Option<&FittedParam> {
+        self.params.iter().find(|param| param.name == name)
+    }
+
+    /// The observed column of a name.
+    pub fn column(&self, name: &str) -> Option<&FittedColumn> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The covariance of two params by name; of one with itself, its variance.
+    pub fn covariance_of(&self, a: &str, b: &str) -> Option<f64> {
+        let place = |name| self.params.iter().position(|param| param.name == name);
+        let at = place(a)? * self.params.len() + place(b)?;
+        self.covariance.get(at).copied()
+    }
+}

@@ -1,0 +1,219 @@
+//! `TableError`: why a table, or a column of it, cannot be had.
+//!
+//! **Invariants**
+//! - What a file is at fault for names the file and, where there is one, the line; what a caller is at
+//!   fault for names column and row.
+
+use std::fmt;
+
+/// Why a table, or a column of it, cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TableError {
+    /// There is no such file.
+    #[error("{file}: no such file")]
+    NotFound {
+        /// The path as given.
+        file: String,
+    },
+    /// The file cannot be read.
+    #[error("{file}: cannot be read")]
+    Unreadable {
+        /// The path as given.
+        file: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is not text in UTF-8.
+    #[error("{file}:{line}: not UTF-8 text")]
+    NotUtf8 {
+        /// The path as given.
+        file: String,
+        /// The line of the first byte that is not, from 1.
+        line: u64,
+    },
+    /// The file has no line of names.
+    #[error("{file}: empty; expected a line of column names")]
+    Empty {
+        /// The path as given.
+        file: String,
+    },
+    /// The file has a line of names and no rows.
+    #[error("{file}: column names but no rows")]
+    NoRows {
+        /// The path as given.
+        file: String,
+    },
+    /// The first line holds numbers where the names should be.
+    #[error(
+        "{file}:{line}: `{text}` where a column name should be; the first line must name the columns"
+    )]
+    NoNames {
+        /// The path as given.
+        file: String,
+        /// The line, from 1.
+        line: u64,
+        /// The first cell.
+        text: String,
+    },
+    /// Two columns have one name.
+    #[error("{}columns {first} and {second} are both named `{name}`", In(file.as_deref()))]
+    DuplicateName {
+        /// The path as given; none where a caller gave the columns.
+        file: Option<String>,
+        /// The name.
+        name: String,
+        /// The place of the one, from 1.
+        first: usize,
+        /// The place of the other, from 1.
+        second: usize,
+    },
+    /// A row is longer or shorter than the line of names.
+    #[error("{file}:{line}: {found} cells where there are {expected} columns")]
+    Ragged {
+        /// The path as given.
+        file: String,
+        /// The line, from 1.
+        line: u64,
+        /// The number of cells in it.
+        found: usize,
+        /// The number of columns.
+        expected: usize,
+    },
+    /// No column has this name.
+    #[error(
+        "{}no column `{name}`{}", In(file.as_deref()), Hint(nearest.as_deref(), columns)
+    )]
+    MissingColumn {
+        /// The path as given; none where a caller gave the columns.
+        file: Option<String>,
+        /// The name asked for.
+        name: String,
+        /// The name in the table that is most like it, if one is.
+        nearest: Option<String>,
+        /// All names in the table.
+        columns: Vec<String>,
+    },
+    /// A cell of a column of numbers holds something else.
+    #[error("{file}:{line}: column `{column}`: `{text}` is not a number")]
+    NotANumber {
+        /// The path as given.
+        file: String,
+        /// The line, from 1.
+        line: u64,
+        /// The name of the column.
+        column: String,
+        /// What the cell holds.
+        text: String,
+    },
+    /// A cell of a column of numbers holds nothing.
+    #[error("{file}:{line}: column `{column}`: empty where a number should be")]
+    EmptyCell {
+        /// The path as given.
+        file: String,
+        /// The line, from 1.
+        line: u64,
+        /// The name of the column.
+        column: String,
+    },
+    /// A cell of a column of numbers holds an infinity, a NaN or a number too large to hold.
+    #[error("{file}:{line}: column `{column}`: `{text}` is not a finite number")]
+    NotFinite {
+        /// The path as given.
+        file: String,
+        /// The line, from 1.
+        line: u64,
+        /// The name of the column.
+        column: String,
+        /// What the cell holds.
+        text: String,
+    },
+    /// The CSV reader refuses the text.
+    #[error("{file}: {message}")]
+    Malformed {
+        /// The path as given.
+        file: String,
+        /// What it says.
+        message: String,
+    },
+    /// A caller gave no columns.
+    #[error("there are no columns; give at least one")]
+    NoColumns,
+    /// A caller gave a column without numbers.
+    #[error("the column `{column}` holds no numbers")]
+    NoNumbers {
+        /// The name of the column.
+        column: String,
+    },
+    /// A caller gave columns of different lengths.
+    #[error(
+        "the column `{column}` holds {found} numbers where `{first}` holds {expected}; all need one \
+         for each row"
+    )]
+    Unequal {
+        /// The name of the column.
+        column: String,
+        /// How many numbers it holds.
+        found: usize,
+        /// The name of the first column.
+        first: String,
+        /// How many that one holds.
+        expected: usize,
+    },
+    /// A caller gave a column with an infinity or a NaN.
+    #[error("the column `{column}` holds {value} in row {row}, which is no finite number")]
+    NotFiniteInRow {
+        /// The name of the column.
+        column: String,
+        /// The row, from 1.
+        row: usize,
+        /// The number.
+        value: f64,
+    },
+}
+
+/// Refuses names that stand for two columns; those without a name cannot be asked for.
+pub(super) fn check_distinct(names: &[String], file: Option<&str>) -> Result<(), TableError> {
+    let named = names
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| !name.is_empty());
+    for (second, name) in named {
+        if let Some(first) = names[..second].iter().position(|other| other == name) {
+            let (name, first, second) = (name.clone(), first + 1, second + 1);
+            return Err(TableError::DuplicateName {
+                file: file.map(str::to_owned),
+                name,
+                first,
+                second,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The file at fault, in front of what is wrong.
+struct In<'a>(Option<&'a str>);
+
+impl fmt::Display for In<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |file| write!(f, "{file}: "))
+    }
+}
+
+/// What to try in place of a missing column.
+struct Hint<'a>(Option<&'a str>, &'a [String]);
+
+impl fmt::Display for Hint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(nearest) = self.0 {
+            return write!(f, "; did you mean `{nearest}`?");
+        }
+        let mut separator = "; the columns are ";
+        for name in self.1.iter().filter(|name| !name.is_empty()) {
+            write!(f, "{separator}`{name}`")?;
+            separator = ", ";
+        }
+        Ok(())
+    }
+}
