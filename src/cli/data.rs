@@ -15,7 +15,7 @@ use crate::{Bindings, Interpreter};
 use std::path::Path;
 
 /// Reads a table.
-pub(super) fn table(path: &Path) -> Result<Table, Failure> {
+pub(super) fn table(path: &Path) -> Result<Table<'static>, Failure> {
     Table::read(path).map_err(|error| match std::error::Error::source(&error) {
         Some(cause) => Failure::Data(format!("{error}: {cause}")),
         None => Failure::Data(error.to_string()),

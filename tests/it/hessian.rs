@@ -515,7 +515,8 @@ fn a_fit_has_the_curvature_of_its_sum_of_squares() {
     let (ts, ys) = ([0.0, 0.5, 1.0, 2.0], [2.1, 1.4, 1.1, 0.4]);
     let (a, b) = (2.0_f64, 0.8_f64);
     let mut inputs = Bindings::from([("a", a), ("b", b)]);
-    inputs.set("ts", ts.to_vec()).set("ys", ys.to_vec());
+    let list = |numbers: &[f64]| Input::List(numbers.to_vec());
+    inputs.set("ts", list(&ts)).set("ys", list(&ys));
     let [mut aa, mut ab, mut bb] = [0.0; 3];
     for (t, y) in ts.into_iter().zip(ys) {
         let e = (-b * t).exp();
