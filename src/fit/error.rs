@@ -2,6 +2,7 @@
 
 use super::table::TableError;
 use crate::model::Error;
+use crate::model::render::Rendered;
 use crate::source::Span;
 
 /// Why a fit cannot be done.
@@ -81,6 +82,15 @@ impl FitError {
         match self {
             Self::Program(error) => Some(error),
             _ => None,
+        }
+    }
+
+    /// The error as the command line shows it: with its place in `text`, which is the program's, if it
+    /// has one; see [`Error::render`].
+    pub fn render<'a>(&'a self, text: &'a str) -> Rendered<'a> {
+        match self.program_error() {
+            Some(error) => error.render(text),
+            None => Rendered::of(self.to_string(), self.span(), text),
         }
     }
 

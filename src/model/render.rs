@@ -29,10 +29,14 @@ const LONGEST_LINE: usize = 500;
 /// How many of the calls under way are told.
 const CALLS: usize = 12;
 
-/// An [`Error`] as the command line shows it, for [`Display`](fmt::Display); see [`Error::render`].
-#[derive(Clone, Copy, Debug)]
+/// An error as the command line shows it, for [`Display`](fmt::Display); see [`Error::render`] and
+/// [`FitError::render`](crate::fit::FitError::render).
+#[derive(Clone, Debug)]
 pub struct Rendered<'a> {
-    error: &'a Error,
+    kind: Option<&'static str>,
+    message: String,
+    span: Option<Span>,
+    calls: &'a [Call],
     text: NamedText<'a>,
     colors: bool,
 }
@@ -55,16 +59,34 @@ impl Error {
     /// # Ok::<(), dmci::Error>(())
     /// ```
     pub fn render<'a>(&'a self, text: &'a str) -> Rendered<'a> {
-        let name = "<program>";
         Rendered {
-            error: self,
-            text: NamedText { name, text },
-            colors: false,
+            kind: Some(self.kind().name()),
+            span: self.span(),
+            calls: self.calls(),
+            ..Rendered::plain(self.to_string(), text)
         }
     }
 }
 
 impl<'a> Rendered<'a> {
+    fn plain(message: String, text: &'a str) -> Self {
+        let name = "<program>";
+        Self {
+            kind: None,
+            message,
+            span: None,
+            calls: &[],
+            text: NamedText { name, text },
+            colors: false,
+        }
+    }
+
+    /// What has no kind, at a place of the text or at none.
+    pub(crate) fn of(message: String, span: Option<Span>, text: &'a str) -> Self {
+        let plain = Self::plain(message, text);
+        Self { span, ..plain }
+    }
+
     /// The same with another name for the text, such as a file's; it is `<program>` otherwise.
     #[must_use]
     pub fn named(mut self, name: &'a str) -> Self {
@@ -83,11 +105,11 @@ impl<'a> Rendered<'a> {
 impl fmt::Display for Rendered<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fault = Fault {
-            kind: Some(self.error.kind().name()),
-            message: &self.error.to_string(),
-            span: self.error.span(),
+            kind: self.kind,
+            message: &self.message,
+            span: self.span,
             help: None,
-            calls: self.error.calls(),
+            calls: self.calls,
         };
         f.write_str(&render(&fault, self.text, self.colors))
     }

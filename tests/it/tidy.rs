@@ -63,7 +63,7 @@ fn none(complaints: &[String]) {
 
 #[test]
 fn every_file_says_what_it_is() {
-    let sources = ["src", "tests", "benches", "examples"].map(|folder| {
+    let sources = ["src", "tests", "benches", "examples", "capi"].map(|folder| {
         if root().join(folder).is_dir() {
             files(folder, &["rs"])
         } else {
@@ -111,7 +111,9 @@ fn files_are_of_a_length_to_be_read() {
 fn nothing_is_written_with_tabs_or_ends_in_blanks() {
     let mut texts = files("src", &["rs", "md"]);
     texts.extend(files("tests/it", &["rs"]));
-    texts.extend(files("examples", &["rs"]));
+    texts.extend(files("examples", &["rs", "c"]));
+    texts.extend(files("capi", &["rs", "c"]));
+    texts.extend(files("include", &["h"]));
     texts.extend(files("bootstrap", &["scm"]));
     for name in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "justfile"] {
         texts.push((name.to_owned(), read(&root().join(name))));
