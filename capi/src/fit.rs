@@ -13,7 +13,7 @@ use std::mem::MaybeUninit;
 
 #[derive(Clone, Default)]
 pub(crate) struct Options {
-    options: EngineOptions,
+    search: EngineOptions,
     mode: Mode,
     limits: Option<Limits>,
 }
@@ -48,7 +48,7 @@ fn positive(count: usize, what: &str) -> Result<usize, Fault> {
 #[unsafe(no_mangle)]
 extern "C" fn dmci_fit_options_starts(options: Option<&mut Options>, starts: usize) -> c_int {
     change(options, |options| {
-        options.options.starts = positive(starts, "the starts")?;
+        options.search.starts = positive(starts, "the starts")?;
         Ok(())
     })
 }
@@ -56,7 +56,7 @@ extern "C" fn dmci_fit_options_starts(options: Option<&mut Options>, starts: usi
 #[unsafe(no_mangle)]
 extern "C" fn dmci_fit_options_all_starts(options: Option<&mut Options>, all: c_int) -> c_int {
     change(options, |options| {
-        options.options.all_starts = all != 0;
+        options.search.all_starts = all != 0;
         Ok(())
     })
 }
@@ -64,7 +64,7 @@ extern "C" fn dmci_fit_options_all_starts(options: Option<&mut Options>, all: c_
 #[unsafe(no_mangle)]
 extern "C" fn dmci_fit_options_seed(options: Option<&mut Options>, seed: usize) -> c_int {
     change(options, |options| {
-        options.options.seed = seed as u64;
+        options.search.seed = seed as u64;
         Ok(())
     })
 }
@@ -72,7 +72,7 @@ extern "C" fn dmci_fit_options_seed(options: Option<&mut Options>, seed: usize) 
 #[unsafe(no_mangle)]
 extern "C" fn dmci_fit_options_steps(options: Option<&mut Options>, steps: usize) -> c_int {
     change(options, |options| {
-        options.options.max_iterations = positive(steps, "the steps")?;
+        options.search.max_iterations = positive(steps, "the steps")?;
         Ok(())
     })
 }
@@ -86,7 +86,7 @@ unsafe extern "C" fn dmci_fit_options_initial(
     change(options, |options| {
         // SAFETY: the header asks for a text.
         let name = unsafe { text(name, "the name") }?;
-        let init = &mut options.options.init;
+        let init = &mut options.search.init;
         match init.iter_mut().find(|(other, _)| other == name) {
             Some((_, known)) => *known = value,
             None => init.push((name.to_owned(), value)),
@@ -103,7 +103,7 @@ unsafe extern "C" fn dmci_fit_options_target(
     change(options, |options| {
         // SAFETY: the header asks for a text.
         let column = unsafe { text(column, "the column") }?;
-        options.options.target = Some(column.to_owned());
+        options.search.target = Some(column.to_owned());
         Ok(())
     })
 }
@@ -130,7 +130,7 @@ extern "C" fn dmci_fit_options_limits(
 #[unsafe(no_mangle)]
 extern "C" fn dmci_fit_options_threads(options: Option<&mut Options>, threads: usize) -> c_int {
     change(options, |options| {
-        options.options.threads = threads_of(threads);
+        options.search.threads = threads_of(threads);
         Ok(())
     })
 }
@@ -171,11 +171,11 @@ unsafe extern "C" fn dmci_fit_new(
         let table = table.map_err(|error| Fault::request(error.to_string()))?;
         let default = Options::default();
         let Options {
-            options,
+            search,
             mode,
             limits,
         } = options.unwrap_or(&default);
-        let mut options = options.clone();
+        let mut options = search.clone();
         options.limits = Limits::from_now(limits.as_ref());
         let model = interpreter
             .model_for(program, &Bindings::new(), *mode)
