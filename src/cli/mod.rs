@@ -1,4 +1,5 @@
-//! The command line: `dmci run`, `grad`, `fit`, `show`, `info`, `compile`, `time`, `eval`.
+//! The command line: `dmci run`, `grad`, `fit`, `verify`, `show`, `info`, `compile`, `time`, `eval`,
+//! and `completions` and `man` for those who install it.
 //!
 //! Arguments go in; data come out on standard output, diagnostics and progress on standard error.
 //!
@@ -19,6 +20,7 @@
 
 mod cautions;
 mod compile;
+mod completions;
 mod core_forms;
 mod data;
 pub mod eval;
@@ -29,6 +31,7 @@ mod grad;
 mod info;
 mod json;
 mod jsonl;
+mod man;
 mod program;
 mod report;
 mod run;
@@ -77,6 +80,8 @@ enum Command {
     Compile(compile::Compile),
     Time(time::Time),
     Eval(jsonl::Eval),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Command {
@@ -91,6 +96,8 @@ impl Command {
             Self::Compile(_) => "compile",
             Self::Time(_) => "time",
             Self::Eval(_) => "eval",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
         }
     }
 
@@ -105,6 +112,8 @@ impl Command {
             Self::Compile(command) => command.run(),
             Self::Time(command) => command.run(),
             Self::Eval(command) => command.run(),
+            Self::Completions(command) => command.run(Cli::command()),
+            Self::Man(command) => command.run(Cli::command()),
         }
     }
 }

@@ -1121,3 +1121,71 @@ fn soft_choices_relax_as_the_arguments_say() {
     let expected = 1.0 / (1.0 + (-4.0_f64).exp());
     assert!((answer["value"].as_f64().unwrap() - expected).abs() < 1e-15);
 }
+
+// ---- completions, man ------------------------------------------------------------------------
+
+/// The commands that `dmci --help` lists, `help` but not.
+fn commands() -> Vec<String> {
+    let help = dmci(&["--help"]).ok();
+    let (_, list) = help.split_once("Commands:\n").expect("a list");
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    let names = lines.filter_map(|line| line.split_whitespace().next());
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    names.into_iter().filter(|name| name != "help").collect()
+}
+
+#[test]
+fn completions_know_every_command_and_flag() {
+    let commands = commands();
+    assert!(commands.len() >= 11, "{commands:?}");
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = dmci(&["completions", shell]).ok();
+        for command in &commands {
+            assert!(script.contains(command), "{shell}: {command}");
+        }
+        assert!(script.contains("max-iterations"), "{shell}");
+    }
+    let script = dmci(&["completions", "bash"]).ok();
+    let file = file(&directory("completions"), "dmci.bash", script);
+    // The shell reads it, and its function offers what may follow.
+    let asked = format!(
+        ". '{file}'; COMP_WORDS=(dmci ver); COMP_CWORD=1; _dmci dmci ver dmci; echo \"${{COMPREPLY[@]}}\""
+    );
+    if let Ok(bash) = Command::new("bash").args(["-c", &asked]).output() {
+        assert_eq!(
+            String::from_utf8_lossy(&bash.stdout),
+            "verify\n",
+            "{bash:?}"
+        );
+    }
+    let err = dmci(&["completions", "cmd"]).fails(2);
+    assert!(err.contains("bash"), "{err}");
+}
+
+#[test]
+fn the_manual_has_a_page_for_every_command() {
+    let page = dmci(&["man"]).ok();
+    assert!(page.contains("\n.TH dmci 1"), "{page}");
+    let folder = directory("man");
+    let all = ["man", "--all", folder.to_str().unwrap()];
+    assert_eq!(dmci(&all).ok(), "");
+    for command in commands() {
+        let name = format!("dmci\\-{command}(1)");
+        assert!(page.contains(&name), "no {name}: {page}");
+        let one = dmci(&["man", &command]).ok();
+        let name = format!("\n.TH dmci-{command} 1");
+        assert!(one.contains(&name), "no {name}: {one}");
+        let written = fs::read_to_string(folder.join(format!("dmci-{command}.1")));
+        assert_eq!(written.expect("a page"), one);
+    }
+    let written = fs::read_to_string(folder.join("dmci.1"));
+    assert_eq!(written.expect("a page"), page);
+    assert!(
+        dmci(&["man", "fti"])
+            .fails(2)
+            .contains("`fti` is no command")
+    );
+    let nowhere = folder.join("no/such");
+    let err = dmci(&["man", "--all", nowhere.to_str().unwrap()]).fails(1);
+    assert!(err.contains("no/such"), "{err}");
+}
