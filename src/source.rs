@@ -6,10 +6,11 @@
 //! - Lines and columns count from 1; every character is one column, a tab too.
 //! - A line ends after its LF, so CRLF is one line end.
 
+use serde::Serialize;
 use std::fmt;
 
 /// A half-open range of bytes in a program's text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Span {
     /// Offset of the first byte.
     pub start: u32,

@@ -7,37 +7,48 @@
 
 use crate::syntax::Noise;
 use crate::walk::Stats;
+use crate::walk::serial::{number, numbers};
+use serde::Serialize;
 
 /// An estimated constant.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct FittedParam {
     /// The param's name.
     pub name: String,
     /// Where the sum of squares is lowest, of what was found.
+    #[serde(with = "number")]
     pub estimate: f64,
     /// Standard error; infinite if the data do not determine it.
+    #[serde(with = "number")]
     pub std_err: f64,
     /// Lower end of the 95 % interval.
+    #[serde(with = "number")]
     pub low: f64,
     /// Upper end of the 95 % interval.
+    #[serde(with = "number")]
     pub high: f64,
 }
 
-/// The result of a fit.
-#[derive(Clone, Debug, PartialEq)]
+/// The result of a fit. It serializes as an object of its fields, with all that `dmci fit --json` tells
+/// under the same names; what JSON has no number for is `"inf"`, `"-inf"`, `"nan"`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Fit {
     /// In the order of the program, then of [`FitOptions::init`](super::FitOptions::init).
     pub params: Vec<FittedParam>,
     /// The covariances of the params, row-major: a row and a column for each, in their order. Those of
     /// undetermined params are infinite on the diagonal and NaN beside it.
+    #[serde(serialize_with = "numbers")]
     pub covariance: Vec<f64>,
     /// The correlations of the params, likewise; NaN for undetermined ones.
+    #[serde(serialize_with = "numbers")]
     pub correlation: Vec<f64>,
     /// Sum of squared residuals.
+    #[serde(with = "number")]
     pub sse: f64,
     /// Standard deviation of the residuals.
+    #[serde(with = "number")]
     pub residual_sd: f64,
     /// Residuals minus params.
     pub degrees_of_freedom: usize,
@@ -69,11 +80,12 @@ pub struct Fit {
     /// What the evaluation at the estimate took.
     pub stats: Stats,
     /// Seconds of wall time.
+    #[serde(with = "number")]
     pub seconds: f64,
 }
 
 /// An observed column of the data, as the model predicts it at the estimates.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct FittedColumn {
     /// The column's name.
@@ -81,15 +93,18 @@ pub struct FittedColumn {
     /// How its numbers scatter around their predictions.
     pub noise: Noise,
     /// One for each row of the data, in the unit of the column.
+    #[serde(serialize_with = "numbers")]
     pub predictions: Vec<f64>,
     /// One for each row of the data, as they are squared and summed: prediction less observation, in
     /// the unit of the column; for lognormal noise the logarithm of the one less that of the other,
     /// which has no unit.
+    #[serde(serialize_with = "numbers")]
     pub residuals: Vec<f64>,
 }
 
 /// What became of one start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Ending {
     /// It reached a minimum.
@@ -108,12 +123,14 @@ pub enum Ending {
 }
 
 /// Where one start ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct StartEnd {
     /// The params it got to, in the order of [`Fit::params`]; where it began, if it failed.
+    #[serde(serialize_with = "numbers")]
     pub params: Vec<f64>,
     /// The sum of squared residuals there; infinite if it failed.
+    #[serde(with = "number")]
     pub sse: f64,
     /// What became of it.
     pub ending: Ending,

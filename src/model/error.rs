@@ -13,6 +13,8 @@ use crate::paths::tally::Refused;
 use crate::source::{Position, Span};
 use crate::syntax::{ExpandError, ReadError};
 use crate::walk::EvalError;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 /// Any error of the crate that concerns a program, an interpreter file or a registry.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -36,6 +38,24 @@ pub enum Error {
     /// The request does not fit the program.
     #[error("{0}")]
     Request(String),
+}
+
+impl Serialize for Error {
+    /// `{"kind":…,"message":…}`, with `line` and `column` where it knows them without the text.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let position = match self {
+            Self::Eval(error) => error.position,
+            _ => None,
+        };
+        let mut members = serializer.serialize_map(None)?;
+        members.serialize_entry("kind", self.kind().name())?;
+        members.serialize_entry("message", &self.to_string())?;
+        if let Some(Position { line, column }) = position {
+            members.serialize_entry("line", &line)?;
+            members.serialize_entry("column", &column)?;
+        }
+        members.end()
+    }
 }
 
 impl From<EvalError> for Error {

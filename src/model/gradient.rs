@@ -4,10 +4,14 @@
 
 use crate::prim::linalg::Shape;
 use crate::walk::output::json_number;
+use crate::walk::serial::{self, Number, Shaped};
 use crate::walk::{Monitored, Output, Stats};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 
-/// A value, and its gradient where one was asked for.
+/// A value, and its gradient where one was asked for. It serializes as an object of its fields; the
+/// derivatives by a name are as in [`Gradient::to_json`], in the shape of the value.
 #[derive(Clone, Debug, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Evaluation {
@@ -21,7 +25,8 @@ pub struct Evaluation {
     pub monitored: Vec<Monitored>,
 }
 
-/// The derivatives of a value's numbers by each name asked for.
+/// The derivatives of a value's numbers by each name asked for. It serializes as an object with, for
+/// each name, a list of the derivatives of each number of the value, nested as the input is.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Gradient {
     entries: Vec<GradientEntry>,
@@ -120,6 +125,74 @@ impl Gradient {
             row += 1;
             entry.extent.json(numbers, out);
         }))
+    }
+}
+
+/// Numbers, nested as an input is.
+pub(crate) struct Nested<'n>(pub(crate) Extent, pub(crate) &'n [f64]);
+
+impl Serialize for Nested<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(extent, numbers) = *self;
+        match extent {
+            Extent::Number => Number(numbers.first().copied().unwrap_or(0.0)).serialize(serializer),
+            Extent::List(_) => serial::numbers(numbers, serializer),
+            Extent::Matrix(_, columns) => {
+                let rows = numbers.chunks(columns.max(1));
+                serializer.collect_seq(rows.map(|row| Nested(Extent::List(row.len()), row)))
+            }
+        }
+    }
+}
+
+impl GradientEntry {
+    /// The derivatives of a number of the value.
+    fn row(&self, row: usize) -> Nested<'_> {
+        let width = self.extent.size();
+        let numbers = self.jacobian.get(row * width..(row + 1) * width);
+        Nested(self.extent, numbers.unwrap_or_default())
+    }
+
+    /// How many numbers the value has; none can be told apart for an input without numbers.
+    fn rows(&self) -> usize {
+        self.jacobian
+            .len()
+            .checked_div(self.extent.size())
+            .unwrap_or(0)
+    }
+}
+
+impl Serialize for Gradient {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Rows<'g>(&'g GradientEntry);
+        impl Serialize for Rows<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq((0..self.0.rows()).map(|row| self.0.row(row)))
+            }
+        }
+        serializer.collect_map(self.entries.iter().map(|entry| (&entry.name, Rows(entry))))
+    }
+}
+
+impl Serialize for Evaluation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Derivatives<'e>(&'e Evaluation);
+        impl Serialize for Derivatives<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let Evaluation {
+                    value, gradient, ..
+                } = self.0;
+                let shaped =
+                    |entry| Shaped::new(value, move |row, _| GradientEntry::row(entry, row));
+                serializer.collect_map(gradient.entries.iter().map(|e| (&e.name, shaped(e))))
+            }
+        }
+        let mut fields = serializer.serialize_struct("Evaluation", 4)?;
+        fields.serialize_field("value", &self.value)?;
+        fields.serialize_field("gradient", &Derivatives(self))?;
+        fields.serialize_field("stats", &self.stats)?;
+        fields.serialize_field("monitored", &self.monitored)?;
+        fields.end()
     }
 }
 

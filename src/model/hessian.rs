@@ -8,12 +8,15 @@
 //!   matrices have a row for each of their numbers.
 //! - A Hessian is symmetric to the bit: what is above the diagonal is a copy of what is below.
 
-use crate::model::gradient::{Extent, Gradient, Variable};
-use crate::walk::output::json_string;
+use crate::model::gradient::{Extent, Gradient, Nested, Variable};
+use crate::walk::serial;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// A number with its gradient and its second derivatives.
+/// A number with its gradient and its second derivatives. It serializes as [`Hessian::to_json`] writes
+/// it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hessian {
     value: f64,
@@ -23,7 +26,8 @@ pub struct Hessian {
     matrix: Vec<f64>,
 }
 
-/// A number with its gradient and its Hessian times a direction.
+/// A number with its gradient and its Hessian times a direction. It serializes as
+/// `{"names":[…],"product":[…]}`, the names being [`HessianProduct::labels`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct HessianProduct {
     value: f64,
@@ -81,22 +85,28 @@ impl Hessian {
 
     /// `{"names":[…],"matrix":[[…],…]}`, the names being [`Hessian::labels`].
     pub fn to_json(&self) -> String {
-        let mut out = String::from("{\"names\":[");
-        for (index, label) in self.labels().iter().enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            json_string(label, &mut out);
-        }
-        out.push_str("],\"matrix\":");
+        serial::to_json(self).unwrap_or_default()
+    }
+}
+
+impl Serialize for Hessian {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let size = self.size();
-        if size == 0 {
-            out.push_str("[]");
-        } else {
-            Extent::Matrix(size, size).json(&self.matrix, &mut out);
-        }
-        out.push('}');
-        out
+        let matrix = Nested(Extent::Matrix(size, size), &self.matrix);
+        let mut fields = serializer.serialize_struct("Hessian", 2)?;
+        fields.serialize_field("names", &self.labels())?;
+        fields.serialize_field("matrix", &matrix)?;
+        fields.end()
+    }
+}
+
+impl Serialize for HessianProduct {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let product = Nested(Extent::List(self.product.len()), &self.product);
+        let mut fields = serializer.serialize_struct("HessianProduct", 2)?;
+        fields.serialize_field("names", &self.labels())?;
+        fields.serialize_field("product", &product)?;
+        fields.end()
     }
 }
 

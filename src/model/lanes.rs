@@ -16,7 +16,9 @@ use crate::model::gradient::Variable;
 use crate::paths::Workspace;
 use crate::paths::tally::{Special, Tally, Target, Values};
 use crate::trace::routine::lanes::LaneInput;
+use crate::walk::serial::Number;
 use crate::walk::{Limits, Output};
+use serde::{Serialize, Serializer};
 
 /// What to do when a lane fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -28,17 +30,23 @@ pub enum OnError {
     Collect,
 }
 
-/// The values and gradients of several lanes.
-#[derive(Debug)]
+/// The values and gradients of several lanes. A lane that failed serializes as
+/// `{"error":{"kind":…,"message":…}}`, with line and column where they are known; gradients as objects
+/// by name.
+#[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Lanes {
     /// Each lane's value.
+    #[serde(serialize_with = "values")]
     pub values: Vec<Result<Output, Error>>,
     /// The gradients by shared names: sums over the lanes that did not fail.
+    #[serde(serialize_with = "sums")]
     pub shared: Vec<(String, f64)>,
     /// The gradients by lane names: one number a lane, none where it failed.
+    #[serde(serialize_with = "by_lane")]
     pub per_lane: Vec<(String, Vec<Option<f64>>)>,
     /// The gradients by shared lists, vectors and matrices (row by row), likewise summed.
+    #[serde(serialize_with = "lists")]
     pub shared_lists: Vec<(String, Vec<f64>)>,
     /// How many lanes were walked; all others ran on a path that one of these, or an earlier
     /// evaluation, had recorded.
@@ -246,4 +254,39 @@ impl Lanes {
         self.values.push(Ok(evaluation.value));
         Ok(())
     }
+}
+
+// ---- as serde writes them --------------------------------------------------------------------
+
+fn values<S: Serializer>(
+    values: &[Result<Output, Error>],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Value<'v> {
+        Given(&'v Output),
+        Failed { error: &'v Error },
+    }
+    serializer.collect_seq(values.iter().map(|value| match value {
+        Ok(output) => Value::Given(output),
+        Err(error) => Value::Failed { error },
+    }))
+}
+
+fn sums<S: Serializer>(sums: &[(String, f64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(sums.iter().map(|(name, x)| (name, Number(*x))))
+}
+
+fn lists<S: Serializer>(lists: &[(String, Vec<f64>)], serializer: S) -> Result<S::Ok, S::Error> {
+    let list = |numbers: &Vec<f64>| numbers.iter().map(|&x| Number(x)).collect::<Vec<_>>();
+    serializer.collect_map(lists.iter().map(|(name, numbers)| (name, list(numbers))))
+}
+
+fn by_lane<S: Serializer>(
+    columns: &[(String, Vec<Option<f64>>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let column = |lanes: &Vec<Option<f64>>| lanes.iter().map(|x| x.map(Number)).collect::<Vec<_>>();
+    serializer.collect_map(columns.iter().map(|(name, lanes)| (name, column(lanes))))
 }

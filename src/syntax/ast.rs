@@ -15,6 +15,7 @@ use super::datum::{Data, DatumId};
 use crate::prim::Prim;
 use crate::source::{Position, Span};
 use crate::symbol::{Sym, Symbols};
+use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 
@@ -159,7 +160,8 @@ pub struct Param {
 }
 
 /// How observations scatter around predictions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Noise {
     /// Additive with one standard deviation: the residual is prediction minus observation.
     Normal,

@@ -9,9 +9,8 @@ use crate::graph::Graph;
 use crate::graph::ncg::sha256;
 use crate::model::Error;
 use crate::source::{Position, Span};
-use crate::walk::output::json_number;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use serde_json::value::RawValue;
+use crate::walk::serial::{number, to_json};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the form that certificates are written in.
@@ -237,7 +236,7 @@ impl Certificate {
 
     /// The certificate as one JSON object.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        to_json(self).unwrap_or_default()
     }
 
     /// Reads a certificate.
@@ -308,39 +307,5 @@ impl GuardRecord {
             short.push('…');
         }
         (Some([line, column]), short)
-    }
-}
-
-/// Numbers that JSON may lack.
-mod number {
-    use super::{Deserialize, Deserializer, RawValue, Serialize, Serializer, de, json_number};
-
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde passes what it writes by reference"
-    )]
-    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = String::new();
-        json_number(*value, &mut text);
-        let raw = RawValue::from_string(text).map_err(serde::ser::Error::custom)?;
-        raw.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Number(f64),
-            Text(String),
-        }
-        match Written::deserialize(deserializer)? {
-            Written::Number(x) => Ok(x),
-            Written::Text(text) => match text.as_str() {
-                "inf" => Ok(f64::INFINITY),
-                "-inf" => Ok(f64::NEG_INFINITY),
-                "nan" => Ok(f64::NAN),
-                other => Err(de::Error::custom(format!("`{other}` is no number"))),
-            },
-        }
     }
 }

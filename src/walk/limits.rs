@@ -6,8 +6,10 @@
 
 use super::monitor::Monitored;
 use super::reasons::Way;
+use super::serial::text;
 use crate::error::{Call, Kind};
 use crate::source::{Position, Span};
+use serde::Serialize;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -120,7 +122,7 @@ impl Clock {
 }
 
 /// What an evaluation took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Stats {
     /// Graph nodes walked; 0 for a replay.
@@ -144,7 +146,8 @@ pub struct Stats {
     /// Forks that were given up: their tests are guards. [`Model::explain`](crate::Model::explain)
     /// says why.
     pub forks_given_up: u64,
-    /// How the run came to its numbers, and why that way.
+    /// How the run came to its numbers, and why that way; in words where it is serialized.
+    #[serde(serialize_with = "text")]
     pub way: Way,
 }
 

@@ -21,6 +21,7 @@ pub(crate) mod monitor;
 mod numbers;
 pub mod output;
 pub(crate) mod reasons;
+pub(crate) mod serial;
 pub(crate) mod soft;
 mod structure;
 mod take;

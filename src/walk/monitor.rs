@@ -10,10 +10,12 @@
 //! - Notes count as heap.
 
 use super::output::{Item, Output};
+use super::serial::text;
 use super::{Outcome, Walk};
 use crate::error::Kind;
 use crate::prim::value::{Node, Tag, Value};
 use crate::source::Span;
+use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,10 +23,11 @@ use std::sync::Arc;
 const SHOWN: usize = 8;
 
 /// A value that `(monitor "name" value)` was given.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Monitored {
     /// The name.
+    #[serde(serialize_with = "text")]
     pub name: Arc<str>,
     /// The call.
     pub span: Option<Span>,

@@ -45,3 +45,4 @@ mod time;
 mod vectors;
 #[cfg(feature = "dfdx")]
 mod verify;
+mod written;
