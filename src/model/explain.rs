@@ -26,8 +26,10 @@ use crate::paths::{self, Workspace};
 use crate::source::Span;
 use crate::trace::Guard;
 use crate::walk::reasons::steering;
+use crate::walk::serial::number;
 use crate::walk::{ForkGivenUp, Limits, Uncompiled, Way};
 use rustc_hash::FxHashMap;
+use serde::Serialize;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -42,12 +44,13 @@ const PLACES: usize = 20;
 const NUMBERS: usize = 4;
 
 /// What a path relies on.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct GuardReason {
     /// What in the program it stands for: an `if`, or the call that takes an index or a size.
     pub span: Option<Span>,
     /// What the number must be; 1 and 0 stand for #t and #f where it is the outcome of a test.
+    #[serde(with = "number")]
     pub expected: f64,
     /// Whether it is the outcome of a test.
     pub is_test: bool,

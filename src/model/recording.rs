@@ -15,19 +15,22 @@ use crate::paths::{self, Miss, Paths, Query, Workspace};
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::trace::{Ref, Trace};
+use crate::walk::serial::{number, optional};
 use crate::walk::{Limits, Output, Stats};
+use serde::Serialize;
 
 /// What a node of a [`Recording`] was computed from.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Operand {
     /// Another node, which stands before it.
     Node(usize),
     /// A number that depends on no input.
-    Constant(f64),
+    Constant(#[serde(with = "number")] f64),
 }
 
 /// A number of a [`Recording`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RecordedNode {
     /// The input's name, as `x`, `xs[0]` and `m[0,1]`; or the primitive that computed it, `select` for
@@ -39,15 +42,17 @@ pub struct RecordedNode {
     /// holds, what it is otherwise, the test. Of a `part`, the operation's first number.
     pub operands: Vec<Operand>,
     /// Its value in this run; 1 and 0 for the outcome of a test.
+    #[serde(with = "number")]
     pub value: f64,
     /// The derivative of the program's value by it; none where that is not one number.
+    #[serde(serialize_with = "optional")]
     pub derivative: Option<f64>,
     /// The application, or `if`, of the program's text; none for inputs.
     pub span: Option<Span>,
 }
 
 /// A number that a [`Recording`] relies on: other numbers take the same path if all of these hold.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RecordedGuard {
     /// The node that decides.
@@ -59,7 +64,7 @@ pub struct RecordedGuard {
 }
 
 /// A run laid open, by [`Model::recording`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Recording {
     /// The program's value.
@@ -75,7 +80,7 @@ pub struct Recording {
 }
 
 /// A path that a model keeps.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RecordedPath {
     /// The operations of its trace.

@@ -72,6 +72,18 @@ pub(crate) mod number {
     }
 }
 
+/// For fields that may hold a number.
+#[expect(
+    clippy::ref_option,
+    reason = "serde passes what it writes by reference"
+)]
+pub(crate) fn optional<S: Serializer>(
+    value: &Option<f64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    value.map(Number).serialize(serializer)
+}
+
 /// For fields that hold several numbers.
 pub(crate) fn numbers<S: Serializer>(numbers: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(numbers.iter().map(|&x| Number(x)))

@@ -176,3 +176,20 @@ fn looking_leaves_the_models_paths_alone() {
         .unwrap_err();
     assert_eq!(error.to_string(), "out of fuel: 1 applications");
 }
+
+#[test]
+fn a_recording_is_serdes_to_write() {
+    let recording = recording("(/ 1 x)", &Bindings::from([("x", 0.0)]), Mode::Interpreter);
+    let json = serde_json::to_value(&recording).unwrap();
+    let node = &json["nodes"][1];
+    assert_eq!(
+        (node["name"].as_str(), node["value"].as_str()),
+        (Some("/"), Some("inf"))
+    );
+    assert_eq!(
+        node["operands"],
+        serde_json::json!([{"constant": 1.0}, {"node": 0}])
+    );
+    assert_eq!(node["span"], serde_json::json!({"start": 0, "end": 7}));
+    assert_eq!(json["outputs"], serde_json::json!([{"node": 1}]));
+}
