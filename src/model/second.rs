@@ -57,7 +57,8 @@ impl Model {
     ///
     /// # Errors
     /// When the program fails, `wrt` names nothing, the value is not a number, the run has more than
-    /// two million operations, or the model is for the reference engine.
+    /// two million operations, the matrix takes more than a GiB, or the model is for the reference
+    /// engine.
     pub fn hessian(
         &self,
         bindings: &Bindings,
@@ -67,8 +68,24 @@ impl Model {
         self.hessian_within(bindings, wrt, &Limits::default(), workspace)
     }
 
-    /// The same within limits.
-    pub(crate) fn hessian_within(
+    /// The same within limits: those of the run, and of its derivatives the deadline, and `heap_bytes`,
+    /// which the matrix is held against before anything is run.
+    ///
+    /// ```
+    /// use dmci::{Bindings, Input, Interpreter, Kind, Limits, Workspace, Wrt};
+    ///
+    /// let model = Interpreter::embedded().model("(dot w w)")?;
+    /// let inputs = Bindings::from([("w", Input::Vector(vec![0.5; 100_000]))]);
+    /// let (limits, mut workspace) = (Limits::default(), Workspace::new());
+    /// // It would take 80 GB.
+    /// let error = model.hessian_within(&inputs, Wrt::All, &limits, &mut workspace).unwrap_err();
+    /// assert_eq!(error.kind(), Kind::Resource);
+    /// # Ok::<(), dmci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Model::hessian`]; and when a limit is met.
+    pub fn hessian_within(
         &self,
         bindings: &Bindings,
         wrt: Wrt<'_>,
@@ -111,17 +128,26 @@ impl Model {
         direction: &[f64],
         workspace: &mut Workspace,
     ) -> Result<HessianProduct, Error> {
+        self.hvp_within(bindings, wrt, direction, &Limits::default(), workspace)
+    }
+
+    /// The same within limits: those of the run, and the deadline for its derivatives too.
+    ///
+    /// # Errors
+    /// As [`Model::hvp`]; and when a limit is met.
+    pub fn hvp_within(
+        &self,
+        bindings: &Bindings,
+        wrt: Wrt<'_>,
+        direction: &[f64],
+        limits: &Limits,
+        workspace: &mut Workspace,
+    ) -> Result<HessianProduct, Error> {
         let First {
             value,
             gradient,
             layout,
-        } = self.twice(
-            bindings,
-            wrt,
-            Some(direction),
-            &Limits::default(),
-            workspace,
-        )?;
+        } = self.twice(bindings, wrt, Some(direction), limits, workspace)?;
         Ok(layout.product(value, gradient, &workspace.derivatives))
     }
 
@@ -147,6 +173,9 @@ impl Model {
             )));
         }
         let by = columns(&asked.wrt);
+        if direction.is_none() {
+            matrix_fits(layout.size(), by.len(), limits)?;
+        }
         let run = self.run(&asked, Some(&by), false, limits, workspace)?;
         let (Some(value), Some(path)) = (run.output.number(), &run.path) else {
             return Err(self.no_number_to_differentiate(run.stats));
@@ -176,4 +205,19 @@ impl Model {
         error.stats = stats;
         error.into()
     }
+}
+
+/// Fails unless there may be memory for a Hessian, and for the derivatives it is made of.
+fn matrix_fits(size: usize, used: usize, limits: &Limits) -> Result<(), Error> {
+    let squared = |n: usize| n.saturating_mul(n);
+    let numbers = squared(size).saturating_add(squared(used));
+    let bytes = numbers.saturating_mul(size_of::<f64>());
+    if bytes <= limits.heap_bytes {
+        return Ok(());
+    }
+    let message = format!(
+        "out of heap: a Hessian by {size} numbers takes {bytes} bytes, and the limit is {}",
+        limits.heap_bytes
+    );
+    Err(EvalError::new(Kind::Resource, message).into())
 }

@@ -797,3 +797,45 @@ fn what_is_kept_counts_as_memory() -> Result<(), Error> {
     assert_eq!(model.path_totals().bytes, once);
     Ok(())
 }
+
+/// A matrix that is too large is refused before the program runs; fuel and the deadline hold on the way.
+#[test]
+fn limits_hold_for_second_derivatives() -> Result<(), Error> {
+    use dmci::Limits;
+    let numbers = Input::Vector((0..200).map(f64::from).collect());
+    let inputs = Bindings::from([("w", numbers)]);
+    let model = model("(dot w (* w w))", &inputs, Mode::Interpreter);
+    let mut workspace = Workspace::new();
+    // The matrix takes 320 kB, and as much again while it is made.
+    let tight = Limits {
+        heap_bytes: 600_000,
+        ..Limits::default()
+    };
+    let direction = vec![1.0; 200];
+    for _ in 0..2 {
+        let hessian = model.hessian_within(&inputs, Wrt::All, &tight, &mut workspace);
+        let error = hessian.expect_err("too large");
+        assert_eq!(error.kind(), dmci::Kind::Resource);
+        assert!(error.to_string().contains("640000 bytes"), "{error}");
+        let product = model.hvp_within(&inputs, Wrt::All, &direction, &tight, &mut workspace)?;
+        assert_eq!(product.product()[2], 6.0 * 2.0);
+        let hessian =
+            model.hessian_within(&inputs, Wrt::All, &Limits::default(), &mut workspace)?;
+        assert_eq!(hessian.matrix()[2 * 200 + 2], 6.0 * 2.0);
+    }
+    let late = Limits {
+        deadline: Some(std::time::Instant::now()),
+        ..Limits::default()
+    };
+    let starved = Limits {
+        fuel: 1,
+        ..Limits::default()
+    };
+    for limits in [late, starved] {
+        let hessian = model.hessian_within(&inputs, Wrt::All, &limits, &mut workspace);
+        assert_eq!(hessian.expect_err("a limit").kind(), dmci::Kind::Resource);
+        let product = model.hvp_within(&inputs, Wrt::All, &direction, &limits, &mut workspace);
+        assert_eq!(product.expect_err("a limit").kind(), dmci::Kind::Resource);
+    }
+    Ok(())
+}
