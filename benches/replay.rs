@@ -73,6 +73,40 @@ fn workloads(c: &mut Criterion) {
     }
 }
 
+/// What does a cotangent for each lane cost beside the sum's, which are all 1?
+fn cotangents(c: &mut Criterion) {
+    const LANES: usize = 1_000_000;
+    let interpreter = Interpreter::embedded();
+    let ones = vec![1.0; LANES];
+    for workload in Workload::named(&["W1_decay", "W2_coulomb", "W9_gmm", "W10_knee"]) {
+        let mut group = c.benchmark_group(format!("{} on {LANES}, cotangents", workload.name));
+        group.sampling_mode(SamplingMode::Flat);
+        group.throughput(Throughput::Elements(LANES as u64));
+        let numbers = Numbers::new(&workload, LANES);
+        let mut run = None;
+        let mut made = || {
+            let model = workload.model(&interpreter, Mode::Interpreter);
+            let mut run = Run::new(&model, &numbers, Outputs::new(&numbers));
+            run.evaluate_first();
+            let expected = run.outputs.gradients.clone();
+            run.evaluate(true);
+            run.weigh(&ones);
+            let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-9 * (1.0 + b.abs());
+            assert!(run.outputs.gradients.iter().zip(&expected).all(near));
+            run
+        };
+        group.bench_function("all 1: the sum", |b| {
+            let run = run.get_or_insert_with(&mut made);
+            b.iter(|| run.evaluate(true));
+        });
+        group.bench_function("one a lane: vjp", |b| {
+            let run = run.get_or_insert_with(&mut made);
+            b.iter(|| run.weigh(&ones));
+        });
+        group.finish();
+    }
+}
+
 fn short() -> Criterion {
     Criterion::default()
         .sample_size(10)
@@ -83,6 +117,6 @@ fn short() -> Criterion {
 criterion_group! {
     name = benches;
     config = short();
-    targets = workloads
+    targets = workloads, cotangents
 }
 criterion_main!(benches);

@@ -77,7 +77,7 @@ pub use model::lanes::{Lanes, OnError};
 pub use model::many::Request;
 pub use model::registry::{Handle, Registry, RegistryError};
 pub use model::render::Rendered;
-pub use model::{Evaluator, Explanation, GuardReason, Lane, Model, PathTotals};
+pub use model::{Evaluator, Explanation, GuardReason, Lane, LaneError, LaneMut, Model, PathTotals};
 pub use model::{Operand, RecordedGuard, RecordedNode, RecordedPath, Recording};
 pub use paths::Workspace;
 pub use prim::relaxation::Relaxation;

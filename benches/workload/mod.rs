@@ -12,7 +12,7 @@
 
 pub(crate) mod by_hand;
 
-use dmci::{Bindings, Evaluator, Input, Interpreter, Lane, Limits, Mode, Model};
+use dmci::{Bindings, Evaluator, Input, Interpreter, Lane, LaneMut, Limits, Mode, Model};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -300,6 +300,16 @@ impl<'n> Run<'n> {
             None => evaluator.sum(lanes, gradients),
         };
         values[0] = result.expect("the workload runs");
+    }
+
+    /// The gradient of the sum of all lanes' values, each times its cotangent, on the numbers whose turn
+    /// it is.
+    pub(crate) fn weigh(&mut self, cotangents: &[f64]) {
+        self.turn = 1 - self.turn;
+        let lanes = &self.lanes[self.turn];
+        let grads = &mut [LaneMut::Sums(&mut self.outputs.gradients)];
+        let failed = self.evaluator.vjp(lanes, &[Lane::Each(cotangents)], grads);
+        assert!(failed.expect("the workload runs").is_empty());
     }
 
     /// Evaluates on the workload's own numbers, whoever's turn it is.

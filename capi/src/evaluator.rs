@@ -2,15 +2,14 @@
 //!
 //! **Invariants**
 //! - An evaluator that was in use when something panicked is not used again.
-//! - A lane that fails is evaluated alone to tell why; its neighbors have the bits that they have
-//!   without it.
+//! - A lane that fails leaves its neighbors the bits that they have without it.
 
 use crate::argument::{given, items, length, room, texts};
 use crate::fault::{Fault, OK, Place, answer, make};
 use crate::inputs::Inputs;
 use crate::limits::Limits;
 use crate::model::Model;
-use dmci::{Lane as LaneInput, Threads};
+use dmci::{Lane as LaneInput, LaneError, LaneMut, Threads};
 use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
 
@@ -204,60 +203,48 @@ unsafe extern "C" fn dmci_evaluator_lanes(
                 room(gradients, gradients_length, "the gradients")?,
             )
         };
-        let together = evaluator.with(|evaluator| evaluator.lanes(&inputs, values, gradients));
-        if statuses.is_null() {
-            return together;
+        let statuses = if statuses.is_null() {
+            None
+        } else {
+            // SAFETY: the header asks for as much room.
+            Some(unsafe { room(statuses, lanes, "the statuses") }?)
+        };
+        if lanes == 0 {
+            return Ok(());
         }
-        // SAFETY: the header asks for as much room.
-        let statuses = unsafe { room(statuses, lanes, "the statuses") }?;
-        statuses.fill(OK);
-        match together {
-            Ok(()) => Ok(()),
-            Err(_) => one_by_one(evaluator, &inputs, values, gradients, statuses),
-        }
-    })
-}
-
-/// Evaluates lanes alone, one after the other, where some fail.
-fn one_by_one(
-    evaluator: &mut Evaluator,
-    inputs: &[LaneInput<'_>],
-    values: &mut [f64],
-    gradients: &mut [f64],
-    statuses: &mut [c_int],
-) -> Result<(), Fault> {
-    let lanes = values.len();
-    let mut numbers = vec![0.0; inputs.len()];
-    let mut gradient = vec![0.0; evaluator.gradient];
-    let mut first = Ok(());
-    for (lane, (value, status)) in values.iter_mut().zip(statuses).enumerate() {
-        for (number, input) in numbers.iter_mut().zip(inputs) {
-            *number = match input {
-                LaneInput::Shared(number) => *number,
-                LaneInput::Each(column) => column[lane],
-            };
-        }
-        let result = evaluator.with(|evaluator| {
+        let failed = evaluator.with(|evaluator| {
+            let mut values = [LaneMut::Each(values)];
             if gradients.is_empty() {
-                evaluator.value(&numbers)
-            } else {
-                evaluator.value_and_grad(&numbers, &mut gradient)
+                return evaluator.values(&inputs, &mut values);
             }
+            let columns = gradients.chunks_mut(lanes).map(LaneMut::Each);
+            let mut columns: Vec<LaneMut<'_>> = columns.collect();
+            evaluator.value_and_vjp(
+                &inputs,
+                &[LaneInput::Shared(1.0)],
+                &mut values,
+                &mut columns,
+            )
         });
-        *value = match result {
-            Ok(value) => value,
-            Err(fault) => {
-                *status = fault.status();
-                gradient.fill(f64::NAN);
-                first = first.and(Err(fault));
-                f64::NAN
+        let failed = match (failed, statuses) {
+            (Ok(failed), Some(statuses)) => {
+                statuses.fill(OK);
+                for LaneError { lane, error } in &failed {
+                    statuses[*lane] = Fault::of(error, &evaluator.text).status();
+                }
+                failed
+            }
+            (Ok(failed), None) => failed,
+            (Err(fault), statuses) => {
+                statuses.unwrap_or_default().fill(fault.status());
+                return Err(fault);
             }
         };
-        for (column, derivative) in gradients.chunks_mut(lanes).zip(&gradient) {
-            column[lane] = *derivative;
+        match failed.first() {
+            Some(first) => Err(Fault::of(&first.error, &evaluator.text)),
+            None => Ok(()),
         }
-    }
-    first
+    })
 }
 
 #[unsafe(no_mangle)]

@@ -14,7 +14,8 @@ use crate::model::bindings::{Bindings, Wrt};
 use crate::model::gradient::{Variable, columns};
 use crate::paths::Workspace;
 use crate::paths::batch::Batch;
-use crate::paths::tally::{Special, Tally, Target, Values};
+use crate::paths::tally::{Special, Tally, Target, Values, Weights};
+use crate::paths::weighed::Scratch;
 use crate::paths::{self, Miss, Query};
 use crate::threads::Threads;
 use crate::trace::record::Number;
@@ -48,25 +49,26 @@ use std::sync::atomic::AtomicU32;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Evaluator {
-    model: Model,
+    pub(super) model: Model,
     /// The inputs as the walk takes them; their numbers are those of `numbers`.
-    asked: Given,
+    pub(super) asked: Given,
     /// For each varied name the trace's input; none where the program has no use for it.
-    varied: Vec<Option<u32>>,
+    pub(super) varied: Vec<Option<u32>>,
     /// The trace's inputs that derivatives are by.
-    by: Vec<u32>,
+    pub(super) by: Vec<u32>,
     /// For each number of a gradient its place among `by`; none where it is 0.
-    gradient: Vec<Option<usize>>,
-    limits: Limits,
+    pub(super) gradient: Vec<Option<usize>>,
+    pub(super) limits: Limits,
     /// Who shares the work of batches.
-    threads: Threads,
-    workspace: Workspace,
+    pub(super) threads: Threads,
+    pub(super) workspace: Workspace,
     /// The trace's inputs.
-    numbers: Vec<f64>,
-    place: usize,
+    pub(super) numbers: Vec<f64>,
+    pub(super) place: usize,
     run: Option<paths::Run>,
     /// The path that fitted last, compiled for values alone and with derivatives.
     compiled: [Option<Compiled>; 2],
+    pub(super) scratch: Scratch,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +84,49 @@ pub enum Lane<'a> {
     Shared(f64),
     /// One number for each lane.
     Each(&'a [f64]),
+    /// The same, so many numbers apart: a column of a matrix that is written row by row. That of lane
+    /// `i` is `numbers[i * stride]`.
+    Strided {
+        /// From the first lane's number on.
+        numbers: &'a [f64],
+        /// How far the number of the next lane is.
+        stride: usize,
+    },
+}
+
+impl<'a> Lane<'a> {
+    /// For how many lanes there are numbers; none where all share one.
+    pub(super) fn lanes(&self) -> Option<usize> {
+        match self {
+            Self::Shared(_) => None,
+            Self::Each(column) => Some(column.len()),
+            Self::Strided { numbers, stride } => Some(numbers.len().div_ceil((*stride).max(1))),
+        }
+    }
+
+    /// As the batches take it.
+    pub(super) fn input(self) -> LaneInput<'a> {
+        match self {
+            Self::Shared(x) => LaneInput::Shared(x),
+            Self::Each(column) => LaneInput::Each(column),
+            Self::Strided { numbers, stride } => LaneInput::Strided(numbers, stride.max(1)),
+        }
+    }
+
+    /// Fails unless there are numbers for so many lanes.
+    pub(super) fn check(&self, lanes: usize, what: &str, place: usize) -> Result<(), Error> {
+        match self {
+            Self::Strided { stride: 0, .. } => Err(Error::Request(format!(
+                "{what} {place} has numbers 0 apart; lanes need numbers of their own"
+            ))),
+            lane => match lane.lanes() {
+                Some(there) if there != lanes => Err(Error::Request(format!(
+                    "{what} {place} has numbers for {there} lanes, others for {lanes}"
+                ))),
+                _ => Ok(()),
+            },
+        }
+    }
 }
 
 impl Model {
@@ -128,6 +173,7 @@ impl Model {
             place: self.inner.paths.last(),
             run: None,
             compiled: [None, None],
+            scratch: Scratch::default(),
             model: self.clone(),
         })
     }
@@ -154,6 +200,12 @@ impl Model {
         run: impl FnOnce(&Batch<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.check_walks()?;
+        if u32::try_from(asked.lanes).is_err() {
+            return Err(Error::Request(format!(
+                "{} lanes are more than the 2^32 of a batch",
+                asked.lanes
+            )));
+        }
         let given = asked.given;
         let walk = |query: &Query<'_>, workspace: &mut Workspace| {
             self.walk_at(given, query, Miss::OfLanes, workspace)
@@ -164,6 +216,7 @@ impl Model {
             inputs: asked.inputs,
             lanes: asked.lanes,
             by: asked.by,
+            weights: asked.weights,
             limits: *asked.limits,
             walk: &walk,
             values: asked.values,
@@ -182,6 +235,7 @@ pub(crate) struct AskedOfLanes<'a> {
     pub(crate) lanes: usize,
     /// The inputs that derivatives are by, if there are to be any.
     pub(crate) by: Option<&'a [u32]>,
+    pub(crate) weights: Option<Weights<'a>>,
     pub(crate) limits: &'a Limits,
     pub(crate) values: Values,
     pub(crate) threads: &'a Threads,
@@ -226,10 +280,7 @@ impl Evaluator {
     /// The value at the given numbers, in the order of the varied names.
     ///
     /// # Errors
-    /// When the program fails or gives no number.
-    ///
-    /// # Panics
-    /// If there are not as many numbers as varied names.
+    /// When the program fails or gives no number, or there are not as many numbers as varied names.
     #[inline]
     pub fn value(&mut self, inputs: &[f64]) -> Result<f64, Error> {
         self.number(inputs, None)
@@ -239,19 +290,17 @@ impl Evaluator {
     /// of the names differentiated by.
     ///
     /// # Errors
-    /// When the program fails or gives no number.
-    ///
-    /// # Panics
-    /// If there are not as many numbers as varied names, or as [`Evaluator::gradient_len`].
+    /// When the program fails or gives no number, or there are not as many numbers as varied names, or
+    /// as [`Evaluator::gradient_len`].
     #[inline]
     pub fn value_and_grad(&mut self, inputs: &[f64], gradient: &mut [f64]) -> Result<f64, Error> {
-        assert_eq!(gradient.len(), self.gradient.len(), "one number a name");
+        self.check_gradient(gradient.len())?;
         self.number(inputs, Some(gradient))
     }
 
     #[inline]
     fn number(&mut self, inputs: &[f64], gradient: Option<&mut [f64]>) -> Result<f64, Error> {
-        self.set(inputs);
+        self.set(inputs)?;
         let file = &mut self.workspace.file;
         if self.limits.deadline.is_none()
             && let Some(Compiled { routine, output }) =
@@ -297,12 +346,41 @@ impl Evaluator {
     }
 
     #[inline]
-    fn set(&mut self, inputs: &[f64]) {
-        assert_eq!(inputs.len(), self.varied.len(), "one number a name");
+    fn set(&mut self, inputs: &[f64]) -> Result<(), Error> {
+        self.check_inputs(inputs.len())?;
         for (place, &x) in self.varied.iter().zip(inputs) {
             if let Some(index) = place {
                 self.numbers[*index as usize] = x;
             }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn check_inputs(&self, given: usize) -> Result<(), Error> {
+        if given == self.varied.len() {
+            Ok(())
+        } else {
+            Err(wrong_count(
+                given,
+                "inputs",
+                self.varied.len(),
+                "varied names",
+            ))
+        }
+    }
+
+    #[inline]
+    fn check_gradient(&self, given: usize) -> Result<(), Error> {
+        if given == self.gradient.len() {
+            Ok(())
+        } else {
+            Err(wrong_count(
+                given,
+                "numbers",
+                self.gradient.len(),
+                "numbers of a gradient",
+            ))
         }
     }
 
@@ -337,7 +415,7 @@ impl Evaluator {
 
     /// Runs the model at the given numbers.
     pub(crate) fn run_at(&mut self, inputs: &[f64], derivatives: bool) -> Result<(), Error> {
-        self.set(inputs);
+        self.set(inputs)?;
         self.run(self.place, derivatives)
     }
 
@@ -361,10 +439,8 @@ impl Evaluator {
     /// column of as many numbers for each number of a gradient; or no gradients, if that is empty.
     ///
     /// # Errors
-    /// When a lane fails or gives no number: the first one's error.
-    ///
-    /// # Panics
-    /// If there are not as many inputs as varied names, or columns have other lengths than `values`.
+    /// When a lane fails or gives no number: the first one's error; when there are not as many inputs
+    /// as varied names, or columns have other lengths than `values`.
     pub fn lanes(
         &mut self,
         inputs: &[Lane<'_>],
@@ -372,12 +448,14 @@ impl Evaluator {
         gradients: &mut [f64],
     ) -> Result<(), Error> {
         let lanes = values.len();
-        if !gradients.is_empty() {
-            assert_eq!(
+        let needed = lanes.saturating_mul(self.gradient.len());
+        if !gradients.is_empty() && gradients.len() != needed {
+            return Err(wrong_count(
                 gradients.len(),
-                lanes * self.gradient.len(),
-                "a column a name"
-            );
+                "numbers",
+                needed,
+                "derivatives of all lanes",
+            ));
         }
         numbers_alone(self.each(inputs, lanes, Values::Number, values, gradients)?).map(|_| ())
     }
@@ -419,6 +497,7 @@ impl Evaluator {
         gradients: &mut [f64],
     ) -> Result<Tally, Error> {
         if lanes == 0 {
+            self.check_lanes(inputs, lanes)?;
             return Ok(Tally::default());
         }
         let with_gradients = !gradients.is_empty();
@@ -440,7 +519,7 @@ impl Evaluator {
             }
         }
         self.batch(inputs, lanes, with_gradients, form, |batch, workspace| {
-            Ok(batch.each(targets, &mut workspace.tasks)?)
+            Ok(batch.each(targets, Vec::new(), &mut workspace.tasks)?)
         })
     }
 
@@ -449,21 +528,14 @@ impl Evaluator {
     ///
     /// # Errors
     /// When a lane fails or gives no number: the first one's error; when no input has a number for
-    /// each lane.
-    ///
-    /// # Panics
-    /// If there are not as many inputs as varied names, or columns have different lengths.
+    /// each lane; when there are not as many inputs as varied names, or columns have different lengths.
     pub fn sum(&mut self, inputs: &[Lane<'_>], gradient: &mut [f64]) -> Result<f64, Error> {
-        let each = inputs.iter().find_map(|input| match input {
-            Lane::Each(column) => Some(column.len()),
-            Lane::Shared(_) => None,
-        });
-        let Some(lanes) = each else {
+        let Some(lanes) = inputs.iter().find_map(Lane::lanes) else {
             return Err(Error::Request("no input has a number for each lane".into()));
         };
         let with_gradient = !gradient.is_empty();
         if with_gradient {
-            assert_eq!(gradient.len(), self.gradient.len(), "one number a name");
+            self.check_gradient(gradient.len())?;
         }
         let mut sums: SmallVec<[f64; 16]> = SmallVec::from_elem(0.0, self.by.len());
         let place = self.place;
@@ -471,7 +543,7 @@ impl Evaluator {
         let quick = !with_gradient
             || self.by.iter().all(|&input| {
                 let varied = self.varied.iter().zip(inputs);
-                let mut own = varied.filter(|(_, lane)| matches!(lane, Lane::Each(_)));
+                let mut own = varied.filter(|(_, lane)| lane.lanes().is_some());
                 own.all(|(place, _)| *place != Some(input))
             });
         let number = Values::Number;
@@ -500,7 +572,7 @@ impl Evaluator {
                 }
                 let count = if with_gradient { sums.len() } else { 0 };
                 let targets = (0..=count).map(|_| Target::Sum).collect();
-                let tally = batch.each(targets, tasks)?;
+                let tally = batch.each(targets, Vec::new(), tasks)?;
                 let totals = numbers_alone(tally)?;
                 for (sum, &total) in sums.iter_mut().zip(&totals[1..]) {
                     *sum = total + 0.0;
@@ -525,19 +597,12 @@ impl Evaluator {
         values: Values,
         run: impl FnOnce(&Batch<'_>, &mut Workspace) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        assert_eq!(inputs.len(), self.varied.len(), "one input a name");
+        self.check_lanes(inputs, lanes)?;
         let numbers = self.numbers.iter().map(|&x| LaneInput::Shared(x));
         let mut all: SmallVec<[LaneInput<'_>; 16]> = numbers.collect();
         for (place, input) in self.varied.iter().zip(inputs) {
-            let input = match input {
-                Lane::Shared(x) => LaneInput::Shared(*x),
-                Lane::Each(column) => {
-                    assert_eq!(column.len(), lanes, "one number a lane");
-                    LaneInput::Each(column)
-                }
-            };
             if let Some(index) = place {
-                all[*index as usize] = input;
+                all[*index as usize] = input.input();
             }
         }
         let Self {
@@ -554,12 +619,28 @@ impl Evaluator {
             inputs: &all,
             lanes,
             by: with_derivatives.then_some(by.as_slice()),
+            weights: None,
             limits,
             values,
             threads,
         };
         model.with_batch(&asked, |batch| run(batch, workspace))
     }
+
+    /// Fails unless there is an input for each varied name, and numbers for so many lanes.
+    pub(super) fn check_lanes(&self, inputs: &[Lane<'_>], lanes: usize) -> Result<(), Error> {
+        self.check_inputs(inputs.len())?;
+        let mut inputs = inputs.iter().enumerate();
+        inputs.try_for_each(|(place, input)| input.check(lanes, "input", place))
+    }
+}
+
+/// The error of a request that has too many of something, or too few.
+#[cold]
+pub(super) fn wrong_count(given: usize, what: &str, needed: usize, of_what: &str) -> Error {
+    Error::Request(format!(
+        "{given} {what} are given, and there are {needed} {of_what}"
+    ))
 }
 
 /// The sums of lanes that all gave numbers.
@@ -571,6 +652,6 @@ fn numbers_alone(tally: Tally) -> Result<Vec<f64>, Error> {
     }
 }
 
-fn no_number() -> Error {
+pub(super) fn no_number() -> Error {
     Error::Request("the program's value is no number".into())
 }

@@ -137,12 +137,13 @@ impl Model {
             inputs: &inputs,
             lanes: count,
             by: (!wrt.is_empty()).then_some(by.as_slice()),
+            weights: None,
             limits,
             values: Values::Any,
             threads: &self.threads,
         };
         let tally = self.with_batch(&of_lanes, |batch| {
-            Ok(batch.each(targets, &mut workspace.tasks)?)
+            Ok(batch.each(targets, Vec::new(), &mut workspace.tasks)?)
         })?;
         workspace.inputs = numbers;
         let Tally {

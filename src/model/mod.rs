@@ -28,6 +28,7 @@ pub(crate) mod render;
 mod second;
 #[cfg(test)]
 mod tests;
+mod vjp;
 
 pub(crate) use ask::{Asked, Given};
 pub use error::Error;
@@ -38,6 +39,7 @@ pub(crate) use inspect::Recorded;
 pub use recording::{Operand, RecordedGuard, RecordedNode, RecordedPath, Recording};
 #[cfg(feature = "dfdx")]
 pub use refer::evaluate_reference;
+pub use vjp::{LaneError, LaneMut};
 
 use crate::error::Kind;
 use crate::graph::{Graph, GraphConstant, Op, verify};

@@ -12,16 +12,17 @@
 //! - Where lanes are to give numbers alone, the first lane in their order that does not is always
 //!   told; those after it may be left out.
 
-use super::tally::{Refused, Special, Tally, Target, Values};
+use super::tally::{Refused, Special, Tally, Target, Values, WeightKind, Weights};
 use super::{Path, PathKey, Paths, Query, Run, Workspace};
 use crate::prim::math::Cpu;
 use crate::threads::{ALONE, Threads, in_tasks};
 use crate::trace::routine::lanes::{
-    Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, WIDTH, Which,
+    ColumnAt, Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, WIDTH, Which,
     sum_of_lanes,
 };
+use crate::trace::routine::weighed::Wishes;
 use crate::trace::routine::{Failed, Place, Routine};
-use crate::walk::{EvalError, Limits, Output, Stats};
+use crate::walk::{EvalError, Limits, Stats};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -55,6 +56,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) lanes: usize,
     /// The inputs that derivatives are by, if there are to be any.
     pub(crate) by: Option<&'a [u32]>,
+    /// By what derivatives are weighted, where there is one row of them and not one a number.
+    pub(crate) weights: Option<Weights<'a>>,
     pub(crate) limits: Limits,
     pub(crate) walk: &'a WalkLane<'a>,
     pub(crate) values: Values,
@@ -69,22 +72,32 @@ pub(crate) struct Batch<'a> {
 /// Memory for tasks, to be used again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TaskScratch {
-    workspace: Workspace,
-    file: LaneFile,
-    sums: Sums,
-    failed: Vec<FailedLane>,
+    pub(super) workspace: Workspace,
+    pub(super) file: LaneFile,
+    pub(super) sums: Sums,
+    pub(super) failed: Vec<FailedLane>,
     columns: Vec<Vec<f64>>,
     outputs: Vec<Vec<f64>>,
 }
 
 /// Where the results of a range of lanes go.
-struct Results<'a> {
-    lanes: Range<usize>,
+pub(super) struct Results<'a> {
+    pub(super) lanes: Range<usize>,
     /// A column for each number of a lane's value.
-    values: Vec<&'a mut [f64]>,
-    /// For each of them as many as derivatives are by; or none at all.
-    derivatives: Vec<&'a mut [f64]>,
-    tally: Tally,
+    pub(super) values: Vec<&'a mut [f64]>,
+    /// For each of them as many as derivatives are by; with weights one row of them, or none at all.
+    pub(super) derivatives: Vec<&'a mut [f64]>,
+    pub(super) tally: Tally,
+}
+
+/// Where the results of a task go.
+#[derive(Default)]
+struct TaskTargets<'a> {
+    /// The caller's columns; none where a column is summed, or scattered.
+    columns: Vec<Option<&'a mut [f64]>>,
+    buffers: Vec<&'a mut [f64]>,
+    /// Which columns are scattered, and where to.
+    scattered: Vec<(usize, ColumnAt)>,
 }
 
 /// Lanes on a path that is compiled for them.
@@ -112,7 +125,9 @@ struct Worklist {
 
 impl Batch<'_> {
     /// Runs all lanes. There is a target for each number of a lane's value; after those come, for each
-    /// of them, as many as derivatives are by, if there are to be any.
+    /// of them, as many as derivatives are by, if there are to be any. With weights, values have
+    /// targets where they are wanted, and derivatives one row of them. Columns may lie in `buffers`,
+    /// of which each has so many numbers a lane.
     ///
     /// # Errors
     /// Where derivatives are asked for of what is no number, and lanes may have any value; when time
@@ -120,26 +135,34 @@ impl Batch<'_> {
     pub(crate) fn each(
         &self,
         targets: Vec<Target<'_>>,
+        buffers: Vec<(&mut [f64], usize)>,
         pool: &mut Vec<TaskScratch>,
     ) -> Result<Tally, Refused> {
-        assert!(
-            u32::try_from(self.lanes).is_ok(),
-            "{} lanes are more than 2^32",
-            self.lanes
-        );
         let threads = self.threads_for_all();
         let size = self.task_size(threads);
         let is_sum: Vec<bool> = targets.iter().map(|t| matches!(t, Target::Sum)).collect();
         let count = self.lanes.div_ceil(size);
-        let mut tasks: Vec<Vec<Option<&mut [f64]>>> = (0..count).map(|_| Vec::new()).collect();
+        let mut tasks: Vec<TaskTargets<'_>> = (0..count).map(|_| TaskTargets::default()).collect();
         for target in targets {
             match target {
-                Target::Sum => tasks.iter_mut().for_each(|task| task.push(None)),
-                Target::Each(column) => {
-                    for (task, part) in tasks.iter_mut().zip(column.chunks_mut(size)) {
-                        task.push(Some(part));
+                Target::Sum => tasks.iter_mut().for_each(|task| task.columns.push(None)),
+                Target::At(at) => {
+                    for task in &mut tasks {
+                        task.scattered.push((task.columns.len(), at));
+                        task.columns.push(None);
                     }
                 }
+                Target::Each(column) => {
+                    for (task, part) in tasks.iter_mut().zip(column.chunks_mut(size)) {
+                        task.columns.push(Some(part));
+                    }
+                }
+            }
+        }
+        for (buffer, stride) in buffers {
+            let parts = buffer.chunks_mut(size.saturating_mul(stride.max(1)));
+            for (task, part) in tasks.iter_mut().zip(parts) {
+                task.buffers.push(part);
             }
         }
         let tasks: Vec<_> = tasks.into_iter().enumerate().collect();
@@ -251,7 +274,7 @@ impl Batch<'_> {
     }
 
     /// Who shares the work: waking a thread costs some microseconds.
-    fn threads_for_all(&self) -> &Threads {
+    pub(super) fn threads_for_all(&self) -> &Threads {
         let known = self.paths.load();
         let path = super::first_of(&known, self.key, self.paths.last());
         // A walk takes long enough in any case.
@@ -268,18 +291,18 @@ impl Batch<'_> {
     }
 
     /// Notes that a lane's value is not what it is to be.
-    fn end_at(&self, lane: u32) {
-        if self.values != Values::Any {
+    pub(super) fn end_at(&self, lane: u32) {
+        if self.values.end_early() {
             self.end.fetch_min(lane, Ordering::Relaxed);
         }
     }
 
     /// Whether a lane is of use still.
-    fn wants(&self, lane: u32) -> bool {
+    pub(super) fn wants(&self, lane: u32) -> bool {
         lane < self.end.load(Ordering::Relaxed)
     }
 
-    fn task_size(&self, threads: &Threads) -> usize {
+    pub(super) fn task_size(&self, threads: &Threads) -> usize {
         let count = threads.count();
         if count <= 1 {
             return TASK;
@@ -291,42 +314,61 @@ impl Batch<'_> {
     }
 
     fn shared(&self) -> Vec<bool> {
-        let inputs = self.inputs.iter();
-        inputs
-            .map(|input| matches!(input, LaneInput::Shared(_)))
-            .collect()
+        self.inputs.iter().map(LaneInput::is_shared).collect()
     }
 
-    fn is_late(&self) -> bool {
+    /// The trace's inputs, and the weights.
+    pub(super) fn all_inputs(&self) -> &[LaneInput<'_>] {
+        self.weights.map_or(self.inputs, |weights| weights.all)
+    }
+
+    /// The weights alone.
+    pub(super) fn weights(&self) -> &[LaneInput<'_>] {
+        &self.all_inputs()[self.inputs.len()..]
+    }
+
+    pub(super) fn is_late(&self) -> bool {
         super::check_deadline(&self.limits).is_err()
     }
 
-    fn query(&self) -> Query<'_> {
+    pub(super) fn query(&self) -> Query<'_> {
+        let weights = self.weights.filter(|_| self.by.is_some());
         Query {
             key: self.key,
-            by: self.by,
-            all_nodes: false,
+            // What is weighted is made of the numbers of all nodes.
+            by: if weights.is_some() {
+                Some(&[])
+            } else {
+                self.by
+            },
+            all_nodes: weights.is_some_and(|weights| weights.kind == WeightKind::Cotangents),
             limits: self.limits,
         }
     }
 
-    /// Runs a range of lanes; targets that are none are summed.
+    /// Runs a range of lanes; targets that are none, and do not lie in buffers, are summed.
     fn task(
         &self,
         lanes: Range<usize>,
-        targets: Vec<Option<&mut [f64]>>,
+        targets: TaskTargets<'_>,
         scratch: &mut TaskScratch,
     ) -> Result<(Tally, Vec<[f64; WIDTH]>), Refused> {
+        let TaskTargets {
+            columns,
+            mut buffers,
+            scattered,
+        } = targets;
         let mut local = std::mem::take(&mut scratch.columns);
-        local.resize(targets.len(), Vec::new());
-        let mut summed = Vec::new();
-        let mut columns = targets
+        local.resize(columns.len(), Vec::new());
+        let mut is_summed: Vec<bool> = columns.iter().map(Option::is_none).collect();
+        for &(column, _) in &scattered {
+            is_summed[column] = false;
+        }
+        let mut columns = columns
             .into_iter()
             .zip(&mut local)
-            .enumerate()
-            .map(|(index, (target, own))| {
+            .map(|(target, own)| {
                 target.unwrap_or_else(|| {
-                    summed.push(index);
                     own.clear();
                     own.resize(lanes.len(), 0.0);
                     own
@@ -336,7 +378,7 @@ impl Batch<'_> {
             .into_iter();
         let mut range = Results {
             lanes: lanes.clone(),
-            values: columns.by_ref().take(self.values.count()).collect(),
+            values: columns.by_ref().take(self.value_columns()).collect(),
             derivatives: columns.collect(),
             tally: Tally {
                 stats: Stats::of_replays(),
@@ -347,9 +389,19 @@ impl Batch<'_> {
         let mut tally = range.tally;
         let special = &mut tally.special;
         special.sort_by_key(|(lane, _)| *lane);
+        for (column, at) in scattered {
+            let to = buffers[at.buffer].iter_mut().skip(at.first);
+            for (to, &x) in to.step_by(at.stride).zip(&local[column]) {
+                *to = x;
+            }
+        }
+        let summed: Vec<usize> = (0..local.len())
+            .filter(|&column| is_summed.get(column) == Some(&true))
+            .collect();
         // A lane that fails counts for nothing.
+        let only_numbers = matches!(self.values, Values::Flat(_));
         for (lane, special) in special.iter() {
-            if matches!(special, Special::Failed(_)) {
+            if only_numbers || matches!(special, Special::Failed(_)) {
                 for &column in &summed {
                     local[column][*lane as usize - lanes.start] = 0.0;
                 }
@@ -361,6 +413,14 @@ impl Batch<'_> {
             .collect();
         scratch.columns = local;
         Ok((tally, sums))
+    }
+
+    /// How many columns of values there are.
+    fn value_columns(&self) -> usize {
+        match self.weights {
+            Some(weights) if !weights.values => 0,
+            _ => self.values.count(),
+        }
     }
 
     fn run_range(&self, range: &mut Results<'_>, scratch: &mut TaskScratch) -> Result<(), Refused> {
@@ -445,7 +505,7 @@ impl Batch<'_> {
         drop(walking);
         match result {
             Ok(run) => {
-                self.store(lane, &run.output, run.stats, &scratch.workspace, range)?;
+                self.store_run(lane, &run, &mut scratch.workspace, range)?;
                 match run.path {
                     Some(path) if run.place.is_some() => work.known.push((path, Some(lanes))),
                     Some(path) => {
@@ -460,8 +520,7 @@ impl Batch<'_> {
                 }
             }
             Err(error) => {
-                self.end_at(lane);
-                range.tally.special.push((lane, Special::Failed(error)));
+                self.fail(lane, error, range);
                 work.unknown.push(Unknown { clue, lanes });
             }
         }
@@ -469,33 +528,6 @@ impl Batch<'_> {
         work.unknown.retain(|unknown| !unknown.lanes.is_empty());
         work.known.retain(|(_, lanes)| any_left(lanes));
         Ok(())
-    }
-
-    /// The place of the path that a lane takes; it is walked if none is known.
-    pub(crate) fn place_of(&self, lane: u32) -> Result<Option<usize>, Box<EvalError>> {
-        let mut workspace = Workspace::new();
-        self.load(lane, &mut workspace);
-        let query = Query {
-            by: None,
-            ..self.query()
-        };
-        if let Ok(run) = super::replay(self.paths, &query, self.paths.last(), &mut workspace) {
-            return Ok(run.place);
-        }
-        Ok(self.walk_lane(lane, &mut workspace)?.place)
-    }
-
-    fn walk_lane(&self, lane: u32, workspace: &mut Workspace) -> Result<Run, Box<EvalError>> {
-        self.load(lane, workspace);
-        (self.walk)(&self.query(), workspace)
-    }
-
-    fn load(&self, lane: u32, workspace: &mut Workspace) {
-        workspace.inputs.clear();
-        let inputs = self.inputs.iter();
-        workspace
-            .inputs
-            .extend(inputs.map(|input| input.at(lane as usize)));
     }
 
     /// Runs lanes on a path, all of the range where none are listed; those that fail are in
@@ -516,8 +548,7 @@ impl Batch<'_> {
         let pays = which.len() >= FEW
             && path.stays_within(&self.limits)
             && (fits || (self.by.is_none() && self.values == Values::Any));
-        let by = self.by.unwrap_or(&[]);
-        let routine = pays.then(|| path.routine_of_lanes(by, &self.shared(), false));
+        let routine = pays.then(|| self.routine(path));
         let Some(routine) = routine.flatten() else {
             return self.run_singly(path, which, range, scratch);
         };
@@ -533,24 +564,20 @@ impl Batch<'_> {
         }
     }
 
-    /// Runs lanes on a path, one after the other.
-    fn run_singly(
-        &self,
-        path: &Path,
-        which: Which<'_>,
-        range: &mut Results<'_>,
-        scratch: &mut TaskScratch,
-    ) -> Result<(), Refused> {
-        for lane in (0..which.len()).map(|place| which.at(place) as u32) {
-            if !self.wants(lane) {
-                continue;
-            }
-            if self.is_late() {
-                return Err(Refused::late());
-            }
-            self.run_one(path, lane, range, scratch)?;
-        }
-        Ok(())
+    /// A path compiled for lanes, each with results of its own.
+    fn routine(&self, path: &Path) -> Option<Arc<Routine>> {
+        let by = self.by.unwrap_or(&[]);
+        let Some(weights) = self.weights else {
+            return path.routine_of_lanes(by, &self.shared(), false);
+        };
+        let wishes = Wishes {
+            shared: weights.all.iter().map(LaneInput::is_shared).collect(),
+            cotangents: weights.kind == WeightKind::Cotangents,
+            outputs: vec![false; self.value_columns()],
+            derivatives: vec![false; by.len()],
+            exact: true,
+        };
+        path.weighed(weights.kind, by, &wishes)
     }
 
     /// Runs lanes whose values are what they are to be: their numbers go to the columns at once.
@@ -570,7 +597,17 @@ impl Batch<'_> {
         let mut constants = Vec::new();
         let mut derivatives = range.derivatives.iter_mut();
         let leaves = path.leaves.iter().zip(path.constants());
-        for (column, (leaf, x)) in range.values.iter_mut().zip(leaves) {
+        let values = if self.weights.is_some() {
+            // Constants are outputs like others, and there is one row of derivatives.
+            let values = range.values.iter_mut();
+            columns.outputs.extend(values.map(|column| &mut **column));
+            let derivatives = derivatives.by_ref();
+            columns.derivatives.extend(derivatives.map(|c| &mut **c));
+            [].iter_mut()
+        } else {
+            range.values.iter_mut()
+        };
+        for (column, (leaf, x)) in values.zip(leaves) {
             let derivatives = derivatives.by_ref().take(by).map(|c| &mut **c);
             if leaf.is_some() {
                 columns.outputs.push(&mut **column);
@@ -639,7 +676,7 @@ impl Batch<'_> {
         let columns = Columns {
             first,
             outputs: columns.map(Vec::as_mut_slice).collect(),
-            derivatives: Vec::new(),
+            ..Columns::default()
         };
         let mut results = LaneResults {
             columns,
@@ -664,16 +701,16 @@ impl Batch<'_> {
     }
 
     /// Runs a compiled path on lanes, as far as the deadline allows.
-    fn run_routine(
+    pub(super) fn run_routine(
         &self,
         routine: &Routine,
         which: Which<'_>,
         results: &mut LaneResults<'_, '_>,
         file: &mut LaneFile,
     ) -> Result<(), Refused> {
-        routine.begin(self.inputs, file);
+        routine.begin(self.all_inputs(), file);
         let job = LaneJob {
-            inputs: self.inputs,
+            inputs: self.all_inputs(),
             which,
             cpu: Cpu::detect(),
             late: &|| self.is_late(),
@@ -683,80 +720,5 @@ impl Batch<'_> {
         } else {
             Err(Refused::late())
         }
-    }
-
-    /// Runs one lane on a path, by itself.
-    fn run_one(
-        &self,
-        path: &Path,
-        lane: u32,
-        range: &mut Results<'_>,
-        scratch: &mut TaskScratch,
-    ) -> Result<(), Refused> {
-        self.load(lane, &mut scratch.workspace);
-        match path.replay(&self.query(), &mut scratch.workspace) {
-            Ok(_) if path.stays_within(&self.limits) => {
-                let output = path.output_with(&scratch.workspace.leaves);
-                let stats = path.replay_stats();
-                self.store(lane, &output, stats, &scratch.workspace, range)
-            }
-            // The walk meets the limit.
-            Ok(_) => {
-                range.tally.walks += 1;
-                match self.walk_lane(lane, &mut scratch.workspace) {
-                    Ok(run) => self.store(lane, &run.output, run.stats, &scratch.workspace, range),
-                    Err(error) => {
-                        self.end_at(lane);
-                        range.tally.special.push((lane, Special::Failed(error)));
-                        Ok(())
-                    }
-                }
-            }
-            Err(failed) => {
-                scratch.failed.push(FailedLane { lane, failed });
-                Ok(())
-            }
-        }
-    }
-
-    /// Keeps what a lane alone came to.
-    fn store(
-        &self,
-        lane: u32,
-        output: &Output,
-        stats: Stats,
-        workspace: &Workspace,
-        range: &mut Results<'_>,
-    ) -> Result<(), Refused> {
-        let at = lane as usize - range.lanes.start;
-        range.tally.stats.add(&stats, 1);
-        if self.values.fit(output) {
-            for (column, x) in range.values.iter_mut().zip(output.numbers()) {
-                column[at] = x;
-            }
-            if self.values == Values::Any && output.is_int() {
-                let special = Special::Output(output.clone());
-                range.tally.special.push((lane, special));
-            }
-            let columns = range.derivatives.iter_mut();
-            for (column, &x) in columns.zip(&workspace.derivatives) {
-                if !column.is_empty() {
-                    column[at] = x;
-                }
-            }
-            return Ok(());
-        }
-        if self.by.is_some() && self.values == Values::Any {
-            if output.is_numeric() {
-                return Err(Refused::NotOneNumber);
-            }
-            let error = (self.not_numeric)(stats);
-            range.tally.special.push((lane, Special::Failed(error)));
-            return Ok(());
-        }
-        self.end_at(lane);
-        let special = Special::Output(output.clone());
-        range.tally.special.push((lane, special));
-        Ok(())
     }
 }

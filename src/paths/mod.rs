@@ -16,7 +16,9 @@
 pub(crate) mod batch;
 mod reasons;
 mod second;
+mod single;
 pub(crate) mod tally;
+pub(crate) mod weighed;
 mod workspace;
 
 pub(crate) use reasons::Miss;
@@ -24,6 +26,7 @@ pub use workspace::Workspace;
 
 use self::reasons::Direction;
 use self::second::Seconds;
+use self::tally::WeightKind;
 use crate::error::Kind;
 use crate::prim::linalg;
 use crate::prim::relaxation::RelaxationKind;
@@ -31,6 +34,7 @@ use crate::source::Span;
 use crate::threads::lock;
 use crate::trace::replay::Diverged;
 use crate::trace::routine::seeds::Seeded;
+use crate::trace::routine::weighed::Wishes;
 use crate::trace::routine::{Failed, Routine, Wanted};
 use crate::trace::{Guard, MOST, Ref, Trace, narrow};
 use crate::walk::monitor::Noted;
@@ -121,6 +125,8 @@ pub(crate) struct Purpose {
     pub(crate) shared: Option<Vec<bool>>,
     /// Whether outputs are summed over lanes.
     pub(crate) summed: bool,
+    /// What derivatives are weighted by, and what is wanted of lanes then.
+    pub(crate) weighed: Option<(WeightKind, Wishes)>,
 }
 
 /// The paths of a program.
@@ -697,7 +703,10 @@ impl Path {
     fn routine(&self, by: &[u32], shared: Option<&[bool]>, summed: bool) -> Arc<Routine> {
         let mut routines = lock(&self.routines);
         let known = routines.iter().find(|(key, _)| {
-            key.by == by && key.shared.as_deref() == shared && key.summed == summed
+            key.by == by
+                && key.shared.as_deref() == shared
+                && key.summed == summed
+                && key.weighed.is_none()
         });
         if let Some((_, routine)) = known {
             return routine.clone();
@@ -713,17 +722,23 @@ impl Path {
                 summed,
             },
         ));
-        if routines.len() >= MAX_ROUTINES {
-            routines.remove(0);
-        }
         let key = Purpose {
             by: by.to_vec(),
             shared: shared.map(<[bool]>::to_vec),
             summed,
+            weighed: None,
         };
-        routines.push((key, routine.clone()));
+        keep(&mut routines, key, &routine);
         routine
     }
+}
+
+/// Keeps a path compiled for a purpose.
+fn keep(routines: &mut Vec<(Purpose, Arc<Routine>)>, key: Purpose, routine: &Arc<Routine>) {
+    if routines.len() >= MAX_ROUTINES {
+        routines.remove(0);
+    }
+    routines.push((key, routine.clone()));
 }
 
 /// An iterator that moves on only where there is something to take.

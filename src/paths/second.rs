@@ -29,12 +29,12 @@ pub(crate) struct Seconds(Mutex<Vec<Arc<Second>>>);
 
 /// A gradient of a path that is differentiated again.
 #[derive(Debug)]
-struct Second {
+pub(super) struct Second {
     /// The inputs that derivatives are by, both times.
     by: Vec<u32>,
     /// Whether the derivatives are of the sum of the gradient's numbers, weighted by further inputs.
     directed: bool,
-    gradient: GradientTrace,
+    pub(super) gradient: GradientTrace,
     /// How often the trace has been replayed as it is.
     replays: AtomicU32,
     routine: OnceLock<Routine>,
@@ -75,7 +75,7 @@ impl Path {
     }
 
     /// The gradient of the output, whose derivatives are wanted.
-    fn second(&self, output: Ref, by: &[u32], directed: bool) -> Arc<Second> {
+    pub(super) fn second(&self, output: Ref, by: &[u32], directed: bool) -> Arc<Second> {
         let mut seconds = lock(&self.seconds.0);
         let is_it = |second: &&Arc<Second>| second.by == by && second.directed == directed;
         if let Some(second) = seconds.iter().find(is_it) {

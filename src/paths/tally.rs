@@ -4,6 +4,7 @@
 //! - Lanes that gave what they were to give are in the caller's columns alone; the others are told one
 //!   by one, in their order.
 
+use crate::trace::routine::lanes::{ColumnAt, LaneInput};
 use crate::walk::{EvalError, Item, Output, Stats};
 
 /// What the values of lanes are to be.
@@ -15,15 +16,22 @@ pub(crate) enum Values {
     Number,
     /// Lists of so many numbers; likewise.
     List(usize),
+    /// So many numbers, in lists and arrays or not; a lane whose value is something else has failed.
+    Flat(usize),
 }
 
 impl Values {
     /// How many numbers a lane has.
     pub(super) fn count(self) -> usize {
         match self {
-            Self::List(count) => count,
+            Self::List(count) | Self::Flat(count) => count,
             Self::Any | Self::Number => 1,
         }
+    }
+
+    /// Whether lanes are of no use after the first whose value is something else.
+    pub(super) fn end_early(self) -> bool {
+        matches!(self, Self::Number | Self::List(_))
     }
 
     /// Whether a value is what it is to be.
@@ -34,6 +42,7 @@ impl Values {
                 *length as usize == count && numbers.iter().all(is_number)
             }
             (Self::List(_), _) => false,
+            (Self::Flat(count), _) => value.is_numeric() && value.numbers().count() == count,
             (Self::Any | Self::Number, _) => value.number().is_some(),
         }
     }
@@ -80,4 +89,37 @@ pub(crate) enum Target<'a> {
     Each(&'a mut [f64]),
     /// The sum of all lanes' numbers.
     Sum,
+    /// One number for each lane, somewhere in the caller's buffers.
+    At(ColumnAt),
+}
+
+/// The caller's buffers that columns lie in, and where these lie.
+#[derive(Debug, Default)]
+pub(crate) struct Goals<'a> {
+    pub(crate) buffers: Vec<&'a mut [f64]>,
+    /// For each buffer how many of its numbers a lane has.
+    pub(crate) strides: Vec<usize>,
+    /// Where each number of a lane's value goes; none is summed.
+    pub(crate) values: Vec<Option<ColumnAt>>,
+    /// The same for each input that derivatives are by.
+    pub(crate) derivatives: Vec<Option<ColumnAt>>,
+}
+
+/// What derivatives are made of besides a trace's inputs: one row, whatever the value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weights<'a> {
+    pub(crate) kind: WeightKind,
+    /// The trace's inputs, and after them the weights.
+    pub(crate) all: &'a [LaneInput<'a>],
+    /// Whether values are wanted too.
+    pub(crate) values: bool,
+}
+
+/// What weights are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WeightKind {
+    /// The cotangents of a value's numbers: their derivatives are weighted by these and added up.
+    Cotangents,
+    /// A direction in the inputs that derivatives are by: their second derivatives are weighted.
+    Direction,
 }

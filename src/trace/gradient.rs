@@ -53,6 +53,8 @@ pub(crate) struct Gradient<'t> {
     adjoints: Vec<Option<Cotangent>>,
     conditions: Vec<Known>,
     known: FxHashMap<(u32, Ref, bool), Condition>,
+    /// Those that hold where one of two does, by what says so.
+    either: FxHashMap<Ref, Condition>,
     /// Whether rules are written as operations whose derivatives are those of the rules.
     expressed: bool,
 }
@@ -162,6 +164,7 @@ impl<'t> Gradient<'t> {
             adjoints: vec![None; trace.len()],
             conditions: vec![always],
             known: FxHashMap::default(),
+            either: FxHashMap::default(),
             expressed: false,
         }
     }
@@ -177,6 +180,13 @@ impl<'t> Gradient<'t> {
     /// Adds a cotangent to a node's adjoint.
     pub(crate) fn seed(&mut self, node: Ref, ct: Ref, flow: &mut Flow) {
         self.add(node, ct, Condition::ALWAYS, flow);
+    }
+
+    /// The same where the cotangent is not 0: where it is, nothing flows from it, not even a zero.
+    pub(crate) fn seed_unless_zero(&mut self, node: Ref, ct: Ref, flow: &mut Flow) {
+        if let Some(condition) = self.and(Condition::ALWAYS, ct, true, flow) {
+            self.add(node, ct, condition, flow);
+        }
     }
 
     /// Sweeps the operations backwards, those alone whose class is wanted.
@@ -459,7 +469,12 @@ impl<'t> Gradient<'t> {
         }
         let [a, b] = [a, b].map(|condition| self.conditions[condition.0 as usize].holds);
         let holds = flow.operation(Prim::Either, a, b);
-        self.condition(Known { holds, from: None })
+        if let Some(&known) = self.either.get(&holds) {
+            return known;
+        }
+        let condition = self.condition(Known { holds, from: None });
+        self.either.insert(holds, condition);
+        condition
     }
 }
 

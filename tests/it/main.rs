@@ -45,4 +45,5 @@ mod time;
 mod vectors;
 #[cfg(feature = "dfdx")]
 mod verify;
+mod vjp;
 mod written;

@@ -37,6 +37,8 @@ pub(crate) enum LaneInput<'a> {
     Shared(f64),
     /// One number a lane.
     Each(&'a [f64]),
+    /// One number a lane, so many places apart.
+    Strided(&'a [f64], usize),
 }
 
 impl LaneInput<'_> {
@@ -46,7 +48,13 @@ impl LaneInput<'_> {
         match self {
             Self::Shared(x) => *x,
             Self::Each(column) => column[lane],
+            Self::Strided(numbers, stride) => numbers[lane * stride],
         }
+    }
+
+    /// Whether lanes share it.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Shared(_))
     }
 }
 
@@ -212,9 +220,42 @@ pub(crate) struct Columns<'a> {
     pub(crate) first: usize,
     pub(crate) outputs: Vec<&'a mut [f64]>,
     pub(crate) derivatives: Vec<&'a mut [f64]>,
+    /// What goes elsewhere besides.
+    pub(crate) scattered: Scattered<'a>,
+}
+
+/// Columns that lie in buffers in any way, several in one too.
+#[derive(Debug, Default)]
+pub(crate) struct Scattered<'a> {
+    /// From the first lane of the range on.
+    pub(crate) buffers: Vec<&'a mut [f64]>,
+    /// Where each output goes, if anywhere.
+    pub(crate) outputs: Vec<Option<ColumnAt>>,
+    /// Likewise each derivative.
+    pub(crate) derivatives: Vec<Option<ColumnAt>>,
+    /// Set where a derivative is NaN.
+    pub(crate) nan: bool,
+}
+
+/// Where a column lies: in a buffer, from a place on, so many numbers apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ColumnAt {
+    pub(crate) buffer: usize,
+    pub(crate) first: usize,
+    pub(crate) stride: usize,
 }
 
 impl Routine {
+    /// A number that lanes share, or a sum over them, once everything has run.
+    pub(crate) fn common(&self, place: Place, file: &LaneFile) -> f64 {
+        let slot = match place {
+            Place::Shared(slot) => Some(slot),
+            Place::Lane(slot) => self.imports.get(slot as usize).copied(),
+        };
+        let number = slot.and_then(|slot| file.shared.get(slot as usize));
+        number.copied().unwrap_or(f64::NAN)
+    }
+
     /// How many vectors of lanes to do at once, so that their numbers stay in cache.
     fn vectors_for(&self, lanes: usize) -> usize {
         let mut vectors = lanes.div_ceil(WIDTH).next_power_of_two().min(MOST);
@@ -361,6 +402,12 @@ impl Routine {
                 (LaneInput::Each(column), Which::Range(first, _)) => {
                     target[..lanes].copy_from_slice(&column[first + start..][..lanes]);
                 }
+                (LaneInput::Strided(numbers, stride), Which::Range(first, _)) => {
+                    let column = numbers[(first + start) * stride..].iter().step_by(stride);
+                    for (number, &x) in target[..lanes].iter_mut().zip(column) {
+                        *number = x;
+                    }
+                }
                 (input, _) => {
                     for (place, number) in target[..lanes].iter_mut().enumerate() {
                         *number = input.at(which.at(start + place));
@@ -374,38 +421,22 @@ impl Routine {
     }
 
     fn store(&self, which: Which<'_>, span: Span, columns: &mut Columns<'_>, file: &LaneFile) {
-        let Span {
-            start,
-            lanes,
-            vectors,
-        } = span;
+        let Span { start, lanes, .. } = span;
         let Columns {
             first,
             outputs,
             derivatives,
+            scattered,
         } = columns;
         let outputs = self.outputs.iter().zip(outputs).map(|(p, c)| (p, c, -0.0));
         // Derivatives are never -0.
         let derivatives = self.derivatives.iter().zip(derivatives);
+        let mut all = [0.0; CHUNK];
         for (&place, column, zero) in outputs.chain(derivatives.map(|(p, c)| (p, c, 0.0))) {
             if column.is_empty() {
                 continue;
             }
-            let all;
-            let numbers = match place {
-                Place::Lane(slot) if (slot as usize) < self.imports.len() => {
-                    all = [file.vectors[slot as usize].0[0]; CHUNK];
-                    &all[..lanes]
-                }
-                Place::Lane(slot) => {
-                    let at = self.at(slot, vectors);
-                    &file.vectors[at..at + vectors].as_flattened_numbers()[..lanes]
-                }
-                Place::Shared(slot) => {
-                    all = [file.shared[slot as usize]; CHUNK];
-                    &all[..lanes]
-                }
-            };
+            let numbers = self.numbers(place, span, &mut all, file);
             match which {
                 Which::Range(from, _) => {
                     let target = &mut column[from + start - *first..][..lanes];
@@ -420,6 +451,64 @@ impl Routine {
                 }
             }
         }
+        let Scattered {
+            buffers,
+            outputs,
+            derivatives,
+            nan,
+        } = scattered;
+        let mut scatter = |at: &ColumnAt, numbers: &[f64], zero: f64| {
+            let column = &mut buffers[at.buffer][at.first..];
+            let stride = at.stride;
+            match which {
+                Which::Range(from, _) if stride == 1 => {
+                    let target = &mut column[from + start - *first..][..lanes];
+                    for (to, &number) in target.iter_mut().zip(numbers) {
+                        *to = number + zero;
+                    }
+                }
+                _ => {
+                    for (place, &number) in (start..).zip(numbers) {
+                        column[(which.at(place) - *first) * stride] = number + zero;
+                    }
+                }
+            }
+        };
+        for (&place, at) in self.outputs.iter().zip(outputs) {
+            if let Some(at) = at {
+                scatter(at, self.numbers(place, span, &mut all, file), -0.0);
+            }
+        }
+        for (&place, at) in self.derivatives.iter().zip(derivatives) {
+            if let Some(at) = at {
+                let numbers = self.numbers(place, span, &mut all, file);
+                *nan |= numbers.iter().fold(false, |nan, x| nan | x.is_nan());
+                scatter(at, numbers, 0.0);
+            }
+        }
+    }
+
+    /// The numbers of a place for the lanes of a span; those that lanes share are written out in `all`.
+    fn numbers<'n>(
+        &self,
+        place: Place,
+        span: Span,
+        all: &'n mut [f64; CHUNK],
+        file: &'n LaneFile,
+    ) -> &'n [f64] {
+        let Span { lanes, vectors, .. } = span;
+        let shared = match place {
+            Place::Lane(slot) if (slot as usize) < self.imports.len() => {
+                file.vectors[slot as usize].0[0]
+            }
+            Place::Lane(slot) => {
+                let at = self.at(slot, vectors);
+                return &file.vectors[at..at + vectors].as_flattened_numbers()[..lanes];
+            }
+            Place::Shared(slot) => file.shared[slot as usize],
+        };
+        all.fill(shared);
+        &all[..lanes]
     }
 
     fn run_chunk<const V: usize>(&self, cpu: Cpu, chunk: &mut Chunk<'_>, file: &mut LaneFile) {

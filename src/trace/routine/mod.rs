@@ -41,6 +41,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod vectors;
+pub(crate) mod weighed;
 
 use code::{BlockCode, Opcode, SlotInstr};
 pub(crate) use scalar::{Failed, File};
@@ -60,6 +61,11 @@ const SUMS_AN_INPUT: usize = 4;
 
 /// As many more of them in any case.
 const SUMS: usize = 16;
+
+/// How many sums over lanes there may be at the most.
+fn most_sums(by: &[u32]) -> usize {
+    SUMS_AN_INPUT * by.len() + SUMS
+}
 
 /// What to compute of a trace.
 #[derive(Clone, Copy, Debug)]
@@ -225,7 +231,7 @@ fn summed(
     let one = flow.constant(1.0);
     gradient.seed(output, one, flow);
     gradient.sweep(&|class| class == Class::Lane, flow);
-    if gradient.shared_adjoints(flow) > SUMS_AN_INPUT * by.len() + SUMS {
+    if gradient.shared_adjoints(flow) > most_sums(by) {
         return None;
     }
     gradient.sum_over_lanes(flow);
@@ -255,7 +261,7 @@ fn compile(
         identity: Identity::default(),
         before: encode(&parts.before),
         after: encode(&parts.after),
-        one: if parts.inputs.is_empty() && !summed {
+        one: if parts.inputs.is_empty() && parts.sums.is_empty() && !summed {
             encode(&body.code)
         } else {
             Vec::new()

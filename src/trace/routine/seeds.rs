@@ -81,6 +81,7 @@ impl Seeded {
             first: 0,
             outputs: routine.outputs.iter().map(|_| Default::default()).collect(),
             derivatives: jacobian,
+            ..Columns::default()
         };
         let (mut sums, mut failed) = (Sums::default(), Vec::new());
         let mut results = LaneResults {

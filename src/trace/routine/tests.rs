@@ -194,6 +194,7 @@ fn run_lanes(routine: &Routine, inputs: &[LaneInput<'_>], which: Which<'_>, cpu:
         first: 0,
         outputs: all.next().into_iter().collect(),
         derivatives: all.collect(),
+        ..Columns::default()
     };
     let (mut sums, mut failed) = (Sums::default(), Vec::new());
     let mut file = LaneFile::default();

@@ -1,0 +1,215 @@
+//! One lane of a batch, by itself: on a path that is not compiled for lanes, or walked.
+//!
+//! **Invariants**
+//! - The numbers are those that the same lane has beside others.
+
+use super::batch::{Batch, Results, TaskScratch};
+use super::tally::{Refused, Special, Values, WeightKind};
+use super::{Path, Query, Run, Workspace};
+use crate::trace::Ref;
+use crate::trace::routine::lanes::{FailedLane, Which};
+use crate::walk::{EvalError, Output, Stats};
+use smallvec::SmallVec;
+
+impl Batch<'_> {
+    /// The place of the path that a lane takes; it is walked if none is known.
+    pub(crate) fn place_of(&self, lane: u32) -> Result<Option<usize>, Box<EvalError>> {
+        let mut workspace = Workspace::new();
+        self.load(lane, &mut workspace);
+        let query = Query {
+            by: None,
+            all_nodes: false,
+            ..self.query()
+        };
+        if let Ok(run) = super::replay(self.paths, &query, self.paths.last(), &mut workspace) {
+            return Ok(run.place);
+        }
+        Ok(self.walk_lane(lane, &mut workspace)?.place)
+    }
+
+    pub(super) fn walk_lane(
+        &self,
+        lane: u32,
+        workspace: &mut Workspace,
+    ) -> Result<Run, Box<EvalError>> {
+        self.load(lane, workspace);
+        (self.walk)(&self.query(), workspace)
+    }
+
+    fn load(&self, lane: u32, workspace: &mut Workspace) {
+        workspace.inputs.clear();
+        let inputs = self.inputs.iter();
+        workspace
+            .inputs
+            .extend(inputs.map(|input| input.at(lane as usize)));
+    }
+
+    /// Runs lanes on a path, one after the other.
+    pub(super) fn run_singly(
+        &self,
+        path: &Path,
+        which: Which<'_>,
+        range: &mut Results<'_>,
+        scratch: &mut TaskScratch,
+    ) -> Result<(), Refused> {
+        for lane in (0..which.len()).map(|place| which.at(place) as u32) {
+            if !self.wants(lane) {
+                continue;
+            }
+            if self.is_late() {
+                return Err(Refused::late());
+            }
+            self.run_one(path, lane, range, scratch)?;
+        }
+        Ok(())
+    }
+
+    /// Runs one lane on a path, by itself.
+    pub(super) fn run_one(
+        &self,
+        path: &Path,
+        lane: u32,
+        range: &mut Results<'_>,
+        scratch: &mut TaskScratch,
+    ) -> Result<(), Refused> {
+        self.load(lane, &mut scratch.workspace);
+        match path.replay(&self.query(), &mut scratch.workspace) {
+            Ok(_) if path.stays_within(&self.limits) => {
+                let output = path.output_with(&scratch.workspace.leaves);
+                let stats = path.replay_stats();
+                if let Err(error) = self.weigh(path, &output, lane, &mut scratch.workspace) {
+                    self.fail(lane, error, range);
+                    return Ok(());
+                }
+                self.store(lane, &output, stats, &scratch.workspace, range)
+            }
+            // The walk meets the limit.
+            Ok(_) => {
+                range.tally.walks += 1;
+                match self.walk_lane(lane, &mut scratch.workspace) {
+                    Ok(run) => self.store_run(lane, &run, &mut scratch.workspace, range),
+                    Err(error) => {
+                        self.fail(lane, error, range);
+                        Ok(())
+                    }
+                }
+            }
+            Err(failed) => {
+                scratch.failed.push(FailedLane { lane, failed });
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes that a lane has failed.
+    pub(super) fn fail(&self, lane: u32, error: Box<EvalError>, range: &mut Results<'_>) {
+        self.end_at(lane);
+        range.tally.special.push((lane, Special::Failed(error)));
+    }
+
+    /// Keeps what a lane that was walked came to.
+    pub(super) fn store_run(
+        &self,
+        lane: u32,
+        run: &Run,
+        workspace: &mut Workspace,
+        range: &mut Results<'_>,
+    ) -> Result<(), Refused> {
+        if let Some(path) = &run.path
+            && let Err(error) = self.weigh(path, &run.output, lane, workspace)
+        {
+            self.fail(lane, error, range);
+            return Ok(());
+        }
+        self.store(lane, &run.output, run.stats, workspace, range)
+    }
+
+    /// Keeps what a lane alone came to.
+    fn store(
+        &self,
+        lane: u32,
+        output: &Output,
+        stats: Stats,
+        workspace: &Workspace,
+        range: &mut Results<'_>,
+    ) -> Result<(), Refused> {
+        let at = lane as usize - range.lanes.start;
+        range.tally.stats.add(&stats, 1);
+        if self.values.fit(output) {
+            for (column, x) in range.values.iter_mut().zip(output.numbers()) {
+                column[at] = x;
+            }
+            if self.values == Values::Any && output.is_int() {
+                let special = Special::Output(output.clone());
+                range.tally.special.push((lane, special));
+            }
+            let columns = range.derivatives.iter_mut();
+            for (column, &x) in columns.zip(&workspace.derivatives) {
+                if !column.is_empty() {
+                    column[at] = x;
+                }
+            }
+            return Ok(());
+        }
+        if self.by.is_some() && self.values == Values::Any {
+            if output.is_numeric() {
+                return Err(Refused::NotOneNumber);
+            }
+            let error = (self.not_numeric)(stats);
+            range.tally.special.push((lane, Special::Failed(error)));
+            return Ok(());
+        }
+        self.end_at(lane);
+        let special = Special::Output(output.clone());
+        range.tally.special.push((lane, special));
+        Ok(())
+    }
+
+    /// What a lane's derivatives come to by the weights, after it has run on a path, where its value is
+    /// what it is to be.
+    fn weigh(
+        &self,
+        path: &Path,
+        output: &Output,
+        lane: u32,
+        workspace: &mut Workspace,
+    ) -> Result<(), Box<EvalError>> {
+        let (Some(weights), Some(by)) = (self.weights, self.by) else {
+            return Ok(());
+        };
+        if by.is_empty() || !self.values.fit(output) {
+            return Ok(());
+        }
+        let numbers = self.weights().iter().map(|input| input.at(lane as usize));
+        let numbers: SmallVec<[f64; 16]> = numbers.collect();
+        match weights.kind {
+            WeightKind::Cotangents => {
+                let seeds = path.leaves.iter().zip(&numbers);
+                // What is 0 contributes nothing, even where a derivative is infinite.
+                let seeds = seeds.filter(|(_, ct)| **ct != 0.0);
+                let seeds: SmallVec<[(Ref, f64); 16]> = seeds
+                    .filter_map(|(leaf, &ct)| Some(((*leaf)?, ct)))
+                    .collect();
+                let Workspace {
+                    values,
+                    adjoints,
+                    derivatives,
+                    ..
+                } = workspace;
+                path.trace.sweep(values, &seeds, adjoints);
+                derivatives.clear();
+                derivatives.extend(by.iter().map(|&input| adjoints.of(input as usize)));
+                Ok(())
+            }
+            WeightKind::Direction => {
+                if let Some(&Some(leaf)) = path.leaves.first() {
+                    let direction = Some(numbers.as_slice());
+                    return path.differentiate_twice(leaf, by, direction, &self.limits, workspace);
+                }
+                workspace.derivatives.clear();
+                workspace.derivatives.resize(by.len(), 0.0);
+                Ok(())
+            }
+        }
+    }
+}
