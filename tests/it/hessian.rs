@@ -807,10 +807,7 @@ fn limits_hold_for_second_derivatives() -> Result<(), Error> {
     let model = model("(dot w (* w w))", &inputs, Mode::Interpreter);
     let mut workspace = Workspace::new();
     // The matrix takes 320 kB, and as much again while it is made.
-    let tight = Limits {
-        heap_bytes: 600_000,
-        ..Limits::default()
-    };
+    let tight = Limits::default().heap_bytes(600_000);
     let direction = vec![1.0; 200];
     for _ in 0..2 {
         let hessian = model.hessian_within(&inputs, Wrt::All, &tight, &mut workspace);
@@ -823,14 +820,8 @@ fn limits_hold_for_second_derivatives() -> Result<(), Error> {
             model.hessian_within(&inputs, Wrt::All, &Limits::default(), &mut workspace)?;
         assert_eq!(hessian.matrix()[2 * 200 + 2], 6.0 * 2.0);
     }
-    let late = Limits {
-        deadline: Some(std::time::Instant::now()),
-        ..Limits::default()
-    };
-    let starved = Limits {
-        fuel: 1,
-        ..Limits::default()
-    };
+    let late = Limits::default().deadline(std::time::Instant::now());
+    let starved = Limits::default().fuel(1);
     for limits in [late, starved] {
         let hessian = model.hessian_within(&inputs, Wrt::All, &limits, &mut workspace);
         assert_eq!(hessian.expect_err("a limit").kind(), dmci::Kind::Resource);

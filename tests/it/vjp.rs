@@ -458,10 +458,7 @@ fn no_lanes_come_to_nothing() -> Result<(), Error> {
 
 #[test]
 fn time_limits_hold_for_lanes() -> Result<(), Error> {
-    let limits = Limits {
-        deadline: Some(std::time::Instant::now()),
-        ..Limits::default()
-    };
+    let limits = Limits::default().deadline(std::time::Instant::now());
     let model = model("(* a x)");
     let names = ["a", "x"];
     let mut late = model.evaluator(&Bindings::new(), &names, &names, &limits)?;
