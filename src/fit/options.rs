@@ -29,7 +29,8 @@ pub struct FitOptions {
     /// The column that the program's value predicts, row by row and with normal noise; for programs
     /// that observe nothing themselves.
     pub target: Option<String>,
-    /// Limits of each evaluation.
+    /// Limits of each evaluation. A deadline is one moment for all of them: a fit that is not done by
+    /// then fails. To have the best so far instead, let an observer break.
     pub limits: Limits,
     /// Who shares the starts; or the rows, where there is one start. Those that the model was given for
     /// lanes have no part in it.

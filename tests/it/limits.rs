@@ -25,6 +25,19 @@ fn stops(text: &str, limits: &Limits, name: &str) {
 }
 
 #[test]
+fn a_time_is_a_deadline_from_now_on() {
+    let none = Limits::default().timeout(Duration::ZERO);
+    stops("(let go ((i 0)) (go (+ i 1)))", &none, "out of time");
+    let before = Instant::now();
+    let hour = Limits::new().fuel(7).timeout(Duration::from_hours(1));
+    let deadline = hour.deadline.expect("there is a clock");
+    assert!(deadline >= before + Duration::from_hours(1));
+    assert_eq!(hour.deadline(None), Limits::default().fuel(7));
+    // A moment that no clock can tell is no deadline.
+    assert_eq!(Limits::default().timeout(Duration::MAX), Limits::default());
+}
+
+#[test]
 fn each_limit_stops_by_its_name() {
     let limits = Limits::default();
     let fuel = limits.fuel(1000);
