@@ -26,8 +26,8 @@
 //!                                                           Trace ──▶ replay, gradient, tangents
 //! ```
 //!
-//! - [`syntax`] reads and expands, [`anf`] and [`graph`] compile, [`walk`] runs and records,
-//!   [`trace`] runs the arithmetic again and differentiates it.
+//! - [`syntax`] reads and expands, [`graph`] is what programs are compiled to, [`walk`] runs it and
+//!   records a trace, which runs the arithmetic again and is differentiated.
 //! - [`Interpreter`] holds the compiled evaluator, [`Model`] a program prepared once, [`fit`] fits
 //!   params to data, [`verify`] certifies derivatives; [`Registry`] keeps models that
 //!   are swapped while they run; [`dfdx`], behind the
@@ -42,7 +42,7 @@
 //! number that depends on the inputs joins soon, both arms are recorded and the untaken one never
 //! contaminates a gradient: `(if (> x 0) (log x) 0)` has gradient 0 at 0 and at -1.
 
-pub mod anf;
+mod anf;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "dfdx")]
@@ -57,10 +57,10 @@ pub mod prim;
 #[cfg(feature = "dfdx")]
 mod reference;
 pub mod source;
-pub mod symbol;
+mod symbol;
 pub mod syntax;
 mod threads;
-pub mod trace;
+mod trace;
 pub mod verify;
 pub mod walk;
 

@@ -14,16 +14,16 @@ use std::sync::Arc;
 
 /// An interned name: an index into the [`Symbols`] that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Sym(u32);
+pub(crate) struct Sym(u32);
 
 impl Sym {
     /// The symbol with the given index.
-    pub const fn new(index: u32) -> Self {
+    pub(crate) const fn new(index: u32) -> Self {
         Self(index)
     }
 
     /// The index of this symbol.
-    pub const fn index(self) -> u32 {
+    pub(crate) const fn index(self) -> u32 {
         self.0
     }
 }
@@ -36,7 +36,7 @@ impl fmt::Display for Sym {
 
 /// A table of interned names, perhaps on top of a frozen one.
 #[derive(Clone, Debug, Default)]
-pub struct Symbols {
+pub(crate) struct Symbols {
     base: Option<Arc<Symbols>>,
     base_len: u32,
     names: Vec<(Arc<str>, bool)>,
@@ -45,12 +45,12 @@ pub struct Symbols {
 
 impl Symbols {
     /// An empty table.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// A table that extends `base`, which stays as it is.
-    pub fn extending(base: Arc<Symbols>) -> Self {
+    pub(crate) fn extending(base: Arc<Symbols>) -> Self {
         let base_len = base.len();
         Self {
             base: Some(base),
@@ -60,37 +60,27 @@ impl Symbols {
     }
 
     /// How many symbols there are, the base's included.
-    pub fn len(&self) -> u32 {
+    pub(crate) fn len(&self) -> u32 {
         self.base_len + self.names.len() as u32
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The symbol of an ordinary name.
-    pub fn intern(&mut self, name: &str) -> Sym {
+    pub(crate) fn intern(&mut self, name: &str) -> Sym {
         self.add(name, false)
     }
 
     /// The symbol of a reserved name, which no program text can spell.
-    pub fn reserve(&mut self, name: &str) -> Sym {
+    pub(crate) fn reserve(&mut self, name: &str) -> Sym {
         self.add(name, true)
     }
 
-    /// The symbol of an ordinary name, where it is known already.
-    pub fn find(&self, name: &str) -> Option<Sym> {
-        self.lookup(name, false)
-    }
-
     /// The symbol of a reserved name, where it is known already.
-    pub fn find_reserved(&self, name: &str) -> Option<Sym> {
+    pub(crate) fn find_reserved(&self, name: &str) -> Option<Sym> {
         self.lookup(name, true)
     }
 
     /// The text of a symbol of this table or its base; `"?"` for one of neither.
-    pub fn name(&self, sym: Sym) -> &str {
+    pub(crate) fn name(&self, sym: Sym) -> &str {
         match (&self.base, sym.0.checked_sub(self.base_len)) {
             (_, Some(own)) => self.names.get(own as usize).map_or("?", |(name, _)| name),
             (Some(base), None) => base.name(sym),
@@ -99,7 +89,7 @@ impl Symbols {
     }
 
     /// Whether the symbol is of the reserved namespace.
-    pub fn is_reserved(&self, sym: Sym) -> bool {
+    pub(crate) fn is_reserved(&self, sym: Sym) -> bool {
         match (&self.base, sym.0.checked_sub(self.base_len)) {
             (_, Some(own)) => self.names.get(own as usize).is_some_and(|&(_, r)| r),
             (Some(base), None) => base.is_reserved(sym),

@@ -17,9 +17,9 @@ mod normalize;
 mod print;
 mod tail_calls;
 
-pub use normalize::normalize;
+pub(crate) use normalize::normalize;
 pub(crate) use tail_calls::blocks_of;
-pub use tail_calls::tail_calls;
+pub(crate) use tail_calls::tail_calls;
 
 use crate::prim::Prim;
 use crate::symbol::Sym;
@@ -30,15 +30,15 @@ use std::fmt;
 
 /// A variable of an [`Anf`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Var(pub(crate) u32);
+pub(crate) struct Var(pub(crate) u32);
 
 /// A procedure of an [`Anf`]; 0 is the program itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LambdaId(pub(crate) u32);
+pub(crate) struct LambdaId(pub(crate) u32);
 
 /// A block of an [`Anf`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct BlockId(pub(crate) u32);
+pub(crate) struct BlockId(pub(crate) u32);
 
 impl fmt::Display for Var {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,16 +54,16 @@ impl fmt::Display for LambdaId {
 
 /// The place in the program that a step stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Site {
+pub(crate) struct Site {
     /// The expression, where the program has one.
-    pub expr: Option<ExprId>,
+    pub(crate) expr: Option<ExprId>,
     /// Whether it is an application by the program, which costs fuel.
-    pub counts: bool,
+    pub(crate) counts: bool,
 }
 
 /// Something computed already.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Atom {
+pub(crate) enum Atom {
     /// A variable.
     Var(Var),
     /// A constant, and the literal it was written as.
@@ -81,11 +81,11 @@ pub enum Atom {
 }
 
 /// Operands, mostly few.
-pub type Atoms = SmallVec<[Atom; 3]>;
+pub(crate) type Atoms = SmallVec<[Atom; 3]>;
 
 /// What a step computes.
 #[derive(Clone, Debug)]
-pub enum Op {
+pub(crate) enum Op {
     /// A primitive with a number of arguments it accepts.
     Prim(Prim, Atoms),
     /// A call; `known` is the procedure where it is certain and takes that many arguments.
@@ -112,18 +112,18 @@ pub enum Op {
 
 /// A variable and how it is computed.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub(crate) struct Step {
     /// The variable.
-    pub var: Var,
+    pub(crate) var: Var,
     /// Its value.
-    pub op: Op,
+    pub(crate) op: Op,
     /// The place in the program.
-    pub site: Site,
+    pub(crate) site: Site,
 }
 
 /// How a block ends.
 #[derive(Clone, Debug)]
-pub enum End {
+pub(crate) enum End {
     /// Gives a value: of the procedure, or of the `if` whose arm the block is.
     Return(Atom),
     /// A call in tail position.
@@ -159,47 +159,47 @@ pub enum End {
 
 /// Steps and an end.
 #[derive(Clone, Debug)]
-pub struct Block {
+pub(crate) struct Block {
     /// In order of evaluation.
-    pub steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
     /// What comes after them.
-    pub end: End,
+    pub(crate) end: End,
 }
 
 /// A procedure.
 #[derive(Clone, Debug)]
-pub struct Lambda {
+pub(crate) struct Lambda {
     /// What it is called.
-    pub name: Option<Sym>,
+    pub(crate) name: Option<Sym>,
     /// Its parameters; with `rest`, the last takes all further arguments as a list.
-    pub params: Vec<Var>,
+    pub(crate) params: Vec<Var>,
     /// Whether the last parameter takes all further arguments.
-    pub rest: bool,
+    pub(crate) rest: bool,
     /// Where it starts.
-    pub body: BlockId,
+    pub(crate) body: BlockId,
 }
 
 /// A program in administrative normal form.
 #[derive(Clone, Debug)]
-pub struct Anf {
+pub(crate) struct Anf {
     /// The procedures; the first is the program itself.
-    pub lambdas: Vec<Lambda>,
+    pub(crate) lambdas: Vec<Lambda>,
     /// All blocks of all procedures.
-    pub blocks: Vec<Block>,
+    pub(crate) blocks: Vec<Block>,
     /// What variables are called, where they have names.
-    pub names: Vec<Option<Sym>>,
+    pub(crate) names: Vec<Option<Sym>>,
     /// The procedures that the program's top level names and that need no environment.
-    pub top_level: Vec<(Sym, LambdaId)>,
+    pub(crate) top_level: Vec<(Sym, LambdaId)>,
 }
 
 impl Anf {
     /// A procedure.
-    pub fn lambda(&self, id: LambdaId) -> &Lambda {
+    pub(crate) fn lambda(&self, id: LambdaId) -> &Lambda {
         &self.lambdas[id.0 as usize]
     }
 
     /// A block.
-    pub fn block(&self, id: BlockId) -> &Block {
+    pub(crate) fn block(&self, id: BlockId) -> &Block {
         &self.blocks[id.0 as usize]
     }
 }

@@ -18,7 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Normalizes a program; `is_input` says which free names the caller binds for certain. Of the
 /// others each use is checked.
-pub fn normalize(program: &Program, is_input: &dyn Fn(&str) -> bool) -> Anf {
+pub(crate) fn normalize(program: &Program, is_input: &dyn Fn(&str) -> bool) -> Anf {
     let environment_free = environment_free(program);
     let mut normalizer = Normalizer {
         program,

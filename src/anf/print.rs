@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 impl Anf {
     /// Prints all procedures, the program itself first.
-    pub fn print(&self, program: &Program) -> String {
+    pub(crate) fn print(&self, program: &Program) -> String {
         let mut out = String::new();
         for index in 0..self.lambdas.len() {
             Printer { anf: self, program }.lambda(LambdaId(index as u32), &mut out);

@@ -13,7 +13,7 @@
 use super::{Anf, BlockId, End, LambdaId, Op};
 
 /// Turns self-calls in tail position into loops.
-pub fn tail_calls(mut anf: Anf) -> Anf {
+pub(crate) fn tail_calls(mut anf: Anf) -> Anf {
     for index in 0..anf.lambdas.len() {
         let id = LambdaId(index as u32);
         let lambda = anf.lambda(id);

@@ -10,10 +10,9 @@
 use super::core_forms;
 use super::program::{InputArgs, Loaded, MachineArgs, Prepared, ProgramArgs, prepare};
 use super::report::{self, Failure, Source};
-use crate::anf::{normalize, tail_calls};
 use crate::graph::Graph;
 use crate::symbol::Symbols;
-use crate::syntax::{Goal, Program, ReadOptions, read};
+use crate::syntax::{Goal, ReadOptions, read};
 use crate::{Bindings, Workspace};
 use clap::{Args, ValueEnum};
 
@@ -90,12 +89,15 @@ impl Show {
             return data(&source.text).map_err(Failure::of(source));
         }
         let interpreter = self.machine.interpreter()?;
+        if self.stage == Stage::Anf {
+            let text = interpreter.print_anf(&source.text, names);
+            return text.map_err(Failure::of(source));
+        }
         let program = interpreter
             .expand(&source.text, names, Goal::Value)
             .map_err(Failure::of(source))?;
         Ok(match self.stage {
             Stage::Core => core_forms::print(&program),
-            Stage::Anf => anf(&program, names),
             _ => self.graph(&interpreter.build(&program, names)),
         })
     }
@@ -134,12 +136,4 @@ fn data(text: &str) -> Result<String, crate::Error> {
         out.push('\n');
     }
     Ok(out)
-}
-
-/// The normal form as [`crate::Interpreter::build`] makes it.
-fn anf(program: &Program, names: &[&str]) -> String {
-    let known = |name: &str| {
-        names.contains(&name) || program.params().iter().any(|param| param.name == name)
-    };
-    tail_calls(normalize(program, &known)).print(program)
 }

@@ -168,9 +168,6 @@ where
     }
 
     /// Gives all params their initial values, which dfdx's `reset_params` does not know.
-    ///
-    /// # Panics
-    /// Never: initial values are inside their ranges.
     pub fn restore(&mut self) {
         for (constant, tensor) in self.constants.iter().zip(&mut self.coordinates) {
             tensor.copy_from(&[narrow(constant.bound.coordinate(constant.init))]);

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// Where a program finds what it does not define itself.
 #[derive(Clone, Copy, Debug)]
-pub enum Imports<'a> {
+pub(crate) enum Imports<'a> {
     /// The prelude is the exports of a graph.
     Prelude(&'a Graph),
     /// The prelude is part of the program, which keeps no places: the interpreter itself.
@@ -28,7 +28,12 @@ pub enum Imports<'a> {
 }
 
 /// Builds the graph of a program whose inputs are `inputs`.
-pub fn build(anf: &Anf, program: &Program, inputs: &[String], imports: Imports<'_>) -> Graph {
+pub(crate) fn build(
+    anf: &Anf,
+    program: &Program,
+    inputs: &[String],
+    imports: Imports<'_>,
+) -> Graph {
     let mut builder = Builder {
         anf,
         program,

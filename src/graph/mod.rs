@@ -1,6 +1,6 @@
 //! `Graph`: a program frozen, as every machine runs it.
 //!
-//! [`build()`] makes it of an [`Anf`](crate::anf::Anf), [`ncg`] writes and reads it as a file, [`verify()`] checks
+//! `build` makes it of a program's normal form, [`ncg`] writes and reads it as a file, [`verify()`] checks
 //! one that comes from outside; [`crate::walk`] runs it.
 //!
 //! **Invariants**
@@ -16,7 +16,7 @@ pub mod ncg;
 mod print;
 mod verify;
 
-pub use build::{Imports, build};
+pub(crate) use build::{Imports, build};
 pub use ncg::NcgError;
 pub use verify::verify;
 

@@ -13,6 +13,7 @@ use crate::paths::{InputKind, PathKey, Workspace};
 use crate::prim::value::Node;
 use crate::source::{Position, Span};
 use crate::symbol::nearest;
+use crate::trace::MOST;
 use crate::trace::record::Number;
 use crate::walk::{InputValue, RelaxationInputs};
 use std::borrow::Cow;
@@ -102,10 +103,19 @@ impl Model {
     ) -> Result<(Vec<InputValue>, Vec<InputKind>), Error> {
         let mut inputs = Vec::with_capacity(self.inner.names.len());
         let mut kinds = Vec::with_capacity(self.inner.names.len());
-        let mut nodes = (0..).map(Node::at);
-        let mut number = |value| Number {
-            value,
-            node: nodes.next().expect("indices do not end"),
+        let counts = self.inner.names.iter().map(|name| bindings.get(name));
+        let count = counts.flatten().map(|input| input.numbers().len());
+        let count = count.fold(self.inner.names.len(), usize::saturating_add);
+        if count > MOST {
+            return Err(Error::Request(format!(
+                "the inputs have more than the {MOST} numbers of a trace"
+            )));
+        }
+        let mut nodes = 0;
+        let mut number = |value| {
+            nodes += 1;
+            let node = Node::at(nodes - 1);
+            Number { value, node }
         };
         for (index, name) in self.inner.names.iter().enumerate() {
             match (bindings.get(name), self.inner.initial[index]) {

@@ -115,15 +115,17 @@ impl Gradient {
     }
 
     /// The derivatives by a name as JSON, in the shape of the value: each number replaced by its
-    /// derivative, or by its derivatives by all numbers of the input, nested as that is.
+    /// derivative, or by its derivatives by all numbers of the input, nested as that is. None where
+    /// the name was not asked for, or the value has other numbers than the one differentiated.
     pub fn to_json(&self, name: &str, value: &Output) -> Option<String> {
         let entry = self.entries.iter().find(|entry| entry.name == name)?;
         let width = entry.extent.size();
-        let mut row = 0;
+        if value.numbers().count().checked_mul(width) != Some(entry.jacobian.len()) {
+            return None;
+        }
+        let mut rows = entry.jacobian.chunks(width.max(1));
         Some(value.to_json_with(&mut |_, out| {
-            let numbers = &entry.jacobian[row * width..(row + 1) * width];
-            row += 1;
-            entry.extent.json(numbers, out);
+            entry.extent.json(rows.next().unwrap_or_default(), out);
         }))
     }
 }

@@ -9,7 +9,7 @@
 //! - What a caller binds shadows primitives and forms of the same name.
 
 use super::error::Error;
-use crate::anf::{normalize, tail_calls};
+use crate::anf::{Anf, normalize, tail_calls};
 use crate::graph::{self, Graph, Imports, NcgError, ncg};
 use crate::model::Model;
 use crate::model::bindings::Bindings;
@@ -104,14 +104,12 @@ pub fn evaluate_program(
     model.value_once(bindings, &Limits::default(), &mut Workspace::new())
 }
 
-/// Compiles a program to a graph of its own, whose inputs are `inputs`, its params and its other
-/// free names.
+/// Compiles a program to a graph of its own, whose inputs are its params and its other free names.
 ///
 /// # Errors
 /// Whatever is wrong with the program, with its place.
 pub fn compile_program(interpreter: &Interpreter, text: &str) -> Result<Graph, Error> {
-    let program = interpreter.expand(text, &[], Goal::Value)?;
-    Ok(interpreter.build(&program, &[]))
+    interpreter.compile_program(text, &[])
 }
 
 /// Runs a compiled program.
@@ -133,9 +131,10 @@ pub fn run_scheme(text: &str) -> Result<Output, Error> {
 
 impl Interpreter {
     /// The interpreter that the crate comes with.
-    ///
-    /// # Panics
-    /// Never: a test regenerates the embedded file byte for byte.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "a test regenerates the embedded file byte for byte, so there is none"
+    )]
     pub fn embedded() -> Self {
         let text = std::str::from_utf8(EMBEDDED).expect("the embedded interpreter is text");
         let graph = ncg::read(text).expect("the embedded interpreter is valid");
@@ -326,13 +325,30 @@ impl Interpreter {
         Ok(expand(&text.into(), data, symbols, &options)?)
     }
 
-    /// Compiles an expanded program to a graph of its own.
-    pub fn build(&self, program: &Program, inputs: &[&str]) -> Graph {
+    /// Compiles a program to a graph of its own, whose inputs are `inputs`, which shadow primitives and
+    /// forms, its params and its other free names.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the program, with its place.
+    pub fn compile_program(&self, text: &str, inputs: &[&str]) -> Result<Graph, Error> {
+        let program = self.expand(text, inputs, Goal::Value)?;
+        Ok(self.build(&program, inputs))
+    }
+
+    /// The normal form of a program with inputs of the given names, printed: what `show --stage anf`
+    /// shows.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the program's syntax, with its place.
+    pub fn print_anf(&self, text: &str, inputs: &[&str]) -> Result<String, Error> {
+        let program = self.expand(text, inputs, Goal::Value)?;
+        Ok(normal_form(&program, inputs).print(&program))
+    }
+
+    /// Compiles an expanded program of this interpreter's to a graph of its own.
+    pub(crate) fn build(&self, program: &Program, inputs: &[&str]) -> Graph {
         let names = input_names(program, inputs);
-        let params = program.params().iter().map(|p| p.name.as_str());
-        let certain: FxHashSet<&str> = inputs.iter().copied().chain(params).collect();
-        let known = |name: &str| certain.contains(name);
-        let anf = tail_calls(normalize(program, &known));
+        let anf = normal_form(program, inputs);
         graph::build(&anf, program, &names, Imports::Prelude(&self.inner.graph))
     }
 
@@ -354,6 +370,13 @@ impl Interpreter {
             .as_ref()
             .map_err(Clone::clone)
     }
+}
+
+/// The normal form of a program whose caller gives inputs of the given names, and its params.
+fn normal_form(program: &Program, inputs: &[&str]) -> Anf {
+    let params = program.params().iter().map(|p| p.name.as_str());
+    let certain: FxHashSet<&str> = inputs.iter().copied().chain(params).collect();
+    tail_calls(normalize(program, &|name| certain.contains(name)))
 }
 
 fn expand_bootstrap(text: &str, mut symbols: Symbols) -> Result<Program, Error> {

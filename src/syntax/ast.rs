@@ -31,7 +31,7 @@ impl fmt::Display for ExprId {
 
 /// A variable of a [`Program`]: a parameter, or bound by `let` or `letrec`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct VarId(pub(crate) u32);
+pub(crate) struct VarId(pub(crate) u32);
 
 /// A constant that stands for itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +56,7 @@ pub enum Constant {
 
 /// A core form.
 #[derive(Clone, Debug)]
-pub enum Expr {
+pub(crate) enum Expr {
     /// A constant.
     Constant(Constant),
     /// Quoted data.
@@ -288,9 +288,9 @@ impl Program {
             .find(|&id| self.span(id).start == start)
     }
 
-    /// Where an expression stands in the text.
+    /// Where an expression stands in the text; nowhere, if it is none of this program.
     pub fn span(&self, id: ExprId) -> Span {
-        self.spans[id.0 as usize]
+        self.spans.get(id.0 as usize).copied().unwrap_or_default()
     }
 
     pub(crate) fn expr(&self, id: ExprId) -> &Expr {

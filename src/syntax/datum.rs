@@ -22,14 +22,7 @@ use std::fmt;
 
 /// A node of [`Data`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DatumId(u32);
-
-impl DatumId {
-    /// The index of this node; those of one [`Data`] count from 0 without gaps.
-    pub const fn index(self) -> u32 {
-        self.0
-    }
-}
+pub(crate) struct DatumId(u32);
 
 impl fmt::Display for DatumId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,7 +32,7 @@ impl fmt::Display for DatumId {
 
 /// A view of one node.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Datum<'a> {
+pub(crate) enum Datum<'a> {
     /// `#t` or `#f`.
     Bool(bool),
     /// A number written without point, exponent or slash.
@@ -97,7 +90,7 @@ enum Node {
 
 /// A sequence of data: the text of one program, say.
 #[derive(Clone, Debug, Default)]
-pub struct Data {
+pub(crate) struct Data {
     nodes: Vec<Node>,
     spans: Vec<Span>,
     items: Vec<DatumId>,
@@ -107,7 +100,7 @@ pub struct Data {
 
 impl Data {
     /// No data.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
@@ -123,20 +116,15 @@ impl Data {
     }
 
     /// How many nodes there are, those under datum comments included.
-    pub fn len(&self) -> u32 {
+    pub(crate) fn len(&self) -> u32 {
         index(self.nodes.len())
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
     }
 
     /// The node `id`.
     ///
     /// # Panics
     /// If `id` is not of these data.
-    pub fn get(&self, id: DatumId) -> Datum<'_> {
+    pub(crate) fn get(&self, id: DatumId) -> Datum<'_> {
         match self.nodes[id.0 as usize] {
             Node::Bool(value) => Datum::Bool(value),
             Node::Int(value) => Datum::Int(value),
@@ -162,12 +150,12 @@ impl Data {
     ///
     /// # Panics
     /// If `id` is not of these data.
-    pub fn span(&self, id: DatumId) -> Span {
+    pub(crate) fn span(&self, id: DatumId) -> Span {
         self.spans[id.0 as usize]
     }
 
     /// The data of the top level, in order.
-    pub fn roots(&self) -> &[DatumId] {
+    pub(crate) fn roots(&self) -> &[DatumId] {
         &self.roots
     }
 
@@ -176,7 +164,7 @@ impl Data {
     /// # Panics
     /// If an item is not of these data, a dotted list has no item before its tail, an `Int` is not
     /// a finite whole number, or the nodes are more than 2³².
-    pub fn push(&mut self, datum: Datum<'_>, span: Span) -> DatumId {
+    pub(crate) fn push(&mut self, datum: Datum<'_>, span: Span) -> DatumId {
         let node = match datum {
             Datum::Bool(value) => Node::Bool(value),
             Datum::Int(value) => {
@@ -215,7 +203,7 @@ impl Data {
     ///
     /// # Panics
     /// If `id` is not of these data.
-    pub fn push_root(&mut self, id: DatumId) {
+    pub(crate) fn push_root(&mut self, id: DatumId) {
         assert!(id.0 < self.len(), "{id} is not of these data");
         self.roots.push(id);
     }

@@ -24,7 +24,7 @@ use std::slice;
 ///
 /// Unoptimized, `lexpr` takes 145 bytes of stack a pair to drop a value, 370 to compare, 405 to
 /// copy and 660 to print it for debugging, so a thread of 2 MiB has room for all of these.
-pub const MAX_PAIRS: u32 = 2_000;
+pub(crate) const MAX_PAIRS: u32 = 2_000;
 
 /// The text of a program given as values, one datum a line, and the data read from it.
 ///
@@ -32,7 +32,10 @@ pub const MAX_PAIRS: u32 = 2_000;
 /// A value that no datum is for (a vector, keyword, byte vector or `Nil`), or what the reader finds
 /// wrong with the text; no values at all are an empty program. The span is empty, because there is
 /// no text to point into.
-pub fn from_lexpr(values: &[Value], symbols: &mut Symbols) -> Result<(String, Data), ReadError> {
+pub(crate) fn from_lexpr(
+    values: &[Value],
+    symbols: &mut Symbols,
+) -> Result<(String, Data), ReadError> {
     let mut data = Data::new();
     let mut text = String::new();
     for (index, value) in values.iter().enumerate() {
@@ -60,7 +63,7 @@ pub fn from_lexpr(values: &[Value], symbols: &mut Symbols) -> Result<(String, Da
 ///
 /// # Panics
 /// If `id` is not of these data.
-pub fn to_lexpr(data: &Data, id: DatumId, symbols: &Symbols) -> Result<Value, ReadError> {
+pub(crate) fn to_lexpr(data: &Data, id: DatumId, symbols: &Symbols) -> Result<Value, ReadError> {
     let mut open: Vec<Unbuilt<'_>> = Vec::new();
     let mut built: Vec<Built> = Vec::new();
     let mut next = Some(id);

@@ -1,22 +1,26 @@
 //! From text to core forms: the reader and the expander.
 //!
-//! Text goes in; [`datum::Data`] comes out of [`reader::read`], and a [`Program`] in core forms out
-//! of [`expand::expand`].
+//! Text goes in; data come out of the `reader`, and a [`Program`] in core forms out of `expand`: see
+//! [`Interpreter::expand`](crate::Interpreter::expand).
 //!
 //! **Invariants**
 //! - Every datum and every core form knows its span in the text.
 //! - Nothing here runs a program: malformed forms are errors before the run.
 
-pub mod ast;
+pub(crate) mod ast;
 mod chars;
-pub mod datum;
-pub mod expand;
+pub(crate) mod datum;
+pub(crate) mod expand;
 mod forms;
-pub mod lexpr;
+pub(crate) mod lexpr;
 mod number;
-pub mod reader;
+pub(crate) mod reader;
 pub(crate) mod write;
 
-pub use ast::{Constraint, DataMatrix, Noise, Observation, Param, Program, Warning};
-pub use expand::{ExpandError, ExpandOptions, Goal, expand};
-pub use reader::{ReadError, ReadOptions, read};
+pub use ast::{
+    Constant, Constraint, DataMatrix, ExprId, Noise, Observation, Param, Program, Warning,
+};
+pub use expand::{ExpandError, Goal};
+pub(crate) use expand::{ExpandOptions, expand};
+pub use reader::{ReadError, ReadErrorKind};
+pub(crate) use reader::{ReadOptions, read};

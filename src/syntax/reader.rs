@@ -23,12 +23,11 @@ use std::borrow::Cow;
 
 /// How to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ReadOptions {
+pub(crate) struct ReadOptions {
     /// How deep lists, quotes and datum comments may nest.
-    pub max_depth: u32,
+    pub(crate) max_depth: u32,
     /// Whether symbols spelled with a leading `%` are reserved names: for bootstrap files only.
-    pub reserved: bool,
+    pub(crate) reserved: bool,
 }
 
 impl Default for ReadOptions {
@@ -37,22 +36,6 @@ impl Default for ReadOptions {
             max_depth: 10_000,
             reserved: false,
         }
-    }
-}
-
-impl ReadOptions {
-    /// The same with lists, quotes and datum comments nested so deep.
-    #[must_use]
-    pub const fn max_depth(mut self, depth: u32) -> Self {
-        self.max_depth = depth;
-        self
-    }
-
-    /// The same with reserved names, or without.
-    #[must_use]
-    pub const fn reserved(mut self, reserved: bool) -> Self {
-        self.reserved = reserved;
-        self
     }
 }
 
@@ -117,7 +100,11 @@ pub(super) fn fault(kind: ReadErrorKind, span: Span, message: impl Into<String>)
 ///
 /// # Errors
 /// The first fault of the text; a text without any datum is one.
-pub fn read(text: &str, symbols: &mut Symbols, options: ReadOptions) -> Result<Data, ReadError> {
+pub(crate) fn read(
+    text: &str,
+    symbols: &mut Symbols,
+    options: ReadOptions,
+) -> Result<Data, ReadError> {
     if text.len() > MAX_TEXT {
         let message = format!("a text of {} bytes; the limit is {MAX_TEXT}", text.len());
         return Err(fault(Kind::TooLong, Span::default(), message));

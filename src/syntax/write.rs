@@ -18,7 +18,7 @@ impl Data {
     ///
     /// # Panics
     /// If `id` is not of these data.
-    pub fn write(&self, id: DatumId, symbols: &Symbols, out: &mut String) {
+    pub(crate) fn write(&self, id: DatumId, symbols: &Symbols, out: &mut String) {
         let mut open: Vec<Unwritten<'_>> = Vec::new();
         let mut next = Some(id);
         loop {

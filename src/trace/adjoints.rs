@@ -11,14 +11,14 @@ pub(super) const UNTOUCHED: u64 = 0x7ff4_dead_beef_0001;
 
 /// The adjoints of a trace's nodes, in memory to be used again.
 #[derive(Clone, Debug, Default)]
-pub struct Adjoints {
+pub(crate) struct Adjoints {
     pub(super) values: Vec<f64>,
     pub(super) scratch: BlockScratch,
 }
 
 impl Adjoints {
     /// The adjoint of an input; 0, never -0, where nothing depends on it.
-    pub fn of(&self, input: usize) -> f64 {
+    pub(crate) fn of(&self, input: usize) -> f64 {
         let adjoint = self.values[input];
         if adjoint.to_bits() == UNTOUCHED {
             0.0

@@ -22,13 +22,13 @@ pub(crate) mod flow;
 pub(crate) mod forward;
 mod gradient;
 mod print;
-pub mod record;
-pub mod replay;
+pub(crate) mod record;
+pub(crate) mod replay;
 pub(crate) mod routine;
 pub(crate) mod second;
 pub(crate) mod simplify;
-pub mod sweep;
-pub mod tangents;
+pub(crate) mod sweep;
+pub(crate) mod tangents;
 
 use crate::prim::Prim;
 use crate::prim::block::BlockKind;
@@ -36,25 +36,25 @@ use std::fmt;
 
 /// An operand: a node of the trace, or one of its constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ref(u32);
+pub(crate) struct Ref(u32);
 
 impl Ref {
     const CONSTANT: u32 = 1 << 31;
 
     /// Node `index`, which is below 2^31.
-    pub const fn node(index: u32) -> Self {
+    pub(crate) const fn node(index: u32) -> Self {
         debug_assert!(index < Self::CONSTANT, "references have 31 bits");
         Self(index)
     }
 
     /// Constant `index`, which is below 2^31.
-    pub const fn constant(index: u32) -> Self {
+    pub(crate) const fn constant(index: u32) -> Self {
         debug_assert!(index < Self::CONSTANT, "references have 31 bits");
         Self(index | Self::CONSTANT)
     }
 
     /// The node, unless it is a constant.
-    pub const fn as_node(self) -> Option<u32> {
+    pub(crate) const fn as_node(self) -> Option<u32> {
         if self.0 & Self::CONSTANT == 0 {
             Some(self.0)
         } else {
@@ -101,15 +101,15 @@ impl fmt::Display for Ref {
 /// One operation. Rows of one argument repeat `a` as `b`; only `Select` reads `c`:
 /// `a` where `c` holds, `b` otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Operation {
+pub(crate) struct Operation {
     /// A numeric or predicate row, or `Select`.
-    pub prim: Prim,
+    pub(crate) prim: Prim,
     /// The first operand.
-    pub a: Ref,
+    pub(crate) a: Ref,
     /// The second operand.
-    pub b: Ref,
+    pub(crate) b: Ref,
     /// The test of a `Select`.
-    pub c: Ref,
+    pub(crate) c: Ref,
 }
 
 impl Operation {
@@ -126,28 +126,28 @@ impl Operation {
 
 /// A number that the path relies on: a branch outcome (1 or 0), an index, a size.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Guard {
+pub(crate) struct Guard {
     /// How many operations stand before it.
-    pub at: u32,
+    pub(crate) at: u32,
     /// The number.
-    pub node: Ref,
+    pub(crate) node: Ref,
     /// What it must be.
-    pub expected: f64,
+    pub(crate) expected: f64,
     /// Where in the program: an index into the places of whoever recorded; 0 for nowhere.
-    pub place: u32,
+    pub(crate) place: u32,
 }
 
 /// One side of a fork: operations that count only where its test came out its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Arm {
+pub(crate) struct Arm {
     /// The first operation.
-    pub start: u32,
+    pub(crate) start: u32,
     /// One past the last operation.
-    pub end: u32,
+    pub(crate) end: u32,
     /// What decided.
-    pub test: Ref,
+    pub(crate) test: Ref,
     /// Which outcome the arm belongs to.
-    pub when: bool,
+    pub(crate) when: bool,
 }
 
 /// Where an operand of a block is.
@@ -183,20 +183,20 @@ pub(crate) struct BlockScratch {
 
 /// The arithmetic of one run.
 #[derive(Clone, Debug, Default)]
-pub struct Trace {
+pub(crate) struct Trace {
     /// How many inputs there are: the first nodes.
-    pub inputs: u32,
+    pub(crate) inputs: u32,
     /// In the order they were done.
-    pub operations: Vec<Operation>,
+    pub(crate) operations: Vec<Operation>,
     /// Numbers that the inputs do not change.
-    pub constants: Vec<f64>,
+    pub(crate) constants: Vec<f64>,
     /// In the order they were met.
-    pub guards: Vec<Guard>,
+    pub(crate) guards: Vec<Guard>,
     /// Inner arms come before the outer ones that hold them.
-    pub arms: Vec<Arm>,
+    pub(crate) arms: Vec<Arm>,
     /// Where in the program forks were joined: the `Select` among the operations, and the place as
     /// with guards.
-    pub joins: Vec<(u32, u32)>,
+    pub(crate) joins: Vec<(u32, u32)>,
     /// Operations on whole matrices, in order. Among the operations each has a `Block`, whose `c`
     /// says which it is, and a `Part` for every further number.
     pub(crate) blocks: Vec<BlockOperation>,
@@ -206,13 +206,8 @@ pub struct Trace {
 
 impl Trace {
     /// How many nodes there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.inputs as usize + self.operations.len()
-    }
-
-    /// Whether there is neither input nor operation.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// How many nodes, constants or whatever else there are, of that of which there are most: past
@@ -240,7 +235,7 @@ impl Trace {
     }
 
     /// The memory it takes, in bytes.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.operations.capacity() * size_of::<Operation>()
             + self.constants.capacity() * size_of::<f64>()
             + self.guards.capacity() * size_of::<Guard>()

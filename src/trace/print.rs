@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 impl Trace {
     /// Prints inputs, operations, guards and arms; `names` are the inputs'.
-    pub fn print(&self, names: &[String], outputs: &[Ref]) -> String {
+    pub(crate) fn print(&self, names: &[String], outputs: &[Ref]) -> String {
         let mut out = String::new();
         for (index, name) in names.iter().enumerate().take(self.inputs as usize) {
             let _ = writeln!(out, "%{index} = input {name}");

@@ -11,9 +11,9 @@ use crate::prim::Prim;
 
 /// A guard that other numbers do not satisfy: they take another path. No error: the caller walks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Diverged {
+pub(crate) struct Diverged {
     /// Which guard.
-    pub guard: usize,
+    pub(crate) guard: usize,
 }
 
 impl Trace {
@@ -24,7 +24,7 @@ impl Trace {
     ///
     /// # Panics
     /// If there are not as many inputs as the trace has.
-    pub fn replay(&self, inputs: &[f64], values: &mut Vec<f64>) -> Result<(), Diverged> {
+    pub(crate) fn replay(&self, inputs: &[f64], values: &mut Vec<f64>) -> Result<(), Diverged> {
         assert_eq!(inputs.len(), self.inputs as usize, "one number an input");
         values.clear();
         values.extend_from_slice(inputs);

@@ -9,7 +9,7 @@
 //!   branch never contaminates a gradient: not even a zero gets there, which an infinite derivative
 //!   would make NaN.
 
-pub use super::adjoints::Adjoints;
+pub(crate) use super::adjoints::Adjoints;
 use super::adjoints::UNTOUCHED;
 use super::{Ref, Trace};
 use crate::prim::Prim;
@@ -17,7 +17,7 @@ use crate::prim::Prim;
 impl Trace {
     /// Sweeps the trace backwards from `seeds`: nodes and their cotangents. `values` are those of a
     /// replay or of the walk.
-    pub fn sweep(&self, values: &[f64], seeds: &[(Ref, f64)], adjoints: &mut Adjoints) {
+    pub(crate) fn sweep(&self, values: &[f64], seeds: &[(Ref, f64)], adjoints: &mut Adjoints) {
         adjoints.values.clear();
         adjoints
             .values
@@ -70,7 +70,7 @@ impl Trace {
     /// For each node, whether derivatives can flow to it from `outputs`; for each input besides,
     /// whether the trace uses it at all. An input that is used, and that no derivative reaches, only
     /// steers: it decides branches, indices or sizes.
-    pub fn only_steers(&self, outputs: &[Ref]) -> Vec<bool> {
+    pub(crate) fn only_steers(&self, outputs: &[Ref]) -> Vec<bool> {
         let inputs = self.inputs as usize;
         let mut reached = vec![false; self.len()];
         let mut used = vec![false; inputs];

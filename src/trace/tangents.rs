@@ -17,7 +17,7 @@ const WIDTH: usize = 8;
 
 /// Memory for forward sweeps, to be used again.
 #[derive(Clone, Debug, Default)]
-pub struct Tangents {
+pub(crate) struct Tangents {
     values: Vec<[f64; WIDTH]>,
     /// For each node, on which of the inputs carried it depends: one bit each.
     depends: Vec<u8>,
@@ -25,7 +25,7 @@ pub struct Tangents {
 
 impl Trace {
     /// The derivatives of `outputs` by `inputs`, row-major: one row an output.
-    pub fn jacobian(
+    pub(crate) fn jacobian(
         &self,
         values: &[f64],
         inputs: &[u32],

@@ -8,7 +8,6 @@
 use crate::random::Random;
 use dmci::dfdx::{prim::differentiate, reference};
 use dmci::prim::{Domain, Kind, Prim};
-use dmci::syntax::Goal;
 use dmci::{
     Bindings, Error, Evaluation, Input, Interpreter, Item, Limits, Mode, Output, Workspace, Wrt,
 };
@@ -288,11 +287,8 @@ fn both(source: &str, bindings: &Bindings, wrt: &[&str], fuel: u64) -> (Answer, 
         .model_for(source, bindings, Mode::Direct)
         .and_then(|model| model.evaluate(bindings, wrt, &limits, &mut Workspace::new()));
     let reference = INTERPRETER
-        .expand(source, &names, Goal::Value)
-        .and_then(|program| {
-            let graph = INTERPRETER.build(&program, &names);
-            reference::evaluate(&graph, bindings, wrt, &limits)
-        });
+        .compile_program(source, &names)
+        .and_then(|graph| reference::evaluate(&graph, bindings, wrt, &limits));
     (direct, reference)
 }
 

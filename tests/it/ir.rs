@@ -2,8 +2,6 @@
 //!
 //! A difference is shown by the failing test; `INSTA_UPDATE=always cargo test --test it ir` takes it.
 
-use dmci::anf::{normalize, tail_calls};
-use dmci::syntax::Goal;
 use dmci::{Bindings, Error, Interpreter, Mode, Workspace, compile_program};
 
 /// Name, program, and the inputs of its trace.
@@ -44,9 +42,8 @@ fn normal_forms() -> Result<(), Error> {
     let interpreter = Interpreter::embedded();
     for (name, text, inputs) in PROGRAMS {
         let inputs = inputs.map(|(name, _)| name);
-        let program = interpreter.expand(text, &inputs, Goal::Value)?;
-        let anf = tail_calls(normalize(&program, &|name| inputs.contains(&name)));
-        insta::assert_snapshot!(format!("anf_{name}"), anf.print(&program), text);
+        let anf = interpreter.print_anf(text, &inputs)?;
+        insta::assert_snapshot!(format!("anf_{name}"), anf, text);
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod dfdx_module;
 #[cfg(feature = "cli")]
 mod explain;
 mod fit;
+mod front_door;
 #[cfg(feature = "cli")]
 mod generate;
 mod golden;

@@ -41,7 +41,7 @@ impl Shape {
     pub(crate) fn size(self) -> usize {
         match self {
             Self::Vector(n) => n,
-            Self::Matrix(rows, columns) => rows * columns,
+            Self::Matrix(rows, columns) => rows.saturating_mul(columns),
         }
     }
 }

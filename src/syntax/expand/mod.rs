@@ -56,54 +56,23 @@ pub enum Goal {
 
 /// What the expander knows beside the program.
 #[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct ExpandOptions<'a> {
+pub(crate) struct ExpandOptions<'a> {
     /// Names that the caller binds: they shadow primitives and forms.
-    pub inputs: &'a [&'a str],
+    pub(crate) inputs: &'a [&'a str],
     /// The procedures of the prelude.
-    pub prelude: &'a [&'a str],
+    pub(crate) prelude: &'a [&'a str],
     /// Which value the program is run for.
-    pub goal: Goal,
+    pub(crate) goal: Goal,
     /// Whether internal rows of the primitive table (`%apply-at`, …) can be named: bootstrap files
     /// only.
-    pub internal: bool,
-}
-
-impl<'a> ExpandOptions<'a> {
-    /// The same with names that the caller binds.
-    #[must_use]
-    pub const fn inputs(mut self, names: &'a [&'a str]) -> Self {
-        self.inputs = names;
-        self
-    }
-
-    /// The same with procedures of a prelude.
-    #[must_use]
-    pub const fn prelude(mut self, names: &'a [&'a str]) -> Self {
-        self.prelude = names;
-        self
-    }
-
-    /// The same for a value.
-    #[must_use]
-    pub const fn goal(mut self, goal: Goal) -> Self {
-        self.goal = goal;
-        self
-    }
-
-    /// The same with internal rows of the primitive table, or without.
-    #[must_use]
-    pub const fn internal(mut self, internal: bool) -> Self {
-        self.internal = internal;
-        self
-    }
+    pub(crate) internal: bool,
 }
 
 /// Expands all data of a program.
 ///
 /// # Errors
 /// Malformed forms (`syntax`) and forms that the language leaves out (`unsupported`).
-pub fn expand(
+pub(crate) fn expand(
     text: &Arc<str>,
     data: Data,
     symbols: Symbols,
