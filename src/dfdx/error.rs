@@ -45,6 +45,14 @@ pub enum ModuleError {
     /// Names or values do not fit the program.
     #[error("{0}")]
     Request(String),
+    /// A file of constants cannot be written or read, or is of other constants.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The module was built without a program, by `BuildModule::build`.
     #[error("the module has no program; make it with `ProgramModule::new`")]
     NoProgram,

@@ -20,16 +20,20 @@
 //! | `vectors` | vectors and matrices, number by number |
 //! | [`reference`](mod@reference) | values and gradients of a graph |
 //! | `module` | programs as layers |
+//! | `rows` | a program at the rows of a batch, and backwards |
+//! | `constants` | learnable constants in files |
 //! | `param_set` | constants whose number is known only at run time |
 
+mod constants;
 mod error;
 mod module;
 mod param_set;
+mod rows;
 
 pub use crate::model::evaluate_reference as evaluate;
 pub use crate::reference::prim;
 pub use error::ModuleError;
-pub use module::{Layer, ProgramModule};
+pub use module::{Layer, ProgramModule, RowInputs};
 pub use param_set::ParamSet;
 
 /// The reference engine: values and gradients of a program by dfdx alone, slowly and obviously.

@@ -1,8 +1,8 @@
 //! `ProgramModule`: a program as a layer of a dfdx network.
 //!
-//! A model goes in, with the names of its row inputs and of its learnable constants; a dfdx module
-//! comes out: vectors of `I` numbers to vectors of `O`, or batches of them, with exact gradients for
-//! the layers before it and for its own constants.
+//! A model goes in, with its row inputs and the names of its learnable constants; a dfdx module comes
+//! out: vectors of `I` numbers to vectors of `O`, or batches of them, with exact gradients for the
+//! layers before it and for its own constants.
 //!
 //! **Invariants**
 //! - The program computes in `f64` whatever the network's numbers are; they are rounded once, where
@@ -16,28 +16,30 @@
 //!   strictly inside their ranges. Without a range the two are the same number.
 //!
 //! ```text
-//! (batch, I) ──▶ row by row: replay, Jacobian (O x (I + P)) ──▶ (batch, O)
-//!                          ▲
-//!                  P constants ◀── Bound::value ── coordinates: Tensor<Rank1<P>>
+//! (batch, I) ──▶ `rows`: values, and Jacobians (O x (I + P)) ──▶ (batch, O)
+//!                  ▲
+//!          P constants ◀── Bound::value ── coordinates: Tensor<Rank1<P>>
 //! ```
 
+use super::constants::{self, Constant, key_of_all, narrow, widen};
 use super::error::ModuleError;
-use super::param_set::{Constant, buffer, narrow, widen};
+use super::param_set::buffer;
+use super::rows::{Backward, Definition, Kept, Outputs};
 use crate::model::Model;
-use crate::model::bindings::Bindings;
+use crate::model::bindings::{Bindings, Input};
 use crate::model::interpreter::{Interpreter, Mode};
 use crate::prim::relaxation::Relaxation;
-use crate::symbol::nearest;
 use crate::syntax::Constraint;
-use crate::walk::{Item, Limits, Output};
+use crate::walk::Limits;
 use ::dfdx::nn::{
-    BuildOnDevice, Module, ModuleMut, ModuleVisitor, NonMutableModule, TensorCollection,
-    TensorOptions,
+    BuildOnDevice, Module, ModuleFields, ModuleMut, ModuleVisitor, NonMutableModule,
+    TensorCollection, TensorOptions,
 };
 use ::dfdx::shapes::{Const, Dim, Dtype, HasShape, Rank1, Shape};
 use ::dfdx::tensor::{Cpu, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec};
 use ::dfdx::tensor_ops::{Device, ReshapeTo};
 use std::cell::RefCell;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A program as a dfdx module: `I` numbers in, `O` numbers out, `P` learnable constants.
@@ -71,6 +73,9 @@ use std::sync::Arc;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// The numbers may also be one vector of the program, or a matrix: see [`RowInputs`]. The page
+/// [on dfdx](crate::docs::dfdx) has examples of wide inputs, batches and files.
+///
 /// `reset_params` leaves the constants as they are ([`ProgramModule::restore`] sets them back), and
 /// `BuildModule::build`, which knows no program, makes a module that answers
 /// [`ModuleError::NoProgram`].
@@ -86,33 +91,100 @@ pub struct ProgramModule<
     /// number that stands for the value (`exp` and the logistic function lead back).
     pub constants: Tensor<Rank1<P>, E, D>,
     program: Option<Arc<Definition>>,
+    /// What a visitor is shown first; see [`TensorCollection::iter_tensors`] below.
+    nothing: (),
 }
 
-/// What of a module is not numbers.
-#[derive(Clone, Debug)]
-struct Definition {
-    model: Model,
-    /// The row inputs, then the constants.
-    names: Vec<String>,
-    constants: Vec<Constant>,
-    fixed: Bindings,
-    limits: Limits,
+/// What the `I` numbers of a row are to the program.
+///
+/// ```
+/// use ::dfdx::nn::Module;
+/// use ::dfdx::shapes::Rank2;
+/// use ::dfdx::tensor::{AsArray, Cpu, Tensor, TensorFrom};
+/// use dmci::Interpreter;
+/// use dmci::dfdx::{ProgramModule, RowInputs};
+///
+/// let device = Cpu::default();
+/// let model = Interpreter::embedded().model("(param k 2.0) (* k (norm v))")?;
+/// let length: ProgramModule<2, 1, 1, f64> =
+///     ProgramModule::new(&device, &model, RowInputs::Vector("v"))?;
+/// let x: Tensor<Rank2<2, 2>, f64, _> = device.tensor([[3.0, 4.0], [0.0, 1.0]]);
+/// assert_eq!(length.forward(x).array(), [[10.0], [2.0]]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub enum RowInputs<'a, const I: usize> {
+    /// Inputs of these names, a number each. An array of names is this.
+    Numbers([&'a str; I]),
+    /// One input, a vector of all numbers.
+    Vector(&'a str),
+    /// One input, a matrix of all numbers, row by row.
+    Matrix {
+        /// Its name.
+        name: &'a str,
+        /// How many rows it has.
+        rows: usize,
+    },
+}
+
+impl<'a, const I: usize> From<[&'a str; I]> for RowInputs<'a, I> {
+    fn from(names: [&'a str; I]) -> Self {
+        Self::Numbers(names)
+    }
+}
+
+impl<const I: usize> RowInputs<'_, I> {
+    /// The names of the inputs.
+    fn names(&self) -> &[&str] {
+        match self {
+            Self::Numbers(names) => names,
+            Self::Vector(name) | Self::Matrix { name, .. } => std::slice::from_ref(name),
+        }
+    }
+
+    /// What each is bound to where its numbers do not matter.
+    fn shapes(&self) -> Result<Bindings, ModuleError> {
+        let refuse = |what: String| Err(ModuleError::Request(what));
+        let input = match *self {
+            Self::Numbers(_) => Input::Number(0.0),
+            Self::Vector(name) | Self::Matrix { name, .. } if I == 0 => {
+                return refuse(format!("`{name}` would be an array without numbers"));
+            }
+            Self::Vector(_) => Input::Vector(vec![0.0; I]),
+            Self::Matrix { name, rows } if !I.is_multiple_of(rows.max(1)) || rows == 0 => {
+                return refuse(format!("{I} numbers are no matrix `{name}` of {rows} rows"));
+            }
+            Self::Matrix { rows, .. } => Input::Matrix {
+                rows,
+                columns: I / rows,
+                numbers: vec![0.0; I],
+            },
+        };
+        let names = self.names().iter();
+        Ok(names.map(|&name| (name, input.clone())).collect())
+    }
 }
 
 impl<const I: usize, const O: usize, const P: usize, E: Dtype> ProgramModule<I, O, P, E>
 where
     Cpu: Device<E>,
 {
-    /// Makes a module of a prepared program: `inputs` are its row inputs, in the order of the
-    /// tensors' numbers; its constants are the params that are not among them, in the order written.
+    /// Makes a module of a prepared program: `inputs` are its row inputs, names in the order of the
+    /// tensors' numbers or one array of them all; its constants are the params that are not among them,
+    /// in the order written.
     ///
     /// # Errors
     /// [`ModuleError::Request`] when the model has no such input, has inputs beside, or has another
     /// number of params.
-    pub fn new(device: &Cpu, model: &Model, inputs: [&str; I]) -> Result<Self, ModuleError> {
+    pub fn new<'n>(
+        device: &Cpu,
+        model: &Model,
+        inputs: impl Into<RowInputs<'n, I>>,
+    ) -> Result<Self, ModuleError> {
+        let inputs = inputs.into();
         let params = model.params().iter();
         let constants: Vec<(&str, f64)> = params
-            .filter(|param| !inputs.contains(&param.name.as_str()))
+            .filter(|param| !inputs.names().contains(&param.name.as_str()))
             .map(|param| (param.name.as_str(), param.init))
             .collect();
         let names: Vec<&str> = constants.iter().map(|constant| constant.0).collect();
@@ -132,14 +204,14 @@ where
     /// # Errors
     /// [`ModuleError::Program`] when something is wrong with the text, and those of
     /// [`ProgramModule::new`].
-    pub fn compile(
+    pub fn compile<'n>(
         device: &Cpu,
         interpreter: &Interpreter,
         text: &str,
-        inputs: [&str; I],
+        inputs: impl Into<RowInputs<'n, I>>,
     ) -> Result<Self, ModuleError> {
-        let bindings: Bindings = inputs.iter().map(|&name| (name, 0.0)).collect();
-        let model = interpreter.model_for(text, &bindings, Mode::Interpreter);
+        let inputs = inputs.into();
+        let model = interpreter.model_for(text, &inputs.shapes()?, Mode::Interpreter);
         let model = model.map_err(|error| ModuleError::Program {
             position: error.position(text),
             error,
@@ -148,40 +220,33 @@ where
     }
 
     /// Makes a module whose constants are the inputs and params named, with their initial values.
-    /// Other params keep the value written; the remaining inputs, numbers or lists, are `fixed`.
+    /// Other params keep the value written; the remaining inputs, numbers, arrays or lists, are
+    /// `fixed`.
     ///
     /// # Errors
     /// [`ModuleError::Request`] when a name comes twice or is no input of the model, when an initial
     /// value is outside the param's range, or when an input is left without a value.
-    pub fn with_constants(
+    pub fn with_constants<'n>(
         device: &Cpu,
         model: &Model,
-        inputs: [&str; I],
+        inputs: impl Into<RowInputs<'n, I>>,
         constants: [(&str, f64); P],
         fixed: &Bindings,
     ) -> Result<Self, ModuleError> {
+        let inputs = inputs.into();
         let constants = constants.map(|(name, init)| {
             let param = model.params().iter().find(|param| param.name == name);
             let constraint = param.map_or(Constraint::Free, |param| param.constraint);
             Constant::new(name, init, constraint)
         });
         let constants = constants.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let names = inputs.iter().map(|&name| name.to_owned());
-        let program = Definition {
-            model: model.clone(),
-            names: names
-                .chain(constants.iter().map(|constant| constant.name.clone()))
-                .collect(),
-            constants,
-            fixed: fixed.clone(),
-            limits: Limits::default(),
-        };
-        program.check_names()?;
+        let program = Definition::new(model, inputs.names(), inputs.shapes()?, constants, fixed)?;
         let inits = program.constants.iter();
         let inits = inits.map(|constant| narrow(constant.bound.coordinate(constant.init)));
         Ok(Self {
             constants: device.try_tensor_from_vec(inits.collect(), (Const,))?,
             program: Some(Arc::new(program)),
+            nothing: (),
         })
     }
 
@@ -189,7 +254,9 @@ where
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         if let Some(program) = &mut self.program {
-            Arc::make_mut(program).limits = limits;
+            let program = Arc::make_mut(program);
+            program.limits = limits;
+            program.kept = Kept::default();
         }
         self
     }
@@ -202,7 +269,9 @@ where
         if let Some(program) = &mut self.program {
             let model = program.model.with_relaxation(relaxation);
             let model = model.map_err(|error| ModuleError::Request(error.to_string()))?;
-            Arc::make_mut(program).model = model;
+            let program = Arc::make_mut(program);
+            program.model = model;
+            program.kept = Kept::default();
         }
         Ok(())
     }
@@ -254,6 +323,57 @@ where
         }
     }
 
+    /// Writes the constants' names, values and ranges to a file that
+    /// [`ProgramModule::load_constants`] reads, and people.
+    ///
+    /// ```
+    /// use ::dfdx::tensor::Cpu;
+    /// use dmci::Interpreter;
+    /// use dmci::dfdx::ProgramModule;
+    ///
+    /// let (device, interpreter) = (Cpu::default(), Interpreter::embedded());
+    /// let text = "(param k 1.0) (param tau 2.0 (> 0)) (* k (exp (- (/ x tau))))";
+    /// let mut module: ProgramModule<1, 1, 2, f32> =
+    ///     ProgramModule::compile(&device, &interpreter, text, ["x"])?;
+    /// module.set("tau", 0.5)?;
+    /// let path = std::env::temp_dir().join(format!("constants-{}.json", std::process::id()));
+    /// module.save_constants(&path)?;
+    ///
+    /// let turned = "(param tau 0.1 (between 0 1)) (param k 3.0) (* k (exp (- (/ x tau))))";
+    /// let mut other: ProgramModule<1, 1, 2, f32> =
+    ///     ProgramModule::compile(&device, &interpreter, turned, ["x"])?;
+    /// other.load_constants(&path)?;
+    /// assert_eq!(other.value("k"), Some(1.0));
+    /// assert!((other.value("tau").unwrap() - 0.5).abs() < 1e-7);
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), dmci::dfdx::ModuleError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ModuleError::File`] when a value is not finite or the file cannot be written, and
+    /// [`ModuleError::NoProgram`].
+    pub fn save_constants(&self, path: impl AsRef<Path>) -> Result<(), ModuleError> {
+        let program = self.program.as_ref().ok_or(ModuleError::NoProgram)?;
+        let coordinates = wide(&self.constants);
+        constants::save(path.as_ref(), program.constants.iter().zip(coordinates))
+    }
+
+    /// Gives the constants the values of a file, by their names, whatever their order there; the tensor
+    /// stays the leaf that it is.
+    ///
+    /// # Errors
+    /// [`ModuleError::File`] when the file cannot be read, has other names than the module, or a value
+    /// that is outside its range here; nothing is changed then. And [`ModuleError::NoProgram`].
+    pub fn load_constants(&mut self, path: impl AsRef<Path>) -> Result<(), ModuleError> {
+        let program = self.program.as_ref().ok_or(ModuleError::NoProgram)?;
+        let all: Vec<&Constant> = program.constants.iter().collect();
+        let coordinates: Vec<E> = constants::load(path.as_ref(), &all)?;
+        if !coordinates.is_empty() {
+            self.constants.copy_from(&coordinates);
+        }
+        Ok(())
+    }
+
     fn specifications(&self) -> impl Iterator<Item = &Constant> {
         let program = self.program.iter();
         program.flat_map(|program| &program.constants)
@@ -272,27 +392,27 @@ where
         let coordinates = wide(&self.constants);
         let bounds = || program.constants.iter().zip(&coordinates);
         let constants: Vec<f64> = bounds().map(|(c, &z)| c.bound.value(z)).collect();
-        let numbers = wide(&input);
-        let (outputs, jacobian) =
-            program.evaluate([I, O], rows, &numbers, &constants, T::OWNS_TAPE)?;
-        let outputs = outputs.into_iter().map(narrow).collect();
-        let output = input.device().try_tensor_from_vec(outputs, shape)?;
-        let jacobian = Jacobian {
-            numbers: jacobian,
-            size: [I, O, P],
+        let mut numbers = vec![E::default(); rows * I];
+        if !numbers.is_empty() {
+            input.copy_into(&mut numbers);
+        }
+        let Outputs { values, jacobian } =
+            program.evaluate([I, O], &numbers, rows, &constants, T::OWNS_TAPE)?;
+        let values = values.into_iter().map(narrow).collect();
+        let output = input.device().try_tensor_from_vec(values, shape)?;
+        let backward = Backward {
+            jacobian,
+            size: [I, O],
             rows,
             slopes: bounds().map(|(c, &z)| c.bound.slope(z)).collect(),
+            program: program.clone(),
         };
         let (of_input, of_constants) = (input.ghost(), self.constants.ghost());
         let of_output = output.ghost();
         tape.add_backward_op(move |gradients| {
-            let cts = buffer::<E>(gradients.get_or_alloc_mut(&of_output)?);
-            let cts: Vec<f64> = cts.iter().map(|&ct| widen(ct)).collect();
-            let (by_input, by_constants) = jacobian.pull_back(&cts);
-            add(
-                buffer::<E>(gradients.get_or_alloc_mut(&of_input)?),
-                &by_input,
-            );
+            let cts = buffer::<E>(gradients.get_or_alloc_mut(&of_output)?).to_vec();
+            let by_inputs = buffer::<E>(gradients.get_or_alloc_mut(&of_input)?);
+            let by_constants = backward.pull_back(&cts, by_inputs);
             add(
                 buffer::<E>(gradients.get_or_alloc_mut(&of_constants)?),
                 &by_constants,
@@ -300,154 +420,6 @@ where
             Ok(())
         });
         Ok(output.put_tape(tape))
-    }
-}
-
-impl Definition {
-    /// Evaluates all rows: values, and Jacobians where they are asked for, one row after another.
-    fn evaluate(
-        &self,
-        [inputs, outputs]: [usize; 2],
-        rows: usize,
-        numbers: &[f64],
-        constants: &[f64],
-        jacobians: bool,
-    ) -> Result<(Vec<f64>, Vec<f64>), ModuleError> {
-        let size = if jacobians {
-            outputs * self.names.len()
-        } else {
-            0
-        };
-        let mut values = Vec::with_capacity(rows * outputs);
-        let mut jacobian = vec![0.0; rows * size];
-        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let run = self
-            .model
-            .evaluator(&self.fixed, &names, &names, &self.limits);
-        let mut run = run.map_err(|error| ModuleError::Program {
-            error,
-            position: None,
-        })?;
-        let mut variables = vec![0.0; inputs];
-        variables.extend_from_slice(constants);
-        for row in 0..rows {
-            variables[..inputs].copy_from_slice(&numbers[row * inputs..(row + 1) * inputs]);
-            run.run_at(&variables, jacobians)
-                .map_err(|error| ModuleError::Row {
-                    row,
-                    position: error.position(self.model.text()),
-                    error,
-                })?;
-            if !is_vector(run.output(), outputs) {
-                return Err(ModuleError::Output {
-                    row,
-                    found: describe(run.output()),
-                    expected: match outputs {
-                        1 => "a number".into(),
-                        _ => format!("a list of {outputs} numbers"),
-                    },
-                });
-            }
-            values.extend(run.output().numbers());
-            if jacobians {
-                jacobian[row * size..(row + 1) * size].copy_from_slice(run.derivatives());
-            }
-        }
-        Ok((values, jacobian))
-    }
-
-    fn check_names(&self) -> Result<(), ModuleError> {
-        let known = self.model.inputs();
-        for (index, name) in self.names.iter().enumerate() {
-            if self.names[..index].contains(name) || self.fixed.get(name).is_some() {
-                return Err(ModuleError::Request(format!("`{name}` is given twice")));
-            }
-            if !known.contains(name) {
-                let hint = nearest(name, known.iter().map(String::as_str))
-                    .map_or(String::new(), |near| format!("; is it `{near}`?"));
-                return Err(ModuleError::Request(format!(
-                    "`{name}` is no input of the program{hint}"
-                )));
-            }
-        }
-        let has_value = |name: &String| {
-            self.names.contains(name)
-                || self.fixed.get(name).is_some()
-                || self.model.params().iter().any(|param| param.name == *name)
-        };
-        match known.iter().find(|name| !has_value(name)) {
-            Some(name) => Err(ModuleError::Request(format!(
-                "the program's input `{name}` is no row input, no constant and not fixed"
-            ))),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Whether a value is what a module with so many outputs gives.
-fn is_vector(output: &Output, outputs: usize) -> bool {
-    let number = |item: &Item| matches!(item, Item::Number { .. });
-    match output.items() {
-        [item] if outputs == 1 => number(item),
-        [Item::List(length) | Item::Vector(length), items @ ..] => {
-            *length as usize == outputs && items.len() == outputs && items.iter().all(number)
-        }
-        _ => false,
-    }
-}
-
-fn describe(output: &Output) -> String {
-    match output.items() {
-        [Item::Number { .. }] => "a number".into(),
-        [Item::List(length), ..] if output.is_numeric() => format!("a list of {length}"),
-        [Item::Vector(length), ..] => format!("a vector of {length}"),
-        _ => {
-            let text = output.to_scheme();
-            match text.char_indices().nth(40) {
-                Some((end, _)) => format!("{}…", &text[..end]),
-                None => text,
-            }
-        }
-    }
-}
-
-/// The derivatives of all rows' outputs by the row's inputs and the constants.
-struct Jacobian {
-    /// Row after row, each output after output, each by inputs and then by constants.
-    numbers: Vec<f64>,
-    /// How many inputs, outputs, constants.
-    size: [usize; 3],
-    rows: usize,
-    /// The derivatives of the constants by their coordinates.
-    slopes: Vec<f64>,
-}
-
-impl Jacobian {
-    /// Cotangents of all outputs to those of inputs and of coordinates.
-    fn pull_back(&self, cts: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let [inputs, outputs, constants] = self.size;
-        let width = inputs + constants;
-        let mut by_inputs = vec![0.0; self.rows * inputs];
-        let mut by_constants = vec![0.0; constants];
-        let mut sums = vec![0.0; width];
-        for row in 0..self.rows {
-            let own = row * outputs..(row + 1) * outputs;
-            let partials = &self.numbers[own.start * width..own.end * width];
-            sums.fill(0.0);
-            for (&ct, partials) in cts[own].iter().zip(partials.chunks(width.max(1))) {
-                if ct != 0.0 {
-                    for (sum, partial) in sums.iter_mut().zip(partials) {
-                        *sum += ct * partial;
-                    }
-                }
-            }
-            let (by_row, by_all) = sums.split_at(inputs);
-            by_inputs[row * inputs..(row + 1) * inputs].copy_from_slice(by_row);
-            for ((sum, ct), slope) in by_constants.iter_mut().zip(by_all).zip(&self.slopes) {
-                *sum += ct * slope;
-            }
-        }
-        (by_inputs, by_constants)
     }
 }
 
@@ -506,6 +478,9 @@ impl<const I: usize, const O: usize, const P: usize, E: Dtype, D: Storage<E>> No
 {
 }
 
+/// One tensor, called by the names and ranges of the constants, in order: dfdx's files hold their
+/// coordinates. The visitor is first shown a collection of nothing, as in [`super::ParamSet`], because
+/// the accessor that takes it there sees which program it is.
 impl<const I: usize, const O: usize, const P: usize, E: Dtype, D: Device<E>> TensorCollection<E, D>
     for ProgramModule<I, O, P, E, D>
 {
@@ -514,24 +489,34 @@ impl<const I: usize, const O: usize, const P: usize, E: Dtype, D: Device<E>> Ten
     fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
         visitor: &mut V,
     ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
-        // A conversion makes a module of tensors alone; the accessors see which program it is of.
-        let program = RefCell::new(None);
+        let program: RefCell<Option<Arc<Definition>>> = RefCell::new(None);
+        Self::module(
+            "",
+            |module| {
+                program.replace(module.program.clone());
+                &module.nothing
+            },
+            |module| {
+                program.replace(module.program.clone());
+                &mut module.nothing
+            },
+        )
+        .visit_fields(visitor)?;
+        // A conversion makes a module of tensors alone.
+        let program = program.into_inner();
+        let constants = program.as_ref().map(|program| program.constants.as_slice());
+        let key = key_of_all(constants.unwrap_or_default());
         visitor.visit_fields(
             Self::tensor(
-                "constants",
-                |module| {
-                    program.replace(module.program.clone());
-                    &module.constants
-                },
-                |module| {
-                    program.replace(module.program.clone());
-                    &mut module.constants
-                },
+                &key,
+                |module| &module.constants,
+                |module| &mut module.constants,
                 TensorOptions::reset_with(|_| Ok(())),
             ),
             |constants| ProgramModule {
                 constants,
-                program: program.take(),
+                program: program.clone(),
+                nothing: (),
             },
         )
     }

@@ -6,7 +6,8 @@
 //! **Invariants**
 //! - A tensor holds a *coordinate*, any real number; the value it stands for is inside the param's
 //!   range, strictly, wherever an optimizer goes. Without a range the two are the same number.
-//! - One rank 0 tensor a param, and its name is the tensor's key in a `.safetensors` or `.npz` file.
+//! - One rank 0 tensor a param; its name, with its range if it has one, is the tensor's key in a
+//!   `.safetensors` or `.npz` file, so a file never gives a value by the coordinate of another range.
 //! - Tensors keep their identity when values are set, loaded or restored: optimizers and gradients go
 //!   on knowing them.
 //!
@@ -15,6 +16,7 @@
 //! (param tau 0.5 (> 0))     tensor  ln 0.5     value  0.5
 //! ```
 
+use super::constants::{self, Constant, narrow, widen};
 use super::error::ModuleError;
 use crate::fit::bounds::Bound;
 use crate::model::Model;
@@ -25,6 +27,7 @@ use ::dfdx::shapes::{Dtype, Rank0};
 use ::dfdx::tensor::{Cpu, Gradients, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec};
 use ::dfdx::tensor_ops::Device;
 use std::cell::RefCell;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Learnable constants by name, as tensors of a dfdx device.
@@ -56,43 +59,6 @@ pub struct ParamSet<E: Dtype, D: Storage<E> = Cpu> {
     constants: Arc<[Constant]>,
     /// What a visitor is shown first; see [`TensorCollection::iter_tensors`] below.
     nothing: (),
-}
-
-/// What a learnable constant is, apart from its number.
-#[derive(Clone, Debug)]
-pub(super) struct Constant {
-    pub(super) name: String,
-    pub(super) init: f64,
-    pub(super) bound: Bound,
-}
-
-impl Constant {
-    pub(super) fn new(name: &str, init: f64, constraint: Constraint) -> Result<Self, ModuleError> {
-        let bound = Bound::from(constraint);
-        let constant = Self {
-            name: name.to_owned(),
-            init,
-            bound,
-        };
-        if !bound.is_valid() {
-            return Err(ModuleError::Request(format!(
-                "the range of `{name}` has no inside"
-            )));
-        }
-        constant.coordinate(init)?;
-        Ok(constant)
-    }
-
-    /// The coordinate of a value.
-    pub(super) fn coordinate(&self, value: f64) -> Result<f64, ModuleError> {
-        if self.bound.contains(value) {
-            return Ok(self.bound.coordinate(value));
-        }
-        Err(ModuleError::Request(format!(
-            "{value} is outside the range of `{}`",
-            self.name
-        )))
-    }
 }
 
 impl<E: Dtype> ParamSet<E>
@@ -172,6 +138,31 @@ where
         for (constant, tensor) in self.constants.iter().zip(&mut self.coordinates) {
             tensor.copy_from(&[narrow(constant.bound.coordinate(constant.init))]);
         }
+    }
+
+    /// Writes names, values and ranges to a file that [`ParamSet::load_constants`] reads, and people.
+    ///
+    /// # Errors
+    /// [`ModuleError::File`] when a value is not finite or the file cannot be written.
+    pub fn save_constants(&self, path: impl AsRef<Path>) -> Result<(), ModuleError> {
+        let all = self.constants.iter().enumerate();
+        let all = all.map(|(index, constant)| (constant, self.coordinate_at(index)));
+        constants::save(path.as_ref(), all)
+    }
+
+    /// Gives the params the values of a file, by their names; the tensors stay the leaves that they
+    /// are.
+    ///
+    /// # Errors
+    /// [`ModuleError::File`] when the file cannot be read, has other names than the set, or a value
+    /// that is outside its range here. Nothing is changed then.
+    pub fn load_constants(&mut self, path: impl AsRef<Path>) -> Result<(), ModuleError> {
+        let all: Vec<&Constant> = self.constants.iter().collect();
+        let coordinates: Vec<E> = constants::load(path.as_ref(), &all)?;
+        for (tensor, coordinate) in self.coordinates.iter_mut().zip(coordinates) {
+            tensor.copy_from(&[coordinate]);
+        }
+        Ok(())
     }
 
     /// The gradients by the tensors, for an optimizer, given the derivatives by the values.
@@ -258,7 +249,7 @@ impl<E: Dtype, D: Storage<E>> ParamSet<E, D> {
     }
 }
 
-/// One tensor a param, by its name. dfdx lets a collection's *type* say which tensors there are, so
+/// One tensor a param, by its name and range. dfdx lets a collection's *type* say which tensors there are, so
 /// the set is first shown to the visitor as a collection of nothing: the accessor that takes it
 /// there sees which set it is. A visitor that builds a collection out of nothing
 /// ([`BuildModule::build`](::dfdx::nn::BuildModule)) builds the empty set; `reset_params` leaves
@@ -283,16 +274,17 @@ impl<E: Dtype, D: Device<E>> TensorCollection<E, D> for ParamSet<E, D> {
         )
         .visit_fields(visitor)?;
         let constants: Arc<[Constant]> = seen.into_inner();
-        let field = |(index, constant)| {
-            let constant: &Constant = constant;
+        let keys: Vec<String> = constants.iter().map(Constant::key).collect();
+        let field = |(index, key)| {
+            let key: &String = key;
             Self::tensor(
-                &constant.name,
+                key,
                 move |set| &set.coordinates[index],
                 move |set| &mut set.coordinates[index],
                 TensorOptions::reset_with(|_| Ok(())),
             )
         };
-        let fields: Vec<_> = constants.iter().enumerate().map(field).collect();
+        let fields: Vec<_> = keys.iter().enumerate().map(field).collect();
         visitor.visit_fields(fields, |coordinates| ParamSet {
             coordinates,
             constants: constants.clone(),
@@ -305,17 +297,4 @@ impl<E: Dtype, D: Device<E>> TensorCollection<E, D> for ParamSet<E, D> {
 /// compiler knows no more of the storage than that trait says.
 pub(super) fn buffer<E: Dtype>(storage: &mut <Cpu as Storage<E>>::Vec) -> &mut [E] {
     storage
-}
-
-/// A tensor's number as a program computes with it.
-pub(super) fn widen<E: Dtype>(x: E) -> f64 {
-    x.to_f64().unwrap_or(f64::NAN)
-}
-
-/// A program's number as a tensor holds it.
-///
-/// # Panics
-/// When `E` holds integers: dfdx's devices compute with floats alone.
-pub(super) fn narrow<E: Dtype>(x: f64) -> E {
-    E::from_f64(x).expect("floats hold any number, rounded")
 }

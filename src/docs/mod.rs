@@ -45,6 +45,10 @@ pub mod three_hundred_lines {}
 #[doc = include_str!("replay.md")]
 pub mod replay {}
 
+#[cfg(feature = "dfdx")]
+#[doc = include_str!("dfdx.md")]
+pub mod dfdx {}
+
 #[doc = include_str!("kernels.md")]
 pub mod kernels {}
 

@@ -96,6 +96,27 @@ impl Model {
         }
     }
 
+    /// The trace's inputs of what a name is bound to, number by number; none where the program has no
+    /// use for the name.
+    pub(crate) fn inputs_of(
+        &self,
+        name: &str,
+        bindings: &Bindings,
+        given: &Given,
+    ) -> Vec<Option<u32>> {
+        let place = self.inner.places.get(name);
+        match place.map(|&place| &given.inputs[place]) {
+            Some(InputValue::Number(x)) => vec![x.node.index()],
+            Some(InputValue::List(items) | InputValue::Array(_, items)) => {
+                items.iter().map(|item| item.node.index()).collect()
+            }
+            Some(InputValue::Missing) | None => {
+                let numbers = bindings.get(name).map_or(0, |input| input.numbers().len());
+                vec![None; numbers]
+            }
+        }
+    }
+
     /// The inputs in order, with their places among the trace's inputs, and what each is.
     pub(super) fn resolve(
         &self,

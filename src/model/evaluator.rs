@@ -10,7 +10,7 @@
 
 use super::error::Error;
 use super::{Given, Model};
-use crate::model::bindings::{Bindings, Wrt};
+use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::{Variable, columns};
 use crate::paths::Workspace;
 use crate::paths::batch::Batch;
@@ -52,7 +52,7 @@ pub struct Evaluator {
     pub(super) model: Model,
     /// The inputs as the walk takes them; their numbers are those of `numbers`.
     pub(super) asked: Given,
-    /// For each varied name the trace's input; none where the program has no use for it.
+    /// For each number of the varied names the trace's input; none where the program has no use for it.
     pub(super) varied: Vec<Option<u32>>,
     /// The trace's inputs that derivatives are by.
     pub(super) by: Vec<u32>,
@@ -130,8 +130,9 @@ impl<'a> Lane<'a> {
 }
 
 impl Model {
-    /// Prepares evaluations at many values of the inputs called `varied`, which are numbers; all
-    /// others stay as in `fixed`. Gradients are by the names of `wrt`: numbers, or lists and arrays of
+    /// Prepares evaluations at many values of the inputs called `varied`, which are numbers, or lists and
+    /// arrays where `fixed` says so, whose numbers are then one after the other; all others stay as in
+    /// `fixed`. Gradients are by the names of `wrt`: numbers, or lists and arrays of
     /// `fixed`, whose numbers are then one after the other; or literals by their places.
     ///
     /// # Errors
@@ -145,7 +146,9 @@ impl Model {
     ) -> Result<Evaluator, Error> {
         let mut bindings = fixed.clone();
         for &name in varied {
-            bindings.set(name, 0.0);
+            if !matches!(fixed.get(name), Some(input) if !matches!(input, Input::Number(_))) {
+                bindings.set(name, 0.0);
+            }
         }
         let mut workspace = Workspace::new();
         let asked = self.ask(&bindings, Wrt::Names(wrt), &mut workspace)?;
@@ -160,9 +163,10 @@ impl Model {
                 }
             }
         }
-        let input = |name: &&str| self.number_input(name, &asked.given);
+        let varied = varied.iter();
+        let varied = varied.flat_map(|name| self.inputs_of(name, &bindings, &asked.given));
         Ok(Evaluator {
-            varied: varied.iter().map(input).collect(),
+            varied: varied.collect(),
             by: columns(&asked.wrt),
             gradient,
             asked: asked.given,

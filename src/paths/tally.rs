@@ -18,6 +18,9 @@ pub(crate) enum Values {
     List(usize),
     /// So many numbers, in lists and arrays or not; a lane whose value is something else has failed.
     Flat(usize),
+    /// Lists or vectors of so many numbers or, of one, the number itself; likewise.
+    #[cfg(feature = "dfdx")]
+    Row(usize),
 }
 
 impl Values {
@@ -25,24 +28,40 @@ impl Values {
     pub(super) fn count(self) -> usize {
         match self {
             Self::List(count) | Self::Flat(count) => count,
+            #[cfg(feature = "dfdx")]
+            Self::Row(count) => count,
             Self::Any | Self::Number => 1,
         }
     }
 
     /// Whether lanes are of no use after the first whose value is something else.
     pub(super) fn end_early(self) -> bool {
-        matches!(self, Self::Number | Self::List(_))
+        match self {
+            Self::Number | Self::List(_) => true,
+            #[cfg(feature = "dfdx")]
+            Self::Row(_) => true,
+            Self::Any | Self::Flat(_) => false,
+        }
     }
 
     /// Whether a value is what it is to be.
-    pub(super) fn fit(self, value: &Output) -> bool {
+    pub(crate) fn fit(self, value: &Output) -> bool {
+        let is_number = |item: &Item| matches!(item, Item::Number { .. });
+        let are = |count: usize, length: u32, items: &[Item]| {
+            length as usize == count && items.iter().all(is_number)
+        };
         match (self, value.items()) {
-            (Self::List(count), [Item::List(length), numbers @ ..]) => {
-                let is_number = |item: &Item| matches!(item, Item::Number { .. });
-                *length as usize == count && numbers.iter().all(is_number)
-            }
+            (Self::List(count), [Item::List(length), items @ ..]) => are(count, *length, items),
             (Self::List(_), _) => false,
             (Self::Flat(count), _) => value.is_numeric() && value.numbers().count() == count,
+            #[cfg(feature = "dfdx")]
+            (Self::Row(1), [item]) => is_number(item),
+            #[cfg(feature = "dfdx")]
+            (Self::Row(count), [Item::List(length) | Item::Vector(length), items @ ..]) => {
+                are(count, *length, items)
+            }
+            #[cfg(feature = "dfdx")]
+            (Self::Row(_), _) => false,
             (Self::Any | Self::Number, _) => value.number().is_some(),
         }
     }

@@ -7,7 +7,11 @@ mod cli;
 #[cfg(feature = "dfdx")]
 mod dfdx;
 #[cfg(feature = "dfdx")]
+mod dfdx_files;
+#[cfg(feature = "dfdx")]
 mod dfdx_module;
+#[cfg(feature = "dfdx")]
+mod dfdx_wide;
 #[cfg(feature = "cli")]
 mod explain;
 mod fit;
