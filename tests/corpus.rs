@@ -14,6 +14,8 @@
 //! - `…/nested` and `…/reference` run where the program takes fewer than [`NESTED_LIMIT`] and
 //!   [`REFERENCE_LIMIT`] applications, as the interpreter's own count says, and report themselves as ignored
 //!   elsewhere. They never run where fuel is to run out.
+//! - With `DMCI_CORPUS_ANSWERED_BY`, a command line, another program answers too, and must give the same bytes:
+//!   so is the library tested where tests have nowhere to print to, see `tests/wasm/node.mjs`.
 //!
 //! # A program of our own
 //!
@@ -44,8 +46,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use dmci::Interpreter;
 use dmci::cli::eval;
@@ -257,8 +261,60 @@ fn ask(request: &Value) -> Result<Value, Failed> {
     Ok(answer)
 }
 
+/// The answer of the library; and of another program too, if one is named: both must be the same.
 fn text(request: &Value) -> String {
-    eval::answer(&Interpreter::embedded(), &request.to_string())
+    static OTHER: LazyLock<Option<Mutex<Other>>> = LazyLock::new(|| Other::start().map(Mutex::new));
+    let line = request.to_string();
+    let answer = eval::answer(&Interpreter::embedded(), &line);
+    // How many bytes things take may differ from one machine to another.
+    if let Some(other) = &*OTHER
+        && request["stats"].is_null()
+    {
+        let mut other = other.lock().unwrap_or_else(PoisonError::into_inner);
+        let theirs = other.ask(&line);
+        assert_eq!(theirs, answer, "the other program answers {line} otherwise");
+    }
+    answer
+}
+
+/// A program that answers requests line by line, as `dmci eval --jsonl` does: the words of the
+/// environment variable `DMCI_CORPUS_ANSWERED_BY`, run in the root of the repository.
+struct Other {
+    program: Child,
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Other {
+    fn start() -> Option<Self> {
+        let command = std::env::var("DMCI_CORPUS_ANSWERED_BY").ok()?;
+        let mut words = command.split_whitespace();
+        let mut program = Command::new(words.next()?);
+        program.args(words).current_dir(env!("CARGO_MANIFEST_DIR"));
+        program.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let program = program.spawn();
+        let mut program = program.unwrap_or_else(|error| panic!("{command}: {error}"));
+        let pipes = program.stdin.take().zip(program.stdout.take());
+        let (requests, answers) = pipes.expect("they were asked for");
+        Some(Self {
+            program,
+            requests,
+            answers: BufReader::new(answers),
+        })
+    }
+
+    fn ask(&mut self, line: &str) -> String {
+        writeln!(self.requests, "{line}").expect("the other program reads");
+        let mut answer = String::new();
+        let read = self.answers.read_line(&mut answer);
+        let is_there = read.is_ok_and(|count| count > 0);
+        assert!(
+            is_there,
+            "the other program has ended: {:?}",
+            self.program.wait()
+        );
+        answer.trim_end_matches('\n').to_owned()
+    }
 }
 
 fn failed(complaint: &str, request: &Value, answer: &Value) -> Failed {
