@@ -35,6 +35,104 @@
 //!   derivative.
 //! - [`docs`] is the book: start with its tutorial.
 //!
+//! # The front door
+//!
+//! What there is to call, with an example each; all of them use
+//!
+//! ```
+//! use dmci::{Bindings, Interpreter, Limits, Workspace, Wrt};
+//!
+//! let interpreter = Interpreter::embedded();
+//! let model = interpreter.model("(* a (square x))")?;
+//! let inputs = Bindings::from([("a", 2.0), ("x", 3.0)]);
+//! let mut workspace = Workspace::new();
+//! # Ok::<(), dmci::Error>(())
+//! ```
+//!
+//! **A value, its gradient, its Hessian**: [`Model::value`], [`Model::value_and_grad`],
+//! [`Model::evaluate`] within limits, [`Model::hessian`], [`Model::hvp`].
+//!
+//! ```
+//! # use dmci::{Bindings, Interpreter, Limits, Workspace, Wrt};
+//! # let interpreter = Interpreter::embedded();
+//! # let model = interpreter.model("(* a (square x))")?;
+//! # let inputs = Bindings::from([("a", 2.0), ("x", 3.0)]);
+//! # let mut workspace = Workspace::new();
+//! assert_eq!(model.value(&inputs, &mut workspace)?.number(), Some(18.0));
+//! let limits = Limits::default().fuel(10_000);
+//! let evaluation = model.evaluate(&inputs, Wrt::All, &limits, &mut workspace)?;
+//! assert_eq!(evaluation.gradient.get("x"), Some(12.0));
+//! let hessian = model.hessian(&inputs, Wrt::All, &mut workspace)?;
+//! assert_eq!(hessian.get("a", "x"), Some(6.0));
+//! # Ok::<(), dmci::Error>(())
+//! ```
+//!
+//! **One model at many numbers**: [`Evaluator`], for one lane or many: values, sums with gradients,
+//! vector-Jacobian products ([`Evaluator::vjp`]), Hessians times directions, in the caller's buffers.
+//!
+//! ```
+//! # use dmci::{Bindings, Interpreter, Lane, Limits};
+//! # let model = Interpreter::embedded().model("(* a (square x))")?;
+//! let names = ["a", "x"];
+//! let mut squares = model.evaluator(&Bindings::new(), &names, &["a"], &Limits::default())?;
+//! let (lanes, mut by_a) = ([1.0, 2.0, 3.0], [0.0]);
+//! let sum = squares.sum(&[Lane::Shared(2.0), Lane::Each(&lanes)], &mut by_a)?;
+//! assert_eq!((sum, by_a), (28.0, [14.0]));
+//! # Ok::<(), dmci::Error>(())
+//! ```
+//!
+//! **Many programs at once**: [`Interpreter::evaluate_many`].
+//!
+//! ```
+//! # use dmci::{Bindings, Interpreter};
+//! # let interpreter = Interpreter::embedded();
+//! let answers = interpreter.evaluate_many(&["(+ x 1)", "(car x)"], &Bindings::from([("x", 3.0)]));
+//! assert!(answers[0].is_ok() && answers[1].is_err());
+//! ```
+//!
+//! **Constants from data**: [`fit::fit`], on columns of the caller's or a CSV file.
+//!
+//! ```
+//! # use dmci::Interpreter;
+//! use dmci::fit::{FitOptions, Table, fit};
+//!
+//! let (x, y) = ([0.0, 1.0, 2.0, 3.0], [1.1, 2.9, 5.2, 6.8]);
+//! let table = Table::from_columns([("x", &x[..]), ("y", &y[..])])?;
+//! let line = Interpreter::embedded().model("(param k 1.0) (param c 0.0) (observe y (+ c (* k x)))")?;
+//! let fitted = fit(&line, &table, &FitOptions::default())?;
+//! assert!((fitted.param("k").unwrap().estimate - 1.94).abs() < 1e-9);
+//! # Ok::<(), dmci::fit::FitError>(())
+//! ```
+//!
+//! **Models swapped while they run**: [`Registry`].
+//!
+//! ```
+//! # use dmci::{Interpreter, Registry};
+//! # let interpreter = Interpreter::embedded();
+//! let registry = Registry::new();
+//! let handle = registry.insert("law", interpreter.model("(* a x)")?);
+//! registry.swap(handle, interpreter.model("(* a x x)")?)?;
+//! assert_eq!(registry.get(handle)?.text(), "(* a x x)");
+//! # Ok::<(), dmci::Error>(())
+//! ```
+//!
+//! **Why, and how**: [`Model::explain`] tells why a run went as it did, [`Model::recording`] lays it
+//! open node by node, [`Error::render`] draws an error, [`verify`] certifies derivatives.
+//!
+//! ```
+//! # use dmci::{Bindings, Interpreter, Limits, Workspace};
+//! # let model = Interpreter::embedded().model("(* a (square x))")?;
+//! # let inputs = Bindings::from([("a", 2.0), ("x", 3.0)]);
+//! # let mut workspace = Workspace::new();
+//! let recording = model.recording(&inputs, &Limits::default(), &mut workspace)?;
+//! let names: Vec<&str> = recording.nodes.iter().map(|node| &*node.name).collect();
+//! assert_eq!(names, ["a", "x", "square", "*"]);
+//! # Ok::<(), dmci::Error>(())
+//! ```
+//!
+//! **In networks, and from elsewhere**: [`dfdx`] has programs as layers; `dmci eval --jsonl` answers
+//! lines of JSON ([for agents](docs::agents)); `include/dmci.h` is the same from C.
+//!
 //! # What is differentiated
 //!
 //! Structure is discrete, numbers are differentiable: tags, addresses, symbols, indices and branch

@@ -33,7 +33,8 @@ pub enum Operand {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RecordedNode {
-    /// The input's name, as `x`, `xs[0]` and `m[0,1]`; or the primitive that computed it, `select` for
+    /// The input's name, as `x`, `xs[0]` and `m[0,1]`; or the operation that computed it, as `dmci show
+    /// --stage trace` names it: a primitive, `neg` for a minus of one argument, `select` for
     /// what joins the arms of an `if`, `part` for a further number of an operation on matrices.
     pub name: String,
     /// Whether it is an input.
@@ -115,7 +116,7 @@ impl Model {
     ///     [
     ///         ("a", "", 2.0),
     ///         ("x", "", 0.0),
-    ///         ("-", "(- x)", -0.0),
+    ///         ("neg", "(- x)", -0.0),
     ///         ("exp", "(exp (- x))", 1.0),
     ///         ("*", text, 2.0),
     ///     ]
