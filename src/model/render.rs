@@ -137,7 +137,7 @@ pub(crate) enum Severity {
     Error,
     #[cfg_attr(
         not(feature = "cli"),
-        expect(dead_code, reason = "only the command line shows warnings")
+        allow(dead_code, reason = "only the command line shows warnings")
     )]
     Warning,
 }
