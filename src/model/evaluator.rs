@@ -284,7 +284,7 @@ impl Evaluator {
     /// The value at the given numbers, in the order of the varied names.
     ///
     /// # Errors
-    /// When the program fails or gives no number, or there are not as many numbers as varied names.
+    /// When the program fails or gives no number, or there are not as many numbers as the varied names have.
     #[inline]
     pub fn value(&mut self, inputs: &[f64]) -> Result<f64, Error> {
         self.number(inputs, None)
@@ -294,7 +294,7 @@ impl Evaluator {
     /// of the names differentiated by.
     ///
     /// # Errors
-    /// When the program fails or gives no number, or there are not as many numbers as varied names, or
+    /// When the program fails or gives no number, or there are not as many numbers as the varied names have, or
     /// as [`Evaluator::gradient_len`].
     #[inline]
     pub fn value_and_grad(&mut self, inputs: &[f64], gradient: &mut [f64]) -> Result<f64, Error> {
@@ -369,7 +369,7 @@ impl Evaluator {
                 given,
                 "inputs",
                 self.varied.len(),
-                "varied names",
+                "numbers of the varied names",
             ))
         }
     }
@@ -532,7 +532,7 @@ impl Evaluator {
     ///
     /// # Errors
     /// When a lane fails or gives no number: the first one's error; when no input has a number for
-    /// each lane; when there are not as many inputs as varied names, or columns have different lengths.
+    /// each lane; when there are not as many inputs as the varied names have numbers, or columns have different lengths.
     pub fn sum(&mut self, inputs: &[Lane<'_>], gradient: &mut [f64]) -> Result<f64, Error> {
         let Some(lanes) = inputs.iter().find_map(Lane::lanes) else {
             return Err(Error::Request("no input has a number for each lane".into()));

@@ -198,7 +198,7 @@ impl Evaluator {
     /// ```
     ///
     /// # Errors
-    /// When there are not as many inputs as varied names, or as many numbers in `grads` as in a
+    /// When there are not as many inputs as the varied names have numbers, or as many numbers in `grads` as in a
     /// gradient; when no input, cotangent or gradient has a number for each lane, or they have numbers
     /// for different lanes; when no lane's value has as many numbers as there are cotangents; when time
     /// runs out.
@@ -271,7 +271,7 @@ impl Evaluator {
     /// ```
     ///
     /// # Errors
-    /// When there are not as many inputs as varied names; when neither an input nor `values` have a
+    /// When there are not as many inputs as the varied names have numbers; when neither an input nor `values` have a
     /// number for each lane, or they have numbers for different lanes; when no lane's value has as many
     /// numbers as there is room for; when time runs out.
     pub fn values(
@@ -322,7 +322,7 @@ impl Evaluator {
     /// ```
     ///
     /// # Errors
-    /// When there are not as many inputs as varied names, or as many directions or products as numbers
+    /// When there are not as many inputs as the varied names have numbers, or as many directions or products as numbers
     /// of a gradient; when lanes differ in number as with [`Evaluator::vjp`]; when no lane's value is a
     /// number; when time runs out.
     pub fn hvp(
