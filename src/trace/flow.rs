@@ -15,6 +15,9 @@ use crate::prim::Prim;
 use crate::prim::block::BlockKind;
 use rustc_hash::FxHashMap;
 
+/// How many products inside each other are looked into for a factor.
+const DEEPEST: usize = 4;
+
 /// What a node depends on, and so how often it is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
@@ -69,6 +72,8 @@ pub(crate) struct Flow {
     pub(crate) constants: Vec<f64>,
     pub(crate) blocks: Vec<FlowBlock>,
     pub(crate) sums: Vec<Sum>,
+    /// Whether factors that lanes share are taken out of sums from inside products too.
+    pub(crate) factors_inside: bool,
     known: FxHashMap<(Prim, Ref, Ref, Ref), Ref>,
     known_constants: FxHashMap<u64, Ref>,
 }
@@ -235,8 +240,30 @@ impl Flow {
                 let sum = self.sum(reciprocal);
                 self.operation(Prim::Mul, a, sum)
             }
+            (Prim::Mul, ..) if self.factors_inside => {
+                let (factor, rest) = self.without_factor(of, DEEPEST)?;
+                let sum = self.sum(rest);
+                self.operation(Prim::Mul, factor, sum)
+            }
             _ => return None,
         })
+    }
+
+    /// A factor that lanes share from inside a product, and the product without it.
+    fn without_factor(&mut self, of: Ref, depth: usize) -> Option<(Ref, Ref)> {
+        let Operation { prim, a, b, .. } = *self.operation_of(of)?;
+        if prim != Prim::Mul || depth == 0 {
+            return None;
+        }
+        for (one, other) in [(a, b), (b, a)] {
+            if self.class(one) == Class::Shared {
+                return Some((one, other));
+            }
+            if let Some((factor, rest)) = self.without_factor(one, depth - 1) {
+                return Some((factor, self.operation(Prim::Mul, rest, other)));
+            }
+        }
+        None
     }
 
     /// The sum of a number over all lanes.
@@ -365,5 +392,26 @@ mod tests {
         assert_eq!(flow.operation(Prim::Mul, lanes, Y), of_y);
         let zero = flow.constant(0.0);
         assert_eq!(flow.sum(zero), zero);
+    }
+
+    #[test]
+    fn factors_inside_products_leave_a_sum_where_that_is_wanted() {
+        let sums = |factors_inside| {
+            let mut flow = Flow::new(&[Class::Lane, Class::Shared, Class::Lane]);
+            flow.factors_inside = factors_inside;
+            let [x, y, z] = [0, 1, 2].map(Ref::node);
+            // (x y) z is y times x z, whose sum there is.
+            let without = flow.operation(Prim::Mul, x, z);
+            let without = flow.sum(without);
+            let inner = flow.operation(Prim::Mul, x, y);
+            let product = flow.operation(Prim::Mul, inner, z);
+            let sum = flow.sum(product);
+            (
+                sum == flow.operation(Prim::Mul, y, without),
+                flow.sums.len(),
+            )
+        };
+        assert_eq!(sums(true), (true, 1));
+        assert_eq!(sums(false), (false, 2));
     }
 }

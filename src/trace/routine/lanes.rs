@@ -30,6 +30,22 @@ pub(crate) const CHUNK: usize = WIDTH * MOST;
 /// How many bytes the numbers of a chunk should not outgrow: about half of a second-level cache.
 const CACHE: usize = 512 << 10;
 
+/// How many lanes ahead columns are asked for: those of few operations a lane wait for memory else.
+const AHEAD: usize = 4 * CHUNK;
+
+/// Asks for numbers that are read soon.
+#[inline]
+fn ask_for(numbers: &[f64]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in numbers.chunks(WIDTH) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint at an address within a slice; nothing is read or written.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = numbers;
+}
+
 /// An input of a batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum LaneInput<'a> {
@@ -401,6 +417,8 @@ impl Routine {
             match (inputs[input as usize], which) {
                 (LaneInput::Each(column), Which::Range(first, _)) => {
                     target[..lanes].copy_from_slice(&column[first + start..][..lanes]);
+                    let next = first + start + AHEAD;
+                    ask_for(column.get(next..next + CHUNK).unwrap_or_default());
                 }
                 (LaneInput::Strided(numbers, stride), Which::Range(first, _)) => {
                     let column = numbers[(first + start) * stride..].iter().step_by(stride);

@@ -51,6 +51,8 @@ impl Routine {
         let class = |&shared: &bool| if shared { Class::Shared } else { Class::Lane };
         let classes: Vec<Class> = wishes.shared.iter().map(class).collect();
         let mut flow = Flow::new(&classes);
+        // Cotangents begin products, and what lanes share comes after them.
+        flow.factors_inside = true;
         let (nodes, guards) = simplify(trace, &mut flow);
         let mut values = Vec::with_capacity(wishes.outputs.len());
         for (&is_sum, output) in wishes.outputs.iter().zip(outputs) {
