@@ -55,8 +55,9 @@ fn library() -> PathBuf {
     program.parent().expect("it is in a folder").to_owned()
 }
 
-/// Compiles a program of C with the library.
-fn program(mut cc: Command, source: &str, arguments: &[String]) -> PathBuf {
+/// Compiles a program of C with the library, to be run with that one: where cargo has its tests look
+/// first, an earlier build may have left another.
+fn program(mut cc: Command, source: &str, arguments: &[String]) -> impl Fn() -> Command + use<> {
     let (library, source) = (library(), root().join(source));
     let name = source.file_stem().expect("a name");
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -65,7 +66,11 @@ fn program(mut cc: Command, source: &str, arguments: &[String]) -> PathBuf {
     cc.arg("-o").arg(&program).arg("-L").arg(&library);
     cc.arg(format!("-Wl,-rpath,{}", library.display()));
     succeeds(cc.args(["-ldmci_c", "-lm"]));
-    program
+    move || {
+        let mut run = Command::new(&program);
+        run.env("LD_LIBRARY_PATH", &library);
+        run
+    }
 }
 
 #[test]
@@ -133,7 +138,7 @@ fn calls_do_what_the_header_says_right_and_wrong_ones() {
     };
     let program = program(cc, "capi/tests/calls.c", &[]);
     let interpreter = root().join("bootstrap/interpreter.ncg");
-    assert_eq!(succeeds(Command::new(program).arg(interpreter)), "");
+    assert_eq!(succeeds(program().arg(interpreter)), "");
 }
 
 #[test]
@@ -145,7 +150,7 @@ fn the_example_prints_the_estimates_of_the_library() {
     let model = folder.join("model.scm");
     let define = format!("-DMODEL=\"{}\"", model.display());
     let program = program(cc, "examples/c/lynx_hare.c", &[define]);
-    let printed = succeeds(&mut Command::new(&program));
+    let printed = succeeds(&mut program());
     let table = Table::read(folder.join("pelts.csv")).expect("a table");
     let text = fs::read_to_string(&model).expect("text");
     let model = Interpreter::embedded().model(&text).expect("a model");
@@ -184,7 +189,7 @@ fn the_example_prints_the_estimates_of_the_library() {
         .expect("a number");
     assert!((sse / fitted.sse - 1.0).abs() < 1e-7);
     // What is no program fails with the place of the fault.
-    let output = run(Command::new(&program).arg(folder.join("pelts.csv")));
+    let output = run(program().arg(folder.join("pelts.csv")));
     assert_eq!(output.status.code(), Some(1));
     assert!(
         String::from_utf8_lossy(&output.stderr).contains("error["),
