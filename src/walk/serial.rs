@@ -42,7 +42,7 @@ impl Serialize for Number {
 pub(crate) mod number {
     use super::{Deserialize, Deserializer, Number, Serialize, Serializer, de};
 
-    #[expect(
+    #[allow(
         clippy::trivially_copy_pass_by_ref,
         reason = "serde passes what it writes by reference"
     )]
