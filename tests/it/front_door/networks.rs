@@ -9,6 +9,9 @@ use dmci::{Bindings, Interpreter, Limits, Relaxation, Wrt};
 
 type Module = ProgramModule<1, 1, 1, f64>;
 
+/// Paths of no file.
+const NOWHERE: [&str; 3] = ["", ".", "/no/such/folder/file"];
+
 #[test]
 fn layers_that_cannot_be() {
     let device = Cpu::default();
@@ -35,6 +38,11 @@ fn layers_that_cannot_be() {
     assert_eq!(module.constant_names().count(), 1);
     let cold = Relaxation::default().temperature(0.0);
     fails("a temperature", module.relax(cold));
+    for path in NOWHERE {
+        fails("no file", module.save_constants(path));
+        fails("no file", module.load_constants(path));
+    }
+    assert_eq!(module.values(), [1.0]);
     module.restore();
     let _ = module.with_limits(Limits::default());
 }
@@ -66,6 +74,11 @@ fn sets_of_params() {
     assert!(gradients.is_ok());
     let on_tape = set.on_tape::<::dfdx::tensor::NoneTape>("no");
     assert!(on_tape.is_ok_and(|tensor| tensor.is_none()));
+    for path in NOWHERE {
+        fails("no file", set.save_constants(path));
+        fails("no file", set.load_constants(path));
+    }
+    assert_eq!(set.value("a"), Some(1.0));
     set.restore();
     assert_eq!(set.bindings().names().count(), 1);
 }
