@@ -6,7 +6,7 @@
 #![allow(clippy::print_stdout, reason = "an example prints its figures")]
 
 use dmci::fit::{Fit, FitError, FitOptions, Table, fit};
-use dmci::{Bindings, Interpreter, Model, Workspace};
+use dmci::{Bindings, Input, Interpreter, Model, Workspace};
 use std::f64::consts::TAU;
 
 /// Rows hold constants as they are, for sampling; a fit forgets them and starts each at 1. Where
@@ -26,7 +26,8 @@ fn recover(law: &Model, inputs: &str, seed: u64) -> Result<Fit, FitError> {
     let mut state = seed;
     let mut column = || (0..1000).map(|_| 1.0 + 4.0 * uniform(&mut state)).collect();
     let columns: Vec<Vec<f64>> = inputs.split(' ').map(|_| column()).collect();
-    let bindings: Bindings = inputs.split(' ').zip(columns.clone()).collect();
+    let lists = columns.iter().cloned().map(Input::List);
+    let bindings: Bindings = inputs.split(' ').zip(lists).collect();
     let signal = law.value(&bindings, &mut Workspace::new())?;
     let mean = signal.numbers().sum::<f64>() / 1000.0;
     let sd = (signal.numbers().map(|y| (y - mean).powi(2)).sum::<f64>() / 1000.0).sqrt();
