@@ -22,7 +22,7 @@ pub(super) struct Man {
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
 
-    /// Write all pages to this folder: dmci.1, dmci-run.1, …
+    /// Write all pages to this folder, which is made if it is not there: dmci.1, dmci-run.1, …
     #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
     all: Option<PathBuf>,
 }
@@ -33,7 +33,8 @@ impl Man {
         // `dmci help fit` has nothing to say that `man dmci-fit` does not.
         let mut cli = cli.disable_help_subcommand(true);
         if let Some(folder) = &self.all {
-            return generate_to(cli, folder)
+            return std::fs::create_dir_all(folder)
+                .and_then(|()| generate_to(cli, folder))
                 .map_err(|error| Failure::Data(format!("{}: {error}", folder.display())));
         }
         cli.build();

@@ -495,11 +495,14 @@ impl<'q> Evaluation<'q> {
             lanes: question.lanes.map(|_| [each(first), each(second)]),
             numbers: question.bindings.each_ref().map(numbers),
             values: vec![0.0; values],
-            gradients: vec![0.0; question.wrt.len() * values.max(1)],
+            gradients: Vec::new(),
         }
     }
 
     fn run(&mut self, evaluator: &mut Evaluator, turn: usize, gradient: bool) -> Result<(), Error> {
+        // A name may stand for many numbers.
+        let length = evaluator.gradient_len() * self.values.len().max(1);
+        self.gradients.resize(length, 0.0);
         let gradients = if gradient {
             &mut self.gradients[..]
         } else {

@@ -643,7 +643,7 @@ impl Evaluator {
 #[cold]
 pub(super) fn wrong_count(given: usize, what: &str, needed: usize, of_what: &str) -> Error {
     Error::Request(format!(
-        "{given} {what} are given, and there are {needed} {of_what}"
+        "as many {what} are wanted as {of_what}: {needed}, not {given}"
     ))
 }
 

@@ -1185,7 +1185,10 @@ fn the_manual_has_a_page_for_every_command() {
             .fails(2)
             .contains("`fti` is no command")
     );
-    let nowhere = folder.join("no/such");
-    let err = dmci(&["man", "--all", nowhere.to_str().unwrap()]).fails(1);
-    assert!(err.contains("no/such"), "{err}");
+    let new = folder.join("new/man1");
+    assert_eq!(dmci(&["man", "--all", new.to_str().unwrap()]).ok(), "");
+    assert!(new.join("dmci-fit.1").is_file());
+    let in_a_file = folder.join("dmci.1/man1");
+    let err = dmci(&["man", "--all", in_a_file.to_str().unwrap()]).fails(1);
+    assert!(err.contains("dmci.1/man1"), "{err}");
 }

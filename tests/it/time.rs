@@ -105,6 +105,16 @@ fn lists_stay_and_params_have_the_values_declared() {
 }
 
 #[test]
+fn a_name_may_stand_for_many_numbers() {
+    let more = ["--inputs", r#"{"w":[1,2,3],"k":2}"#, "--wrt", "k,w"];
+    for lanes in [&[][..], &["--lane-inputs", r#"{"k":[1,2,3,4]}"#]] {
+        let more = [&more, lanes, &["--json"]].concat();
+        let answer = time("(* k (dot w w))", &more).json();
+        assert!(is_time(&answer["value_grad"]), "{answer}");
+    }
+}
+
+#[test]
 fn counts_stay_as_they_are() {
     let program = "(let go ((i 0) (s 0.0)) (if (= i n) s (go (+ i 1) (+ s (* a i)))))";
     let more = ["-i", "n=10", "-i", "a=0.5", "--wrt", "a"];
