@@ -500,10 +500,10 @@ impl<'q> Evaluation<'q> {
     }
 
     fn run(&mut self, evaluator: &mut Evaluator, turn: usize, gradient: bool) -> Result<(), Error> {
-        // A name may stand for many numbers.
-        let length = evaluator.gradient_len() * self.values.len().max(1);
-        self.gradients.resize(length, 0.0);
         let gradients = if gradient {
+            // A name may stand for many numbers.
+            let length = evaluator.gradient_len() * self.values.len().max(1);
+            self.gradients.resize(length, 0.0);
             &mut self.gradients[..]
         } else {
             &mut []

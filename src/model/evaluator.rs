@@ -284,7 +284,8 @@ impl Evaluator {
     /// The value at the given numbers, in the order of the varied names.
     ///
     /// # Errors
-    /// When the program fails or gives no number, or there are not as many numbers as the varied names have.
+    /// When the program fails or gives no number, or there are not as many numbers as the varied names
+    /// have.
     #[inline]
     pub fn value(&mut self, inputs: &[f64]) -> Result<f64, Error> {
         self.number(inputs, None)
@@ -294,8 +295,8 @@ impl Evaluator {
     /// of the names differentiated by.
     ///
     /// # Errors
-    /// When the program fails or gives no number, or there are not as many numbers as the varied names have, or
-    /// as [`Evaluator::gradient_len`].
+    /// When the program fails or gives no number, or there are not as many numbers as the varied names
+    /// have, or as [`Evaluator::gradient_len`].
     #[inline]
     pub fn value_and_grad(&mut self, inputs: &[f64], gradient: &mut [f64]) -> Result<f64, Error> {
         self.check_gradient(gradient.len())?;
@@ -358,6 +359,15 @@ impl Evaluator {
             }
         }
         Ok(())
+    }
+
+    /// Puts what varies over lanes in its places among the trace's inputs.
+    pub(super) fn put<'a>(&self, inputs: &[Lane<'a>], all: &mut [LaneInput<'a>]) {
+        for (place, input) in self.varied.iter().zip(inputs) {
+            if let Some(index) = place {
+                all[*index as usize] = input.input();
+            }
+        }
     }
 
     #[inline]
@@ -532,7 +542,8 @@ impl Evaluator {
     ///
     /// # Errors
     /// When a lane fails or gives no number: the first one's error; when no input has a number for
-    /// each lane; when there are not as many inputs as the varied names have numbers, or columns have different lengths.
+    /// each lane; when there are not as many inputs as the varied names have numbers, or columns have
+    /// different lengths.
     pub fn sum(&mut self, inputs: &[Lane<'_>], gradient: &mut [f64]) -> Result<f64, Error> {
         let Some(lanes) = inputs.iter().find_map(Lane::lanes) else {
             return Err(Error::Request("no input has a number for each lane".into()));
@@ -604,11 +615,7 @@ impl Evaluator {
         self.check_lanes(inputs, lanes)?;
         let numbers = self.numbers.iter().map(|&x| LaneInput::Shared(x));
         let mut all: SmallVec<[LaneInput<'_>; 16]> = numbers.collect();
-        for (place, input) in self.varied.iter().zip(inputs) {
-            if let Some(index) = place {
-                all[*index as usize] = input.input();
-            }
-        }
+        self.put(inputs, &mut all);
         let Self {
             model,
             asked,

@@ -198,8 +198,8 @@ impl Evaluator {
     /// ```
     ///
     /// # Errors
-    /// When there are not as many inputs as the varied names have numbers, or as many numbers in `grads` as in a
-    /// gradient; when no input, cotangent or gradient has a number for each lane, or they have numbers
+    /// When there are not as many inputs as the varied names have numbers, or as many numbers in
+    /// `grads` as in a gradient; when no input, cotangent or gradient has a number for each lane, or they have numbers
     /// for different lanes; when no lane's value has as many numbers as there are cotangents; when time
     /// runs out.
     pub fn vjp(
@@ -271,8 +271,8 @@ impl Evaluator {
     /// ```
     ///
     /// # Errors
-    /// When there are not as many inputs as the varied names have numbers; when neither an input nor `values` have a
-    /// number for each lane, or they have numbers for different lanes; when no lane's value has as many
+    /// When there are not as many inputs as the varied names have numbers; when neither an input nor
+    /// `values` have a number for each lane, or they have numbers for different lanes; when no lane's value has as many
     /// numbers as there is room for; when time runs out.
     pub fn values(
         &mut self,
@@ -322,8 +322,8 @@ impl Evaluator {
     /// ```
     ///
     /// # Errors
-    /// When there are not as many inputs as the varied names have numbers, or as many directions or products as numbers
-    /// of a gradient; when lanes differ in number as with [`Evaluator::vjp`]; when no lane's value is a
+    /// When there are not as many inputs as the varied names have numbers, or as many directions or
+    /// products as numbers of a gradient; when lanes differ in number as with [`Evaluator::vjp`]; when no lane's value is a
     /// number; when time runs out.
     pub fn hvp(
         &mut self,
@@ -475,11 +475,7 @@ impl Evaluator {
         all: &mut Vec<LaneInput<'a>>,
     ) {
         all.extend(self.numbers.iter().map(|&x| LaneInput::Shared(x)));
-        for (place, input) in self.varied.iter().zip(inputs) {
-            if let Some(index) = place {
-                all[*index as usize] = input.input();
-            }
-        }
+        self.put(inputs, all);
         match kind {
             _ if !is_derived => {}
             WeightKind::Cotangents => all.extend(weights.iter().map(|lane| lane.input())),
