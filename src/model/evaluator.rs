@@ -454,7 +454,7 @@ impl Evaluator {
     ///
     /// # Errors
     /// When a lane fails or gives no number: the first one's error; when there are not as many inputs
-    /// as varied names, or columns have other lengths than `values`.
+    /// as the varied names have numbers, or columns have other lengths than `values`.
     pub fn lanes(
         &mut self,
         inputs: &[Lane<'_>],
