@@ -12,7 +12,7 @@ use super::json::{self, Object};
 use super::program::ModeArg;
 use super::stats::{STATS, stats_of};
 use crate::model::gradient::Extent;
-use crate::model::json::{JsonInput, JsonNumber};
+use crate::model::json::JsonInput;
 use crate::walk::output::json_number;
 use crate::{
     Bindings, Error, Input, Interpreter, Kind, Limits, OnError, Relaxation, Stats, Threads,
@@ -35,7 +35,7 @@ struct Request<'a> {
     #[serde(default)]
     inputs: BTreeMap<String, JsonInput>,
     #[serde(default)]
-    lanes: Option<BTreeMap<String, Vec<JsonNumber>>>,
+    lanes: Option<BTreeMap<String, Vec<JsonInput>>>,
     #[serde(default)]
     wrt: Option<Vec<String>>,
     #[serde(default)]
@@ -102,7 +102,9 @@ impl Answerer {
                     if let Some(id) = id_of(line) {
                         answer.raw("id", &id);
                     }
-                    let error = Error::Request(format!("this line is no request: {error}"));
+                    let error = wrong_input(line).unwrap_or_else(|| {
+                        Error::Request(format!("this line is no request: {error}"))
+                    });
                     write_error(&error, "", answer);
                 }
             }
@@ -144,8 +146,20 @@ impl Answerer {
         };
         let lanes = request.lanes.as_ref();
         let mut names = bindings.clone();
-        for name in lanes.into_iter().flat_map(BTreeMap::keys) {
-            names.set(name, 0.0);
+        let mut columns: Vec<(&str, Vec<Input>)> = Vec::new();
+        for (name, column) in lanes.into_iter().flatten() {
+            let lane = |(lane, input): (usize, &JsonInput)| {
+                input.input().map_err(|error| {
+                    Error::Request(format!("lane {lane} of the input `{name}`: {error}"))
+                })
+            };
+            let column: Vec<Input> = column
+                .iter()
+                .enumerate()
+                .map(lane)
+                .collect::<Result<_, _>>()?;
+            names.set(name, column.first().cloned().unwrap_or(Input::Number(0.0)));
+            columns.push((name, column));
         }
         let mode = request.mode.into();
         let model = self.interpreter.model_for(&request.source, &names, mode)?;
@@ -160,7 +174,7 @@ impl Answerer {
             .as_ref()
             .map(|wrt| wrt.iter().map(String::as_str).collect());
         let workspace = &mut self.workspace;
-        let Some(lanes) = lanes else {
+        if lanes.is_none() {
             let asked = wrt.as_deref().map_or(Wrt::Nothing, Wrt::Names);
             let evaluation = model.evaluate(&bindings, asked, &limits, workspace)?;
             answer.value(&evaluation.value);
@@ -170,18 +184,11 @@ impl Answerer {
             return Ok(evaluation.stats);
         };
         let wrt = wrt.unwrap_or_default();
-        let columns: Vec<(&str, Vec<f64>)> = lanes
-            .iter()
-            .map(|(name, column)| {
-                let numbers = column.iter().map(JsonNumber::value).collect();
-                (name.as_str(), numbers)
-            })
-            .collect();
-        let columns: Vec<(&str, &[f64])> =
+        let per_lane: Vec<(&str, &[Input])> =
             columns.iter().map(|(n, c)| (*n, c.as_slice())).collect();
         let on_error = OnError::Collect;
-        let result =
-            model.value_and_grad_lanes(&bindings, &columns, &wrt, on_error, &limits, workspace)?;
+        let result = model
+            .value_and_grad_lanes_of(&bindings, &per_lane, &wrt, on_error, &limits, workspace)?;
         json::list(
             &result.values,
             answer.member("values"),
@@ -193,7 +200,7 @@ impl Answerer {
         if !wrt.is_empty() {
             answer.object("grad", |grad| {
                 for name in wrt {
-                    lane_gradient(&result, name, &bindings, grad.member(name));
+                    lane_gradient(&result, name, &names, grad.member(name));
                 }
             });
         }
@@ -205,12 +212,19 @@ fn lane_gradient(lanes: &crate::Lanes, name: &str, bindings: &Bindings, out: &mu
     if let Some((_, sum)) = lanes.shared.iter().find(|(n, _)| n == name) {
         return json_number(*sum, out);
     }
+    let shape = bindings.get(name).map(Input::shape);
+    let nested = |numbers: &[f64], out: &mut String| match shape {
+        Some(Ok(Some(shape))) => Extent::of(shape).json(numbers, out),
+        _ => Extent::List(numbers.len()).json(numbers, out),
+    };
     if let Some((_, sums)) = lanes.shared_lists.iter().find(|(n, _)| n == name) {
-        let extent = match bindings.get(name).map(Input::shape) {
-            Some(Ok(Some(shape))) => Extent::of(shape),
-            _ => Extent::List(sums.len()),
-        };
-        return extent.json(sums, out);
+        return nested(sums, out);
+    }
+    if let Some((_, rows)) = lanes.per_lane_lists.iter().find(|(n, _)| n == name) {
+        return json::list(rows, out, |row, out| match row {
+            Some(row) => nested(row, out),
+            None => out.push_str("null"),
+        });
     }
     let column = lanes.per_lane.iter().find(|(n, _)| n == name);
     let column = column.map(|(_, column)| column);
@@ -241,6 +255,30 @@ fn write_error(error: &Error, text: &str, answer: &mut Object<'_>) {
             });
         }
     });
+}
+
+/// What is wrong with which input of a line that is no request, if that is what is wrong.
+fn wrong_input(line: &str) -> Option<Error> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    if let Some(inputs) = line.get("inputs").filter(|inputs| inputs.is_object())
+        && let Err(error) = Bindings::from_json(&inputs.to_string())
+    {
+        return Some(error);
+    }
+    for (name, column) in line.get("lanes")?.as_object()? {
+        let Some(column) = column.as_array() else {
+            return Some(Error::Request(format!(
+                "the lane input `{name}` is {column}; give an array with an input a lane"
+            )));
+        };
+        for (lane, input) in column.iter().enumerate() {
+            if let Err(error) = JsonInput::named(input) {
+                let error = format!("lane {lane} of the input `{name}` {error}");
+                return Some(Error::Request(error));
+            }
+        }
+    }
+    None
 }
 
 /// The id of a line that is no request but an object all the same.

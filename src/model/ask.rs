@@ -88,14 +88,6 @@ impl Model {
         }
     }
 
-    /// The trace's input of a name that is bound to a number.
-    pub(crate) fn number_input(&self, name: &str, given: &Given) -> Option<u32> {
-        match given.inputs[*self.inner.places.get(name)?] {
-            InputValue::Number(x) => x.node.index(),
-            _ => None,
-        }
-    }
-
     /// The trace's inputs of what a name is bound to, number by number; none where the program has no
     /// use for the name.
     pub(crate) fn inputs_of(

@@ -34,8 +34,8 @@ impl Bindings {
                 ))
             })?;
         let input = |(name, value): (String, serde_json::Value)| {
-            let read = JsonInput::deserialize(&value)
-                .map_err(|_| Error::Request(format!("the input `{name}` is {value}; {INPUTS}")))?;
+            let read = JsonInput::named(&value)
+                .map_err(|error| Error::Request(format!("the input `{name}` {error}")))?;
             match read.input() {
                 Ok(input) => Ok((name, input)),
                 Err(error) => Err(Error::Request(format!("the input `{name}`: {error}"))),
@@ -109,6 +109,11 @@ pub(crate) struct JsonList {
 }
 
 impl JsonInput {
+    /// What a value is as an input; else what is wrong with it, to be put after its name.
+    pub(crate) fn named(value: &serde_json::Value) -> Result<Self, String> {
+        Self::deserialize(value).map_err(|_| format!("is {value}; {INPUTS}"))
+    }
+
     /// What it binds; an error for rows of different lengths.
     pub(crate) fn input(&self) -> Result<Input, Error> {
         let numbers = |row: &Vec<JsonNumber>| row.iter().map(JsonNumber::value).collect();

@@ -1,6 +1,6 @@
 //! Many evaluations of one model: one value of some inputs for each lane.
 //!
-//! Shared inputs and columns of lane inputs go in; a value or an error for each lane comes out, with
+//! Shared inputs and columns of lane inputs (numbers, or arrays of one form) go in; a value or an error for each lane comes out, with
 //! gradients summed over lanes for what is shared, and lane by lane for what is not.
 //!
 //! **Invariants**
@@ -19,6 +19,7 @@ use crate::trace::routine::lanes::LaneInput;
 use crate::walk::serial::Number;
 use crate::walk::{Limits, Output};
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 
 /// What to do when a lane fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -45,12 +46,100 @@ pub struct Lanes {
     /// The gradients by lane names: one number a lane, none where it failed.
     #[serde(serialize_with = "by_lane")]
     pub per_lane: Vec<(String, Vec<Option<f64>>)>,
+    /// The gradients by lane names that stand for lists, vectors and matrices: each lane's numbers, row by
+    /// row, none where it failed.
+    #[serde(serialize_with = "lists_by_lane")]
+    pub per_lane_lists: Vec<(String, Vec<Option<Vec<f64>>>)>,
     /// The gradients by shared lists, vectors and matrices (row by row), likewise summed.
     #[serde(serialize_with = "lists")]
     pub shared_lists: Vec<(String, Vec<f64>)>,
     /// How many lanes were walked; all others ran on a path that one of these, or an earlier
     /// evaluation, had recorded.
     pub walks: u64,
+}
+
+/// The numbers of an input that each lane has its own of.
+struct Column<'a> {
+    name: &'a str,
+    /// The first lane's; all others are of its form.
+    first: Input,
+    /// How many numbers a lane has.
+    width: usize,
+    /// Those of all lanes, lane after lane.
+    numbers: Cow<'a, [f64]>,
+}
+
+impl<'a> Column<'a> {
+    /// A number a lane.
+    fn of_numbers(name: &'a str, numbers: &'a [f64]) -> Self {
+        Self {
+            name,
+            first: Input::Number(numbers.first().copied().unwrap_or(0.0)),
+            width: 1,
+            numbers: Cow::Borrowed(numbers),
+        }
+    }
+
+    /// Anything a lane, of the same form for all.
+    fn of_inputs(name: &'a str, inputs: &[Input]) -> Result<Self, Error> {
+        let first = inputs.first().cloned().unwrap_or(Input::Number(0.0));
+        let named = |error: Error| Error::Request(format!("the lane input `{name}`: {error}"));
+        let form = form_of(&first).map_err(named)?;
+        for (lane, input) in inputs.iter().enumerate().skip(1) {
+            let here = form_of(input).map_err(named)?;
+            if here != form {
+                return Err(Error::Request(format!(
+                    "the lane input `{name}` is {here} in lane {lane} and {form} in lane 0; all \
+                     lanes need the same, so ask for others in a request of their own"
+                )));
+            }
+        }
+        let width = first.numbers().len();
+        let numbers = inputs.iter().flat_map(Input::numbers).copied().collect();
+        Ok(Self {
+            name,
+            first,
+            width,
+            numbers: Cow::Owned(numbers),
+        })
+    }
+
+    /// What a lane is bound to.
+    #[cfg(feature = "dfdx")]
+    fn at(&self, lane: usize) -> Input {
+        let numbers = self.numbers[lane * self.width..][..self.width].to_vec();
+        match &self.first {
+            Input::Number(_) => Input::Number(numbers[0]),
+            Input::List(_) => Input::List(numbers),
+            Input::Vector(_) => Input::Vector(numbers),
+            Input::Matrix { rows, columns, .. } => Input::Matrix {
+                rows: *rows,
+                columns: *columns,
+                numbers,
+            },
+        }
+    }
+}
+
+/// What an input is, in words.
+fn form_of(input: &Input) -> Result<String, Error> {
+    Ok(match (input, input.shape()?) {
+        (_, Some(shape)) => shape.to_string(),
+        (Input::List(numbers), _) => format!("a list of {}", numbers.len()),
+        _ => "a number".to_owned(),
+    })
+}
+
+/// How many lanes there are; an error unless all columns have as many.
+fn lanes_of<T>(per_lane: &[(&str, &[T])]) -> Result<usize, Error> {
+    let count = per_lane.first().map_or(0, |(_, column)| column.len());
+    match per_lane.iter().find(|(_, column)| column.len() != count) {
+        Some((name, column)) => Err(Error::Request(format!(
+            "the lane input `{name}` has {} values, the first has {count}; all need one a lane",
+            column.len()
+        ))),
+        None => Ok(count),
+    }
 }
 
 impl Model {
@@ -69,16 +158,65 @@ impl Model {
         limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<Lanes, Error> {
-        let count = per_lane.first().map_or(0, |(_, column)| column.len());
-        if let Some((name, column)) = per_lane.iter().find(|(_, c)| c.len() != count) {
-            return Err(Error::Request(format!(
-                "the lane input `{name}` has {} values, the first has {count}; all need one a lane",
-                column.len()
-            )));
-        }
+        let count = lanes_of(per_lane)?;
+        let columns = per_lane.iter().map(|(n, c)| Column::of_numbers(n, c));
+        let columns: Vec<Column<'_>> = columns.collect();
+        self.over_columns(shared, &columns, count, wrt, on_error, limits, workspace)
+    }
+
+    /// The same over lanes of lists, vectors and matrices, besides numbers: `per_lane` gives an input
+    /// a lane for some names, of the same form (and length) in all lanes.
+    ///
+    /// ```
+    /// use dmci::{Bindings, Input, Interpreter, Limits, OnError, Workspace};
+    ///
+    /// let model = Interpreter::embedded().model("(* a (dot v v))")?;
+    /// let shared = Bindings::from([("a", 2.0)]);
+    /// let v = [Input::from([1.0, 2.0]), Input::from([3.0, 0.0])];
+    /// let (limits, mut workspace) = (Limits::default(), Workspace::new());
+    /// let lanes = model.value_and_grad_lanes_of(
+    ///     &shared, &[("v", &v)], &["a", "v"], OnError::Stop, &limits, &mut workspace,
+    /// )?;
+    /// assert_eq!(lanes.shared[0].1, 5.0 + 9.0);
+    /// assert_eq!(lanes.per_lane_lists[0].1, [Some(vec![4.0, 8.0]), Some(vec![12.0, 0.0])]);
+    /// # Ok::<(), dmci::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Model::value_and_grad_lanes`]; when an input is no vector or matrix of its shape, or not of
+    /// the form that lane 0 has.
+    pub fn value_and_grad_lanes_of(
+        &self,
+        shared: &Bindings,
+        per_lane: &[(&str, &[Input])],
+        wrt: &[&str],
+        on_error: OnError,
+        limits: &Limits,
+        workspace: &mut Workspace,
+    ) -> Result<Lanes, Error> {
+        let count = lanes_of(per_lane)?;
+        let columns = per_lane.iter().map(|(n, c)| Column::of_inputs(n, c));
+        let columns: Vec<Column<'_>> = columns.collect::<Result<_, _>>()?;
+        self.over_columns(shared, &columns, count, wrt, on_error, limits, workspace)
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what its two doors take, and their columns"
+    )]
+    fn over_columns(
+        &self,
+        shared: &Bindings,
+        per_lane: &[Column<'_>],
+        count: usize,
+        wrt: &[&str],
+        on_error: OnError,
+        limits: &Limits,
+        workspace: &mut Workspace,
+    ) -> Result<Lanes, Error> {
         let mut bindings = shared.clone();
-        for (name, column) in per_lane {
-            bindings.set(*name, column.first().copied().unwrap_or(0.0));
+        for column in per_lane {
+            bindings.set(column.name, column.first.clone());
         }
         let asked = if wrt.is_empty() {
             Wrt::Nothing
@@ -92,8 +230,8 @@ impl Model {
         #[cfg(feature = "dfdx")]
         if self.is_reference() {
             for lane in 0..count {
-                for (name, column) in per_lane {
-                    bindings.set(*name, column[lane]);
+                for column in per_lane {
+                    bindings.set(column.name, column.at(lane));
                 }
                 let result = self.evaluate(&bindings, asked, limits, workspace);
                 lanes.push(result, wrt, on_error)?;
@@ -104,14 +242,19 @@ impl Model {
         let numbers = std::mem::take(&mut workspace.inputs);
         let mut inputs: Vec<LaneInput<'_>> =
             numbers.iter().map(|&x| LaneInput::Shared(x)).collect();
-        for (name, column) in per_lane {
-            if let Some(index) = self.number_input(name, &asked.given) {
-                inputs[index as usize] = LaneInput::Each(column);
+        for column in per_lane {
+            let places = self.inputs_of(column.name, &bindings, &asked.given);
+            for (offset, index) in places.into_iter().enumerate() {
+                let Some(index) = index else { continue };
+                inputs[index as usize] = match column.width {
+                    1 => LaneInput::Each(&column.numbers),
+                    width => LaneInput::Strided(&column.numbers[offset..], width),
+                };
             }
         }
         // For each name its columns: whether they are lanes' own, and where they begin.
         let by = crate::model::gradient::columns(&asked.wrt);
-        let is_each = |input: u32| matches!(inputs[input as usize], LaneInput::Each(_));
+        let is_each = |input: u32| !matches!(inputs[input as usize], LaneInput::Shared(_));
         let mut values = vec![f64::NAN; count];
         let mut columns: Vec<Vec<f64>> = by
             .iter()
@@ -163,25 +306,36 @@ impl Model {
             };
         }
         let mut sums = sums.into_iter();
-        let mut columns = by.iter().zip(columns);
+        let mut columns = columns.into_iter();
         for (name, variable) in &asked.wrt {
             let size = match variable {
                 Variable::Unused => 0,
                 Variable::Inputs(_, extent) => extent.size(),
             };
+            let own: Vec<Vec<f64>> = columns.by_ref().take(size).collect();
             if let Some((_, all)) = lanes.shared_lists.iter_mut().find(|(n, _)| n == name) {
-                for (entry, _) in all.iter_mut().zip(columns.by_ref().take(size)) {
+                for (entry, _) in all.iter_mut().zip(own) {
                     *entry = sums.next().unwrap_or(0.0) + 0.0;
                 }
-                continue;
-            }
-            let column = if size == 0 { None } else { columns.next() };
-            if let Some((_, numbers)) = lanes.per_lane.iter_mut().find(|(n, _)| n == name) {
-                let all = column.map_or_else(|| vec![0.0; count], |(_, column)| column);
+            } else if let Some((_, rows)) = lanes.per_lane_lists.iter_mut().find(|(n, _)| n == name)
+            {
+                // Of an input that the program has no use for, all derivatives are 0.
+                let column = per_lane.iter().find(|column| column.name == name);
+                let width = column.map_or(0, |column| column.width);
+                let row = |lane: usize| match own.is_empty() {
+                    true => vec![0.0; width],
+                    false => own.iter().map(|column| column[lane]).collect(),
+                };
+                let values = lanes.values.iter().enumerate();
+                *rows = values
+                    .map(|(lane, v)| v.is_ok().then(|| row(lane)))
+                    .collect();
+            } else if let Some((_, numbers)) = lanes.per_lane.iter_mut().find(|(n, _)| n == name) {
+                let all = own.into_iter().next().unwrap_or_else(|| vec![0.0; count]);
                 let numbers_of = all.into_iter().zip(&lanes.values);
                 *numbers = numbers_of.map(|(x, v)| v.is_ok().then_some(x)).collect();
             } else if let Some((_, sum)) = lanes.shared.iter_mut().find(|(n, _)| n == name)
-                && column.is_some()
+                && size > 0
             {
                 *sum = sums.next().unwrap_or(0.0) + 0.0;
             }
@@ -192,18 +346,23 @@ impl Model {
 
 impl Lanes {
     /// No lanes, and a place for the derivatives by each name.
-    fn new(wrt: &[&str], shared: &Bindings, per_lane: &[(&str, &[f64])]) -> Self {
+    fn new(wrt: &[&str], shared: &Bindings, per_lane: &[Column<'_>]) -> Self {
         let mut lanes = Self {
             values: Vec::new(),
             shared: Vec::new(),
             per_lane: Vec::new(),
+            per_lane_lists: Vec::new(),
             shared_lists: Vec::new(),
             walks: 0,
         };
         for &name in wrt {
             let input = shared.get(name).filter(|i| !matches!(i, Input::Number(_)));
-            if per_lane.iter().any(|(lane, _)| *lane == name) {
-                lanes.per_lane.push((name.to_owned(), Vec::new()));
+            if let Some(column) = per_lane.iter().find(|column| column.name == name) {
+                if matches!(column.first, Input::Number(_)) {
+                    lanes.per_lane.push((name.to_owned(), Vec::new()));
+                } else {
+                    lanes.per_lane_lists.push((name.to_owned(), Vec::new()));
+                }
             } else if let Some(input) = input {
                 let zeros = vec![0.0; input.numbers().len()];
                 lanes.shared_lists.push((name.to_owned(), zeros));
@@ -228,6 +387,9 @@ impl Lanes {
                 for (_, column) in &mut self.per_lane {
                     column.push(None);
                 }
+                for (_, rows) in &mut self.per_lane_lists {
+                    rows.push(None);
+                }
                 self.values.push(Err(error));
                 return Ok(());
             }
@@ -251,6 +413,9 @@ impl Lanes {
         }
         for (name, column) in &mut self.per_lane {
             column.push(gradient.get(name));
+        }
+        for (name, rows) in &mut self.per_lane_lists {
+            rows.push(Some(gradient.jacobian(name).unwrap_or(&[]).to_vec()));
         }
         self.values.push(Ok(evaluation.value));
         Ok(())
@@ -290,4 +455,16 @@ fn by_lane<S: Serializer>(
 ) -> Result<S::Ok, S::Error> {
     let column = |lanes: &Vec<Option<f64>>| lanes.iter().map(|x| x.map(Number)).collect::<Vec<_>>();
     serializer.collect_map(columns.iter().map(|(name, lanes)| (name, column(lanes))))
+}
+
+fn lists_by_lane<S: Serializer>(
+    columns: &[(String, Vec<Option<Vec<f64>>>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let row = |numbers: &Vec<f64>| numbers.iter().map(|&x| Number(x)).collect::<Vec<_>>();
+    let rows = |lanes: &Vec<Option<Vec<f64>>>| {
+        let lanes = lanes.iter().map(|numbers| numbers.as_ref().map(row));
+        lanes.collect::<Vec<_>>()
+    };
+    serializer.collect_map(columns.iter().map(|(name, lanes)| (name, rows(lanes))))
 }

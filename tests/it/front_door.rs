@@ -670,6 +670,31 @@ fn lanes_by_name() {
     assert!(lanes(&[], &["x"]).is_ok_and(|lanes| lanes.values.is_empty()));
     assert!(lanes(&[("x", &[])], &["a"]).is_ok_and(|lanes| lanes.values.is_empty()));
     assert!(lanes(&[("x", &two), ("x", &two), ("", &two)], &["a", "a"]).is_ok());
+
+    let mut lanes = |per_lane: &[(&str, &[Input])], wrt: &[&str]| {
+        let shared = Bindings::from([("a", 1.0)]);
+        let collect = OnError::Collect;
+        model.value_and_grad_lanes_of(&shared, per_lane, wrt, collect, &limits, workspace)
+    };
+    let forms = [Input::from([1.0, NAN]), Input::from(1.0)];
+    let [vector, number] = &forms;
+    refused("two forms", lanes(&[("x", &forms)], &[]));
+    refused("columns", lanes(&[("x", &forms[..1]), ("y", &[])], &[]));
+    refused("no such name", lanes(&[("x", &forms[..1])], &["no"]));
+    let lengths = [vector.clone(), Input::from([1.0])];
+    refused("two lengths", lanes(&[("x", &lengths)], &[]));
+    let ragged = Input::from(vec![vec![1.0], vec![]]);
+    refused("ragged rows", lanes(&[("x", &[ragged])], &[]));
+    refused(
+        "no numbers",
+        lanes(&[("x", &[Input::Vector(Vec::new())])], &[]),
+    );
+    let none = [Input::List(Vec::new())];
+    assert!(lanes(&[("unused", &none), ("x", &forms[1..])], &["unused", "x"]).is_ok());
+    assert!(lanes(&[("x", &[])], &["x"]).is_ok_and(|lanes| lanes.values.is_empty()));
+    // A vector times a number is a vector, and has no gradient over lanes.
+    refused("no number", lanes(&[("x", &[vector.clone()])], &["x"]));
+    assert!(lanes(&[("x", &[number.clone()])], &["x", "a"]).is_ok());
 }
 
 // ---- what stands beside models -----------------------------------------------------------------

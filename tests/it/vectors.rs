@@ -535,6 +535,76 @@ fn a_pivot_that_changes_is_another_path_and_a_singular_lane_an_error() {
 }
 
 #[test]
+fn lanes_of_arrays_and_lists_are_as_each_alone() {
+    let text = "(define l (map (lambda (x) (* x x)) items))
+        (if (> (vsum v) 5) (error \"large\" (car l)) (* (fold-left + a l) (dot v (matvec m v))))";
+    let items = |x: f64| Input::List(vec![x, 0.5, -x]);
+    let vector = |x: f64| Input::from([x, 1.0]);
+    let matrix = |x: f64| Input::from([[x, 2.0], [-1.0, 0.25 * x]]);
+    let lanes: Vec<f64> = (0..70).map(|lane| f64::from(lane) * 0.1 - 1.5).collect();
+    let column = |input: &dyn Fn(f64) -> Input| lanes.iter().map(|&x| input(x)).collect::<Vec<_>>();
+    let columns = [column(&items), column(&vector), column(&matrix)];
+    let wrt = ["a", "items", "v", "m"];
+    let modes = [
+        Mode::Interpreter,
+        Mode::Direct,
+        Mode::Nested,
+        #[cfg(feature = "dfdx")]
+        Mode::Reference,
+    ];
+    for mode in modes {
+        let given = |lane: usize| {
+            Bindings::from([
+                ("a", Input::from(3.0)),
+                ("items", columns[0][lane].clone()),
+                ("v", columns[1][lane].clone()),
+                ("m", columns[2][lane].clone()),
+            ])
+        };
+        let model = interpreter().model_for(text, &given(0), mode).unwrap();
+        let found = model
+            .value_and_grad_lanes_of(
+                &Bindings::from([("a", 3.0)]),
+                &[
+                    ("items", &columns[0]),
+                    ("v", &columns[1]),
+                    ("m", &columns[2]),
+                ],
+                &wrt,
+                OnError::Collect,
+                &Limits::default(),
+                &mut Workspace::new(),
+            )
+            .unwrap();
+        let mut by_a = 0.0;
+        for lane in 0..lanes.len() {
+            let alone = evaluate(&model, &given(lane), Wrt::Names(&wrt));
+            let (Ok(alone), Ok(value)) = (&alone, &found.values[lane]) else {
+                let errors = (alone.unwrap_err(), found.values[lane].as_ref().unwrap_err());
+                assert_eq!(errors.0.to_string(), errors.1.to_string());
+                assert!(
+                    found
+                        .per_lane_lists
+                        .iter()
+                        .all(|(_, rows)| rows[lane].is_none())
+                );
+                continue;
+            };
+            assert_eq!(value, &alone.value, "{mode:?} {lane}");
+            by_a += alone.gradient.get("a").unwrap();
+            for (name, rows) in &found.per_lane_lists {
+                let row = rows[lane].as_deref().unwrap();
+                let expected = alone.gradient.jacobian(name).unwrap();
+                assert_eq!(row, expected, "{mode:?} {name} {lane}");
+            }
+        }
+        let sum = found.shared[0].1;
+        assert!((sum - by_a).abs() <= 1e-12 * by_a.abs(), "{sum} {by_a}");
+        assert!(found.values.iter().any(Result::is_err) && found.per_lane_lists.len() == 3);
+    }
+}
+
+#[test]
 fn vectors_survive_collections() {
     let text = "(define (grow n v acc)
           (if (= n 0) (vsum (+ v (car acc))) (grow (- n 1) (+ v 1) (list (scale 0.5 v)))))

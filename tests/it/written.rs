@@ -162,6 +162,19 @@ fn lanes_tell_of_those_that_failed() {
     assert_eq!(lanes["shared"], json!({"a": 4.0}));
     assert_eq!(lanes["per_lane"], json!({"x": [2.0, null, 2.0]}));
     assert_eq!(lanes["shared_lists"], json!({}));
+    assert_eq!(lanes["per_lane_lists"], json!({}));
+
+    let vectors = [[1.0, 2.0], [-5.0, 2.0]].map(Input::from);
+    let lanes = model("(if (< (vsum x) 0) (error \"below\") (dot x x))").value_and_grad_lanes_of(
+        &Bindings::new(),
+        &[("x", &vectors)],
+        &["x"],
+        OnError::Collect,
+        &Limits::default(),
+        &mut Workspace::new(),
+    );
+    let lanes = written(&lanes.expect("the other goes on"));
+    assert_eq!(lanes["per_lane_lists"], json!({"x": [[2.0, 4.0], null]}));
 }
 
 #[test]
