@@ -61,6 +61,8 @@ pub(super) fn failure(error: &FitError, source: &Source) -> Failure {
             span: Some(span),
             calls: Vec::new(),
             help: None,
+            also: Vec::new(),
+            cautions: Vec::new(),
             source: source.clone(),
         })),
         None => Failure::Data(error.to_string()),

@@ -7,12 +7,14 @@
 //! - Numbers are written as the shortest text that reads back the same, so equal text means equal
 //!   bits.
 
+use super::cautions::cautions_of;
 use super::fields::members;
 use super::json::{self, Object};
 use super::program::ModeArg;
 use super::stats::{STATS, stats_of};
 use crate::model::gradient::Extent;
 use crate::model::json::JsonInput;
+use crate::source::Position;
 use crate::walk::output::json_number;
 use crate::{
     Bindings, Error, Input, Interpreter, Kind, Limits, OnError, Relaxation, Stats, Threads,
@@ -24,6 +26,9 @@ use std::collections::BTreeMap;
 
 /// How many applications a request may take unless it says otherwise.
 const DEFAULT_FUEL: u64 = 3_000_000;
+
+/// How many further mistakes an answer tells.
+const ALSO: usize = 20;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,11 +124,56 @@ impl Answerer {
         let result = self.evaluate(request, answer);
         if let Err(error) = &result {
             write_error(error, &request.source, answer);
+            let also = self.also(error, request);
+            if !also.is_empty() {
+                answer.objects("also", &also, |(kind, message, position), mistake| {
+                    mistake.text("kind", kind);
+                    mistake.text("message", message);
+                    mistake.place(*position);
+                });
+            }
         }
         if request.stats {
             let stats = stats_of(result.as_ref().copied());
             answer.object("stats", |all| members(&STATS, &stats, all));
         }
+    }
+
+    /// What else is known to be wrong with a program that fails, in the order of its text: kind, message
+    /// and place.
+    fn also(&self, error: &Error, request: &Request<'_>) -> Vec<(&'static str, String, Position)> {
+        if !matches!(error, Error::Expand(_) | Error::Eval(_)) {
+            return Vec::new();
+        }
+        let text: &str = &request.source;
+        let given = request.inputs.keys();
+        let given = given.chain(request.lanes.iter().flat_map(BTreeMap::keys));
+        let given: Vec<&str> = given.map(String::as_str).collect();
+        let mut all: Vec<_> = error
+            .also()
+            .iter()
+            .map(|mistake| (mistake.kind, mistake.message.clone(), mistake.span))
+            .collect();
+        if let Some(program) = self.interpreter.expand_leniently(text, &given) {
+            let mut cautions = cautions_of(&program, &self.interpreter, &given);
+            // Calls with a wrong number of arguments are among the errors of syntax.
+            let is_expanded = matches!(error, Error::Eval(_));
+            cautions.retain(|caution| {
+                !caution.is_said_by(error) && (is_expanded || caution.name.is_some())
+            });
+            all.extend(cautions.into_iter().filter_map(|caution| {
+                let kind = match caution.name {
+                    Some(_) => Kind::Unbound,
+                    None => Kind::Arity,
+                };
+                Some((kind, caution.message, caution.span?))
+            }));
+        }
+        all.sort_by_key(|(_, _, span)| span.start);
+        all.truncate(ALSO);
+        let told = all.into_iter();
+        told.map(|(kind, message, span)| (kind.name(), message, span.position(text)))
+            .collect()
     }
 
     /// Writes what a request asks for, once nothing can fail any more; gives what it took.

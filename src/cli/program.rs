@@ -425,7 +425,16 @@ pub(super) fn prepare(
             let names: Vec<&str> = bindings.names().collect();
             let expanded = interpreter
                 .expand(&source.text, &names, Goal::Value)
-                .map_err(Failure::of(source))?;
+                .map_err(|error| {
+                    let partly = interpreter.expand_leniently(&source.text, &names);
+                    let cautions = partly.map_or(Vec::new(), |partly| {
+                        let mut cautions = cautions_of(&partly, &interpreter, &names);
+                        // Calls with a wrong number of arguments are among the errors.
+                        cautions.retain(|caution| caution.name.is_some());
+                        cautions
+                    });
+                    Failure::of(source)(error).with_cautions(cautions)
+                })?;
             let model = interpreter
                 .model_for(&source.text, bindings, machine.mode())
                 .map_err(Failure::of(source))?;

@@ -12,6 +12,7 @@ use crate::graph::NcgError;
 use crate::model::Error;
 use crate::model::render::{self, NamedText, Severity, header, printable, snippet};
 use crate::source::Span;
+use crate::syntax::ExpandError;
 use crate::walk::Monitored;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -74,6 +75,10 @@ pub(super) struct Fault {
     pub(super) calls: Vec<Call>,
     /// What to do about it.
     pub(super) help: Option<String>,
+    /// What else is wrong with its syntax.
+    pub(super) also: Vec<ExpandError>,
+    /// What else may go wrong, where that was not told before.
+    pub(super) cautions: Vec<Caution>,
     pub(super) source: Source,
 }
 
@@ -87,9 +92,19 @@ impl Failure {
                 span: error.span(),
                 calls: error.calls().to_vec(),
                 help: None,
+                also: error.also().to_vec(),
+                cautions: Vec::new(),
                 source: source.clone(),
             }))
         }
+    }
+
+    /// The same with what else may go wrong.
+    pub(super) fn with_cautions(mut self, cautions: Vec<Caution>) -> Self {
+        if let Self::Program(fault) = &mut self {
+            fault.cautions = cautions;
+        }
+        self
     }
 
     /// The failure of an `.ncg` file, with its name.
@@ -110,7 +125,10 @@ impl Fault {
             help: self.help.as_deref(),
             calls: &self.calls,
         };
-        render::render(&fault, self.source.named(), colors)
+        let mut out = render::render(&fault, self.source.named(), colors);
+        render::also(&self.also, self.source.named(), colors, &mut out);
+        out.push_str(&with_snippets(&self.cautions, &self.source, colors));
+        out
     }
 }
 
@@ -151,7 +169,10 @@ pub(super) fn failure(failure: &Failure) {
 
 /// Tells of cautions.
 pub(super) fn cautions(cautions: &[Caution], source: &Source) {
-    let colors = has_colors();
+    to_stderr(&with_snippets(cautions, source, has_colors()));
+}
+
+fn with_snippets(cautions: &[Caution], source: &Source, colors: bool) -> String {
     let mut out = String::new();
     for caution in cautions.iter().take(CAUTIONS) {
         header(Severity::Warning, None, &caution.message, colors, &mut out);
@@ -166,7 +187,7 @@ pub(super) fn cautions(cautions: &[Caution], source: &Source) {
         let more = format!("and {} more", cautions.len() - CAUTIONS);
         header(Severity::Warning, None, &more, colors, &mut out);
     }
-    to_stderr(&out);
+    out
 }
 
 /// Tells of cautions after a run, but for what its error says anyway: that gets their help.

@@ -107,6 +107,23 @@ impl Error {
         self.span().map(|span| span.position(text))
     }
 
+    /// What else is wrong with the program's syntax, in the order of its text.
+    ///
+    /// ```
+    /// use dmci::Interpreter;
+    ///
+    /// let text = "(define (f x) (if))\n(f 1 2)\n(set! f 3)";
+    /// let error = Interpreter::embedded().model(text).unwrap_err();
+    /// let also: Vec<_> = error.also().iter().map(|e| e.kind.name()).collect();
+    /// assert_eq!((error.kind().name(), &also[..]), ("syntax", &["arity", "unsupported"][..]));
+    /// ```
+    pub fn also(&self) -> &[ExpandError] {
+        match self {
+            Self::Expand(error) => &error.also,
+            _ => &[],
+        }
+    }
+
     /// The applications under way, innermost first; empty but for run-time errors.
     pub fn calls(&self) -> &[Call] {
         match self {

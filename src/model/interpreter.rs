@@ -17,7 +17,7 @@ use crate::paths::Workspace;
 use crate::prim::Prim;
 use crate::symbol::Symbols;
 use crate::syntax::lexpr::from_lexpr;
-use crate::syntax::{ExpandOptions, Goal, Program, ReadOptions, expand, read};
+use crate::syntax::{ExpandOptions, Goal, Program, ReadOptions, expand, expand_leniently, read};
 use crate::walk::code::Code;
 use crate::walk::layout::{CoreProgram, lay_out};
 use crate::walk::{Limits, Output};
@@ -315,14 +315,23 @@ impl Interpreter {
     ) -> Result<Program, Error> {
         let mut symbols = Symbols::extending(symbols);
         let data = read(text, &mut symbols, ReadOptions::default())?;
-        let prelude: Vec<&str> = self.inner.prelude.iter().map(String::as_str).collect();
-        let options = ExpandOptions {
-            inputs,
-            prelude: &prelude,
-            goal,
-            internal: false,
-        };
+        let prelude = self.prelude_names();
+        let options = options_for(inputs, &prelude, goal);
         Ok(expand(&text.into(), data, symbols, &options)?)
+    }
+
+    /// What of a program can be expanded, for what is to be said of it beside its errors; none where it
+    /// cannot be read.
+    pub(crate) fn expand_leniently(&self, text: &str, inputs: &[&str]) -> Option<Program> {
+        let mut symbols = Symbols::extending(self.inner.code.symbols.clone());
+        let data = read(text, &mut symbols, ReadOptions::default()).ok()?;
+        let prelude = self.prelude_names();
+        let options = options_for(inputs, &prelude, Goal::Value);
+        Some(expand_leniently(&text.into(), data, symbols, &options).0)
+    }
+
+    fn prelude_names(&self) -> Vec<&str> {
+        self.inner.prelude.iter().map(String::as_str).collect()
     }
 
     /// Compiles a program to a graph of its own, whose inputs are `inputs`, which shadow primitives and
@@ -373,6 +382,15 @@ impl Interpreter {
 }
 
 /// The normal form of a program whose caller gives inputs of the given names, and its params.
+fn options_for<'a>(inputs: &'a [&'a str], prelude: &'a [&'a str], goal: Goal) -> ExpandOptions<'a> {
+    ExpandOptions {
+        inputs,
+        prelude,
+        goal,
+        internal: false,
+    }
+}
+
 fn normal_form(program: &Program, inputs: &[&str]) -> Anf {
     let params = program.params().iter().map(|p| p.name.as_str());
     let certain: FxHashSet<&str> = inputs.iter().copied().chain(params).collect();

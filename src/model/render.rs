@@ -19,6 +19,7 @@
 use super::error::Error;
 use crate::error::Call;
 use crate::source::Span;
+use crate::syntax::ExpandError;
 use ariadne::{Color, Config, IndexType, Label, Report, ReportKind};
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -37,13 +38,14 @@ pub struct Rendered<'a> {
     message: String,
     span: Option<Span>,
     calls: &'a [Call],
+    also: &'a [ExpandError],
     text: NamedText<'a>,
     colors: bool,
 }
 
 impl Error {
     /// The error as the command line shows it: kind and message, the place in `text`, which is the
-    /// program's, and the calls under way.
+    /// program's, and the calls under way; then what else is wrong with its syntax, likewise.
     ///
     /// ```
     /// use dmci::{Bindings, Interpreter, Workspace};
@@ -63,6 +65,7 @@ impl Error {
             kind: Some(self.kind().name()),
             span: self.span(),
             calls: self.calls(),
+            also: self.also(),
             ..Rendered::plain(self.to_string(), text)
         }
     }
@@ -76,6 +79,7 @@ impl<'a> Rendered<'a> {
             message,
             span: None,
             calls: &[],
+            also: &[],
             text: NamedText { name, text },
             colors: false,
         }
@@ -111,7 +115,23 @@ impl fmt::Display for Rendered<'_> {
             help: None,
             calls: self.calls,
         };
-        f.write_str(&render(&fault, self.text, self.colors))
+        let mut out = render(&fault, self.text, self.colors);
+        also(self.also, self.text, self.colors, &mut out);
+        f.write_str(&out)
+    }
+}
+
+/// Further mistakes, one after the other.
+pub(crate) fn also(mistakes: &[ExpandError], text: NamedText<'_>, colors: bool, out: &mut String) {
+    for mistake in mistakes {
+        let fault = Fault {
+            kind: Some(mistake.kind.name()),
+            message: &mistake.message,
+            span: Some(mistake.span),
+            help: None,
+            calls: &[],
+        };
+        out.push_str(&render(&fault, text, colors));
     }
 }
 

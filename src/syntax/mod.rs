@@ -21,6 +21,6 @@ pub use ast::{
     Constant, Constraint, DataMatrix, ExprId, Noise, Observation, Param, Program, Warning,
 };
 pub use expand::{ExpandError, Goal};
-pub(crate) use expand::{ExpandOptions, expand};
+pub(crate) use expand::{ExpandOptions, expand, expand_leniently};
 pub use reader::{ReadError, ReadErrorKind};
 pub(crate) use reader::{ReadOptions, read};

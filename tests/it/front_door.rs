@@ -720,7 +720,11 @@ fn errors_of_other_texts() {
         .unwrap_err();
     assert!(error.span().is_some() && !error.kind().name().is_empty());
     for text in ["", "é", "\n\n"] {
-        let _ = (error.position(text), error.calls().len());
+        let _ = (
+            error.position(text),
+            error.calls().len(),
+            error.also().len(),
+        );
     }
     for (start, end) in [(0, 0), (1, 2), (3, 1), (u32::MAX, u32::MAX)] {
         let span = Span::new(start, end);

@@ -26,6 +26,7 @@ mod limits;
 mod many;
 #[cfg(feature = "cli")]
 mod memory;
+mod mistakes;
 #[cfg(feature = "cli")]
 mod monitor;
 mod ncg;

@@ -99,14 +99,15 @@ impl Expander<'_> {
             self.bind(var);
         }
         self.procedure_depth += 1;
-        let body = self.body(id, body);
+        // A mistake leaves what is bound to whoever goes on after it.
+        let body = self.body(id, body)?;
         self.procedure_depth -= 1;
         self.unbind(&vars);
         let lambda = Expr::Lambda {
             name,
             params: vars.into(),
             rest: rest.is_some(),
-            body: body?,
+            body,
         };
         Ok(self.push(lambda, self.data.span(id)))
     }

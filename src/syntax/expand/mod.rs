@@ -7,6 +7,8 @@
 //! - Scope is lexical; a binding shadows forms, primitives, the prelude and inputs alike.
 //! - What a derived form needs (a temporary, `cons` in a quasiquote) can be neither seen nor
 //!   shadowed by the program.
+//! - A mistake ends the form that has it and no other: what stands beside it is expanded all the same,
+//!   so that all mistakes are told at once.
 //! - Forms that grow long (`cond`, `let*`, bodies, …) expand in loops; recursion follows the
 //!   nesting of the text alone, which the reader bounds.
 //! - At top level a name may be defined again. A reference that runs at once means the last
@@ -42,7 +44,13 @@ pub struct ExpandError {
     pub message: String,
     /// The form.
     pub span: Span,
+    /// What else is wrong with the program, in the order of the text: other forms that are malformed or left out,
+    /// and calls with a wrong number of arguments (kind `arity`). These have no further ones.
+    pub also: Vec<ExpandError>,
 }
+
+/// How many mistakes are looked for.
+const MISTAKES: usize = 20;
 
 /// Which value the program is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -78,6 +86,32 @@ pub(crate) fn expand(
     symbols: Symbols,
     options: &ExpandOptions<'_>,
 ) -> Result<Program> {
+    let (program, mut mistakes) = expand_leniently(text, data, symbols, options);
+    if mistakes.is_empty() {
+        return Ok(program);
+    }
+    let mut first = mistakes.remove(0);
+    let warnings = program.warnings.into_iter().map(|warning| ExpandError {
+        kind: Kind::Arity,
+        message: warning.message,
+        span: warning.span,
+        also: Vec::new(),
+    });
+    mistakes.extend(warnings);
+    mistakes.sort_by_key(|mistake| mistake.span.start);
+    mistakes.truncate(MISTAKES);
+    first.also = mistakes;
+    Err(first)
+}
+
+/// Expands all that can be: a program, in which nothing stands for each form that is wrong, and what is
+/// wrong with those, the first one first.
+pub(crate) fn expand_leniently(
+    text: &Arc<str>,
+    data: Data,
+    symbols: Symbols,
+    options: &ExpandOptions<'_>,
+) -> (Program, Vec<ExpandError>) {
     let outside = vec![None; symbols.len() as usize];
     let scope = vec![None; symbols.len() as usize];
     let nodes = data.len() as usize;
@@ -93,6 +127,9 @@ pub(crate) fn expand(
         literals: Vec::new(),
         vars: Vec::new(),
         shadowed: Vec::new(),
+        bound: Vec::new(),
+        mistakes: Vec::new(),
+        spoiled: FxHashSet::default(),
         lambdas: FxHashMap::default(),
         scope,
         outside: RefCell::new(outside),
@@ -112,7 +149,14 @@ pub(crate) fn expand(
         let sym = expander.symbols.intern(name);
         expander.inputs.insert(sym);
     }
-    let root = expander.program(data.roots(), options.goal)?;
+    let root = match expander.program(data.roots(), options.goal) {
+        Ok(root) => root,
+        // More than are looked for.
+        Err(mistake) => {
+            expander.mistakes.push(mistake);
+            expander.constant(Constant::Unspecified, Span::new(0, 0))
+        }
+    };
     let warnings = expander.check();
     let Expander {
         symbols,
@@ -124,9 +168,10 @@ pub(crate) fn expand(
         params,
         matrices,
         observations,
+        mistakes,
         ..
     } = expander;
-    Ok(Program {
+    let program = Program {
         text: text.clone(),
         symbols,
         data,
@@ -140,7 +185,8 @@ pub(crate) fn expand(
         matrices,
         observations,
         warnings,
-    })
+    };
+    (program, mistakes)
 }
 
 /// One top-level form, with `begin`s already opened.
@@ -150,6 +196,8 @@ enum Item {
     DataMatrix(DatumId),
     Observe(DatumId, Form),
     Expression(DatumId),
+    /// What is no definition although it begins as one.
+    Mistake(ExpandError),
 }
 
 /// `(define name init)` or `(define (name . params) body …)`, taken apart.
@@ -195,6 +243,12 @@ struct Expander<'a> {
     vars: Vec<Var>,
     /// For each variable, the one of the same name that it shadows while it is bound.
     shadowed: Vec<Option<VarId>>,
+    /// The variables that are bound where the expander is, outermost first.
+    bound: Vec<VarId>,
+    /// What is wrong, as far as that has been found.
+    mistakes: Vec<ExpandError>,
+    /// Names whose definition is wrong: that they are not defined is no further mistake.
+    spoiled: FxHashSet<Sym>,
     /// The argument counts of variables known to be procedures, for warnings.
     lambdas: FxHashMap<VarId, (u32, Option<u32>)>,
     /// The innermost binding of each name, by its index.
@@ -225,6 +279,7 @@ impl<'a> Expander<'a> {
             kind: Kind::Syntax,
             message: message.into(),
             span: self.data.span(id),
+            also: Vec::new(),
         })
     }
 
@@ -261,6 +316,7 @@ impl<'a> Expander<'a> {
             self.scope.resize(name + 1, None);
         }
         self.shadowed[var.0 as usize] = self.scope[name].replace(var);
+        self.bound.push(var);
     }
 
     /// Ends the scope of the variables that were bound last.
@@ -268,7 +324,39 @@ impl<'a> Expander<'a> {
         for var in vars.iter().rev() {
             let name = self.vars[var.0 as usize].name.index() as usize;
             self.scope[name] = self.shadowed[var.0 as usize];
+            self.bound.pop();
         }
+    }
+
+    /// What `expand` gives for a form; where that is wrong, nothing, with the mistake kept and all bound
+    /// that was bound before.
+    ///
+    /// # Errors
+    /// The last mistake that is looked for.
+    fn recovering(
+        &mut self,
+        id: DatumId,
+        expand: impl FnOnce(&mut Self) -> Result<ExprId>,
+    ) -> Result<ExprId> {
+        let (bound, depth) = (self.bound.len(), self.procedure_depth);
+        let mistake = match expand(self) {
+            Ok(expr) => return Ok(expr),
+            Err(mistake) => mistake,
+        };
+        let left = self.bound[bound..].to_vec();
+        self.unbind(&left);
+        self.procedure_depth = depth;
+        self.mistake(mistake)?;
+        Ok(self.constant(Constant::Unspecified, self.data.span(id)))
+    }
+
+    /// Keeps a mistake; gives it back if it is the last that is looked for.
+    fn mistake(&mut self, mistake: ExpandError) -> Result<()> {
+        if self.mistakes.len() + 1 >= MISTAKES {
+            return Err(mistake);
+        }
+        self.mistakes.push(mistake);
+        Ok(())
     }
 
     fn denote(&self, sym: Sym) -> Denotation {
@@ -353,7 +441,9 @@ impl<'a> Expander<'a> {
     fn expand(&mut self, id: DatumId) -> Result<ExprId> {
         // Recursion follows the nesting of the text, which the reader bounds; the stack grows as
         // it needs to.
-        stacker::maybe_grow(64 * 1024, 1024 * 1024, || self.expand_here(id))
+        stacker::maybe_grow(64 * 1024, 1024 * 1024, || {
+            self.recovering(id, |expander| expander.expand_here(id))
+        })
     }
 
     fn expand_here(&mut self, id: DatumId) -> Result<ExprId> {
@@ -434,7 +524,7 @@ impl<'a> Expander<'a> {
     }
 
     fn free_name(&mut self, sym: Sym, span: Span) -> ExprId {
-        if self.free_names.insert(sym) {
+        if !self.spoiled.contains(&sym) && self.free_names.insert(sym) {
             self.free.push((sym, span));
         }
         self.push(Expr::Free(sym), span)
@@ -448,6 +538,7 @@ impl<'a> Expander<'a> {
                 self.symbols.name(sym)
             ),
             span: self.data.span(id),
+            also: Vec::new(),
         })
     }
 

@@ -4,7 +4,7 @@
 //! - Names that the top level defines are known before any form is expanded.
 //! - Expressions between definitions keep their place: the program is one `letrec` in order.
 
-use super::{Expander, Goal, Item, Result};
+use super::{Definition, Expander, Goal, Item, Result};
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::Sym;
@@ -16,13 +16,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 impl Expander<'_> {
     pub(super) fn program(&mut self, roots: &[DatumId], goal: Goal) -> Result<ExprId> {
         let whole = Span::new(0, self.text.len() as u32);
-        self.find_definitions(roots)?;
-        let items = self.items(roots)?;
+        self.find_definitions(roots);
+        let items = self.items(roots);
         let mut vars = Vec::new();
         let mut inits = Vec::new();
         let mut pending: Vec<ExprId> = Vec::new();
         let mut predictions = Vec::new();
-        for (index, item) in items.iter().enumerate() {
+        for (index, item) in items.into_iter().enumerate() {
             self.item = index;
             match item {
                 Item::Define(id, definition) => {
@@ -35,25 +35,35 @@ impl Expander<'_> {
                         .find(|&&(item, _)| item == index)
                         .map(|&(_, var)| var);
                     let Some(var) = var else {
-                        return self.fail(*id, "this definition cannot be placed");
+                        return self.fail(id, "this definition cannot be placed");
                     };
-                    let init = self.definition(*id, definition, var)?;
+                    let init =
+                        self.recovering(id, |expander| expander.definition(id, &definition, var))?;
                     vars.push(var);
                     inits.push(init);
                 }
-                Item::Param(id) => self.param(*id)?,
-                Item::DataMatrix(id) => self.data_matrix(*id)?,
+                Item::Param(id) => {
+                    if let Err(mistake) = self.param(id) {
+                        self.mistake(mistake)?;
+                    }
+                }
+                Item::DataMatrix(id) => {
+                    if let Err(mistake) = self.data_matrix(id) {
+                        self.mistake(mistake)?;
+                    }
+                }
                 Item::Observe(id, form) => {
-                    let expr = match form {
-                        Form::Observe => self.observe(*id)?,
-                        _ => self.observe_series(*id)?,
-                    };
+                    let expr = self.recovering(id, |expander| match form {
+                        Form::Observe => expander.observe(id),
+                        _ => expander.observe_series(id),
+                    })?;
                     predictions.push(expr);
                     if goal == Goal::Value {
                         pending.push(expr);
                     }
                 }
-                Item::Expression(id) => pending.push(self.expand(*id)?),
+                Item::Expression(id) => pending.push(self.expand(id)?),
+                Item::Mistake(mistake) => self.mistake(mistake)?,
             }
         }
         if goal == Goal::Observations {
@@ -84,7 +94,7 @@ impl Expander<'_> {
 
     /// Collects the names that the top level defines, so that forms they shadow are not taken for
     /// forms, and makes a variable for each definition.
-    pub(super) fn find_definitions(&mut self, roots: &[DatumId]) -> Result<()> {
+    pub(super) fn find_definitions(&mut self, roots: &[DatumId]) {
         let mut open: Vec<DatumId> = roots.iter().rev().copied().collect();
         let mut defined: FxHashSet<Sym> = FxHashSet::default();
         let mut names = Vec::new();
@@ -92,11 +102,14 @@ impl Expander<'_> {
             match self.form_of(id) {
                 Some((_, items)) if self.names_any(items[0], &defined) => {}
                 Some((Form::Begin, items)) => open.extend(items[1..].iter().rev()),
-                Some((Form::Define, _)) => {
-                    let definition = self.parse_definition(id)?;
-                    names.push((definition.name, id));
-                    defined.insert(definition.name);
-                }
+                Some((Form::Define, items)) => match self.parse_definition(id) {
+                    Ok(definition) => {
+                        names.push(definition.name);
+                        defined.insert(definition.name);
+                    }
+                    // It is told in its turn.
+                    Err(_) => self.spoil(items),
+                },
                 Some((form @ (Form::Param | Form::DataMatrix), items)) => {
                     if let Some(&name) = items.get(1)
                         && let Datum::Symbol(sym) = self.data.get(name)
@@ -111,18 +124,9 @@ impl Expander<'_> {
             }
         }
         // Until its items are counted a definition stands at the end, so that its name shadows.
-        for (name, id) in names {
-            let declared = if self.param_names.contains(&name) {
-                Some("param")
-            } else {
-                self.matrix_names.contains(&name).then_some("data matrix")
-            };
-            if let Some(what) = declared {
-                let message = format!(
-                    "`{}` is a {what} already; give the definition another name",
-                    self.symbols.name(name)
-                );
-                return self.fail(id, message);
+        for name in names {
+            if self.declared_as(name).is_some() {
+                continue;
             }
             let var = self.variable(name);
             self.top.entry(name).or_default().push((usize::MAX, var));
@@ -140,7 +144,40 @@ impl Expander<'_> {
                 }
             }
         }
-        Ok(())
+    }
+
+    /// What a name that a definition may not have is declared as.
+    fn declared_as(&self, name: Sym) -> Option<&'static str> {
+        if self.param_names.contains(&name) {
+            return Some("param");
+        }
+        self.matrix_names.contains(&name).then_some("data matrix")
+    }
+
+    /// Takes a definition of the top level apart.
+    fn definition_of_top(&self, id: DatumId) -> Result<Definition> {
+        let definition = self.parse_definition(id)?;
+        match self.declared_as(definition.name) {
+            Some(what) => {
+                let name = self.symbols.name(definition.name);
+                let message =
+                    format!("`{name}` is a {what} already; give the definition another name");
+                self.fail(id, message)
+            }
+            None => Ok(definition),
+        }
+    }
+
+    /// Notes the name that a definition meant to define, if it has one.
+    fn spoil(&mut self, items: &[DatumId]) {
+        let Some(&target) = items.get(1) else { return };
+        let name = match self.data.get(target) {
+            Datum::List([first, ..]) | Datum::Dotted([first, ..], _) => *first,
+            _ => target,
+        };
+        if let Datum::Symbol(sym) = self.data.get(name) {
+            self.spoiled.insert(sym);
+        }
     }
 
     /// Whether a datum is one of some names.
@@ -148,7 +185,7 @@ impl Expander<'_> {
         matches!(self.data.get(id), Datum::Symbol(sym) if names.contains(&sym))
     }
 
-    pub(super) fn items(&mut self, roots: &[DatumId]) -> Result<Vec<Item>> {
+    pub(super) fn items(&mut self, roots: &[DatumId]) -> Vec<Item> {
         let mut open: Vec<DatumId> = roots.iter().rev().copied().collect();
         let mut items = Vec::new();
         let mut made: FxHashMap<Sym, usize> = FxHashMap::default();
@@ -160,7 +197,13 @@ impl Expander<'_> {
                     open.extend(items[1..].iter().rev());
                 }
                 Some((Form::Define, _)) => {
-                    let definition = self.parse_definition(id)?;
+                    let definition = match self.definition_of_top(id) {
+                        Ok(definition) => definition,
+                        Err(mistake) => {
+                            items.push(Item::Mistake(mistake));
+                            continue;
+                        }
+                    };
                     let count = made.entry(definition.name).or_insert(0);
                     if let Some(versions) = self.top.get_mut(&definition.name)
                         && let Some(version) = versions.get_mut(*count)
@@ -178,6 +221,6 @@ impl Expander<'_> {
                 _ => items.push(Item::Expression(id)),
             }
         }
-        Ok(items)
+        items
     }
 }
