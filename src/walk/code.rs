@@ -296,7 +296,12 @@ impl<'a> Compiler<'a> {
     fn globals(&mut self) {
         let exports = self.graph.exports.iter().map(|(name, function)| {
             let value = Value::closure(function + FIRST_FUNCTION, 0);
-            (self.symbols.intern(name), value)
+            // What the bootstrap files spell with a leading `%`, programs cannot.
+            let sym = match name.starts_with('%') {
+                true => self.symbols.reserve(name),
+                false => self.symbols.intern(name),
+            };
+            (sym, value)
         });
         let exports: FxHashMap<Sym, Value> = exports.collect();
         let globals = (0..self.symbols.len()).map(|index| {
