@@ -68,8 +68,8 @@ pub(crate) enum Atom {
     Var(Var),
     /// A constant, and the literal it was written as.
     Constant(Constant, ExprId),
-    /// Quoted data.
-    Quote(DatumId),
+    /// Quoted data, and the literal they were written as: two literals are two objects.
+    Quote(DatumId, ExprId),
     /// A named input.
     Input(Sym),
     /// A primitive as a value.

@@ -307,7 +307,7 @@ impl Normalizer<'_> {
                 Atom::Prim(*prim)
             }
             Expr::Constant(constant) => Atom::Constant(constant.clone(), expr),
-            Expr::Quote(datum) => Atom::Quote(*datum),
+            Expr::Quote(datum) => Atom::Quote(*datum, expr),
             Expr::Prelude(name) => Atom::Prelude(*name),
             Expr::Free(name) => {
                 if (self.is_input)(self.program.symbols.name(*name)) {
@@ -504,14 +504,61 @@ fn reached_early(program: &Program, candidates: &[(VarId, Vec<VarId>)]) -> FxHas
     early
 }
 
-/// The `letrec` variables bound to procedures that refer to nothing that lives in a frame.
+/// The `letrec`s that no procedure contains: they are evaluated once.
+fn evaluated_once(program: &Program) -> FxHashSet<ExprId> {
+    let mut once = FxHashSet::default();
+    let mut open = vec![program.root];
+    while let Some(expr) = open.pop() {
+        match program.expr(expr) {
+            Expr::Lambda { .. } => continue,
+            Expr::Letrec { .. } => {
+                once.insert(expr);
+            }
+            _ => {}
+        }
+        children(program, expr, &mut open);
+    }
+    once
+}
+
+/// The variables that are more than called: whose values a program may compare.
+fn used_as_values(program: &Program) -> FxHashSet<VarId> {
+    let mut called: FxHashSet<ExprId> = FxHashSet::default();
+    for expr in &program.exprs {
+        if let Expr::Call { operator, .. } = expr {
+            called.insert(*operator);
+            // `((letrec ((loop (lambda …))) loop) init …)`
+            if let Expr::Letrec { body, .. } = program.expr(*operator) {
+                called.insert(*body);
+            }
+        }
+    }
+    let mut used = FxHashSet::default();
+    for (index, expr) in program.exprs.iter().enumerate() {
+        if let Expr::Variable(var) = expr
+            && !called.contains(&ExprId(index as u32))
+        {
+            used.insert(*var);
+        }
+    }
+    used
+}
+
+/// The `letrec` variables bound to procedures that refer to nothing that lives in a frame, and of
+/// which there is one, or that nothing compares: two evaluations of a lambda are two procedures.
 fn environment_free(program: &Program) -> FxHashSet<VarId> {
+    let once = evaluated_once(program);
+    let used = used_as_values(program);
     // Who refers to what: for each lambda bound by a letrec, the variables its body reads that are
     // bound outside of it.
     let mut candidates: Vec<(VarId, Vec<VarId>)> = Vec::new();
-    for expr in &program.exprs {
+    for (index, expr) in program.exprs.iter().enumerate() {
         if let Expr::Letrec { vars, inits, .. } = expr {
+            let alone = once.contains(&ExprId(index as u32));
             for (&var, &init) in vars.iter().zip(inits) {
+                if !alone && used.contains(&var) {
+                    continue;
+                }
                 if let Expr::Lambda { .. } = program.expr(init) {
                     candidates.push((var, free_variables(program, init)));
                 }

@@ -169,7 +169,7 @@ impl Printer<'_> {
         match atom {
             Atom::Var(var) => var.to_string(),
             Atom::Constant(constant, _) => print_constant(constant),
-            Atom::Quote(datum) => {
+            Atom::Quote(datum, _) => {
                 let mut text = String::from("'");
                 self.program.data.write(*datum, self.symbols(), &mut text);
                 text

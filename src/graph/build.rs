@@ -11,6 +11,7 @@ use crate::prim::Prim;
 use crate::symbol::Sym;
 use crate::syntax::Program;
 use crate::syntax::ast::{Constant, ExprId};
+use crate::syntax::datum::Datum;
 use rustc_hash::{FxHashMap, FxHashSet};
 use slotmap::SecondaryMap;
 use smallvec::SmallVec;
@@ -164,9 +165,9 @@ enum ConstantKey {
     Char(char),
     String(Arc<str>),
     Primitive(Prim),
-    /// Quoted data, as text.
-    Quote(String),
-    /// A literal that `wrt` can name stays apart from equal ones elsewhere.
+    /// A quoted symbol, as text.
+    Symbol(String),
+    /// A literal that `wrt` can name, or quoted data, stays apart from equal ones elsewhere.
     Literal(ExprId),
     /// A constant of the graph that the prelude is copied from, by its number there.
     Imported(u32),
@@ -345,13 +346,15 @@ impl Builder<'_> {
         match atom {
             Atom::Var(var) => nodes[var],
             Atom::Constant(constant, expr) => self.constant(constant, *expr),
-            Atom::Quote(datum) => {
+            Atom::Quote(datum, expr) => {
                 let mut text = String::new();
                 let program = self.program;
                 program.data.write(*datum, &program.symbols, &mut text);
-                self.shared_constant(ConstantKey::Quote(text.clone()), || {
-                    GraphConstant::Quote(text)
-                })
+                let key = match program.data.get(*datum) {
+                    Datum::Symbol(_) => ConstantKey::Symbol(text.clone()),
+                    _ => ConstantKey::Literal(*expr),
+                };
+                self.shared_constant(key, || GraphConstant::Quote(text))
             }
             Atom::Input(name) => {
                 if let Some(&node) = self.inputs.get(name) {

@@ -415,6 +415,11 @@ impl<'a> Machine<'a> {
             }
             Op::Closure(function) => {
                 let environment = self.heap.len() as u32;
+                if args.is_empty() {
+                    // Two evaluations of a lambda are two procedures: the address tells them apart.
+                    let nothing = self.heap.constant(Tagged::NIL);
+                    self.heap.push(nothing);
+                }
                 for captured in args {
                     self.heap.push(captured);
                 }

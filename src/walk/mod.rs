@@ -232,6 +232,8 @@ struct Walk<'a> {
     relaxation: RelaxationInputs,
     /// How many numbers of noise have been drawn.
     drawn: u64,
+    /// How many procedures without environment have been made.
+    made: u32,
 }
 
 /// A finished walk: the value still on the heap.
@@ -292,6 +294,7 @@ pub(crate) fn walk<'a>(
         place: 0,
         relaxation: job.relaxation,
         drawn: 0,
+        made: 0,
     };
     walk.set_inputs(job);
     walk.meter.collect_at = walk.heap.len() * 2 + NURSERY;
@@ -607,7 +610,15 @@ impl<'a> Walk<'a> {
                     function,
                     args,
                 } => {
-                    let address = self.heap.len() as u32;
+                    // One that captures nothing has no environment: a number tells it from what
+                    // other evaluations of the same lambda made.
+                    let address = match args.count {
+                        0 => {
+                            self.made = self.made.wrapping_add(1);
+                            self.made
+                        }
+                        _ => self.heap.len() as u32,
+                    };
                     for index in args.start..args.start + args.count {
                         let value = self.operand(self.code.operands[index as usize]);
                         self.heap.push(value);
