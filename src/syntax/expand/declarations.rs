@@ -14,31 +14,64 @@ impl Expander<'_> {
     pub(super) fn param(&mut self, id: DatumId) -> Result<()> {
         const USAGE: &str = "write `(param name init)` with a number, and perhaps `(> lo)`, `(< hi)` or `(between lo hi)`";
         let items = match self.data.get(id) {
-            Datum::List(items) if matches!(items.len(), 3 | 4) => items.to_vec(),
+            Datum::List(items) if items.len() >= 3 => items.to_vec(),
             _ => return self.fail(id, USAGE),
         };
         let Datum::Symbol(sym) = self.data.get(items[1]) else {
             return self.fail(id, USAGE);
         };
-        let Some(init) = self.number(items[2]) else {
-            return self.fail(id, USAGE);
-        };
-        let constraint = match items.get(3) {
-            None => Constraint::Free,
-            Some(&c) => match self.constraint(c) {
-                Some(constraint) => constraint,
-                None => return self.fail(id, USAGE),
-            },
-        };
         let name = self.symbols.name(sym).to_owned();
+        let Some(init) = self.number(items[2]) else {
+            let start = self.data.span(items[2]).text(self.text);
+            let message = format!(
+                "the param `{name}` starts at a number, such as 1.5, and `{start}` is none"
+            );
+            return self.fail(id, message);
+        };
+        let mut bounds = Vec::new();
+        for &bound in &items[3..] {
+            match self.constraint(bound) {
+                Some(bound) => bounds.push(bound),
+                None => {
+                    let bound = self.data.span(bound).text(self.text);
+                    let message = format!(
+                        "`{bound}` is no bound of a param; write `(> lo)`, `(< hi)` or `(between lo hi)` \
+                         with numbers, and lo below hi"
+                    );
+                    return self.fail(id, message);
+                }
+            }
+        }
+        let constraint = match bounds[..] {
+            [] => Constraint::Free,
+            [one] => one,
+            [Constraint::Above(lo), Constraint::Below(hi)]
+            | [Constraint::Below(hi), Constraint::Above(lo)]
+                if lo < hi =>
+            {
+                Constraint::Between(lo, hi)
+            }
+            _ => {
+                let message = "a param has a lower bound, an upper bound or both: `(between lo hi)`, with lo \
+                     below hi";
+                return self.fail(id, message);
+            }
+        };
         if !self.declared.insert(sym) {
             return self.fail(id, self.declared_twice("param", sym));
         }
         if !constraint.admits(init) || !init.is_finite() {
-            return self.fail(
-                id,
-                format!("the param `{name}` starts at {init}, outside its constraint"),
-            );
+            let on_bound = match constraint {
+                Constraint::Free => false,
+                Constraint::Above(end) | Constraint::Below(end) => init == end,
+                Constraint::Between(lo, hi) => init == lo || init == hi,
+            };
+            let message = if on_bound {
+                format!("the param `{name}` starts on its bound {init}; start it inside")
+            } else {
+                format!("the param `{name}` starts at {init}, outside its constraint")
+            };
+            return self.fail(id, message);
         }
         self.params.push(Param {
             name,
@@ -58,8 +91,9 @@ impl Expander<'_> {
         };
         let numbers: Option<Vec<f64>> = items[1..].iter().map(|&i| self.number(i)).collect();
         match (self.symbols.name(sym), numbers?.as_slice()) {
-            (">", &[lo]) => Some(Constraint::Above(lo)),
-            ("<", &[hi]) => Some(Constraint::Below(hi)),
+            // A fit comes as near to a bound as floats do, and never onto it, whichever is written.
+            (">" | ">=", &[lo]) => Some(Constraint::Above(lo)),
+            ("<" | "<=", &[hi]) => Some(Constraint::Below(hi)),
             ("between", &[lo, hi]) if lo < hi => Some(Constraint::Between(lo, hi)),
             _ => None,
         }

@@ -44,11 +44,13 @@ impl Expander<'_> {
                 }
                 Item::Param(id) => {
                     if let Err(mistake) = self.param(id) {
+                        self.spoil(id);
                         self.mistake(mistake)?;
                     }
                 }
                 Item::DataMatrix(id) => {
                     if let Err(mistake) = self.data_matrix(id) {
+                        self.spoil(id);
                         self.mistake(mistake)?;
                     }
                 }
@@ -102,13 +104,13 @@ impl Expander<'_> {
             match self.form_of(id) {
                 Some((_, items)) if self.names_any(items[0], &defined) => {}
                 Some((Form::Begin, items)) => open.extend(items[1..].iter().rev()),
-                Some((Form::Define, items)) => match self.parse_definition(id) {
+                Some((Form::Define, _)) => match self.parse_definition(id) {
                     Ok(definition) => {
                         names.push(definition.name);
                         defined.insert(definition.name);
                     }
                     // It is told in its turn.
-                    Err(_) => self.spoil(items),
+                    Err(_) => self.spoil(id),
                 },
                 Some((form @ (Form::Param | Form::DataMatrix), items)) => {
                     if let Some(&name) = items.get(1)
@@ -168,9 +170,13 @@ impl Expander<'_> {
         }
     }
 
-    /// Notes the name that a definition meant to define, if it has one.
-    fn spoil(&mut self, items: &[DatumId]) {
-        let Some(&target) = items.get(1) else { return };
+    /// Notes the name that a definition or declaration meant to define, if it has one.
+    fn spoil(&mut self, id: DatumId) {
+        let (Datum::List(&[_, target, ..]) | Datum::Dotted(&[_, target, ..], _)) =
+            self.data.get(id)
+        else {
+            return;
+        };
         let name = match self.data.get(target) {
             Datum::List([first, ..]) | Datum::Dotted([first, ..], _) => *first,
             _ => target,

@@ -1,0 +1,3 @@
+;; error: => syntax 2:1
+(param nu 0 (>= 0))
+nu
