@@ -165,6 +165,16 @@ impl Prim {
         self == Prim::Select || self.vjp(0.5, 0.5, 0.5, 1.0).is_some()
     }
 
+    /// Whether each argument counts at two numbers: see [`Prim::counts`].
+    #[inline]
+    pub(crate) fn counting(self, a: f64, b: f64) -> [bool; 2] {
+        if !self.is_selective() {
+            return [true; 2];
+        }
+        self.counts(a, b)
+            .map_or([true; 2], |tests| tests.map(|test| test != 0.0))
+    }
+
     /// Whether a kernel serves it: a function of mathematics of the crate's own, the same for one number
     /// and over lanes.
     ///

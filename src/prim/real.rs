@@ -36,6 +36,12 @@ pub trait Real:
         self.apply(Prim::Gt, other)
     }
 
+    /// 1 where this is equal to the other, else 0.
+    #[must_use]
+    fn equals(self, other: Self) -> Self {
+        self.apply(Prim::NumEq, other)
+    }
+
     /// 1 where this is 0, else 0.
     #[must_use]
     fn is_zero(self) -> Self {

@@ -9,6 +9,9 @@
 //! - `forward` follows IEEE 754 without clamping: `(/ 1 0)` is +inf, `(log 0)` is -inf.
 //! - Rules read nothing but their arguments, `y` and `ct`.
 //! - `flat` rows have derivative zero everywhere: no cotangent is passed on at all.
+//! - Where the convention of a row gives an argument derivative 0, its `counts` says so: there it is no
+//!   dependency, as the arm that a `Select` does not take.
+//! - A rule whose value is NaN gives no finite derivative; sums and products need not ask.
 
 use super::real::Real;
 use super::{Domain, Kind, Spec, TagRule, Variadic, math};
@@ -26,9 +29,9 @@ macro_rules! vjp_rule {
 macro_rules! primitives {
     (
         unary { $($(#[doc = $udoc:literal])+ $U:ident = $uname:literal $(| $ualias:literal)* ($ua:ident)
-            -> $utag:ident on $udomain:ident { forward: $uforward:expr, vjp($uy:ident, $uct:ident): $uvjp:tt })* }
+            -> $utag:ident on $udomain:ident { forward: $uforward:expr, vjp($uy:ident, $uct:ident): $uvjp:tt $(, counts: $ucounts:tt)? })* }
         binary { $($(#[doc = $bdoc:literal])+ $B:ident = $bname:literal $(| $balias:literal)* ($ba:ident, $bb:ident) $bvariadic:expr, $bmin:literal
-            -> $btag:ident on $bdomain:ident { forward: $bforward:expr, vjp($by:ident, $bct:ident): $bvjp:tt })* }
+            -> $btag:ident on $bdomain:ident { forward: $bforward:expr, vjp($by:ident, $bct:ident): $bvjp:tt $(, counts: $bcounts:tt)? })* }
         predicates1 { $($(#[doc = $pdoc:literal])+ $P:ident = $pname:literal $(| $palias:literal)* ($pa:ident) { $pforward:expr })* }
         predicates2 { $($(#[doc = $qdoc:literal])+ $Q:ident = $qname:literal ($qa:ident, $qb:ident) $qvariadic:expr, $qmin:literal { $qforward:expr })* }
         structural { $($(#[doc = $sdoc:literal])+ $S:ident = $sname:literal $(| $salias:literal)* ($smin:literal, $smax:expr))* }
@@ -137,6 +140,28 @@ macro_rules! primitives {
                 }
             }
 
+            /// Tests that are not 0 where `a` and `b` count. Where an argument does not, nothing flows to or
+            /// from it, not even a zero, which an infinite derivative would make NaN; the rule gives it
+            /// a zero there. None for rows whose arguments always count.
+            #[inline]
+            pub(crate) fn counts<R: Real>(self, a: R, b: R) -> Option<[R; 2]> {
+                match self {
+                    $($(Prim::$U => { let $ua = a; let test: R = $ucounts; Some([test, test]) })?)*
+                    $($(Prim::$B => { let ($ba, $bb) = (a, b); let _ = ($ba, $bb); Some($bcounts) })?)*
+                    _ => None,
+                }
+            }
+
+            /// Whether its arguments count at some numbers alone.
+            #[inline]
+            pub(crate) const fn is_selective(self) -> bool {
+                match self {
+                    $($(Prim::$U => { let _ = stringify!($ucounts); true })?)*
+                    $($(Prim::$B => { let _ = stringify!($bcounts); true })?)*
+                    _ => false,
+                }
+            }
+
             /// Whether ints give an int.
             #[inline]
             pub const fn keeps_int(self) -> bool {
@@ -175,7 +200,7 @@ primitives! {
         /// Negation; `(- x)`.
         Neg = "%neg" (a) -> Same on Real { forward: -a, vjp(y, ct): (-ct) }
         /// Absolute value; derivative 0 at 0.
-        Abs = "abs" (a) -> Same on NonZero { forward: a.abs(), vjp(y, ct): (a.above(zero(a)).select(ct, zero(a).above(a).select(-ct, zero(a)))) }
+        Abs = "abs" (a) -> Same on NonZero { forward: a.abs(), vjp(y, ct): (a.above(zero(a)).select(ct, zero(a).above(a).select(-ct, y))), counts: a }
         /// Largest whole number not above; derivative 0.
         Floor = "floor" (a) -> Float on Real { forward: a.floor(), vjp(y, ct): flat }
         /// Smallest whole number not below; derivative 0.
@@ -227,9 +252,9 @@ primitives! {
         /// Quotient; with one argument its reciprocal.
         Div = "/" (a, b) Variadic::Inverse, 1 -> Float on NonZero { forward: a / b, vjp(y, ct): ([ct / b, -(ct * y / b)]) }
         /// The smallest argument; NaN if one is; a tie gives half to each side.
-        Min = "min" (a, b) Variadic::Fold1, 1 -> Same on Real { forward: minimum(a, b), vjp(y, ct): (split(b.above(a), a.above(b), ct)) }
+        Min = "min" (a, b) Variadic::Fold1, 1 -> Same on Real { forward: minimum(a, b), vjp(y, ct): (split(b.above(a), a.above(b), a.equals(b).select(ct.lift(0.5) * ct, y), ct)), counts: [a.above(b).is_zero(), b.above(a).is_zero()] }
         /// The largest argument; NaN if one is; a tie gives half to each side.
-        Max = "max" (a, b) Variadic::Fold1, 1 -> Same on Real { forward: -minimum(-a, -b), vjp(y, ct): (split(a.above(b), b.above(a), ct)) }
+        Max = "max" (a, b) Variadic::Fold1, 1 -> Same on Real { forward: -minimum(-a, -b), vjp(y, ct): (split(a.above(b), b.above(a), a.equals(b).select(ct.lift(0.5) * ct, y), ct)), counts: [b.above(a).is_zero(), a.above(b).is_zero()] }
         /// Division rounded towards zero; derivative 0.
         Quotient = "quotient" | "truncate-quotient" (a, b) Variadic::No, 2 -> Same on NonZero { forward: (a / b).trunc(), vjp(y, ct): flat }
         /// Division rounded down; derivative 0.
@@ -244,15 +269,15 @@ primitives! {
         LogBase = "%log-base" (a, b) Variadic::No, 2 -> Float on Base { forward: math::log_base(a, b), vjp(y, ct): ({ let l = b.ln(); [ct / (a * l), -(ct * y / (b * l))] }) }
         /// Power; `(expt x 0)` is 1; the derivative by an exponent above 0 is 0 at base 0.
         Pow = "expt" | "pow" (a, b) Variadic::No, 2 -> Float on Positive { forward: math::powf(a, b), vjp(y, ct): ([
-            b.is_zero().select(zero(b), ct * (b * a.pow(b - one(b)))),
-            a.is_zero().both(b.above(zero(b))).select(zero(a), ct * (y * a.ln())),
-        ]) }
+            b.is_zero().select(nothing(b), ct * (b * a.pow(b - one(b)))),
+            a.is_zero().both(b.above(zero(b))).select(nothing(a), ct * (y * a.ln())),
+        ]), counts: [b, a.is_zero().both(b.above(zero(b))).is_zero()] }
         /// Greatest common divisor of whole numbers; derivative 0.
         Gcd = "gcd" (a, b) Variadic::Fold(0.0), 0 -> Float on Whole { forward: gcd(a, b), vjp(y, ct): flat }
         /// Least common multiple of whole numbers; derivative 0.
         Lcm = "lcm" (a, b) Variadic::Fold(1.0), 0 -> Float on Whole { forward: if a == 0.0 || b == 0.0 { 0.0 } else { (a / gcd(a, b) * b).abs() }, vjp(y, ct): flat }
         /// The first number with the derivative of the second: a hard choice with the gradient of the soft one.
-        StraightThrough = "%straight-through" (a, b) Variadic::No, 2 -> Float on Held { forward: a, vjp(y, ct): ([zero(ct), ct]) }
+        StraightThrough = "%straight-through" (a, b) Variadic::No, 2 -> Float on Held { forward: a, vjp(y, ct): ([zero(ct), ct]), counts: [zero(a), one(b)] }
         /// Gumbel noise: of a seed, the number at a position from 0; derivative 0.
         Gumbel = "%gumbel" (a, b) Variadic::No, 2 -> Float on Held { forward: gumbel(a, b), vjp(y, ct): flat }
     }
@@ -518,8 +543,17 @@ impl Prim {
         }
         // The derivative by the base is 0 at exponent 0, but does not stay 0 where that moves.
         let slope = ct * (b * a.pow(b - one(b)));
-        let held = a.is_zero().select(zero(b), slope);
+        let held = a.is_zero().select(nothing(b), slope);
         plain.map(|[_, to_b]| [b.is_zero().select(held, slope), to_b])
+    }
+
+    /// [`Prim::counts`] for that rule.
+    pub(crate) fn counts_again<R: Real>(self, a: R, b: R) -> Option<[R; 2]> {
+        let plain = self.counts(a, b);
+        if self != Prim::Pow {
+            return plain;
+        }
+        plain.map(|[_, to_b]| [a.apply(Prim::Either, b), to_b])
     }
 }
 
@@ -540,13 +574,17 @@ fn one<R: Real>(like: R) -> R {
     like.lift(1.0)
 }
 
-/// A cotangent to the side that won, half to each at a tie.
-fn split<R: Real>(first: R, second: R, ct: R) -> [R; 2] {
-    let half = ct.lift(0.5) * ct;
-    let zero = ct.lift(0.0);
+/// What an argument that does not count is given: added to any number, it changes nothing.
+fn nothing<R: Real>(like: R) -> R {
+    like.lift(-0.0)
+}
+
+/// A cotangent to the side that won, and to both what is given where none did.
+fn split<R: Real>(first: R, second: R, neither: R, ct: R) -> [R; 2] {
+    let nothing = nothing(ct);
     [
-        first.select(ct, second.select(zero, half)),
-        first.select(zero, second.select(ct, half)),
+        first.select(ct, second.select(nothing, neither)),
+        first.select(nothing, second.select(ct, neither)),
     ]
 }
 

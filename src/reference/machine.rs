@@ -12,8 +12,8 @@
 //!   joined takes the outermost fork back to its test, as in the engine and by the same budget.
 
 use super::cell::{Cell, Heap};
-use super::prim::{Meaning, meaning};
-use super::tape::SharedTape;
+use super::prim::{Meaning, counts, meaning};
+use super::tape::{SharedTape, value};
 use crate::error::{Call, Kind};
 use crate::graph::{Graph, GraphConstant, NodeId, Op};
 use crate::prim::linalg::Shape;
@@ -686,10 +686,13 @@ impl<'a> Machine<'a> {
         args: [&Cell; 2],
         tag: TypeTag,
     ) -> Outcome<Cell> {
-        let reads = &args[..prim.operands()];
-        let reads: Vec<usize> = reads.iter().filter_map(|cell| cell.node).collect();
-        let constant = reads.is_empty();
-        let result = match meaning(prim, args.map(Cell::number)) {
+        let operands = &args[..prim.operands()];
+        let constant = operands.iter().all(|cell| cell.node.is_none());
+        let numbers = args.map(Cell::number);
+        let counts = counts(prim, value(&numbers[0]), value(&numbers[1]));
+        let reads = operands.iter().zip(counts).filter(|(_, counts)| *counts);
+        let reads: Vec<usize> = reads.filter_map(|(cell, _)| cell.node).collect();
+        let result = match meaning(prim, numbers) {
             Meaning::Number(number) => (Cell::of_number(number, tag), reads),
             Meaning::Step(x) if tag == TypeTag::Int => (self.heap.constant(Tagged::int(x)), vec![]),
             Meaning::Step(x) => (self.heap.constant(Tagged::float(x)), vec![]),

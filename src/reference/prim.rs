@@ -56,12 +56,32 @@ pub fn differentiate(prim: Prim, a: f64, b: f64) -> Option<(f64, [f64; 2])> {
     }
 }
 
+/// Whether each argument counts. One that the convention of its row gives derivative 0 does not: it is
+/// a constant there, and whatever it came from is not asked.
+pub(super) fn counts(prim: Prim, x: f64, y: f64) -> [bool; 2] {
+    match prim {
+        Prim::Abs => [x != 0.0, true],
+        // Of two numbers the one that lost; there is no loser among NaN.
+        Prim::Min => [!(x > y), !(y > x)],
+        Prim::Max => [!(x < y), !(y < x)],
+        // x^0 is 1, and 0 to any power above 0 is 0.
+        Prim::Pow => [y != 0.0, !(x == 0.0 && y > 0.0)],
+        Prim::StraightThrough => [false, true],
+        _ => [true, true],
+    }
+}
+
 /// What a row means.
 pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
     let (x, y) = (value(&a), value(&b));
+    let [to_a, to_b] = counts(prim, x, y);
+    let a = if to_a { a } else { still(&a) };
+    let b = if to_b { b } else { still(&b) };
     let number = match prim {
         // One number.
         Prim::Neg => -a,
+        // dfdx takes NaN for a number without sign.
+        Prim::Abs if x.is_nan() => nowhere(a),
         Prim::Abs => a.abs(),
         Prim::Floor => return Meaning::Step(x.floor()),
         Prim::Ceiling => return Meaning::Step(x.ceil()),
@@ -77,7 +97,7 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         Prim::Cosh => cosh(a),
         Prim::Tanh => a.tanh(),
         Prim::Exp => a.exp(),
-        Prim::Ln => a.ln(),
+        Prim::Ln => ln(a),
         Prim::Sqrt => a.sqrt(),
         Prim::Square => a.square(),
         Prim::Sigmoid => a.sigmoid(),
@@ -89,7 +109,7 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         Prim::Sub => a - b,
         Prim::Div => a / b,
         // dfdx, as IEEE's minNum, prefers a number to NaN.
-        Prim::Min | Prim::Max if x.is_nan() || y.is_nan() => a + b,
+        Prim::Min | Prim::Max if x.is_nan() || y.is_nan() => nowhere(a + b),
         Prim::Min => a.minimum(b),
         Prim::Max => a.maximum(b),
         Prim::Quotient => return Meaning::Step((x / y).trunc()),
@@ -101,7 +121,7 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
             remainder(a, b, if other_sign { rest + y } else { rest })
         }
         Prim::Atan2 => atan2(a, b),
-        Prim::LogBase => a.ln() / b.ln(),
+        Prim::LogBase => ln(a) / ln(b),
         Prim::Pow => pow(a, b),
         Prim::Gcd => return Meaning::Step(gcd(x, y)),
         Prim::Lcm if x == 0.0 || y == 0.0 => return Meaning::Step(0.0),
@@ -241,6 +261,16 @@ fn still(number: &Number) -> Number {
     constant(number, value(number))
 }
 
+/// NaN, with derivatives that are NaN.
+fn nowhere(a: Number) -> Number {
+    a * f64::NAN
+}
+
+/// dfdx has the slope 1/x below 0 too.
+fn ln(a: Number) -> Number {
+    if value(&a) < 0.0 { nowhere(a) } else { a.ln() }
+}
+
 fn tan(a: Number) -> Number {
     let cos = a.clone().cos();
     a.sin() / cos
@@ -375,6 +405,9 @@ fn fresh(number: &Number) -> Number {
 
 /// a - b q for the whole q that it took: the remainder is exact, the difference would round.
 fn remainder(a: Number, b: Number, rest: f64) -> Number {
+    if rest.is_nan() {
+        return nowhere(a + b);
+    }
     let q = ((value(&a) - rest) / value(&b)).round();
     with_value(a - b * q, rest)
 }
@@ -384,9 +417,7 @@ fn remainder(a: Number, b: Number, rest: f64) -> Number {
 fn pow(a: Number, b: Number) -> Number {
     let (x, y) = (value(&a), value(&b));
     let held = still(&a);
-    // x^0 is 1 whatever x is, also where 0 times infinity comes up.
-    let base = if y == 0.0 { held.clone() } else { a };
-    let power = base.powf(y);
+    let power = a.powf(y);
     if x == 0.0 && y > 0.0 {
         return power;
     }

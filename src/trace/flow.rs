@@ -135,6 +135,9 @@ impl Flow {
             Prim::Mul | Prim::Div if is(b, 1.0) => Some(a),
             Prim::Mul if is(a, 1.0) => Some(b),
             Prim::Sub if is(b, 0.0) => Some(a),
+            // A test that is never met.
+            Prim::Both if is(a, 0.0) => Some(a),
+            Prim::Both if is(b, 0.0) => Some(b),
             // What a gradient leaves out is -0, which adds nothing to any number.
             Prim::Add if is(b, -0.0) => Some(a),
             Prim::Add if is(a, -0.0) => Some(b),

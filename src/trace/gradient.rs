@@ -10,7 +10,8 @@
 //! - A `Select` passes its cotangent on under a [`Condition`]. Where numbers under different
 //!   conditions meet, -0 stands in for one whose condition does not hold: it adds nothing. Where
 //!   nothing has contributed, nothing flows on: not even a zero, which an infinite derivative would
-//!   make NaN.
+//!   make NaN. So it is with arguments that do not count ([`Prim::counts`]); the zeros that rules
+//!   give these are added as they are, which changes the sign of a zero at most.
 
 use super::expressed::{Reads, reverse};
 use super::flow::{Class, Flow, Work};
@@ -41,6 +42,9 @@ struct Known {
 struct Cotangent {
     number: Ref,
     condition: Condition,
+    /// Whether the number is a zero where the condition does not hold, so that it can be added all the
+    /// same.
+    quiet: bool,
 }
 
 /// The adjoints of a trace's nodes, as nodes of a flow.
@@ -149,6 +153,28 @@ pub(super) fn cotangents(
     cts
 }
 
+/// The tests of where the arguments of a primitive count, as operations of a flow; none where they
+/// always do.
+fn counts(prim: Prim, numbers: [Ref; 2], again: bool, flow: &mut Flow) -> Option<[Ref; 2]> {
+    if !prim.is_selective() {
+        return None;
+    }
+    let shared = RefCell::new(std::mem::take(flow));
+    let symbol = |node| Symbol {
+        flow: &shared,
+        node,
+    };
+    let [a, b] = numbers.map(symbol);
+    let tests = if again {
+        prim.counts_again(a, b)
+    } else {
+        prim.counts(a, b)
+    };
+    let tests = tests.map(|tests| tests.map(|test| test.node));
+    *flow = shared.into_inner();
+    tests
+}
+
 impl<'t> Gradient<'t> {
     /// No adjoints yet of a trace, each of whose nodes stands for one of `nodes`; derivatives are by
     /// the inputs `by`.
@@ -232,13 +258,44 @@ impl<'t> Gradient<'t> {
             let Some([to_a, to_b]) = cts else {
                 continue;
             };
-            if self.is_active(op.a) {
-                self.add(op.a, to_a, ct.condition, flow);
-            }
-            if self.is_active(op.b) && op.prim.operands() == 2 {
-                self.add(op.b, to_b, ct.condition, flow);
+            let tests = counts(op.prim, [a, b], again, flow);
+            // What is zero stays zero in these.
+            let quiet = ct.quiet && matches!(op.prim, Prim::Add | Prim::Sub | Prim::Neg);
+            let operands = [(op.a, to_a), (op.b, to_b)];
+            for (at, (operand, number)) in operands.into_iter().enumerate() {
+                if at < op.prim.operands() && self.is_active(operand) {
+                    let test = tests.map(|tests| tests[at]);
+                    let given = Cotangent {
+                        number,
+                        quiet,
+                        ..ct
+                    };
+                    if let Some(given) = self.where_it_counts(given, test, flow) {
+                        self.contribute(operand, given, flow);
+                    }
+                }
             }
         }
+    }
+
+    /// What a rule gives an argument, under the condition that the argument counts besides; nothing where
+    /// it cannot.
+    fn where_it_counts(
+        &mut self,
+        given: Cotangent,
+        test: Option<Ref>,
+        flow: &mut Flow,
+    ) -> Option<Cotangent> {
+        let Some(test) = test else {
+            return Some(given);
+        };
+        let condition = self.and(given.condition, test, true, flow)?;
+        Some(Cotangent {
+            condition,
+            // The rule's zero, where nothing but the test can fail.
+            quiet: given.condition == Condition::ALWAYS,
+            ..given
+        })
     }
 
     /// Replaces the adjoints of all nodes that lanes share by their sums over lanes.
@@ -262,7 +319,12 @@ impl<'t> Gradient<'t> {
                 let holds = flow.sum(holds);
                 self.condition(Known { holds, from: None })
             };
-            self.adjoints[index] = Some(Cotangent { number, condition });
+            let quiet = false;
+            self.adjoints[index] = Some(Cotangent {
+                number,
+                condition,
+                quiet,
+            });
         }
     }
 
@@ -331,15 +393,27 @@ impl<'t> Gradient<'t> {
 
     /// The number where its condition holds, another where it does not.
     fn where_it_holds(&self, ct: Cotangent, otherwise: Ref, flow: &mut Flow) -> Ref {
+        if ct.quiet {
+            return ct.number;
+        }
         let holds = self.conditions[ct.condition.0 as usize].holds;
         flow.select(holds, ct.number, otherwise)
     }
 
     fn add(&mut self, node: Ref, number: Ref, condition: Condition, flow: &mut Flow) {
+        let quiet = false;
+        let new = Cotangent {
+            number,
+            condition,
+            quiet,
+        };
+        self.contribute(node, new, flow);
+    }
+
+    fn contribute(&mut self, node: Ref, new: Cotangent, flow: &mut Flow) {
         if !self.is_active(node) {
             return;
         }
-        let new = Cotangent { number, condition };
         let sum = match self.adjoints[node.index()] {
             None => new,
             Some(old) => self.join(old, new, flow),
@@ -352,6 +426,7 @@ impl<'t> Gradient<'t> {
             return Cotangent {
                 number: flow.operation(Prim::Add, old.number, new.number),
                 condition: old.condition,
+                quiet: old.quiet && new.quiet,
             };
         }
         let [known_old, known_new] =
@@ -366,6 +441,7 @@ impl<'t> Gradient<'t> {
             return Cotangent {
                 number: flow.select(test, then.number, otherwise.number),
                 condition: under,
+                quiet: false,
             };
         }
         let nothing = flow.constant(-0.0);
@@ -374,6 +450,7 @@ impl<'t> Gradient<'t> {
         Cotangent {
             number: flow.operation(Prim::Add, numbers[0], numbers[1]),
             condition,
+            quiet: old.quiet && new.quiet,
         }
     }
 

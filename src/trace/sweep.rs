@@ -4,7 +4,7 @@
 //!
 //! **Invariants**
 //! - Each cotangent is computed by the row's VJP; a first contribution is assigned, not added to 0;
-//!   flat rows pass none on.
+//!   flat rows pass none on, and to an argument that does not count ([`Prim::counts`]) nothing goes.
 //! - A `Select` passes its cotangent to the arm taken and nothing at all to the other, so an untaken
 //!   branch never contaminates a gradient: not even a zero gets there, which an infinite derivative
 //!   would make NaN.
@@ -56,10 +56,11 @@ impl Trace {
             let Some(cts) = op.prim.vjp(a, b, values[inputs + index], ct) else {
                 continue;
             };
-            if op.a.is_node() {
+            let [to_a, to_b] = op.prim.counting(a, b);
+            if op.a.is_node() && to_a {
                 adjoints.add(op.a.index(), cts[0]);
             }
-            if op.b.is_node() && op.prim.operands() == 2 {
+            if op.b.is_node() && to_b && op.prim.operands() == 2 {
                 adjoints.add(op.b.index(), cts[1]);
             }
         }

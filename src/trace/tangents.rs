@@ -6,7 +6,7 @@
 //! **Invariants**
 //! - A derivative flows along operations alone: where a node does not depend on an input, its
 //!   tangent is 0, whatever the partial derivatives; where it does, NaN comes out as in a backward
-//!   sweep.
+//!   sweep. Nothing flows from an argument that does not count ([`Prim::counts`]).
 //! - `Select` passes the tangent of the arm taken and nothing of the other.
 
 use super::{Ref, Trace};
@@ -100,10 +100,10 @@ impl Trace {
                 let a = self.number(op.a, values);
                 let b = self.number(op.b, values);
                 if let Some([pa, pb]) = op.prim.vjp(a, b, y, 1.0) {
-                    let second = op.b.is_node() && op.prim.operands() == 2;
-                    for (operand, partial, counts) in
-                        [(op.a, pa, op.a.is_node()), (op.b, pb, second)]
-                    {
+                    let [first, second] = op.prim.counting(a, b);
+                    let first = first && op.a.is_node();
+                    let second = second && op.b.is_node() && op.prim.operands() == 2;
+                    for (operand, partial, counts) in [(op.a, pa, first), (op.b, pb, second)] {
                         if counts {
                             let from = depends[operand.index()];
                             accumulate(&mut tangent, partial, &t[operand.index()], from);
