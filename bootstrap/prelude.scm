@@ -160,3 +160,7 @@
   (if (= left 0)
       done
       (%count-down (- left 1) start step (cons (+ start (* step (- left 1))) done))))
+
+;; The number of an interval that is nearest; the bound that holds has the derivative.
+(define (clamp x low high)
+  (max low (min x high)))

@@ -59,6 +59,12 @@ pub enum Domain {
     NonZero,
     /// Both arguments greater than zero, the second not 1.
     Base,
+    /// Less than zero.
+    Negative,
+    /// Strictly between 0 and 1.
+    Share,
+    /// Greater than 1.
+    AboveOne,
     /// Whole numbers.
     Whole,
     /// None: the derivative is by design not that of the values.

@@ -78,6 +78,18 @@ pub trait Real:
         self.apply(Prim::Cosh, self)
     }
 
+    /// The exponential function.
+    #[must_use]
+    fn exp(self) -> Self {
+        self.apply(Prim::Exp, self)
+    }
+
+    /// The exponential function less 1.
+    #[must_use]
+    fn expm1(self) -> Self {
+        self.apply(Prim::Expm1, self)
+    }
+
     /// Natural logarithm.
     #[must_use]
     fn ln(self) -> Self {

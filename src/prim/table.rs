@@ -239,6 +239,51 @@ primitives! {
         Sigmoid = "sigmoid" (a) -> Float on Real { forward: math::sigmoid(a), vjp(y, ct): (ct * (y * (one(y) - y))) }
         /// log(1 + e^x), without overflow.
         Softplus = "softplus" (a) -> Float on Real { forward: math::softplus(a), vjp(y, ct): (ct * a.sigmoid()) }
+        /// log(1 + x), exact for small x; -inf at -1, NaN below.
+        Log1p = "log1p" (a) -> Float on Positive { forward: math::ln_1p(a), vjp(y, ct): (unless((-one(a)).above(a), ct / (one(a) + a))) }
+        /// e^x - 1, exact for small x.
+        Expm1 = "expm1" (a) -> Float on Real { forward: math::expm1(a), vjp(y, ct): (ct * a.exp()) }
+        /// log(1 - e^x), for x below 0, without cancellation; -inf at 0, NaN above.
+        Log1mexp = "log1mexp" (a) -> Float on Negative { forward: math::log1mexp(a), vjp(y, ct): (unless(a.above(zero(a)), -(ct * (a.exp() / (zero(a) - a.expm1()))))) }
+        /// log(p / (1 - p)), the logarithm of the odds; -inf at 0, inf at 1, NaN outside.
+        Logit = "logit" (a) -> Float on Share { forward: math::logit(a), vjp(y, ct): ({ let s = a * (one(a) - a); unless(zero(s).above(s), ct / s) }) }
+        /// log(sigmoid(x)), without underflow.
+        LogSigmoid = "log-sigmoid" (a) -> Float on Real { forward: math::log_sigmoid(a), vjp(y, ct): (ct * (-a).sigmoid()) }
+        /// 2^x.
+        Exp2 = "exp2" (a) -> Float on Real { forward: math::exp2(a), vjp(y, ct): (ct * (y * y.lift(std::f64::consts::LN_2))) }
+        /// Logarithm to the base 2; -inf at 0, NaN below.
+        Log2 = "log2" (a) -> Float on Positive { forward: math::log2(a), vjp(y, ct): (unless(zero(a).above(a), ct * (a.lift(std::f64::consts::LOG2_E) / a))) }
+        /// Logarithm to the base 10; -inf at 0, NaN below.
+        Log10 = "log10" (a) -> Float on Positive { forward: math::log10(a), vjp(y, ct): (unless(zero(a).above(a), ct * (a.lift(std::f64::consts::LOG10_E) / a))) }
+        /// Inverse hyperbolic sine.
+        Asinh = "asinh" (a) -> Float on Real { forward: math::asinh(a), vjp(y, ct): (ct / one(a).apply(Prim::Hypot, a)) }
+        /// Inverse hyperbolic cosine; NaN below 1.
+        Acosh = "acosh" (a) -> Float on AboveOne { forward: math::acosh(a), vjp(y, ct): (ct / ((a - one(a)).sqrt() * (a + one(a)).sqrt())) }
+        /// Inverse hyperbolic tangent; infinite at -1 and 1, NaN outside.
+        Atanh = "atanh" (a) -> Float on Unit { forward: math::atanh(a), vjp(y, ct): ({ let s = (one(a) - a) * (one(a) + a); unless(zero(s).above(s), ct / s) }) }
+        /// Cube root.
+        Cbrt = "cbrt" (a) -> Float on NonZero { forward: math::cbrt(a), vjp(y, ct): (ct / (y.lift(3.0) * (y * y))) }
+        /// sin(x) / x; 1 at 0.
+        Sinc = "sinc" (a) -> Float on Real { forward: math::sinc(a), vjp(y, ct): (ct * a.apply(Prim::SincSlope, a)) }
+        /// The derivative of sin(x) / x.
+        SincSlope = "%sinc-slope" (a) -> Float on Real { forward: math::sinc_slope(a), vjp(y, ct): ({
+            let twice = a.is_zero().select(a.lift(-2.0 / 3.0), a.lift(2.0) * y / a);
+            -(ct * (a.apply(Prim::Sinc, a) + twice))
+        }) }
+        /// The error function.
+        Erf = "erf" (a) -> Float on Real { forward: math::erf(a), vjp(y, ct): (ct * (a.lift(std::f64::consts::FRAC_2_SQRT_PI) * a.apply(Prim::Gauss, a))) }
+        /// 1 less the error function, without cancellation.
+        Erfc = "erfc" (a) -> Float on Real { forward: math::erfc(a), vjp(y, ct): (-(ct * (a.lift(std::f64::consts::FRAC_2_SQRT_PI) * a.apply(Prim::Gauss, a)))) }
+        /// e^(-x²), to the last bit however large the square.
+        Gauss = "%gauss" (a) -> Float on Real { forward: math::gauss(a), vjp(y, ct): (ct * (a.lift(-2.0) * a * y)) }
+        /// Logarithm of the standard normal distribution function, without underflow.
+        LogNormalCdf = "log-normal-cdf" (a) -> Float on Real { forward: math::log_normal_cdf(a), vjp(y, ct): (ct * a.apply(Prim::Mills, a)) }
+        /// The slope of that: the normal density over the distribution function.
+        Mills = "%mills" (a) -> Float on Real { forward: math::mills(a), vjp(y, ct): (-(ct * (y * a.apply(Prim::MillsExcess, a)))) }
+        /// What that slope is above -x; in the far negative tail their sum would cancel.
+        MillsExcess = "%mills-excess" (a) -> Float on Real { forward: math::mills_excess(a), vjp(y, ct): (ct * (one(a) - y * a.apply(Prim::Mills, a))) }
+        /// -1, 0 or 1 by the sign of a number; derivative 0.
+        Sign = "sign" (a) -> Same on NonZero { forward: if a > 0.0 { 1.0 } else if a < 0.0 { -1.0 } else { a }, vjp(y, ct): flat }
         /// The same number, which no derivative passes: the shift of `soft-choice`'s exponents.
         Detach = "%detach" (a) -> Float on Held { forward: a, vjp(y, ct): flat }
     }
@@ -272,6 +317,11 @@ primitives! {
             b.is_zero().select(nothing(b), ct * (b * a.pow(b - one(b)))),
             a.is_zero().both(b.above(zero(b))).select(nothing(a), ct * (y * a.ln())),
         ]), counts: [b, a.is_zero().both(b.above(zero(b))).is_zero()] }
+        /// √(x² + y²), without overflow; derivative 0 where both are 0.
+        Hypot = "hypot" (a, b) Variadic::No, 2 -> Float on NonZero { forward: math::hypot(a, b), vjp(y, ct): ([
+            y.is_zero().select(nothing(a), ct * (a / y)),
+            y.is_zero().select(nothing(b), ct * (b / y)),
+        ]), counts: { let both = a.is_zero().both(b.is_zero()).is_zero(); [both, both] } }
         /// Greatest common divisor of whole numbers; derivative 0.
         Gcd = "gcd" (a, b) Variadic::Fold(0.0), 0 -> Float on Whole { forward: gcd(a, b), vjp(y, ct): flat }
         /// Least common multiple of whole numbers; derivative 0.
@@ -577,6 +627,11 @@ fn one<R: Real>(like: R) -> R {
 /// What an argument that does not count is given: added to any number, it changes nothing.
 fn nothing<R: Real>(like: R) -> R {
     like.lift(-0.0)
+}
+
+/// A slope, or NaN outside of a function's domain, where its value is NaN too.
+fn unless<R: Real>(outside: R, slope: R) -> R {
+    outside.select(slope.lift(f64::NAN), slope)
 }
 
 /// A cotangent to the side that won, and to both what is given where none did.

@@ -14,8 +14,10 @@
 
 mod cell;
 mod machine;
+mod normal;
 pub mod prim;
 mod soft;
+mod special;
 mod structure;
 mod tape;
 mod vectors;

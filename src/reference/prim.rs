@@ -12,10 +12,11 @@
 //! - Conventions as in LANGUAGE: half to each side of a tie, 0 for `abs` at 0, no derivative for
 //!   steps.
 
-use super::tape::{Number, SharedTape, constant, derivative, leaf, value, with_value};
+use super::tape::{Number, SharedTape, constant, derivative, fresh, leaf, value, with_value};
+use super::{normal, special};
 use crate::prim::Prim;
 use dfdx::prelude::{AsArray, Cpu, eq, ge, gt, le, lt};
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2, PI};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2, LN_2, LOG2_E, LOG10_E, PI};
 
 /// What a row gives.
 pub(super) enum Meaning {
@@ -102,6 +103,28 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         Prim::Square => a.square(),
         Prim::Sigmoid => a.sigmoid(),
         Prim::Softplus => softplus(a),
+        Prim::Log1p => special::log1p(a),
+        Prim::Expm1 => special::expm1(a),
+        Prim::Log1mexp => special::log1mexp(a),
+        Prim::Logit => special::logit(a),
+        Prim::LogSigmoid => -softplus(-a),
+        Prim::Exp2 => (a * LN_2).exp(),
+        Prim::Log2 => special::log(a, LOG2_E),
+        Prim::Log10 => special::log(a, LOG10_E),
+        Prim::Asinh => special::asinh(a),
+        Prim::Acosh => special::acosh(a),
+        Prim::Atanh => special::atanh(a),
+        Prim::Cbrt => special::cbrt(a),
+        Prim::Sinc => special::sinc(a),
+        Prim::SincSlope => special::sinc_slope(a),
+        Prim::Erf => normal::erf(a),
+        Prim::Erfc => normal::erfc(a),
+        Prim::Gauss => (-a.square()).exp(),
+        Prim::LogNormalCdf => normal::log_normal_cdf(a),
+        Prim::Mills => normal::mills(a),
+        Prim::MillsExcess => normal::mills_excess(a),
+        Prim::Sign if x == 0.0 || x.is_nan() => return Meaning::Step(x),
+        Prim::Sign => return Meaning::Step(1.0_f64.copysign(x)),
         Prim::Detach => return Meaning::Step(x),
         // Two numbers.
         Prim::Add => a + b,
@@ -123,6 +146,7 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         Prim::Atan2 => atan2(a, b),
         Prim::LogBase => ln(a) / ln(b),
         Prim::Pow => pow(a, b),
+        Prim::Hypot => special::hypot(a, b),
         Prim::Gcd => return Meaning::Step(gcd(x, y)),
         Prim::Lcm if x == 0.0 || y == 0.0 => return Meaning::Step(0.0),
         Prim::Lcm => return Meaning::Step((x / gcd(x, y) * y).abs()),
@@ -396,11 +420,6 @@ fn log_one_plus_exp(a: Number) -> Number {
         series = -(series * fresh(&small)) + 1.0 / f64::from(k);
     }
     small * series
-}
-
-/// The same number as another tensor, so that an operation may read it twice.
-fn fresh(number: &Number) -> Number {
-    number.clone() * 1.0
 }
 
 /// a - b q for the whole q that it took: the remainder is exact, the difference would round.

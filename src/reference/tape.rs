@@ -163,6 +163,11 @@ pub(super) fn constant(like: &Number, value: f64) -> Number {
     like.device().tensor(value).put_tape(SharedTape::default())
 }
 
+/// The same number as another tensor, so that an operation may read it twice.
+pub(super) fn fresh(number: &Number) -> Number {
+    number.clone() * 1.0
+}
+
 /// Another value with the derivative of `number`: the identity in the backward pass. For functions
 /// that dfdx can differentiate but not evaluate accurately.
 pub(super) fn with_value(number: Number, value: f64) -> Number {

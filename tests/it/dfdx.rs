@@ -44,6 +44,9 @@ fn point(domain: Domain, random: &mut Random) -> [f64; 2] {
         Domain::Unit => [real() / scale * 0.9999, real()],
         Domain::NonZero => [away_from_zero(real()), away_from_zero(real())],
         Domain::Base => [real().abs() + 0.05, real().abs() + 1.1],
+        Domain::Negative => [-real().abs() - 0.01, real()],
+        Domain::Share => [real().abs() / scale * 0.98 + 0.01, real()],
+        Domain::AboveOne => [real().abs() + 1.01, real()],
         Domain::Whole => [(real() * 9.0).round(), (real() * 9.0).round()],
     }
 }

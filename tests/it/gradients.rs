@@ -18,6 +18,9 @@ fn probe(domain: Domain, random: &mut Random) -> (f64, f64) {
         Domain::Unit => (real() * 0.3, real() * 0.3),
         Domain::NonZero => (away(real()), away(real())),
         Domain::Base => (away(real().abs()), real().abs() + 1.2),
+        Domain::Negative => (-away(real().abs()), real()),
+        Domain::Share => (0.5 + real() * 0.13, real()),
+        Domain::AboveOne => (1.0 + away(real().abs()), real()),
         Domain::Whole => (real().round(), real().round()),
     }
 }

@@ -258,13 +258,13 @@ fn check_all(text: &str, inputs: &Bindings, wrt: &[&str]) {
 
 // ---- rows --------------------------------------------------------------------------------------
 
-/// A program of a row alone; none of rows that soft choices alone use.
+/// A program of a row alone; none of rows that soft choices or the rules of other rows alone use.
 fn program_of(prim: Prim) -> Option<String> {
     let name = match prim {
         Prim::Neg => "-",
         Prim::Atan | Prim::Atan2 => "atan",
         Prim::Ln | Prim::LogBase => "log",
-        Prim::Detach | Prim::StraightThrough | Prim::Gumbel => return None,
+        prim if prim.is_internal() => return None,
         prim => prim.name(),
     };
     Some(match prim.operands() {
@@ -282,6 +282,9 @@ fn probe(domain: Domain, random: &mut Random) -> (f64, f64) {
         Domain::Unit => (real() * 0.2, real() * 0.2),
         Domain::NonZero => (away(real()), away(real())),
         Domain::Base => (away(real().abs()), real().abs() + 1.3),
+        Domain::Negative => (-away(real().abs()), real()),
+        Domain::Share => (0.5 + real() * 0.13, real()),
+        Domain::AboveOne => (1.0 + away(real().abs()), real()),
         Domain::Whole => (real().round(), real().round()),
     }
 }

@@ -1,4 +1,4 @@
-//! The exponential and what is made of it: the logistic function.
+//! The exponential and what is made of it: e^x - 1, powers of 2, the logistic function.
 //!
 //! `x = n log 2 + r` with |r| at most half of log 2, and `e^x = 2^n (1 + r + tail)`, where the tail is
 //! a polynomial. The subtraction of `n log 2` is exact but for a remainder that is kept.
@@ -6,10 +6,15 @@
 //! **Invariants**
 //! - The scaling by 2^n is the last step and rounds once, so subnormal results are as good as others.
 
-use super::double::{clamp, fma, polynomial, power_of_two, quick_sum, quotient, scale, whole};
+use super::double::{
+    clamp, fma, polynomial, power_of_two, product, quick_sum, quotient, scale, sum, whole,
+};
 
 /// 1 / log 2.
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
+/// log 2 as a pair.
+const LN2: f64 = std::f64::consts::LN_2;
+const LN2_REST: f64 = f64::from_bits(0x3c7a_bc9e_3b39_803f);
 /// The leading 41 bits of log 2, so that whole multiples up to 2^12 are exact.
 pub(super) const LN2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fefa_3000);
 /// The rest of log 2.
@@ -35,9 +40,15 @@ fn parts(x: f64, low: f64) -> (f64, f64, f64) {
     let (n, _) = whole(x * LOG2_E);
     let exact = fma(-n, LN2_HIGH, x);
     let (r, rest) = quick_sum(exact, fma(-n, LN2_LOW, low));
+    (n, r, tail(r, rest))
+}
+
+/// `e^(r + rest) - 1 - r`.
+#[inline(always)]
+fn tail(r: f64, rest: f64) -> f64 {
     let square = r * r;
     let cubic = fma(r, polynomial(r, &TAIL), 0.5);
-    (n, r, fma(square, cubic, fma(rest, r, rest)))
+    fma(square, cubic, fma(rest, r, rest))
 }
 
 /// `(n, (high, low))` with `e^(x + low) = 2^n (high + low)` and `high` near 1.
@@ -63,12 +74,34 @@ pub(crate) fn exp(x: f64) -> f64 {
     exp_pair(x, 0.0)
 }
 
-/// e^x - 1 as a pair, for x from -60 to 0.
+/// 2^x: the power of the whole part is exact, so whole powers are.
+#[inline(always)]
+pub(crate) fn exp2(x: f64) -> f64 {
+    // Beyond the bounds the scaling over- or underflows as it should.
+    let x = clamp(x, -1080.0, 1025.0);
+    let (n, _) = whole(x);
+    let part = x - n;
+    let (r, rest) = product(part, LN2);
+    let rest = fma(part, LN2_REST, rest);
+    let (one, low) = quick_sum(1.0, r);
+    scale(one + (low + tail(r, rest)), n)
+}
+
+/// e^x - 1.
+#[inline(always)]
+pub(crate) fn expm1(x: f64) -> f64 {
+    let (high, low) = less_one(clamp(x, -60.0, 60.0));
+    // From 50 on the 1 is nothing.
+    let value = if x > 50.0 { exp(x) } else { high + low };
+    if x == 0.0 { x } else { value }
+}
+
+/// e^x - 1 as a pair, for x from -60 to 60.
 #[inline(always)]
 pub(super) fn less_one(x: f64) -> (f64, f64) {
     let (n, r, tail) = parts(x, 0.0);
     let power = power_of_two(n);
-    let (base, base_rest) = quick_sum(-1.0, power);
+    let (base, base_rest) = sum(-1.0, power);
     // With n = 0 the first term is 0; otherwise it is the larger.
     let (high, rest) = quick_sum(base, power * r);
     quick_sum(high, fma(power, tail, rest + base_rest))

@@ -1,4 +1,4 @@
-//! Logarithms: natural, of 1 + x, to a base, and softplus.
+//! Logarithms: natural, of 1 + x, to bases, of odds and of 1 - e^x, and softplus.
 //!
 //! `x = 2^k m` with m between the roots of 1/2 and of 2, `f = m - 1` exactly, and with
 //! `s = f / (2 + f)`: `log m = 2 artanh s = f - f²/2 + s (f²/2 + R)`, where `R` is a polynomial of s².
@@ -7,8 +7,10 @@
 //! **Invariants**
 //! - `log 1` is +0, `log 0` is -inf, the log of a negative number is NaN.
 
-use super::double::{ONE, clamp, fma, polynomial, power_of_two, product, quick_sum, scale, sum};
-use super::exp::{LN2_HIGH, LN2_LOW, pair};
+use super::double::{
+    ONE, clamp, fma, polynomial, power_of_two, product, quick_sum, quotient, scale, sum,
+};
+use super::exp::{LN2_HIGH, LN2_LOW, exp, less_one, pair};
 
 /// (2 artanh(s) - 2 s) / s³ as a polynomial of s², |s| up to (√2 - 1) / (√2 + 1).
 const ATANH: [f64; 7] = [
@@ -38,7 +40,7 @@ const TWO_THIRDS: (f64, f64) = (2.0 / 3.0, f64::from_bits(0x3c85_5555_5555_5555)
 
 /// `(k, m)` with `x = 2^k m` and m from √(1/2) to √2; of a positive finite number.
 #[inline(always)]
-fn split(x: f64) -> (f64, f64) {
+pub(super) fn split(x: f64) -> (f64, f64) {
     const ROOT_OF_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
     const MANTISSA: u64 = (1 << 52) - 1;
     // With these bits above, the low bits of a double are a whole number.
@@ -65,7 +67,7 @@ fn from_parts(k: f64, f: f64) -> (f64, f64) {
 
 /// The logarithm where it is no ordinary number.
 #[inline(always)]
-fn with_poles(x: f64, log: f64) -> f64 {
+pub(super) fn with_poles(x: f64, log: f64) -> f64 {
     let log = if x < f64::INFINITY { log } else { x };
     let pole = if x == 0.0 {
         f64::NEG_INFINITY
@@ -85,7 +87,7 @@ pub(crate) fn ln(x: f64) -> f64 {
 
 /// `log(1 + x + low)` as a pair, for x above -1 and a `low` below the last bit of x.
 #[inline(always)]
-fn of_one_more(x: f64, low: f64) -> (f64, f64) {
+pub(super) fn of_one_more(x: f64, low: f64) -> (f64, f64) {
     let (one_more, rest) = sum(1.0, x);
     let (k, m) = split(one_more);
     let near = k == 0.0;
@@ -158,4 +160,94 @@ pub(crate) fn log_base(a: f64, b: f64) -> f64 {
     } else {
         plain
     }
+}
+
+/// `log(high + low)` as a pair good for one rounding; `high` positive, finite and the rounded sum.
+#[inline(always)]
+pub(super) fn of_pair(high: f64, low: f64) -> (f64, f64) {
+    let (k, m) = split(high);
+    let shrink = power_of_two(-clamp(k, -1000.0, 1000.0));
+    let (log, tail) = from_parts(k, m - 1.0);
+    (log, tail + low * shrink / m)
+}
+
+/// `log 2x` of a number above 1.
+#[inline(always)]
+pub(super) fn of_twice(x: f64) -> f64 {
+    let (k, m) = split(x);
+    let (high, low) = from_parts(k + 1.0, m - 1.0);
+    if x < f64::INFINITY { high + low } else { x }
+}
+
+/// 1 / log 2 and 1 / log 10, each as a pair.
+const PER_LN_2: (f64, f64) = (
+    std::f64::consts::LOG2_E,
+    f64::from_bits(0x3c77_77d0_ffda_0d24),
+);
+const PER_LN_10: (f64, f64) = (
+    std::f64::consts::LOG10_E,
+    f64::from_bits(0x3c69_5355_baaa_fad3),
+);
+
+/// The logarithm to the base 2; of a power of two it is exact.
+#[inline(always)]
+pub(crate) fn log2(x: f64) -> f64 {
+    let (k, m) = split(x);
+    let (log, tail) = from_parts(0.0, m - 1.0);
+    let (high, low) = product(log, PER_LN_2.0);
+    let low = fma(tail, PER_LN_2.0, fma(log, PER_LN_2.1, low));
+    let (high, rest) = quick_sum(k, high);
+    with_poles(x, high + (rest + low))
+}
+
+/// The logarithm to the base 10; of a power of ten it is exact.
+#[inline(always)]
+pub(crate) fn log10(x: f64) -> f64 {
+    let (log, tail) = ln_pair(x);
+    let (high, low) = product(log, PER_LN_10.0);
+    let low = fma(tail, PER_LN_10.0, fma(log, PER_LN_10.1, low));
+    with_poles(x, high + low)
+}
+
+/// `log(p / (1 - p))`: the logarithm of the odds.
+#[inline(always)]
+pub(crate) fn logit(p: f64) -> f64 {
+    let inside = p > 0.0 && p < 1.0;
+    let (high, low) = sum(1.0, -if inside { p } else { 0.5 });
+    let odds = quotient((p, 0.0), (high, low));
+    // About 1/2 the odds less 1 are (2 p - 1) / (1 - p), whose numerator is exact.
+    let near = (p - 0.5).abs() < 0.08;
+    let (less, less_rest) = quotient((2.0 * p - 1.0, 0.0), (high, low));
+    let (k, m) = split(odds.0);
+    let k = if near { 0.0 } else { k };
+    let shrink = power_of_two(-clamp(k, -1000.0, 1000.0));
+    let rest = if near { less_rest } else { odds.1 } * shrink;
+    let (log, tail) = from_parts(k, if near { less } else { m - 1.0 });
+    let value = log + (tail + rest / m);
+    let end = if p == 1.0 { f64::INFINITY } else { f64::NAN };
+    let end = if p == 0.0 { f64::NEG_INFINITY } else { end };
+    if inside { value } else { end }
+}
+
+/// `log(sigmoid(x))`.
+#[inline(always)]
+pub(crate) fn log_sigmoid(x: f64) -> f64 {
+    -softplus(-x)
+}
+
+/// `log(1 - e^x)`; NaN above 0.
+#[inline(always)]
+pub(crate) fn log1mexp(x: f64) -> f64 {
+    let (high, low) = less_one(clamp(x, -60.0, 0.0));
+    let (log, tail) = of_pair(-high, -low);
+    // Below e^-36 two terms of the logarithm are all of it.
+    let e = exp(x);
+    let far = -fma(0.5 * e, e, e);
+    let value = if x < -36.0 { far } else { log + tail };
+    let end = if x == 0.0 {
+        f64::NEG_INFINITY
+    } else {
+        f64::NAN
+    };
+    if x < 0.0 { value } else { end }
 }

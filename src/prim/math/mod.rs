@@ -22,6 +22,7 @@
 )]
 
 mod arc;
+mod area;
 mod cpu;
 mod double;
 mod exp;
@@ -29,8 +30,11 @@ mod hyperbolic;
 #[macro_use]
 mod lanes;
 mod log;
+mod normal;
 mod power;
 mod reduction;
+mod root;
+mod sinc;
 #[cfg(test)]
 mod tests;
 mod trig;
@@ -227,7 +231,7 @@ kernels! {
         /// The natural logarithm.
         Ln = ln(x) serves Ln, within 1.0 { log::ln }
         /// log(1 + x).
-        Ln1p = ln_1p(x), within 1.0 { log::ln_1p }
+        Ln1p = ln_1p(x) serves Log1p, within 1.0 { log::ln_1p }
         /// 1 / (1 + e^-x).
         Sigmoid = sigmoid(x) serves Sigmoid, within 1.0 { exp::sigmoid }
         /// log(1 + e^x), without overflow.
@@ -250,6 +254,44 @@ kernels! {
         Cosh = cosh(x) serves Cosh, within 1.0 { hyperbolic::cosh }
         /// Hyperbolic tangent.
         Tanh = tanh(x) serves Tanh, within 1.0 { hyperbolic::tanh }
+        /// e^x - 1.
+        Expm1 = expm1(x) serves Expm1, within 1.0 { exp::expm1 }
+        /// 2^x.
+        Exp2 = exp2(x) serves Exp2, within 1.0 { exp::exp2 }
+        /// The logarithm to the base 2.
+        Log2 = log2(x) serves Log2, within 1.0 { log::log2 }
+        /// The logarithm to the base 10.
+        Log10 = log10(x) serves Log10, within 1.0 { log::log10 }
+        /// log(1 - e^x); NaN above 0.
+        Log1mexp = log1mexp(x) serves Log1mexp, within 1.0 { log::log1mexp }
+        /// log(p / (1 - p)); NaN outside [0, 1].
+        Logit = logit(p) serves Logit, within 1.0 { log::logit }
+        /// log(1 / (1 + e^-x)).
+        LogSigmoid = log_sigmoid(x) serves LogSigmoid, within 1.0 { log::log_sigmoid }
+        /// Inverse hyperbolic sine.
+        Asinh = asinh(x) serves Asinh, within 1.0 { area::asinh }
+        /// Inverse hyperbolic cosine; NaN below 1.
+        Acosh = acosh(x) serves Acosh, within 1.0 { area::acosh }
+        /// Inverse hyperbolic tangent; NaN outside [-1, 1].
+        Atanh = atanh(x) serves Atanh, within 1.0 { area::atanh }
+        /// Cube root.
+        Cbrt = cbrt(x) serves Cbrt, within 1.0 { root::cbrt }
+        /// sin(x) / x; 1 at 0.
+        Sinc = sinc(x) serves Sinc, within 1.0 { if trig::is_near { sinc::sinc_near } else { sinc::sinc_far } }
+        /// The derivative of sin(x) / x.
+        SincSlope = sinc_slope(x) serves SincSlope, within 1.0 { if trig::is_near { sinc::slope_near } else { sinc::slope_far } }
+        /// The error function.
+        Erf = erf(x) serves Erf, within 1.0 { normal::erf }
+        /// 1 less the error function, without cancellation.
+        Erfc = erfc(x) serves Erfc, within 1.0 { normal::erfc }
+        /// e^(-x²).
+        Gauss = gauss(x) serves Gauss, within 1.0 { normal::gauss }
+        /// The logarithm of the standard normal distribution function.
+        LogNormalCdf = log_normal_cdf(x) serves LogNormalCdf, within 1.0 { normal::log_normal_cdf }
+        /// The slope of that.
+        Mills = mills(x) serves Mills, within 1.0 { normal::mills }
+        /// What the slope is above -x.
+        MillsExcess = mills_excess(x) serves MillsExcess, within 1.5 { normal::mills_excess }
     }
     binary {
         /// The angle of the point (x, y).
@@ -258,6 +300,8 @@ kernels! {
         LogBase = log_base(a, b) serves LogBase, within 1.0 { log::log_base }
         /// `x` to the power `y`, as C's pow.
         Powf = powf(x, y) serves Pow, within 1.0 { power::powf }
+        /// √(x² + y²), without overflow.
+        Hypot = hypot(x, y) serves Hypot, within 1.0 { root::hypot }
     }
     pair {
         /// Sine and cosine of an angle in radians.

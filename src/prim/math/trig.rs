@@ -34,8 +34,9 @@ const COS: [f64; 6] = [
     -1.135_891_679_184_293_6e-11,
 ];
 
+/// An angle up to [`NEAR`] reduced.
 #[inline(always)]
-fn reduce(x: f64) -> Reduced {
+pub(super) fn reduce(x: f64) -> Reduced {
     let (q, bits) = whole(x * std::f64::consts::FRAC_2_PI);
     // Exact: below 1 and a multiple of the smaller of 2^-52 and x's last bit.
     let first = fma(-q, HALF_PI[0], x);
@@ -46,7 +47,7 @@ fn reduce(x: f64) -> Reduced {
 
 /// The sine and the cosine of a reduced rest, as pairs.
 #[inline(always)]
-fn of_rest((r, rest): (f64, f64)) -> ((f64, f64), (f64, f64)) {
+pub(super) fn of_rest((r, rest): (f64, f64)) -> ((f64, f64), (f64, f64)) {
     let z = r * r;
     let half = -0.5 * r;
     let near_one = fma(half, r, 1.0);
@@ -58,7 +59,7 @@ fn of_rest((r, rest): (f64, f64)) -> ((f64, f64), (f64, f64)) {
 
 /// Changes the sign for the third and fourth quarter turn.
 #[inline(always)]
-fn turned(x: f64, quarters: u64) -> f64 {
+pub(super) fn turned(x: f64, quarters: u64) -> f64 {
     f64::from_bits(x.to_bits() ^ ((quarters & 2) << 62))
 }
 

@@ -8,6 +8,10 @@
 //! - Opinions are written from the definitions, not from the kernels, and hold for all doubles.
 //! - Where a function is a difference or a sum whose parts differ by more bits than are kept, the
 //!   first terms of its series stand in.
+//! - `Beside` says that next to a zero a kernel is held to a scale other than its own value.
+
+mod elementary;
+mod normal;
 
 use super::super::Kernel;
 use astro_float::{BigFloat, Consts, RoundingMode, Sign};
@@ -25,11 +29,14 @@ const BEYOND: f64 = 800.0;
 pub(super) enum Opinion {
     /// The double nearest to this number, or one close by.
     Near(BigFloat),
+    /// The same, but that the unit is that of the number here, where this is larger: next to zeros that no
+    /// kernel of pairs of doubles resolves.
+    Beside(BigFloat, f64),
     /// This double to the bit, or NaN.
     Is(f64),
 }
 
-use Opinion::{Is, Near};
+use Opinion::{Beside, Is, Near};
 
 /// How a kernel is judged.
 pub(super) struct Judge {
@@ -132,6 +139,177 @@ pub(super) fn judge(kernel: Kernel) -> Judge {
             opinion: |e, x, _| e.tanh(x),
             inside: |x, y| (x % 25.0, y),
             marks: &[(0.173_286_795_139_986_32, 0.0), (19.061, 0.0), (22.0, 0.0)],
+        },
+        Kernel::Expm1 => Judge {
+            opinion: |e, x, _| e.expm1(x),
+            inside: |x, y| (x % 750.0, y),
+            marks: &[
+                (709.782_712_893_384, 0.0),
+                (0.346_573_590_279_972_64, 0.0),
+                (-0.346_573_590_279_972_64, 0.0),
+                (50.0, 0.0),
+                (-37.0, 0.0),
+                (-60.0, 0.0),
+            ],
+        },
+        Kernel::Exp2 => Judge {
+            opinion: |e, x, _| e.exp2(x),
+            inside: |x, y| (x % 1080.0, y),
+            marks: &[
+                (0.5, 0.0),
+                (-0.5, 0.0),
+                (1023.5, 0.0),
+                (-1022.0, 0.0),
+                (-1074.5, 0.0),
+            ],
+        },
+        Kernel::Log2 => Judge {
+            opinion: |e, x, _| e.log2(x),
+            inside: |x, y| (x.abs(), y),
+            marks: &[(1.0, 0.0), (FRAC_1_SQRT_2, 0.0), (SQRT_2, 0.0), (8.0, 0.0)],
+        },
+        Kernel::Log10 => Judge {
+            opinion: |e, x, _| e.log10(x),
+            inside: |x, y| (x.abs(), y),
+            marks: &[(1.0, 0.0), (FRAC_1_SQRT_2, 0.0), (10.0, 0.0), (1e22, 0.0)],
+        },
+        Kernel::Log1mexp => Judge {
+            opinion: |e, x, _| e.log1mexp(x),
+            inside: |x, y| (-x.abs() % 750.0, y),
+            marks: &[
+                (-std::f64::consts::LN_2, 0.0),
+                (-0.346_573_590_279_972_64, 0.0),
+                (-36.7, 0.0),
+                (-40.0, 0.0),
+                (-708.4, 0.0),
+                (-745.133_219_101_941_1, 0.0),
+            ],
+        },
+        Kernel::Logit => Judge {
+            opinion: |e, p, _| e.logit(p),
+            inside: |x, y| (within_one(x).abs(), y),
+            marks: &[(0.5, 0.0), (0.42, 0.0), (0.58, 0.0), (1.0, 0.0)],
+        },
+        Kernel::LogSigmoid => Judge {
+            opinion: |e, x, _| e.log_sigmoid(x),
+            inside: |x, y| (x % 750.0, y),
+            marks: &[
+                (0.881_373_587_019_543, 0.0),
+                (-100.0, 0.0),
+                (708.4, 0.0),
+                (745.133_219_101_941_1, 0.0),
+            ],
+        },
+        Kernel::Asinh => Judge {
+            opinion: |e, x, _| e.asinh(x),
+            inside: anywhere,
+            marks: &[
+                (1_073_741_824.0, 0.0),
+                (0.34, 0.0),
+                (1.0, 0.0),
+                (1e154, 0.0),
+            ],
+        },
+        Kernel::Acosh => Judge {
+            opinion: |e, x, _| e.acosh(x),
+            inside: |x, y| {
+                (
+                    if x.abs() < 1.0 {
+                        1.0 / x.abs()
+                    } else {
+                        x.abs()
+                    },
+                    y,
+                )
+            },
+            marks: &[(1.0, 0.0), (1.06, 0.0), (2.0, 0.0), (1_073_741_824.0, 0.0)],
+        },
+        Kernel::Atanh => Judge {
+            opinion: |e, x, _| e.atanh(x),
+            inside: |x, y| (within_one(x), y),
+            marks: &[(1.0, 0.0), (-1.0, 0.0), (0.17, 0.0), (0.33, 0.0)],
+        },
+        Kernel::Cbrt => Judge {
+            opinion: |e, x, _| e.cbrt(x),
+            inside: anywhere,
+            marks: &[
+                (SQRT_2, 0.0),
+                (2.0 * SQRT_2, 0.0),
+                (FRAC_1_SQRT_2, 0.0),
+                (27.0, 0.0),
+            ],
+        },
+        Kernel::Sinc => Judge {
+            opinion: |e, x, _| e.sinc(x),
+            inside: anywhere,
+            marks: ANGLES,
+        },
+        Kernel::SincSlope => Judge {
+            opinion: |e, x, _| e.sinc_slope(x),
+            inside: anywhere,
+            marks: ANGLES,
+        },
+        Kernel::Erf => Judge {
+            opinion: |e, x, _| e.erf(x),
+            inside: |x, y| (x % 6.0, y),
+            marks: &[(1.0, 0.0), (-1.0, 0.0), (5.92, 0.0)],
+        },
+        Kernel::Erfc => Judge {
+            opinion: |e, x, _| e.erfc(x),
+            inside: |x, y| (x % 28.0, y),
+            marks: &[
+                (1.0, 0.0),
+                (4.0, 0.0),
+                (26.543, 0.0),
+                (27.2, 0.0),
+                (28.0, 0.0),
+            ],
+        },
+        Kernel::Gauss => Judge {
+            opinion: |e, x, _| e.gauss(x),
+            inside: |x, y| (x % 28.0, y),
+            marks: &[(0.588_7, 0.0), (26.615, 0.0), (27.29, 0.0)],
+        },
+        Kernel::LogNormalCdf => Judge {
+            opinion: |e, x, _| e.log_normal_cdf(x),
+            inside: |x, y| (x % 40.0, y),
+            marks: &[
+                (4.0, 0.0),
+                (-4.0, 0.0),
+                (9.0, 0.0),
+                (38.0, 0.0),
+                (-1e10, 0.0),
+                (-1e100, 0.0),
+            ],
+        },
+        Kernel::Mills => Judge {
+            opinion: |e, x, _| e.mills(x),
+            inside: |x, y| (x % 40.0, y),
+            marks: &[
+                (4.0, 0.0),
+                (-4.0, 0.0),
+                (37.6, 0.0),
+                (38.5, 0.0),
+                (-1e10, 0.0),
+            ],
+        },
+        Kernel::MillsExcess => Judge {
+            opinion: |e, x, _| e.mills_excess(x),
+            inside: |x, y| (x % 40.0, y),
+            marks: &[(4.0, 0.0), (-4.0, 0.0), (37.6, 0.0), (-1e10, 0.0)],
+        },
+        Kernel::Hypot => Judge {
+            opinion: Exact::hypot,
+            inside: anywhere,
+            marks: &[
+                (3.0, 4.0),
+                (1e150, 1e150),
+                (1e-130, 1e-130),
+                (f64::MAX, 1e300),
+                (1.2e308, 1.2e308),
+                (5e-324, 5e-324),
+                (1e-310, 1e-310),
+            ],
         },
         Kernel::Atan2 => Judge {
             opinion: Exact::atan2,
@@ -311,24 +489,24 @@ impl Exact {
 
     fn log_base(&mut self, a: f64, b: f64) -> Opinion {
         match (self.ln(a), self.ln(b)) {
-            (Near(a), Near(b)) => Near(div(&a, &b)),
             // A zero, an infinity or NaN is among them: any number of the same sign stands for the other.
             (Is(a), Is(b)) => Is(a / b),
-            (Is(a), Near(b)) => Is(a / sign(&b)),
-            (Near(a), Is(b)) => Is(sign(&a) / b),
+            (Is(a), Near(b) | Beside(b, _)) => Is(a / sign(&b)),
+            (Near(a) | Beside(a, _), Is(b)) => Is(sign(&a) / b),
+            (Near(a) | Beside(a, _), Near(b) | Beside(b, _)) => Near(div(&a, &b)),
         }
     }
 
     fn sigmoid(&mut self, x: f64) -> Opinion {
         match self.exp(-x) {
-            Near(e) => Near(div(&big(1.0), &add(&big(1.0), &e))),
+            Near(e) | Beside(e, _) => Near(div(&big(1.0), &add(&big(1.0), &e))),
             Is(e) => Is(1.0 / (1.0 + e)),
         }
     }
 
     fn softplus(&mut self, x: f64) -> Opinion {
         match self.exp(-x.abs()) {
-            Near(e) => Near(add(&big(x.max(0.0)), &self.log_of_one_more(&e))),
+            Near(e) | Beside(e, _) => Near(add(&big(x.max(0.0)), &self.log_of_one_more(&e))),
             Is(e) => Is(if x < 0.0 { e } else { x }),
         }
     }
@@ -474,6 +652,7 @@ fn sign(x: &BigFloat) -> f64 {
 pub(super) fn error(ours: f64, opinion: &Opinion) -> f64 {
     match opinion {
         Near(exact) => error_in_ulp(ours, exact),
+        Beside(exact, scale) => error_beside(ours, exact, *scale),
         Is(double) if super::same(ours, *double) => 0.0,
         Is(_) => INF,
     }
@@ -483,8 +662,18 @@ pub(super) fn error(ours: f64, opinion: &Opinion) -> f64 {
 pub(super) fn nearest(opinion: &Opinion) -> f64 {
     match opinion {
         Is(double) => *double,
-        Near(exact) => exact.to_string().parse().expect("a number"),
+        Near(exact) | Beside(exact, _) => exact.to_string().parse().expect("a number"),
     }
+}
+
+/// How many units of the last place `ours` is off, where a unit is at least that of `scale`.
+fn error_beside(ours: f64, exact: &BigFloat, scale: f64) -> f64 {
+    if ours.is_nan() || sub(exact, &big(0.0)).abs() >= big(scale) {
+        return error_in_ulp(ours, exact);
+    }
+    let off = sub(exact, &big(ours)).abs();
+    let unit = f64::from_bits(scale.to_bits() + 1) - scale;
+    div(&off, &big(unit)).to_string().parse().expect("a number")
 }
 
 /// How many units of the last place `ours` is off. A unit is that of the double the exact number
