@@ -1,88 +1,121 @@
-;; The prelude: the procedures on lists that take procedures.
+;; The prelude: the procedures that take procedures, on lists and vectors, and predicates of numbers.
 ;;
-;; Compiled into the interpreter beside the evaluator, and into direct programs that use them.
-;; An error in here belongs to the program's call; so does the place of a wrong argument.
-;; A name with a leading `%` is a helper's: no program can spell it, so programs neither see helpers
-;; nor collide with them.
+;; Compiled into the interpreter beside the evaluator, and into direct programs that use them;
+;; `lists.scm` and `text.scm` go with it. An error in here belongs to the program's call; so does the
+;; place of a wrong argument. Names that begin with `%` are no program's to spell.
+;;
+;; Arguments are refused in the name of whoever is called, counts first: `%at-most` of those beyond the
+;; parameters, `%check` by a predicate, `%whole` for counts and indices. What ends a list that is gone
+;; through is looked at where it ends, so that nothing is gone through twice. Words of messages are
+;; symbols, which take no cells; strings would be copied to the heap of every run.
 
-(define (map f first . more)
-  (if (null? more)
-      (%map-one f first '())
-      (%map-many f (cons first more) '())))
+;; ---- what is no list ----------------------------------------------------------------------------
 
-(define (%map-one f items done)
-  (if (null? items)
-      (reverse done)
-      (%map-one f (cdr items) (cons (f (car items)) done))))
+;; The end of a list: what has been made of it, if it is the empty list.
+(define (%no-list name what end done)
+  (%wants name what (if (null? done) end (cons '() end))))
 
-;; The vector of what `f` gives for the numbers of vectors, or the matrix for the rows of matrices.
-(define (vector-map f first . more)
-  (list->vec
-    (if (null? more)
-        (%map-one f (vec->list first) '())
-        (%map-many f (cons (vec->list first) (%map-one vec->list more '())) '()))))
+;; Whether all lists have an item; one that ends otherwise than in the empty list is refused.
+(define (%all-pairs? name lists)
+  (if (null? lists)
+      #t
+      (if (pair? (car lists))
+          (%all-pairs? name (cdr lists))
+          (%some-end name lists))))
 
-;; As many times as the shortest list is long.
-(define (%map-many f lists done)
-  (if (%some-null? lists)
-      (reverse done)
-      (%map-many f (%map-one cdr lists '()) (cons (apply f (%map-one car lists '())) done))))
-
-(define (%some-null? lists)
+(define (%some-end name lists)
   (if (null? lists)
       #f
-      (if (null? (car lists)) #t (%some-null? (cdr lists)))))
+      (if (pair? (car lists))
+          (%some-end name (cdr lists))
+          (if (null? (car lists))
+              (%some-end name (cdr lists))
+              (%wants name 'lists (car lists))))))
+
+(define (%cars lists) (%map-one car lists '()))
+(define (%cdrs lists) (%map-one cdr lists '()))
+
+;; ---- map and for-each ---------------------------------------------------------------------------
+
+(define (map f first . more)
+  (%check procedure? 'map f)
+  (if (null? more)
+      (%map-one f first '())
+      (%map-many 'map f (cons first more) '())))
+
+(define (%map-one f items done)
+  (if (pair? items)
+      (%map-one f (cdr items) (cons (f (car items)) done))
+      (if (null? items)
+          (reverse done)
+          (%no-list 'map 'lists items done))))
+
+;; As many times as the shortest list is long.
+(define (%map-many name f lists done)
+  (if (%all-pairs? name lists)
+      (%map-many name f (%cdrs lists) (cons (apply f (%cars lists)) done))
+      (reverse done)))
 
 (define (for-each f first . more)
+  (%check procedure? 'for-each f)
   (if (null? more)
       (%for-each-one f first)
-      (%for-each-many f (cons first more))))
+      (%for-each-many 'for-each f (cons first more))))
 
 (define (%for-each-one f items)
-  (if (null? items)
-      (if #f #f)
+  (if (pair? items)
       (begin
         (f (car items))
-        (%for-each-one f (cdr items)))))
+        (%for-each-one f (cdr items)))
+      (if (null? items)
+          (if #f #f)
+          (%wants 'for-each 'lists items))))
 
-(define (%for-each-many f lists)
-  (if (%some-null? lists)
-      (if #f #f)
+(define (%for-each-many name f lists)
+  (if (%all-pairs? name lists)
       (begin
-        (apply f (%map-one car lists '()))
-        (%for-each-many f (%map-one cdr lists '())))))
+        (apply f (%cars lists))
+        (%for-each-many name f (%cdrs lists)))
+      (if #f #f)))
 
 (define (filter keep? items)
+  (%check procedure? 'filter keep?)
   (%filter-onto keep? items '()))
 
 (define (%filter-onto keep? items done)
-  (if (null? items)
-      (reverse done)
-      (%filter-onto keep? (cdr items) (if (keep? (car items)) (cons (car items) done) done))))
+  (if (pair? items)
+      (%filter-onto keep? (cdr items) (if (keep? (car items)) (cons (car items) done) done))
+      (if (null? items)
+          (reverse done)
+          (%no-list 'filter '|a list| items done))))
+
+;; ---- folds --------------------------------------------------------------------------------------
 
 ;; (f (f start a) b)
 (define (fold-left f start first . more)
+  (%check procedure? 'fold-left f)
   (if (null? more)
       (%fold-left-one f start first)
       (%fold-left-many f start (cons first more))))
 
 (define (%fold-left-one f sum items)
-  (if (null? items)
-      sum
-      (%fold-left-one f (f sum (car items)) (cdr items))))
+  (if (pair? items)
+      (%fold-left-one f (f sum (car items)) (cdr items))
+      (if (null? items)
+          sum
+          (%wants 'fold-left 'lists items))))
 
 (define (%fold-left-many f sum lists)
-  (if (%some-null? lists)
-      sum
-      (%fold-left-many f
-                       (apply f sum (%map-one car lists '()))
-                       (%map-one cdr lists '()))))
+  (if (%all-pairs? 'fold-left lists)
+      (%fold-left-many f (apply f sum (%cars lists)) (%cdrs lists))
+      sum))
 
 ;; (f a (f b start))
 (define (fold-right f start first . more)
+  (%check procedure? 'fold-right f)
   (if (null? more)
-      (%fold-right-one f start (reverse first))
-      (%fold-right-many f start (reverse (%map-many list (cons first more) '())))))
+      (%fold-right-one f start (reverse (%check list? 'fold-right first)))
+      (%fold-right-many f start (reverse (%map-many 'fold-right list (cons first more) '())))))
 
 (define (%fold-right-one f sum backwards)
   (if (null? backwards)
@@ -96,70 +129,204 @@
 
 ;; (f b (f a start)): the item comes first.
 (define (fold f start first . more)
+  (%check procedure? 'fold f)
   (if (null? more)
-      (%fold-one f start first)
+      (%fold-one 'fold f start first)
       (%fold-many f start (cons first more))))
 
-(define (%fold-one f sum items)
-  (if (null? items)
-      sum
-      (%fold-one f (f (car items) sum) (cdr items))))
+(define (%fold-one name f sum items)
+  (if (pair? items)
+      (%fold-one name f (f (car items) sum) (cdr items))
+      (if (null? items)
+          sum
+          (%wants name 'lists items))))
 
 (define (%fold-many f sum lists)
-  (if (%some-null? lists)
-      sum
-      (%fold-many f
-                  (apply f (append (%map-one car lists '()) (list sum)))
-                  (%map-one cdr lists '()))))
+  (if (%all-pairs? 'fold lists)
+      (%fold-many f (apply f (append (%cars lists) (list sum))) (%cdrs lists))
+      sum))
 
 ;; Folds a list of one item or more; the default is for the empty list alone.
 (define (reduce f default items)
-  (if (null? items)
-      default
-      (%fold-one f (car items) (cdr items))))
+  (%check procedure? 'reduce f)
+  (if (pair? items)
+      (%fold-one 'reduce f (car items) (cdr items))
+      (if (null? items)
+          default
+          (%wants 'reduce '|a list| items))))
+
+;; ---- members, associations, counts --------------------------------------------------------------
 
 ;; The rest of a list from the first item that is the same as the key; `same?` decides, if given.
 (define (member key items . more)
+  (%at-most more 2 3 'member)
   (if (null? more)
       (%member key items)
-      (%member-by (car more) key items)))
+      (%member-by (%check procedure? 'member (car more)) key items)))
 
 (define (%member-by same? key items)
-  (if (null? items)
-      #f
+  (if (pair? items)
       (if (same? key (car items))
           items
-          (%member-by same? key (cdr items)))))
+          (%member-by same? key (cdr items)))
+      (if (null? items)
+          #f
+          (%wants 'member '|a list| items))))
 
 ;; The first pair of a list whose car is the same as the key; `same?` decides, if given.
 (define (assoc key pairs . more)
+  (%at-most more 2 3 'assoc)
   (if (null? more)
       (%assoc key pairs)
-      (%assoc-by (car more) key pairs)))
+      (%assoc-by (%check procedure? 'assoc (car more)) key pairs)))
 
 (define (%assoc-by same? key pairs)
-  (if (null? pairs)
-      #f
-      (if (same? key (car (car pairs)))
+  (if (pair? pairs)
+      (if (same? key (car (%check pair? 'assoc (car pairs))))
           (car pairs)
-          (%assoc-by same? key (cdr pairs)))))
+          (%assoc-by same? key (cdr pairs)))
+      (if (null? pairs)
+          #f
+          (%wants 'assoc '|a list of pairs| pairs))))
 
 ;; count, start, step
 (define (iota count . more)
-  (if (integer? count)
-      (if (< count 0)
-          (error "iota wants a count of 0 or more" count)
-          (if (null? more)
-              (%count-down count 0 1 '())
-              (if (null? (cdr more))
-                  (%count-down count (car more) 1 '())
-                  (%count-down count (car more) (cadr more) '()))))
-      (error "iota wants a whole number as count" count)))
+  (%at-most more 1 3 'iota)
+  (let ((count (%whole 'iota count)))
+    (if (null? more)
+        (%count-down count 0 1 '())
+        (let ((start (%check number? 'iota (car more))))
+          (if (null? (cdr more))
+              (%count-down count start 1 '())
+              (%count-down count start (%check number? 'iota (cadr more)) '()))))))
 
 (define (%count-down left start step done)
   (if (= left 0)
       done
       (%count-down (- left 1) start step (cons (+ start (* step (- left 1))) done))))
+
+;; ---- numbers ------------------------------------------------------------------------------------
+
+(define (nan? x)
+  (let ((x (%check number? 'nan? x)))
+    (not (= x x))))
+
+(define (finite? x)
+  (< (abs (%check number? 'finite? x)) +inf.0))
+
+(define (infinite? x)
+  (= (abs (%check number? 'infinite? x)) +inf.0))
+
+;; All finite numbers are, whatever their tags: there are no others that could be told from them.
+(define (rational? x)
+  (if (number? x) (finite? x) #f))
+
+(define (exact-integer? x)
+  (if (number? x)
+      (if (exact? x) (integer? x) #f)
+      #f))
+
+(define (boolean=? first . more)
+  (%chain eq? 'boolean=? %a-boolean first more))
+
+(define (symbol=? first . more)
+  (%chain eq? 'symbol=? %a-symbol first more))
+
+(define (%a-boolean name x) (%check boolean? name x))
+(define (%a-symbol name x) (%check symbol? name x))
+
+;; Whether a test holds of all neighbours, once they are checked and converted.
+(define (%chain test? name convert first more)
+  (%chain-on test? name convert (convert name first) more #t))
+
+(define (%chain-on test? name convert before more holds)
+  (if (null? more)
+      holds
+      (let ((next (convert name (car more))))
+        (%chain-on test? name convert next (cdr more) (if holds (test? before next) #f)))))
+
+;; ---- vectors of numbers -------------------------------------------------------------------------
+
+(define (%items name v)
+  (vec->list (%check vector? name v)))
+
+(define (%items-of-all name vectors)
+  (if (null? vectors)
+      '()
+      (let ((items (%items name (car vectors))))
+        (cons items (%items-of-all name (cdr vectors))))))
+
+(define (%vector name items)
+  (if (null? items)
+      (%refuse 'shape name '|would be empty; vectors have a number or more|)
+      (list->vec items)))
+
+;; The vector of what `f` gives for the numbers of vectors, or the matrix for the rows of matrices.
+(define (vector-map f first . more)
+  (%check procedure? 'vector-map f)
+  (if (null? more)
+      (%vector-map-one f (%items 'vector-map first) '())
+      (let ((lists (%items-of-all 'vector-map (cons first more))))
+        (%vector-map-one %same (%map-many 'vector-map f lists '()) '()))))
+
+(define (%same x) x)
+
+(define (%vector-map-one f items done)
+  (if (null? items)
+      (list->vec (reverse done))
+      (let ((value (f (car items))))
+        (if (number? value)
+            (%vector-map-one f (cdr items) (cons value done))
+            (if (vector? value)
+                (%vector-map-one f (cdr items) (cons value done))
+                (%wants 'vector-map '|a procedure that gives numbers| value))))))
+
+(define (vector-for-each f first . more)
+  (%check procedure? 'vector-for-each f)
+  (%for-each-many 'vector-for-each f (%items-of-all 'vector-for-each (cons first more))))
+
+;; start, end
+(define (vector->list v . more)
+  (%at-most more 1 3 'vector->list)
+  (%part 'vector->list (%items 'vector->list v) more))
+
+(define (vector-copy v . more)
+  (%at-most more 1 3 'vector-copy)
+  (%vector 'vector-copy (%part 'vector-copy (%items 'vector-copy v) more)))
+
+(define (subvector v start end)
+  (%vector 'subvector (%part 'subvector (%items 'subvector v) (list start end))))
+
+(define (vector-append . vectors)
+  (%vector 'vector-append (apply append (%items-of-all 'vector-append vectors))))
+
+;; count, number
+(define (make-vector count . more)
+  (%at-most more 1 2 'make-vector)
+  (let ((count (%whole 'make-vector count))
+        (fill (if (null? more) 0.0 (%check number? 'make-vector (car more)))))
+    (%vector 'make-vector (%repeat count fill '()))))
+
+(define (%repeat count item done)
+  (if (= count 0)
+      done
+      (%repeat (- count 1) item (cons item done))))
+
+;; The items from a start to an end, neither of which need be given.
+(define (%part name items more)
+  (if (null? more)
+      items
+      (let* ((size (length items))
+             (start (%whole name (car more)))
+             (end (if (null? (cdr more)) size (%whole name (cadr more)))))
+        (if (<= start end size)
+            (%front (list-tail items start) (- end start) '())
+            (%refuse 'index name 'wants start 'to end 'of size 'elements)))))
+
+(define (%front items count done)
+  (if (= count 0)
+      (reverse done)
+      (%front (cdr items) (- count 1) (cons (car items) done))))
 
 ;; The number of an interval that is nearest; the bound that holds has the derivative.
 (define (clamp x low high)

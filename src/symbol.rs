@@ -74,6 +74,11 @@ impl Symbols {
         self.add(name, true)
     }
 
+    /// The symbol of an ordinary name, where it is known already.
+    pub(crate) fn find(&self, name: &str) -> Option<Sym> {
+        self.lookup(name, false)
+    }
+
     /// The symbol of a reserved name, where it is known already.
     pub(crate) fn find_reserved(&self, name: &str) -> Option<Sym> {
         self.lookup(name, true)

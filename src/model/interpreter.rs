@@ -26,7 +26,11 @@ use std::borrow::Cow;
 use std::path::Path as FilePath;
 use std::sync::{Arc, OnceLock};
 
-const PRELUDE: &str = include_str!("../../bootstrap/prelude.scm");
+const PRELUDE: &str = concat!(
+    include_str!("../../bootstrap/prelude.scm"),
+    include_str!("../../bootstrap/lists.scm"),
+    include_str!("../../bootstrap/text.scm"),
+);
 const COMPILER: &str = include_str!("../../bootstrap/compiler.scm");
 const EMBEDDED: &[u8] = include_bytes!("../../bootstrap/interpreter.ncg");
 
@@ -161,7 +165,7 @@ impl Interpreter {
                 EVALUATE.clone_into(name);
                 return true;
             }
-            names.contains(name)
+            names.contains(name) && !name.starts_with('%')
         });
         Self::from_verified(graph)
     }

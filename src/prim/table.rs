@@ -471,7 +471,7 @@ primitives! {
         /// Whether two values have the same structure.
         IsEqual = "equal?" (2, Some(2))
         /// Whether it is a number.
-        IsNumber = "number?" | "real?" (1, Some(1))
+        IsNumber = "number?" | "real?" | "complex?" (1, Some(1))
         /// Whether it is #t or #f.
         IsBoolean = "boolean?" (1, Some(1))
         /// Whether it is a symbol.
@@ -490,8 +490,46 @@ primitives! {
         IsChar = "char?" (1, Some(1))
         /// Whether it is a vector.
         IsVector = "vector?" (1, Some(1))
+        /// Whether a number's tag is int.
+        IsExact = "exact?" (1, Some(1))
+        /// Whether a number's tag is float.
+        IsInexact = "inexact?" (1, Some(1))
+        /// How many characters a string has.
+        StringLength = "string-length" (1, Some(1))
+        /// The list of a string's characters.
+        StringToList = "%string->list" (1, Some(1))
+        /// The string of a list of characters.
+        ListToString = "list->string" (1, Some(1))
+        /// A number as it is written, or a whole one in base 2, 8, 10 or 16.
+        NumberToString = "number->string" (1, Some(2))
+        /// The number that a string is written as, perhaps in base 2, 8, 10 or 16; #f if it is none.
+        StringToNumber = "string->number" (1, Some(2))
+        /// The name of a symbol.
+        SymbolToString = "symbol->string" (1, Some(1))
+        /// The symbol of a name.
+        StringToSymbol = "string->symbol" (1, Some(1))
+        /// The code point of a character.
+        CharToInteger = "char->integer" (1, Some(1))
+        /// The character of a code point.
+        IntegerToChar = "integer->char" (1, Some(1))
+        /// Whether a character is of the class of a name: `(%char-is 'numeric c)`.
+        CharIs = "%char-is" (2, Some(2))
+        /// Another case of a character: `(%char-to 'upcase c)`.
+        CharTo = "%char-to" (2, Some(2))
+        /// A value that a predicate holds of; else an error of the procedure of a name: `(%check list? 'last x)`.
+        Check = "%check" (3, Some(3))
+        /// A whole number of 0 or more; else an error: `(%whole 'iota count)`.
+        Whole = "%whole" (2, Some(2))
+        /// The further arguments of a procedure, if they are no more than it takes: `(%at-most more 1 3 'iota)`.
+        AtMost = "%at-most" (4, Some(4))
+        /// A type error of the procedure of a name: `(%wants 'map 'lists x)`.
+        Wants = "%wants" (3, Some(3))
+        /// An error of a kind and the procedure of a name, and its text in pieces: `(%refuse 'index 'take 'wants k 'elements)`.
+        Refuse = "%refuse" (3, None)
+        /// Accounts for so many steps of a loop of the prelude.
+        Spend = "%spend" (1, Some(1))
         /// A vector of numbers; `[a b c]` is the same.
-        Vec = "vec" (1, None)
+        Vec = "vec" | "vector" (1, None)
         /// A matrix of vectors, its rows.
         Mat = "mat" (1, None)
         /// The element of a vector at an index from 0; of a matrix, a row, or with two indices a number.
@@ -541,7 +579,7 @@ primitives! {
         /// How many columns a matrix has.
         Cols = "cols" (1, Some(1))
         /// The vector of a list of numbers, or the matrix of a list of vectors.
-        ListToVec = "list->vec" (1, Some(1))
+        ListToVec = "list->vec" | "list->vector" (1, Some(1))
         /// The list of a vector's numbers, or of a matrix's rows.
         VecToList = "vec->list" (1, Some(1))
         /// Applies a procedure to leading arguments and a list of the rest.

@@ -131,6 +131,15 @@ impl Value {
         Self::new(Tag::Symbol, s.index() as u64)
     }
 
+    pub(crate) const fn char(c: char) -> Self {
+        Self::new(Tag::Char, c as u64)
+    }
+
+    /// The string whose characters begin at an address.
+    pub(crate) const fn string(address: u32, length: u32) -> Self {
+        Self::new(Tag::String, (length as u64) << 32 | address as u64)
+    }
+
     pub(crate) const fn pair(address: u32) -> Self {
         Self::new(Tag::Pair, address as u64)
     }

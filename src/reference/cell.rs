@@ -194,6 +194,8 @@ pub(super) struct Heap {
     device: Cpu,
     cells: Vec<Cell>,
     strings: Vec<Arc<str>>,
+    /// The bytes of all strings.
+    characters: usize,
 }
 
 impl Heap {
@@ -202,11 +204,17 @@ impl Heap {
             device,
             cells: Vec::new(),
             strings: Vec::new(),
+            characters: 0,
         }
     }
 
     pub(super) fn len(&self) -> usize {
         self.cells.len()
+    }
+
+    /// The bytes of all strings, which lie beside the cells.
+    pub(super) fn characters(&self) -> usize {
+        self.characters
     }
 
     pub(super) fn truncate(&mut self, len: usize) {
@@ -283,6 +291,7 @@ impl Heap {
 
     pub(super) fn add_string(&mut self, text: Arc<str>) -> Cell {
         let length = text.chars().count() as u32;
+        self.characters += text.len();
         self.strings.push(text);
         self.constant(Tagged::string(self.strings.len() as u32 - 1, length))
     }

@@ -25,8 +25,7 @@ use crate::symbol::Symbols;
 use crate::syntax::ast::Constant;
 use crate::syntax::datum::{Data, Datum, DatumId};
 use crate::syntax::{ReadOptions, read};
-use crate::walk::operator_text;
-use crate::walk::{EvalError, Limits, Stats};
+use crate::walk::{EvalError, Limits, Stats, as_written, callee, operator_text};
 use dfdx::prelude::Cpu;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -134,6 +133,8 @@ pub(super) struct Machine<'a> {
     pub(super) relaxation: Relaxation,
     /// How many numbers of noise have been drawn.
     pub(super) drawn: u64,
+    /// Whether an application of the program entered a procedure last, and no procedure in between.
+    applied_by_program: bool,
 }
 
 impl<'a> Machine<'a> {
@@ -168,6 +169,7 @@ impl<'a> Machine<'a> {
             work: 0,
             relaxation,
             drawn: 0,
+            applied_by_program: false,
         };
         let inputs: Vec<Cell> = inputs
             .into_iter()
@@ -318,7 +320,10 @@ impl<'a> Machine<'a> {
             position: span.map(|span| span.position(&graph.text)),
             calls,
             stats: self.stats(),
-            ..EvalError::new(failure.kind, failure.message)
+            ..EvalError::new(
+                failure.kind,
+                as_written(failure.message, span.map(|span| span.text(&graph.text))),
+            )
         }
     }
 
@@ -531,6 +536,7 @@ impl<'a> Machine<'a> {
 
     /// Applies the first of the values to the others.
     fn apply(&mut self, mut values: Vec<Cell>, target: Target, site: u32) -> Outcome<Option<Cell>> {
+        let mut between = false;
         loop {
             self.tick(site)?;
             let f = values.remove(0);
@@ -540,6 +546,7 @@ impl<'a> Machine<'a> {
             }
             let Some(prim) = f.primitive() else {
                 let function = f.payload(0) as u32 - FIRST_FUNCTION;
+                self.applied_by_program = site != 0 && !between;
                 let args = self.arguments(function, values, target, site)?;
                 self.enter(function, &f, args, target, site)?;
                 return Ok(None);
@@ -555,6 +562,7 @@ impl<'a> Machine<'a> {
                     return self.fail(Kind::Type, site, message);
                 };
                 values.extend(items);
+                between = true;
                 continue;
             }
             let value = self.primitive(prim, &values, site)?;
@@ -574,7 +582,13 @@ impl<'a> Machine<'a> {
         self.give(value)
     }
 
-    fn wrong_count<T>(&self, name: &str, takes: &str, count: usize, site: u32) -> Outcome<T> {
+    pub(super) fn wrong_count<T>(
+        &self,
+        name: &str,
+        takes: &str,
+        count: usize,
+        site: u32,
+    ) -> Outcome<T> {
         let message = format!("{name} takes {takes}, got {count}");
         self.fail(Kind::Arity, site, message)
     }
@@ -596,7 +610,10 @@ impl<'a> Machine<'a> {
             }
             let max = (!function.rest).then_some(required as u32);
             let takes = arity_in_words(required as u32, max);
-            return self.wrong_count("the procedure", &takes, args.len(), site);
+            let at = if site == 0 { self.site() } else { site };
+            let text = (at != 0).then(|| self.graph.sites[at as usize].span.text(&self.graph.text));
+            let name = callee(text, self.applied_by_program);
+            return self.wrong_count(&name, &takes, args.len(), site);
         }
         if function.rest {
             let rest = args.split_off(required);

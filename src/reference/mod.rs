@@ -13,6 +13,7 @@
 //!   a `resource` error.
 
 mod cell;
+mod checks;
 mod machine;
 mod normal;
 pub mod prim;
@@ -20,6 +21,7 @@ mod soft;
 mod special;
 mod structure;
 mod tape;
+mod text;
 mod vectors;
 
 use crate::graph::Graph;

@@ -231,6 +231,25 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         | Prim::IsString
         | Prim::IsChar
         | Prim::IsVector
+        | Prim::IsExact
+        | Prim::IsInexact
+        | Prim::StringLength
+        | Prim::StringToList
+        | Prim::ListToString
+        | Prim::NumberToString
+        | Prim::StringToNumber
+        | Prim::SymbolToString
+        | Prim::StringToSymbol
+        | Prim::CharToInteger
+        | Prim::IntegerToChar
+        | Prim::CharIs
+        | Prim::CharTo
+        | Prim::Check
+        | Prim::Whole
+        | Prim::AtMost
+        | Prim::Wants
+        | Prim::Refuse
+        | Prim::Spend
         | Prim::Vec
         | Prim::Mat
         | Prim::Ref

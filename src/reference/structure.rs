@@ -149,6 +149,14 @@ impl Machine<'_> {
         self.guard(&whole)
     }
 
+    fn need_one_number(&self, prim: Prim, cell: &Cell, site: u32) -> Outcome<()> {
+        if cell.is_number() {
+            return Ok(());
+        }
+        let message = format!("`{prim}` wants a number, got {}", cell.kind());
+        self.fail(Kind::Type, site, message)
+    }
+
     pub(super) fn index(&mut self, prim: Prim, cell: &Cell, site: u32) -> Outcome<usize> {
         if !cell.is_number() {
             let message = format!("`{prim}` wants an index, got {}", cell.kind());
@@ -183,10 +191,7 @@ impl Machine<'_> {
                 }
             }
             (Prim::Exact | Prim::Inexact, [a]) => {
-                if !a.is_number() {
-                    let message = format!("`{prim}` wants a number, got {}", a.kind());
-                    return self.fail(Kind::Type, site, message);
-                }
+                self.need_one_number(prim, a, site)?;
                 let tag = if prim == Prim::Exact {
                     TypeTag::Int
                 } else {
@@ -234,6 +239,17 @@ impl Machine<'_> {
             (Prim::IsString, [a]) => Ok(self.truth(a.is(TypeTag::String))),
             (Prim::IsChar, [a]) => Ok(self.truth(a.is(TypeTag::Char))),
             (Prim::IsVector, [a]) => Ok(self.truth(a.is(TypeTag::Vector))),
+            (Prim::IsExact | Prim::IsInexact, [a]) => {
+                self.need_one_number(prim, a, site)?;
+                Ok(self.truth(a.is(TypeTag::Int) == (prim == Prim::IsExact)))
+            }
+            (
+                Prim::Check | Prim::Whole | Prim::AtMost | Prim::Wants | Prim::Refuse | Prim::Spend,
+                _,
+            ) => self.checked(prim, args),
+            _ if (Prim::StringLength as u8..=Prim::CharTo as u8).contains(&(prim as u8)) => {
+                self.text(prim, args, site)
+            }
             (Prim::Error, _) => {
                 let message = self.error_message(args);
                 self.fail(Kind::User, site, message)
@@ -275,7 +291,7 @@ impl Machine<'_> {
     }
 
     /// The rows that only the evaluator uses have no place in a program's own graph.
-    fn not_a_programs<T>(&self, prim: Prim) -> Outcome<T> {
+    pub(super) fn not_a_programs<T>(&self, prim: Prim) -> Outcome<T> {
         let message = format!("the reference engine runs programs, which do not use `{prim}`");
         self.fail(Kind::Type, 0, message)
     }
@@ -322,7 +338,7 @@ impl Machine<'_> {
         for letter in name[1..name.len() - 1].chars().rev() {
             if !cell.is(TypeTag::Pair) {
                 let message = if cell.is(TypeTag::Vector) {
-                    format!("expected a list, got {}", self.no_list(&cell))
+                    format!("`{prim}` wants a list, got {}", self.no_list(&cell))
                 } else if name.len() == 3 {
                     format!("`{prim}` of {}", cell.kind())
                 } else {
@@ -483,7 +499,7 @@ impl Machine<'_> {
 
     // ---- off the heap ------------------------------------------------------------------------
 
-    fn text_of(&self, cell: &Cell) -> String {
+    pub(super) fn text_of(&self, cell: &Cell) -> String {
         match cell.tag() {
             Some(TypeTag::Symbol) => self.symbol(cell).to_owned(),
             Some(TypeTag::String) => self.heap.string(cell).to_string(),
@@ -491,7 +507,7 @@ impl Machine<'_> {
         }
     }
 
-    fn symbol(&self, cell: &Cell) -> &str {
+    pub(super) fn symbol(&self, cell: &Cell) -> &str {
         self.symbols.name(Sym::new(cell.payload(0) as u32))
     }
 
@@ -602,6 +618,11 @@ impl Machine<'_> {
             }
         }
         message
+    }
+
+    /// The first pieces of a value as Scheme writes them.
+    pub(super) fn shown(&self, cell: &Cell) -> String {
+        self.take(cell, SHOWN).0.to_scheme()
     }
 }
 

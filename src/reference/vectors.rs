@@ -65,7 +65,7 @@ impl Machine<'_> {
             }
             Prim::Vlen | Prim::Rows | Prim::Cols => {
                 let shape = is_array.then(|| self.heap.array_of(&args[0]).0);
-                match linalg::extent(prim, shape, args[0].kind()) {
+                match linalg::extent(prim, shape, self.no_array(&args[0])) {
                     Ok(extent) => Ok(self.heap.constant(Tagged::int(extent as f64))),
                     Err(message) => self.fail(Kind::Type, site, message),
                 }
@@ -84,7 +84,10 @@ impl Machine<'_> {
                 Ok(self.heap.list(items.into_iter()))
             }
             Prim::VecToList => {
-                let message = format!("`{prim}` wants a vector or matrix, got {}", args[0].kind());
+                let message = format!(
+                    "`{prim}` wants a vector or matrix, got {}",
+                    self.no_array(&args[0])
+                );
                 self.fail(Kind::Type, site, message)
             }
             _ => {
@@ -136,10 +139,19 @@ impl Machine<'_> {
             return Operand::Number(cell.clone());
         }
         if !cell.is(TypeTag::Vector) {
-            return Operand::Other(cell.kind());
+            return Operand::Other(self.no_array(cell));
         }
         let (shape, numbers) = self.heap.array_of(cell);
         Operand::Array(Array { shape, numbers })
+    }
+
+    /// What errors call a value where a vector or matrix belongs.
+    fn no_array(&self, cell: &Cell) -> &'static str {
+        if cell.is(TypeTag::Pair) && self.items(cell).is_some() {
+            linalg::A_LIST
+        } else {
+            cell.kind()
+        }
     }
 
     fn element(&mut self, array: &Cell, indices: &[usize], site: u32) -> Outcome<Cell> {

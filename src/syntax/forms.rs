@@ -4,6 +4,8 @@
 //! - A form's name is only a default: any binding of the name shadows it.
 //! - Every name left out says what to do instead.
 
+use super::left_out;
+
 /// A form the expander knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
@@ -48,7 +50,6 @@ const NO_VALUES: &str = "there are no multiple values; return a list and take it
 const NO_CONDITIONS: &str = "errors cannot be caught; test for the case with `if` or `cond`";
 const NO_RECORDS: &str = "there are no records; use a list, or pairs with `assq`";
 const NO_LIBRARIES: &str = "there are no libraries; the whole language is there already";
-const NO_STRINGS: &str = "strings are constants; use symbols or lists for data";
 
 /// What a name means as a form, unless something binds it.
 pub(super) fn form(name: &str) -> Option<Form> {
@@ -110,10 +111,7 @@ pub(super) fn form(name: &str) -> Option<Form> {
         | "with-output-to-string"
         | "call-with-output-string"
         | "current-output-port"
-        | "current-input-port"
-        | "load"
-        | "eval"
-        | "exit" => Form::Unsupported(NO_IO),
+        | "current-input-port" => Form::Unsupported(NO_IO),
         "call/cc" | "call-with-current-continuation" | "dynamic-wind" => {
             Form::Unsupported(NO_CONTROL)
         }
@@ -138,9 +136,6 @@ pub(super) fn form(name: &str) -> Option<Form> {
         "define-record-type" | "define-structure" => Form::Unsupported(NO_RECORDS),
         "import" | "define-library" | "include" | "require" | "module" | "cond-expand"
         | "export" => Form::Unsupported(NO_LIBRARIES),
-        "string-append" | "number->string" | "string->number" | "symbol->string"
-        | "string->symbol" | "string-length" | "string-ref" | "substring" | "list->string"
-        | "string->list" => Form::Unsupported(NO_STRINGS),
-        _ => return None,
+        _ => return left_out::instead(name).map(Form::Unsupported),
     })
 }

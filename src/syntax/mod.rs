@@ -12,6 +12,7 @@ mod chars;
 pub(crate) mod datum;
 pub(crate) mod expand;
 mod forms;
+mod left_out;
 pub(crate) mod lexpr;
 mod number;
 pub(crate) mod reader;
@@ -22,5 +23,6 @@ pub use ast::{
 };
 pub use expand::{ExpandError, Goal};
 pub(crate) use expand::{ExpandOptions, expand, expand_leniently};
+pub(crate) use number::read_number;
 pub use reader::{ReadError, ReadErrorKind};
 pub(crate) use reader::{ReadOptions, read};

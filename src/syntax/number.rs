@@ -69,6 +69,19 @@ pub(super) fn prefixed_number(word: &str) -> Number {
     })
 }
 
+/// The number that a text is, prefixes included, and whether it is an int; none for what is none.
+pub(crate) fn read_number(text: &str) -> Option<(f64, bool)> {
+    let datum = match text.starts_with('#') {
+        true => prefixed_number(text),
+        false => number(text),
+    };
+    match datum.ok().flatten()? {
+        Datum::Int(value) => Some((value, true)),
+        Datum::Float(value) => Some((value, false)),
+        _ => None,
+    }
+}
+
 /// A signed integer, fraction, decimal, infinity or NaN.
 fn real(word: &str, radix: u32) -> Number {
     let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);

@@ -72,6 +72,7 @@ impl Walk<'_> {
         dst: u32,
         mut site: u32,
     ) -> Outcome<Step> {
+        let mut between = false;
         loop {
             self.tick(site)?;
             if f.tag != Tag::Closure {
@@ -79,6 +80,7 @@ impl Walk<'_> {
                 return self.fail(Kind::NotAFunction, site, message);
             }
             if f.code() >= FIRST_FUNCTION {
+                self.applied_by_program = site != 0 && !between;
                 return self.enter(f, count, packed, dst, site).map(|()| Step::Next);
             }
             if packed {
@@ -95,6 +97,7 @@ impl Walk<'_> {
                     self.stack.copy_within(top + 1..top + count, top);
                     count -= 1;
                     packed = true;
+                    between = true;
                     let list = self.stack[top + count - 1];
                     if !self.is_list(list) {
                         let message =
@@ -185,7 +188,7 @@ impl Walk<'_> {
                 }
                 let max = (!entry.rest).then_some(entry.required);
                 let takes = arity_in_words(entry.required, max);
-                return self.wrong_count("the procedure", &takes, count, site);
+                return self.wrong_count(&self.called(site), &takes, count, site);
             }
             if entry.rest {
                 let top = self.at.top as usize;

@@ -4,7 +4,8 @@
 //! - Cells below `immortal` hold programs and quoted data; they never move and never point above.
 //! - A pair is two cells, a closure's environment as many as it captures; a cell (in the sense of
 //!   the evaluator) is a pair whose car may still be [`Value::EMPTY`].
-//! - A vector or matrix is a cell with its shape (columns 0 for a vector), then its numbers.
+//! - A vector or matrix is a cell with its shape (columns 0 for a vector), then its numbers; a string
+//!   is a cell for each character.
 //! - After a collection every address in a root is new; what the roots do not reach is gone.
 
 use super::code::Entry;
@@ -101,6 +102,19 @@ impl Heap {
         self.slice(array.address() + 1, array.code())
     }
 
+    /// Puts characters into a string.
+    pub(super) fn string(&mut self, characters: impl Iterator<Item = char>) -> Value {
+        let address = self.cells.len() as u32;
+        self.cells.extend(characters.map(Value::char));
+        Value::string(address, self.cells.len() as u32 - address)
+    }
+
+    /// The characters of a string.
+    pub(super) fn characters(&self, string: Value) -> impl DoubleEndedIterator<Item = char> {
+        let cells = self.slice(string.address(), string.code()).iter();
+        cells.map(|cell| char::from_u32(cell.bits as u32).unwrap_or('?'))
+    }
+
     /// The length of a list that ends in the empty list.
     pub(super) fn list_length(&self, mut list: Value) -> Option<usize> {
         let mut length = 0;
@@ -141,6 +155,7 @@ impl Heap {
         let size = match value.tag {
             Tag::Pair => 2,
             Tag::Vector => value.code() as usize + 1,
+            Tag::String => value.code() as usize,
             Tag::Closure if value.code() >= FIRST_FUNCTION => {
                 entries[(value.code() - FIRST_FUNCTION) as usize].captures as usize
             }

@@ -6,6 +6,7 @@
 //! - An expression is always the car of a pair of its own; a side table gives that pair's site.
 //! - Core forms begin with reserved symbols (`%if`, `%lambda`, …), which no program can spell.
 //! - Cells never point outside the image and those below it.
+//! - Pairs lie at even addresses, so that halving one tells its site.
 
 use crate::prim::value::{Tag, Value};
 use crate::source::Span;
@@ -25,9 +26,6 @@ pub(crate) struct Image {
     pub(super) cells: Vec<Value>,
     /// The site of each pair, by its offset halved.
     pub(super) sites: Vec<u32>,
-    /// Strings, numbered over all images of a heap.
-    pub(super) strings: Vec<Arc<str>>,
-    string_base: u32,
 }
 
 impl Image {
@@ -36,17 +34,12 @@ impl Image {
             base,
             cells: Vec::new(),
             sites: Vec::new(),
-            strings: Vec::new(),
-            string_base: 0,
         }
     }
 
     /// An empty image on top of another.
     pub(super) fn above(other: &Image) -> Self {
-        Self {
-            string_base: other.string_base + other.strings.len() as u32,
-            ..Self::new(other.end())
-        }
+        Self::new(other.end())
     }
 
     /// The address after the last cell.
@@ -54,14 +47,19 @@ impl Image {
         self.base + self.cells.len() as u32
     }
 
-    pub(super) fn string(&mut self, text: Arc<str>) -> Value {
-        let index = self.string_base + self.strings.len() as u32;
-        let length = text.chars().count() as u64;
-        self.strings.push(text);
-        Value::new(Tag::String, length << 32 | u64::from(index))
+    /// A string: a cell for each of its characters, and one more where pairs would come to lie unevenly.
+    fn string(&mut self, text: &str) -> Value {
+        let address = self.end();
+        self.cells.extend(text.chars().map(Value::char));
+        let length = self.end() - address;
+        if length % 2 == 1 {
+            self.cells.push(Value::NIL);
+        }
+        self.sites.resize(self.cells.len() / 2, 0);
+        Value::string(address, length)
     }
 
-    /// A constant as a value; strings are kept.
+    /// A constant as a value.
     pub(super) fn constant(&mut self, constant: &Constant) -> Value {
         match constant {
             Constant::Nil => Value::NIL,
@@ -69,8 +67,8 @@ impl Image {
             Constant::Bool(b) => Value::bool(*b),
             Constant::Int(x) => Value::int(*x),
             Constant::Float(x) => Value::float(*x),
-            Constant::Char(c) => Value::new(Tag::Char, u64::from(u32::from(*c))),
-            Constant::String(s) => self.string(s.clone()),
+            Constant::Char(c) => Value::char(*c),
+            Constant::String(s) => self.string(s),
             Constant::Primitive(prim) => Value::prim(*prim),
         }
     }
@@ -120,9 +118,9 @@ impl Image {
                 Datum::Bool(b) => Value::bool(b),
                 Datum::Int(x) => Value::int(x),
                 Datum::Float(x) => Value::float(x),
-                Datum::Char(c) => Value::new(Tag::Char, u64::from(u32::from(c))),
+                Datum::Char(c) => Value::char(c),
                 Datum::Symbol(sym) => Value::symbol(sym),
-                Datum::String(s) => self.string(s.into()),
+                Datum::String(s) => self.string(s),
                 Datum::List([]) => Value::NIL,
                 Datum::List(items) | Datum::Bracket(items) | Datum::Dotted(items, _) => {
                     let first = self.chain(items.len(), Value::NIL);

@@ -12,6 +12,7 @@
 //!   only the arm taken costs fuel.
 
 mod call;
+mod checks;
 pub(crate) mod code;
 mod fork;
 mod heap;
@@ -25,14 +26,22 @@ pub(crate) mod serial;
 pub(crate) mod soft;
 mod structure;
 mod take;
+mod text;
 mod vectors;
 
+pub(crate) use checks::as_written;
+#[cfg(feature = "dfdx")]
+pub(crate) use checks::{callee, in_words, kind_of, kind_without, no_count};
 pub(crate) use limits::Clock;
 pub use limits::{EvalError, Limits, Stats};
 pub use monitor::Monitored;
 pub use output::{Item, Output};
 pub(crate) use reasons::span_of;
 pub use reasons::{Divergence, ForkGivenUp, Uncompiled, Unjoined, Way};
+#[cfg(feature = "dfdx")]
+pub(crate) use text::{
+    char_is, char_to, no_base, no_character, not_whole, number_text, text_number, text_to,
+};
 
 use crate::error::{Call, Kind};
 use crate::prim::linalg::Shape;
@@ -45,8 +54,10 @@ use call::{CLOCK_INTERVAL, NURSERY};
 use code::{Args, Code, Instr, Operand};
 use fork::{Forks, float};
 use heap::Heap;
-use layout::{CoreProgram, Image};
+use layout::CoreProgram;
 use monitor::{Noted, Notes};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 /// How many applications an error's call chain lists.
 const CHAIN: usize = 32;
@@ -208,10 +219,13 @@ struct Sites<'a> {
     text: &'a str,
 }
 
-/// What values name that is not on the heap: strings, and symbols.
-struct Literals<'a> {
-    images: Vec<&'a Image>,
+/// The symbols that values name: those of the programs, and those that the run made of strings.
+struct Names<'a> {
     symbols: &'a Symbols,
+    made: Vec<Arc<str>>,
+    numbers: FxHashMap<Arc<str>, Sym>,
+    /// The bytes that the made ones take.
+    bytes: usize,
 }
 
 struct Walk<'a> {
@@ -219,10 +233,10 @@ struct Walk<'a> {
     heap: &'a mut Heap,
     stack: &'a mut Vec<Value>,
     frames: &'a mut Vec<Frame>,
-    constants: &'a mut Vec<Value>,
+    constants: &'a [Value],
     recorder: &'a mut Recorder,
     sites: Sites<'a>,
-    literals: Literals<'a>,
+    names: Names<'a>,
     at: Registers,
     meter: Meter,
     forks: Forks,
@@ -234,13 +248,15 @@ struct Walk<'a> {
     drawn: u64,
     /// How many procedures without environment have been made.
     made: u32,
+    /// Whether an application of the program entered a procedure last, and no procedure in between.
+    applied_by_program: bool,
 }
 
 /// A finished walk: the value still on the heap.
 pub(crate) struct Finished<'a> {
     pub(crate) value: Value,
     heap: &'a Heap,
-    literals: Literals<'a>,
+    names: Names<'a>,
     pub(crate) stats: Stats,
     pub(crate) given_up: Vec<ForkGivenUp>,
     pub(crate) noted: Vec<Noted>,
@@ -259,16 +275,18 @@ pub(crate) fn walk<'a>(
         frames,
         constants,
     } = memory;
-    let code_image: &'a Image = &job.code.image;
-    let images: Vec<&'a Image> = std::iter::once(code_image)
-        .chain(job.programs.iter().map(|p| &p.image))
-        .collect();
-    heap.reset(images.iter().map(|image| image.cells.as_slice()));
+    let images = std::iter::once(&job.code.image).chain(job.programs.iter().map(|p| &p.image));
+    heap.reset(images.map(|image| image.cells.as_slice()));
     frames.clear();
     // What an earlier walk left there would be taken for roots.
     stack.clear();
-    constants.clear();
-    constants.extend_from_slice(&job.code.constants);
+    // The evaluator's own constants are as they are; a program's hold its inputs.
+    let constants = if job.programs.is_empty() {
+        fill_constants(constants, heap, job);
+        constants.as_slice()
+    } else {
+        &job.code.constants
+    };
     let user = job.programs.last();
     let mut walk = Walk {
         code: job.code,
@@ -283,10 +301,7 @@ pub(crate) fn walk<'a>(
             spans: user.map_or(&job.code.spans, |p| &p.spans),
             text: job.text,
         },
-        literals: Literals {
-            images,
-            symbols: user.map_or(&job.code.symbols, |p| &p.symbols),
-        },
+        names: Names::of(user.map_or(&job.code.symbols, |p| &p.symbols)),
         at: Registers::default(),
         meter: Meter::new(job.limits),
         forks: Forks::default(),
@@ -295,8 +310,9 @@ pub(crate) fn walk<'a>(
         relaxation: job.relaxation,
         drawn: 0,
         made: 0,
+        applied_by_program: false,
     };
-    walk.set_inputs(job);
+    walk.set_literals(job);
     walk.meter.collect_at = walk.heap.len() * 2 + NURSERY;
     let result = walk.start(job).and_then(|()| walk.run());
     let stats = walk.stats();
@@ -304,7 +320,7 @@ pub(crate) fn walk<'a>(
         Ok(value) => Ok(Finished {
             value,
             heap: walk.heap,
-            literals: walk.literals,
+            names: walk.names,
             stats,
             given_up: walk.forks.given_up,
             noted: walk.notes.into_list(),
@@ -335,44 +351,17 @@ impl Meter {
 impl<'a> Walk<'a> {
     // ---- start and end -----------------------------------------------------------------------
 
-    fn set_inputs(&mut self, job: &Job<'a>) {
-        if job.programs.is_empty() {
-            for &(constant, input) in &job.code.input_constants {
-                let value = match job.inputs.get(input as usize) {
-                    Some(input) => self.input(input),
-                    None => Value::EMPTY,
-                };
-                self.constants[constant as usize] = value;
+    /// Gives the literals among a program's data their nodes.
+    fn set_literals(&mut self, job: &Job<'a>) {
+        let Some(program) = job.programs.last() else {
+            return;
+        };
+        for &(cell, span) in &program.literals {
+            if let Some(&(_, node)) = job.literals.iter().find(|l| l.0 == span) {
+                let mut value = self.heap.get(cell);
+                value.node = Node::at(node);
+                self.heap.set(cell, value);
             }
-            for &(constant, span) in &job.code.literal_constants {
-                if let Some(&(_, node)) = job.literals.iter().find(|l| l.0 == span) {
-                    self.constants[constant as usize].node = Node::at(node);
-                }
-            }
-        } else if let Some(program) = job.programs.last() {
-            for &(cell, span) in &program.literals {
-                if let Some(&(_, node)) = job.literals.iter().find(|l| l.0 == span) {
-                    let mut value = self.heap.get(cell);
-                    value.node = Node::at(node);
-                    self.heap.set(cell, value);
-                }
-            }
-        }
-    }
-
-    fn input(&mut self, input: &InputValue) -> Value {
-        let number = |number: &Number| float(*number);
-        match input {
-            InputValue::Number(x) => number(x),
-            InputValue::List(items) => {
-                let mut list = Value::NIL;
-                for item in items.iter().rev() {
-                    list = self.heap.cons(number(item), list);
-                }
-                list
-            }
-            InputValue::Array(shape, items) => self.heap.array(*shape, items.iter().map(number)),
-            InputValue::Missing => Value::EMPTY,
         }
     }
 
@@ -389,7 +378,7 @@ impl<'a> Walk<'a> {
             let mut names = Value::NIL;
             let mut values = Value::NIL;
             for (name, input) in user_inputs(job).rev() {
-                let value = self.input(input);
+                let value = put_input(self.heap, input);
                 values = self.heap.cons(value, values);
                 names = self.heap.cons(name, names);
             }
@@ -401,7 +390,7 @@ impl<'a> Walk<'a> {
                 let values = list.fold(Value::NIL, |tail, v| self.heap.cons(v, tail));
                 let params = ["%here", "%names", "%values"].into_iter().rev();
                 let names = params.fold(Value::NIL, |tail, name| {
-                    let sym = self.literals.symbols.find_reserved(name);
+                    let sym = self.names.symbols.find_reserved(name);
                     let sym = sym.expect("the evaluator is laid out with these names");
                     self.heap.cons(Value::symbol(sym), tail)
                 });
@@ -438,6 +427,7 @@ impl<'a> Walk<'a> {
             + self.frames.len() * size_of::<Frame>()
             + self.recorder.operations() * size_of::<(Operation, f64)>()
             + self.notes.bytes
+            + self.names.bytes
     }
 
     fn error(&self, failure: Failure, stats: Stats) -> EvalError {
@@ -463,7 +453,7 @@ impl<'a> Walk<'a> {
         }
         EvalError {
             kind: failure.kind,
-            message: failure.message,
+            message: as_written(failure.message, span.map(|span| span.text(self.sites.text))),
             span,
             position: span.map(|span| span.position(self.sites.text)),
             calls,
@@ -763,6 +753,38 @@ impl<'a> Walk<'a> {
         self.at.site = frame.site;
         self.set(frame.dst, value);
         Ok(Step::Next)
+    }
+}
+
+/// The constants of a program's own code, with inputs and literals in place.
+fn fill_constants(constants: &mut Vec<Value>, heap: &mut Heap, job: &Job<'_>) {
+    constants.clear();
+    constants.extend_from_slice(&job.code.constants);
+    for &(constant, input) in &job.code.input_constants {
+        let value = match job.inputs.get(input as usize) {
+            Some(input) => put_input(heap, input),
+            None => Value::EMPTY,
+        };
+        constants[constant as usize] = value;
+    }
+    for &(constant, span) in &job.code.literal_constants {
+        if let Some(&(_, node)) = job.literals.iter().find(|l| l.0 == span) {
+            constants[constant as usize].node = Node::at(node);
+        }
+    }
+}
+
+/// An input as a value.
+fn put_input(heap: &mut Heap, input: &InputValue) -> Value {
+    let number = |number: &Number| float(*number);
+    match input {
+        InputValue::Number(x) => number(x),
+        InputValue::List(items) => {
+            let items = items.iter().rev();
+            items.fold(Value::NIL, |list, item| heap.cons(number(item), list))
+        }
+        InputValue::Array(shape, items) => heap.array(*shape, items.iter().map(number)),
+        InputValue::Missing => Value::EMPTY,
     }
 }
 

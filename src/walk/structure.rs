@@ -126,10 +126,7 @@ impl Walk<'_> {
             Prim::LogAny => self.renamed2(prim, Prim::LogBase, site),
             Prim::Exact | Prim::Inexact => {
                 let a = arg(0);
-                if !a.is_number() {
-                    let message = format!("`{prim}` wants a number, got {}", a.kind());
-                    return self.fail(Kind::Type, site, message);
-                }
+                self.need_one_number(prim, a, site)?;
                 let tag = if prim == Prim::Exact {
                     Tag::Int
                 } else {
@@ -205,6 +202,24 @@ impl Walk<'_> {
             Prim::IsString => Ok(Value::bool(arg(0).tag == Tag::String)),
             Prim::IsChar => Ok(Value::bool(arg(0).tag == Tag::Char)),
             Prim::IsVector => Ok(Value::bool(arg(0).tag == Tag::Vector)),
+            Prim::IsExact | Prim::IsInexact => {
+                let a = arg(0);
+                self.need_one_number(prim, a, site)?;
+                Ok(Value::bool((a.tag == Tag::Int) == (prim == Prim::IsExact)))
+            }
+            Prim::Check => self.check(),
+            Prim::Whole => self.whole(),
+            Prim::AtMost => self.at_most(),
+            Prim::Wants => self.wants(),
+            Prim::Refuse => self.refuse(count),
+            Prim::Spend => {
+                let steps = arg(0);
+                self.account_in_loop(steps.number() as usize)?;
+                Ok(Value::UNSPECIFIED)
+            }
+            _ if (Prim::StringLength as u8..=Prim::CharTo as u8).contains(&(prim as u8)) => {
+                self.text(prim, count, site)
+            }
             Prim::Error => {
                 let message = self.error_message(count);
                 self.fail(Kind::User, site, message)
@@ -252,6 +267,14 @@ impl Walk<'_> {
         }
     }
 
+    fn need_one_number(&self, prim: Prim, a: Value, site: u32) -> Outcome<()> {
+        if a.is_number() {
+            return Ok(());
+        }
+        let message = format!("`{prim}` wants a number, got {}", a.kind());
+        self.fail(Kind::Type, site, message)
+    }
+
     fn renamed1(&mut self, name: Prim, prim: Prim, site: u32) -> Outcome<Value> {
         let a = self.stack[self.at.top as usize];
         self.need_numbers(name, a, site)?;
@@ -273,9 +296,8 @@ impl Walk<'_> {
         let mut value = pair;
         for &letter in name[1..name.len() - 1].iter().rev() {
             if value.tag != Tag::Pair {
-                // Whoever has a vector wants its elements, and may have called `map`, not `car`.
                 let message = if value.tag == Tag::Vector {
-                    format!("expected a list, got {}", self.no_list(value))
+                    format!("`{prim}` wants a list, got {}", self.no_list(value))
                 } else if name.len() == 3 {
                     format!("`{prim}` of {}", value.kind())
                 } else {
@@ -438,7 +460,8 @@ impl Walk<'_> {
             return a.number() == b.number();
         }
         if a.tag == Tag::String && b.tag == Tag::String {
-            return self.string(a) == self.string(b);
+            let characters = |string: Value| self.heap.characters(string);
+            return a.code() == b.code() && characters(a).eq(characters(b));
         }
         a.tag == b.tag && a.bits == b.bits
     }
@@ -484,7 +507,7 @@ impl Walk<'_> {
 
     /// Internal rows trust the evaluator that comes with the crate; that of a file is not trusted.
     #[cold]
-    fn misused<T>(&self, prim: Prim) -> Outcome<T> {
+    pub(super) fn misused<T>(&self, prim: Prim) -> Outcome<T> {
         let message = format!("the interpreter is damaged: it misuses `{prim}`");
         self.fail(Kind::Type, 0, message)
     }
@@ -518,7 +541,7 @@ impl Walk<'_> {
         }
     }
 
-    fn text_of(&self, value: Value) -> String {
+    pub(super) fn text_of(&self, value: Value) -> String {
         match value.tag {
             Tag::Symbol => self.symbol_name(value).to_owned(),
             Tag::String => self.string(value).to_string(),
@@ -629,7 +652,7 @@ impl Walk<'_> {
 
     fn wrong_arguments<T>(&self, required: Value, max: Option<u32>, length: usize) -> Outcome<T> {
         let takes = arity_in_words(required.number() as u32, max);
-        self.wrong_count("the procedure", &takes, length, 0)
+        self.wrong_count(&self.called(0), &takes, length, 0)
     }
 
     fn at_least(&mut self, list: Value, required: Value) -> Outcome<Value> {

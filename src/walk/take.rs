@@ -5,9 +5,8 @@
 
 use super::EvalError;
 use super::heap::Heap;
-use super::layout::Image;
 use super::output::{Item, Output};
-use super::{Finished, Literals, Walk};
+use super::{Finished, Names, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
@@ -20,7 +19,7 @@ const SHOWN: usize = 40;
 
 struct Source<'a> {
     heap: &'a Heap,
-    literals: &'a Literals<'a>,
+    names: &'a Names<'a>,
 }
 
 impl Finished<'_> {
@@ -33,7 +32,7 @@ impl Finished<'_> {
         let limit = self.limits.heap_bytes / size_of::<Item>();
         let source = Source {
             heap: self.heap,
-            literals: &self.literals,
+            names: &self.names,
         };
         let (output, nodes, whole) = source.take(self.value, limit);
         if whole {
@@ -123,38 +122,25 @@ impl Source<'_> {
                 int: value.tag == Tag::Int,
             },
             Tag::Char => Item::Char(char::from_u32(value.bits as u32).unwrap_or('?')),
-            Tag::Symbol => Item::Symbol(
-                self.literals
-                    .symbols
-                    .name(Sym::new(value.bits as u32))
-                    .into(),
-            ),
-            Tag::String => Item::String(string(&self.literals.images, value)),
+            Tag::Symbol => Item::Symbol(self.names.name(Sym::new(value.bits as u32)).into()),
+            Tag::String => Item::String(string(self.heap, value)),
             Tag::Closure => Item::Procedure,
             _ => Item::Unspecified,
         }
     }
 }
 
-fn string(images: &[&Image], value: Value) -> Arc<str> {
-    let index = value.bits as u32 as usize;
-    let mut before = 0;
-    for image in images {
-        if let Some(text) = image.strings.get(index - before) {
-            return text.clone();
-        }
-        before += image.strings.len();
-    }
-    "".into()
+fn string(heap: &Heap, value: Value) -> Arc<str> {
+    heap.characters(value).collect::<String>().into()
 }
 
 impl Walk<'_> {
     pub(super) fn string(&self, value: Value) -> Arc<str> {
-        string(&self.literals.images, value)
+        string(self.heap, value)
     }
 
     pub(super) fn symbol_name(&self, value: Value) -> &str {
-        self.literals.symbols.name(Sym::new(value.bits as u32))
+        self.names.name(Sym::new(value.bits as u32))
     }
 
     /// The primitive or prelude procedure of a name, or #f.
@@ -164,7 +150,7 @@ impl Walk<'_> {
             Some(&value) => value,
             // A symbol of the program alone.
             None => {
-                Prim::of_symbol(self.literals.symbols, sym).map_or(Value::bool(false), Value::prim)
+                Prim::of_symbol(self.names.symbols, sym).map_or(Value::bool(false), Value::prim)
             }
         }
     }
@@ -174,7 +160,7 @@ impl Walk<'_> {
     pub(super) fn taken(&self, value: Value, limit: usize) -> (Output, Vec<Node>, bool) {
         let source = Source {
             heap: self.heap,
-            literals: &self.literals,
+            names: &self.names,
         };
         source.take(value, limit)
     }

@@ -125,7 +125,7 @@ impl Walk<'_> {
             }
             Prim::Vlen | Prim::Rows | Prim::Cols => {
                 let shape = (first.tag == Tag::Vector).then(|| self.heap.shape(first));
-                match linalg::extent(prim, shape, first.kind()) {
+                match linalg::extent(prim, shape, self.no_array(first)) {
                     Ok(extent) => Ok(Value::int(extent as f64)),
                     Err(message) => self.fail(Kind::Type, site, message),
                 }
@@ -133,7 +133,10 @@ impl Walk<'_> {
             Prim::ListToVec => self.list_to_array(first, site),
             Prim::VecToList if first.tag == Tag::Vector => self.array_to_list(first, site),
             Prim::VecToList => {
-                let message = format!("`{prim}` wants a vector or matrix, got {}", first.kind());
+                let message = format!(
+                    "`{prim}` wants a vector or matrix, got {}",
+                    self.no_array(first)
+                );
                 self.fail(Kind::Type, site, message)
             }
             _ => {
@@ -192,7 +195,16 @@ impl Walk<'_> {
                 shape: self.heap.shape(value),
                 numbers: self.numbers_of(value),
             }),
-            _ => Operand::Other(value.kind()),
+            _ => Operand::Other(self.no_array(value)),
+        }
+    }
+
+    /// What errors call a value where a vector or matrix belongs.
+    fn no_array(&self, value: Value) -> &'static str {
+        if value.tag == Tag::Pair && self.is_list(value) {
+            linalg::A_LIST
+        } else {
+            value.kind()
         }
     }
 

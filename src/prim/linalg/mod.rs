@@ -55,6 +55,9 @@ impl fmt::Display for Shape {
     }
 }
 
+/// What errors call a list where an array belongs, and what to do.
+pub(crate) const A_LIST: &str = "a list; `list->vec` makes a vector of it";
+
 /// What errors say of an array where a list belongs: what it is, and what to do.
 pub(crate) fn no_list(shape: Shape) -> String {
     let (items, them) = match shape {

@@ -66,7 +66,9 @@ fn forms() -> Vec<(String, String)> {
 
 /// The procedures of the prelude, those that only serve others included.
 fn prelude() -> Vec<String> {
-    let text = read(&root().join("bootstrap/prelude.scm"));
+    let files = ["prelude", "lists", "text"];
+    let texts = files.map(|file| read(&root().join(format!("bootstrap/{file}.scm"))));
+    let text = texts.concat();
     let heads = text
         .lines()
         .filter_map(|line| line.strip_prefix("(define ("));
@@ -93,6 +95,9 @@ fn the_book_names_every_primitive_and_form() {
     let (forms, prelude) = (forms(), prelude());
     for (name, _) in &forms {
         ask(name, "a form", "## Forms");
+    }
+    for name in prelude.iter().filter(|name| !name.starts_with('%')) {
+        ask(name, "a procedure of the prelude", "## Primitives");
     }
     // And the other way round.
     let (_, table) = page.split_once("## Primitives").expect("the section");

@@ -1,0 +1,12 @@
+;; run:  => [[true,false,true],[true,false,true],[true,true],[false,true],[true,true],[true,true,false],[true,true],[true,false],[true,true,false]]
+(list (list (string=? "a" "a" "a") (string=? "a" "b") (string=? "x" (string-append "x" "")))
+      (list (string<? "a" "ab" "b") (string<? "b" "a") (string<? "" "a"))
+      (list (string<=? "a" "a") (string>=? "b" "a" "a"))
+      (list (string>? "a" "a") (string>? "b" "a"))
+      (list (string-ci=? "aB" "Ab") (string-ci<? "a" "B"))
+      (list (char=? #\a #\a) (char<? #\a #\b #\c) (char>? #\a #\b))
+      (list (char-ci=? #\a #\A) (char<=? #\a #\a))
+      (list (equal? "abc" (list->string '(#\a #\b #\c))) (eqv? "a" "b"))
+      (list (and (assoc (string-append "k" "1") '(("k1" . 1) ("k2" . 2))) #t)
+            (char>=? #\b #\a)
+            (string<? "ab" "aa")))

@@ -1,0 +1,13 @@
+;; run:  => [{"str":"ABC"},{"str":"STRASSE"},{"str":"abc"},{"str":"aca"},[true,false],[true,true,false],[7,false],[97,{"char":"λ"}],[{"char":"A"},{"char":"a"}],{"str":"ba"},null,{"str":"cab"}]
+(list (string-map char-upcase "abc")
+      (string-upcase "straße")
+      (string-downcase "ABC")
+      (string-map (lambda (a b) (if (char<? a b) a b)) "axz" "bca")
+      (list (char-alphabetic? #\a) (char-alphabetic? #\1))
+      (list (char-numeric? #\1) (char-whitespace? #\space) (char-upper-case? #\a))
+      (list (digit-value #\7) (digit-value #\a))
+      (list (char->integer #\a) (integer->char 955))
+      (list (char-upcase #\a) (char-downcase #\A))
+      (list->string (reverse (string->list "ab")))
+      (string-for-each (lambda (c) c) "abc")
+      (string #\c #\a #\b))

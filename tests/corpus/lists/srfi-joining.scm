@@ -1,0 +1,12 @@
+;; run: => [[3,2,1,4],[1,2,3],[1,1,2,2],[1,3,2,4],[1,9],[4,6],[[1,{"sym":"a"}],[2,{"sym":"b"}]],[1,[2,3]],0,[[1],[2]],[1]]
+(list (append-reverse '(1 2 3) '(4))
+      (concatenate '((1) () (2 3)))
+      (append-map (lambda (x) (list x x)) '(1 2))
+      (append-map list '(1 2) '(3 4 5))
+      (filter-map (lambda (x) (and (odd? x) (* x x))) '(1 2 3))
+      (filter-map + '(1 2) '(3 4 5))
+      (zip '(1 2 3) '(a b))
+      (reduce-right list 0 '(1 2 3))
+      (reduce-right + 0 '())
+      (zip '(1 2))
+      (reduce-right cons 0 '((1))))

@@ -1,0 +1,13 @@
+;; run: => [[1,2,3],[1,2],{"pair":[2,1]},[0.5,0.5],[0,1,4],[1,4,9,16],[1,4,9,{"sym":"end"}],[1,4,9],[9,{"sym":"end"}],{"pair":[7,{"pair":[8,9]}]},5,[]]
+(list (cons* 1 2 '(3))
+      (cons* 1 '(2))
+      (xcons 1 2)
+      (make-list 2 0.5)
+      (list-tabulate 3 (lambda (i) (* i i)))
+      (unfold (lambda (x) (> x 4)) (lambda (x) (* x x)) (lambda (x) (+ x 1)) 1)
+      (unfold (lambda (x) (> x 3)) (lambda (x) (* x x)) (lambda (x) (+ x 1)) 1 (lambda (x) '(end)))
+      (unfold-right zero? (lambda (x) (* x x)) (lambda (x) (- x 1)) 3)
+      (unfold-right zero? (lambda (x) (* x x)) (lambda (x) (if (= x 3) 0 (- x 1))) 3 '(end))
+      (list-copy '(7 8 . 9))
+      (list-copy 5)
+      (list-copy '()))

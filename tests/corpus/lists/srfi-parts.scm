@@ -1,0 +1,13 @@
+;; run: => [[1,2,3],[[1,2],[],[3,4],[]],[[3,4],[1,2],[3,4]],[1,2],[3,2],[4,[4]],[5,6,7,8,9,10,11],[[2,4],[5,6]],[],[[2],[]],{"pair":[2,3]}]
+(define ten '(2 3 4 5 6 7 8 9 10 11))
+(list (list (first '(1 2 3)) (second '(1 2 3)) (third '(1 2 3)))
+      (list (take '(1 2 3 4) 2) (take '(1) 0) (drop '(1 2 3 4) 2) (drop '(1) 1))
+      (list (take-right '(1 2 3 4) 2) (drop-right '(1 2 3 4) 2) (list-tail '(1 2 3 4) 2))
+      (take '(1 2 . 3) 2)
+      (list (drop '(1 2 . 3) 2) (length (drop-right '(1 2) 0)))
+      (list (last '(1 2 4)) (last-pair '(1 2 4)))
+      (list (fourth ten) (fifth ten) (sixth ten) (seventh ten) (eighth ten) (ninth ten) (tenth ten))
+      (list (take-while even? '(2 4 5 6)) (drop-while even? '(2 4 5 6)))
+      (take-while even? '(1 2))
+      (list (drop-while odd? '(1 2)) (drop-while odd? '(1 3)))
+      (last-pair '(1 2 . 3)))
