@@ -331,3 +331,80 @@
 ;; The number of an interval that is nearest; the bound that holds has the derivative.
 (define (clamp x low high)
   (max low (min x high)))
+
+;; ---- several values, promises, records --------------------------------------------------------
+
+;; They have none of the ten types to themselves: `%wrap` makes pairs that programs do not see as
+;; such, of a kind (0 a record, 1 a promise, 2 several values), a type and a content.
+
+(define (values . all)
+  (if (%one? all)
+      (car all)
+      (%wrap 2 '() all)))
+
+(define (%one? items)
+  (if (null? items) #f (null? (cdr items))))
+
+(define (call-with-values producer consumer)
+  (apply consumer (%received (producer) 0 #t)))
+
+;; A promise holds a cell, whether its procedure gives another promise, and that procedure. The cell
+;; is filled once, by the value or by the promise that has it: forcing a chain of those, as
+;; `delay-force` makes it, is a loop.
+(define (%delay chained? thunk)
+  (%wrap 1 '() (cons (%cell) (cons chained? thunk))))
+
+(define (make-promise x)
+  (if (promise? x)
+      x
+      (let ((promise (%delay #f #f)))
+        (%cell-fill (car (%unwrap 1 '() promise 'force)) (cons #f x))
+        promise)))
+
+(define (promise? x)
+  (%wrapped? 1 '() x))
+
+(define (force x)
+  (if (promise? x)
+      (%force (%unwrap 1 '() x 'force))
+      x))
+
+(define (%force content)
+  (if (%filled? (car content))
+      (%forced (%cell-ref 'force (car content)))
+      (let ((value ((cddr content))))
+        ;; What it computes may have forced it meanwhile.
+        (if (%filled? (car content))
+            (%forced (%cell-ref 'force (car content)))
+            (begin
+              (%cell-fill (car content) (cons (cadr content) value))
+              (%forced (cons (cadr content) value)))))))
+
+;; Where a promise was expected and something else came, that is the value.
+(define (%forced got)
+  (if (car got)
+      (force (cdr got))
+      (cdr got)))
+
+;; A procedure of several clauses: the first that takes so many arguments. A clause is a count, whether
+;; it takes more, and a procedure.
+(define (%case-lambda . clauses)
+  (lambda arguments
+    (%select-clause clauses (length arguments) arguments)))
+
+(define (%select-clause clauses count arguments)
+  (if (null? clauses)
+      (%no-clause count)
+      (if (if (= count (car (car clauses)))
+              #t
+              (if (cadr (car clauses)) (> count (car (car clauses))) #f))
+          (apply (cddr (car clauses)) arguments)
+          (%select-clause (cdr clauses) count arguments))))
+
+;; A record's type is a list of its name and its fields, made anew by each definition.
+(define (%record-test type)
+  (lambda (x) (%wrapped? 0 type x)))
+
+(define (%record-field type index name)
+  (lambda (record)
+    (list-ref (%unwrap 0 type record name) index)))

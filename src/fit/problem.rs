@@ -367,6 +367,7 @@ fn describe(item: &Item) -> &'static str {
         Item::Pair => "a pair",
         Item::Vector(_) => "a vector",
         Item::Matrix(_) => "a matrix",
+        Item::Opaque { .. } => "no number",
     }
 }
 

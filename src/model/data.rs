@@ -13,12 +13,18 @@ impl Output {
     /// As data for programs that work on data.
     ///
     /// # Errors
-    /// When the value holds a procedure or no value, or is too large for `lexpr` to drop safely.
+    /// When the value holds a procedure, a record or the like, or no value, or is too large for `lexpr` to drop safely.
     pub fn to_lexpr(&self) -> Result<lexpr::Value, Error> {
-        let opaque = |item: &&Item| matches!(item, Item::Procedure | Item::Unspecified);
+        let opaque = |item: &&Item| {
+            matches!(
+                item,
+                Item::Procedure | Item::Unspecified | Item::Opaque { .. }
+            )
+        };
         if let Some(item) = self.items.iter().find(opaque) {
             let what = match item {
                 Item::Procedure => "a procedure",
+                Item::Opaque { .. } => "a record, a promise or several values",
                 _ => "an unspecified value",
             };
             return Err(Error::Request(format!("{what} cannot be given as data")));

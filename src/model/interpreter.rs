@@ -165,7 +165,7 @@ impl Interpreter {
                 EVALUATE.clone_into(name);
                 return true;
             }
-            names.contains(name) && !name.starts_with('%')
+            names.contains(name)
         });
         Self::from_verified(graph)
     }

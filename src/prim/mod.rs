@@ -130,6 +130,23 @@ pub fn arity_in_words(min: u32, max: Option<u32>) -> String {
     }
 }
 
+/// What is wrong where several values are received and there are others.
+pub(crate) fn values_in_words(required: usize, or_more: bool, count: usize) -> String {
+    let at_least = if or_more { "at least " } else { "" };
+    let (s, are) = if required == 1 {
+        ("", "is")
+    } else {
+        ("s", "are")
+    };
+    format!("{at_least}{required} value{s} {are} received here, got {count}")
+}
+
+/// What is wrong where a `case-lambda` has no clause for a number of arguments.
+pub(crate) fn no_clause_in_words(count: usize) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("no clause of the procedure takes {count} argument{s}")
+}
+
 impl Prim {
     /// The primitive that a program means by `name`; internal rows are not found.
     pub fn from_name(name: &str) -> Option<Self> {

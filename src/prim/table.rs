@@ -606,6 +606,19 @@ primitives! {
         Cell = "%cell" (0, Some(0))
         /// Fills a cell, once.
         CellFill = "%cell-fill" (2, Some(2))
+        /// Whether a cell has been filled.
+        IsFilled = "%filled?" (1, Some(1))
+        /// A value that is no pair to programs: its kind (a record, a promise, several values), its
+        /// type and its content.
+        Wrap = "%wrap" (3, Some(3))
+        /// Whether a value is of a kind and a type.
+        IsWrapped = "%wrapped?" (3, Some(3))
+        /// The content of a value of a kind and a type; the name is of what wants one.
+        Unwrap = "%unwrap" (4, Some(4))
+        /// The list of several values, of which there must be so many, or at least so many.
+        Received = "%received" (3, Some(3))
+        /// Fails for a number of arguments that no clause of a `case-lambda` takes.
+        NoClause = "%no-clause" (1, Some(1))
         /// The content of a cell, for the variable in the car of `here`.
         CellRef = "%cell-ref" (2, Some(2))
         /// The value at a rib and an index of an environment.

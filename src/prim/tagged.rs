@@ -13,7 +13,7 @@
 //! | nil | 0 0 0 0; the value of an `if` without else, which prints as nothing, has 1 first |
 //! | bool, int, float | value 0 0 0 |
 //! | char, symbol | code point or interned number, 0 0 0 |
-//! | pair | address of the car, address of the cdr, 0 0 |
+//! | pair | address of the car, address of the cdr, 0 0; a record, a promise and several values are pairs with 1, 2, 3 third, and no program sees that they are |
 //! | string | heap address, length, 0 0 |
 //! | vector | heap address, length, rank, rows |
 //! | closure | code number, environment address, 0 0 |
@@ -29,7 +29,7 @@
 //! # Ok::<(), dmci::TaggedError>(())
 //! ```
 
-use crate::prim::value::{Tag, Value};
+use crate::prim::value::{Tag, Value, Wrapped};
 use std::fmt;
 
 /// How many types there are: the length of the one-hot part.
@@ -165,6 +165,13 @@ impl Tagged {
         Self::new(TypeTag::Pair, [car as f64, cdr as f64, 0.0, 0.0])
     }
 
+    /// A record, a promise or several values, by the addresses of its type and its content: a pair
+    /// that programs do not see as one.
+    pub(crate) const fn opaque(wrapped: Wrapped, car: u32, cdr: u32) -> Self {
+        let mark = wrapped as u32 as f64 + 1.0;
+        Self::new(TypeTag::Pair, [car as f64, cdr as f64, mark, 0.0])
+    }
+
     /// A string of so many characters.
     pub const fn string(address: u32, length: u32) -> Self {
         Self::new(TypeTag::String, [address as f64, length as f64, 0.0, 0.0])
@@ -220,7 +227,8 @@ impl Tagged {
             return Err(TaggedError(format!("the tag {tags:?} is not one-hot")));
         };
         let rest_is_zero = match tag {
-            TypeTag::Pair | TypeTag::String | TypeTag::Closure => p2 == 0.0 && p3 == 0.0,
+            TypeTag::Pair => matches!(p2, 0.0 | 1.0 | 2.0 | 3.0) && p3 == 0.0,
+            TypeTag::String | TypeTag::Closure => p2 == 0.0 && p3 == 0.0,
             TypeTag::Vector => true,
             _ => p1 == 0.0 && p2 == 0.0 && p3 == 0.0,
         };
@@ -271,6 +279,10 @@ impl From<Value> for Tagged {
             Tag::Char => Self::new(TypeTag::Char, [f64::from(low), 0.0, 0.0, 0.0]),
             Tag::Symbol => Self::symbol(low),
             Tag::Pair => Self::pair(low, low + 1),
+            Tag::Opaque => match Wrapped::at(high) {
+                Some(wrapped) => Self::opaque(wrapped, low, low + 1),
+                None => Self::pair(low, low + 1),
+            },
             Tag::String => Self::string(low, high),
             Tag::Closure => Self::closure(value.code(), value.address()),
             Tag::Vector => Self::vector(low, high),
@@ -291,7 +303,10 @@ impl From<Tagged> for Value {
             TypeTag::Float => Value::float(first),
             TypeTag::Char => Value::new(Tag::Char, low),
             TypeTag::Symbol => Value::new(Tag::Symbol, low),
-            TypeTag::Pair => Value::pair(low as u32),
+            TypeTag::Pair => match Wrapped::at((tagged.payload[2] as u32).wrapping_sub(1)) {
+                Some(wrapped) => Value::opaque(wrapped, low as u32),
+                None => Value::pair(low as u32),
+            },
             TypeTag::String => Value::new(Tag::String, high << 32 | low),
             TypeTag::Closure => Value::closure(low as u32, high as u32),
             TypeTag::Vector => Value::new(Tag::Vector, high << 32 | low),
@@ -326,6 +341,10 @@ mod tests {
             ),
             (Value::symbol(Sym::new(12)), form(5, [12.0, 0.0, 0.0, 0.0])),
             (Value::pair(40), form(6, [40.0, 41.0, 0.0, 0.0])),
+            (
+                Value::opaque(Wrapped::Promise, 40),
+                form(6, [40.0, 41.0, 2.0, 0.0]),
+            ),
             (
                 Value::new(Tag::String, 5 << 32 | 3),
                 form(7, [3.0, 5.0, 0.0, 0.0]),

@@ -40,8 +40,44 @@ pub(crate) enum Tag {
     Empty,
     /// The first cell of a vector or matrix: rows and columns. Never a program's value.
     Shape,
+    /// A record, a promise or several values: a pair on the heap of its type and its content, which
+    /// programs do not see as one. The upper word of the payload is its [`Wrapped`].
+    Opaque,
     /// Left behind by the collector: the payload is the new address. Never a program's value.
     Moved,
+}
+
+/// What a value is that has none of the ten types to itself; to the 14-number form it is a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Wrapped {
+    /// Of a type that `define-record-type` made.
+    Record,
+    /// Of `delay` and its kin.
+    Promise,
+    /// What `values` gives, unless that is one.
+    Values,
+}
+
+impl Wrapped {
+    /// The kind of a number, as bootstrap files write it.
+    pub(crate) const fn at(number: u32) -> Option<Self> {
+        match number {
+            0 => Some(Self::Record),
+            1 => Some(Self::Promise),
+            2 => Some(Self::Values),
+            _ => None,
+        }
+    }
+
+    /// What errors call a value of this kind.
+    pub(crate) const fn kind(self) -> &'static str {
+        match self {
+            Self::Record => "a record",
+            Self::Promise => "a promise",
+            Self::Values => "several values",
+        }
+    }
 }
 
 /// The node of the trace that computed a number, if one did: a constant has none. One word.
@@ -144,6 +180,11 @@ impl Value {
         Self::new(Tag::Pair, address as u64)
     }
 
+    /// The record, promise or values at an address.
+    pub(crate) const fn opaque(wrapped: Wrapped, address: u32) -> Self {
+        Self::new(Tag::Opaque, (wrapped as u64) << 32 | address as u64)
+    }
+
     pub(crate) const fn closure(code: u32, environment: u32) -> Self {
         Self::new(Tag::Closure, (code as u64) << 32 | environment as u64)
     }
@@ -194,6 +235,10 @@ impl Value {
             Tag::String => "a string",
             Tag::Closure => "a procedure",
             Tag::Vector => "a vector",
+            Tag::Opaque => match Wrapped::at(self.code()) {
+                Some(wrapped) => wrapped.kind(),
+                None => "an unknown value",
+            },
             Tag::Empty | Tag::Shape | Tag::Moved => "an empty cell",
         }
     }

@@ -13,7 +13,7 @@ use super::tape::{Number, SharedTape};
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
 use crate::prim::tagged::{NUMBERS, TAGS, Tagged, TypeTag};
-use crate::prim::value::FIRST_FUNCTION;
+use crate::prim::value::{FIRST_FUNCTION, Wrapped};
 use dfdx::prelude::{
     AsArray, BroadcastTo, ChooseFrom, Cpu, PutTape, Rank0, Rank1, SelectTo, SplitTape, Tensor,
     TensorFrom,
@@ -91,8 +91,17 @@ impl Cell {
         self.tensor.clone().select::<Rank0, Rank0>(index)
     }
 
+    /// Whether it is of a type to programs: what is wrapped is a pair to the 14 numbers alone.
     pub(super) fn is(&self, tag: TypeTag) -> bool {
-        self.tag() == Some(tag)
+        self.tag() == Some(tag) && (tag != TypeTag::Pair || self.wrapped().is_none())
+    }
+
+    /// What it is, if it is a record, a promise or several values.
+    pub(super) fn wrapped(&self) -> Option<Wrapped> {
+        match (self.tag(), self.payload(2) as u32) {
+            (Some(TypeTag::Pair), mark @ 1..) => Wrapped::at(mark - 1),
+            _ => None,
+        }
     }
 
     pub(super) fn is_number(&self) -> bool {
@@ -131,7 +140,7 @@ impl Cell {
             Some(TypeTag::Int | TypeTag::Float) => "a number",
             Some(TypeTag::Char) => "a character",
             Some(TypeTag::Symbol) => "a symbol",
-            Some(TypeTag::Pair) => "a pair",
+            Some(TypeTag::Pair) => self.wrapped().map_or("a pair", Wrapped::kind),
             Some(TypeTag::String) => "a string",
             Some(TypeTag::Closure) => "a procedure",
             Some(TypeTag::Vector) => "a vector",
@@ -247,6 +256,14 @@ impl Heap {
         self.cells.push(car);
         self.cells.push(cdr);
         self.constant(Tagged::pair(address, address + 1))
+    }
+
+    /// A record, a promise or several values.
+    pub(super) fn wrap(&mut self, wrapped: Wrapped, head: Cell, content: Cell) -> Cell {
+        let address = self.cells.len() as u32;
+        self.cells.push(head);
+        self.cells.push(content);
+        self.constant(Tagged::opaque(wrapped, address, address + 1))
     }
 
     pub(super) fn empty_pair(&mut self) -> Cell {

@@ -769,6 +769,14 @@ impl<'a> Machine<'a> {
         Err(Stop::Fork)
     }
 
+    /// Fails inside an arm that is younger than a cell: what is put there cannot be undone.
+    pub(super) fn leave_older(&self, address: usize) -> Outcome<()> {
+        match self.forks.last() {
+            Some(fork) if address < fork.heap => Err(Stop::Fork),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes from the budget that all open forks share.
     fn spend(&mut self, amount: u64) -> Outcome<()> {
         self.spent += amount;

@@ -290,6 +290,12 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         | Prim::Cell
         | Prim::CellFill
         | Prim::CellRef
+        | Prim::IsFilled
+        | Prim::Wrap
+        | Prim::IsWrapped
+        | Prim::Unwrap
+        | Prim::Received
+        | Prim::NoClause
         | Prim::EnvRef
         | Prim::PlaceOf
         | Prim::GlobalRef

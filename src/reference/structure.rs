@@ -10,7 +10,8 @@ use super::machine::{Machine, Outcome};
 use crate::error::Kind;
 use crate::prim::linalg::{self, Shape};
 use crate::prim::tagged::{Tagged, TypeTag};
-use crate::prim::{self, Prim, TagRule, Variadic};
+use crate::prim::value::Wrapped;
+use crate::prim::{self, Prim, TagRule, Variadic, no_clause_in_words, values_in_words};
 use crate::symbol::Sym;
 use crate::walk::monitor::wants_a_name;
 use crate::walk::{EvalError, Item, Output};
@@ -272,6 +273,7 @@ impl Machine<'_> {
             (Prim::Cell, []) => Ok(self.heap.empty_pair()),
             (Prim::CellFill, [cell, value]) if cell.is(TypeTag::Pair) => {
                 let address = cell.payload(0) as usize;
+                self.leave_older(address)?;
                 if self.heap.fill(address, value.clone()) {
                     Ok(self.heap.constant(Tagged::UNSPECIFIED))
                 } else {
@@ -285,6 +287,46 @@ impl Machine<'_> {
                 }
                 Ok(value)
             }
+            (Prim::IsFilled, [cell]) if cell.is(TypeTag::Pair) => {
+                Ok(self.truth(!self.heap.car(cell).is_empty()))
+            }
+            (Prim::Wrap, [kind, head, content]) => match Wrapped::at(kind.payload(0) as u32) {
+                Some(wrapped) => Ok(self.heap.wrap(wrapped, head.clone(), content.clone())),
+                None => self.not_a_programs(prim),
+            },
+            (Prim::IsWrapped, [kind, head, value]) => {
+                Ok(self.truth(self.is_wrapped(kind, head, value)))
+            }
+            (Prim::Unwrap, [kind, head, value, name]) => {
+                if self.is_wrapped(kind, head, value) {
+                    return Ok(self.heap.cdr(value));
+                }
+                let got = match value.wrapped() {
+                    Some(Wrapped::Record) => format!("a record `{}`", self.type_name(value)),
+                    _ => value.kind().to_owned(),
+                };
+                let wanted = self.text_of(&self.heap.car(head));
+                let name = self.text_of(name);
+                let message = format!("`{name}` wants a record `{wanted}`, got {got}");
+                self.fail(Kind::Type, site, message)
+            }
+            (Prim::Received, [value, required, rest]) => {
+                let list = match value.wrapped() {
+                    Some(Wrapped::Values) => self.heap.cdr(value),
+                    _ => self.heap.list(std::iter::once(value.clone())),
+                };
+                let count = self.items(&list).map_or(0, |items| items.len());
+                let (required, or_more) = (required.payload(0) as usize, !rest.is_false());
+                if count == required || (count > required && or_more) {
+                    return Ok(list);
+                }
+                let message = values_in_words(required, or_more, count);
+                self.fail(Kind::Arity, site, message)
+            }
+            (Prim::NoClause, [count]) => {
+                let message = no_clause_in_words(count.payload(0) as usize);
+                self.fail(Kind::Arity, site, message)
+            }
             (_, [pair]) if is_accessor(prim) => self.accessor(prim, pair, site),
             _ => self.not_a_programs(prim),
         }
@@ -294,6 +336,24 @@ impl Machine<'_> {
     pub(super) fn not_a_programs<T>(&self, prim: Prim) -> Outcome<T> {
         let message = format!("the reference engine runs programs, which do not use `{prim}`");
         self.fail(Kind::Type, 0, message)
+    }
+
+    /// Whether a value is of a kind and a type.
+    fn is_wrapped(&self, kind: &Cell, head: &Cell, value: &Cell) -> bool {
+        value
+            .wrapped()
+            .is_some_and(|wrapped| f64::from(wrapped as u32) == kind.payload(0))
+            && self.heap.car(value).same_numbers(head)
+    }
+
+    /// What the type of a record is called.
+    fn type_name(&self, record: &Cell) -> String {
+        let head = self.heap.car(record);
+        if head.is(TypeTag::Pair) {
+            self.text_of(&self.heap.car(&head))
+        } else {
+            head.kind().to_owned()
+        }
     }
 
     fn unbound<T>(&self, name: &str, site: u32) -> Outcome<T> {
@@ -463,7 +523,8 @@ impl Machine<'_> {
 
     /// `equal?`: two plain numbers give an answer that depends, inside structures they are guarded.
     fn equal(&mut self, a: &Cell, b: &Cell) -> Outcome<Cell> {
-        if !a.is(TypeTag::Pair) || !b.is(TypeTag::Pair) {
+        let pairs = a.is(TypeTag::Pair) && b.is(TypeTag::Pair);
+        if !pairs && (a.wrapped().is_none() || a.wrapped() != b.wrapped()) {
             return self.equal_but_for_pairs(a, b);
         }
         let mut open = vec![(a.clone(), b.clone())];
@@ -478,6 +539,20 @@ impl Machine<'_> {
                     open.push((self.heap.cdr(&a), self.heap.cdr(&b)));
                     open.push((self.heap.car(&a), self.heap.car(&b)));
                 }
+                continue;
+            }
+            if let (Some(wrapped), Some(other)) = (a.wrapped(), b.wrapped()) {
+                if a.same_numbers(&b) {
+                    continue;
+                }
+                let types = [self.heap.car(&a), self.heap.car(&b)];
+                if wrapped != other
+                    || wrapped == Wrapped::Promise
+                    || !types[0].same_numbers(&types[1])
+                {
+                    return Ok(self.truth(false));
+                }
+                open.push((self.heap.cdr(&a), self.heap.cdr(&b)));
                 continue;
             }
             let same = self.equal_but_for_pairs(&a, &b)?;
@@ -548,6 +623,21 @@ impl Machine<'_> {
                 }
                 Open::Spine(cell) => (cell, None),
             };
+            if let Some(wrapped) = cell.wrapped() {
+                let content = match wrapped {
+                    Wrapped::Promise => Vec::new(),
+                    _ => self.items(&self.heap.cdr(&cell)).unwrap_or_default(),
+                };
+                let name = match wrapped {
+                    Wrapped::Record => self.type_name(&cell).into(),
+                    Wrapped::Promise => "promise".into(),
+                    Wrapped::Values => "values".into(),
+                };
+                let count = content.len() as u32;
+                items.push(Item::Opaque { name, count });
+                open.extend(content.into_iter().rev().map(Open::Value));
+                continue;
+            }
             if cell.is(TypeTag::Vector) {
                 let (shape, cells) = self.heap.array_of(&cell);
                 if items.len() + open.len() + 2 * cells.len() >= limit {

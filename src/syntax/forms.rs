@@ -19,6 +19,14 @@ pub(super) enum Form {
     LetStar,
     Letrec,
     Define,
+    DefineValues,
+    DefineRecordType,
+    LetValues,
+    LetStarValues,
+    Receive,
+    CaseLambda,
+    Delay,
+    DelayForce,
     Begin,
     Do,
     Cond,
@@ -41,15 +49,26 @@ pub(super) enum Form {
     Unsupported(&'static str),
 }
 
+impl Form {
+    /// Whether it stands at top level or at the start of a body, and makes names known there.
+    pub(super) fn defines(self) -> bool {
+        matches!(
+            self,
+            Self::Define | Self::DefineValues | Self::DefineRecordType
+        )
+    }
+}
+
 const NO_STATE: &str =
     "values never change; carry the new value as an argument of a loop or procedure";
 const NO_MACROS: &str = "there are no macros; write a procedure, or expand the form by hand";
 const NO_IO: &str = "programs have no input or output; return the value instead";
 const NO_CONTROL: &str = "there are no continuations; return early with `if` or `cond`";
-const NO_VALUES: &str = "there are no multiple values; return a list and take it apart";
 const NO_CONDITIONS: &str = "errors cannot be caught; test for the case with `if` or `cond`";
-const NO_RECORDS: &str = "there are no records; use a list, or pairs with `assq`";
-const NO_LIBRARIES: &str = "there are no libraries; the whole language is there already";
+const NO_RECORDS: &str =
+    "write `(define-record-type name (make-name field …) name? (field name-field) …)`";
+const NO_LIBRARIES: &str =
+    "there are no libraries; leave the form out, the whole language is there already";
 
 /// What a name means as a form, unless something binds it.
 pub(super) fn form(name: &str) -> Option<Form> {
@@ -59,11 +78,19 @@ pub(super) fn form(name: &str) -> Option<Form> {
         "unquote" => Form::Unquote,
         "unquote-splicing" => Form::UnquoteSplicing,
         "if" => Form::If,
-        "lambda" => Form::Lambda,
+        "lambda" | "λ" => Form::Lambda,
         "let" => Form::Let,
         "let*" => Form::LetStar,
         "letrec" | "letrec*" => Form::Letrec,
         "define" => Form::Define,
+        "define-values" => Form::DefineValues,
+        "define-record-type" => Form::DefineRecordType,
+        "let-values" => Form::LetValues,
+        "let*-values" => Form::LetStarValues,
+        "receive" => Form::Receive,
+        "case-lambda" => Form::CaseLambda,
+        "delay" => Form::Delay,
+        "delay-force" => Form::DelayForce,
         "begin" => Form::Begin,
         "do" => Form::Do,
         "cond" => Form::Cond,
@@ -115,8 +142,6 @@ pub(super) fn form(name: &str) -> Option<Form> {
         "call/cc" | "call-with-current-continuation" | "dynamic-wind" => {
             Form::Unsupported(NO_CONTROL)
         }
-        "let-values" | "let*-values" | "define-values" | "values" | "call-with-values"
-        | "receive" => Form::Unsupported(NO_VALUES),
         "guard"
         | "raise"
         | "raise-continuable"
@@ -124,18 +149,15 @@ pub(super) fn form(name: &str) -> Option<Form> {
         | "error-object?"
         | "error-object-message"
         | "error-object-irritants" => Form::Unsupported(NO_CONDITIONS),
-        "delay" | "delay-force" | "make-promise" | "force" | "cons-stream" => {
-            Form::Unsupported("there are no promises; use `(lambda () …)` and call it")
+        "cons-stream" => {
+            Form::Unsupported("write `(cons first (delay rest))`, and `force` the cdr")
         }
         "parameterize" | "make-parameter" | "fluid-let" => {
             Form::Unsupported("there are no dynamic parameters; pass an argument")
         }
-        "case-lambda" => {
-            Form::Unsupported("there is no `case-lambda`; use a rest parameter `(lambda args …)`")
-        }
-        "define-record-type" | "define-structure" => Form::Unsupported(NO_RECORDS),
-        "import" | "define-library" | "include" | "require" | "module" | "cond-expand"
-        | "export" => Form::Unsupported(NO_LIBRARIES),
+        "define-structure" => Form::Unsupported(NO_RECORDS),
+        "import" | "define-library" | "include" | "include-ci" | "require" | "module"
+        | "cond-expand" | "export" => Form::Unsupported(NO_LIBRARIES),
         _ => return left_out::instead(name).map(Form::Unsupported),
     })
 }

@@ -57,6 +57,15 @@ pub(super) struct Forks {
     pub(super) given_up: Vec<ForkGivenUp>,
 }
 
+impl Forks {
+    /// Whether a fork is under way that began after the cell at an address was made.
+    pub(super) fn is_older(&self, address: u32) -> bool {
+        self.open
+            .last()
+            .is_some_and(|fork| (address as usize) < fork.heap)
+    }
+}
+
 impl Walk<'_> {
     /// Takes from the budget that all open forks share.
     pub(super) fn spend(&mut self, amount: u64) -> Outcome<()> {

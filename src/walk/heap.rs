@@ -153,7 +153,7 @@ impl Heap {
     /// The new place of a value, moving what it points to if that has not been moved yet.
     fn forward(&mut self, value: Value, to: &mut Vec<Value>, entries: &[Entry]) -> Value {
         let size = match value.tag {
-            Tag::Pair => 2,
+            Tag::Pair | Tag::Opaque => 2,
             Tag::Vector => value.code() as usize + 1,
             Tag::String => value.code() as usize,
             Tag::Closure if value.code() >= FIRST_FUNCTION => {

@@ -4,7 +4,7 @@
 //! - Flat, in preorder: no nesting however deep the value, so printing and dropping never recurse.
 //! - A list of `n` elements is [`Item::List`]`(n)` followed by them; a pair that ends no list is
 //!   [`Item::Pair`] followed by two values; a vector is [`Item::Vector`] and its numbers, a matrix
-//!   [`Item::Matrix`] and its rows.
+//!   [`Item::Matrix`] and its rows; what has no type of its own is [`Item::Opaque`] and what is in it.
 
 use crate::syntax::write::{write_char, write_name, write_quoted};
 use std::fmt::Write;
@@ -40,6 +40,13 @@ pub enum Item {
     Vector(u32),
     /// A matrix of so many rows, which follow as vectors.
     Matrix(u32),
+    /// A record, a promise or several values.
+    Opaque {
+        /// What it is: the name of a record's type, `promise` or `values`.
+        name: Arc<str>,
+        /// How many values are in it, which follow; none of a promise.
+        count: u32,
+    },
 }
 
 /// The value of a program.
@@ -160,6 +167,10 @@ impl Output {
                 Item::Pair => Some((2, Nest::Pair)),
                 Item::Vector(count) => Some((*count, Nest::Vector)),
                 Item::Matrix(rows) => Some((*rows, Nest::Matrix)),
+                Item::Opaque { name, count } => {
+                    style.name(name, *count, out);
+                    Some((*count, Nest::Opaque))
+                }
                 _ => None,
             };
             match opens {
@@ -189,9 +200,12 @@ enum Nest {
     Pair,
     Vector,
     Matrix,
+    Opaque,
 }
 
 trait Style {
+    /// What stands before the values of what is called so.
+    fn name(&self, name: &str, count: u32, out: &mut String);
     fn open(&self, nest: Nest) -> &'static str;
     fn between(&self, nest: Nest) -> &'static str;
     fn close(&self, nest: Nest) -> &'static str;
@@ -200,36 +214,55 @@ trait Style {
 struct Scheme;
 
 impl Style for Scheme {
+    fn name(&self, name: &str, count: u32, out: &mut String) {
+        out.push_str("#<");
+        write_name(name, out);
+        if count > 0 {
+            out.push(' ');
+        }
+    }
     fn open(&self, nest: Nest) -> &'static str {
         match nest {
             Nest::List | Nest::Pair => "(",
             Nest::Vector => "[",
             Nest::Matrix => "(mat ",
+            Nest::Opaque => "",
         }
     }
     fn between(&self, nest: Nest) -> &'static str {
         if nest == Nest::Pair { " . " } else { " " }
     }
     fn close(&self, nest: Nest) -> &'static str {
-        if nest == Nest::Vector { "]" } else { ")" }
+        match nest {
+            Nest::Vector => "]",
+            Nest::Opaque => ">",
+            _ => ")",
+        }
     }
 }
 
 struct Json;
 
 impl Style for Json {
+    fn name(&self, name: &str, _: u32, out: &mut String) {
+        out.push_str(r#"{"opaque":"#);
+        json_string(name, out);
+    }
     fn open(&self, nest: Nest) -> &'static str {
-        if nest == Nest::Pair {
-            r#"{"pair":["#
-        } else {
-            "["
+        match nest {
+            Nest::Pair => r#"{"pair":["#,
+            Nest::Opaque => r#","of":["#,
+            _ => "[",
         }
     }
     fn between(&self, _: Nest) -> &'static str {
         ","
     }
     fn close(&self, nest: Nest) -> &'static str {
-        if nest == Nest::Pair { "]}" } else { "]" }
+        match nest {
+            Nest::Pair | Nest::Opaque => "]}",
+            _ => "]",
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Unjoined {
     Budget,
     /// An arm draws noise, and a replay would not know how many numbers were drawn.
     Noise,
+    /// An arm forces a promise for the first time, which changes what later uses of it cost.
+    Promise,
     /// An arm fails: how.
     Failure(String),
     /// A fork inside an arm could not be joined.
@@ -54,6 +56,7 @@ impl fmt::Display for Unjoined {
                 "the arms take more than {FORK_BUDGET} operations and applications"
             ),
             Self::Noise => f.write_str("an arm draws noise"),
+            Self::Promise => f.write_str("an arm is the first to force a promise"),
             Self::Failure(message) => write!(f, "an arm fails: {message}"),
             Self::Inner => f.write_str("a fork inside an arm cannot be joined"),
         }

@@ -188,6 +188,12 @@ impl<T: Serialize, F: Fn(usize, f64) -> T> Serialize for Next<'_, F> {
                 self.several(*count).serialize(serializer)
             }
             Some(Item::Pair) => entry(serializer, "pair", &self.several(2)),
+            Some(Item::Opaque { name, count }) => {
+                let mut map = serializer.serialize_map(Some(2))?;
+                map.serialize_entry("opaque", &**name)?;
+                map.serialize_entry("of", &self.several(*count))?;
+                map.end()
+            }
             Some(Item::Unspecified) | None => serializer.serialize_unit(),
         }
     }

@@ -7,10 +7,20 @@
 
 use super::code::Operand;
 use super::fork::number;
-use super::{Outcome, Walk};
+use super::reasons::Unjoined;
+use super::{Outcome, Stop, Walk};
 use crate::error::Kind;
-use crate::prim::value::{Tag, Value};
-use crate::prim::{Prim, arity_in_words, linalg};
+use crate::prim::value::{Tag, Value, Wrapped};
+use crate::prim::{Prim, arity_in_words, linalg, no_clause_in_words, values_in_words};
+
+/// The kind that an int of a bootstrap file means.
+fn wrapped(kind: Value) -> Option<Wrapped> {
+    if kind.tag == Tag::Int {
+        Wrapped::at(kind.number() as u32)
+    } else {
+        None
+    }
+}
 
 impl Walk<'_> {
     /// A primitive of one argument that accepts one. The commonest belong into the loop of the
@@ -98,6 +108,7 @@ impl Walk<'_> {
             Prim::Given => self.unbound(&self.text_of(a), site),
             Prim::Exactly => self.exactly(a, b),
             Prim::CellFill if self.is_empty_cell(a) => {
+                self.leave_older(a)?;
                 self.heap.set(a.address(), b);
                 Ok(Value::UNSPECIFIED)
             }
@@ -233,6 +244,34 @@ impl Walk<'_> {
             | Prim::CellFill => {
                 let (a, b) = (arg(0), arg(1));
                 self.primitive2(prim, a, b, site)
+            }
+            Prim::IsFilled => {
+                let cell = arg(0);
+                if cell.tag != Tag::Pair {
+                    return self.misused(prim);
+                }
+                Ok(Value::bool(!self.is_empty_cell(cell)))
+            }
+            Prim::Wrap => {
+                let (kind, head, content) = (arg(0), arg(1), arg(2));
+                let Some(wrapped) = wrapped(kind) else {
+                    return self.misused(prim);
+                };
+                let pair = self.heap.cons(head, content);
+                Ok(Value::opaque(wrapped, pair.address()))
+            }
+            Prim::IsWrapped => Ok(Value::bool(self.is_wrapped(arg(0), arg(1), arg(2)))),
+            Prim::Unwrap => {
+                let (kind, head, value, name) = (arg(0), arg(1), arg(2), arg(3));
+                if self.is_wrapped(kind, head, value) {
+                    return Ok(self.heap.cdr(value));
+                }
+                self.wants_record(head, value, name, site)
+            }
+            Prim::Received => self.received(arg(0), arg(1), arg(2), site),
+            Prim::NoClause => {
+                let count = arg(0);
+                self.no_clause(count, site)
             }
             Prim::GlobalRef => {
                 let name = arg(0);
@@ -469,7 +508,7 @@ impl Walk<'_> {
     /// `equal?`, without recursion. Numbers with nodes inside structures are guarded; two plain
     /// numbers give an answer with a node.
     fn equal(&mut self, a: Value, b: Value) -> Outcome<Value> {
-        if a.tag != Tag::Pair || b.tag != Tag::Pair {
+        if a.tag != b.tag || !matches!(a.tag, Tag::Pair | Tag::Opaque) {
             return self.equal_but_for_pairs(a, b);
         }
         let mut open = vec![(a, b)];
@@ -484,6 +523,16 @@ impl Walk<'_> {
                     open.push((self.heap.cdr(a), self.heap.cdr(b)));
                     open.push((self.heap.car(a), self.heap.car(b)));
                 }
+                continue;
+            }
+            if a.tag == Tag::Opaque && b.tag == Tag::Opaque {
+                if a.bits == b.bits {
+                    continue;
+                }
+                if !self.same_type(a, b) {
+                    return Ok(Value::bool(false));
+                }
+                open.push((self.heap.cdr(a), self.heap.cdr(b)));
                 continue;
             }
             let same = self.equal_but_for_pairs(a, b)?;
@@ -510,6 +559,84 @@ impl Walk<'_> {
     pub(super) fn misused<T>(&self, prim: Prim) -> Outcome<T> {
         let message = format!("the interpreter is damaged: it misuses `{prim}`");
         self.fail(Kind::Type, 0, message)
+    }
+
+    /// A fork undoes what its arms did, but not what they put into a cell that is older than they are:
+    /// such an arm is walked alone.
+    fn leave_older(&self, cell: Value) -> Outcome<()> {
+        if self.forks.is_older(cell.address()) {
+            return Err(Stop::fork(Unjoined::Promise, self.at.site));
+        }
+        Ok(())
+    }
+
+    /// Whether a value is of a kind and a type, which are one where they are the same object.
+    fn is_wrapped(&self, kind: Value, head: Value, value: Value) -> bool {
+        value.tag == Tag::Opaque
+            && kind.tag == Tag::Int
+            && value.code() == kind.number() as u32
+            && self.same(self.heap.car(value), head)
+    }
+
+    /// Whether two wrapped values are of one type of those that `equal?` looks into.
+    fn same_type(&self, a: Value, b: Value) -> bool {
+        a.code() == b.code()
+            && a.code() != Wrapped::Promise as u32
+            && self.same(self.heap.car(a), self.heap.car(b))
+    }
+
+    /// The type of a record begins with its name.
+    fn wants_record<T>(&self, head: Value, value: Value, name: Value, site: u32) -> Outcome<T> {
+        if head.tag != Tag::Pair {
+            return self.misused(Prim::Unwrap);
+        }
+        let wanted = self.text_of(self.heap.car(head));
+        let got = match value.tag {
+            Tag::Opaque if value.code() == Wrapped::Record as u32 => {
+                format!("a record `{}`", self.type_name(value))
+            }
+            _ => value.kind().to_owned(),
+        };
+        let name = self.text_of(name);
+        let message = format!("`{name}` wants a record `{wanted}`, got {got}");
+        self.fail(Kind::Type, site, message)
+    }
+
+    /// What the type of a record is called.
+    fn type_name(&self, record: Value) -> String {
+        match self.heap.car(record) {
+            head if head.tag == Tag::Pair => self.text_of(self.heap.car(head)),
+            head => head.kind().to_owned(),
+        }
+    }
+
+    /// The list of values, if there are so many of them; with `rest`, or more.
+    fn received(
+        &mut self,
+        value: Value,
+        required: Value,
+        rest: Value,
+        site: u32,
+    ) -> Outcome<Value> {
+        if required.tag != Tag::Int {
+            return self.misused(Prim::Received);
+        }
+        let list = match value.tag {
+            Tag::Opaque if value.code() == Wrapped::Values as u32 => self.heap.cdr(value),
+            _ => self.heap.cons(value, Value::NIL),
+        };
+        let count = self.heap.list_length(list).unwrap_or(0);
+        let required = required.number();
+        if count as f64 == required || (count as f64 > required && !rest.is_false()) {
+            return Ok(list);
+        }
+        let message = values_in_words(required as usize, !rest.is_false(), count);
+        self.fail(Kind::Arity, site, message)
+    }
+
+    fn no_clause<T>(&self, count: Value, site: u32) -> Outcome<T> {
+        let message = no_clause_in_words(count.number() as usize);
+        self.fail(Kind::Arity, site, message)
     }
 
     fn is_empty_cell(&self, cell: Value) -> bool {

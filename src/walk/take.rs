@@ -10,7 +10,7 @@ use super::{Finished, Names, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
-use crate::prim::value::{Node, Tag, Value};
+use crate::prim::value::{Node, Tag, Value, Wrapped};
 use crate::symbol::Sym;
 use std::sync::Arc;
 
@@ -83,6 +83,19 @@ impl Source<'_> {
                 }
                 continue;
             }
+            if value.tag == Tag::Opaque {
+                let (name, content) = self.opened(value);
+                let mut rest = content;
+                let start = open.len();
+                while rest.tag == Tag::Pair {
+                    open.push(Open::Value(self.heap.car(rest)));
+                    rest = self.heap.cdr(rest);
+                }
+                open[start..].reverse();
+                let count = (open.len() - start) as u32;
+                items.push(Item::Opaque { name, count });
+                continue;
+            }
             if value.tag != Tag::Pair {
                 if value.is_number() || value.tag == Tag::Bool {
                     nodes.push(value.node);
@@ -111,6 +124,27 @@ impl Source<'_> {
             open[start..].reverse();
         }
         (Output { items }, nodes, true)
+    }
+
+    /// What a record, promise or several values are called, and the list of what is in them to be seen.
+    fn opened(&self, value: Value) -> (Arc<str>, Value) {
+        let content = self.heap.cdr(value);
+        match Wrapped::at(value.code()) {
+            Some(Wrapped::Values) => ("values".into(), content),
+            Some(Wrapped::Record) => {
+                let head = self.heap.car(value);
+                let name = match head.tag {
+                    Tag::Pair => self.heap.car(head),
+                    _ => head,
+                };
+                let name = match name.tag {
+                    Tag::String => string(self.heap, name),
+                    _ => "record".into(),
+                };
+                (name, content)
+            }
+            _ => ("promise".into(), Value::NIL),
+        }
     }
 
     fn item(&self, value: Value) -> Item {

@@ -636,11 +636,25 @@ impl Generator {
             12 => format!("({} {a} {b})", self.random.pick(&["eqv?", "eq?", "equal?"])),
             13 => {
                 let lists = [self.list(depth), self.list(depth)];
-                format!("(equal? {})", lists.join(" "))
+                // Two literals are two objects.
+                let same = self.random.pick(&["equal?", "equal?", "eq?", "eqv?"]);
+                format!("({same} {})", lists.join(" "))
             }
             14 => format!("(null? {})", self.list(depth)),
             15 => format!("(even? (round {a}))"),
             16 => format!("(pair? (member {a} {}))", self.list(depth)),
+            17 if self.random.percent(50) => {
+                // Two evaluations of a lambda are two procedures.
+                let (f, g) = (self.fresh(), self.fresh());
+                let made = self.random.pick(&["(lambda (v) v)", "(lambda () '(1))"]);
+                let same = self.random.pick(&["eq?", "eqv?", "equal?"]);
+                let other = if self.random.percent(50) {
+                    format!("({f})")
+                } else {
+                    g.clone()
+                };
+                format!("(let (({f} (lambda () {made}))) (let (({g} ({f}))) ({same} {g} {other})))")
+            }
             17 => format!("(number? {a})"),
             18 => self.choice(Type::Boolean, depth),
             _ => self.binding(Type::Boolean, depth),

@@ -140,7 +140,11 @@ impl Expander<'_> {
         for &param in &params {
             self.bind(param);
         }
-        let body = self.body(id, body)?;
+        // The procedure may outlive the form.
+        self.procedure_depth += 1;
+        let body = self.body(id, body);
+        self.procedure_depth -= 1;
+        let body = body?;
         self.unbind(&params);
         self.unbind(&[procedure]);
         Ok(self.looping(procedure, params, body, inits, self.data.span(id)))

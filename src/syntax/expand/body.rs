@@ -12,7 +12,16 @@ use crate::syntax::forms::Form;
 use rustc_hash::FxHashSet;
 
 impl Expander<'_> {
-    pub(super) fn parse_definition(&self, id: DatumId) -> Result<Definition> {
+    /// What a form defines, one after the other.
+    pub(super) fn parse_definitions(&mut self, id: DatumId, form: Form) -> Result<Vec<Definition>> {
+        match form {
+            Form::DefineValues => self.parse_define_values(id),
+            Form::DefineRecordType => self.parse_record_type(id),
+            _ => Ok(vec![self.parse_definition(id)?]),
+        }
+    }
+
+    fn parse_definition(&self, id: DatumId) -> Result<Definition> {
         const USAGE: &str = "write `(define name value)` or `(define (name argument …) body …)`";
         let Datum::List(items) = self.data.get(id) else {
             return self.fail(id, USAGE);
@@ -59,6 +68,17 @@ impl Expander<'_> {
             DefinedValue::Procedure { params, rest, body } => {
                 self.lambda(id, Some(definition.name), params, *rest, body)?
             }
+            &DefinedValue::Values {
+                expr,
+                required,
+                rest,
+            } => self.received(expr, required, rest)?,
+            &DefinedValue::Part { list, index, rest } => {
+                let span = self.data.span(id);
+                let list = self.reference(id, list)?;
+                self.part(list, index, rest, span)
+            }
+            DefinedValue::Record(part) => self.record_part(id, definition.name, part, var)?,
         };
         self.note_lambda(var, init);
         Ok(init)
@@ -133,7 +153,9 @@ impl Expander<'_> {
     /// A body: definitions, then expressions.
     pub(super) fn body(&mut self, owner: DatumId, forms: &[DatumId]) -> Result<ExprId> {
         if let &[only] = forms
-            && !matches!(self.form_of(only), Some((Form::Define | Form::Begin, _)))
+            && !self
+                .form_of(only)
+                .is_some_and(|(form, _)| form.defines() || form == Form::Begin)
         {
             return self.expand(only);
         }
@@ -141,14 +163,18 @@ impl Expander<'_> {
         let mut definitions = Vec::new();
         while let Some(&id) = open.last() {
             match self.form_of(id) {
-                Some((Form::Define, _)) => {
+                Some((form, _)) if form.defines() => {
                     open.pop();
-                    definitions.push((id, self.parse_definition(id)?));
+                    for definition in self.parse_definitions(id, form)? {
+                        definitions.push((id, definition));
+                    }
                 }
-                // A `begin` that starts with a definition is opened.
+                // A `begin` that is empty or starts with a definition is opened.
                 Some((Form::Begin, items))
-                    if items.len() > 1
-                        && matches!(self.form_of(items[1]), Some((Form::Define, _))) =>
+                    if items.get(1).is_none_or(|&first| {
+                        self.form_of(first)
+                            .is_some_and(|(form, _)| form.defines() || form == Form::Begin)
+                    }) =>
                 {
                     let inner: Vec<DatumId> = items[1..].iter().rev().copied().collect();
                     open.pop();

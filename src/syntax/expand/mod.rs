@@ -11,17 +11,21 @@
 //!   so that all mistakes are told at once.
 //! - Forms that grow long (`cond`, `let*`, bodies, …) expand in loops; recursion follows the
 //!   nesting of the text alone, which the reader bounds.
-//! - At top level a name may be defined again. A reference that runs at once means the last
-//!   definition before it; one inside a procedure means the last of all.
+//! - At top level a name may be defined again. A reference means the definition made last when it
+//!   runs; where that is not known before, flags tell which have been made.
 
 mod binding;
 mod body;
 mod check;
 mod choice;
 mod declarations;
+mod procedure;
 mod program;
 mod quasiquote;
+mod records;
+mod values;
 
+use self::records::RecordPart;
 use super::ast::{Constant, DataMatrix, Expr, ExprId, Observation, Param, Program, Var, VarId};
 use super::datum::{Data, Datum, DatumId};
 use super::forms::{Form, form};
@@ -135,6 +139,8 @@ pub(crate) fn expand_leniently(
         outside: RefCell::new(outside),
         top: FxHashMap::default(),
         item: 0,
+        live: Vec::new(),
+        flags: FxHashMap::default(),
         procedure_depth: 0,
         free: Vec::new(),
         free_names: FxHashSet::default(),
@@ -215,12 +221,27 @@ enum DefinedValue {
         rest: Option<DatumId>,
         body: Vec<DatumId>,
     },
+    /// The list of values that `define-values` takes apart.
+    Values {
+        expr: DatumId,
+        required: usize,
+        rest: bool,
+    },
+    /// An element of such a list, or the rest of it.
+    Part {
+        list: Sym,
+        index: usize,
+        rest: bool,
+    },
+    Record(RecordPart),
 }
 
 /// What a name means where it stands.
 #[derive(Clone, Copy)]
 enum Denotation {
     Variable(VarId),
+    /// A name of the top level whose definition made last is known in the run alone.
+    Newest,
     Free,
     Form(Form),
     Primitive(Prim),
@@ -258,6 +279,11 @@ struct Expander<'a> {
     top: FxHashMap<Sym, Versions>,
     /// The top-level form under way, and how many procedures enclose the place in it.
     item: usize,
+    /// For each top-level form the first, from it on, that may run procedures.
+    live: Vec<usize>,
+    /// For definitions that not every reference knows to be made: the variable with the cell that is
+    /// filled when they are.
+    flags: FxHashMap<VarId, VarId>,
     procedure_depth: u32,
     free: Vec<(Sym, Span)>,
     free_names: FxHashSet<Sym>,
@@ -281,6 +307,14 @@ impl<'a> Expander<'a> {
             span: self.data.span(id),
             also: Vec::new(),
         })
+    }
+
+    /// Brackets where parentheses belong.
+    fn brackets<T>(&self, id: DatumId, usage: &str) -> Result<T> {
+        self.fail(
+            id,
+            format!("brackets make vectors; use parentheses: {usage}"),
+        )
     }
 
     fn push(&mut self, expr: Expr, span: Span) -> ExprId {
@@ -364,27 +398,67 @@ impl<'a> Expander<'a> {
             return Denotation::Variable(var);
         }
         let elsewhere = self.denote_outside(sym);
-        match self.top.get(&sym) {
-            Some(versions) => match self.version(versions) {
-                Some(var) => Denotation::Variable(var),
-                // Nothing defines it yet: what it meant before, or a use before its definition.
-                None if matches!(elsewhere, Denotation::Free) && !self.is_input(sym) => {
-                    Denotation::Variable(versions[0].1)
-                }
-                None => elsewhere,
-            },
-            None => elsewhere,
+        let Some(versions) = self.top.get(&sym) else {
+            return elsewhere;
+        };
+        // Without a definition made by then: what it means elsewhere, or a use before its definition.
+        let meant = match elsewhere {
+            Denotation::Free => self.is_input(sym),
+            Denotation::Form(_) => self.procedure_depth == 0,
+            _ => true,
+        };
+        match self.made(versions) {
+            Some(at) if self.procedure_depth == 0 || at + 1 == versions.len() => {
+                Denotation::Variable(versions[at].1)
+            }
+            None if self.procedure_depth == 0 && meant => elsewhere,
+            None if self.procedure_depth == 0 || (versions.len() == 1 && !meant) => {
+                Denotation::Variable(versions[0].1)
+            }
+            _ => Denotation::Newest,
         }
     }
 
-    /// The definition that a reference at this place means, if one has been made by then.
-    fn version(&self, versions: &Versions) -> Option<VarId> {
-        if self.procedure_depth == 0 {
-            let before = versions.iter().rev().find(|&&(item, _)| item < self.item);
-            before.map(|&(_, var)| var)
+    /// Which of a name's definitions is the last that has been made whenever this place runs.
+    fn made(&self, versions: &Versions) -> Option<usize> {
+        let runs = if self.procedure_depth == 0 {
+            self.item
         } else {
-            versions.last().map(|&(_, var)| var)
+            self.live.get(self.item).copied().unwrap_or(self.item)
+        };
+        versions.iter().rposition(|&(item, _)| item < runs)
+    }
+
+    /// The definition of a name that is made last when this runs: the last whose flag is up.
+    fn newest(&mut self, sym: Sym, span: Span) -> ExprId {
+        let versions = self.top[&sym].clone();
+        let (mut expr, later) = match (self.made(&versions), self.denote_outside(sym)) {
+            (Some(at), _) => {
+                let expr = Expr::Variable(versions[at].1);
+                (self.push(expr, span), at + 1)
+            }
+            (None, Denotation::Primitive(prim)) => (self.push(Expr::Primitive(sym, prim), span), 0),
+            (None, Denotation::Prelude) => (self.push(Expr::Prelude(sym), span), 0),
+            (None, Denotation::Free) if self.is_input(sym) => (self.free_name(sym, span), 0),
+            (None, _) => (self.push(Expr::Variable(versions[0].1), span), 1),
+        };
+        for &(_, var) in &versions[later..] {
+            let flag = self.flag(var);
+            let flag = self.push(Expr::Variable(flag), span);
+            let test = self.call_hidden(Prim::IsFilled, vec![flag], span);
+            let value = self.push(Expr::Variable(var), span);
+            expr = self.if_expr(test, value, expr, span);
         }
+        expr
+    }
+
+    fn flag(&mut self, var: VarId) -> VarId {
+        if let Some(&flag) = self.flags.get(&var) {
+            return flag;
+        }
+        let flag = self.hidden(&format!("%made-{}", var.0));
+        self.flags.insert(var, flag);
+        flag
     }
 
     fn is_input(&self, sym: Sym) -> bool {
@@ -500,6 +574,13 @@ impl<'a> Expander<'a> {
         self.push(call, span)
     }
 
+    /// An application of a procedure of the prelude that no program can spell.
+    fn call_helper(&mut self, name: &str, args: Vec<ExprId>, span: Span) -> ExprId {
+        let sym = self.symbols.reserve(name);
+        let operator = self.push(Expr::Prelude(sym), span);
+        self.call(operator, args, false, span)
+    }
+
     /// An application of a primitive that the program does not see.
     fn call_hidden(&mut self, prim: Prim, args: Vec<ExprId>, span: Span) -> ExprId {
         let operator = self.constant(Constant::Primitive(prim), span);
@@ -510,6 +591,7 @@ impl<'a> Expander<'a> {
         let span = self.data.span(id);
         Ok(match self.denote(sym) {
             Denotation::Variable(var) => self.push(Expr::Variable(var), span),
+            Denotation::Newest => self.newest(sym, span),
             Denotation::Primitive(prim) => self.push(Expr::Primitive(sym, prim), span),
             Denotation::Prelude => self.push(Expr::Prelude(sym), span),
             Denotation::Free => self.free_name(sym, span),
@@ -592,7 +674,7 @@ impl<'a> Expander<'a> {
                 }
             }
             Form::Recur => self.fail(id, "`recur` stands outside any `loop`"),
-            Form::Define => self.fail(
+            Form::Define | Form::DefineValues | Form::DefineRecordType => self.fail(
                 id,
                 "a definition must stand at top level or at the start of a body",
             ),
@@ -600,6 +682,11 @@ impl<'a> Expander<'a> {
             Form::Param | Form::DataMatrix | Form::Observe | Form::ObserveSeries => {
                 self.fail(id, "this form must stand at top level")
             }
+            Form::LetValues => self.let_values(id, rest, false),
+            Form::LetStarValues => self.let_values(id, rest, true),
+            Form::Receive => self.receive(id, rest),
+            Form::CaseLambda => self.case_lambda(id, rest),
+            Form::Delay | Form::DelayForce => self.delay(id, form, rest),
             Form::SoftChoice => self.soft_choice(id, rest),
             Form::SoftIf => self.soft_if(id, rest),
             Form::Unsupported(instead) => {

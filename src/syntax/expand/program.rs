@@ -4,11 +4,11 @@
 //! - Names that the top level defines are known before any form is expanded.
 //! - Expressions between definitions keep their place: the program is one `letrec` in order.
 
-use super::{Definition, Expander, Goal, Item, Result};
+use super::{DefinedValue, Definition, Expander, Goal, Item, Result};
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::Sym;
-use crate::syntax::ast::{Constant, Expr, ExprId};
+use crate::syntax::ast::{Constant, Expr, ExprId, VarId};
 use crate::syntax::datum::{Datum, DatumId};
 use crate::syntax::forms::Form;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -18,6 +18,7 @@ impl Expander<'_> {
         let whole = Span::new(0, self.text.len() as u32);
         self.find_definitions(roots);
         let items = self.items(roots);
+        self.live = self.live(&items);
         let mut vars = Vec::new();
         let mut inits = Vec::new();
         let mut pending: Vec<ExprId> = Vec::new();
@@ -82,6 +83,7 @@ impl Expander<'_> {
             1 => pending[0],
             _ => self.push(Expr::Begin(pending.into()), whole),
         };
+        let (vars, inits) = self.flagged(vars, inits, whole);
         Ok(if vars.is_empty() {
             body
         } else {
@@ -94,6 +96,75 @@ impl Expander<'_> {
         })
     }
 
+    /// For each item the first, from it on, that may run procedures of the program: until then no
+    /// reference inside one is met.
+    fn live(&self, items: &[Item]) -> Vec<usize> {
+        let mut live = vec![items.len(); items.len()];
+        let mut next = items.len();
+        for (index, item) in items.iter().enumerate().rev() {
+            let inert = match item {
+                Item::Param(_) | Item::DataMatrix(_) | Item::Mistake(_) => true,
+                Item::Define(_, definition) => match &definition.value {
+                    DefinedValue::Expression(value) => self.is_inert(*value),
+                    DefinedValue::Values { .. } => false,
+                    _ => true,
+                },
+                Item::Observe(..) | Item::Expression(_) => false,
+            };
+            if !inert {
+                next = index;
+            }
+            live[index] = next;
+        }
+        live
+    }
+
+    /// Whether evaluating an expression calls nothing of the program's.
+    fn is_inert(&self, id: DatumId) -> bool {
+        match self.data.get(id) {
+            Datum::List(_) => matches!(
+                self.form_of(id),
+                Some((
+                    Form::Lambda | Form::CaseLambda | Form::Delay | Form::DelayForce | Form::Quote,
+                    _
+                ))
+            ),
+            Datum::Dotted(..) | Datum::Bracket(_) => false,
+            _ => true,
+        }
+    }
+
+    /// The bindings of the top level, with the flags that references look at: each is a cell, filled
+    /// once its definition is made.
+    fn flagged(
+        &mut self,
+        vars: Vec<VarId>,
+        inits: Vec<ExprId>,
+        whole: Span,
+    ) -> (Vec<VarId>, Vec<ExprId>) {
+        if self.flags.is_empty() {
+            return (vars, inits);
+        }
+        let mut flags: Vec<VarId> = self.flags.values().copied().collect();
+        flags.sort();
+        let mut all_inits = Vec::with_capacity(inits.len() + 2 * flags.len());
+        for _ in &flags {
+            all_inits.push(self.call_hidden(Prim::Cell, Vec::new(), whole));
+        }
+        let mut all_vars = flags;
+        for (var, init) in vars.into_iter().zip(inits) {
+            all_vars.push(var);
+            all_inits.push(init);
+            if let Some(&flag) = self.flags.get(&var) {
+                let flag = self.push(Expr::Variable(flag), whole);
+                let up = self.constant(Constant::Bool(true), whole);
+                all_vars.push(self.hidden("%unused"));
+                all_inits.push(self.call_hidden(Prim::CellFill, vec![flag, up], whole));
+            }
+        }
+        (all_vars, all_inits)
+    }
+
     /// Collects the names that the top level defines, so that forms they shadow are not taken for
     /// forms, and makes a variable for each definition.
     pub(super) fn find_definitions(&mut self, roots: &[DatumId]) {
@@ -104,10 +175,12 @@ impl Expander<'_> {
             match self.form_of(id) {
                 Some((_, items)) if self.names_any(items[0], &defined) => {}
                 Some((Form::Begin, items)) => open.extend(items[1..].iter().rev()),
-                Some((Form::Define, _)) => match self.parse_definition(id) {
-                    Ok(definition) => {
-                        names.push(definition.name);
-                        defined.insert(definition.name);
+                Some((form, _)) if form.defines() => match self.parse_definitions(id, form) {
+                    Ok(definitions) => {
+                        for definition in definitions {
+                            names.push(definition.name);
+                            defined.insert(definition.name);
+                        }
                     }
                     // It is told in its turn.
                     Err(_) => self.spoil(id),
@@ -156,18 +229,18 @@ impl Expander<'_> {
         self.matrix_names.contains(&name).then_some("data matrix")
     }
 
-    /// Takes a definition of the top level apart.
-    fn definition_of_top(&self, id: DatumId) -> Result<Definition> {
-        let definition = self.parse_definition(id)?;
-        match self.declared_as(definition.name) {
-            Some(what) => {
+    /// Takes a form of the top level that defines apart.
+    fn definitions_of_top(&mut self, id: DatumId, form: Form) -> Result<Vec<Definition>> {
+        let definitions = self.parse_definitions(id, form)?;
+        for definition in &definitions {
+            if let Some(what) = self.declared_as(definition.name) {
                 let name = self.symbols.name(definition.name);
                 let message =
                     format!("`{name}` is a {what} already; give the definition another name");
-                self.fail(id, message)
+                return self.fail(id, message);
             }
-            None => Ok(definition),
         }
+        Ok(definitions)
     }
 
     /// Notes the name that a definition or declaration meant to define, if it has one.
@@ -202,22 +275,24 @@ impl Expander<'_> {
                 Some((Form::Begin, items)) if items.len() > 1 => {
                     open.extend(items[1..].iter().rev());
                 }
-                Some((Form::Define, _)) => {
-                    let definition = match self.definition_of_top(id) {
-                        Ok(definition) => definition,
+                Some((form, _)) if form.defines() => {
+                    let definitions = match self.definitions_of_top(id, form) {
+                        Ok(definitions) => definitions,
                         Err(mistake) => {
                             items.push(Item::Mistake(mistake));
                             continue;
                         }
                     };
-                    let count = made.entry(definition.name).or_insert(0);
-                    if let Some(versions) = self.top.get_mut(&definition.name)
-                        && let Some(version) = versions.get_mut(*count)
-                    {
-                        version.0 = items.len();
+                    for definition in definitions {
+                        let count = made.entry(definition.name).or_insert(0);
+                        if let Some(versions) = self.top.get_mut(&definition.name)
+                            && let Some(version) = versions.get_mut(*count)
+                        {
+                            version.0 = items.len();
+                        }
+                        *count += 1;
+                        items.push(Item::Define(id, definition));
                     }
-                    *count += 1;
-                    items.push(Item::Define(id, definition));
                 }
                 Some((Form::Param, _)) => items.push(Item::Param(id)),
                 Some((Form::DataMatrix, _)) => items.push(Item::DataMatrix(id)),

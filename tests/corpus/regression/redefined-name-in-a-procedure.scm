@@ -1,6 +1,6 @@
-;; error: => unbound 3:16
+;; run: => [1,2,3,3]
 (define x 1)
 (define (f) (+ x 0))
 (define y (f))
 (define x 2)
-(+ y (f))
+(list y (f) (+ y x) (+ y (f)))

@@ -1,0 +1,22 @@
+;; Several values are made, received and passed on; one value is itself.
+;; run:  x=3 => [[1,2,3],[3],[],6,[1,2],[1,2,3,[4,5],[]],[3,1,4],[1,[2,3]],[5,7],[1,2,[3,4]],[3,2],10]
+(define-values (a b . c) (values 1 2 3 4))
+(define-values all (values a b))
+(define (quotient-and-remainder n d) (values (quotient n d) (remainder n d)))
+(define (sums n)
+  (define-values (p q) (values n (* 2 n)))
+  (define twice (+ p q))
+  (values twice p))
+(define x3 (* 1 x))
+(list (call-with-values (lambda () (values 1 2 3)) list)
+      (call-with-values (lambda () 3) list)
+      (call-with-values values list)
+      (let-values (((p) (values 2)) ((q r) (values 1 3))) (* p (* q r)))
+      all
+      (let-values (((a b) (values 1 2)) ((c . d) (values 3 4 5)) (e (values))) (list a b c d e))
+      (let ((a 3) (b 1)) (let-values (((b a) (values a b)) ((c) (values (+ a b)))) (list b a c)))
+      (receive (first . rest) (values 1 2 3) (list first rest))
+      (let*-values (((p q) (values 2 3)) ((p) (values (+ p q)))) (list p (+ p 2)))
+      (list a b c)
+      (call-with-values (lambda () (quotient-and-remainder 17 5)) list)
+      (call-with-values (lambda () (sums 2)) (lambda (twice p) (+ twice (* 2 p)))))
