@@ -11,8 +11,11 @@ use crate::graph::Graph;
 use crate::model::Error;
 use crate::prim::Prim;
 use crate::source::Span;
-use crate::syntax::Program;
+use crate::symbol::Sym;
+use crate::syntax::ast::Expr;
+use crate::syntax::{Program, hints};
 use crate::{Bindings, Interpreter, nearest};
+use rustc_hash::FxHashSet;
 
 /// For how many names the closest spelling is looked for.
 const HINTS: usize = 50;
@@ -103,6 +106,7 @@ pub(super) fn cautions_of(
         help: None,
     });
     let mut cautions: Vec<Caution> = warnings.collect();
+    let applied = applied(program);
     for (index, (name, span)) in program.free_names().enumerate() {
         let is_param = program.params().iter().any(|param| param.name == name);
         if is_param || given.contains(&name) {
@@ -130,12 +134,27 @@ pub(super) fn cautions_of(
             });
             continue;
         }
-        let (message, help) = match (index < HINTS)
-            .then(|| misspelt(name, program, interpreter))
-            .flatten()
-        {
-            Some(near) => (format!("`{name}` is not defined; is it `{near}`?"), None),
-            None => (
+        let application = hints::application_at(program.text(), span.start as usize);
+        if let Some(prefix) = application.and_then(hints::operator_first) {
+            cautions.push(Caution {
+                message: format!("`{name}` is applied here; operator first: `{prefix}`"),
+                span: Some(span),
+                name: Some(name.to_owned()),
+                help: None,
+            });
+            continue;
+        }
+        let near = || misspelt(name, program, interpreter);
+        let near = (index < HINTS).then(near).flatten();
+        let (message, help) = match (hints::instead_of(name, applied.contains(name)), near) {
+            (Some(advice), _) => (format!("`{name}` is not defined; {advice}"), None),
+            (None, Some(near)) => (format!("`{name}` is not defined; is it `{near}`?"), None),
+            // What is applied is no number, so that no value given for it would help.
+            (None, None) if applied.contains(name) => (
+                format!("`{name}` is applied here, and no procedure of that name is defined"),
+                None,
+            ),
+            (None, None) => (
                 format!("`{name}` is not defined"),
                 Some(match program.observations() {
                     [first, ..] if !first.by_row => format!(
@@ -167,6 +186,21 @@ pub(super) fn cautions_without_inputs(
     cautions
 }
 
+/// The names that nothing binds and that stand where a procedure is applied.
+fn applied(program: &Program) -> FxHashSet<&str> {
+    let applied = program.exprs.iter().filter_map(|expr| match expr {
+        Expr::Call { operator, .. } => match program.expr(*operator) {
+            Expr::Free(sym) => Some(*sym),
+            _ => None,
+        },
+        _ => None,
+    });
+    let syms: FxHashSet<Sym> = applied.collect();
+    syms.into_iter()
+        .map(|sym| program.symbols.name(sym))
+        .collect()
+}
+
 /// The closest spelling; a name of one or two letters is close to everything.
 fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if name.chars().count() < 3 {
@@ -187,5 +221,9 @@ fn misspelt(name: &str, program: &Program, interpreter: &Interpreter) -> Option<
     let variables = program.vars.iter().map(|var| var.name);
     let visible = variables.filter(|&name| !program.symbols.is_reserved(name));
     known.extend(visible.map(|name| program.symbols.name(name)));
-    near(name, known.into_iter().filter(|known| *known != name)).map(str::to_owned)
+    let others = known.into_iter().filter(|known| *known != name);
+    if name.chars().count() < 3 {
+        return None;
+    }
+    hints::misspelt(name, others).map(str::to_owned)
 }

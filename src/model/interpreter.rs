@@ -16,12 +16,13 @@ use crate::model::bindings::Bindings;
 use crate::paths::Workspace;
 use crate::prim::Prim;
 use crate::symbol::Symbols;
+use crate::syntax::ast::Constant;
 use crate::syntax::lexpr::from_lexpr;
 use crate::syntax::{ExpandOptions, Goal, Program, ReadOptions, expand, expand_leniently, read};
 use crate::walk::code::Code;
 use crate::walk::layout::{CoreProgram, lay_out};
 use crate::walk::{Limits, Output};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
 use std::path::Path as FilePath;
 use std::sync::{Arc, OnceLock};
@@ -66,6 +67,8 @@ pub(crate) struct Inner {
     pub(crate) code: Code,
     pub(crate) evaluate: u32,
     pub(crate) prelude: Vec<String>,
+    /// The numbers of arguments that the procedures of the prelude take.
+    arities: FxHashMap<String, (u32, Option<u32>)>,
     /// The evaluator's source for the inner level of nested mode.
     source: Cow<'static, str>,
     nested: OnceLock<Result<CoreProgram, Error>>,
@@ -203,12 +206,16 @@ impl Interpreter {
         let code = Code::new(&graph, symbols);
         let prelude = graph.exports.iter().map(|(name, _)| name.clone());
         let prelude = prelude.filter(|name| !name.starts_with('%')).collect();
+        let arities = graph.exports.iter();
+        let arities = arities.map(|(name, function)| (name.clone(), arity(&graph, *function)));
+        let arities = arities.collect();
         Ok(Self {
             inner: Arc::new(Inner {
                 graph,
                 code,
                 evaluate,
                 prelude,
+                arities,
                 source: Cow::Borrowed(COMPILER),
                 nested: OnceLock::new(),
             }),
@@ -225,6 +232,7 @@ impl Interpreter {
             code: self.inner.code.clone(),
             evaluate: self.inner.evaluate,
             prelude: self.inner.prelude.clone(),
+            arities: self.inner.arities.clone(),
             source: Cow::Owned(source.to_owned()),
             nested: OnceLock::new(),
         };
@@ -320,7 +328,7 @@ impl Interpreter {
         let mut symbols = Symbols::extending(symbols);
         let data = read(text, &mut symbols, ReadOptions::default())?;
         let prelude = self.prelude_names();
-        let options = options_for(inputs, &prelude, goal);
+        let options = self.options_for(inputs, &prelude, goal);
         Ok(expand(&text.into(), data, symbols, &options)?)
     }
 
@@ -330,8 +338,23 @@ impl Interpreter {
         let mut symbols = Symbols::extending(self.inner.code.symbols.clone());
         let data = read(text, &mut symbols, ReadOptions::default()).ok()?;
         let prelude = self.prelude_names();
-        let options = options_for(inputs, &prelude, Goal::Value);
+        let options = self.options_for(inputs, &prelude, Goal::Value);
         Some(expand_leniently(&text.into(), data, symbols, &options).0)
+    }
+
+    fn options_for<'a>(
+        &'a self,
+        inputs: &'a [&'a str],
+        prelude: &'a [&'a str],
+        goal: Goal,
+    ) -> ExpandOptions<'a> {
+        ExpandOptions {
+            inputs,
+            prelude,
+            arities: Some(&self.inner.arities),
+            goal,
+            internal: false,
+        }
     }
 
     fn prelude_names(&self) -> Vec<&str> {
@@ -385,16 +408,30 @@ impl Interpreter {
     }
 }
 
-/// The normal form of a program whose caller gives inputs of the given names, and its params.
-fn options_for<'a>(inputs: &'a [&'a str], prelude: &'a [&'a str], goal: Goal) -> ExpandOptions<'a> {
-    ExpandOptions {
-        inputs,
-        prelude,
-        goal,
-        internal: false,
+/// How few and how many arguments a function takes: its parameters, and as many more as it says itself
+/// where it begins.
+fn arity(graph: &Graph, function: u32) -> (u32, Option<u32>) {
+    let function = &graph.functions[function as usize];
+    if !function.rest {
+        return (function.params, Some(function.params));
     }
+    let min = function.params - 1;
+    let nodes = graph.blocks[function.body as usize].nodes.iter();
+    let limit = nodes
+        .map(|&id| &graph.nodes[id])
+        .find(|node| node.op == graph::Op::Prim(Prim::AtMost))
+        .and_then(|node| node.args.get(2));
+    let max = limit.and_then(|&id| match graph.nodes[id].op {
+        graph::Op::Constant(index) => match graph.constants.get(index as usize)? {
+            graph::GraphConstant::Value(Constant::Int(max), _) => Some(*max as u32),
+            _ => None,
+        },
+        _ => None,
+    });
+    (min, max)
 }
 
+/// The normal form of a program whose caller gives inputs of the given names, and its params.
 fn normal_form(program: &Program, inputs: &[&str]) -> Anf {
     let params = program.params().iter().map(|p| p.name.as_str());
     let certain: FxHashSet<&str> = inputs.iter().copied().chain(params).collect();

@@ -51,9 +51,9 @@ use crate::paths::{self, Paths};
 use crate::prim::Prim;
 use crate::prim::relaxation::Relaxation;
 use crate::source::Span;
-use crate::symbol::{Sym, Symbols, nearest};
+use crate::symbol::{Sym, Symbols};
 use crate::syntax::ast::{Constant, Expr};
-use crate::syntax::{Param, Program, Warning};
+use crate::syntax::{Param, Program, Warning, hints};
 use crate::threads::Threads;
 use crate::walk::code::Code;
 use crate::walk::layout::{CoreProgram, lay_out};
@@ -528,11 +528,18 @@ impl Model {
             #[cfg(feature = "dfdx")]
             (Prepared::Reference(_), _) => unreachable!("it was checked that the model walks"),
         };
-        result.map_err(|error| Box::new(self.with_spelling(*error)))
+        result.map_err(|error| Box::new(self.with_advice(*error)))
     }
 
-    /// Adds to an unbound name the spelling that may have been meant.
-    fn with_spelling(&self, mut error: EvalError) -> EvalError {
+    /// Adds what may have been meant: by a name that nothing binds, or by an application of a number.
+    fn with_advice(&self, mut error: EvalError) -> EvalError {
+        if error.kind == Kind::NotAFunction
+            && let Some(span) = error.span
+            && let Some(prefix) = hints::operator_first(span.text(&self.inner.text))
+        {
+            error.message = format!("{}; operator first: `{prefix}`", error.message);
+            return error;
+        }
         let name = error.message.split('`').nth(1).map(str::to_owned);
         if error.kind == Kind::Unbound
             && error.message.ends_with("is not bound to anything")
@@ -542,13 +549,25 @@ impl Model {
                 error.message = format!("{}: it is a matrix of data", error.message);
                 return error;
             }
+            let place = error.span.map_or(0, |span| span.start as usize);
+            let application = hints::application_at(&self.inner.text, place);
+            if let Some(prefix) = application.and_then(hints::operator_first) {
+                error.message = format!("{}; operator first: `{prefix}`", error.message);
+                return error;
+            }
+            let before = self.inner.text.get(..place).unwrap_or_default();
+            let applied = before.trim_end().ends_with('(');
+            if let Some(advice) = hints::instead_of(&name, applied) {
+                error.message = format!("{}; {advice}", error.message);
+                return error;
+            }
             let mut known: Vec<&str> = Prim::names().collect();
             known.extend(self.inner.names.iter().map(String::as_str));
             if let Some(interpreter) = &self.inner.interpreter {
                 known.extend(interpreter.inner.prelude.iter().map(String::as_str));
             }
             let others = known.into_iter().filter(|known| *known != name);
-            if let Some(near) = nearest(&name, others) {
+            if let Some(near) = hints::misspelt(&name, others) {
                 error.message = format!("{}; is it `{near}`?", error.message);
             }
         }

@@ -12,6 +12,7 @@ mod chars;
 pub(crate) mod datum;
 pub(crate) mod expand;
 mod forms;
+pub(crate) mod hints;
 mod left_out;
 pub(crate) mod lexpr;
 mod number;

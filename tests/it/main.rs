@@ -30,6 +30,7 @@ mod mistakes;
 #[cfg(feature = "cli")]
 mod monitor;
 mod ncg;
+mod r7rs;
 #[cfg_attr(
     not(feature = "cli"),
     expect(

@@ -2,7 +2,8 @@
 
 use super::Expander;
 use crate::prim::arity_in_words;
-use crate::syntax::ast::{Expr, Warning};
+use crate::syntax::ast::{Constant, Expr, Warning};
+use crate::syntax::hints;
 
 impl Expander<'_> {
     /// Calls with a wrong number of arguments, as far as that is known before the run.
@@ -13,6 +14,20 @@ impl Expander<'_> {
                 continue;
             };
             let (name, min, max) = match &self.exprs[operator.0 as usize] {
+                Expr::Constant(constant) => {
+                    if let Some(message) = self.no_procedure(constant, index) {
+                        let span = self.spans[index];
+                        warnings.push(Warning { message, span });
+                    }
+                    continue;
+                }
+                Expr::Prelude(sym) => {
+                    let name = self.symbols.name(*sym);
+                    match self.arities.and_then(|arities| arities.get(name)) {
+                        Some(&(min, max)) => (name, min, max),
+                        None => continue,
+                    }
+                }
                 Expr::Primitive(sym, prim) => {
                     let spec = prim.spec();
                     (self.symbols.name(*sym), spec.min_args, spec.max_args)
@@ -37,5 +52,25 @@ impl Expander<'_> {
             }
         }
         warnings
+    }
+
+    /// What is said of an application of a constant; none of a procedure.
+    fn no_procedure(&self, constant: &Constant, call: usize) -> Option<String> {
+        let what = match constant {
+            Constant::Primitive(_) => return None,
+            Constant::Int(_) | Constant::Float(_) => "a number",
+            Constant::Bool(_) => "a boolean",
+            Constant::Char(_) => "a character",
+            Constant::String(_) => "a string",
+            Constant::Nil => "the empty list",
+            Constant::Unspecified => "no value",
+        };
+        let advice = match hints::operator_first(self.spans[call].text(self.text)) {
+            Some(prefix) => format!("; operator first: `{prefix}`"),
+            None => String::new(),
+        };
+        Some(format!(
+            "{what} cannot be applied; only procedures can{advice}"
+        ))
     }
 }

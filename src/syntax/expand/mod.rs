@@ -73,6 +73,8 @@ pub(crate) struct ExpandOptions<'a> {
     pub(crate) inputs: &'a [&'a str],
     /// The procedures of the prelude.
     pub(crate) prelude: &'a [&'a str],
+    /// The numbers of arguments that they take.
+    pub(crate) arities: Option<&'a FxHashMap<String, (u32, Option<u32>)>>,
     /// Which value the program is run for.
     pub(crate) goal: Goal,
     /// Whether internal rows of the primitive table (`%apply-at`, …) can be named: bootstrap files
@@ -125,6 +127,7 @@ pub(crate) fn expand_leniently(
         symbols,
         inputs: FxHashSet::default(),
         prelude: options.prelude,
+        arities: options.arities,
         internal: options.internal,
         exprs: Vec::with_capacity(nodes),
         spans: Vec::with_capacity(nodes),
@@ -257,6 +260,7 @@ struct Expander<'a> {
     symbols: Symbols,
     inputs: FxHashSet<Sym>,
     prelude: &'a [&'a str],
+    arities: Option<&'a FxHashMap<String, (u32, Option<u32>)>>,
     internal: bool,
     exprs: Vec<Expr>,
     spans: Vec<Span>,
