@@ -17,12 +17,13 @@ use crate::paths::Workspace;
 use crate::prim::Prim;
 use crate::symbol::Symbols;
 use crate::syntax::ast::Constant;
+use crate::syntax::expand::Procedures;
 use crate::syntax::lexpr::from_lexpr;
 use crate::syntax::{ExpandOptions, Goal, Program, ReadOptions, expand, expand_leniently, read};
 use crate::walk::code::Code;
 use crate::walk::layout::{CoreProgram, lay_out};
 use crate::walk::{Limits, Output};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use std::borrow::Cow;
 use std::path::Path as FilePath;
 use std::sync::{Arc, OnceLock};
@@ -66,9 +67,7 @@ pub(crate) struct Inner {
     pub(crate) graph: Graph,
     pub(crate) code: Code,
     pub(crate) evaluate: u32,
-    pub(crate) prelude: Vec<String>,
-    /// The numbers of arguments that the procedures of the prelude take.
-    arities: FxHashMap<String, (u32, Option<u32>)>,
+    pub(crate) prelude: Procedures,
     /// The evaluator's source for the inner level of nested mode.
     source: Cow<'static, str>,
     nested: OnceLock<Result<CoreProgram, Error>>,
@@ -204,18 +203,16 @@ impl Interpreter {
             symbols.intern(name);
         }
         let code = Code::new(&graph, symbols);
-        let prelude = graph.exports.iter().map(|(name, _)| name.clone());
-        let prelude = prelude.filter(|name| !name.starts_with('%')).collect();
-        let arities = graph.exports.iter();
-        let arities = arities.map(|(name, function)| (name.clone(), arity(&graph, *function)));
-        let arities = arities.collect();
+        let spelled = |(name, _): &&(String, u32)| !name.starts_with('%');
+        let prelude = graph.exports.iter().filter(spelled);
+        let prelude = prelude.map(|(name, function)| (name.clone(), arity(&graph, *function)));
+        let prelude = prelude.collect();
         Ok(Self {
             inner: Arc::new(Inner {
                 graph,
                 code,
                 evaluate,
                 prelude,
-                arities,
                 source: Cow::Borrowed(COMPILER),
                 nested: OnceLock::new(),
             }),
@@ -232,7 +229,6 @@ impl Interpreter {
             code: self.inner.code.clone(),
             evaluate: self.inner.evaluate,
             prelude: self.inner.prelude.clone(),
-            arities: self.inner.arities.clone(),
             source: Cow::Owned(source.to_owned()),
             nested: OnceLock::new(),
         };
@@ -327,8 +323,7 @@ impl Interpreter {
     ) -> Result<Program, Error> {
         let mut symbols = Symbols::extending(symbols);
         let data = read(text, &mut symbols, ReadOptions::default())?;
-        let prelude = self.prelude_names();
-        let options = self.options_for(inputs, &prelude, goal);
+        let options = self.options_for(inputs, goal);
         Ok(expand(&text.into(), data, symbols, &options)?)
     }
 
@@ -337,28 +332,17 @@ impl Interpreter {
     pub(crate) fn expand_leniently(&self, text: &str, inputs: &[&str]) -> Option<Program> {
         let mut symbols = Symbols::extending(self.inner.code.symbols.clone());
         let data = read(text, &mut symbols, ReadOptions::default()).ok()?;
-        let prelude = self.prelude_names();
-        let options = self.options_for(inputs, &prelude, Goal::Value);
+        let options = self.options_for(inputs, Goal::Value);
         Some(expand_leniently(&text.into(), data, symbols, &options).0)
     }
 
-    fn options_for<'a>(
-        &'a self,
-        inputs: &'a [&'a str],
-        prelude: &'a [&'a str],
-        goal: Goal,
-    ) -> ExpandOptions<'a> {
+    fn options_for<'a>(&'a self, inputs: &'a [&'a str], goal: Goal) -> ExpandOptions<'a> {
         ExpandOptions {
             inputs,
-            prelude,
-            arities: Some(&self.inner.arities),
+            prelude: Some(&self.inner.prelude),
             goal,
             internal: false,
         }
-    }
-
-    fn prelude_names(&self) -> Vec<&str> {
-        self.inner.prelude.iter().map(String::as_str).collect()
     }
 
     /// Compiles a program to a graph of its own, whose inputs are `inputs`, which shadow primitives and

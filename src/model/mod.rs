@@ -564,7 +564,7 @@ impl Model {
             let mut known: Vec<&str> = Prim::names().collect();
             known.extend(self.inner.names.iter().map(String::as_str));
             if let Some(interpreter) = &self.inner.interpreter {
-                known.extend(interpreter.inner.prelude.iter().map(String::as_str));
+                known.extend(interpreter.inner.prelude.keys().map(String::as_str));
             }
             let others = known.into_iter().filter(|known| *known != name);
             if let Some(near) = hints::misspelt(&name, others) {

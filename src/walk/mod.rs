@@ -16,6 +16,7 @@ mod checks;
 pub(crate) mod code;
 mod fork;
 mod heap;
+mod inputs;
 pub(crate) mod layout;
 mod limits;
 pub(crate) mod monitor;
@@ -32,6 +33,7 @@ mod vectors;
 pub(crate) use checks::as_written;
 #[cfg(feature = "dfdx")]
 pub(crate) use checks::{callee, in_words, kind_of, kind_without, no_count};
+pub(crate) use inputs::InputValue;
 pub(crate) use limits::Clock;
 pub use limits::{EvalError, Limits, Stats};
 pub use monitor::Monitored;
@@ -44,20 +46,19 @@ pub(crate) use text::{
 };
 
 use crate::error::{Call, Kind};
-use crate::prim::linalg::Shape;
-use crate::prim::value::{FIRST_FUNCTION, Node, Tag, Value};
+use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 use crate::source::Span;
-use crate::symbol::{Sym, Symbols};
+use crate::symbol::Sym;
 use crate::trace::Operation;
 use crate::trace::record::{Number, Recorder};
 use call::{CLOCK_INTERVAL, NURSERY};
 use code::{Args, Code, Instr, Operand};
-use fork::{Forks, float};
+use fork::Forks;
 use heap::Heap;
+use inputs::{fill_constants, put_input, user_inputs};
 use layout::CoreProgram;
 use monitor::{Noted, Notes};
-use rustc_hash::FxHashMap;
-use std::sync::Arc;
+use text::Names;
 
 /// How many applications an error's call chain lists.
 const CHAIN: usize = 32;
@@ -153,35 +154,6 @@ pub(crate) struct RelaxationInputs {
     pub(crate) gumbel_seed: Option<Number>,
 }
 
-/// An input as the walk sees it.
-#[derive(Clone, Debug)]
-pub(crate) enum InputValue {
-    /// A number; its node is its index among the trace's inputs.
-    Number(Number),
-    /// A list of such.
-    List(Vec<Number>),
-    /// A vector or matrix of such.
-    Array(Shape, Vec<Number>),
-    /// Not given: unbound.
-    Missing,
-}
-
-impl InputValue {
-    /// The input as a constant of the walk.
-    pub(crate) fn without_nodes(self) -> Self {
-        let all = |items: Vec<Number>| {
-            let constant = |item: Number| Number::constant(item.value);
-            items.into_iter().map(constant).collect()
-        };
-        match self {
-            Self::Number(x) => Self::Number(Number::constant(x.value)),
-            Self::List(items) => Self::List(all(items)),
-            Self::Array(shape, items) => Self::Array(shape, all(items)),
-            Self::Missing => Self::Missing,
-        }
-    }
-}
-
 /// Where control is, and the frame it is in.
 #[derive(Clone, Copy, Debug, Default)]
 struct Registers {
@@ -217,15 +189,6 @@ struct Sites<'a> {
     base: u32,
     spans: &'a [Span],
     text: &'a str,
-}
-
-/// The symbols that values name: those of the programs, and those that the run made of strings.
-struct Names<'a> {
-    symbols: &'a Symbols,
-    made: Vec<Arc<str>>,
-    numbers: FxHashMap<Arc<str>, Sym>,
-    /// The bytes that the made ones take.
-    bytes: usize,
 }
 
 struct Walk<'a> {
@@ -350,20 +313,6 @@ impl Meter {
 
 impl<'a> Walk<'a> {
     // ---- start and end -----------------------------------------------------------------------
-
-    /// Gives the literals among a program's data their nodes.
-    fn set_literals(&mut self, job: &Job<'a>) {
-        let Some(program) = job.programs.last() else {
-            return;
-        };
-        for &(cell, span) in &program.literals {
-            if let Some(&(_, node)) = job.literals.iter().find(|l| l.0 == span) {
-                let mut value = self.heap.get(cell);
-                value.node = Node::at(node);
-                self.heap.set(cell, value);
-            }
-        }
-    }
 
     /// Stages the arguments of the job's function and enters it.
     fn start(&mut self, job: &Job<'a>) -> Outcome<()> {
@@ -754,46 +703,6 @@ impl<'a> Walk<'a> {
         self.set(frame.dst, value);
         Ok(Step::Next)
     }
-}
-
-/// The constants of a program's own code, with inputs and literals in place.
-fn fill_constants(constants: &mut Vec<Value>, heap: &mut Heap, job: &Job<'_>) {
-    constants.clear();
-    constants.extend_from_slice(&job.code.constants);
-    for &(constant, input) in &job.code.input_constants {
-        let value = match job.inputs.get(input as usize) {
-            Some(input) => put_input(heap, input),
-            None => Value::EMPTY,
-        };
-        constants[constant as usize] = value;
-    }
-    for &(constant, span) in &job.code.literal_constants {
-        if let Some(&(_, node)) = job.literals.iter().find(|l| l.0 == span) {
-            constants[constant as usize].node = Node::at(node);
-        }
-    }
-}
-
-/// An input as a value.
-fn put_input(heap: &mut Heap, input: &InputValue) -> Value {
-    let number = |number: &Number| float(*number);
-    match input {
-        InputValue::Number(x) => number(x),
-        InputValue::List(items) => {
-            let items = items.iter().rev();
-            items.fold(Value::NIL, |list, item| heap.cons(number(item), list))
-        }
-        InputValue::Array(shape, items) => heap.array(*shape, items.iter().map(number)),
-        InputValue::Missing => Value::EMPTY,
-    }
-}
-
-/// The inputs that have values, by name.
-fn user_inputs<'a>(job: &Job<'a>) -> impl DoubleEndedIterator<Item = (Value, &'a InputValue)> {
-    let given = job.names.iter().zip(job.inputs);
-    given
-        .filter(|(_, input)| !matches!(input, InputValue::Missing))
-        .map(|(&name, input)| (Value::symbol(name), input))
 }
 
 /// The operator of an application, as its text says, shortened.

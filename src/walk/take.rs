@@ -6,7 +6,8 @@
 use super::EvalError;
 use super::heap::Heap;
 use super::output::{Item, Output};
-use super::{Finished, Names, Walk};
+use super::text::Names;
+use super::{Finished, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;

@@ -8,7 +8,7 @@
 use super::checks::written;
 use super::fork::{float, number};
 use super::layout::SITE_COUNTS;
-use super::{Names, Outcome, Walk};
+use super::{Outcome, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::value::{Tag, Value};
@@ -17,6 +17,15 @@ use crate::syntax::read_number;
 use crate::trace::record::Number;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
+
+/// The symbols that values name: those of the programs, and those that the run made of strings.
+pub(super) struct Names<'a> {
+    pub(super) symbols: &'a Symbols,
+    made: Vec<Arc<str>>,
+    numbers: FxHashMap<Arc<str>, Sym>,
+    /// The bytes that the made ones take.
+    pub(super) bytes: usize,
+}
 
 /// Whole numbers up to this are told apart by doubles.
 const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;

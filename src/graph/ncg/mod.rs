@@ -275,15 +275,12 @@ pub(super) mod samples {
             ..ReadOptions::default()
         };
         let data = read(text, &mut symbols, options).ok()?;
-        let names = prelude.map_or(Vec::new(), |graph| {
-            graph
-                .exports
-                .iter()
-                .map(|(name, _)| name.as_str())
-                .collect()
+        let procedures = prelude.map(|graph| {
+            let exports = graph.exports.iter();
+            exports.map(|(name, _)| (name.clone(), (0, None))).collect()
         });
         let options = ExpandOptions {
-            prelude: &names,
+            prelude: procedures.as_ref(),
             internal: prelude.is_none(),
             ..ExpandOptions::default()
         };

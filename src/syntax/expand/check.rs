@@ -23,7 +23,7 @@ impl Expander<'_> {
                 }
                 Expr::Prelude(sym) => {
                     let name = self.symbols.name(*sym);
-                    match self.arities.and_then(|arities| arities.get(name)) {
+                    match self.prelude.and_then(|prelude| prelude.get(name)) {
                         Some(&(min, max)) => (name, min, max),
                         None => continue,
                     }

@@ -66,15 +66,16 @@ pub enum Goal {
     Observations,
 }
 
+/// Procedures by their names, with how few and how many arguments they take.
+pub(crate) type Procedures = FxHashMap<String, (u32, Option<u32>)>;
+
 /// What the expander knows beside the program.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ExpandOptions<'a> {
     /// Names that the caller binds: they shadow primitives and forms.
     pub(crate) inputs: &'a [&'a str],
     /// The procedures of the prelude.
-    pub(crate) prelude: &'a [&'a str],
-    /// The numbers of arguments that they take.
-    pub(crate) arities: Option<&'a FxHashMap<String, (u32, Option<u32>)>>,
+    pub(crate) prelude: Option<&'a Procedures>,
     /// Which value the program is run for.
     pub(crate) goal: Goal,
     /// Whether internal rows of the primitive table (`%apply-at`, …) can be named: bootstrap files
@@ -127,7 +128,6 @@ pub(crate) fn expand_leniently(
         symbols,
         inputs: FxHashSet::default(),
         prelude: options.prelude,
-        arities: options.arities,
         internal: options.internal,
         exprs: Vec::with_capacity(nodes),
         spans: Vec::with_capacity(nodes),
@@ -259,8 +259,7 @@ struct Expander<'a> {
     data: &'a Data,
     symbols: Symbols,
     inputs: FxHashSet<Sym>,
-    prelude: &'a [&'a str],
-    arities: Option<&'a FxHashMap<String, (u32, Option<u32>)>>,
+    prelude: Option<&'a Procedures>,
     internal: bool,
     exprs: Vec<Expr>,
     spans: Vec<Span>,
@@ -496,11 +495,16 @@ impl<'a> Expander<'a> {
             Denotation::Form(form)
         } else if let Some(prim) = Prim::from_name(name) {
             Denotation::Primitive(prim)
-        } else if self.prelude.contains(&name) {
+        } else if self.is_of_prelude(name) {
             Denotation::Prelude
         } else {
             Denotation::Free
         }
+    }
+
+    fn is_of_prelude(&self, name: &str) -> bool {
+        self.prelude
+            .is_some_and(|prelude| prelude.contains_key(name))
     }
 
     /// The form that a datum begins with, and its whole list.

@@ -208,9 +208,8 @@ impl Expander<'_> {
         }
         for (&name, versions) in &self.top {
             let text = self.symbols.name(name);
-            let hides = self.is_input(name)
-                || Prim::from_name(text).is_some()
-                || self.prelude.contains(&text);
+            let hides =
+                self.is_input(name) || Prim::from_name(text).is_some() || self.is_of_prelude(text);
             if versions.len() > 1 || hides {
                 for (count, &(_, var)) in versions.iter().enumerate() {
                     let unique = format!("{}%{}", self.symbols.name(name), count + 1);
