@@ -14,7 +14,7 @@ use crate::source::Span;
 use crate::symbol::Sym;
 use crate::syntax::ast::Expr;
 use crate::syntax::{Program, hints};
-use crate::{Bindings, Interpreter, nearest};
+use crate::{Bindings, Interpreter, Stats, nearest};
 use rustc_hash::FxHashSet;
 
 /// For how many names the closest spelling is looked for.
@@ -57,6 +57,20 @@ pub(super) fn missing_inputs(graph: &Graph, bindings: &Bindings) -> Vec<Caution>
         help: Some(help_with_input(name)),
     };
     missing.map(caution).collect()
+}
+
+/// What a run says of ints that are not told apart any more.
+pub(super) fn rounded_ints(stats: &Stats) -> Option<Caution> {
+    (stats.rounded_ints > 0).then(|| Caution {
+        message: format!(
+            "ints passed 2^53 {} times in this run: beyond it whole numbers are rounded, and \
+             remainders of them are of the rounded ones",
+            stats.rounded_ints
+        ),
+        span: None,
+        name: None,
+        help: None,
+    })
 }
 
 fn help_with_input(name: &str) -> String {

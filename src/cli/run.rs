@@ -6,6 +6,7 @@
 //! **Invariants**
 //! - Standard output holds values alone, one for each run; with `--json` one object.
 
+use super::cautions::rounded_ints;
 use super::program::{
     InputArgs, LimitArgs, MachineArgs, Prepared, ProgramArgs, assignment, prepare,
 };
@@ -77,20 +78,22 @@ impl Run {
         let Prepared {
             model,
             source,
-            cautions,
+            mut cautions,
         } = prepared;
         let limits = self.limits.limits();
         let workspace = &mut Workspace::new();
         let result = if self.stats.stats || model.is_monitored() {
             model.evaluate(&bindings, Wrt::Nothing, &limits, workspace)
         } else {
-            let value = model.value_once(&bindings, &limits, workspace);
-            value.map(|value| Evaluation {
+            let run = model.run_once(&bindings, &limits, workspace);
+            run.map(|(value, stats)| Evaluation {
                 value,
+                stats,
                 ..Evaluation::default()
             })
         };
         let stats = stats_of(result.as_ref().map(|evaluation| evaluation.stats));
+        cautions.extend(rounded_ints(&stats));
         let evaluation = self.stats.outcome(result, &stats, cautions, &source)?;
         report::monitored(&evaluation.monitored);
         let value = &evaluation.value;

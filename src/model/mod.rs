@@ -323,11 +323,20 @@ impl Model {
         limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<Output, Error> {
+        Ok(self.run_once(bindings, limits, workspace)?.0)
+    }
+
+    /// The program's value and what it took, with nothing recorded.
+    pub(crate) fn run_once(
+        &self,
+        bindings: &Bindings,
+        limits: &Limits,
+        workspace: &mut Workspace,
+    ) -> Result<(Output, Stats), Error> {
         #[cfg(feature = "dfdx")]
         if let Prepared::Reference(graph) = &self.inner.prepared {
-            return Ok(self
-                .refer(graph, bindings, Wrt::Nothing, None, limits)?
-                .value);
+            let evaluation = self.refer(graph, bindings, Wrt::Nothing, None, limits)?;
+            return Ok((evaluation.value, evaluation.stats));
         }
         let inputs = self.resolve(bindings)?.0;
         let given = Given {
@@ -336,8 +345,7 @@ impl Model {
             literals: Vec::new(),
             relaxation: self.relaxation_inputs(None),
         };
-        let (output, _) = self.with_job(&given, limits, |job| paths::run_once(job, workspace))?;
-        Ok(output)
+        self.with_job(&given, limits, |job| paths::run_once(job, workspace))
     }
 
     /// The program's value.

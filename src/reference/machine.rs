@@ -133,6 +133,8 @@ pub(super) struct Machine<'a> {
     pub(super) relaxation: Relaxation,
     /// How many numbers of noise have been drawn.
     pub(super) drawn: u64,
+    /// Ints that passed 2^53.
+    pub(super) rounded: u64,
     /// Whether an application of the program entered a procedure last, and no procedure in between.
     applied_by_program: bool,
 }
@@ -169,6 +171,7 @@ impl<'a> Machine<'a> {
             work: 0,
             relaxation,
             drawn: 0,
+            rounded: 0,
             applied_by_program: false,
         };
         let inputs: Vec<Cell> = inputs
@@ -337,6 +340,7 @@ impl<'a> Machine<'a> {
             paths: 0,
             depth: self.deepest as u64,
             bytes: self.peak.max(self.bytes()) as u64,
+            rounded_ints: self.rounded,
             ..Stats::default()
         }
     }

@@ -14,7 +14,7 @@ use crate::prim::value::Wrapped;
 use crate::prim::{self, Prim, TagRule, Variadic, no_clause_in_words, values_in_words};
 use crate::symbol::Sym;
 use crate::walk::monitor::wants_a_name;
-use crate::walk::{EvalError, Item, Output};
+use crate::walk::{EvalError, Item, LARGEST_WHOLE, Output};
 
 /// How many pieces of an irritant an error message shows.
 const SHOWN: usize = 40;
@@ -72,7 +72,11 @@ impl Machine<'_> {
         let keeps = prim.spec().kind == prim::Kind::Numeric(TagRule::Same);
         let int = keeps && args.iter().all(|arg| arg.is(TypeTag::Int));
         let tag = if int { TypeTag::Int } else { TypeTag::Float };
-        self.operation(prim, args, tag)
+        let result = self.operation(prim, args, tag)?;
+        if int && prim.operands() == 2 && result.payload(0).abs() > LARGEST_WHOLE {
+            self.rounded += 1;
+        }
+        Ok(result)
     }
 
     fn numeric(&mut self, prim: Prim, args: &[Cell], site: u32) -> Outcome<Cell> {

@@ -154,6 +154,11 @@ impl Data {
         self.spans[id.0 as usize]
     }
 
+    /// All nodes, in the order in which they were read.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = DatumId> {
+        (0..self.len()).map(DatumId)
+    }
+
     /// The data of the top level, in order.
     pub(crate) fn roots(&self) -> &[DatumId] {
         &self.roots

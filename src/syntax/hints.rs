@@ -8,6 +8,7 @@
 //! - What is proposed for infix text is that text, operator first.
 
 use super::datum::{Data, Datum, DatumId};
+use super::number::read_number;
 use super::reader::{ReadOptions, read};
 use crate::symbol::{Symbols, nearest};
 use std::fmt::Write;
@@ -24,8 +25,20 @@ pub(crate) fn instead_of(name: &str, applied: bool) -> Option<String> {
     let advice = advice.or_else(|| word(name).filter(|_| applied));
     match advice {
         Some(advice) => Some(advice.to_owned()),
-        None => infix_name(name).map(|prefix| format!("infix? write `{prefix}`")),
+        None => exponent(name).or_else(|| {
+            let prefix = infix_name(name)?;
+            Some(format!("infix? write `{prefix}`"))
+        }),
     }
+}
+
+/// The number that is meant by one whose exponent has another letter, such as `1d2`.
+fn exponent(name: &str) -> Option<String> {
+    let at = name.rfind(['d', 'D', 'f', 'F', 's', 'S', 'l', 'L'])?;
+    let (mantissa, rest) = (&name[..at], &name[at + 1..]);
+    let number = format!("{mantissa}e{rest}");
+    let is_number = matches!(read_number(&number), Some((_, false)));
+    (is_number && !mantissa.is_empty()).then(|| format!("exponents are written `{number}`"))
 }
 
 /// What stands for a sign of other languages.
@@ -365,6 +378,21 @@ mod tests {
         ];
         for (name, expected) in names {
             assert_eq!(infix_name(name).as_deref(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn exponents_of_other_letters_are_numbers() {
+        assert_eq!(
+            exponent("1d2").as_deref(),
+            Some("exponents are written `1e2`")
+        );
+        assert_eq!(
+            exponent("-1.5F-3").as_deref(),
+            Some("exponents are written `-1.5e-3`")
+        );
+        for name in ["d2", "1d", "speed", "d", "1d2d3", "x1d2"] {
+            assert_eq!(exponent(name), None, "{name}");
         }
     }
 

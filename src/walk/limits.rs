@@ -146,6 +146,9 @@ pub struct Stats {
     /// Forks that were given up: their tests are guards. [`Model::explain`](crate::Model::explain)
     /// says why.
     pub forks_given_up: u64,
+    /// Products, powers and quotients of ints that passed 2^53, from where on not all whole numbers are
+    /// doubles; 0 for a replay.
+    pub rounded_ints: u64,
     /// How the run came to its numbers, and why that way; in words where it is serialized.
     #[serde(serialize_with = "text")]
     pub way: Way,
@@ -177,6 +180,7 @@ impl Stats {
             replayed: self.replayed && other.replayed,
             forks_joined: self.forks_joined + times * other.forks_joined,
             forks_given_up: self.forks_given_up + times * other.forks_given_up,
+            rounded_ints: self.rounded_ints + times * other.rounded_ints,
             way: self.way,
         };
     }

@@ -42,7 +42,8 @@ pub(crate) use reasons::span_of;
 pub use reasons::{Divergence, ForkGivenUp, Uncompiled, Unjoined, Way};
 #[cfg(feature = "dfdx")]
 pub(crate) use text::{
-    char_is, char_to, no_base, no_character, not_whole, number_text, text_number, text_to,
+    LARGEST_WHOLE, char_is, char_to, no_base, no_character, not_whole, number_text, text_number,
+    text_to,
 };
 
 use crate::error::{Call, Kind};
@@ -180,6 +181,8 @@ struct Meter {
     peak: usize,
     /// The most procedures under way at once.
     deepest: usize,
+    /// Ints that passed 2^53.
+    rounded: u64,
 }
 
 /// The places of the user's program.
@@ -307,6 +310,7 @@ impl Meter {
             collect_at: 0,
             peak: 0,
             deepest: 0,
+            rounded: 0,
         }
     }
 }
@@ -366,6 +370,7 @@ impl<'a> Walk<'a> {
             replayed: false,
             forks_joined: self.recorder.trace.joins.len() as u64,
             forks_given_up: self.forks.given_up.len() as u64,
+            rounded_ints: self.meter.rounded,
             way: Way::Walked,
         }
     }

@@ -8,6 +8,7 @@
 use super::fork::number;
 use super::layout::SITE_COUNTS;
 use super::reasons::Unjoined;
+use super::text::LARGEST_WHOLE;
 use super::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::value::{Tag, Value};
@@ -96,6 +97,9 @@ impl Walk<'_> {
             },
         )?;
         let int = prim.keeps_int() && a.tag == Tag::Int && b.tag == Tag::Int;
+        if int && result.value.abs() > LARGEST_WHOLE {
+            self.meter.rounded += 1;
+        }
         Ok(Value {
             tag: if int { Tag::Int } else { Tag::Float },
             node: result.node,

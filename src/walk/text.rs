@@ -28,7 +28,7 @@ pub(super) struct Names<'a> {
 }
 
 /// Whole numbers up to this are told apart by doubles.
-const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
+pub(crate) const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
 
 /// A number as it is written in a base; none where that is for whole numbers alone.
 pub(crate) fn number_text(value: f64, int: bool, base: u32) -> Option<String> {

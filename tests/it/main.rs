@@ -26,8 +26,9 @@ mod limits;
 mod many;
 #[cfg(feature = "cli")]
 mod memory;
-mod mistakes;
 #[cfg(feature = "cli")]
+mod messages;
+mod mistakes;
 mod monitor;
 mod ncg;
 mod r7rs;
