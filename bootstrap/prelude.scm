@@ -408,3 +408,42 @@
 (define (%record-field type index name)
   (lambda (record)
     (list-ref (%unwrap 0 type record name) index)))
+
+;; ---- order --------------------------------------------------------------------------------------
+
+;; The items of a list, or numbers of a vector, in order: numbers ascending or, with a procedure that
+;; says whether its first argument comes before its second, by that. Items of which neither does keep
+;; theirs.
+(define (sort items . more)
+  (%at-most more 1 2 'sort)
+  (if (null? more)
+      (%sort items)
+      (if (procedure? items)
+          (%sort-by items (car more))
+          (%sort-by (%check procedure? 'sort (car more)) items))))
+
+(define (%sort-by before? items)
+  (if (vector? items)
+      (list->vec (%merge-first before? (vec->list items) (vlen items)))
+      (if (list? items)
+          (%merge-first before? items (length items))
+          (%sort items))))
+
+;; The first items of a list, so many, sorted.
+(define (%merge-first before? items count)
+  (if (< count 2)
+      (if (= count 0) '() (list (car items)))
+      (let ((half (quotient count 2)))
+        (%merge-onto before?
+                     (%merge-first before? items half)
+                     (%merge-first before? (list-tail items half) (- count half))
+                     '()))))
+
+(define (%merge-onto before? left right done)
+  (if (null? left)
+      (append (reverse done) right)
+      (if (null? right)
+          (append (reverse done) left)
+          (if (before? (car right) (car left))
+              (%merge-onto before? left (cdr right) (cons (car right) done))
+              (%merge-onto before? (cdr left) right (cons (car left) done))))))

@@ -578,6 +578,58 @@ primitives! {
         Rows = "rows" (1, Some(1))
         /// How many columns a matrix has.
         Cols = "cols" (1, Some(1))
+        /// The sum of a list's, vector's or matrix's numbers; of none 0.
+        Sum = "sum" (1, Some(1))
+        /// The product of a list's, vector's or matrix's numbers; of none 1.
+        Prod = "prod" (1, Some(1))
+        /// The arithmetic mean of one number or more.
+        Mean = "mean" (1, Some(1))
+        /// The sample variance of two numbers or more: squared deviations from the mean, over one less than their count.
+        Variance = "variance" (1, Some(1))
+        /// The index of the first largest number of a list or vector, where NaN counts as largest; no derivative.
+        Argmax = "argmax" (1, Some(1))
+        /// The sums of the first number, the first two, and so on.
+        Cumsum = "cumsum" (1, Some(1))
+        /// Numbers in ascending order, equal ones as they stood, NaN last; the derivative goes with its number.
+        Sort = "%sort" (1, Some(1))
+        /// The piecewise linear function through knots and values, at a number or at each of several; constant beyond the knots or, with 'linear, going on. Right derivatives at knots.
+        Interp = "interp" (3, Some(4))
+        /// log(Σ e^x) without overflow; derivatives are the softmax. Of all -inf it is -inf with derivatives 0; with +inf it is that, and the derivative is shared by those that are.
+        Logsumexp = "logsumexp" (1, Some(1))
+        /// e^x over Σ e^x without overflow; numbers that are +inf share 1, all -inf give NaN.
+        Softmax = "softmax" (1, Some(1))
+        /// The diagonal matrix of a vector, or the diagonal of a matrix.
+        Diag = "diag" (1, Some(1))
+        /// The numbers of a vector, or rows of a matrix, from an index up to another (by default the end) that is not taken.
+        Slice = "slice" (2, Some(3))
+        /// Vectors and numbers joined to one vector.
+        Concat = "concat" (1, None)
+        /// Matrices side by side, a vector standing for a column; of vectors alone, as `concat`.
+        Hstack = "hstack" (1, None)
+        /// Matrices one above the other, a vector standing for a row.
+        Vstack = "vstack" (1, None)
+        /// A column of a matrix, as a vector.
+        Col = "col" (2, Some(2))
+        /// A row of a matrix, as a vector.
+        Row = "row" (2, Some(2))
+        /// The same numbers, row by row, as a vector of a length or a matrix of rows and columns.
+        Reshape = "reshape" (2, Some(3))
+        /// The sums of each number of one vector with each of another.
+        OuterSum = "outer-sum" (2, Some(2))
+        /// The solution x of L x = b, or of each column of a matrix b, where of the matrix only the triangle is read that is named, 'lower (by default) or 'upper; a zero on its diagonal is an error.
+        SolveTriangular = "solve-triangular" (2, Some(3))
+        /// The solution x of L Lᵀ x = b, or of each column of a matrix b, by L, which `cholesky` gives.
+        CholeskySolve = "cholesky-solve" (2, Some(2))
+        /// The list (L U P) with P A = L U, by partial pivoting: the first largest of a column.
+        Lu = "lu" (1, Some(1))
+        /// The list (Q R) with A = Q R, of thin shapes; R's diagonal is not negative.
+        Qr = "qr" (1, Some(1))
+        /// The list of a symmetric matrix's eigenvalues, ascending, and its eigenvectors, columns whose largest number is positive; the lower triangle is read.
+        Eigh = "eigh" (1, Some(1))
+        /// The list (U s V) with A = U diag(s) Vᵀ, of thin shapes; s descends, and the largest number of each column of U is positive.
+        Svd = "svd" (1, Some(1))
+        /// The exponential of a square matrix.
+        Expm = "expm" (1, Some(1))
         /// The vector of a list of numbers, or the matrix of a list of vectors.
         ListToVec = "list->vec" | "list->vector" (1, Some(1))
         /// The list of a vector's numbers, or of a matrix's rows.

@@ -534,7 +534,7 @@ impl<'a> Machine<'a> {
 
     /// The same, whoever's the primitive is, for a loop whose end is not known before.
     pub(super) fn account_in_loop(&mut self, steps: usize) -> Outcome<()> {
-        self.work += steps as u64;
+        self.work = self.work.saturating_add(steps as u64);
         self.need_fuel()
     }
 

@@ -275,6 +275,32 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         | Prim::Ones
         | Prim::Rows
         | Prim::Cols
+        | Prim::Sum
+        | Prim::Prod
+        | Prim::Mean
+        | Prim::Variance
+        | Prim::Argmax
+        | Prim::Cumsum
+        | Prim::Sort
+        | Prim::Interp
+        | Prim::Logsumexp
+        | Prim::Softmax
+        | Prim::Diag
+        | Prim::Slice
+        | Prim::Concat
+        | Prim::Hstack
+        | Prim::Vstack
+        | Prim::Col
+        | Prim::Row
+        | Prim::Reshape
+        | Prim::OuterSum
+        | Prim::SolveTriangular
+        | Prim::CholeskySolve
+        | Prim::Lu
+        | Prim::Qr
+        | Prim::Eigh
+        | Prim::Svd
+        | Prim::Expm
         | Prim::ListToVec
         | Prim::VecToList
         | Prim::Apply

@@ -90,6 +90,26 @@ impl Machine<'_> {
                 );
                 self.fail(Kind::Type, site, message)
             }
+            _ if linalg::takes_lists(prim) => {
+                let mut operands = Vec::with_capacity(args.len());
+                for arg in args {
+                    operands.push(self.listed_operand(arg, site)?);
+                }
+                let result = self.evaluated(prim, &operands, site)?;
+                match (&result, &operands[0]) {
+                    (Operand::Order(order), Operand::Array(array)) => {
+                        let sorted = order.iter().map(|&at| array.numbers[at].clone());
+                        let sorted = sorted.collect();
+                        Ok(self.heap.array(array.shape, sorted))
+                    }
+                    (Operand::Order(order), _) => {
+                        let items = self.items(&args[0]).unwrap_or_default();
+                        let sorted: Vec<Cell> = order.iter().map(|&at| items[at].clone()).collect();
+                        Ok(self.heap.list(sorted.into_iter()))
+                    }
+                    _ => self.array_value(prim, result, self.sums_of_ints(prim, &args[0])),
+                }
+            }
             _ => {
                 let operands: Vec<Operand<Cell>> =
                     args.iter().map(|arg| self.array_operand(arg)).collect();
@@ -109,21 +129,77 @@ impl Machine<'_> {
     }
 
     fn evaluate(&mut self, prim: Prim, operands: &[Operand<Cell>], site: u32) -> Outcome<Cell> {
+        let result = self.evaluated(prim, operands, site)?;
+        self.array_value(prim, result, TypeTag::Float)
+    }
+
+    fn evaluated(
+        &mut self,
+        prim: Prim,
+        operands: &[Operand<Cell>],
+        site: u32,
+    ) -> Outcome<Operand<Cell>> {
         let mut arithmetic = AtSite {
             machine: self,
             site,
         };
         match linalg::evaluate(&mut arithmetic, prim, operands) {
-            Ok(Operand::Number(number)) => Ok(self.float(&number)),
-            Ok(Operand::Array(array)) => {
+            Ok(result) => Ok(result),
+            Err(Trouble::Fail(kind, message)) => self.fail(kind, site, message),
+            Err(Trouble::Stop(stop)) => Err(stop),
+        }
+    }
+
+    /// What a primitive gives, on the heap; numbers that are not in arrays are of a type.
+    fn array_value(&mut self, prim: Prim, result: Operand<Cell>, tag: TypeTag) -> Outcome<Cell> {
+        match result {
+            Operand::Number(number) if number.is(tag) => Ok(number),
+            Operand::Number(number) => Ok(self.retag(&number, tag)),
+            Operand::Index(index) => Ok(self.heap.constant(Tagged::int(index as f64))),
+            Operand::Array(array) => {
                 let numbers = array.numbers.iter().map(|number| self.float(number));
                 let numbers = numbers.collect();
                 Ok(self.heap.array(array.shape, numbers))
             }
-            Ok(Operand::Other(_)) => unreachable!("`{prim}` gives numbers"),
-            Err(Trouble::Fail(kind, message)) => self.fail(kind, site, message),
-            Err(Trouble::Stop(stop)) => Err(stop),
+            Operand::List(items) => {
+                let mut cells = Vec::with_capacity(items.len());
+                for item in items {
+                    cells.push(self.array_value(prim, item, tag)?);
+                }
+                Ok(self.heap.list(cells.into_iter()))
+            }
+            Operand::Order(_) | Operand::Symbol(_) | Operand::Other(_) => {
+                unreachable!("`{prim}` gives numbers")
+            }
         }
+    }
+
+    /// The type of sums and products: ints of a list of ints.
+    fn sums_of_ints(&self, prim: Prim, list: &Cell) -> TypeTag {
+        let items = match prim {
+            Prim::Sum | Prim::Prod | Prim::Cumsum => self.items(list),
+            _ => None,
+        };
+        match items {
+            Some(items) if items.iter().all(|item| item.is(TypeTag::Int)) => TypeTag::Int,
+            _ => TypeTag::Float,
+        }
+    }
+
+    /// An argument of a row that takes lists: a list of numbers or arrays is taken apart.
+    fn listed_operand(&mut self, cell: &Cell, site: u32) -> Outcome<Operand<Cell>> {
+        if cell.is(TypeTag::Symbol) {
+            return Ok(Operand::Symbol(self.symbol(cell).to_owned()));
+        }
+        if !cell.is(TypeTag::Pair) && !cell.is_nil() {
+            return Ok(self.array_operand(cell));
+        }
+        let Some(items) = self.items(cell) else {
+            return Ok(self.array_operand(cell));
+        };
+        self.account(items.len(), site)?;
+        let items = items.iter().map(|item| self.array_operand(item));
+        Ok(Operand::List(items.collect()))
     }
 
     /// The numbers of arrays are floats.

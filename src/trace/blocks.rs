@@ -114,6 +114,9 @@ impl Trace {
             }
             return;
         };
+        if kind.is_flat() {
+            return;
+        }
         let outputs = kind.outputs();
         let given = &adjoints.values[first..first + outputs];
         if given.iter().all(|ct| ct.to_bits() == UNTOUCHED) {
@@ -179,6 +182,9 @@ impl Trace {
             }
             return;
         };
+        if kind.is_flat() {
+            return;
+        }
         let first = self.inputs as usize + block.first as usize;
         let [a, b] = [block.a, block.b].map(|numbers| self.run_of(numbers, values));
         let tangents = |numbers: Numbers| -> Option<Vec<f64>> {

@@ -78,6 +78,30 @@ pub(super) fn reverse(
                 .map(|&x| flow.operation(Prim::Mul, weight, x));
             [Some(scaled.collect()), None]
         }
+        // T X = B: dB = T^-T ct; dT = -dB X^T, where T is read.
+        BlockKind::Triangular { n, m, upper } => {
+            let turned = BlockKind::Triangular {
+                n,
+                m,
+                upper: !upper,
+            };
+            let db = numbers_of(turned, &transposed(a, n), ct, flow);
+            let da = to_a.then(|| {
+                let negated = negated(&db, flow);
+                let all = matmul([n, m, n], (&negated, false), (y, true), flow);
+                let zero = flow.constant(0.0);
+                let entries = all.iter().enumerate();
+                let entries = entries.map(|(at, &entry)| {
+                    let (i, j) = (at / n as usize, at % n as usize);
+                    let read = if upper { i <= j } else { i >= j };
+                    if read { entry } else { zero }
+                });
+                entries.collect()
+            });
+            [da, to_b.then_some(db)]
+        }
+        // Nothing depends on them.
+        BlockKind::Eigh { .. } | BlockKind::Svd { .. } => [None, None],
         // A = L L^T: S = L^-T phi(L^T ct) L^-1, where phi keeps the lower triangle and half of the
         // diagonal; as only the lower triangle of A is read, dA = phi(S + S^T).
         BlockKind::Cholesky { n } => {
@@ -161,7 +185,7 @@ mod tests {
     use super::*;
     use crate::prim::block::BlockKind;
 
-    const BLOCKS: [BlockKind; 15] = [
+    const BLOCKS: [BlockKind; 17] = [
         matmul_of(false, false),
         matmul_of(false, true),
         matmul_of(true, false),
@@ -174,6 +198,16 @@ mod tests {
         BlockKind::Logdet { n: 6 },
         BlockKind::Det { n: 5 },
         BlockKind::Det { n: 6 },
+        BlockKind::Triangular {
+            n: 5,
+            m: 1,
+            upper: false,
+        },
+        BlockKind::Triangular {
+            n: 6,
+            m: 3,
+            upper: true,
+        },
         BlockKind::Cholesky { n: 1 },
         BlockKind::Cholesky { n: 5 },
         BlockKind::Cholesky { n: 6 },

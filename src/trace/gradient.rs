@@ -570,7 +570,9 @@ impl Trace {
                 Prim::Block => {
                     let block = self.block_at(index);
                     let mut any = false;
-                    self.each_operand(&block, &mut |r| any |= is(r));
+                    if !block.is_flat() {
+                        self.each_operand(&block, &mut |r| any |= is(r));
+                    }
                     active[node..node + block.length as usize].fill(any);
                 }
                 prim => {

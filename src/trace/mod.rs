@@ -173,6 +173,13 @@ pub(crate) struct BlockOperation {
     pub(crate) b: Numbers,
 }
 
+impl BlockOperation {
+    /// Whether its numbers count as constants where derivatives are taken.
+    pub(crate) fn is_flat(&self) -> bool {
+        self.block.is_some_and(BlockKind::is_flat)
+    }
+}
+
 /// Memory for blocks, to be used again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BlockScratch {

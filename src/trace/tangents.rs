@@ -72,7 +72,7 @@ impl Trace {
                 let block = self.block_at(index);
                 let mut mask = 0;
                 self.each_operand(&block, &mut |operand| {
-                    if operand.is_node() {
+                    if operand.is_node() && !block.is_flat() {
                         mask |= depends[operand.index()];
                     }
                 });

@@ -318,8 +318,9 @@ impl Walk<'_> {
     /// Fails if `cells` more would pass twice the limit of the heap: what garbage there is cannot be
     /// collected before the next procedure is entered.
     pub(super) fn room(&self, cells: usize) -> Outcome<()> {
-        let bytes = (self.heap.len() + cells).saturating_mul(size_of::<Value>());
-        if bytes / 2 > self.meter.limits.heap_bytes || self.heap.len() + cells > u32::MAX as usize {
+        let cells = self.heap.len().saturating_add(cells);
+        let bytes = cells.saturating_mul(size_of::<Value>());
+        if bytes / 2 > self.meter.limits.heap_bytes || cells > u32::MAX as usize {
             return self.out_of_heap();
         }
         Ok(())
@@ -332,7 +333,7 @@ impl Walk<'_> {
         if site & SITE_COUNTS == 0 {
             return Ok(());
         }
-        self.meter.work += steps as u64;
+        self.meter.work = self.meter.work.saturating_add(steps as u64);
         if self.meter.applications + self.meter.work / 1024 > self.meter.limits.fuel {
             return self.out_of_fuel();
         }

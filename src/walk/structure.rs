@@ -11,7 +11,7 @@ use super::reasons::Unjoined;
 use super::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::value::{Tag, Value, Wrapped};
-use crate::prim::{Prim, arity_in_words, linalg, no_clause_in_words, values_in_words};
+use crate::prim::{Prim, linalg, no_clause_in_words, values_in_words};
 
 /// The kind that an int of a bootstrap file means.
 fn wrapped(kind: Value) -> Option<Wrapped> {

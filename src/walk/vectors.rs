@@ -139,6 +139,17 @@ impl Walk<'_> {
                 );
                 self.fail(Kind::Type, site, message)
             }
+            _ if linalg::takes_lists(prim) => {
+                let mut operands = Vec::with_capacity(count);
+                for at in top..top + count {
+                    operands.push(self.listed_operand(self.stack[at], site)?);
+                }
+                if matches!(prim, Prim::Sum | Prim::Prod | Prim::Cumsum | Prim::Sort) {
+                    self.on_numbers(prim, &operands, site)
+                } else {
+                    self.evaluate(prim, &operands, site)
+                }
+            }
             _ => {
                 let operands = (top..top + count).map(|at| self.array_operand(self.stack[at]));
                 let operands: Vec<Operand<Number>> = operands.collect();
@@ -160,25 +171,135 @@ impl Walk<'_> {
     }
 
     fn evaluate(&mut self, prim: Prim, operands: &[Operand<Number>], site: u32) -> Outcome<Value> {
-        let has_node = |operand: &Operand<Number>| match operand {
-            Operand::Number(number) => number.node.is_some(),
-            Operand::Array(array) => array.numbers.iter().any(|number| number.node.is_some()),
-            Operand::Other(_) => false,
-        };
+        let result = self.evaluated(prim, operands, site)?;
+        self.array_value(prim, result)
+    }
+
+    fn evaluated(
+        &mut self,
+        prim: Prim,
+        operands: &[Operand<Number>],
+        site: u32,
+    ) -> Outcome<Operand<Number>> {
+        fn has_node(operand: &Operand<Number>) -> bool {
+            match operand {
+                Operand::Number(number) => number.node.is_some(),
+                Operand::Array(array) => array.numbers.iter().any(|number| number.node.is_some()),
+                Operand::List(items) => items.iter().any(has_node),
+                _ => false,
+            }
+        }
         let mut arithmetic = AtSite {
             records: operands.iter().any(has_node),
             walk: self,
             site,
         };
         match linalg::evaluate(&mut arithmetic, prim, operands) {
-            Ok(Operand::Number(number)) => Ok(float(number)),
-            Ok(Operand::Array(array)) => {
+            Ok(result) => Ok(result),
+            Err(Trouble::Fail(kind, message)) => self.fail(kind, site, message),
+            Err(Trouble::Stop(stop)) => Err(stop),
+        }
+    }
+
+    /// What a primitive gives, on the heap.
+    fn array_value(&mut self, prim: Prim, result: Operand<Number>) -> Outcome<Value> {
+        match result {
+            Operand::Number(number) => Ok(float(number)),
+            Operand::Index(index) => Ok(Value::int(index as f64)),
+            Operand::Array(array) => {
                 let numbers = array.numbers.into_iter().map(float);
                 Ok(self.heap.array(array.shape, numbers))
             }
-            Ok(Operand::Other(_)) => unreachable!("`{prim}` gives numbers"),
-            Err(Trouble::Fail(kind, message)) => self.fail(kind, site, message),
-            Err(Trouble::Stop(stop)) => Err(stop),
+            Operand::List(items) => {
+                self.room(2 * items.len())?;
+                let mut values = Vec::with_capacity(items.len());
+                for item in items {
+                    values.push(self.array_value(prim, item)?);
+                }
+                Ok(self.list_of(&values))
+            }
+            Operand::Order(_) | Operand::Symbol(_) | Operand::Other(_) => {
+                unreachable!("`{prim}` gives numbers")
+            }
+        }
+    }
+
+    fn list_of(&mut self, values: &[Value]) -> Value {
+        let items = values.iter().rev();
+        items.fold(Value::NIL, |list, &item| self.heap.cons(item, list))
+    }
+
+    /// A primitive on a list or vector of numbers, which keeps what a list's numbers are: of ints it
+    /// gives ints, where sums and products of ints are.
+    fn on_numbers(
+        &mut self,
+        prim: Prim,
+        operands: &[Operand<Number>],
+        site: u32,
+    ) -> Outcome<Value> {
+        let given = self.stack[self.at.top as usize];
+        let items = match given.tag {
+            Tag::Pair => self.items(given),
+            Tag::Vector if prim == Prim::Sort => self.heap.numbers(given).to_vec(),
+            _ => Vec::new(),
+        };
+        let order = match prim {
+            Prim::Sort => Some(self.evaluated(prim, operands, site)?),
+            _ => None,
+        };
+        if let Some(Operand::Order(order)) = order {
+            let sorted: Vec<Value> = order.into_iter().map(|at| items[at]).collect();
+            return Ok(match given.tag {
+                Tag::Vector => {
+                    let shape = Shape::Vector(sorted.len());
+                    self.heap.array(shape, sorted.into_iter())
+                }
+                _ => self.list_of(&sorted),
+            });
+        }
+        let result = self.evaluate(prim, operands, site)?;
+        let whole = given.is_nil() || given.tag == Tag::Pair;
+        if !whole || items.iter().any(|item| item.tag != Tag::Int) {
+            return Ok(result);
+        }
+        if result.is_number() {
+            return Ok(Value {
+                tag: Tag::Int,
+                ..result
+            });
+        }
+        let sums: Vec<Value> = self.items(result);
+        let sums = sums.into_iter().map(|sum| Value {
+            tag: Tag::Int,
+            ..sum
+        });
+        let sums: Vec<Value> = sums.collect();
+        self.room(2 * sums.len())?;
+        Ok(self.list_of(&sums))
+    }
+
+    fn items(&self, mut list: Value) -> Vec<Value> {
+        let mut items = Vec::new();
+        while list.tag == Tag::Pair {
+            items.push(self.heap.car(list));
+            list = self.heap.cdr(list);
+        }
+        items
+    }
+
+    /// An argument of a row that takes lists: a list of numbers or arrays is taken apart.
+    fn listed_operand(&mut self, value: Value, site: u32) -> Outcome<Operand<Number>> {
+        match value.tag {
+            Tag::Symbol => Ok(Operand::Symbol(self.symbol_name(value).to_owned())),
+            Tag::Pair | Tag::Nil if self.is_list(value) => {
+                let length = self.heap.list_length(value).unwrap_or(0);
+                self.account(length, site)?;
+                self.room(2 * length)?;
+                let items = self.items(value).into_iter();
+                let items = items.map(|item| self.array_operand(item));
+                Ok(Operand::List(items.collect()))
+            }
+            _ => Ok(self.array_operand(value)),
         }
     }
 

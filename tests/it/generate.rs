@@ -384,6 +384,39 @@ impl Generator {
                 ),
             ),
             (
+                "vec sum variance list prod mean",
+                format!(
+                    "(+ (sum (list {a} {b} 2)) (variance [{a} {c} 1]) (prod [{b} 2]) (mean [{d} 1]))"
+                ),
+            ),
+            (
+                "vec list sort list-ref cumsum ref argmax",
+                format!(
+                    "(+ (list-ref (sort (list {a} {b} {c})) 1) (ref (cumsum [{a} {d}]) 1) (argmax [{a} {b} 1]))"
+                ),
+            ),
+            (
+                "vec list softmax logsumexp ref",
+                format!("(+ (ref (softmax [{a} {b} 1]) 0) (logsumexp (list {c} {d})))"),
+            ),
+            (
+                "vec interp",
+                format!(
+                    "(interp {a} [-1 0.25 2] [{b} 3 {c}] '{})",
+                    ["linear", "constant"][self.random.below(2)]
+                ),
+            ),
+            (
+                "vec mat vsum expm",
+                format!("(vsum (expm (/ (mat [{a} {c}] [{d} {b}]) 8)))"),
+            ),
+            (
+                "vec mat vsum solve-triangular concat slice",
+                format!(
+                    "(vsum (solve-triangular (mat [2 {a}] [{b} 3]) (slice (concat {c} [1 {d}]) 1 3)))"
+                ),
+            ),
+            (
                 "vec vlen rows equal?",
                 format!("(if (equal? [{a} 1] [{c} 1]) (vlen [1 2]) {b})"),
             ),

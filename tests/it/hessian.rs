@@ -678,6 +678,17 @@ fn matrices_agree_with_differences_of_their_gradients() {
                 "(let ((z (solve (cholesky m) v))) (+ (dot z z) (logdet m)))",
                 &["m", "v"],
             ),
+            (
+                "(let ((z (solve-triangular m v 'upper))) (* (dot z z) (dot z v)))",
+                &["m", "v"],
+            ),
+            ("(dot v (cholesky-solve (cholesky m) v))", &["m", "v"]),
+            ("(vsum (sin (expm (* 0.1 m))))", &["m"]),
+            ("(logsumexp (matvec m v))", &["m", "v"]),
+            ("(dot v (softmax (* (sum m) v)))", &["m", "v"]),
+            ("(variance (* m m))", &["m"]),
+            ("(let ((f (lu m))) (vsum (* (car f) (cadr f))))", &["m"]),
+            ("(vsum (sin (car (qr m))))", &["m"]),
         ] {
             check_all(text, &inputs, wrt);
         }
@@ -697,6 +708,37 @@ fn matrices_of_few_numbers_agree_with_differences_of_their_gradients() {
     let text = text.replace("(mat . (map", "(apply mat (map");
     let inputs = Bindings::from([("a", 0.9), ("l", 1.2), ("e", 0.3)]);
     check_all(&text, &inputs, &["a", "l", "e"]);
+}
+
+#[test]
+fn eigenvalues_and_singular_values_agree_with_differences_of_their_gradients() {
+    let mut random = Random::new(17);
+    for n in [2, 3, 5] {
+        let mut inputs = Bindings::new();
+        inputs.set("m", regular(n, n, &mut random));
+        inputs.set("w", regular(n, 2, &mut random));
+        let apart = "(let ((a (+ m (diag (slice [0 20 45 70 100] 0 (rows m))))))";
+        for text in [
+            "(vsum (sin (car (eigh a))))",
+            "(vsum (sin (cadr (eigh a))))",
+            "(vsum (sin (cadr (svd a))))",
+            "(vsum (sin (car (svd (hstack a w)))))",
+            "(vsum (sin (caddr (svd (hstack a w)))))",
+            "(vsum (sin (car (svd (vstack a (transpose w))))))",
+            "(let ((e (eigh a))) (vsum (matmul (cadr e) (matmul (diag (sqrt (car e))) (transpose (cadr e))))))",
+        ] {
+            check_all(&format!("{apart} {text})"), &inputs, &["m", "w"]);
+        }
+    }
+}
+
+#[test]
+fn second_derivatives_of_equal_eigenvalues_are_not_finite() {
+    // Of the smaller of two that cross, there is no second derivative; of their sum there would be.
+    let text = "(ref (car (eigh (mat [x y] [y 1]))) 0)";
+    let at = |x: f64| matrix_of(text, &Bindings::from([("x", x), ("y", 0.0)]), &["x", "y"]);
+    assert!((at(3.0)[3] + 1.0).abs() < 1e-12, "{:?}", at(3.0));
+    assert!(!at(1.0)[3].is_finite(), "{:?}", at(1.0));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cli")]
 mod agree;
+mod arrays;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(feature = "dfdx")]

@@ -8,7 +8,7 @@ use dmci::{
     Wrt,
 };
 
-fn interpreter() -> Interpreter {
+pub(crate) fn interpreter() -> Interpreter {
     Interpreter::embedded()
 }
 
@@ -16,11 +16,11 @@ fn evaluate(model: &Model, bindings: &Bindings, wrt: Wrt<'_>) -> Result<Evaluati
     model.evaluate(bindings, wrt, &Limits::default(), &mut Workspace::new())
 }
 
-fn vector(n: usize, random: &mut Random) -> Input {
+pub(crate) fn vector(n: usize, random: &mut Random) -> Input {
     Input::Vector((0..n).map(|_| random.between(-2.0, 2.0)).collect())
 }
 
-fn matrix(rows: usize, columns: usize, random: &mut Random) -> Input {
+pub(crate) fn matrix(rows: usize, columns: usize, random: &mut Random) -> Input {
     let numbers = (0..rows * columns).map(|_| random.between(-2.0, 2.0));
     Input::Matrix {
         rows,
@@ -30,7 +30,7 @@ fn matrix(rows: usize, columns: usize, random: &mut Random) -> Input {
 }
 
 /// A matrix far from singular.
-fn regular(n: usize, random: &mut Random) -> Input {
+pub(crate) fn regular(n: usize, random: &mut Random) -> Input {
     let mut input = matrix(n, n, random);
     if let Input::Matrix { numbers, .. } = &mut input {
         for i in 0..n {
@@ -48,7 +48,7 @@ fn numbers_mut(input: &mut Input) -> &mut [f64] {
 }
 
 /// Differentiates a program by all inputs: modes agree to the bit, and with dfdx and differences.
-fn check(text: &str, inputs: &[(&str, Input)]) {
+pub(crate) fn check(text: &str, inputs: &[(&str, Input)]) {
     let bindings: Bindings = inputs.iter().cloned().collect();
     let model = |mode| interpreter().model_for(text, &bindings, mode).unwrap();
     let [usual, direct] = [Mode::Interpreter, Mode::Direct]

@@ -27,8 +27,10 @@
 
 mod factors;
 mod product;
+pub(crate) mod spectral;
 #[cfg(test)]
 mod tests;
+mod triangular;
 
 use crate::prim::math;
 use factors::{
@@ -36,6 +38,7 @@ use factors::{
     solve, solve_transposed, substitute, transpose,
 };
 use product::{Mode, View, elimination_room, product, room, spare};
+use triangular::System;
 
 /// An operation on matrices as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +86,29 @@ pub(crate) enum BlockKind {
         /// Rows and columns.
         n: u32,
     },
+    /// X in `T X = B`, T triangular; only that triangle is read.
+    Triangular {
+        /// Equations.
+        n: u32,
+        /// Right sides.
+        m: u32,
+        /// Whether T is upper triangular.
+        upper: bool,
+    },
+    /// What [`spectral::eigh`] writes. It passes no derivatives.
+    Eigh {
+        /// Rows and columns.
+        n: u32,
+    },
+    /// What [`spectral::svd`] writes. It passes no derivatives.
+    Svd {
+        /// Rows.
+        m: u32,
+        /// Columns, no more than rows.
+        n: u32,
+        /// Whether signs go by the right vectors.
+        by_right: bool,
+    },
 }
 
 impl BlockKind {
@@ -95,17 +121,29 @@ impl BlockKind {
             BlockKind::Logdet { .. } => "logdet",
             BlockKind::Det { .. } => "det",
             BlockKind::Cholesky { .. } => "cholesky",
+            BlockKind::Triangular { .. } => "solve-triangular",
+            BlockKind::Eigh { .. } => "eigh",
+            BlockKind::Svd { .. } => "svd",
         }
+    }
+
+    /// Whether its numbers count as constants where derivatives are taken.
+    pub(crate) fn is_flat(self) -> bool {
+        matches!(self, BlockKind::Eigh { .. } | BlockKind::Svd { .. })
     }
 
     /// How many numbers the first and the second operand have; 0 for none.
     pub(crate) fn operands(self) -> [usize; 2] {
         match self {
             BlockKind::Matmul { n, k, m, .. } => [product_of([n, k]), product_of([k, m])],
-            BlockKind::Solve { n, m } => [product_of([n, n]), product_of([n, m])],
+            BlockKind::Solve { n, m } | BlockKind::Triangular { n, m, .. } => {
+                [product_of([n, n]), product_of([n, m])]
+            }
+            BlockKind::Svd { m, n, .. } => [product_of([m, n]), 0],
             BlockKind::Inverse { n }
             | BlockKind::Logdet { n }
             | BlockKind::Det { n }
+            | BlockKind::Eigh { n }
             | BlockKind::Cholesky { n } => [product_of([n, n]), 0],
         }
     }
@@ -113,7 +151,11 @@ impl BlockKind {
     /// How many numbers the result has.
     pub(crate) fn outputs(self) -> usize {
         match self {
-            BlockKind::Matmul { n, m, .. } | BlockKind::Solve { n, m } => product_of([n, m]),
+            BlockKind::Matmul { n, m, .. }
+            | BlockKind::Solve { n, m }
+            | BlockKind::Triangular { n, m, .. } => product_of([n, m]),
+            BlockKind::Eigh { n } => spectral::eigh_length(n as usize),
+            BlockKind::Svd { m, n, .. } => spectral::svd_length(m as usize, n as usize),
             BlockKind::Inverse { n } | BlockKind::Cholesky { n } => product_of([n, n]),
             BlockKind::Logdet { .. } | BlockKind::Det { .. } => 1,
         }
@@ -124,9 +166,11 @@ impl BlockKind {
     pub(crate) fn hidden(self) -> usize {
         let factors = |n: u32| product_of([n, n]).saturating_add(n as usize);
         match self {
-            BlockKind::Matmul { .. } => 0,
+            BlockKind::Matmul { .. } | BlockKind::Eigh { .. } | BlockKind::Svd { .. } => 0,
             BlockKind::Solve { n, .. } => factors(n).saturating_add(1),
-            BlockKind::Inverse { .. } | BlockKind::Cholesky { .. } => 1,
+            BlockKind::Inverse { .. }
+            | BlockKind::Cholesky { .. }
+            | BlockKind::Triangular { .. } => 1,
             BlockKind::Logdet { n } | BlockKind::Det { n } => factors(n),
         }
     }
@@ -135,10 +179,15 @@ impl BlockKind {
     /// positive definite. None where nothing fails.
     pub(crate) fn flag(self) -> Option<usize> {
         match self {
-            BlockKind::Solve { .. } | BlockKind::Inverse { .. } | BlockKind::Cholesky { .. } => {
-                Some(self.outputs())
-            }
-            BlockKind::Matmul { .. } | BlockKind::Logdet { .. } | BlockKind::Det { .. } => None,
+            BlockKind::Solve { .. }
+            | BlockKind::Inverse { .. }
+            | BlockKind::Cholesky { .. }
+            | BlockKind::Triangular { .. } => Some(self.outputs()),
+            BlockKind::Matmul { .. }
+            | BlockKind::Logdet { .. }
+            | BlockKind::Det { .. }
+            | BlockKind::Eigh { .. }
+            | BlockKind::Svd { .. } => None,
         }
     }
 
@@ -226,6 +275,18 @@ impl BlockKind {
                     y.fill(f64::NAN);
                     0.0
                 };
+            }
+            BlockKind::Triangular { n, m, upper } => {
+                let regular = system(n, m, upper).forward(a, b, y, scratch);
+                hidden[0] = f64::from(u8::from(regular));
+            }
+            BlockKind::Eigh { n } => {
+                let n = n as usize;
+                spectral::eigh(a, n, y, room(scratch, 2 * n * n));
+            }
+            BlockKind::Svd { m, n, by_right } => {
+                let (m, n) = (m as usize, n as usize);
+                spectral::svd(a, [m, n], by_right, y, room(scratch, (m + n) * n));
             }
         }
     }
@@ -315,6 +376,14 @@ impl BlockKind {
                 self.gradient(y[0], hidden, n, da, room(scratch, spare(n)));
                 for d in da {
                     *d *= ct[0];
+                }
+            }
+            BlockKind::Triangular { n, m, upper } => {
+                system(n, m, upper).vjp(a, y, ct, da, db, scratch);
+            }
+            BlockKind::Eigh { .. } | BlockKind::Svd { .. } => {
+                for cotangent in [da, db].into_iter().flatten() {
+                    cotangent.fill(0.0);
                 }
             }
             // A = L L^T: S = L^-T phi(L^T ct) L^-1, where phi keeps the lower triangle and half of
@@ -436,6 +505,10 @@ impl BlockKind {
                 self.gradient(y[0], hidden, n, gradient, scratch);
                 tout[0] = gradient.iter().zip(ta).map(|(g, t)| g * t).sum();
             }
+            BlockKind::Triangular { n, m, upper } => {
+                system(n, m, upper).jvp(a, y, ta, tb, tout, scratch);
+            }
+            BlockKind::Eigh { .. } | BlockKind::Svd { .. } => tout.fill(0.0),
             // A = L L^T: L' = L phi(L^-1 A' L^-T), phi as in the reverse rule.
             BlockKind::Cholesky { n } => {
                 let (n, Some(ta)) = (n as usize, ta) else {
@@ -479,6 +552,11 @@ impl BlockKind {
         diagonal(gradient, n, scale);
         solve_transposed(lu, pivots, gradient, n, spare);
     }
+}
+
+fn system(n: u32, m: u32, upper: bool) -> System {
+    let (n, m) = (n as usize, m as usize);
+    System { n, m, upper }
 }
 
 /// The product of sizes, at most [`usize::MAX`].

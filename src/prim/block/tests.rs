@@ -32,7 +32,7 @@ impl Random {
     fn operands(&mut self, op: BlockKind, shift: f64) -> [Vec<f64>; 2] {
         let [a, b] = op.operands().map(|count| self.numbers(count));
         let n = match op {
-            BlockKind::Matmul { .. } => return [a, b],
+            BlockKind::Matmul { .. } | BlockKind::Svd { .. } => return [a, b],
             BlockKind::Cholesky { n } => {
                 let n = n as usize;
                 let mut square = self.numbers(n * n);
@@ -46,6 +46,8 @@ impl Random {
                 return [square, b];
             }
             BlockKind::Solve { n, .. }
+            | BlockKind::Triangular { n, .. }
+            | BlockKind::Eigh { n }
             | BlockKind::Inverse { n }
             | BlockKind::Logdet { n }
             | BlockKind::Det { n } => n as usize,
@@ -70,6 +72,7 @@ fn all(n: u32, k: u32, m: u32) -> Vec<BlockKind> {
         BlockKind::Det { n },
         BlockKind::Cholesky { n },
     ]);
+    ops.extend([false, true].map(|upper| BlockKind::Triangular { n, m, upper }));
     ops
 }
 
@@ -502,7 +505,14 @@ fn no_numbers_panic_and_the_same_ones_give_the_same_bits() {
     ];
     for round in 0..60 {
         let [n, k, m] = if round < 50 { [12; 3] } else { [90; 3] }.map(|most| random.size(most));
-        for op in all(n, k, m) {
+        let by_right = round % 2 == 0;
+        let svd = BlockKind::Svd {
+            m: n + k,
+            n,
+            by_right,
+        };
+        let flat = [BlockKind::Eigh { n }, svd];
+        for op in all(n, k, m).into_iter().chain(flat) {
             let mut operands = random.operands(op, 0.0);
             for numbers in &mut operands {
                 for _ in 0..if numbers.is_empty() { 0 } else { round % 5 } {

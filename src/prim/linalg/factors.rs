@@ -106,7 +106,7 @@ impl<A: Arithmetic> Context<'_, A> {
     }
 
     /// Whether a block that may fail has not.
-    fn succeeds(&mut self, block: BlockKind, numbers: &[Number<A>]) -> Outcome<A, bool> {
+    pub(super) fn succeeds(&mut self, block: BlockKind, numbers: &[Number<A>]) -> Outcome<A, bool> {
         match block.flag() {
             Some(flag) => Ok(self.arithmetic.decide(&numbers[flag])?),
             None => Ok(true),

@@ -13,7 +13,12 @@
 //!   [`Arithmetic::decide`], so that it can be guarded.
 //! - Types are checked before shapes, arguments from the left; a shape error names both shapes.
 
+mod arrange;
+mod decompose;
 mod factors;
+mod reduce;
+mod spectral;
+mod triangular;
 
 use super::Prim;
 use super::block::BlockKind;
@@ -79,6 +84,14 @@ pub(crate) struct Array<N> {
 pub(crate) enum Operand<N> {
     Number(N),
     Array(Array<N>),
+    /// A list: an argument of rows that take lists of numbers, or a result of several parts.
+    List(Vec<Operand<N>>),
+    /// A symbol, by its name: which way a row that has several goes.
+    Symbol(String),
+    /// A result that is a whole number and has no derivative.
+    Index(usize),
+    /// A result that is the argument's numbers in this order.
+    Order(Vec<usize>),
     /// Anything else, as errors call it.
     Other(&'static str),
 }
@@ -93,9 +106,34 @@ impl<N> Operand<N> {
                 ..
             }) => "a vector",
             Self::Array(_) => "a matrix",
+            Self::List(items) if items.is_empty() => "the empty list",
+            Self::List(_) | Self::Order(_) => "a list",
+            Self::Symbol(_) => "a symbol",
+            Self::Index(_) => "a number",
             Self::Other(kind) => kind,
         }
     }
+}
+
+/// Whether a row takes lists or symbols among its arguments.
+pub(crate) fn takes_lists(prim: Prim) -> bool {
+    matches!(
+        prim,
+        Prim::Sum
+            | Prim::Prod
+            | Prim::Mean
+            | Prim::Variance
+            | Prim::Argmax
+            | Prim::Cumsum
+            | Prim::Sort
+            | Prim::Interp
+            | Prim::Logsumexp
+            | Prim::Softmax
+            | Prim::Concat
+            | Prim::Hstack
+            | Prim::Vstack
+            | Prim::SolveTriangular
+    )
 }
 
 /// How many there are of something an array has: its numbers or rows (`vlen`), `rows`, `cols`. The
@@ -376,6 +414,28 @@ impl<A: Arithmetic> Context<'_, A> {
                 array(shape, vec![number; size])
             }
             (Prim::Ref, [a, indices @ ..]) => self.element(a, indices),
+            (Prim::Sum | Prim::Prod | Prim::Mean | Prim::Variance | Prim::Logsumexp, [a]) => {
+                self.reduction(a)
+            }
+            (Prim::Argmax | Prim::Cumsum | Prim::Sort | Prim::Softmax, [a]) => self.along(a),
+            (Prim::Interp, [x, knots, values, beyond @ ..]) => {
+                self.interp(x, knots, values, beyond.first())
+            }
+            (Prim::Diag, [a]) => self.diag(a),
+            (Prim::Slice, [a, bounds @ ..]) => self.slice(a, bounds),
+            (Prim::Concat | Prim::Hstack | Prim::Vstack, _) => self.joined(args),
+            (Prim::Col | Prim::Row, [a, index]) => self.line(a, index),
+            (Prim::Reshape, [a, sizes @ ..]) => self.reshape(a, sizes),
+            (Prim::OuterSum, [a, b]) => self.outer_sum(a, b),
+            (Prim::SolveTriangular, [a, b, which @ ..]) => {
+                self.solve_triangular(a, b, which.first())
+            }
+            (Prim::CholeskySolve, [a, b]) => self.cholesky_solve(a, b),
+            (Prim::Lu, [a]) => self.lu(a),
+            (Prim::Qr, [a]) => self.qr(a),
+            (Prim::Expm, [a]) => self.expm(a),
+            (Prim::Eigh, [a]) => self.eigh(a),
+            (Prim::Svd, [a]) => self.svd(a),
             (prim, _) => self.elementwise(prim, args),
         }
     }
@@ -498,7 +558,7 @@ impl<A: Arithmetic> Context<'_, A> {
         args: &[Operand<Number<A>>],
     ) -> Outcome<A, Operand<Number<A>>> {
         for arg in args {
-            if let Operand::Other(_) = arg {
+            if !matches!(arg, Operand::Number(_) | Operand::Array(_)) {
                 return self.wants("numbers, vectors or matrices", arg);
             }
         }
@@ -516,7 +576,7 @@ impl<A: Arithmetic> Context<'_, A> {
         let at = |arg: &Operand<Number<A>>, index: usize| match arg {
             Operand::Array(array) => array.numbers[index].clone(),
             Operand::Number(number) => number.clone(),
-            Operand::Other(_) => unreachable!("checked above"),
+            _ => unreachable!("checked above"),
         };
         let mut numbers = Vec::with_capacity(shape.size());
         for index in 0..shape.size() {
@@ -586,6 +646,17 @@ impl<A: Arithmetic> Context<'_, A> {
                 return Ok(numbers);
             }
         }
+        self.product_apart([n, k, m], a, b)
+    }
+
+    /// The same, number by number.
+    fn product_apart(
+        &mut self,
+        [n, k, m]: [usize; 3],
+        a: &[Number<A>],
+        b: &[Number<A>],
+    ) -> Outcome<A, Vec<Number<A>>> {
+        let operations = n.saturating_mul(m).saturating_mul(2 * k);
         self.arithmetic.reserve(operations, n * m)?;
         let mut numbers = Vec::with_capacity(n * m);
         for i in 0..n {

@@ -71,7 +71,7 @@ impl Generator {
 
     /// A number of a vector, a matrix or the list.
     pub(super) fn of_arrays(&mut self, depth: usize) -> String {
-        match self.random.below(14) {
+        match self.random.below(22) {
             0 => format!("(vsum {})", self.vector(depth)),
             1..=2 => format!("(dot {} {})", self.vector(depth), self.vector(depth)),
             3 => format!("(ref {} {})", self.vector(depth), self.random.below(3)),
@@ -98,6 +98,47 @@ impl Generator {
                 let (lambda, start) = (self.lambda(2, depth), self.number(depth));
                 format!("(fold-left {lambda} {start} xs)")
             }
+            13 => {
+                let name = self
+                    .random
+                    .pick(&["sum", "prod", "mean", "variance", "logsumexp"]);
+                let of = match self.random.below(3) {
+                    0 => "xs".to_owned(),
+                    1 => self.matrix(depth),
+                    _ => self.vector(depth),
+                };
+                format!("({name} {of})")
+            }
+            14 => {
+                let name = self.random.pick(&["cumsum", "softmax", "sort"]);
+                format!("(list-ref ({name} xs) {})", self.random.below(4))
+            }
+            15 => format!(
+                "(ref {} (argmax {}))",
+                self.vector(depth),
+                self.vector(depth)
+            ),
+            16 => {
+                let beyond = self.random.pick(&["'linear", "'constant"]);
+                format!(
+                    "(interp {} (sort {}) {} {beyond})",
+                    self.number(depth),
+                    self.vector(depth),
+                    self.vector(depth)
+                )
+            }
+            17 => format!("(vsum (sin (car (eigh {}))))", self.matrix(depth)),
+            18 => format!(
+                "(ref (cadr (svd {})) {})",
+                self.matrix(depth),
+                self.random.below(3)
+            ),
+            19 => format!("(list-ref (sort xs {}) 0)", self.random.pick(&["<", ">"])),
+            20 => format!(
+                "(sum (outer-sum {} {}))",
+                self.vector(depth),
+                self.vector(depth)
+            ),
             _ => format!("(list-ref xs (modulo (floor {}) 4))", self.number(depth)),
         }
     }
@@ -111,7 +152,7 @@ impl Generator {
         }
         self.fuel -= 1;
         let depth = depth - 1;
-        match self.random.below(16) {
+        match self.random.below(24) {
             0..=1 => format!(
                 "[{} {} {}]",
                 self.number(depth),
@@ -132,6 +173,37 @@ impl Generator {
             8..=10 => self.choice(Type::Vector, depth),
             11 => self.binding(Type::Vector, depth),
             12..=13 => self.repeated_vector(depth),
+            15 => {
+                let name = self.random.pick(&["cumsum", "softmax", "sort", "diag"]);
+                match name {
+                    "diag" => format!("(diag {})", self.matrix(depth)),
+                    name => format!("({name} {})", self.vector(depth)),
+                }
+            }
+            16 => {
+                let name = self.random.pick(&["row", "col"]);
+                format!("({name} {} {})", self.matrix(depth), self.random.below(3))
+            }
+            17 => format!(
+                "(slice (concat {} {}) 1 4)",
+                self.number(depth),
+                self.vector(depth)
+            ),
+            18 => {
+                let which = self.random.pick(&["'lower", "'upper"]);
+                format!(
+                    "(solve-triangular (+ (eye 3) {}) {} {which})",
+                    self.matrix(depth),
+                    self.vector(depth)
+                )
+            }
+            19 => format!("(slice (reshape {} 9) 3 6)", self.matrix(depth)),
+            20 => format!("(car (eigh {}))", self.matrix(depth)),
+            21 => format!(
+                "(cholesky-solve {} {})",
+                self.matrix(depth),
+                self.vector(depth)
+            ),
             14 => {
                 let (a, b) = (self.number(depth), self.leaf());
                 format!(
@@ -175,7 +247,7 @@ impl Generator {
         }
         self.fuel -= 1;
         let depth = depth - 1;
-        match self.random.below(10) {
+        match self.random.below(19) {
             0 => format!(
                 "(mat {} {} [0 {} 2])",
                 self.vector(depth),
@@ -188,7 +260,30 @@ impl Generator {
             5 => format!("(transpose {})", self.matrix(depth)),
             6 => format!("(matmul {} {})", self.matrix(depth), self.matrix(depth)),
             7 => format!("(inv {})", self.matrix(depth)),
-            8 => self.choice(Type::Matrix, depth),
+            8 | 10 => self.choice(Type::Matrix, depth),
+            11 => format!("(outer-sum {} {})", self.vector(depth), self.vector(depth)),
+            12 => format!("(diag {})", self.vector(depth)),
+            13 => format!(
+                "(vstack (slice {} 1) {})",
+                self.matrix(depth),
+                self.vector(depth)
+            ),
+            14 => format!(
+                "(transpose (vstack {} (slice {} 0 2)))",
+                self.vector(depth),
+                self.matrix(depth)
+            ),
+            15 => format!("(expm (/ {} 4))", self.matrix(depth)),
+            16 => {
+                let part = self.random.pick(&["car", "cadr"]);
+                let of = self.random.pick(&["lu", "qr"]);
+                format!("({part} ({of} {}))", self.matrix(depth))
+            }
+            17 => format!("(cadr (eigh {}))", self.matrix(depth)),
+            18 => {
+                let part = self.random.pick(&["car", "caddr"]);
+                format!("({part} (svd {}))", self.matrix(depth))
+            }
             _ => self.binding(Type::Matrix, depth),
         }
     }

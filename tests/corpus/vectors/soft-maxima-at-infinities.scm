@@ -1,0 +1,11 @@
+;; run:  a="-inf" b="-inf" => ["-inf",["nan","nan"]]
+;; grad: a="-inf" b="-inf" => a:[0,["nan","nan"]] b:[0,["nan","nan"]]
+;; run:  a="-inf" b=1 => [1,[0,1]]
+;; grad: a="-inf" b=1 => a:[0,[0,0]] b:[1,[0,0]]
+;; run:  a="inf" b=1 => ["inf",[1,0]]
+;; grad: a="inf" b=1 => a:[1,[0,0]] b:[0,[0,0]]
+;; run:  a="inf" b="inf" => ["inf",[0.5,0.5]]
+;; grad: a="inf" b="inf" => a:[0.5,[0,0]] b:[0.5,[0,0]]
+;; run:  a="nan" b=1 => ["nan",["nan","nan"]]
+;; lanes: | a=[0,"-inf","inf",-3,"-inf"] b=[0,1,1,"-inf","-inf"] => [[0.6931471805599453,[0.5,0.5]],[1,[0,1]],["inf",[1,0]],[-3,[1,0]],["-inf",["nan","nan"]]]
+(list (logsumexp (list a b)) (softmax (list a b)))
