@@ -345,6 +345,20 @@
 (define (%one? items)
   (if (null? items) #f (null? (cdr items))))
 
+(define (floor/ a b)
+  (values (floor-quotient a b) (floor-remainder a b)))
+
+(define (truncate/ a b)
+  (values (truncate-quotient a b) (truncate-remainder a b)))
+
+;; The root of the largest square that is not above a number, and what the number is above that.
+(define (exact-integer-sqrt n)
+  (let* ((n (%whole 'exact-integer-sqrt n))
+         (root (exact (floor (sqrt n))))
+         ;; The root of a square less 1 may round to the whole number above.
+         (root (if (> (* root root) n) (- root 1) root)))
+    (values root (- n (* root root)))))
+
 (define (call-with-values producer consumer)
   (apply consumer (%received (producer) 0 #t)))
 

@@ -185,6 +185,12 @@ impl Fit {
                  or give another start with --init"
             ));
         }
+        if fitted.held_back {
+            report::warn(
+                "points that fit better were not moved to, because derivatives are infinite or NaN there: \
+                 this may be no minimum; `dmci grad` at nearby values shows which derivative it is",
+            );
+        }
         if !fitted.converged {
             report::warn(&format!(
                 "no start converged within {} steps; raise --max-iterations, or give better \
@@ -237,8 +243,9 @@ const EFFORT: [Field<Fitted>; 2] = [
 ];
 
 /// What people are warned of.
-const DOUBTS: [Field<Fitted>; 3] = [
+const DOUBTS: [Field<Fitted>; 4] = [
     Field::untold("converged", |f| Content::Flag(f.converged)),
+    Field::untold("held_back", |f| Content::Flag(f.held_back)),
     Field::untold("undetermined", |f| Content::Texts(&f.undetermined)),
     Field::untold("at_edge", |f| Content::Texts(&f.at_edge)),
 ];

@@ -68,7 +68,7 @@ pub enum FitError {
     NoStart {
         /// How many were tried.
         starts: usize,
-        /// Which prediction is at fault at the initial values; empty if none is.
+        /// Which prediction or derivative is at fault at the initial values; empty if none is.
         detail: String,
     },
     /// The observer stopped the fit before any start gave anything.

@@ -168,6 +168,8 @@ pub(crate) struct Minimizer {
     status: Status,
     iterations: usize,
     evaluations: Evaluations,
+    /// The lowest sum of squares of a point that was not moved to because its derivatives are not finite.
+    refused: f64,
 }
 
 /// A point and what the problem says of it.
@@ -233,6 +235,7 @@ impl Minimizer {
                 residuals: 1,
                 jacobians: 1,
             },
+            refused: f64::INFINITY,
         };
         let size = minimizer.size();
         if size > 0.0 {
@@ -307,6 +310,11 @@ impl Minimizer {
     /// to go by.
     pub(crate) fn is_flat(&self) -> bool {
         self.sse() > 0.0 && self.current.jacobian.iter().all(|&d| d == 0.0)
+    }
+
+    /// Whether a point that fits better was met and not moved to, because its derivatives are not finite.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.refused < self.sse()
     }
 
     /// Where the minimizer stands.
@@ -443,9 +451,14 @@ impl Minimizer {
         if self.trial.evaluate_jacobian(problem).is_err() {
             return false;
         }
-        let at = Linear::at(&self.trial, &self.bounds, &self.scale);
-        at.map(|(linear, scale)| self.accept(linear, scale))
-            .is_some()
+        match Linear::at(&self.trial, &self.bounds, &self.scale) {
+            Some((linear, scale)) => self.accept(linear, scale),
+            None => {
+                self.refused = self.refused.min(self.trial.sse);
+                return false;
+            }
+        }
+        true
     }
 
     fn accept(&mut self, linear: Linear, scale: Vec<f64>) {

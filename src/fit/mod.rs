@@ -186,7 +186,7 @@ pub fn fit_observed(
             } => cause.into_fit_error(),
             StartsError::NoStart { starts, .. } => FitError::NoStart {
                 starts,
-                detail: problem().not_finite(&init).unwrap_or_default(),
+                detail: problem().not_finite(&init, wrt).unwrap_or_default(),
             },
             StartsError::Interrupted => FitError::Interrupted,
             StartsError::Bound(index) | StartsError::Outside(index) => {
@@ -226,6 +226,7 @@ pub fn fit_observed(
         ends: best.starts,
         best: best.best,
         converged: best.converged,
+        held_back: best.held_back,
         interrupted: best.interrupted,
         undetermined: statistics
             .undetermined

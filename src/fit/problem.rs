@@ -301,21 +301,37 @@ impl<'a> Problem<'a> {
         Ok(())
     }
 
-    /// The first prediction that gives no finite residual, in words to go on with.
-    pub(super) fn not_finite(&mut self, params: &[f64]) -> Option<String> {
+    /// The first prediction that gives no finite residual, or the first derivative that is not finite, in
+    /// words to go on with. The params' names are in the order of their values.
+    pub(super) fn not_finite(&mut self, params: &[f64], names: &[&str]) -> Option<String> {
         self.predict(params).ok()?;
         let mut all = self.predictions.iter().zip(&self.data.observed);
-        let (prediction, observed) = all.find(|&(&prediction, observed)| {
+        let wrong = all.find(|&(&prediction, observed)| {
             !(on_scale(observed.noise, prediction) - observed.value).is_finite()
-        })?;
-        let noise = match observed.noise {
-            Noise::Normal => "",
-            Noise::Lognormal => " with lognormal noise",
-        };
+        });
+        if let Some((prediction, observed)) = wrong {
+            let noise = match observed.noise {
+                Noise::Normal => "",
+                Noise::Lognormal => " with lognormal noise",
+            };
+            return Some(format!(
+                " (at the initial values `{}` at {} is predicted to be {prediction}{noise})",
+                observed.column,
+                self.data.table.place(observed.row),
+            ));
+        }
+        let mut residuals = vec![0.0; self.len()];
+        let mut jacobian = vec![0.0; self.len() * params.len()];
+        self.jacobian(params, &mut residuals, &mut jacobian).ok()?;
+        let at = jacobian.iter().position(|entry| !entry.is_finite())?;
+        let observed = &self.data.observed[at / params.len()];
         Some(format!(
-            " (at the initial values `{}` at {} is predicted to be {prediction}{noise})",
+            " (at the initial values the derivative of `{}` at {} by `{}` is {}; `dmci grad` shows it, and \
+             a test in the model can keep such rows from it)",
             observed.column,
             self.data.table.place(observed.row),
+            names.get(at % params.len()).unwrap_or(&"?"),
+            jacobian[at],
         ))
     }
 }

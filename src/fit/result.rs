@@ -68,6 +68,9 @@ pub struct Fit {
     pub best: usize,
     /// Whether the best start converged.
     pub converged: bool,
+    /// Whether the best start was held back: a step led to a point that fits better, and was not taken
+    /// because derivatives are infinite or NaN there. What was found may be no minimum.
+    pub held_back: bool,
     /// Whether the observer broke: this is the best that was found by then.
     pub interrupted: bool,
     /// Params that the data do not determine.

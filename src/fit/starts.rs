@@ -74,6 +74,8 @@ pub(crate) struct MultiStart {
     pub(crate) best: usize,
     /// Whether that is a minimum by the tolerances asked for.
     pub(crate) converged: bool,
+    /// Whether it was held back from points that fit better, whose derivatives are not finite.
+    pub(crate) held_back: bool,
     /// Whether the observer broke.
     pub(crate) interrupted: bool,
     /// All starts, in their order.
@@ -238,6 +240,7 @@ fn finish<P: Residuals>(
     let winner = starts[best].minimizer.as_ref();
     let slice = |of: fn(&Minimizer) -> &[f64]| winner.map(of).unwrap_or_default().to_vec();
     let (residuals, jacobian) = (slice(Minimizer::residuals), slice(Minimizer::jacobian));
+    let held_back = winner.is_some_and(Minimizer::is_held_back);
     let starts: Vec<StartEnd> = starts.into_iter().map(Start::into_end).collect();
     let converged = |start: &StartEnd| start.ending == Ending::Converged;
     MultiStart {
@@ -247,6 +250,7 @@ fn finish<P: Residuals>(
         jacobian,
         best,
         converged: converged(&starts[best]),
+        held_back,
         interrupted: watch.is_stopped(),
         agree: starts
             .iter()

@@ -90,6 +90,30 @@ pub trait Real:
         self.apply(Prim::Expm1, self)
     }
 
+    /// Hyperbolic tangent.
+    #[must_use]
+    fn tanh(self) -> Self {
+        self.apply(Prim::Tanh, self)
+    }
+
+    /// The slope of the logistic function.
+    #[must_use]
+    fn sigmoid_slope(self) -> Self {
+        self.apply(Prim::SigmoidSlope, self)
+    }
+
+    /// The same number; NaN where it is below 0.
+    #[must_use]
+    fn not_below_zero(self) -> Self {
+        self.apply(Prim::NotBelowZero, self)
+    }
+
+    /// Absolute value.
+    #[must_use]
+    fn abs(self) -> Self {
+        self.apply(Prim::Abs, self)
+    }
+
     /// Natural logarithm.
     #[must_use]
     fn ln(self) -> Self {

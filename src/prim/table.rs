@@ -226,19 +226,26 @@ primitives! {
         /// Hyperbolic cosine.
         Cosh = "cosh" (a) -> Float on Real { forward: math::cosh(a), vjp(y, ct): (ct * a.sinh()) }
         /// Hyperbolic tangent.
-        Tanh = "tanh" (a) -> Float on Real { forward: math::tanh(a), vjp(y, ct): (ct * (one(y) - y * y)) }
+        Tanh = "tanh" (a) -> Float on Real { forward: math::tanh(a), vjp(y, ct): (ct * (a.lift(4.0) * (a + a).sigmoid_slope())) }
         /// The exponential function.
         Exp = "exp" (a) -> Float on Real { forward: math::exp(a), vjp(y, ct): (ct * y) }
         /// Natural logarithm of one argument; -inf at 0, NaN below.
-        Ln = "%ln" (a) -> Float on Positive { forward: math::ln(a), vjp(y, ct): (ct / a) }
+        Ln = "%ln" (a) -> Float on Positive { forward: math::ln(a), vjp(y, ct): (ct / a.not_below_zero()) }
         /// Square root; NaN below zero.
         Sqrt = "sqrt" (a) -> Float on Positive { forward: a.sqrt(), vjp(y, ct): (ct * y.lift(0.5) / y) }
         /// `x` times `x`.
         Square = "square" (a) -> Float on Real { forward: a * a, vjp(y, ct): (ct * (a.lift(2.0) * a)) }
         /// The logistic function, 1 / (1 + e^-x).
-        Sigmoid = "sigmoid" (a) -> Float on Real { forward: math::sigmoid(a), vjp(y, ct): (ct * (y * (one(y) - y))) }
+        Sigmoid = "sigmoid" (a) -> Float on Real { forward: math::sigmoid(a), vjp(y, ct): (ct * a.sigmoid_slope()) }
         /// log(1 + e^x), without overflow.
         Softplus = "softplus" (a) -> Float on Real { forward: math::softplus(a), vjp(y, ct): (ct * a.sigmoid()) }
+        /// The slope of `sigmoid`, σ(x) σ(-x): y (1 - y) would cancel where y is nearly 1.
+        SigmoidSlope = "%sigmoid-slope" (a) -> Float on Real { forward: math::sigmoid_slope(a), vjp(y, ct): (-(ct * (y * (a.lift(0.5) * a).tanh()))) }
+        /// The same number; NaN below 0, where a function of it has no value and its slope is not to have one.
+        NotBelowZero = "%not-below-zero" (a) -> Float on Positive { forward: not_below_zero(a), vjp(y, ct): ct }
+        /// The root of a sum of squares that is 0 because all its numbers are: derivative 0. The square of it
+        /// has the derivatives of the sum, which whoever records it sees to.
+        NormAtZero = "%norm-at-zero" (a) -> Float on Held { forward: a.sqrt(), vjp(y, ct): flat }
         /// log(1 + x), exact for small x; -inf at -1, NaN below.
         Log1p = "log1p" (a) -> Float on Positive { forward: math::ln_1p(a), vjp(y, ct): (unless((-one(a)).above(a), ct / (one(a) + a))) }
         /// e^x - 1, exact for small x.
@@ -305,13 +312,13 @@ primitives! {
         /// Division rounded down; derivative 0.
         FloorQuotient = "floor-quotient" (a, b) Variadic::No, 2 -> Same on NonZero { forward: (a / b).floor(), vjp(y, ct): flat }
         /// What division rounded towards zero leaves: the sign is the dividend's.
-        Remainder = "remainder" | "truncate-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: a % b, vjp(y, ct): ([ct, -(ct * ((a - y) / b).round())]) }
+        Remainder = "remainder" | "truncate-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: a % b, vjp(y, ct): ([y.equals(y).select(ct, y), -(ct * ((a - y) / b).round())]) }
         /// What division rounded down leaves: the sign is the divisor's.
-        Modulo = "modulo" | "floor-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: modulo(a, b), vjp(y, ct): ([ct, -(ct * ((a - y) / b).round())]) }
+        Modulo = "modulo" | "floor-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: modulo(a, b), vjp(y, ct): ([y.equals(y).select(ct, y), -(ct * ((a - y) / b).round())]) }
         /// Arc tangent of y / x in radians, by quadrant.
-        Atan2 = "%atan2" (a, b) Variadic::No, 2 -> Float on NonZero { forward: math::atan2(a, b), vjp(y, ct): ({ let r = a * a + b * b; [ct * b / r, -(ct * a / r)] }) }
+        Atan2 = "%atan2" (a, b) Variadic::No, 2 -> Float on NonZero { forward: math::atan2(a, b), vjp(y, ct): (turned(a, b, ct)) }
         /// Logarithm to a base.
-        LogBase = "%log-base" (a, b) Variadic::No, 2 -> Float on Base { forward: math::log_base(a, b), vjp(y, ct): ({ let l = b.ln(); [ct / (a * l), -(ct * y / (b * l))] }) }
+        LogBase = "%log-base" (a, b) Variadic::No, 2 -> Float on Base { forward: math::log_base(a, b), vjp(y, ct): ({ let l = b.ln(); [y.equals(y).select(ct / (a * l), y), -(ct * y / (b * l))] }) }
         /// Power; `(expt x 0)` is 1; the derivative by an exponent above 0 is 0 at base 0.
         Pow = "expt" | "pow" (a, b) Variadic::No, 2 -> Float on Positive { forward: math::powf(a, b), vjp(y, ct): ([
             b.is_zero().select(nothing(b), ct * (b * a.pow(b - one(b)))),
@@ -719,6 +726,10 @@ fn minimum(a: f64, b: f64) -> f64 {
     }
 }
 
+fn not_below_zero(a: f64) -> f64 {
+    if a < 0.0 { f64::NAN } else { a }
+}
+
 fn zero<R: Real>(like: R) -> R {
     like.lift(0.0)
 }
@@ -743,6 +754,21 @@ fn split<R: Real>(first: R, second: R, neither: R, ct: R) -> [R; 2] {
     [
         first.select(ct, second.select(nothing, neither)),
         first.select(nothing, second.select(ct, neither)),
+    ]
+}
+
+/// The cotangents of an angle's sides a / (a² + b²), by the quotient of the smaller by the larger: their
+/// squares would over- or underflow.
+fn turned<R: Real>(a: R, b: R, ct: R) -> [R; 2] {
+    let steep = a.abs().above(b.abs());
+    let large = steep.select(a, b);
+    let small = steep.select(b, a);
+    let ratio = small / large;
+    let by_small = ct / (one(ct) + ratio * ratio) / large;
+    let by_large = by_small * ratio;
+    [
+        steep.select(by_large, by_small),
+        -steep.select(by_small, by_large),
     ]
 }
 

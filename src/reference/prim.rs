@@ -96,12 +96,12 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         Prim::Atan => atan(a),
         Prim::Sinh => sinh(a),
         Prim::Cosh => cosh(a),
-        Prim::Tanh => a.tanh(),
+        Prim::Tanh => tanh(a),
         Prim::Exp => a.exp(),
         Prim::Ln => ln(a),
         Prim::Sqrt => a.sqrt(),
         Prim::Square => a.square(),
-        Prim::Sigmoid => a.sigmoid(),
+        Prim::Sigmoid => sigmoid(a),
         Prim::Softplus => softplus(a),
         Prim::Log1p => special::log1p(a),
         Prim::Expm1 => special::expm1(a),
@@ -125,12 +125,16 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         Prim::MillsExcess => normal::mills_excess(a),
         Prim::Sign if x == 0.0 || x.is_nan() => return Meaning::Step(x),
         Prim::Sign => return Meaning::Step(1.0_f64.copysign(x)),
+        Prim::SigmoidSlope => sigmoid_slope(a),
+        Prim::NotBelowZero if x < 0.0 => nowhere(a),
+        Prim::NotBelowZero => fresh(&a),
         Prim::Detach => return Meaning::Step(x),
+        Prim::NormAtZero => return Meaning::Step(x.sqrt()),
         // Two numbers.
         Prim::Add => a + b,
         Prim::Mul => a * b,
         Prim::Sub => a - b,
-        Prim::Div => a / b,
+        Prim::Div => ratio(a, b),
         // dfdx, as IEEE's minNum, prefers a number to NaN.
         Prim::Min | Prim::Max if x.is_nan() || y.is_nan() => nowhere(a + b),
         Prim::Min => a.minimum(b),
@@ -372,9 +376,9 @@ fn atan(a: Number) -> Number {
 fn atan2(a: Number, b: Number) -> Number {
     let (y, x) = (value(&a), value(&b));
     let angle = if y.abs() > x.abs() {
-        -atan_inside(b / a)
+        -atan_inside(ratio(b, a))
     } else {
-        atan_inside(a / b)
+        atan_inside(ratio(a, b))
     };
     // The ratio says the angle but for the quadrant, a constant.
     with_value(angle, y.atan2(x))
@@ -447,6 +451,40 @@ fn half_exponential(a: Number) -> Number {
     let root = (a.abs() * 0.5).exp();
     let half = root.clone() * 0.5;
     root * half
+}
+
+/// 1 / (1 + e^-x), by whichever exponential is below 1: dfdx's own slope y (1 - y) cancels.
+fn sigmoid(a: Number) -> Number {
+    if value(&a) > 0.0 {
+        ((-a).exp() + 1.0).recip()
+    } else {
+        let small = a.exp();
+        let below = fresh(&small) + 1.0;
+        small / below
+    }
+}
+
+/// 2 / (1 + e^-2x) - 1, which loses digits near 0 in its value and none in its slope.
+fn tanh(a: Number) -> Number {
+    let x = value(&a);
+    with_value(sigmoid(a * 2.0) * 2.0 - 1.0, x.tanh())
+}
+
+/// (1 / (2 cosh(x/2)))².
+fn sigmoid_slope(a: Number) -> Number {
+    (cosh(a * 0.5) * 2.0).recip().square()
+}
+
+/// a / b, both divided by the power of two below |b|: dfdx has b² in its slope, which would over- or
+/// underflow.
+fn ratio(a: Number, b: Number) -> Number {
+    let (x, y) = (value(&a), value(&b));
+    let scale = f64::from_bits(y.to_bits() & 0x7ff0_0000_0000_0000);
+    let unit = 1.0 / scale;
+    if !(unit.is_normal() && scale.is_normal()) {
+        return a / b;
+    }
+    with_value((a * unit) / (b * unit), x / y)
 }
 
 /// max(x, 0) + log(1 + e^-|x|).

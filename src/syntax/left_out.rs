@@ -20,7 +20,6 @@ const NO_FRACTIONS: &str =
 const NO_COMPLEX: &str = "there are no complex numbers; keep the two parts in a list or vector";
 const NO_TEXT_VECTORS: &str =
     "vectors hold numbers; `string->list` and `list->string` go by way of a list";
-const NO_PROMISES: &str = "there are no promises; use `(lambda () …)` and call it";
 const NO_STATE: &str =
     "values never change; carry the new value as an argument of a loop or procedure";
 
@@ -85,10 +84,6 @@ pub(super) fn instead(name: &str) -> Option<&'static str> {
         }
         "angle" => "there are no complex numbers; `(atan y x)` is the angle of a point",
         "string->vector" | "vector->string" => NO_TEXT_VECTORS,
-        "floor/" => "take `floor-quotient` and `floor-remainder`",
-        "truncate/" => "take `truncate-quotient` and `truncate-remainder`",
-        "exact-integer-sqrt" => "take `(floor (sqrt n))`, and what its square leaves of `n`",
-        "promise?" => NO_PROMISES,
         "random" | "random-integer" | "random-real" => {
             "a program's value is a function of its inputs; give random numbers as inputs"
         }

@@ -5,7 +5,8 @@
 //!
 //! **Invariants**
 //! - Every rewrite keeps the bits, NaN payloads aside: constants are folded by the kernels that
-//!   replay uses, `x * 1`, `x / 1`, `x - 0`, `x + -0` and `-(-x)` are `x`, `x + -y` is `x - y`. There is no `x + 0` (it turns -0 into
+//!   replay uses, `x * 1`, `x / 1`, `x - 0`, `x + -0` and `-(-x)` are `x`, `x + -y` is `x - y`, and what
+//!   cannot be negative needs no test for that. There is no `x + 0` (it turns -0 into
 //!   0), no `x * 0`, nothing is reassociated.
 //! - Static single assignment as in a [`Trace`](super::Trace): operands come before.
 //! - Each node has a [`Class`], by what it depends on.
@@ -135,6 +136,7 @@ impl Flow {
             Prim::Mul | Prim::Div if is(b, 1.0) => Some(a),
             Prim::Mul if is(a, 1.0) => Some(b),
             Prim::Sub if is(b, 0.0) => Some(a),
+            Prim::NotBelowZero if self.is_not_negative(a, DEEPEST) => Some(a),
             // A test that is never met.
             Prim::Both if is(a, 0.0) => Some(a),
             Prim::Both if is(b, 0.0) => Some(b),
@@ -146,6 +148,30 @@ impl Flow {
                 (before.prim == Prim::Neg).then_some(before.a)
             }
             _ => None,
+        }
+    }
+
+    /// Whether a number is seen to have no sign, or to be NaN.
+    fn is_not_negative(&self, r: Ref, depth: usize) -> bool {
+        if let Some(x) = self.constant_of(r) {
+            return x.is_sign_positive() || x.is_nan();
+        }
+        let Some(&Operation { prim, a, b, .. }) = self.operation_of(r) else {
+            return false;
+        };
+        let is = |r| depth > 0 && self.is_not_negative(r, depth - 1);
+        match prim {
+            Prim::Exp
+            | Prim::Abs
+            | Prim::Square
+            | Prim::Cosh
+            | Prim::Sigmoid
+            | Prim::SigmoidSlope
+            | Prim::Softplus => true,
+            Prim::Mul if a == b => true,
+            Prim::Max => is(a) || is(b),
+            Prim::Add | Prim::Mul | Prim::Div | Prim::Min | Prim::Select => is(a) && is(b),
+            _ => false,
         }
     }
 
@@ -376,6 +402,26 @@ mod tests {
         assert_eq!(flow.operation(Prim::Add, minus, X), difference);
         let sum = flow.operation(Prim::Add, X, Y);
         assert_eq!(flow.operation(Prim::Sub, X, minus), sum);
+    }
+
+    #[test]
+    fn what_cannot_be_negative_is_not_asked() {
+        let mut flow = flow();
+        let [two, minus] = [2.0, -2.0].map(|x| flow.constant(x));
+        let e = flow.operation(Prim::Exp, X, X);
+        let sum = flow.operation(Prim::Add, e, two);
+        let ratio = flow.operation(Prim::Div, e, sum);
+        let square = flow.operation(Prim::Mul, X, X);
+        for r in [e, sum, ratio, square] {
+            assert_eq!(flow.operation(Prim::NotBelowZero, r, r), r);
+        }
+        // The root of -0 is -0, and what that divides is below 0.
+        let root = flow.operation(Prim::Sqrt, X, X);
+        let less = flow.operation(Prim::Add, e, minus);
+        let product = flow.operation(Prim::Mul, e, Y);
+        for r in [X, root, less, product] {
+            assert_ne!(flow.operation(Prim::NotBelowZero, r, r), r);
+        }
     }
 
     #[test]

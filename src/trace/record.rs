@@ -56,6 +56,8 @@ pub(crate) struct Recorder {
     /// How many operations to record; what comes after is computed and forgotten.
     pub(crate) limit: usize,
     overflowed: bool,
+    /// Whether a norm of zeros was recorded.
+    norms_at_zero: bool,
     /// The place of the program that the next operation is of.
     pub(crate) place: u32,
     /// The place of each operation, for those who look into a run.
@@ -77,6 +79,7 @@ impl Recorder {
         self.values.extend_from_slice(inputs);
         self.limit = usize::MAX;
         self.overflowed = false;
+        self.norms_at_zero = false;
         self.place = 0;
         if let Some(places) = &mut self.places {
             places.clear();
@@ -188,8 +191,31 @@ impl Recorder {
         } else {
             self.operand(b)
         };
+        self.norms_at_zero |= prim == Prim::NormAtZero;
         let operation = Operation { prim, a, b, c: a };
         self.push(operation, value)
+    }
+
+    /// The sum of squares whose root, at 0, an operation squares: the square has its derivatives, which by
+    /// way of the root would be 0, second ones too.
+    #[inline]
+    pub(crate) fn squared_norm(&self, prim: Prim, a: Number, b: Number) -> Option<Number> {
+        if !self.norms_at_zero {
+            return None;
+        }
+        let is_squared = match prim {
+            Prim::Square => true,
+            Prim::Mul => a.node == b.node,
+            Prim::Pow => b.node.is_none() && b.value == 2.0,
+            _ => false,
+        };
+        let at = a.node.index()?.checked_sub(self.trace.inputs)?;
+        let root = self.trace.operations[at as usize];
+        let node = root.a.as_node()?;
+        (is_squared && root.prim == Prim::NormAtZero).then(|| Number {
+            value: self.values[node as usize],
+            node: Node::at(node),
+        })
     }
 
     /// Computes a block on operands of which a number has a node: its numbers, the hidden ones too.

@@ -49,7 +49,12 @@ impl Walk<'_> {
         if !a.node.either(b.node) {
             return Ok(Number::constant(prim.forward(a.value, b.value)));
         }
-        let result = self.recorder.operation(prim, a, b);
+        let mut result = self.recorder.operation(prim, a, b);
+        if let Some(squares) = self.recorder.squared_norm(prim, a, b) {
+            result = self
+                .recorder
+                .operation(Prim::StraightThrough, result, squares);
+        }
         if !self.forks.open.is_empty() {
             self.spend(1)?;
         }

@@ -376,6 +376,45 @@ fn a_param_at_the_edge_of_its_range_is_named() {
     }
 }
 
+#[test]
+fn a_clamp_does_not_end_a_fit() {
+    let data = "x,y\n-1,2.498091544796509\n-0.5,1.9823131728623846\n\
+                0.5,1.1592794807274085\n1,0.6435011087932843\n2,0.0\n";
+    for model in [
+        "(param p 0.3) (observe y (acos (min 1 (* p x))))",
+        "(param p 0.3) (observe-series (y) (map (lambda (x) (acos (min 1 (* p x)))) x))",
+    ] {
+        let fit = fitted(model, data);
+        assert_relative_eq!(fit.params[0].estimate, 0.8, max_relative = 1e-9);
+        assert!(fit.sse < 1e-20 && !fit.held_back, "{fit:?}");
+    }
+}
+
+#[test]
+fn a_fit_that_is_held_back_says_so() {
+    // Beyond a half the root's slope at 0 is infinite, times 0; the values are what the data are.
+    let model = "(param p 0.3) (observe y (if (> p 0.5) (sqrt (square (* 0 p))) (- 1 p)))";
+    let options = FitOptions::default();
+    let fit = fit_with(model, "x,y\n1,0\n2,0\n", &options).expect("it has a start");
+    assert!(fit.held_back && fit.params[0].estimate < 0.5, "{fit:?}");
+    let plain = fit_with(
+        "(param p 0.3) (observe y (- 1 p))",
+        "x,y\n1,0\n2,0\n",
+        &options,
+    );
+    assert!(!plain.expect("it has a start").held_back);
+}
+
+#[test]
+fn a_derivative_that_is_not_finite_anywhere_is_named() {
+    let model = "(param a 0.5) (observe y (sqrt (* a x)))";
+    let (message, _) = refusal(model, "x,y\n1,1\n0,0\n4,2\n", None);
+    assert!(
+        message.contains("the derivative of `y` at data.csv:3 by `a` is NaN"),
+        "{message}"
+    );
+}
+
 /// More rows than one task of a thread has, of paths of their own and with predictions that are
 /// constants.
 fn many_rows() -> String {

@@ -92,7 +92,7 @@ fn rules_are_linear_in_the_cotangent() {
 }
 
 /// Name, arguments, and the derivatives agreed on; `inf` and `nan` where IEEE arithmetic says so.
-const AGREED: [(Prim, f64, f64, [f64; 2]); 29] = [
+const AGREED: [(Prim, f64, f64, [f64; 2]); 41] = [
     // A tie gives half to each side.
     (Prim::Min, 2.0, 2.0, [0.5, 0.5]),
     (Prim::Max, 2.0, 2.0, [0.5, 0.5]),
@@ -125,6 +125,20 @@ const AGREED: [(Prim, f64, f64, [f64; 2]); 29] = [
     (Prim::Softplus, 800.0, 0.0, [1.0, 0.0]),
     (Prim::Softplus, -800.0, 0.0, [0.0, 0.0]),
     (Prim::Tanh, 800.0, 0.0, [0.0, 0.0]),
+    // Angles, where squares over- or underflow.
+    (Prim::Atan2, 1e200, 1e200, [5e-201, -5e-201]),
+    (Prim::Atan2, f64::INFINITY, 1.0, [0.0, 0.0]),
+    (Prim::Atan2, 1.0, f64::INFINITY, [0.0, 0.0]),
+    // No value, no derivative.
+    (Prim::Min, f64::NAN, 1.0, [f64::NAN, f64::NAN]),
+    (Prim::Max, 1.0, f64::NAN, [f64::NAN, f64::NAN]),
+    (Prim::Abs, f64::NAN, 0.0, [f64::NAN, 0.0]),
+    (Prim::Ln, -1.0, 0.0, [f64::NAN, 0.0]),
+    (Prim::LogBase, -1.0, 2.0, [f64::NAN, f64::NAN]),
+    (Prim::Sqrt, -1.0, 0.0, [f64::NAN, 0.0]),
+    (Prim::Acos, 2.0, 0.0, [f64::NAN, 0.0]),
+    (Prim::Pow, -1.0, 0.5, [f64::NAN, f64::NAN]),
+    (Prim::Remainder, 1.0, 0.0, [f64::NAN, f64::NAN]),
     // Remainders: the whole part of the quotient is held.
     (Prim::Modulo, -7.0, 2.0, [1.0, 4.0]),
     (Prim::Remainder, -7.0, 2.0, [1.0, 3.0]),
@@ -147,6 +161,123 @@ fn ties_kinks_and_poles_are_as_agreed() {
             "{prim} passes nothing on"
         );
     }
+}
+
+/// Numbers at which rules have their conventions, and where arithmetic leaves the reals.
+const SPECIAL: [f64; 17] = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    -2.0,
+    3.0,
+    40.0,
+    -40.0,
+    1e-170,
+    -1e160,
+    1e308,
+    5e-324,
+    9_007_199_254_740_993.0,
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    f64::NAN,
+];
+
+#[test]
+fn what_has_no_value_has_no_finite_derivative() {
+    for &prim in Prim::ALL {
+        // Sums, products and quotients ask only what they are computed of.
+        let plain = [Prim::Neg, Prim::Add, Prim::Sub, Prim::Mul, Prim::Div];
+        let passes = [Prim::StraightThrough, Prim::NotBelowZero];
+        if plain.contains(&prim) || passes.contains(&prim) {
+            continue;
+        }
+        for a in SPECIAL {
+            for b in SPECIAL {
+                let y = prim.forward(a, b);
+                let Some([da, db]) = prim.vjp(a, b, y, 1.0) else {
+                    continue;
+                };
+                // To the power 1 a number is itself, and an exponent that is lost next to 1 leaves -1.
+                let itself = prim == Prim::Pow && [0.0, -1.0].contains(&(b - 1.0));
+                if y.is_nan() && !itself {
+                    let is_none = !da.is_finite() && (prim.operands() == 1 || !db.is_finite());
+                    assert!(is_none, "{prim} at {a} {b}: {da} {db}");
+                }
+            }
+        }
+    }
+}
+
+/// Programs around each kink and pole, of two inputs.
+fn around() -> impl Iterator<Item = String> {
+    let hides = [
+        "(max # y)",
+        "(min y #)",
+        "(abs #)",
+        "(expt # 0)",
+        "(expt 0 #)",
+        "(max y (min # 1))",
+        "(+ x (max 0 #))",
+        "(if (> x y) # y)",
+        "(norm [# y])",
+        "(expt # y)",
+        "(* y (abs #))",
+    ];
+    let outer = [
+        "(sqrt #)",
+        "(log #)",
+        "(acos #)",
+        "(/ 1 #)",
+        "(atan # x)",
+        "(square #)",
+        "(sigmoid #)",
+    ];
+    let inner = [
+        "x", "(sqrt x)", "(log x)", "(- x y)", "(/ x y)", "(* x x)", "(tanh x)",
+    ];
+    let hides = hides.into_iter();
+    hides.flat_map(move |hides| {
+        outer.into_iter().flat_map(move |outer| {
+            inner
+                .into_iter()
+                .map(move |inner| outer.replace('#', &hides.replace('#', inner)))
+        })
+    })
+}
+
+#[test]
+fn kinks_and_poles_are_the_same_forwards_and_backwards() -> Result<(), Error> {
+    // Alone a number is swept backwards; beside others, forwards and by one input.
+    let mut workspace = Workspace::new();
+    for text in around() {
+        let inputs = Bindings::from([("x", 0.5), ("y", 0.25)]);
+        let alone = model(&text, &inputs, Mode::Direct)?;
+        let beside = model(&format!("(list {text} {text} x)"), &inputs, Mode::Direct)?;
+        // Over- and underflow and cancellation are no kinks: there the ways differ as roundings do.
+        let is_ordinary = |x: &f64| *x == 0.0 || x.is_nan() || (1e-100..1e10).contains(&x.abs());
+        for x in SPECIAL.into_iter().filter(is_ordinary) {
+            for y in [0.0, 1.0, -2.0, x] {
+                let inputs = Bindings::from([("x", x), ("y", y)]);
+                for name in ["x", "y"] {
+                    let wrt = &[name];
+                    let [alone, beside] = [&alone, &beside].map(|model| {
+                        let run = model.value_and_grad(&inputs, Wrt::Names(wrt), &mut workspace);
+                        let (_, gradient) = run.expect("it runs");
+                        gradient.jacobian(name).expect("asked for")[0]
+                    });
+                    let both_lost = !alone.is_finite() && !beside.is_finite();
+                    let close = (alone - beside).abs() <= 1e-12 * (1.0 + alone.abs());
+                    assert!(
+                        both_lost || close,
+                        "{text} by {name} at {x} {y}: {alone} alone, {beside} in a list"
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 // ---- programs ----------------------------------------------------------------------------------

@@ -455,6 +455,165 @@ fn branches_ties_and_poles_are_as_agreed() {
     }
 }
 
+/// What a Hessian is by all inputs, compiled after some runs too.
+#[track_caller]
+fn agreed(text: &str, point: &[(&str, f64)], expected: &[f64]) {
+    let inputs: Bindings = point.iter().copied().collect();
+    let names: Vec<&str> = point.iter().map(|p| p.0).collect();
+    for mode in [Mode::Interpreter, Mode::Direct] {
+        let model = model(text, &inputs, mode);
+        let mut workspace = Workspace::new();
+        for run in 0..12 {
+            let hessian = model.hessian(&inputs, Wrt::Names(&names), &mut workspace);
+            let hessian = hessian.unwrap_or_else(|error| panic!("{text}: {error}"));
+            for (found, expected) in hessian.matrix().iter().zip(expected) {
+                let close = (found - expected).abs() <= 1e-14 * expected.abs();
+                let same = same(*found, *expected) || found == expected;
+                assert!(
+                    close || same,
+                    "{text} at {point:?}, run {run}: {found} for {expected} in {:?}",
+                    hessian.matrix()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_hidden_has_no_second_derivatives() {
+    const NAN: f64 = f64::NAN;
+    agreed("(sqrt (max 0 (- x 2)))", &[("x", 1.0)], &[0.0]);
+    agreed("(sqrt (max 0 (- x 2)))", &[("x", 3.0)], &[-0.25]);
+    agreed("(+ (* x x) (max 5 (sqrt x)))", &[("x", 0.0)], &[2.0]);
+    agreed("(* x x (acos (min 1 (+ 2 x))))", &[("x", 3.0)], &[0.0]);
+    agreed("(+ (* x x) (sqrt (abs x)))", &[("x", 0.0)], &[2.0]);
+    agreed("(+ (* x x) (acos (expt x 0)))", &[("x", 3.0)], &[2.0]);
+    agreed("(+ (* x x) (sqrt (expt 0 x)))", &[("x", 3.0)], &[2.0]);
+    agreed("(abs (* x x))", &[("x", NAN)], &[NAN]);
+    agreed("(max (* x x) 1)", &[("x", NAN)], &[NAN]);
+    agreed("(log x)", &[("x", -2.0)], &[NAN]);
+}
+
+#[test]
+fn slopes_do_not_cancel() {
+    agreed("(sigmoid x)", &[("x", 40.0)], &[-4.248_354_255_291_589e-18]);
+    agreed("(sigmoid x)", &[("x", -40.0)], &[4.248_354_255_291_589e-18]);
+    agreed("(softplus x)", &[("x", 40.0)], &[4.248_354_255_291_589e-18]);
+    agreed("(tanh x)", &[("x", 20.0)], &[-3.398_683_404_233_271e-17]);
+    // -x/8 and -2x, to first order.
+    agreed("(sigmoid x)", &[("x", 1e-9)], &[-1.25e-10]);
+    agreed("(tanh x)", &[("x", 1e-9)], &[-2e-9]);
+}
+
+#[test]
+fn norms_and_angles_of_large_and_small_numbers_have_second_derivatives() {
+    let xy = |x: f64, y: f64| [("x", x), ("y", y)];
+    for text in [
+        "(square (norm [x y]))",
+        "(let ((r (norm [x y]))) (* r r))",
+        "(expt (norm [x y]) 2)",
+    ] {
+        agreed(text, &xy(0.0, 0.0), &[2.0, 0.0, 0.0, 2.0]);
+    }
+    agreed("(norm [x y])", &xy(0.0, 0.0), &[0.0; 4]);
+    for scale in [1.0, 1e200, 1e-170] {
+        let expected = [0.128, -0.096, -0.096, 0.072].map(|x| x / scale);
+        agreed("(norm [x y])", &xy(3.0 * scale, 4.0 * scale), &expected);
+    }
+    let expected = [0.5, 0.0, 0.0, -0.5].map(|x| x / 1e100 / 1e100);
+    agreed("(atan y x)", &xy(1e100, 1e100), &expected);
+}
+
+/// The determinant of a matrix of whole numbers, by its first row.
+fn whole_det(n: usize, at: &dyn Fn(usize, usize) -> i64) -> i64 {
+    if n == 0 {
+        return 1;
+    }
+    let term = |j: usize| {
+        let minor = whole_det(n - 1, &|i, k| at(i + 1, if k < j { k } else { k + 1 }));
+        if j % 2 == 0 {
+            at(0, j) * minor
+        } else {
+            -at(0, j) * minor
+        }
+    };
+    (0..n).map(term).sum()
+}
+
+#[test]
+fn determinants_of_singular_matrices_have_second_derivatives() {
+    let mut random = Random::new(base_seed() + 11);
+    for (n, lost) in [(4, 0), (4, 1), (5, 1), (5, 2), (6, 1), (6, 2), (6, 3)] {
+        let mut rows: Vec<Vec<i64>> = (0..n)
+            .map(|_| {
+                (0..n)
+                    .map(|_| random.between(-4.0, 4.0).round() as i64)
+                    .collect()
+            })
+            .collect();
+        for k in 0..lost {
+            // A row that others make up.
+            rows[k] = (0..n)
+                .map(|j| rows[n - 1][j] + rows[n - 2][j] * k as i64)
+                .collect();
+        }
+        let numbers: Vec<Vec<f64>> = rows
+            .iter()
+            .map(|row| row.iter().map(|&x| x as f64).collect())
+            .collect();
+        let mut inputs = Bindings::new();
+        inputs.set("m", Input::matrix(&numbers).expect("rows of one length"));
+        let found = matrix_of("(det m)", &inputs, &["m"]);
+        for at in 0..n * n {
+            for other in 0..n * n {
+                let ((i, j), (k, l)) = ((at / n, at % n), (other / n, other % n));
+                let expected = if i == k || j == l {
+                    0
+                } else {
+                    let skip = |x: usize, a: usize, b: usize| {
+                        let (a, b) = (a.min(b), a.max(b));
+                        let x = if x < a { x } else { x + 1 };
+                        if x < b { x } else { x + 1 }
+                    };
+                    let minor = whole_det(n - 2, &|r, c| rows[skip(r, i, k)][skip(c, j, l)]);
+                    let odd = (i + j + k + l) % 2 == 1;
+                    if odd ^ (i > k) ^ (j > l) {
+                        -minor
+                    } else {
+                        minor
+                    }
+                };
+                let found = found[at * n * n + other];
+                let close = (found - expected as f64).abs() <= 1e-11;
+                assert!(
+                    close,
+                    "{rows:?} by {at} and {other}: {found} for {expected}"
+                );
+            }
+        }
+    }
+    let text = "(det (mat [(+ 0.1 x) 0.2 0.3 0] [0.4 (+ 0.5 y) 0.6 0] [0.7 0.8 0.9 0] [0 0 0 1]))";
+    let near = matrix_of(text, &Bindings::from([("x", 0.0), ("y", 0.0)]), &["x", "y"]);
+    for (found, expected) in near.iter().zip([0.0, 0.9, 0.9, 0.0]) {
+        assert!((found - expected).abs() < 1e-15, "{near:?}");
+    }
+}
+
+#[test]
+fn logarithms_of_singular_determinants_are_infinite_throughout() {
+    const INF: f64 = f64::INFINITY;
+    let expected = [-INF, INF, INF, -INF];
+    let point = [("x", 1.0), ("y", 1.0)];
+    agreed("(logdet (mat [x y] [y x]))", &point, &expected);
+    agreed(
+        "(logdet (mat [x y 0] [y x 0] [x y 2]))",
+        &point,
+        &[f64::NAN; 4],
+    );
+    agreed("(logdet (mat [x]))", &[("x", 0.0)], &[-INF]);
+    agreed("(logdet (mat [x]))", &[("x", -2.0)], &[-0.25]);
+}
+
 #[test]
 fn powers_of_nothing_and_to_nothing_have_second_derivatives() {
     let inputs = Bindings::from([("x", 0.0), ("p", 2.0)]);

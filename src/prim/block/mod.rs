@@ -25,6 +25,7 @@
     reason = "tiles are compiled with the registers of what calls them"
 )]
 
+mod cofactors;
 mod factors;
 mod product;
 pub(crate) mod spectral;
@@ -33,6 +34,7 @@ mod tests;
 mod triangular;
 
 use crate::prim::math;
+use cofactors::{Factors, factorize, room_of_factors, slopes_moved};
 use factors::{
     Triangle, cholesky, diagonal, eliminate, factor, lower_triangle, sign, singular_cofactors,
     solve, solve_transposed, substitute, transpose,
@@ -69,7 +71,7 @@ pub(crate) enum BlockKind {
         /// Rows and columns.
         n: u32,
     },
-    /// `log |det A|`, by LU; -inf where singular, with NaN for derivatives.
+    /// `log |det A|`, by LU; -inf where singular, with the cofactors divided by 0 for derivatives.
     Logdet {
         /// Rows and columns.
         n: u32,
@@ -109,6 +111,16 @@ pub(crate) enum BlockKind {
         /// Whether signs go by the right vectors.
         by_right: bool,
     },
+    /// The cofactors of A, by a factorization with full pivoting: the derivatives of a determinant.
+    Cofactors {
+        /// Rows and columns.
+        n: u32,
+    },
+    /// The derivatives of `log |det A|`: `A^-T`, and where singular the cofactors divided by 0.
+    LogdetSlopes {
+        /// Rows and columns.
+        n: u32,
+    },
 }
 
 impl BlockKind {
@@ -124,6 +136,8 @@ impl BlockKind {
             BlockKind::Triangular { .. } => "solve-triangular",
             BlockKind::Eigh { .. } => "eigh",
             BlockKind::Svd { .. } => "svd",
+            BlockKind::Cofactors { .. } => "cofactors",
+            BlockKind::LogdetSlopes { .. } => "logdet-slopes",
         }
     }
 
@@ -143,8 +157,10 @@ impl BlockKind {
             BlockKind::Inverse { n }
             | BlockKind::Logdet { n }
             | BlockKind::Det { n }
+            | BlockKind::Cholesky { n }
             | BlockKind::Eigh { n }
-            | BlockKind::Cholesky { n } => [product_of([n, n]), 0],
+            | BlockKind::Cofactors { n }
+            | BlockKind::LogdetSlopes { n } => [product_of([n, n]), 0],
         }
     }
 
@@ -156,7 +172,10 @@ impl BlockKind {
             | BlockKind::Triangular { n, m, .. } => product_of([n, m]),
             BlockKind::Eigh { n } => spectral::eigh_length(n as usize),
             BlockKind::Svd { m, n, .. } => spectral::svd_length(m as usize, n as usize),
-            BlockKind::Inverse { n } | BlockKind::Cholesky { n } => product_of([n, n]),
+            BlockKind::Inverse { n }
+            | BlockKind::Cholesky { n }
+            | BlockKind::Cofactors { n }
+            | BlockKind::LogdetSlopes { n } => product_of([n, n]),
             BlockKind::Logdet { .. } | BlockKind::Det { .. } => 1,
         }
     }
@@ -166,7 +185,11 @@ impl BlockKind {
     pub(crate) fn hidden(self) -> usize {
         let factors = |n: u32| product_of([n, n]).saturating_add(n as usize);
         match self {
-            BlockKind::Matmul { .. } | BlockKind::Eigh { .. } | BlockKind::Svd { .. } => 0,
+            BlockKind::Matmul { .. }
+            | BlockKind::Eigh { .. }
+            | BlockKind::Svd { .. }
+            | BlockKind::LogdetSlopes { .. } => 0,
+            BlockKind::Cofactors { n } => room_of_factors(n as usize),
             BlockKind::Solve { n, .. } => factors(n).saturating_add(1),
             BlockKind::Inverse { .. }
             | BlockKind::Cholesky { .. }
@@ -187,7 +210,9 @@ impl BlockKind {
             | BlockKind::Logdet { .. }
             | BlockKind::Det { .. }
             | BlockKind::Eigh { .. }
-            | BlockKind::Svd { .. } => None,
+            | BlockKind::Svd { .. }
+            | BlockKind::Cofactors { .. }
+            | BlockKind::LogdetSlopes { .. } => None,
         }
     }
 
@@ -242,10 +267,14 @@ impl BlockKind {
                     let mut entries = lu.iter().step_by(n + 1).map(|pivot| math::ln(pivot.abs()));
                     let first = entries.next().unwrap_or(0.0);
                     entries.fold(first, |sum, x| sum + x)
-                } else if a.iter().any(|x| x.is_nan()) {
-                    f64::NAN
                 } else {
-                    f64::NEG_INFINITY
+                    lu.copy_from_slice(a);
+                    eliminate(lu, n, pivots, true);
+                    if a.iter().any(|x| x.is_nan()) {
+                        f64::NAN
+                    } else {
+                        f64::NEG_INFINITY
+                    }
                 };
             }
             BlockKind::Det { n } => {
@@ -287,6 +316,18 @@ impl BlockKind {
             BlockKind::Svd { m, n, by_right } => {
                 let (m, n) = (m as usize, n as usize);
                 spectral::svd(a, [m, n], by_right, y, room(scratch, (m + n) * n));
+            }
+            BlockKind::Cofactors { n } => {
+                let n = n as usize;
+                let work = room(scratch, n * n);
+                factorize(a, n, hidden).cofactors(y, work);
+            }
+            BlockKind::LogdetSlopes { n } => {
+                let logdet = BlockKind::Logdet { n };
+                let n = n as usize;
+                let mut own = vec![0.0; 1 + logdet.hidden()];
+                logdet.forward(a, b, &mut own, scratch);
+                logdet.gradient(own[0], &own[1..], n, y, room(scratch, spare(n)));
             }
         }
     }
@@ -384,6 +425,12 @@ impl BlockKind {
             BlockKind::Eigh { .. } | BlockKind::Svd { .. } => {
                 for cotangent in [da, db].into_iter().flatten() {
                     cotangent.fill(0.0);
+                }
+            }
+            // Both are derivatives of one number, so second derivatives of it are symmetric.
+            BlockKind::Cofactors { .. } | BlockKind::LogdetSlopes { .. } => {
+                if let Some(da) = da {
+                    self.moved(out, ct, da, scratch);
                 }
             }
             // A = L L^T: S = L^-T phi(L^T ct) L^-1, where phi keeps the lower triangle and half of
@@ -503,7 +550,15 @@ impl BlockKind {
                 let scratch = room(scratch, n * n + spare(n));
                 let (gradient, scratch) = scratch.split_at_mut(n * n);
                 self.gradient(y[0], hidden, n, gradient, scratch);
-                tout[0] = gradient.iter().zip(ta).map(|(g, t)| g * t).sum();
+                let terms = gradient.iter().zip(ta);
+                // Infinite derivatives are of what moves.
+                let moves = |t: f64| t != 0.0 || y[0] != f64::NEG_INFINITY;
+                let terms = terms.filter(|(_, t)| moves(**t));
+                tout[0] = terms.map(|(g, t)| g * t).sum();
+            }
+            BlockKind::Cofactors { .. } | BlockKind::LogdetSlopes { .. } => {
+                let Some(ta) = ta else { return };
+                self.moved(out, ta, tout, scratch);
             }
             BlockKind::Triangular { n, m, upper } => {
                 system(n, m, upper).jvp(a, y, ta, tb, tout, scratch);
@@ -534,18 +589,46 @@ impl BlockKind {
         }
     }
 
+    /// How the numbers of [`BlockKind::Cofactors`] or [`BlockKind::LogdetSlopes`] move with the matrix.
+    fn moved(self, out: &[f64], direction: &[f64], moved: &mut [f64], scratch: &mut Vec<f64>) {
+        let (y, hidden) = out.split_at(self.outputs());
+        if let BlockKind::Cofactors { n } = self {
+            let n = n as usize;
+            Factors::of(n, hidden).moved(direction, moved, room(scratch, 2 * n * n));
+            return;
+        }
+        let n = y.len().isqrt();
+        if y.iter().all(|x| x.is_finite()) {
+            let scratch = room(scratch, n * n + spare(n));
+            let (half, scratch) = scratch.split_at_mut(n * n);
+            let slopes = View::stored(y, n, n, false);
+            let direction = View::stored(direction, n, n, true);
+            product(Mode::Set, [n; 3], slopes, direction, half, n, scratch);
+            let half = View::stored(half, n, n, false);
+            moved.fill(0.0);
+            product(Mode::Subtract, [n; 3], half, slopes, moved, n, scratch);
+        } else {
+            slopes_moved(y, n, direction, moved);
+        }
+    }
+
     /// The derivatives of [`BlockKind::Det`] or [`BlockKind::Logdet`], which is `y`, by the matrix: its
-    /// cofactors, or `A^-T`. NaN where `y` is NaN and where log|det| is -inf.
+    /// cofactors, or `A^-T`, and where log|det| is -inf the cofactors divided by 0. NaN where `y` is NaN.
     fn gradient(self, y: f64, factors: &[f64], n: usize, gradient: &mut [f64], spare: &mut [f64]) {
         let (lu, pivots) = factors.split_at(n * n);
         let is_log = matches!(self, BlockKind::Logdet { .. });
-        if y.is_nan() || is_log && y == f64::NEG_INFINITY {
+        if y.is_nan() {
             gradient.fill(f64::NAN);
             return;
         }
         let gap = lu.iter().step_by(n + 1).position(|&pivot| pivot == 0.0);
-        if let (Some(gap), false) = (gap, is_log) {
+        if let Some(gap) = gap {
             singular_cofactors(lu, pivots, n, gap, gradient, spare);
+            if is_log {
+                for cofactor in gradient {
+                    *cofactor /= 0.0;
+                }
+            }
             return;
         }
         let scale = if is_log { 1.0 } else { y };

@@ -144,7 +144,7 @@ impl<A: Arithmetic> Context<'_, A> {
             let column: Vec<Number<A>> = (t..m).map(|i| r[i * n + t].clone()).collect();
             let length = match &column[..] {
                 [x] => self.op(Prim::Abs, x, x)?,
-                _ => self.norm(&column)?,
+                _ => self.norm(&column, Prim::Sqrt)?,
             };
             if self.decides(Prim::NumEq, &length)? {
                 signs.push(self.undetermined(1.0, &column[0])?);

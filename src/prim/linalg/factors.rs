@@ -54,6 +54,9 @@ impl<A: Arithmetic> Context<'_, A> {
     /// log|det|: the sum of the logarithms of the pivots, which neither over- nor underflows.
     pub(super) fn logdet(&mut self, n: usize, a: &[Number<A>]) -> Outcome<A, Number<A>> {
         if n == 1 {
+            if self.is_zero(&a[0])? {
+                return self.logdet_of_singular(n, a);
+            }
             let size = self.op(Prim::Abs, &a[0], &a[0])?;
             return self.op(Prim::Ln, &size, &size);
         }
@@ -70,12 +73,36 @@ impl<A: Arithmetic> Context<'_, A> {
             }
         }
         let lu = self.factorize(n, a)?;
+        if lu.singular {
+            return self.logdet_of_singular(n, a);
+        }
         let mut logs = Vec::with_capacity(n);
         for i in 0..n {
             let size = self.op(Prim::Abs, &lu.numbers[i * n + i], &lu.numbers[i * n + i])?;
             logs.push(self.op(Prim::Ln, &size, &size)?);
         }
         self.sum(&logs)
+    }
+
+    /// -inf, with the cofactors divided by 0 for derivatives.
+    fn logdet_of_singular(&mut self, n: usize, a: &[Number<A>]) -> Outcome<A, Number<A>> {
+        let block = BlockKind::Logdet { n: n as u32 };
+        if let Some(numbers) = self.block(block, cube(n), a, &[])? {
+            return Ok(numbers[0].clone());
+        }
+        // Number by number, the logarithm of the determinant to first order.
+        let values: Vec<f64> = a.iter().map(|x| self.arithmetic.value(x)).collect();
+        let cofactors = BlockKind::Cofactors { n: n as u32 };
+        let mut slopes = vec![0.0; cofactors.outputs() + cofactors.hidden()];
+        cofactors.forward(&values, &[], &mut slopes, &mut Vec::new());
+        let mut det = self.arithmetic.constant(0.0);
+        for ((x, value), slope) in a.iter().zip(values).zip(slopes) {
+            let [value, slope] = [value, slope].map(|number| self.arithmetic.constant(number));
+            let moved = self.op(Prim::Sub, x, &value)?;
+            let term = self.op(Prim::Mul, &slope, &moved)?;
+            det = self.op(Prim::Add, &det, &term)?;
+        }
+        self.op(Prim::Ln, &det, &det)
     }
 
     /// The determinant of a 2 x 2 matrix and its magnitude.
@@ -87,12 +114,7 @@ impl<A: Arithmetic> Context<'_, A> {
 
     /// Whether a determinant is far from over- and underflow, so that formulas in it are accurate.
     fn is_ordinary(&mut self, size: &Number<A>) -> Outcome<A, bool> {
-        let low = self.arithmetic.constant(1e-250);
-        let high = self.arithmetic.constant(1e250);
-        let above = self.op(Prim::Gt, size, &low)?;
-        let below = self.op(Prim::Lt, size, &high)?;
-        let both = self.op(Prim::Both, &above, &below)?;
-        Ok(self.arithmetic.decide(&both)?)
+        self.is_between(size, 1e-250, 1e250)
     }
 
     pub(super) fn block(
@@ -209,7 +231,7 @@ impl<A: Arithmetic> Context<'_, A> {
         Ok(())
     }
 
-    fn is_zero(&mut self, number: &Number<A>) -> Outcome<A, bool> {
+    pub(super) fn is_zero(&mut self, number: &Number<A>) -> Outcome<A, bool> {
         let zero = self.op(Prim::IsZero, number, number)?;
         Ok(self.arithmetic.decide(&zero)?)
     }

@@ -29,6 +29,12 @@ use std::fmt;
 /// everything else; larger products and factors are blocks.
 const SMALL: usize = 4;
 
+/// 2^600: what numbers are multiplied with whose squares would underflow.
+const UP: f64 = f64::from_bits((1023 + 600) << 52);
+
+/// 2^-600: the same where squares would overflow.
+const DOWN: f64 = f64::from_bits((1023 - 600) << 52);
+
 /// The operations of eliminations.
 fn cube(n: usize) -> usize {
     (n * n).saturating_mul(n)
@@ -291,11 +297,13 @@ impl<A: Arithmetic> Context<'_, A> {
             }
             (Prim::Norm, [a]) => {
                 let a = self.array(a)?;
-                Ok(Operand::Number(self.norm(&a.numbers)?))
+                let norm = self.norm(&a.numbers, Prim::NormAtZero)?;
+                Ok(Operand::Number(norm))
             }
             (Prim::Normalize, [a]) => {
                 let a = self.array(a)?;
-                let norm = self.norm(&a.numbers)?;
+                // Zeros have no direction.
+                let norm = self.norm(&a.numbers, Prim::Sqrt)?;
                 let numbers: Result<Vec<_>, _> = a
                     .numbers
                     .iter()
@@ -611,9 +619,36 @@ impl<A: Arithmetic> Context<'_, A> {
         Ok(sum)
     }
 
-    fn norm(&mut self, numbers: &[Number<A>]) -> Outcome<A, Number<A>> {
+    /// The root of the sum of squares. Where the sum, or what derivatives make of it, might over- or
+    /// underflow, it is taken of the numbers times a power of two; and where all are 0, it is what
+    /// `at_zero` makes of the sum.
+    fn norm(&mut self, numbers: &[Number<A>], at_zero: Prim) -> Outcome<A, Number<A>> {
         let squares = self.dot(numbers, numbers)?;
-        self.op(Prim::Sqrt, &squares, &squares)
+        if self.is_between(&squares, 1e-200, 1e200)? {
+            return self.op(Prim::Sqrt, &squares, &squares);
+        }
+        let high = self.arithmetic.constant(1e200);
+        let large = self.op(Prim::Ge, &squares, &high)?;
+        let large = self.arithmetic.decide(&large)?;
+        let [to, back] = if large { [DOWN, UP] } else { [UP, DOWN] };
+        let [to, back] = [to, back].map(|scale| self.arithmetic.constant(scale));
+        let scaled = numbers.iter().map(|x| self.op(Prim::Mul, x, &to));
+        let scaled: Vec<Number<A>> = scaled.collect::<Result<_, _>>()?;
+        let sum = self.dot(&scaled, &scaled)?;
+        if !large && self.is_zero(&sum)? {
+            return self.op(at_zero, &squares, &squares);
+        }
+        let root = self.op(Prim::Sqrt, &sum, &sum)?;
+        self.op(Prim::Mul, &root, &back)
+    }
+
+    /// Whether a number is above one and below another.
+    fn is_between(&mut self, number: &Number<A>, low: f64, high: f64) -> Outcome<A, bool> {
+        let [low, high] = [low, high].map(|bound| self.arithmetic.constant(bound));
+        let above = self.op(Prim::Gt, number, &low)?;
+        let below = self.op(Prim::Lt, number, &high)?;
+        let both = self.op(Prim::Both, &above, &below)?;
+        Ok(self.arithmetic.decide(&both)?)
     }
 
     fn identity(&mut self, n: usize) -> Vec<Number<A>> {

@@ -339,13 +339,13 @@ impl<A: Arithmetic> Context<'_, A> {
         if self.arithmetic.value(&d) == 0.0 && self.arithmetic.value(&e) == 0.0 {
             return Ok(None);
         }
-        let length = self.norm(&[d.clone(), e.clone()])?;
+        let length = self.norm(&[d.clone(), e.clone()], Prim::Sqrt)?;
         let down = self.arithmetic.value(&d) < 0.0;
         let toward = if down { Prim::Sub } else { Prim::Add };
         let denominator = self.op(toward, &d, &length)?;
         let t = self.op(Prim::Div, &e, &denominator)?;
         let one = self.arithmetic.constant(1.0);
-        let hypotenuse = self.norm(&[one.clone(), t.clone()])?;
+        let hypotenuse = self.norm(&[one.clone(), t.clone()], Prim::Sqrt)?;
         let c = self.op(Prim::Div, &one, &hypotenuse)?;
         let s = self.op(Prim::Mul, &t, &c)?;
         Ok(Some([c, s, t]))
@@ -464,7 +464,7 @@ impl<A: Arithmetic> Context<'_, A> {
         let mut right = Self::turned_over(n, n, &vectors);
         let mut lengths = Vec::with_capacity(n);
         for column in left.chunks_exact_mut(m) {
-            let length = self.norm(column)?;
+            let length = self.norm(column, Prim::Sqrt)?;
             for x in column {
                 *x = self.op(Prim::Div, x, &length)?;
             }

@@ -1,4 +1,4 @@
-//! The exponential and what is made of it: e^x - 1, powers of 2, the logistic function.
+//! The exponential and what is made of it: e^x - 1, powers of 2, the logistic function and its slope.
 //!
 //! `x = n log 2 + r` with |r| at most half of log 2, and `e^x = 2^n (1 + r + tail)`, where the tail is
 //! a polynomial. The subtraction of `n log 2` is exact but for a remainder that is kept.
@@ -120,4 +120,18 @@ pub(crate) fn sigmoid(x: f64) -> f64 {
     let above_rest = if positive { 0.0 } else { e.1 };
     let (high, low) = quotient((above, above_rest), below);
     scale(high + low, if positive { 0.0 } else { n })
+}
+
+/// e^-|x| / (1 + e^-|x|)², the slope of the logistic function.
+#[inline(always)]
+pub(crate) fn sigmoid_slope(x: f64) -> f64 {
+    let (n, e) = pair(clamp(-x.abs(), -746.0, 0.0), 0.0);
+    // What is below e^-60 is nothing next to 1.
+    let power = power_of_two(if n < -100.0 { -100.0 } else { n });
+    let (one, rest) = quick_sum(1.0, power * e.0);
+    let rest = fma(power, e.1, rest);
+    let (square, square_rest) = product(one, one);
+    let below = (square, fma(2.0 * one, rest, square_rest));
+    let (high, low) = quotient(e, below);
+    scale(high + low, n)
 }

@@ -234,6 +234,8 @@ kernels! {
         Ln1p = ln_1p(x) serves Log1p, within 1.0 { log::ln_1p }
         /// 1 / (1 + e^-x).
         Sigmoid = sigmoid(x) serves Sigmoid, within 1.0 { exp::sigmoid }
+        /// The slope of 1 / (1 + e^-x).
+        SigmoidSlope = sigmoid_slope(x) serves SigmoidSlope, within 1.0 { exp::sigmoid_slope }
         /// log(1 + e^x), without overflow.
         Softplus = softplus(x) serves Softplus, within 1.0 { log::softplus }
         /// Sine of an angle in radians.

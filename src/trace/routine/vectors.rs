@@ -75,7 +75,7 @@ macro_rules! rows {
 }
 
 rows! {
-    one { Abs Floor Ceiling Round Truncate Sqrt Square Sign Detach IsZero IsPositive IsNegative IsInteger Not }
+    one { Abs Floor Ceiling Round Truncate Sqrt Square Sign NotBelowZero NormAtZero Detach IsZero IsPositive IsNegative IsInteger Not }
     two { Min Max Quotient FloorQuotient StraightThrough NumEq Lt Gt Le Ge Both Either }
 }
 

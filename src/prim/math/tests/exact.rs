@@ -77,6 +77,11 @@ pub(super) fn judge(kernel: Kernel) -> Judge {
             inside: |x, y| (x % 750.0, y),
             marks: &[(36.7, 0.0), (-708.4, 0.0), (-745.133_219_101_941_1, 0.0)],
         },
+        Kernel::SigmoidSlope => Judge {
+            opinion: |e, x, _| e.sigmoid_slope(x),
+            inside: |x, y| (x % 750.0, y),
+            marks: &[(36.7, 0.0), (-708.4, 0.0), (745.133_219_101_941_1, 0.0)],
+        },
         Kernel::Softplus => Judge {
             opinion: |e, x, _| e.softplus(x),
             inside: |x, y| (x % 750.0, y),
@@ -501,6 +506,16 @@ impl Exact {
         match self.exp(-x) {
             Near(e) | Beside(e, _) => Near(div(&big(1.0), &add(&big(1.0), &e))),
             Is(e) => Is(1.0 / (1.0 + e)),
+        }
+    }
+
+    fn sigmoid_slope(&mut self, x: f64) -> Opinion {
+        match self.exp(-x.abs()) {
+            Near(e) => {
+                let below = add(&big(1.0), &e);
+                Near(div(&div(&e, &below), &below))
+            }
+            Is(e) => Is(e / ((1.0 + e) * (1.0 + e))),
         }
     }
 
