@@ -79,6 +79,15 @@ impl Symbols {
         self.lookup(name, false)
     }
 
+    /// A symbol of its own that is called as another is: no program text can spell it, and nothing finds
+    /// it by its name.
+    pub(crate) fn alias(&mut self, of: Sym) -> Sym {
+        let sym = Sym(self.len());
+        let name: Arc<str> = self.name(of).into();
+        self.names.push((name, true));
+        sym
+    }
+
     /// The symbol of a reserved name, where it is known already.
     pub(crate) fn find_reserved(&self, name: &str) -> Option<Sym> {
         self.lookup(name, true)

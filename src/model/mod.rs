@@ -59,7 +59,7 @@ use crate::walk::code::Code;
 use crate::walk::layout::{CoreProgram, lay_out};
 use crate::walk::{EvalError, Limits, Output, Stats};
 use crate::walk::{InputValue, Job};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::mem::take;
 use std::sync::Arc;
 
@@ -128,9 +128,12 @@ impl Model {
         mode: Mode,
     ) -> Result<Self, Error> {
         let names = input_names(&program, given);
+        // One that a macro puts in several places is one literal.
+        let mut met = FxHashSet::default();
         let literals = program
             .literals
             .iter()
+            .filter(|&&id| met.insert(program.span(id)))
             .map(|&id| Literal {
                 span: program.span(id),
                 value: match program.expr(id) {

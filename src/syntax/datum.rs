@@ -24,6 +24,17 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct DatumId(u32);
 
+impl DatumId {
+    /// The node at an index.
+    pub(super) const fn at(index: u32) -> Self {
+        Self(index)
+    }
+
+    pub(super) const fn index(self) -> u32 {
+        self.0
+    }
+}
+
 impl fmt::Display for DatumId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "d{}", self.0)
@@ -152,11 +163,6 @@ impl Data {
     /// If `id` is not of these data.
     pub(crate) fn span(&self, id: DatumId) -> Span {
         self.spans[id.0 as usize]
-    }
-
-    /// All nodes, in the order in which they were read.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = DatumId> {
-        (0..self.len()).map(DatumId)
     }
 
     /// The data of the top level, in order.

@@ -27,6 +27,11 @@ pub(super) enum Form {
     CaseLambda,
     Delay,
     DelayForce,
+    DefineSyntax,
+    LetSyntax,
+    LetrecSyntax,
+    SyntaxRules,
+    SyntaxError,
     Begin,
     Do,
     Cond,
@@ -54,14 +59,14 @@ impl Form {
     pub(super) fn defines(self) -> bool {
         matches!(
             self,
-            Self::Define | Self::DefineValues | Self::DefineRecordType
+            Self::Define | Self::DefineValues | Self::DefineRecordType | Self::DefineSyntax
         )
     }
 }
 
 const NO_STATE: &str =
     "values never change; carry the new value as an argument of a loop or procedure";
-const NO_MACROS: &str = "there are no macros; write a procedure, or expand the form by hand";
+const NO_MACROS: &str = "macros are made by `syntax-rules`: write `(define-syntax name (syntax-rules () (pattern template) …))`";
 const NO_IO: &str = "programs have no input or output; return the value instead";
 const NO_CONTROL: &str = "there are no continuations; return early with `if` or `cond`";
 const NO_CONDITIONS: &str = "errors cannot be caught; test for the case with `if` or `cond`";
@@ -89,6 +94,11 @@ pub(super) fn form(name: &str) -> Option<Form> {
         "let*-values" => Form::LetStarValues,
         "receive" => Form::Receive,
         "case-lambda" => Form::CaseLambda,
+        "define-syntax" => Form::DefineSyntax,
+        "let-syntax" => Form::LetSyntax,
+        "letrec-syntax" => Form::LetrecSyntax,
+        "syntax-rules" => Form::SyntaxRules,
+        "syntax-error" => Form::SyntaxError,
         "delay" => Form::Delay,
         "delay-force" => Form::DelayForce,
         "begin" => Form::Begin,
@@ -113,9 +123,7 @@ pub(super) fn form(name: &str) -> Option<Form> {
         | "vector-copy!" | "string-set!" | "string-fill!" | "string-copy!" => {
             Form::Unsupported(NO_STATE)
         }
-        "define-syntax" | "let-syntax" | "letrec-syntax" | "syntax-rules" | "syntax-error" => {
-            Form::Unsupported(NO_MACROS)
-        }
+        "define-macro" | "syntax-case" | "er-macro-transformer" => Form::Unsupported(NO_MACROS),
         "display"
         | "write"
         | "write-string"

@@ -12,6 +12,7 @@ mod chars;
 pub(crate) mod datum;
 pub(crate) mod expand;
 mod forms;
+mod grown;
 pub(crate) mod hints;
 mod left_out;
 pub(crate) mod lexpr;

@@ -153,6 +153,7 @@ impl Expander<'_> {
     /// A body: definitions, then expressions.
     pub(super) fn body(&mut self, owner: DatumId, forms: &[DatumId]) -> Result<ExprId> {
         if let &[only] = forms
+            && self.macro_of(only).is_none()
             && !self
                 .form_of(only)
                 .is_some_and(|(form, _)| form.defines() || form == Form::Begin)
@@ -161,8 +162,13 @@ impl Expander<'_> {
         }
         let mut open: Vec<DatumId> = forms.iter().rev().copied().collect();
         let mut definitions = Vec::new();
+        let mut macros = Vec::new();
         while let Some(&id) = open.last() {
             match self.form_of(id) {
+                Some((Form::DefineSyntax, _)) => {
+                    open.pop();
+                    macros.push(self.define_body_syntax(id)?);
+                }
                 Some((form, _)) if form.defines() => {
                     open.pop();
                     for definition in self.parse_definitions(id, form)? {
@@ -180,6 +186,11 @@ impl Expander<'_> {
                     open.pop();
                     open.extend(inner);
                 }
+                None if let Some(made) = self.macro_of(id) => {
+                    let datum = self.use_macro(made, id)?;
+                    open.pop();
+                    open.push(datum);
+                }
                 _ => break,
             }
         }
@@ -191,7 +202,10 @@ impl Expander<'_> {
             );
         }
         if definitions.is_empty() {
-            return self.sequence(owner, &open);
+            self.settle_macros(&macros);
+            let body = self.sequence(owner, &open)?;
+            self.unbind(&macros);
+            return Ok(body);
         }
         let names: Vec<Sym> = definitions.iter().map(|(_, d)| d.name).collect();
         self.distinct(owner, &names)?;
@@ -199,12 +213,14 @@ impl Expander<'_> {
         for &var in &vars {
             self.bind(var);
         }
+        self.settle_macros(&macros);
         let mut inits = Vec::with_capacity(vars.len());
         for (&var, (id, definition)) in vars.iter().zip(&definitions) {
             inits.push(self.definition(*id, definition, var)?);
         }
         let body = self.sequence(owner, &open)?;
         self.unbind(&vars);
+        self.unbind(&macros);
         let letrec = Expr::Letrec {
             vars: vars.into(),
             inits: inits.into(),

@@ -96,7 +96,7 @@ impl Expander<'_> {
 
     /// Literals whose numbers are not what is written, quoted ones too.
     fn check_literals(&self, warnings: &mut Vec<Warning>) {
-        for id in self.data.ids() {
+        for id in self.data.ids_of_text() {
             let about = match self.data.get(id) {
                 Datum::Int(value) if value.abs() >= MOST_WHOLE => value,
                 Datum::Float(value) if value.is_infinite() || value == 0.0 => value,

@@ -138,7 +138,7 @@ impl Expander<'_> {
                 let Datum::List(_) = self.data.get(items[0]) else {
                     return self.fail(clause, USAGE);
                 };
-                let data = self.quote(items[0], self.data.span(items[0]));
+                let data = self.quote(items[0], self.data.span(items[0]))?;
                 parts.push((data, value, clause_span));
             }
         }

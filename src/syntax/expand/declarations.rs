@@ -57,7 +57,7 @@ impl Expander<'_> {
                 return self.fail(id, message);
             }
         };
-        if !self.declared.insert(sym) {
+        if !self.declared.insert(self.root(sym)) {
             return self.fail(id, self.declared_twice("param", sym));
         }
         if !constraint.admits(init) || !init.is_finite() {
@@ -126,7 +126,7 @@ impl Expander<'_> {
         let Some(columns) = self.columns(columns) else {
             return self.fail(id, USAGE);
         };
-        if !self.declared.insert(sym) {
+        if !self.declared.insert(self.root(sym)) {
             return self.fail(id, self.declared_twice("data matrix", sym));
         }
         self.matrices.push(DataMatrix {

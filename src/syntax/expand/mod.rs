@@ -10,7 +10,7 @@
 //! - A mistake ends the form that has it and no other: what stands beside it is expanded all the same,
 //!   so that all mistakes are told at once.
 //! - Forms that grow long (`cond`, `let*`, bodies, …) expand in loops; recursion follows the
-//!   nesting of the text alone, which the reader bounds.
+//!   nesting of the text, which the reader bounds, and of what macros make, which `macros` bounds.
 //! - At top level a name may be defined again. A reference means the definition made last when it
 //!   runs; where that is not known before, flags tell which have been made.
 
@@ -19,16 +19,21 @@ mod body;
 mod check;
 mod choice;
 mod declarations;
+mod macros;
 mod procedure;
 mod program;
 mod quasiquote;
 mod records;
+mod syntax_rules;
 mod values;
 
+use self::macros::{Alias, Binding, Macro};
 use self::records::RecordPart;
+use self::syntax_rules::MacroId;
 use super::ast::{Constant, DataMatrix, Expr, ExprId, Observation, Param, Program, Var, VarId};
 use super::datum::{Data, Datum, DatumId};
 use super::forms::{Form, form};
+use super::grown::Grown;
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::source::Span;
@@ -115,16 +120,17 @@ pub(crate) fn expand(
 /// wrong with those, the first one first.
 pub(crate) fn expand_leniently(
     text: &Arc<str>,
-    data: Data,
+    mut data: Data,
     symbols: Symbols,
     options: &ExpandOptions<'_>,
 ) -> (Program, Vec<ExpandError>) {
     let outside = vec![None; symbols.len() as usize];
     let scope = vec![None; symbols.len() as usize];
     let nodes = data.len() as usize;
+    let grown = Grown::new(&data);
     let mut expander = Expander {
         text,
-        data: &data,
+        data: &grown,
         symbols,
         inputs: FxHashSet::default(),
         prelude: options.prelude,
@@ -137,6 +143,15 @@ pub(crate) fn expand_leniently(
         bound: Vec::new(),
         mistakes: Vec::new(),
         spoiled: FxHashSet::default(),
+        heights: Vec::new(),
+        macros: Vec::new(),
+        macro_vars: FxHashMap::default(),
+        top_macros: FxHashMap::default(),
+        aliases: FxHashMap::default(),
+        renamed: FxHashMap::default(),
+        uses: 0,
+        nested_uses: 0,
+        exhausted: false,
         lambdas: FxHashMap::default(),
         scope,
         outside: RefCell::new(outside),
@@ -158,7 +173,7 @@ pub(crate) fn expand_leniently(
         let sym = expander.symbols.intern(name);
         expander.inputs.insert(sym);
     }
-    let root = match expander.program(data.roots(), options.goal) {
+    let root = match expander.program(grown.roots(), options.goal) {
         Ok(root) => root,
         // More than are looked for.
         Err(mistake) => {
@@ -180,6 +195,7 @@ pub(crate) fn expand_leniently(
         mistakes,
         ..
     } = expander;
+    grown.finish().append(&mut data);
     let program = Program {
         text: text.clone(),
         symbols,
@@ -201,6 +217,8 @@ pub(crate) fn expand_leniently(
 /// One top-level form, with `begin`s already opened.
 enum Item {
     Define(DatumId, Definition),
+    /// A macro, made already.
+    Syntax,
     Param(DatumId),
     DataMatrix(DatumId),
     Observe(DatumId, Form),
@@ -249,6 +267,7 @@ enum Denotation {
     Form(Form),
     Primitive(Prim),
     Prelude,
+    Macro(MacroId),
 }
 
 /// The definitions of one name at top level: the item that makes each, and its variable.
@@ -256,7 +275,7 @@ type Versions = Vec<(usize, VarId)>;
 
 struct Expander<'a> {
     text: &'a str,
-    data: &'a Data,
+    data: &'a Grown<'a>,
     symbols: Symbols,
     inputs: FxHashSet<Sym>,
     prelude: Option<&'a Procedures>,
@@ -273,6 +292,21 @@ struct Expander<'a> {
     mistakes: Vec<ExpandError>,
     /// Names whose definition is wrong: that they are not defined is no further mistake.
     spoiled: FxHashSet<Sym>,
+    /// For each variable that is bound, how many were when it was, itself included.
+    heights: Vec<u32>,
+    /// All macros; which variables stand for one, and those of the top level: the item that makes it,
+    /// and its definition.
+    macros: Vec<Macro>,
+    macro_vars: FxHashMap<VarId, MacroId>,
+    top_macros: FxHashMap<Sym, Vec<(usize, MacroId, DatumId)>>,
+    /// The names that macros put in, and which one a use has for a name.
+    aliases: FxHashMap<Sym, Alias>,
+    renamed: FxHashMap<(u32, Sym), Sym>,
+    /// How many uses of macros there were, and inside how many the expander is.
+    uses: u32,
+    nested_uses: u32,
+    /// Whether macros made too much.
+    exhausted: bool,
     /// The argument counts of variables known to be procedures, for warnings.
     lambdas: FxHashMap<VarId, (u32, Option<u32>)>,
     /// The innermost binding of each name, by its index.
@@ -333,11 +367,16 @@ impl<'a> Expander<'a> {
 
     fn variable(&mut self, name: Sym) -> VarId {
         let id = VarId(self.vars.len() as u32);
-        self.vars.push(Var {
-            name,
-            core_name: name,
-        });
+        // A name that a macro puts in may mean a variable behind a nearer one of the same name; the
+        // evaluator goes by names, so each is called otherwise.
+        let core_name = if self.macros.is_empty() {
+            name
+        } else {
+            self.symbols.alias(name)
+        };
+        self.vars.push(Var { name, core_name });
         self.shadowed.push(None);
+        self.heights.push(0);
         id
     }
 
@@ -354,6 +393,7 @@ impl<'a> Expander<'a> {
         }
         self.shadowed[var.0 as usize] = self.scope[name].replace(var);
         self.bound.push(var);
+        self.heights[var.0 as usize] = self.bound.len() as u32;
     }
 
     /// Ends the scope of the variables that were bound last.
@@ -389,7 +429,7 @@ impl<'a> Expander<'a> {
 
     /// Keeps a mistake; gives it back if it is the last that is looked for.
     fn mistake(&mut self, mistake: ExpandError) -> Result<()> {
-        if self.mistakes.len() + 1 >= MISTAKES {
+        if self.exhausted || self.mistakes.len() + 1 >= MISTAKES {
             return Err(mistake);
         }
         self.mistakes.push(mistake);
@@ -397,8 +437,25 @@ impl<'a> Expander<'a> {
     }
 
     fn denote(&self, sym: Sym) -> Denotation {
-        if let Some(&Some(var)) = self.scope.get(sym.index() as usize) {
-            return Denotation::Variable(var);
+        self.resolve(sym).1
+    }
+
+    /// What a name means here, and which name of the text or the top level that is known by.
+    fn resolve(&self, sym: Sym) -> (Sym, Denotation) {
+        match self.binding(sym) {
+            Binding::Variable(var) => match self.macro_vars.get(&var) {
+                Some(&made) => (sym, Denotation::Macro(made)),
+                None => (sym, Denotation::Variable(var)),
+            },
+            Binding::Elsewhere(sym) => (sym, self.denote_top(sym)),
+        }
+    }
+
+    fn denote_top(&self, sym: Sym) -> Denotation {
+        if !self.top_macros.is_empty()
+            && let Some(made) = self.top_macro(sym)
+        {
+            return Denotation::Macro(made);
         }
         let elsewhere = self.denote_outside(sym);
         let Some(versions) = self.top.get(&sym) else {
@@ -530,12 +587,17 @@ impl<'a> Expander<'a> {
 
     fn expand_here(&mut self, id: DatumId) -> Result<ExprId> {
         let span = self.data.span(id);
+        if !self.macros.is_empty() {
+            self.meter_expressions(id)?;
+        }
         match self.data.get(id) {
             Datum::Bool(b) => Ok(self.constant(Constant::Bool(b), span)),
             Datum::Int(x) => Ok(self.constant(Constant::Int(x), span)),
             Datum::Float(x) => {
                 let literal = self.constant(Constant::Float(x), span);
-                if span.text(self.text).contains(['.', 'e', 'E']) {
+                // What a macro puts in has no place of its own, by which it could be asked for.
+                let placed = !self.data.is_added(id);
+                if placed && span.text(self.text).contains(['.', 'e', 'E']) {
                     self.literals.push(literal);
                 }
                 Ok(literal)
@@ -549,13 +611,19 @@ impl<'a> Expander<'a> {
                 let args = self.expand_all(items.iter().copied())?;
                 Ok(self.call(operator, args, true, span))
             }
-            Datum::Dotted(..) => self.fail(id, "a `.` cannot stand in an expression; remove it"),
+            Datum::Dotted(..) => match self.macro_of(id) {
+                Some(made) => self.expand_use(made, id),
+                None => self.fail(id, "a `.` cannot stand in an expression; remove it"),
+            },
             Datum::List([]) => {
                 self.fail(id, "`()` is no expression; write `'()` for the empty list")
             }
             Datum::List(items) => {
                 if let Some((form, _)) = self.form_of(id) {
                     return self.form(id, form, items);
+                }
+                if let Some(made) = self.macro_of(id) {
+                    return self.expand_use(made, id);
                 }
                 let operator = self.expand(items[0])?;
                 let args = self.expand_all(items[1..].iter().copied())?;
@@ -597,7 +665,8 @@ impl<'a> Expander<'a> {
 
     fn reference(&mut self, id: DatumId, sym: Sym) -> Result<ExprId> {
         let span = self.data.span(id);
-        Ok(match self.denote(sym) {
+        let (sym, denotation) = self.resolve(sym);
+        Ok(match denotation {
             Denotation::Variable(var) => self.push(Expr::Variable(var), span),
             Denotation::Newest => self.newest(sym, span),
             Denotation::Primitive(prim) => self.push(Expr::Primitive(sym, prim), span),
@@ -605,6 +674,10 @@ impl<'a> Expander<'a> {
             Denotation::Free => self.free_name(sym, span),
             Denotation::Form(Form::Unsupported(instead)) => {
                 return self.unsupported(id, sym, instead);
+            }
+            Denotation::Macro(_) => {
+                let name = self.symbols.name(sym);
+                return self.fail(id, format!("`{name}` is a macro, not a value"));
             }
             Denotation::Form(_) => {
                 let name = self.symbols.name(sym);
@@ -637,7 +710,7 @@ impl<'a> Expander<'a> {
         let rest = &items[1..];
         match form {
             Form::Quote => match rest {
-                [datum] => Ok(self.quote(*datum, span)),
+                [datum] => self.quote(*datum, span),
                 _ => self.fail(id, "`quote` takes one datum"),
             },
             Form::Quasiquote => match rest {
@@ -675,7 +748,7 @@ impl<'a> Expander<'a> {
             Form::And => self.and(id, rest),
             Form::Or => self.or(id, rest),
             Form::Loop => {
-                let recur = self.symbols.intern("recur");
+                let recur = self.beside(items[0], "recur");
                 match rest {
                     [bindings, body @ ..] => self.named_let(id, recur, *bindings, body),
                     [] => self.fail(id, "write `(loop ((name init) …) body …)`"),
@@ -695,6 +768,16 @@ impl<'a> Expander<'a> {
             Form::Receive => self.receive(id, rest),
             Form::CaseLambda => self.case_lambda(id, rest),
             Form::Delay | Form::DelayForce => self.delay(id, form, rest),
+            Form::DefineSyntax => self.fail(
+                id,
+                "a definition must stand at top level or at the start of a body",
+            ),
+            Form::LetSyntax | Form::LetrecSyntax => self.let_syntax(id, form, rest),
+            Form::SyntaxRules => self.fail(
+                id,
+                "`syntax-rules` belongs into `define-syntax` or `let-syntax`",
+            ),
+            Form::SyntaxError => self.syntax_error(id, rest),
             Form::SoftChoice => self.soft_choice(id, rest),
             Form::SoftIf => self.soft_if(id, rest),
             Form::Unsupported(instead) => {
@@ -706,7 +789,8 @@ impl<'a> Expander<'a> {
         }
     }
 
-    fn quote(&mut self, datum: DatumId, span: Span) -> ExprId {
+    fn quote(&mut self, datum: DatumId, span: Span) -> Result<ExprId> {
+        let datum = self.stripped(datum)?;
         let constant = match self.data.get(datum) {
             Datum::Bool(b) => Constant::Bool(b),
             Datum::Int(x) => Constant::Int(x),
@@ -714,9 +798,9 @@ impl<'a> Expander<'a> {
             Datum::Char(c) => Constant::Char(c),
             Datum::String(s) => Constant::String(s.into()),
             Datum::List([]) => Constant::Nil,
-            _ => return self.push(Expr::Quote(datum), span),
+            _ => return Ok(self.push(Expr::Quote(datum), span)),
         };
-        self.constant(constant, span)
+        Ok(self.constant(constant, span))
     }
 
     fn if_expr(&mut self, test: ExprId, then: ExprId, otherwise: ExprId, span: Span) -> ExprId {

@@ -4,7 +4,7 @@
 //! - Names that the top level defines are known before any form is expanded.
 //! - Expressions between definitions keep their place: the program is one `letrec` in order.
 
-use super::{DefinedValue, Definition, Expander, Goal, Item, Result};
+use super::{DefinedValue, Definition, ExpandError, Expander, Goal, Item, Result};
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::Sym;
@@ -13,11 +13,15 @@ use crate::syntax::datum::{Datum, DatumId};
 use crate::syntax::forms::Form;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+/// A form of the top level, and what is wrong with it, as far as that is known before it is expanded.
+type TopForm = (DatumId, Option<ExpandError>);
+
 impl Expander<'_> {
     pub(super) fn program(&mut self, roots: &[DatumId], goal: Goal) -> Result<ExprId> {
         let whole = Span::new(0, self.text.len() as u32);
-        self.find_definitions(roots);
-        let items = self.items(roots);
+        self.find_params(roots);
+        let forms = self.find_definitions(roots);
+        let items = self.items(forms);
         self.live = self.live(&items);
         let mut vars = Vec::new();
         let mut inits = Vec::new();
@@ -43,6 +47,7 @@ impl Expander<'_> {
                     vars.push(var);
                     inits.push(init);
                 }
+                Item::Syntax => {}
                 Item::Param(id) => {
                     if let Err(mistake) = self.param(id) {
                         self.spoil(id);
@@ -103,7 +108,7 @@ impl Expander<'_> {
         let mut next = items.len();
         for (index, item) in items.iter().enumerate().rev() {
             let inert = match item {
-                Item::Param(_) | Item::DataMatrix(_) | Item::Mistake(_) => true,
+                Item::Param(_) | Item::DataMatrix(_) | Item::Syntax | Item::Mistake(_) => true,
                 Item::Define(_, definition) => match &definition.value {
                     DefinedValue::Expression(value) => self.is_inert(*value),
                     DefinedValue::Values { .. } => false,
@@ -165,16 +170,74 @@ impl Expander<'_> {
         (all_vars, all_inits)
     }
 
-    /// Collects the names that the top level defines, so that forms they shadow are not taken for
-    /// forms, and makes a variable for each definition.
-    pub(super) fn find_definitions(&mut self, roots: &[DatumId]) {
+    /// Collects the names of params and data matrices, which shadow forms in the whole program.
+    fn find_params(&mut self, roots: &[DatumId]) {
         let mut open: Vec<DatumId> = roots.iter().rev().copied().collect();
+        let mut defined: FxHashSet<Sym> = FxHashSet::default();
+        while let Some(id) = open.pop() {
+            if self.begins_with_any(id, &defined) {
+                continue;
+            }
+            match self.form_of(id) {
+                Some((Form::Begin, items)) => open.extend(items[1..].iter().rev()),
+                Some((Form::Define | Form::DefineSyntax, &[_, target, ..])) => {
+                    let name = match self.data.get(target) {
+                        Datum::List([name, ..]) | Datum::Dotted([name, ..], _) => *name,
+                        _ => target,
+                    };
+                    if let Datum::Symbol(sym) = self.data.get(name) {
+                        defined.insert(sym);
+                    }
+                }
+                Some((form @ (Form::Param | Form::DataMatrix), items)) => {
+                    self.note_param(form, items);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn note_param(&mut self, form: Form, items: &[DatumId]) {
+        if let Some(&name) = items.get(1)
+            && let Datum::Symbol(sym) = self.data.get(name)
+        {
+            let sym = self.root(sym);
+            match form {
+                Form::Param => self.param_names.insert(sym),
+                _ => self.matrix_names.insert(sym),
+            };
+        }
+    }
+
+    /// The forms of the top level, with `begin`s opened and uses of macros expanded. Collects the names
+    /// that they define, so that forms they shadow are not taken for forms, and makes a variable for
+    /// each definition. With a form stands what is wrong with it, if that is known.
+    pub(super) fn find_definitions(&mut self, roots: &[DatumId]) -> Vec<TopForm> {
+        let mut open: Vec<DatumId> = roots.iter().rev().copied().collect();
+        let mut forms = Vec::with_capacity(roots.len());
         let mut defined: FxHashSet<Sym> = FxHashSet::default();
         let mut names = Vec::new();
         while let Some(id) = open.pop() {
+            self.item = forms.len();
+            if self.begins_with_any(id, &defined) {
+                forms.push((id, None));
+                continue;
+            }
             match self.form_of(id) {
-                Some((_, items)) if self.names_any(items[0], &defined) => {}
-                Some((Form::Begin, items)) => open.extend(items[1..].iter().rev()),
+                Some((Form::Begin, items)) if items.len() > 1 => {
+                    open.extend(items[1..].iter().rev());
+                    continue;
+                }
+                Some((Form::DefineSyntax, _)) => match self.define_top_syntax(id) {
+                    Ok(name) => {
+                        defined.remove(&name);
+                    }
+                    Err(mistake) => {
+                        self.spoil(id);
+                        forms.push((id, Some(mistake)));
+                        continue;
+                    }
+                },
                 Some((form, _)) if form.defines() => match self.parse_definitions(id, form) {
                     Ok(definitions) => {
                         for definition in definitions {
@@ -186,18 +249,20 @@ impl Expander<'_> {
                     Err(_) => self.spoil(id),
                 },
                 Some((form @ (Form::Param | Form::DataMatrix), items)) => {
-                    if let Some(&name) = items.get(1)
-                        && let Datum::Symbol(sym) = self.data.get(name)
-                    {
-                        match form {
-                            Form::Param => self.param_names.insert(sym),
-                            _ => self.matrix_names.insert(sym),
-                        };
+                    self.note_param(form, items);
+                }
+                None if let Some(made) = self.macro_of(id) => {
+                    match self.use_macro(made, id) {
+                        Ok(datum) => open.push(datum),
+                        Err(mistake) => forms.push((id, Some(mistake))),
                     }
+                    continue;
                 }
                 _ => {}
             }
+            forms.push((id, None));
         }
+        self.item = 0;
         // Until its items are counted a definition stands at the end, so that its name shadows.
         for name in names {
             if self.declared_as(name).is_some() {
@@ -207,6 +272,10 @@ impl Expander<'_> {
             self.top.entry(name).or_default().push((usize::MAX, var));
         }
         for (&name, versions) in &self.top {
+            // In programs with macros each variable has a name of its own.
+            if !self.macros.is_empty() {
+                break;
+            }
             let text = self.symbols.name(name);
             let hides =
                 self.is_input(name) || Prim::from_name(text).is_some() || self.is_of_prelude(text);
@@ -218,6 +287,7 @@ impl Expander<'_> {
                 }
             }
         }
+        forms
     }
 
     /// What a name that a definition may not have is declared as.
@@ -258,21 +328,34 @@ impl Expander<'_> {
         }
     }
 
-    /// Whether a datum is one of some names.
-    fn names_any(&self, id: DatumId, names: &FxHashSet<Sym>) -> bool {
-        matches!(self.data.get(id), Datum::Symbol(sym) if names.contains(&sym))
+    /// Whether a form begins with one of some names.
+    fn begins_with_any(&self, id: DatumId, names: &FxHashSet<Sym>) -> bool {
+        match self.data.get(id) {
+            Datum::List([head, ..]) | Datum::Dotted([head, ..], _) => {
+                matches!(self.data.get(*head), Datum::Symbol(sym) if names.contains(&sym))
+            }
+            _ => false,
+        }
     }
 
-    pub(super) fn items(&mut self, roots: &[DatumId]) -> Vec<Item> {
-        let mut open: Vec<DatumId> = roots.iter().rev().copied().collect();
+    pub(super) fn items(&mut self, forms: Vec<TopForm>) -> Vec<Item> {
         let mut items = Vec::new();
         let mut made: FxHashMap<Sym, usize> = FxHashMap::default();
-        while let Some(id) = open.pop() {
+        for (id, mistake) in forms {
+            if let Some(mistake) = mistake {
+                items.push(Item::Mistake(mistake));
+                continue;
+            }
             // Definitions before this item shadow forms.
             self.item = items.len();
             match self.form_of(id) {
-                Some((Form::Begin, items)) if items.len() > 1 => {
-                    open.extend(items[1..].iter().rev());
+                Some((Form::DefineSyntax, _)) => {
+                    for entry in self.top_macros.values_mut().flatten() {
+                        if entry.2 == id {
+                            entry.0 = items.len();
+                        }
+                    }
+                    items.push(Item::Syntax);
                 }
                 Some((form, _)) if form.defines() => {
                     let definitions = match self.definitions_of_top(id, form) {

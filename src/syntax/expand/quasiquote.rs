@@ -41,7 +41,7 @@ impl Expander<'_> {
             None => depth,
         };
         let (items, mut tail) = match self.data.get(id) {
-            Datum::List([]) => return Ok(self.quote(id, span)),
+            Datum::List([]) => return self.quote(id, span),
             Datum::List(items) => (items.to_vec(), None),
             Datum::Dotted(items, tail) => (items.to_vec(), Some(tail)),
             Datum::Bracket(_) if self.has_unquote(id, depth) => {
@@ -50,10 +50,10 @@ impl Expander<'_> {
                     "brackets in a template cannot hold an unquote; write the list `(vec …)`",
                 );
             }
-            _ => return Ok(self.quote(id, span)),
+            _ => return self.quote(id, span),
         };
         if items.is_empty() || !self.has_unquote(id, depth) {
-            return Ok(self.quote(id, span));
+            return self.quote(id, span);
         }
         // `(a . (unquote b))` is `(a . ,b)` and reads as the list `(a unquote b)`.
         let mut items = items;

@@ -147,12 +147,12 @@ impl Expander<'_> {
             RecordPart::Type { name, fields } => {
                 let mut items = vec![self.symbol_constant(*name, span)];
                 for &field in fields {
-                    items.push(self.quote(field, span));
+                    items.push(self.quote(field, span)?);
                 }
                 Ok(self.call_hidden(Prim::List, items, span))
             }
             RecordPart::Known { name } => {
-                let name = self.quote(*name, span);
+                let name = self.quote(*name, span)?;
                 let content = self.call_hidden(Prim::List, vec![name], span);
                 let head = self.constant(Constant::String("record-type".into()), span);
                 let head = self.call_hidden(Prim::List, vec![head], span);

@@ -1,6 +1,4 @@
-;; error: => unsupported 3:1
-(define a 1)
-(define-syntax swap!
-  (syntax-rules ()
-    ((_ a b) (let ((tmp a)) tmp))))
-a
+;; Macros are made by rules alone.
+;; error: => unsupported 3:21
+(define-syntax inc! (er-macro-transformer (lambda (form rename compare) form)))
+1

@@ -1,0 +1,21 @@
+;; Macros at the start of bodies define there, and see the definitions after them.
+;; run: => [8,[1,2],3,120,[2,1],4,9]
+(define (f x)
+  (define-syntax add (syntax-rules () ((_ n e) (define n (+ x e)))))
+  (add a 1)
+  (add b a)
+  (+ a b 0 (- x x)))
+(define-syntax def2 (syntax-rules () ((_ a b) (begin (define a 1) (define b 2)))))
+(define (g) (def2 p q) (list p q))
+(define (h) (begin) (begin (begin) (define z 3)) z)
+(define-syntax my-letrec
+  (syntax-rules () ((_ ((n v) ...) e) (let () (define n v) ... e))))
+(define (swapped)
+  (define-syntax sw (syntax-rules () ((_ a b) (let ((t a)) (list b t)))))
+  (define t 1)
+  (sw t 2))
+(list (f 2) (g) (h)
+      (my-letrec ((fact (lambda (n) (if (= n 0) 1 (* n (fact (- n 1))))))) (fact 5))
+      (swapped)
+      (let () (define-syntax k (syntax-rules () ((_) 4))) (k))
+      (let-syntax ((sq (syntax-rules () ((_ e) (* e e))))) (define three 3) (sq three)))
