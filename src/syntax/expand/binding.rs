@@ -14,13 +14,17 @@ impl Expander<'_> {
     /// Takes `((name init) …)` apart.
     pub(super) fn bindings(&self, owner: DatumId, list: DatumId) -> Result<Vec<(Sym, DatumId)>> {
         const USAGE: &str = "write bindings as `((name init) …)`";
-        let Datum::List(items) = self.data.get(list) else {
-            return self.fail(owner, USAGE);
+        let items = match self.data.get(list) {
+            Datum::List(items) => items,
+            Datum::Bracket(_) => return self.brackets(list, USAGE),
+            _ => return self.fail(owner, USAGE),
         };
         let mut bindings = Vec::with_capacity(items.len());
         for &item in items {
-            let Datum::List(binding) = self.data.get(item) else {
-                return self.fail(list, USAGE);
+            let binding = match self.data.get(item) {
+                Datum::List(binding) => binding,
+                Datum::Bracket(_) => return self.brackets(item, USAGE),
+                _ => return self.fail(list, USAGE),
             };
             let &[name, init] = binding else {
                 return self.fail(item, "a binding is a name and one value: `(name init)`");
@@ -183,9 +187,11 @@ impl Expander<'_> {
         let [list, exit, body @ ..] = rest else {
             return self.fail(id, USAGE);
         };
-        let (Datum::List(items), Datum::List(exit)) = (self.data.get(*list), self.data.get(*exit))
-        else {
-            return self.fail(id, USAGE);
+        let (items, exit) = match (self.data.get(*list), self.data.get(*exit)) {
+            (Datum::List(items), Datum::List(exit)) => (items, exit),
+            (Datum::Bracket(_), _) => return self.brackets(*list, USAGE),
+            (_, Datum::Bracket(_)) => return self.brackets(*exit, USAGE),
+            _ => return self.fail(id, USAGE),
         };
         let (items, exit) = (items.to_vec(), exit.to_vec());
         let [test, values @ ..] = exit.as_slice() else {
@@ -197,6 +203,7 @@ impl Expander<'_> {
             let binding = match self.data.get(item) {
                 Datum::List(binding) if matches!(binding.len(), 2 | 3) => binding.to_vec(),
                 Datum::List(_) => return self.fail(item, USAGE),
+                Datum::Bracket(_) => return self.brackets(item, USAGE),
                 _ => return self.fail(*list, USAGE),
             };
             let Datum::Symbol(sym) = self.data.get(binding[0]) else {

@@ -53,6 +53,7 @@ impl Expander<'_> {
                     },
                 })
             }
+            Datum::Bracket(_) => self.brackets(target, USAGE),
             _ => self.fail(id, USAGE),
         }
     }

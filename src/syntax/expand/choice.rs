@@ -37,6 +37,9 @@ impl Expander<'_> {
             let items = match self.data.get(clause) {
                 Datum::List([]) => return self.fail(clause, "a clause is `(test value …)`"),
                 Datum::List(items) => items.to_vec(),
+                Datum::Bracket(_) => {
+                    return self.brackets(clause, "a clause is `(test value …)`");
+                }
                 _ => return self.fail(id, "a clause is `(test value …)`"),
             };
             let span = self.data.span(clause);
@@ -116,6 +119,7 @@ impl Expander<'_> {
             let items = match self.data.get(clause) {
                 Datum::List(items) if items.len() > 1 => items.to_vec(),
                 Datum::List(_) => return self.fail(clause, USAGE),
+                Datum::Bracket(_) => return self.brackets(clause, USAGE),
                 _ => return self.fail(id, USAGE),
             };
             let clause_span = self.data.span(clause);
@@ -135,9 +139,11 @@ impl Expander<'_> {
                 }
                 expr = Some(value);
             } else {
-                let Datum::List(_) = self.data.get(items[0]) else {
-                    return self.fail(clause, USAGE);
-                };
+                match self.data.get(items[0]) {
+                    Datum::List(_) => {}
+                    Datum::Bracket(_) => return self.brackets(items[0], USAGE),
+                    _ => return self.fail(clause, USAGE),
+                }
                 let data = self.quote(items[0], self.data.span(items[0]))?;
                 parts.push((data, value, clause_span));
             }
@@ -183,6 +189,10 @@ impl Expander<'_> {
         let options = match rest {
             [options, _] => match self.data.get(*options) {
                 Datum::List(options) if options.len() > 1 => options.to_vec(),
+                Datum::Bracket(_) => {
+                    let usage = "write `(soft-choice (e1 e2 …) weights)`";
+                    return self.brackets(*options, usage);
+                }
                 _ => Vec::new(),
             },
             _ => Vec::new(),

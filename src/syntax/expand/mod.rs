@@ -830,10 +830,14 @@ impl<'a> Expander<'a> {
         let [params, body @ ..] = rest else {
             return self.fail(id, "write `(lambda (argument …) body …)`");
         };
-        let (params, rest) = match self.data.get(*params) {
-            Datum::Symbol(_) => (Vec::new(), Some(*params)),
+        let written = *params;
+        let (params, rest) = match self.data.get(written) {
+            Datum::Symbol(_) => (Vec::new(), Some(written)),
             Datum::List(params) => (params.to_vec(), None),
             Datum::Dotted(params, rest) => (params.to_vec(), Some(rest)),
+            Datum::Bracket(_) => {
+                return self.brackets(written, "write `(lambda (argument …) body …)`");
+            }
             _ => return self.fail(id, "write `(lambda (argument …) body …)`"),
         };
         self.lambda(id, None, &params, rest, body)

@@ -1,0 +1,2 @@
+;; error: => syntax 2:14
+(case-lambda [(x) x])

@@ -1,0 +1,2 @@
+;; error: => syntax 2:9
+(define [f x] x)

@@ -1,0 +1,2 @@
+;; error: => syntax 2:10
+((lambda [x] x) 1)

@@ -1,0 +1,2 @@
+;; error: => syntax 2:7
+(let ([x 1]) x)

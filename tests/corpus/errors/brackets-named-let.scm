@@ -1,0 +1,2 @@
+;; error: => syntax 2:12
+(let loop ([i 0]) i)

@@ -1,0 +1,2 @@
+;; error: => syntax 2:55
+(define-record-type point (make-point x) point?       [x point-x])

@@ -1,0 +1,3 @@
+;; error: => syntax 3:20
+(define-syntax m
+  (syntax-rules () [(_ x) x]))
