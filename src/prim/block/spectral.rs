@@ -11,6 +11,7 @@
 //! - A reciprocal that rounding decides, because two values are equal or one is zero as far as
 //!   doubles can tell, is NaN, and counted.
 //! - A matrix that is not finite gives NaN for all numbers.
+//! - The order of values, and of `svd` their lengths, are all the memory that is not the caller's.
 
 /// How often all pairs are rotated at most; a handful of rounds is the rule.
 const ROUNDS: usize = 60;
@@ -219,7 +220,9 @@ pub(super) fn svd(
     order.sort_by(|&i, &j| lengths[j].total_cmp(&lengths[i]));
     for (column, &length) in work.chunks_exact_mut(m).zip(&lengths) {
         if length > 0.0 {
-            column.iter_mut().for_each(|x| *x /= length);
+            for x in column {
+                *x /= length;
+            }
         }
     }
     complete(work, m, &order, &lengths);
@@ -330,7 +333,9 @@ fn complete(columns: &mut [f64], m: usize, order: &[usize], lengths: &[f64]) {
                 }
             }
             let length = dot(&unit, &unit).sqrt();
-            unit.iter_mut().for_each(|x| *x /= length);
+            for x in &mut unit {
+                *x /= length;
+            }
         }
         columns[missing * m..][..m].copy_from_slice(&unit);
         done.push(missing);
@@ -360,7 +365,7 @@ mod tests {
         (0..count).map(next).collect()
     }
 
-    /// The largest entry of XᵀX - I, for X of `n` columns.
+    /// The largest entry of `XᵀX - I`, for X of `n` columns.
     fn skew(x: &[f64], n: usize) -> f64 {
         let m = x.len() / n;
         let mut worst = 0.0_f64;
@@ -431,8 +436,8 @@ mod tests {
                     check_svd(&numbers(m * n, seed + 7), m, n);
                 }
                 // Of rank one, of rank zero, huge and tiny.
-                for i in 0..n * n {
-                    a[i] = (1.0 + (i / n) as f64) * (1.0 + (i % n) as f64);
+                for (i, x) in a.iter_mut().enumerate() {
+                    *x = (1.0 + (i / n) as f64) * (1.0 + (i % n) as f64);
                 }
                 check_eigh(&a, n);
                 check_svd(&a, n, n);

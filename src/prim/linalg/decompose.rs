@@ -364,10 +364,11 @@ impl<A: Arithmetic> Context<'_, A> {
     ) -> Outcome<A, Vec<Number<A>>> {
         let coefficients = [1, 2, 3].map(|i| self.arithmetic.constant(coefficient(i)));
         let mut sum = Vec::with_capacity(n * n);
-        for at in 0..n * n {
-            let mut entry = self.op(Prim::Mul, &coefficients[2], &powers[2][at])?;
-            for i in [1, 0] {
-                let term = self.op(Prim::Mul, &coefficients[i], &powers[i][at])?;
+        let [first, second, third] = powers;
+        for (at, ((first, second), third)) in first.iter().zip(second).zip(third).enumerate() {
+            let mut entry = self.op(Prim::Mul, &coefficients[2], third)?;
+            for (coefficient, power) in [(&coefficients[1], second), (&coefficients[0], first)] {
+                let term = self.op(Prim::Mul, coefficient, power)?;
                 entry = self.op(Prim::Add, &entry, &term)?;
             }
             if let (Some(identity), true) = (identity, at % (n + 1) == 0) {

@@ -106,7 +106,7 @@ impl<N> Operand<N> {
     /// What errors call it.
     fn kind(&self) -> &'static str {
         match self {
-            Self::Number(_) => "a number",
+            Self::Number(_) | Self::Index(_) => "a number",
             Self::Array(Array {
                 shape: Shape::Vector(_),
                 ..
@@ -115,7 +115,6 @@ impl<N> Operand<N> {
             Self::List(items) if items.is_empty() => "the empty list",
             Self::List(_) | Self::Order(_) => "a list",
             Self::Symbol(_) => "a symbol",
-            Self::Index(_) => "a number",
             Self::Other(kind) => kind,
         }
     }

@@ -68,7 +68,8 @@ impl<A: Arithmetic> Context<'_, A> {
     }
 
     /// By the perturbation D of a diagonal matrix, whose reciprocal gaps G are known: the eigenvalues
-    /// move by D_ii + Σ D_ij² G_ji, and X is G ∘ D, then G ∘ (D X - X D_ii) and -½ Σ X_ki² for i, i.
+    /// move by `D[i,i] + Σ D[i,j]² G[j,i]`. X is `G[j,i] D[j,i]` to first order; to second come
+    /// `G[j,i] ((D X)[j,i] - X[j,i] D[i,i])` and, on the diagonal, `-½ Σ X[k,i]²`.
     fn moved(
         &mut self,
         n: usize,
@@ -80,7 +81,7 @@ impl<A: Arithmetic> Context<'_, A> {
         let mut tied = vec![false; n * n];
         let mut first = vec![zero; n * n];
         for at in (0..n * n).filter(|at| at % (n + 1) != 0) {
-            tied[at] = ties && !self.arithmetic_equal(&gaps[at])?;
+            tied[at] = ties && !self.is_a_number(&gaps[at])?;
             first[at] = if tied[at] {
                 self.undetermined(0.0, &d[at])?
             } else {
@@ -156,7 +157,7 @@ impl<A: Arithmetic> Context<'_, A> {
     /// U, s and V of a matrix with at least as many rows as columns.
     ///
     /// With P = Uᵀ A V = S + dP and R what U does not reach of A V, Aᵀ A is, between the right
-    /// vectors, PᵀP + RᵀR = S² + D: its eigenvalues and vectors move as those of a symmetric matrix,
+    /// vectors, `PᵀP + RᵀR = S² + D`: its eigenvalues and vectors move as those of a symmetric matrix,
     /// s by the root of the eigenvalues, and U is A V / s. Everything is counted from S, so small
     /// singular values lose nothing to the squares.
     fn tall_svd(
@@ -214,7 +215,7 @@ impl<A: Arithmetic> Context<'_, A> {
         // (S + dP) (I + X) / s
         let product = self.multiplied(ties, [n, n, n], &dp, &moved.x)?;
         let mut turn = Vec::with_capacity(n * n);
-        for j in 0..n {
+        for (j, own) in s.iter().enumerate() {
             for i in 0..n {
                 let at = j * n + i;
                 if vanishing[i] {
@@ -222,11 +223,11 @@ impl<A: Arithmetic> Context<'_, A> {
                     turn.push(self.undetermined(value, &dp[at])?);
                     continue;
                 }
-                let stretched = self.op(Prim::Mul, &s[j], &moved.x[at])?;
+                let stretched = self.op(Prim::Mul, own, &moved.x[at])?;
                 let mut entry = self.op(Prim::Add, &dp[at], &stretched)?;
                 entry = self.op(Prim::Add, &entry, &product[at])?;
                 if i == j {
-                    entry = self.op(Prim::Add, &s[j], &entry)?;
+                    entry = self.op(Prim::Add, own, &entry)?;
                 }
                 turn.push(self.op(Prim::Div, &entry, &values[i])?);
             }
@@ -259,7 +260,7 @@ impl<A: Arithmetic> Context<'_, A> {
         let mut values = Vec::with_capacity(s.len());
         let mut vanishing = Vec::with_capacity(s.len());
         for ((s, shift), half) in s.iter().zip(shifts).zip(halves) {
-            let is_zero = ties && !self.arithmetic_equal(half)?;
+            let is_zero = ties && !self.is_a_number(half)?;
             vanishing.push(is_zero);
             if is_zero {
                 values.push(s.clone());
@@ -282,7 +283,7 @@ impl<A: Arithmetic> Context<'_, A> {
     }
 
     /// Whether a number equals itself: it is not NaN.
-    fn arithmetic_equal(&mut self, number: &Number<A>) -> Outcome<A, bool> {
+    fn is_a_number(&mut self, number: &Number<A>) -> Outcome<A, bool> {
         self.is(Prim::NumEq, number)
     }
 
