@@ -451,14 +451,12 @@ impl Minimizer {
         if self.trial.evaluate_jacobian(problem).is_err() {
             return false;
         }
-        match Linear::at(&self.trial, &self.bounds, &self.scale) {
-            Some((linear, scale)) => self.accept(linear, scale),
-            None => {
-                self.refused = self.refused.min(self.trial.sse);
-                return false;
-            }
+        let at = Linear::at(&self.trial, &self.bounds, &self.scale);
+        if at.is_none() {
+            self.refused = self.refused.min(self.trial.sse);
         }
-        true
+        at.map(|(linear, scale)| self.accept(linear, scale))
+            .is_some()
     }
 
     fn accept(&mut self, linear: Linear, scale: Vec<f64>) {

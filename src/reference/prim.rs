@@ -62,9 +62,10 @@ pub fn differentiate(prim: Prim, a: f64, b: f64) -> Option<(f64, [f64; 2])> {
 pub(super) fn counts(prim: Prim, x: f64, y: f64) -> [bool; 2] {
     match prim {
         Prim::Abs => [x != 0.0, true],
-        // Of two numbers the one that lost; there is no loser among NaN.
-        Prim::Min => [!(x > y), !(y > x)],
-        Prim::Max => [!(x < y), !(y < x)],
+        // Of two numbers the one that lost; there is no loser beside NaN.
+        Prim::Min | Prim::Max if x.is_nan() || y.is_nan() => [true, true],
+        Prim::Min => [x <= y, y <= x],
+        Prim::Max => [x >= y, y >= x],
         // x^0 is 1, and 0 to any power above 0 is 0.
         Prim::Pow => [y != 0.0, !(x == 0.0 && y > 0.0)],
         Prim::StraightThrough => [false, true],

@@ -4,7 +4,7 @@
 //! A failure names the seed of the program: `DMCI_SEED=<seed> DMCI_PROGRAMS=1 cargo test --test it agree`
 //! runs that one alone. Longer runs are made with a larger `DMCI_PROGRAMS`.
 
-use crate::generate::{Generated, INPUTS, generate, smooth_inputs, steep_inputs};
+use crate::generate::{Generated, INPUTS, generate, smooth_inputs, special_inputs, steep_inputs};
 use crate::random::{Random, base_seed, programs};
 use dmci::cli::eval::answer;
 use dmci::{
@@ -194,6 +194,7 @@ fn place_text(model: &Model, error: &Error) -> String {
 /// The points at which a model is evaluated, some of them twice.
 fn points(random: &mut Random) -> Vec<[f64; 3]> {
     let mut points: Vec<_> = (0..6).map(|_| steep_inputs(random)).collect();
+    points.extend((0..3).map(|_| special_inputs(random)));
     points.extend_from_within(..2);
     points
 }
@@ -286,7 +287,8 @@ fn a_lane_is_a_single_evaluation() {
     let interpreter = Interpreter::embedded();
     on_programs(200, |program, random| {
         let [_, y, z] = steep_inputs(random);
-        let column: Vec<f64> = (0..7).map(|_| steep_inputs(random)[0]).collect();
+        let mut column: Vec<f64> = (0..7).map(|_| steep_inputs(random)[0]).collect();
+        column.extend(special_inputs(random));
         let shared = Bindings::from([("y", y), ("z", z)]);
         let singles: Vec<_> = column
             .iter()

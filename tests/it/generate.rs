@@ -50,6 +50,29 @@ pub(crate) fn steep_inputs(random: &mut Random) -> [f64; 3] {
     })
 }
 
+/// Numbers where arithmetic leaves the reals or nearly so, and where slopes have become 0.
+const SPECIAL: [f64; 9] = [
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    f64::NAN,
+    1e308,
+    5e-324,
+    -1e-170,
+    9_007_199_254_740_993.0,
+    40.0,
+    -40.0,
+];
+
+/// Inputs of which one or more are special.
+pub(crate) fn special_inputs(random: &mut Random) -> [f64; 3] {
+    let mut inputs = steep_inputs(random);
+    inputs[random.below(3)] = SPECIAL[random.below(SPECIAL.len())];
+    if random.percent(30) {
+        inputs[random.below(3)] = SPECIAL[random.below(SPECIAL.len())];
+    }
+    inputs
+}
+
 /// Inputs at which nothing special happens, almost surely.
 pub(crate) fn smooth_inputs(random: &mut Random) -> [f64; 3] {
     [(); 3].map(|()| random.between(-2.0, 2.0))

@@ -531,7 +531,7 @@ fn whole_det(n: usize, at: &dyn Fn(usize, usize) -> i64) -> i64 {
     }
     let term = |j: usize| {
         let minor = whole_det(n - 1, &|i, k| at(i + 1, if k < j { k } else { k + 1 }));
-        if j % 2 == 0 {
+        if j.is_multiple_of(2) {
             at(0, j) * minor
         } else {
             -at(0, j) * minor
@@ -551,10 +551,10 @@ fn determinants_of_singular_matrices_have_second_derivatives() {
                     .collect()
             })
             .collect();
-        for k in 0..lost {
+        for (k, weight) in (0..lost).zip(0_i64..) {
             // A row that others make up.
             rows[k] = (0..n)
-                .map(|j| rows[n - 1][j] + rows[n - 2][j] * k as i64)
+                .map(|j| rows[n - 1][j] + rows[n - 2][j] * weight)
                 .collect();
         }
         let numbers: Vec<Vec<f64>> = rows

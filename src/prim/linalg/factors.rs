@@ -90,7 +90,11 @@ impl<A: Arithmetic> Context<'_, A> {
         if let Some(numbers) = self.block(block, cube(n), a, &[])? {
             return Ok(numbers[0].clone());
         }
-        // Number by number, the logarithm of the determinant to first order.
+        // Number by number, the logarithm of the determinant to first order. What is larger has paid
+        // for its elimination, in place of the block's.
+        if n <= 2 {
+            self.arithmetic.reserve(cube(n), 0)?;
+        }
         let values: Vec<f64> = a.iter().map(|x| self.arithmetic.value(x)).collect();
         let cofactors = BlockKind::Cofactors { n: n as u32 };
         let mut slopes = vec![0.0; cofactors.outputs() + cofactors.hidden()];

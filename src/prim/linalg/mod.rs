@@ -631,6 +631,7 @@ impl<A: Arithmetic> Context<'_, A> {
         let large = self.arithmetic.decide(&large)?;
         let [to, back] = if large { [DOWN, UP] } else { [UP, DOWN] };
         let [to, back] = [to, back].map(|scale| self.arithmetic.constant(scale));
+        self.arithmetic.reserve(numbers.len(), 0)?;
         let scaled = numbers.iter().map(|x| self.op(Prim::Mul, x, &to));
         let scaled: Vec<Number<A>> = scaled.collect::<Result<_, _>>()?;
         let sum = self.dot(&scaled, &scaled)?;
