@@ -1,8 +1,8 @@
 //! THE table: one row a primitive, and the macro that turns rows into code.
 //!
 //! A numeric row reads `Variant = "name" | "alias" (arguments) variadic -> tag on domain { forward,
-//! vjp }`. In `vjp(y, ct)`, `y` is the result and `ct` the cotangent; the rule gives one cotangent an
-//! argument. Conventions at ties, poles and clamps stand with their row and in LANGUAGE: a tie of
+//! vjp, counts }`, `counts` where there is need of it. In `vjp(y, ct)`, `y` is the result and `ct` the
+//! cotangent; the rule gives one cotangent an argument. Conventions at ties, poles and clamps stand with their row and in LANGUAGE: a tie of
 //! `min`/`max` gives half to each side, `abs` at 0 has derivative 0, steps have derivative 0.
 //!
 //! **Invariants**
@@ -319,11 +319,11 @@ primitives! {
         Atan2 = "%atan2" (a, b) Variadic::No, 2 -> Float on NonZero { forward: math::atan2(a, b), vjp(y, ct): (turned(a, b, ct)) }
         /// Logarithm to a base.
         LogBase = "%log-base" (a, b) Variadic::No, 2 -> Float on Base { forward: math::log_base(a, b), vjp(y, ct): ({ let l = b.ln(); [y.equals(y).select(ct / (a * l), y), -(ct * y / (b * l))] }) }
-        /// Power; `(expt x 0)` is 1; the derivative by an exponent above 0 is 0 at base 0.
+        /// Power; `(expt x 0)` is 1; the derivative by an exponent above 0 is 0 at base 0, and by any at base 1.
         Pow = "expt" | "pow" (a, b) Variadic::No, 2 -> Float on Positive { forward: math::powf(a, b), vjp(y, ct): ([
             b.is_zero().select(nothing(b), ct * (b * a.pow(b - one(b)))),
-            a.is_zero().both(b.above(zero(b))).select(nothing(a), ct * (y * a.ln())),
-        ]), counts: [b, a.is_zero().both(b.above(zero(b))).is_zero()] }
+            is_fixed(a, b).select(nothing(a), ct * (y * a.ln())),
+        ]), counts: [b, is_fixed(a, b).is_zero()] }
         /// √(x² + y²), without overflow; derivative 0 where both are 0.
         Hypot = "hypot" (a, b) Variadic::No, 2 -> Float on NonZero { forward: math::hypot(a, b), vjp(y, ct): ([
             y.is_zero().select(nothing(a), ct * (a / y)),
@@ -701,10 +701,12 @@ impl Prim {
         if self != Prim::Pow {
             return plain;
         }
-        // The derivative by the base is 0 at exponent 0, but does not stay 0 where that moves.
+        // The derivative by the base is 0 at exponent 0, but does not stay 0 where that moves; nor does
+        // that by the exponent at base 1.
         let slope = ct * (b * a.pow(b - one(b)));
         let held = a.is_zero().select(nothing(b), slope);
-        plain.map(|[_, to_b]| [b.is_zero().select(held, slope), to_b])
+        let to_b = is_nothing(a, b).select(nothing(a), ct * (y * a.ln()));
+        Some([b.is_zero().select(held, slope), to_b])
     }
 
     /// [`Prim::counts`] for that rule.
@@ -713,7 +715,7 @@ impl Prim {
         if self != Prim::Pow {
             return plain;
         }
-        plain.map(|[_, to_b]| [a.apply(Prim::Either, b), to_b])
+        Some([a.apply(Prim::Either, b), is_nothing(a, b).is_zero()])
     }
 }
 
@@ -736,6 +738,16 @@ fn zero<R: Real>(like: R) -> R {
 
 fn one<R: Real>(like: R) -> R {
     like.lift(1.0)
+}
+
+/// Whether a power of nothing stays nothing: base 0 and an exponent above 0.
+fn is_nothing<R: Real>(a: R, b: R) -> R {
+    a.is_zero().both(b.above(zero(b)))
+}
+
+/// Whether a power does not depend on its exponent.
+fn is_fixed<R: Real>(a: R, b: R) -> R {
+    is_nothing(a, b).apply(Prim::Either, a.equals(one(a)))
 }
 
 /// What an argument that does not count is given: added to any number, it changes nothing.

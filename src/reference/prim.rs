@@ -66,8 +66,8 @@ pub(super) fn counts(prim: Prim, x: f64, y: f64) -> [bool; 2] {
         Prim::Min | Prim::Max if x.is_nan() || y.is_nan() => [true, true],
         Prim::Min => [x <= y, y <= x],
         Prim::Max => [x >= y, y >= x],
-        // x^0 is 1, and 0 to any power above 0 is 0.
-        Prim::Pow => [y != 0.0, !(x == 0.0 && y > 0.0)],
+        // x^0 and 1^x are 1, and 0 to any power above 0 is 0.
+        Prim::Pow => [y != 0.0, x != 1.0 && !(x == 0.0 && y > 0.0)],
         Prim::StraightThrough => [false, true],
         _ => [true, true],
     }

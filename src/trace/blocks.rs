@@ -164,7 +164,7 @@ impl Trace {
     }
 
     /// The tangents of a block's numbers in one direction, the hidden ones' 0: `tangent` gives those of
-    /// nodes.
+    /// nodes. What is gathered is not computed, and is left at 0.
     pub(super) fn push_block(
         &self,
         block: &BlockOperation,
@@ -175,11 +175,6 @@ impl Trace {
         out.clear();
         out.resize(block.length as usize, 0.0);
         let Some(kind) = block.block else {
-            for (slot, number) in out.iter_mut().zip(self.listed_of(block.a)) {
-                if number.is_node() {
-                    *slot = tangent(number.index());
-                }
-            }
             return;
         };
         if kind.is_flat() {

@@ -12,8 +12,8 @@
 //! - Each node has a [`Class`], by what it depends on.
 
 use super::{Operation, Ref, narrow};
-use crate::prim::Prim;
 use crate::prim::block::BlockKind;
+use crate::prim::{Kind, Prim};
 use rustc_hash::FxHashMap;
 
 /// How many products inside each other are looked into for a factor.
@@ -140,6 +140,9 @@ impl Flow {
             // A test that is never met.
             Prim::Both if is(a, 0.0) => Some(a),
             Prim::Both if is(b, 0.0) => Some(b),
+            // Tests are 0 or 1.
+            Prim::Either if is(a, 0.0) && self.is_test(b) => Some(b),
+            Prim::Either if is(b, 0.0) && self.is_test(a) => Some(a),
             // What a gradient leaves out is -0, which adds nothing to any number.
             Prim::Add if is(b, -0.0) => Some(a),
             Prim::Add if is(a, -0.0) => Some(b),
@@ -149,6 +152,12 @@ impl Flow {
             }
             _ => None,
         }
+    }
+
+    /// Whether a number is what a predicate gave.
+    fn is_test(&self, r: Ref) -> bool {
+        let operation = self.operation_of(r);
+        operation.is_some_and(|operation| matches!(operation.prim.spec().kind, Kind::Predicate))
     }
 
     /// Whether a number is seen to have no sign, or to be NaN.

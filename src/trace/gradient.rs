@@ -253,7 +253,8 @@ impl<'t> Gradient<'t> {
             }
             let [a, b] = [op.a, op.b].map(|r| self.node(r, flow));
             // What is constant needs no rule that holds where it moves.
-            let again = self.expressed && flow.constant_of(b).is_none();
+            let moves = |r: Ref| flow.constant_of(r).is_none();
+            let again = self.expressed && moves(a) && moves(b);
             let cts = cotangents(op.prim, [a, b, y, ct.number], again, flow);
             let Some([to_a, to_b]) = cts else {
                 continue;

@@ -11,6 +11,7 @@
 
 use super::{Ref, Trace};
 use crate::prim::Prim;
+use crate::prim::block::NOTHING;
 
 /// How many inputs one pass carries.
 const WIDTH: usize = 8;
@@ -70,6 +71,15 @@ impl Trace {
             }
             if op.prim == Prim::Block {
                 let block = self.block_at(index);
+                if block.block.is_none() {
+                    // What is gathered is what it was.
+                    for &number in self.listed_of(block.a) {
+                        let node = number.as_node().map(|node| node as usize);
+                        t.push(node.map_or([0.0; WIDTH], |node| t[node]));
+                        depends.push(node.map_or(0, |node| depends[node]));
+                    }
+                    continue;
+                }
                 let mut mask = 0;
                 self.each_operand(&block, &mut |operand| {
                     if operand.is_node() && !block.is_flat() {
@@ -80,7 +90,14 @@ impl Trace {
                 t.resize(start + block.length as usize, [0.0; WIDTH]);
                 depends.resize(start + block.length as usize, mask);
                 for lane in (0..WIDTH).filter(|lane| mask >> lane & 1 == 1) {
-                    self.push_block(&block, values, &|node| t[node][lane], &mut out);
+                    let tangent = |node: usize| {
+                        if depends[node] >> lane & 1 == 1 {
+                            t[node][lane] + 0.0
+                        } else {
+                            NOTHING
+                        }
+                    };
+                    self.push_block(&block, values, &tangent, &mut out);
                     for (slot, &number) in t[start..].iter_mut().zip(&out) {
                         slot[lane] = number;
                     }

@@ -42,6 +42,9 @@ use factors::{
 use product::{Mode, View, elimination_room, product, room, spare};
 use triangular::System;
 
+/// The tangent of a number that depends on nothing, for kernels that tell it from one that is 0.
+pub(crate) const NOTHING: f64 = -0.0;
+
 /// An operation on matrices as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BlockKind {
@@ -463,8 +466,8 @@ impl BlockKind {
         }
     }
 
-    /// The tangent of the result for those of the operands, none for zero; written to all of
-    /// `tout`. `out` is what [`BlockKind::forward`] wrote.
+    /// The tangent of the result for those of the operands, none for zero, and [`NOTHING`] for numbers that
+    /// depend on nothing; written to all of `tout`. `out` is what [`BlockKind::forward`] wrote.
     #[allow(
         clippy::too_many_arguments,
         reason = "what a forward rule reads and writes"
@@ -551,8 +554,8 @@ impl BlockKind {
                 let (gradient, scratch) = scratch.split_at_mut(n * n);
                 self.gradient(y[0], hidden, n, gradient, scratch);
                 let terms = gradient.iter().zip(ta);
-                // Infinite derivatives are of what moves.
-                let moves = |t: f64| t != 0.0 || y[0] != f64::NEG_INFINITY;
+                // Infinite derivatives are of what depends on anything.
+                let moves = |t: f64| y[0] != f64::NEG_INFINITY || t.to_bits() != NOTHING.to_bits();
                 let terms = terms.filter(|(_, t)| moves(**t));
                 tout[0] = terms.map(|(g, t)| g * t).sum();
             }
