@@ -1,7 +1,7 @@
 ;; The prelude: the procedures that take procedures, on lists and vectors, and predicates of numbers.
 ;;
 ;; Compiled into the interpreter beside the evaluator, and into direct programs that use them;
-;; `lists.scm` and `text.scm` go with it. An error in here belongs to the program's call; so does the
+;; `lists.scm`, `text.scm` and `densities.scm` go with it. An error in here belongs to the program's call; so does the
 ;; place of a wrong argument. Names that begin with `%` are no program's to spell.
 ;;
 ;; Arguments are refused in the name of whoever is called, counts first: `%at-most` of those beyond the

@@ -65,6 +65,10 @@ pub enum Domain {
     Share,
     /// Greater than 1.
     AboveOne,
+    /// Both arguments greater than zero.
+    Above,
+    /// The first a whole number from 2 up, the second greater than zero; no derivative by the first.
+    Order,
     /// Whole numbers.
     Whole,
     /// None: the derivative is by design not that of the values.

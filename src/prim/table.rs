@@ -289,6 +289,12 @@ primitives! {
         Mills = "%mills" (a) -> Float on Real { forward: math::mills(a), vjp(y, ct): (-(ct * (y * a.apply(Prim::MillsExcess, a)))) }
         /// What that slope is above -x; in the far negative tail their sum would cancel.
         MillsExcess = "%mills-excess" (a) -> Float on Real { forward: math::mills_excess(a), vjp(y, ct): (ct * (one(a) - y * a.apply(Prim::Mills, a))) }
+        /// Logarithm of the magnitude of the gamma function; infinite at 0 and at negative whole numbers.
+        Lgamma = "lgamma" (a) -> Float on Positive { forward: math::lgamma(a), vjp(y, ct): (ct * a.apply(Prim::Digamma, a)) }
+        /// Derivative of lgamma; NaN at negative whole numbers.
+        Digamma = "digamma" (a) -> Float on Positive { forward: math::digamma(a), vjp(y, ct): (y.apply(Prim::NumEq, y).select(ct * a.apply(Prim::Trigamma, a), y)) }
+        /// Derivative of digamma; infinite at 0 and at negative whole numbers.
+        Trigamma = "trigamma" (a) -> Float on Positive { forward: math::trigamma(a), vjp(y, ct): (ct * a.lift(2.0).apply(Prim::Polygamma, a)) }
         /// -1, 0 or 1 by the sign of a number; derivative 0.
         Sign = "sign" (a) -> Same on NonZero { forward: if a > 0.0 { 1.0 } else if a < 0.0 { -1.0 } else { a }, vjp(y, ct): flat }
         /// The same number, which no derivative passes: the shift of `soft-choice`'s exponents.
@@ -329,6 +335,13 @@ primitives! {
             y.is_zero().select(nothing(a), ct * (a / y)),
             y.is_zero().select(nothing(b), ct * (b / y)),
         ]), counts: { let both = a.is_zero().both(b.is_zero()).is_zero(); [both, both] } }
+        /// Logarithm of the beta function of two numbers above 0; infinite where one is 0, NaN below.
+        Lbeta = "lbeta" (a, b) Variadic::No, 2 -> Float on Above { forward: math::lbeta(a, b), vjp(y, ct): ({
+            let both = (a + b).apply(Prim::Digamma, a);
+            [ct * (a.apply(Prim::Digamma, a) - both), ct * (b.apply(Prim::Digamma, b) - both)]
+        }) }
+        /// Derivative of an order, 2 or more, of digamma.
+        Polygamma = "%polygamma" (a, b) Variadic::No, 2 -> Float on Order { forward: math::polygamma(a, b), vjp(y, ct): ([zero(a), ct * (a + one(a)).apply(Prim::Polygamma, b)]) }
         /// Greatest common divisor of whole numbers; derivative 0.
         Gcd = "gcd" (a, b) Variadic::Fold(0.0), 0 -> Float on Whole { forward: gcd(a, b), vjp(y, ct): flat }
         /// Least common multiple of whole numbers; derivative 0.

@@ -14,6 +14,7 @@
 
 mod cell;
 mod checks;
+mod gamma;
 mod machine;
 mod normal;
 pub mod prim;

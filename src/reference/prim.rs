@@ -13,7 +13,7 @@
 //!   steps.
 
 use super::tape::{Number, SharedTape, constant, derivative, fresh, leaf, value, with_value};
-use super::{normal, special};
+use super::{gamma, normal, special};
 use crate::prim::Prim;
 use dfdx::prelude::{AsArray, Cpu, eq, ge, gt, le, lt};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2, LN_2, LOG2_E, LOG10_E, PI};
@@ -124,6 +124,9 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         Prim::LogNormalCdf => normal::log_normal_cdf(a),
         Prim::Mills => normal::mills(a),
         Prim::MillsExcess => normal::mills_excess(a),
+        Prim::Lgamma => gamma::lgamma(a),
+        Prim::Digamma => gamma::digamma(a),
+        Prim::Trigamma => gamma::trigamma(a),
         Prim::Sign if x == 0.0 || x.is_nan() => return Meaning::Step(x),
         Prim::Sign => return Meaning::Step(1.0_f64.copysign(x)),
         Prim::SigmoidSlope => sigmoid_slope(a),
@@ -152,6 +155,8 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         Prim::LogBase => ln(a) / ln(b),
         Prim::Pow => pow(a, b),
         Prim::Hypot => special::hypot(a, b),
+        Prim::Lbeta => gamma::lbeta(a, b),
+        Prim::Polygamma => gamma::polygamma(x, b),
         Prim::Gcd => return Meaning::Step(gcd(x, y)),
         Prim::Lcm if x == 0.0 || y == 0.0 => return Meaning::Step(0.0),
         Prim::Lcm => return Meaning::Step((x / gcd(x, y) * y).abs()),

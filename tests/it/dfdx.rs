@@ -47,6 +47,11 @@ fn point(domain: Domain, random: &mut Random) -> [f64; 2] {
         Domain::Negative => [-real().abs() - 0.01, real()],
         Domain::Share => [real().abs() / scale * 0.98 + 0.01, real()],
         Domain::AboveOne => [real().abs() + 1.01, real()],
+        Domain::Above => [real().abs() + 0.05, real().abs() + 0.05],
+        Domain::Order => [
+            2.0 + (real().abs() / scale * 2.0).round(),
+            real().abs() + 0.05,
+        ],
         Domain::Whole => [(real() * 9.0).round(), (real() * 9.0).round()],
     }
 }
@@ -249,8 +254,9 @@ fn every_broken_rule_is_noticed() {
                     Some(cts)
                 }
             };
-            // The first operand of a straight-through has no term to break.
-            if (prim, operand) != (Prim::StraightThrough, 0) {
+            // The first operand of these has no term to break.
+            let none = [Prim::StraightThrough, Prim::Polygamma].contains(&prim) && operand == 0;
+            if !none {
                 survives(prim, "a wrong sign", &with(-1.0));
                 survives(prim, "a wrong factor", &with(1.0 + 1e-8));
                 survives(prim, "a missing term", &with(0.0));

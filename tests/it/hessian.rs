@@ -285,6 +285,8 @@ fn probe(domain: Domain, random: &mut Random) -> (f64, f64) {
         Domain::Negative => (-away(real().abs()), real()),
         Domain::Share => (0.5 + real() * 0.13, real()),
         Domain::AboveOne => (1.0 + away(real().abs()), real()),
+        Domain::Above => (away(real().abs()), away(real().abs())),
+        Domain::Order => (2.0 + real().abs().round(), away(real().abs())),
         Domain::Whole => (real().round(), real().round()),
     }
 }

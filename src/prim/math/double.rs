@@ -104,3 +104,17 @@ pub(super) fn with_sign(x: f64, sign: f64) -> f64 {
     const SIGN: u64 = 1 << 63;
     f64::from_bits((x.to_bits() & !SIGN) | (sign.to_bits() & SIGN))
 }
+
+/// The product of two pairs as a pair, if nothing over- or underflows.
+#[inline(always)]
+pub(super) fn times(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
+    let (high, low) = product(a.0, b.0);
+    quick_sum(high, fma(a.0, b.1, fma(a.1, b.0, low)))
+}
+
+/// The sum of two pairs as a pair, relative to the larger.
+#[inline(always)]
+pub(super) fn plus(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
+    let (high, low) = sum(a.0, b.0);
+    quick_sum(high, low + (a.1 + b.1))
+}

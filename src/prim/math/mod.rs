@@ -26,13 +26,16 @@ mod area;
 mod cpu;
 mod double;
 mod exp;
+mod gamma;
 mod hyperbolic;
 #[macro_use]
 mod lanes;
 mod log;
 mod normal;
+mod polygamma;
 mod power;
 mod reduction;
+mod reflection;
 mod root;
 mod sinc;
 #[cfg(test)]
@@ -294,6 +297,12 @@ kernels! {
         Mills = mills(x) serves Mills, within 1.0 { normal::mills }
         /// What the slope is above -x.
         MillsExcess = mills_excess(x) serves MillsExcess, within 1.5 { normal::mills_excess }
+        /// log |Γ(x)|.
+        Lgamma = lgamma(x) serves Lgamma, within 1.0 { if gamma::is_above { gamma::lgamma_above } else { reflection::lgamma_below } }
+        /// The derivative of that.
+        Digamma = digamma(x) serves Digamma, within 1.0 { if gamma::is_above { gamma::digamma_above } else { reflection::digamma_below } }
+        /// The derivative of that.
+        Trigamma = trigamma(x) serves Trigamma, within 1.0 { if gamma::is_above { gamma::trigamma_above } else { reflection::trigamma_below } }
     }
     binary {
         /// The angle of the point (x, y).
@@ -304,6 +313,10 @@ kernels! {
         Powf = powf(x, y) serves Pow, within 1.0 { power::powf }
         /// √(x² + y²), without overflow.
         Hypot = hypot(x, y) serves Hypot, within 1.0 { root::hypot }
+        /// log B(a, b); NaN below 0.
+        Lbeta = lbeta(a, b) serves Lbeta, within 1.0 { gamma::lbeta }
+        /// The derivative of an order of the digamma function.
+        Polygamma = polygamma(n, x) serves Polygamma, within 2.0 { polygamma::polygamma }
     }
     pair {
         /// Sine and cosine of an angle in radians.

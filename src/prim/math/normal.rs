@@ -13,7 +13,8 @@
 //!   others.
 
 use super::double::{
-    clamp, fma, polynomial, power_of_two, product, quick_sum, quotient, scale, sum, with_sign,
+    clamp, fma, polynomial, power_of_two, product, quick_sum, quotient, scale, sum, times,
+    with_sign,
 };
 use super::exp::{exp_pair, pair};
 use super::log::{of_one_more, of_pair};
@@ -148,13 +149,6 @@ fn of_half_line<const N: usize>(x: f64, first: (f64, f64), more: &[f64; N]) -> (
     let s = (x - 4.0) / (x + 4.0);
     let (high, low) = quick_sum(first.0, s * polynomial(s, more));
     (high, low + first.1)
-}
-
-/// The product of two pairs near 1.
-#[inline(always)]
-fn times(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
-    let (high, low) = product(a.0, b.0);
-    quick_sum(high, fma(a.0, b.1, fma(a.1, b.0, low)))
 }
 
 /// `(n, (high, low))` with erfc z = 2^n (high + low), for z from 0 to [`END`].

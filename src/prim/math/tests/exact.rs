@@ -11,6 +11,7 @@
 //! - `Beside` says that next to a zero a kernel is held to a scale other than its own value.
 
 mod elementary;
+mod gamma;
 mod normal;
 
 use super::super::Kernel;
@@ -302,6 +303,79 @@ pub(super) fn judge(kernel: Kernel) -> Judge {
             opinion: |e, x, _| e.mills_excess(x),
             inside: |x, y| (x % 40.0, y),
             marks: &[(4.0, 0.0), (-4.0, 0.0), (37.6, 0.0), (-1e10, 0.0)],
+        },
+        Kernel::Lgamma => Judge {
+            opinion: |e, x, _| e.lgamma(x),
+            inside: |x, y| (x % 60.0, y),
+            marks: &[
+                (1.0, 0.0),
+                (2.0, 0.0),
+                (3.0, 0.0),
+                (10.0, 0.0),
+                (2.556_348e305, 0.0),
+                (-2.457_024_738_220_801, 0.0),
+                (-2.747_682_646_727_413, 0.0),
+                (-3.143_580_888_349_98, 0.0),
+                (-3.955_294_284_858_598, 0.0),
+                (-4.991_544_640_560_048, 0.0),
+                (-7.000_198_333_407_324, 0.0),
+                (-12.0, 0.0),
+                (-16.0, 0.0),
+                (-17.000_000_000_000_004, 0.0),
+                (-40.5, 0.0),
+            ],
+        },
+        Kernel::Digamma => Judge {
+            opinion: |e, x, _| e.digamma(x),
+            inside: |x, y| (x % 60.0, y),
+            marks: &[
+                (1.461_632_144_968_362_2, 0.0),
+                (1.0, 0.0),
+                (2.0, 0.0),
+                (10.0, 0.0),
+                (1e-20, 0.0),
+                (1e30, 0.0),
+                (-0.504_083_008_264_455_4, 0.0),
+                (-10.702_1, 0.0),
+            ],
+        },
+        Kernel::Trigamma => Judge {
+            opinion: |e, x, _| e.trigamma(x),
+            inside: |x, y| (x % 60.0, y),
+            marks: &[
+                (1.0, 0.0),
+                (10.0, 0.0),
+                (1e-30, 0.0),
+                (1e30, 0.0),
+                (1e-154, 0.0),
+                (-0.5, 0.0),
+                (-9.5, 0.0),
+            ],
+        },
+        Kernel::Lbeta => Judge {
+            opinion: Exact::lbeta,
+            inside: |a, b| (a.abs(), b.abs()),
+            marks: &[
+                (1.0, 1.0),
+                (2.0, 0.618_033_988_749_895),
+                (10.0, 10.0),
+                (10.0, 0.1),
+                (1e10, 1e-10),
+                (1e10, 3.0),
+                (1e300, 1e300),
+                (1e-300, 1e-300),
+            ],
+        },
+        Kernel::Polygamma => Judge {
+            opinion: Exact::polygamma,
+            inside: |a, b| (2.0 + (a.abs() % 4.0).floor(), b % 60.0),
+            marks: &[
+                (2.0, 1.0),
+                (3.0, 20.0),
+                (2.0, 1e25),
+                (3.0, 1e-25),
+                (2.0, -2.5),
+            ],
         },
         Kernel::Hypot => Judge {
             opinion: Exact::hypot,

@@ -351,6 +351,72 @@ fn special(kernel: Kernel) -> Special {
             (-1e300, 1e-300),
             (1e300, 1e300),
         ]),
+        Kernel::Lgamma => One(&[
+            (0.0, INF),
+            (-0.0, INF),
+            (1.0, 0.0),
+            (2.0, 0.0),
+            (3.0, LN_2),
+            (-1.0, INF),
+            (-1e300, INF),
+            (INF, INF),
+            (-INF, INF),
+            (f64::MAX, INF),
+        ]),
+        Kernel::Digamma => One(&[
+            (0.0, -INF),
+            (-0.0, INF),
+            (1.0, -EULER_GAMMA),
+            (-1.0, NAN),
+            (-1e300, NAN),
+            (INF, INF),
+            (-INF, NAN),
+        ]),
+        Kernel::Trigamma => One(&[
+            (0.0, INF),
+            (-0.0, INF),
+            (1.0, PI * PI / 6.0),
+            (-2.0, INF),
+            (-1e300, INF),
+            (INF, 0.0),
+            (-INF, NAN),
+        ]),
+        Kernel::Lbeta => Two(&[
+            (0.0, 1.0, INF),
+            (1.0, -0.0, INF),
+            (-0.0, 2.0, INF),
+            (3.0, 0.0, INF),
+            (0.0, 0.0, INF),
+            (INF, 1.0, -INF),
+            (2.0, INF, -INF),
+            (INF, INF, -INF),
+            (0.0, INF, NAN),
+            (INF, 0.0, NAN),
+            (-1.0, 2.0, NAN),
+            (2.0, -0.5, NAN),
+            (-INF, 2.0, NAN),
+            (2.0, -INF, NAN),
+            (NAN, 1.0, NAN),
+            (1.0, NAN, NAN),
+            (2.0, 1.0, -LN_2),
+        ]),
+        Kernel::Polygamma => Two(&[
+            (2.0, 0.0, NAN),
+            (2.0, -0.0, NAN),
+            (3.0, 0.0, INF),
+            (3.0, -2.0, INF),
+            (2.0, -2.0, NAN),
+            (2.0, INF, -0.0),
+            (3.0, INF, 0.0),
+            (3.0, -INF, NAN),
+            (3.0, NAN, NAN),
+            (0.0, 1.0, NAN),
+            (-0.0, 1.0, NAN),
+            (INF, 1.0, NAN),
+            (-INF, 1.0, NAN),
+            (NAN, 1.0, NAN),
+            (2.5, 1.0, NAN),
+        ]),
         Kernel::Hypot => Two(&[
             (0.0, 0.0, 0.0),
             (-0.0, 0.0, 0.0),
@@ -501,6 +567,9 @@ fn special(kernel: Kernel) -> Special {
 }
 
 const THREE_FRAC_PI_4: f64 = 3.0 * FRAC_PI_4;
+
+/// Euler's constant.
+const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
 
 /// √(2/π).
 const ROOT_2_PER_PI: f64 = 0.797_884_560_802_865_4;
