@@ -1,8 +1,8 @@
 ;; The prelude: the procedures that take procedures, on lists and vectors, and predicates of numbers.
 ;;
 ;; Compiled into the interpreter beside the evaluator, and into direct programs that use them;
-;; `lists.scm`, `text.scm` and `densities.scm` go with it. An error in here belongs to the program's call; so does the
-;; place of a wrong argument. Names that begin with `%` are no program's to spell.
+;; `lists.scm`, `text.scm`, `densities.scm` and `roots.scm` go with it. An error in here belongs to the
+;; program's call; so does the place of a wrong argument. Names that begin with `%` are no program's to spell.
 ;;
 ;; Arguments are refused in the name of whoever is called, counts first: `%at-most` of those beyond the
 ;; parameters, `%check` by a predicate, `%whole` for counts and indices. What ends a list that is gone

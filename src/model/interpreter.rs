@@ -33,6 +33,7 @@ const PRELUDE: &str = concat!(
     include_str!("../../bootstrap/lists.scm"),
     include_str!("../../bootstrap/text.scm"),
     include_str!("../../bootstrap/densities.scm"),
+    include_str!("../../bootstrap/roots.scm"),
 );
 const COMPILER: &str = include_str!("../../bootstrap/compiler.scm");
 const EMBEDDED: &[u8] = include_bytes!("../../bootstrap/interpreter.ncg");

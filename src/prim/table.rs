@@ -666,6 +666,12 @@ primitives! {
         SoftChoice = "%soft-choice" (3, None)
         /// Two numbers blended by how far a second number is above a first: `soft-if`.
         SoftIf = "%soft-if" (4, Some(4))
+        /// The first of two numbers where a test holds, the second otherwise: an `if` of the prelude that leaves no guard.
+        Pick = "%pick" (3, Some(3))
+        /// The same number or vector, as a variable that slopes are by; no derivative passes it.
+        Variable = "%variable" (1, Some(1))
+        /// The derivative of a number by a variable; by a vector of them, the vector.
+        Slope = "%slope" (2, Some(2))
         /// Applies a procedure to a list, for the expression in the car of `here`.
         ApplyAt = "%apply-at" (3, Some(3))
         /// The value of an `if`'s test, for the expression in the car of `here`.

@@ -137,6 +137,8 @@ pub(super) struct Machine<'a> {
     pub(super) rounded: u64,
     /// Whether an application of the program entered a procedure last, and no procedure in between.
     applied_by_program: bool,
+    /// The variables that slopes are by, by their entries.
+    pub(super) variables: FxHashMap<usize, super::tape::Number>,
 }
 
 impl<'a> Machine<'a> {
@@ -173,6 +175,7 @@ impl<'a> Machine<'a> {
             drawn: 0,
             rounded: 0,
             applied_by_program: false,
+            variables: FxHashMap::default(),
         };
         let inputs: Vec<Cell> = inputs
             .into_iter()

@@ -18,6 +18,7 @@ mod gamma;
 mod machine;
 mod normal;
 pub mod prim;
+mod slope;
 mod soft;
 mod special;
 mod structure;

@@ -319,6 +319,9 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         | Prim::CaseMatch
         | Prim::SoftChoice
         | Prim::SoftIf
+        | Prim::Pick
+        | Prim::Variable
+        | Prim::Slope
         | Prim::ApplyAt
         | Prim::TestAt
         | Prim::Given

@@ -128,6 +128,9 @@ impl Machine<'_> {
             }
             return Ok(all.unwrap_or_else(|| self.truth(true)));
         }
+        if let (Prim::Both | Prim::Either, [a, b]) = (prim, args) {
+            return self.boolean(prim, a, b);
+        }
         let a = &args[0];
         match prim {
             Prim::Not if !a.is(TypeTag::Bool) => return Ok(self.truth(false)),
@@ -230,6 +233,9 @@ impl Machine<'_> {
             ) => self.search(prim, key, list, site),
             (Prim::SoftChoice, _) => self.soft_choice(args, site),
             (Prim::SoftIf, _) => self.soft_if(args, site),
+            (Prim::Pick, [test, then, otherwise]) => self.picked([test, then, otherwise], site),
+            (Prim::Variable, [number]) => self.variables(number, site),
+            (Prim::Slope, [y, by]) => self.slope(y, by, site),
             _ if prim.is_linalg() => self.linalg(prim, args, site),
             (Prim::CaseMatch, [key, data]) => self.case_match(key, data),
             (Prim::IsEq | Prim::IsEqv, [a, b]) => self.identical(a, b),

@@ -125,6 +125,40 @@ impl SharedTape {
         self.record(|record| record.paused = paused);
     }
 
+    /// Forgets what has been written since the last entry.
+    pub(super) fn forget_pending(&self) {
+        self.record(|record| record.pending.clear());
+    }
+
+    /// dfdx's gradients of a number that `entry` made, as far back as the entry `first`: what has been
+    /// written since is used up, and what was written before is kept.
+    pub(super) fn gradients_since(
+        &self,
+        number: Number,
+        entry: usize,
+        first: usize,
+    ) -> Gradients<f64, Cpu> {
+        let (mut entries, last) = self.record(|record| {
+            let entries = record.entries[first..].iter_mut();
+            let entries = entries.map(|entry| Entry {
+                reads: entry.reads.clone(),
+                operations: std::mem::take(&mut entry.operations),
+            });
+            let entries: Vec<Entry> = entries.collect();
+            (entries, std::mem::take(&mut record.pending))
+        });
+        for entry in &mut entries {
+            entry.reads.retain(|&read| read >= first);
+            entry.reads.iter_mut().for_each(|read| *read -= first);
+        }
+        if entry < first {
+            // It is older than the variable.
+            entries.clear();
+            entries.push(Entry::default());
+        }
+        Self::backward(number, entry.saturating_sub(first), entries, last)
+    }
+
     /// dfdx's gradients of a number that `entry` made. The tape is used up.
     pub(super) fn gradients(&self, number: Number, entry: usize) -> Gradients<f64, Cpu> {
         let (entries, last) = self.record(|record| {
@@ -133,6 +167,15 @@ impl SharedTape {
                 std::mem::take(&mut record.pending),
             )
         });
+        Self::backward(number, entry, entries, last)
+    }
+
+    fn backward(
+        number: Number,
+        entry: usize,
+        entries: Vec<Entry>,
+        last: Vec<BackwardOperation>,
+    ) -> Gradients<f64, Cpu> {
         let mut live = vec![false; entries.len()];
         live[entry] = true;
         for index in (0..entries.len()).rev() {

@@ -27,6 +27,7 @@ pub(crate) mod replay;
 pub(crate) mod routine;
 pub(crate) mod second;
 pub(crate) mod simplify;
+mod slope;
 pub(crate) mod sweep;
 pub(crate) mod tangents;
 

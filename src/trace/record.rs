@@ -102,7 +102,7 @@ impl Recorder {
     }
 
     #[inline]
-    fn operand(&mut self, number: Number) -> Ref {
+    pub(super) fn operand(&mut self, number: Number) -> Ref {
         if let Some(node) = number.node.index() {
             Ref::node(node)
         } else {
@@ -165,7 +165,7 @@ impl Recorder {
     }
 
     #[inline]
-    fn push(&mut self, operation: Operation, value: f64) -> Number {
+    pub(super) fn push(&mut self, operation: Operation, value: f64) -> Number {
         if self.trace.operations.len() >= self.limit {
             self.overflowed = true;
             return Number::constant(value);

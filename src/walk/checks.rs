@@ -56,6 +56,7 @@ pub(crate) fn kind_of(name: &str) -> Kind {
         "index" => Kind::Index,
         "shape" => Kind::Shape,
         "arity" => Kind::Arity,
+        "user" => Kind::User,
         _ => Kind::Type,
     }
 }

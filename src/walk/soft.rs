@@ -173,7 +173,12 @@ impl Walk<'_> {
     }
 
     /// The first of two numbers where a test holds, else the second: neither branch nor guard.
-    fn pick(&mut self, test: Number, then: Number, otherwise: Number) -> Outcome<Number> {
+    pub(super) fn pick(
+        &mut self,
+        test: Number,
+        then: Number,
+        otherwise: Number,
+    ) -> Outcome<Number> {
         if test.node.is_none() {
             return Ok(if test.value == 0.0 { otherwise } else { then });
         }

@@ -89,6 +89,9 @@ impl Walk<'_> {
             Prim::Lt | Prim::Gt | Prim::Le | Prim::Ge | Prim::NumEq => {
                 self.compare(prim, a, b, site)
             }
+            Prim::Both | Prim::Either if a.tag == Tag::Bool && b.tag == Tag::Bool => {
+                self.boolean(prim, number(a), number(b))
+            }
             Prim::IsEq => {
                 let same = self.identical(a, b)?;
                 Ok(same)
@@ -195,6 +198,9 @@ impl Walk<'_> {
             }
             Prim::SoftChoice => self.soft_choice(count, site),
             Prim::SoftIf => self.soft_if(site),
+            Prim::Pick => self.picked(site),
+            Prim::Variable => self.variables(site),
+            Prim::Slope => self.slope(site),
             Prim::IsEq | Prim::IsEqv => {
                 let (a, b) = (arg(0), arg(1));
                 self.identical(a, b)
