@@ -15,7 +15,7 @@ use crate::Error;
 use crate::graph::{Graph, ncg};
 use crate::syntax::Goal;
 use crate::verify::{
-    Certificate, Check, ConstantRecord, GuardRecord, Status, Verdict, VerifyOptions, Way,
+    Certificate, Check, ConstantRecord, GuardRecord, Status, Verdict, VerifyOptions, Warning, Way,
     verify_graph, verify_with,
 };
 use clap::Args;
@@ -27,8 +27,9 @@ use std::path::PathBuf;
 ///
 /// The interpreter's value and derivatives are held against the program's own graph and the
 /// interpreter interpreting itself (the same bits), dfdx's tensors and tape, dual numbers swept
-/// forwards, and central differences. Besides it tells which constants only decide branches, and
-/// which tests are nearest to flipping.
+/// forwards, and central differences; second derivatives against differences of first ones. Besides it
+/// tells which constants only decide branches, which tests are nearest to flipping, and where a small
+/// move flips one so that the value moves otherwise than the derivative says.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -46,7 +47,7 @@ pub(super) struct Verify {
     inputs: InputArgs,
 
     /// Verify the derivatives by these inputs, params and literals (@LINE:COLUMN); without it by all
-    /// params and all inputs that are numbers
+    /// params and all inputs that are numbers, vectors or matrices
     #[arg(long, value_name = "NAMES", value_delimiter = ',',
         value_parser = NonEmptyStringValueParser::new())]
     wrt: Option<Vec<String>>,
@@ -159,7 +160,11 @@ fn text(certificate: &Certificate) -> String {
         }
     }
     out.push('\n');
-    let rows: Vec<Vec<String>> = certificate.constants.iter().map(constant_row).collect();
+    let shown = shown(&certificate.constants);
+    let rows: Vec<Vec<String>> = shown
+        .iter()
+        .map(|constant| constant_row(constant))
+        .collect();
     let header = [
         "constant",
         "value",
@@ -171,7 +176,14 @@ fn text(certificate: &Certificate) -> String {
         "step",
     ];
     out.push_str(&report::table(&header, &rows));
-    for constant in certificate.constants.iter().filter(|c| c.only_steers) {
+    let left = certificate.constants.len() - shown.len();
+    if left > 0 {
+        let _ = writeln!(
+            out,
+            "  and {left} more, no further off; --json tells them all"
+        );
+    }
+    for constant in shown.iter().filter(|c| c.only_steers) {
         let name = &constant.name;
         let _ = writeln!(
             out,
@@ -184,7 +196,69 @@ fn text(certificate: &Certificate) -> String {
         let header = ["at", "test", "flips if", "relative"];
         out.push_str(&report::table(&header, &rows));
     }
+    for warning in &certificate.warnings {
+        let _ = writeln!(out, "\nwarning: {}", warning_text(warning));
+    }
     let _ = writeln!(out, "\nverdict  {}", certificate.verdict.name());
+    out
+}
+
+/// The constants that a table shows: all, or of many those that are furthest off, in their order.
+fn shown(constants: &[ConstantRecord]) -> Vec<&ConstantRecord> {
+    const SHOWN: usize = 24;
+    let mut order: Vec<usize> = (0..constants.len()).collect();
+    let off = |index: usize| constants[index].largest_difference;
+    order.sort_by(|&a, &b| off(b).total_cmp(&off(a)).then(a.cmp(&b)));
+    order.truncate(SHOWN);
+    order.sort_unstable();
+    order.into_iter().map(|index| &constants[index]).collect()
+}
+
+/// What a small move flips, and how the value moves there.
+fn warning_text(warning: &Warning) -> String {
+    let Warning { constant, text, .. } = warning;
+    let what = match warning.place {
+        Some([line, column]) => format!("the test at {line}:{column}, `{text}`,"),
+        None => "a kink or a step".into(),
+    };
+    let mut out = if warning.step == 0.0 {
+        format!(
+            "`{constant}` lies exactly on {}",
+            what.trim_end_matches(',')
+        )
+    } else {
+        let step = difference(warning.step);
+        format!("{what} flips when `{constant}` moves by {step}")
+    };
+    let slope = |x: f64| {
+        if x.is_nan() {
+            "none that can be told".into()
+        } else {
+            significant(x, 6)
+        }
+    };
+    let taken = significant(warning.derivative, 6);
+    let _ = if warning.sides_agree() {
+        let outside = slope(0.5 * (warning.below + warning.above));
+        write!(
+            out,
+            "; around it the value has slope {outside} on both sides, and the derivative, that of the \
+             path taken, is {taken}"
+        )
+    } else {
+        let [below, above] = [warning.below, warning.above].map(slope);
+        write!(
+            out,
+            "; the value has slope {below} below and {above} above, and the derivative, that of the \
+             path taken, is {taken}"
+        )
+    };
+    if warning.derivative == 0.0 && warning.sides_agree() && warning.above != 0.0 {
+        out.push_str("; a search by tests has no derivative, `root` and `fixed-point` have");
+    }
+    if warning.jump != 0.0 {
+        let _ = write!(out, "; the value jumps by {}", significant(warning.jump, 3));
+    }
     out
 }
 
@@ -200,7 +274,7 @@ fn check_row(check: &Check) -> Vec<String> {
     let made = check.status != Status::Skipped;
     let shown = |x: f64| if made { difference(x) } else { "-".into() };
     let values = match check.way {
-        Way::Forward | Way::Central => "-".into(),
+        Way::Forward | Way::Central | Way::Second => "-".into(),
         _ => shown(check.value),
     };
     let allowed = match check.allowed[1] {

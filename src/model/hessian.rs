@@ -206,7 +206,8 @@ impl Layout {
         Some(found.first..found.first + found.extent.size())
     }
 
-    fn labels(&self) -> Vec<String> {
+    /// What each number is called.
+    pub(crate) fn labels(&self) -> Vec<String> {
         let mut labels = Vec::with_capacity(self.size());
         for LaidOut { name, extent, .. } in &self.names {
             match *extent {

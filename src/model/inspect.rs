@@ -6,7 +6,8 @@
 use super::error::Error;
 use super::{Asked, Model, Prepared};
 use crate::model::bindings::{Bindings, Wrt};
-use crate::model::gradient::{Extent, Variable, columns};
+use crate::model::gradient::{Variable, columns};
+use crate::model::hessian::Layout;
 use crate::paths;
 use crate::paths::Workspace;
 use crate::prim::linalg::Shape;
@@ -21,9 +22,23 @@ pub(crate) struct Recorded {
     pub(crate) path: Arc<paths::Path>,
     /// The trace's inputs.
     pub(crate) numbers: Vec<f64>,
-    /// For each name asked for the trace's input; none where the program has no use for it.
-    pub(crate) columns: Vec<Option<u32>>,
+    /// The numbers asked for, in the order of the names.
+    pub(crate) asked: Vec<AskedNumber>,
     pub(crate) stats: Stats,
+}
+
+/// A number that derivatives are asked for by.
+#[derive(Clone, Debug)]
+pub(crate) struct AskedNumber {
+    /// Which of the names asked for it belongs to.
+    pub(crate) name: usize,
+    /// What it is called: `x`, `v[0]`, `m[0,1]`.
+    pub(crate) label: String,
+    /// Its place among the numbers of the name, and how many these are.
+    pub(crate) at: usize,
+    pub(crate) of: usize,
+    /// The trace's input; none where the program has no use for it.
+    pub(crate) column: Option<u32>,
 }
 
 /// What a model has recorded.
@@ -67,19 +82,26 @@ impl Model {
         let Some(path) = run.path.filter(|_| run.output.is_numeric()) else {
             return Err(self.not_numeric(run.stats).into());
         };
-        let column = |(name, variable): (Cow<'_, str>, Variable)| match variable {
-            Variable::Inputs(first, Extent::Number) => Ok(Some(first)),
-            Variable::Unused => Ok(None),
-            Variable::Inputs(..) => Err(Error::Request(format!(
-                "`{name}` is a list or array; name numbers"
-            ))),
+        let labels = Layout::new(&asked.wrt).labels();
+        let numbers_of = |(name, (_, variable)): (usize, &(Cow<'_, str>, Variable))| {
+            let (first, of) = match variable {
+                Variable::Inputs(first, extent) => (Some(*first), extent.size()),
+                Variable::Unused => (None, 1),
+            };
+            (0..of).map(move |at| (name, at, of, first.map(|first| first + at as u32)))
         };
+        let all = asked.wrt.iter().enumerate().flat_map(numbers_of);
+        let all = all
+            .zip(labels)
+            .map(|((name, at, of, column), label)| AskedNumber {
+                name,
+                label,
+                at,
+                of,
+                column,
+            });
         Ok(Recorded {
-            columns: asked
-                .wrt
-                .into_iter()
-                .map(column)
-                .collect::<Result<_, _>>()?,
+            asked: all.collect(),
             path,
             numbers,
             stats: run.stats,

@@ -35,7 +35,7 @@ pub use error::Error;
 pub use evaluator::{Evaluator, Lane};
 pub use explain::{Explanation, GuardReason};
 pub use inspect::PathTotals;
-pub(crate) use inspect::Recorded;
+pub(crate) use inspect::{AskedNumber, Recorded};
 pub use recording::{Operand, RecordedGuard, RecordedNode, RecordedPath, Recording};
 #[cfg(feature = "dfdx")]
 pub use refer::evaluate_reference;

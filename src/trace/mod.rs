@@ -21,6 +21,7 @@ mod expressed;
 pub(crate) mod flow;
 pub(crate) mod forward;
 mod gradient;
+mod noise;
 mod print;
 pub(crate) mod record;
 pub(crate) mod replay;

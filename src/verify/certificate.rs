@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the form that certificates are written in.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What several independent ways to a program's gradient agreed on, at one point.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub struct Certificate {
     pub constants: Vec<ConstantRecord>,
     /// The tests that the smallest relative moves of a constant would flip, nearest first.
     pub guards: Vec<GuardRecord>,
+    /// Where the derivative of the path taken is not the slope of the value close by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// Whether nothing failed.
     pub verdict: Verdict,
 }
@@ -106,6 +109,8 @@ pub enum Way {
     Forward,
     /// Differences of values, of walks that record nothing.
     Central,
+    /// Second derivatives, against differences of first ones.
+    Second,
 }
 
 impl Way {
@@ -117,6 +122,7 @@ impl Way {
             Self::Reference => "reference (dfdx)",
             Self::Forward => "forward duals",
             Self::Central => "central differences",
+            Self::Second => "second derivatives",
         }
     }
 }
@@ -168,12 +174,56 @@ impl Verdict {
     }
 }
 
+/// A test or a kink that the derivative takes for granted, and that a small move of a constant flips.
+///
+/// The derivative is that of the path taken. Just outside of that path the value may have another
+/// slope, or jump: the derivative is right, and does not say how the value moves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Warning {
+    /// The constant that moves.
+    pub constant: String,
+    /// The smallest move that was seen to flip it; 0 where the point lies exactly on it.
+    #[serde(with = "number")]
+    pub step: f64,
+    /// Line and column of the test in the text, from 1; none of `min`, `max`, `abs` and steps.
+    pub place: Option<[u32; 2]>,
+    /// The expression there, shortened.
+    pub text: String,
+    /// The derivative of the path taken; of several numbers, of that which differs most.
+    #[serde(with = "number")]
+    pub derivative: f64,
+    /// The slope of the value below the path, and above it; NaN where none can be told.
+    #[serde(with = "number")]
+    pub below: f64,
+    /// The same above.
+    #[serde(with = "number")]
+    pub above: f64,
+    /// By how much the value jumps, where it does.
+    #[serde(with = "number")]
+    pub jump: f64,
+}
+
+impl Warning {
+    /// Whether the slopes on both sides agree with each other: the value is smooth there, and the path
+    /// taken misses how it moves.
+    pub fn sides_agree(&self) -> bool {
+        let apart = (self.above - self.below).abs();
+        apart <= Self::ALIKE * self.above.abs().max(self.below.abs())
+    }
+
+    /// Slopes closer than this, relatively, are taken to be the same.
+    pub(super) const ALIKE: f64 = 1e-3;
+}
+
 /// What was found of one constant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ConstantRecord {
-    /// Its name: an input, a param, or a literal as `@line:column`.
+    /// Its name: an input, a param, or a literal as `@line:column`; of a number of a list, vector or
+    /// matrix, `v[0]` or `m[0,1]`.
     pub name: String,
     /// Its value.
     #[serde(with = "number")]
@@ -183,7 +233,8 @@ pub struct ConstantRecord {
     pub derivative: f64,
     /// Whether it only decides branches, indices or sizes: its derivative is 0 by nature.
     pub only_steers: bool,
-    /// The largest relative difference in each check that was made, by the name of the way.
+    /// The largest relative difference in each check that was made, by the way; of second derivatives,
+    /// relative to the largest of them.
     pub differences: Vec<Difference>,
     /// The largest of them.
     #[serde(with = "number")]

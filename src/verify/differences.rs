@@ -4,9 +4,10 @@
 //! with the step they were taken at and an estimate of their error.
 //!
 //! **Invariants**
-//! - Steps shrink by halves from an eighth of the number; at each, Richardson's extrapolation takes
-//!   off the errors of second and fourth order. The step whose own estimate is smallest wins.
+//! - Steps shrink by halves from an eighth of a scale; at each, Richardson's extrapolation takes off the
+//!   errors of second and fourth order. The step whose own estimate is smallest wins.
 //! - The estimate is the last term taken off plus what rounding leaves, the larger of all results.
+//!   Rounding is that of the results, or what the caller says they may be off by.
 
 /// How many steps are tried.
 const STEPS: i32 = 24;
@@ -27,15 +28,37 @@ pub(super) struct Estimate {
     pub(super) error: f64,
     /// The widest step used.
     pub(super) step: f64,
+    /// The largest magnitude of a result, over all steps tried.
+    pub(super) largest: f64,
 }
 
-/// Differentiates `f` at `at`; none if no three steps in a row stay where `f` is defined. `f` gives
-/// none for points that must not be used.
-pub(super) fn central(at: f64, f: &mut dyn FnMut(f64) -> Option<Vec<f64>>) -> Option<Estimate> {
-    let scale = if at == 0.0 { 1.0 } else { at.abs() };
+impl Estimate {
+    /// Whether results could be seen to change as a derivative says: one that would change them by more
+    /// than they are, over the finest step there is relative to `at`, is beyond differences.
+    pub(super) fn sees(&self, derivative: f64, at: f64) -> bool {
+        let finest = at.abs() * 0.5_f64.powi(STEPS + 2);
+        // What is infinite or NaN is for the comparison to judge.
+        !derivative.is_finite() || derivative.abs() * finest <= self.largest
+    }
+}
+
+/// What steps at a number are relative to.
+pub(super) fn scale_of(at: f64) -> f64 {
+    if at == 0.0 { 1.0 } else { at.abs() }
+}
+
+/// Differentiates `f` at `at` by steps relative to `scale`; none if no three steps in a row stay where
+/// `f` is defined. `f` gives none for points that must not be used, and results that may each be off by
+/// `noise`.
+pub(super) fn central(
+    at: f64,
+    scale: f64,
+    noise: f64,
+    f: &mut dyn FnMut(f64) -> Option<Vec<f64>>,
+) -> Option<Estimate> {
     let mut levels: Vec<Level> = Vec::new();
     let mut best: Option<Estimate> = None;
-    let mut worse = 0;
+    let (mut worse, mut all) = (0, 0.0_f64);
     for power in 3..3 + STEPS {
         let h = scale * 0.5_f64.powi(power);
         let (above, below) = (at + h, at - h);
@@ -46,6 +69,7 @@ pub(super) fn central(at: f64, f: &mut dyn FnMut(f64) -> Option<Vec<f64>>) -> Op
         };
         let width = above - below;
         let largest = up.iter().chain(&down).fold(0.0_f64, |m, x| m.max(x.abs()));
+        all = all.max(largest);
         let second: Vec<f64> = up.iter().zip(&down).map(|(u, d)| (u - d) / width).collect();
         let before = levels.last();
         let fourth = before.map(|b| extrapolate(&second, &b.second, 4.0));
@@ -57,7 +81,8 @@ pub(super) fn central(at: f64, f: &mut dyn FnMut(f64) -> Option<Vec<f64>>) -> Op
             let taken = fourth.iter().zip(&sixth).map(|(a, b)| (a - b).abs());
             // The results are rounded, and what the number was rounded to is passed on.
             let steepest = sixth.iter().fold(0.0_f64, |m, d| m.max(d.abs()));
-            let rounding = 4.0 * f64::EPSILON * (largest + at.abs() * steepest) / h;
+            let off = (4.0 * f64::EPSILON * largest).max(2.0 * noise);
+            let rounding = (off + 4.0 * f64::EPSILON * at.abs() * steepest) / h;
             let error = taken.fold(0.0_f64, max_or_nan) + rounding;
             if best
                 .as_ref()
@@ -67,6 +92,7 @@ pub(super) fn central(at: f64, f: &mut dyn FnMut(f64) -> Option<Vec<f64>>) -> Op
                     derivatives: sixth,
                     error,
                     step: 4.0 * h,
+                    largest: 0.0,
                 });
                 worse = 0;
             } else {
@@ -82,7 +108,10 @@ pub(super) fn central(at: f64, f: &mut dyn FnMut(f64) -> Option<Vec<f64>>) -> Op
         }
         levels.push(Level { second, fourth });
     }
-    best
+    best.map(|best| Estimate {
+        largest: all,
+        ..best
+    })
 }
 
 struct Level {
@@ -121,7 +150,9 @@ mod tests {
             (|x| (1e4 * x).sin(), |x| 1e4 * (1e4 * x).cos(), 0.7),
         ];
         for (f, slope, at) in cases {
-            let found = central(at, &mut |x| Some(vec![f(x), 2.0 * f(x)])).unwrap();
+            let scale = scale_of(at);
+            let mut pair = |x: f64| Some(vec![f(x), 2.0 * f(x)]);
+            let found = central(at, scale, 0.0, &mut pair).unwrap();
             let expected = slope(at);
             let wrong = (found.derivatives[0] - expected).abs();
             assert!(wrong <= found.error, "at {at}: {found:?} for {expected}");
@@ -133,11 +164,11 @@ mod tests {
     #[test]
     fn a_jump_shows_in_the_estimate_and_holes_are_stepped_over() {
         let jump = |x: f64| Some(vec![if x < 1.0 { 0.0 } else { 1.0 }]);
-        let found = central(1.0, &mut |x| jump(x)).unwrap();
+        let found = central(1.0, 1.0, 0.0, &mut |x| jump(x)).unwrap();
         assert!(found.error > 0.5, "{found:?}");
         let mut narrow = |x: f64| ((x - 2.0).abs() < 0.01).then(|| vec![x * x]);
-        let found = central(2.0, &mut narrow).unwrap();
+        let found = central(2.0, 2.0, 0.0, &mut narrow).unwrap();
         assert!((found.derivatives[0] - 4.0).abs() < 1e-9 && found.step < 0.02);
-        assert!(central(2.0, &mut |_| None).is_none());
+        assert!(central(2.0, 2.0, 0.0, &mut |_| None).is_none());
     }
 }
