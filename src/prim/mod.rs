@@ -246,28 +246,5 @@ static BY_NAME: LazyLock<FxHashMap<&'static str, Prim>> = LazyLock::new(|| {
     map
 });
 
-/// Rules that are wrong on purpose, in test builds alone: whoever judges rules must notice.
 #[cfg(test)]
-pub(crate) mod broken {
-    use super::{Prim, Real};
-    use std::cell::Cell;
-
-    thread_local! {
-        static BROKEN: Cell<Option<(Prim, f64)>> = const { Cell::new(None) };
-    }
-
-    /// Runs `f` on this thread while the rule of a primitive is off by a factor.
-    pub(crate) fn with<T>(prim: Prim, factor: f64, f: impl FnOnce() -> T) -> T {
-        BROKEN.set(Some((prim, factor)));
-        let result = f();
-        BROKEN.set(None);
-        result
-    }
-
-    pub(super) fn cotangent<R: Real>(prim: Prim, ct: R) -> R {
-        match BROKEN.get() {
-            Some((broken, factor)) if broken == prim => ct.lift(factor) * ct,
-            _ => ct,
-        }
-    }
-}
+pub(crate) mod broken;

@@ -175,6 +175,24 @@ fn counts(prim: Prim, numbers: [Ref; 2], again: bool, flow: &mut Flow) -> Option
     tests
 }
 
+/// The rule of a block as tests break it.
+#[cfg(test)]
+fn broken(
+    kind: crate::prim::block::BlockKind,
+    cts: [Option<Vec<Ref>>; 2],
+    flow: &mut Flow,
+) -> [Option<Vec<Ref>>; 2] {
+    use crate::prim::broken::{Sweep, WrongBlock, of_block};
+    let Some(WrongBlock::Scaled(factor)) = of_block(kind, Sweep::Expressed) else {
+        return cts;
+    };
+    let factor = flow.constant(factor);
+    cts.map(|cts| {
+        let scaled = |ct| flow.operation(Prim::Mul, factor, ct);
+        cts.map(|cts| cts.into_iter().map(scaled).collect())
+    })
+}
+
 impl<'t> Gradient<'t> {
     /// No adjoints yet of a trace, each of whose nodes stands for one of `nodes`; derivatives are by
     /// the inputs `by`.
@@ -513,7 +531,10 @@ impl<'t> Gradient<'t> {
                 y: &own[..outputs],
                 ct: &cts,
             };
-            reverse(kind, reads, [to_a, to_b], flow)
+            let cts = reverse(kind, reads, [to_a, to_b], flow);
+            #[cfg(test)]
+            let cts = broken(kind, cts, flow);
+            cts
         } else {
             let operands = [&ra, &rb, own, &cts].concat();
             let length = usize::from(to_a) * a.len() + usize::from(to_b) * b.len();

@@ -31,7 +31,7 @@ const WALK: u64 = 500;
 const FEWEST: u64 = 4;
 
 /// The most numbers by which second derivatives are checked.
-const SECOND: usize = 48;
+const SECOND: usize = 64;
 
 /// The most operations of the trace times numbers squared for second derivatives.
 const SECOND_OPERATIONS: usize = 1 << 26;

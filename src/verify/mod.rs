@@ -30,6 +30,8 @@ mod certificate;
 mod course;
 mod differences;
 mod guards;
+#[cfg(test)]
+mod mutants;
 mod outside;
 
 pub use certificate::{

@@ -54,5 +54,7 @@ mod time;
 mod vectors;
 #[cfg(feature = "dfdx")]
 mod verify;
+#[cfg(all(feature = "cli", feature = "dfdx"))]
+mod verify_random;
 mod vjp;
 mod written;

@@ -341,14 +341,31 @@ impl BlockKind {
         clippy::too_many_arguments,
         reason = "what a reverse rule reads and writes"
     )]
+    #[inline]
     pub(crate) fn vjp(
         self,
         a: &[f64],
         b: &[f64],
         out: &[f64],
         ct: &[f64],
-        da: Option<&mut [f64]>,
-        db: Option<&mut [f64]>,
+        mut da: Option<&mut [f64]>,
+        mut db: Option<&mut [f64]>,
+        scratch: &mut Vec<f64>,
+    ) {
+        let to = [da.as_deref_mut(), db.as_deref_mut()];
+        self.reverse(a, b, out, ct, to, scratch);
+        // Tests break rules, to see that whoever judges them notices.
+        #[cfg(test)]
+        super::broken::block(self, super::broken::Sweep::Reverse, [da, db]);
+    }
+
+    fn reverse(
+        self,
+        a: &[f64],
+        b: &[f64],
+        out: &[f64],
+        ct: &[f64],
+        [da, db]: [Option<&mut [f64]>; 2],
         scratch: &mut Vec<f64>,
     ) {
         if self.flag().is_some_and(|flag| out[flag] == 0.0) {
@@ -472,6 +489,7 @@ impl BlockKind {
         clippy::too_many_arguments,
         reason = "what a forward rule reads and writes"
     )]
+    #[inline]
     pub(crate) fn jvp(
         self,
         a: &[f64],
@@ -479,6 +497,20 @@ impl BlockKind {
         out: &[f64],
         ta: Option<&[f64]>,
         tb: Option<&[f64]>,
+        tout: &mut [f64],
+        scratch: &mut Vec<f64>,
+    ) {
+        self.forwards(a, b, out, [ta, tb], tout, scratch);
+        #[cfg(test)]
+        super::broken::block(self, super::broken::Sweep::Forward, [Some(tout), None]);
+    }
+
+    fn forwards(
+        self,
+        a: &[f64],
+        b: &[f64],
+        out: &[f64],
+        [ta, tb]: [Option<&[f64]>; 2],
         tout: &mut [f64],
         scratch: &mut Vec<f64>,
     ) {
