@@ -7,6 +7,7 @@
 //!   only.
 //! - In JSON, what is not finite is written `"inf"`, `"-inf"`, `"nan"`.
 
+use super::at_fit::{AtFit, VERIFIED};
 use super::cautions::cautions_of;
 use super::data::{self, failure};
 use super::fields::{Content, Field, lines, members, table};
@@ -34,6 +35,7 @@ Examples:
   dmci fit model.scm data.csv
   dmci fit model.scm data.csv --init k=0.5 --starts 16 --json
   dmci fit decay.scm data.csv --target y --init k=1 --init y0=1
+  dmci fit model.scm data.csv --verify
 
 model.scm:
   (param k 1.0 (> 0))
@@ -87,6 +89,11 @@ pub(super) struct Fit {
     machine: MachineArgs,
     #[command(flatten)]
     threads: ThreadArgs,
+
+    /// Verify the derivatives at the estimates, as `dmci verify` does; of a model that predicts row by
+    /// row, at some rows
+    #[arg(long)]
+    verify: bool,
 
     /// Tell how many evaluations the fit took, and how many starts were dropped
     #[arg(long)]
@@ -151,11 +158,27 @@ impl Fit {
         bar.finish_and_clear();
         let fitted = result.map_err(|error| failure(&error, &source))?;
         self.warn(&fitted);
+        let mut verified = None;
+        if self.verify {
+            let relaxation = self.machine.relaxation();
+            let at_fit = AtFit::new(&fitted, &data, &interpreter, relaxation, &source)?;
+            at_fit.warnings().iter().for_each(|text| report::warn(text));
+            verified = Some(at_fit);
+        }
         report::print(&if self.json {
-            json(&fitted)
+            json(&fitted, verified.as_ref())
         } else {
-            self.summary(&fitted)
-        })
+            self.summary(&fitted, verified.as_ref())
+        })?;
+        match verified.and_then(|at_fit| at_fit.failure()) {
+            None => Ok(()),
+            Some((certificate, failure)) => {
+                if !self.json {
+                    report::print(&format!("\n{certificate}"))?;
+                }
+                Err(failure)
+            }
+        }
     }
 
     fn progress(&self) -> ProgressBar {
@@ -200,12 +223,15 @@ impl Fit {
         }
     }
 
-    fn summary(&self, fitted: &Fitted) -> String {
+    fn summary(&self, fitted: &Fitted, verified: Option<&AtFit>) -> String {
         let mut out = table(&PARAMS, &fitted.params);
         out.push('\n');
         lines(&FIGURES, fitted, [18, 0], &mut out);
         if self.stats {
             lines(&EFFORT, fitted, [18, 0], &mut out);
+        }
+        if let Some(at_fit) = verified {
+            lines(&VERIFIED, at_fit, [18, 0], &mut out);
         }
         out
     }
@@ -254,7 +280,7 @@ fn count(n: usize) -> Content<'static> {
     Content::Count(n as u64)
 }
 
-fn json(fitted: &Fitted) -> String {
+fn json(fitted: &Fitted, verified: Option<&AtFit>) -> String {
     json::line(|all| {
         all.objects("params", &fitted.params, |param, one| {
             members(&PARAMS, param, one);
@@ -262,5 +288,8 @@ fn json(fitted: &Fitted) -> String {
         members(&FIGURES, fitted, all);
         members(&EFFORT, fitted, all);
         members(&DOUBTS, fitted, all);
+        if let Some(at_fit) = verified {
+            members(&VERIFIED, at_fit, all);
+        }
     })
 }

@@ -18,6 +18,7 @@
 //! x            2.0
 //! ```
 
+mod at_fit;
 mod cautions;
 mod compile;
 mod completions;

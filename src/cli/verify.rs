@@ -111,13 +111,7 @@ impl Verify {
             report::print(&text(&certificate))?;
         }
         if certificate.verdict == Verdict::Fail {
-            let failed = certificate.checks.iter();
-            let failed = failed.filter(|check| check.status == Status::Fail);
-            let failed: Vec<&str> = failed.map(|check| check.way.name()).collect();
-            let message = format!(
-                "the derivatives do not hold: {} disagree",
-                failed.join(", ")
-            );
+            let message = disagreement(&certificate);
             return Err(Failure::Data(message));
         }
         if let Some(path) = &self.output {
@@ -137,8 +131,19 @@ impl Verify {
     }
 }
 
+/// Which checks failed.
+pub(super) fn disagreement(certificate: &Certificate) -> String {
+    let failed = certificate.checks.iter();
+    let failed = failed.filter(|check| check.status == Status::Fail);
+    let failed: Vec<&str> = failed.map(|check| check.way.name()).collect();
+    format!(
+        "the derivatives do not hold: {} disagree",
+        failed.join(", ")
+    )
+}
+
 /// The certificate for people.
-fn text(certificate: &Certificate) -> String {
+pub(super) fn text(certificate: &Certificate) -> String {
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let mut out = format!(
         "value of {} by {}\n\n",
@@ -215,7 +220,7 @@ fn shown(constants: &[ConstantRecord]) -> Vec<&ConstantRecord> {
 }
 
 /// What a small move flips, and how the value moves there.
-fn warning_text(warning: &Warning) -> String {
+pub(super) fn warning_text(warning: &Warning) -> String {
     let Warning { constant, text, .. } = warning;
     let what = match warning.place {
         Some([line, column]) => format!("the test at {line}:{column}, `{text}`,"),

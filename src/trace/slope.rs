@@ -286,13 +286,11 @@ impl<'t> Part<'t> {
     }
 
     fn of(&mut self, r: Ref) -> Ref {
-        match r.as_node() {
-            Some(node) => self.nodes[&node].expect("what is read has been numbered"),
-            None => {
-                self.trace.constants.push(self.from.constants[r.index()]);
-                Ref::constant(narrow(self.trace.constants.len() - 1))
-            }
+        if let Some(node) = r.as_node() {
+            return self.nodes[&node].expect("what is read has been numbered");
         }
+        self.trace.constants.push(self.from.constants[r.index()]);
+        Ref::constant(narrow(self.trace.constants.len() - 1))
     }
 
     fn copy_block(&mut self, operation: usize) {
@@ -389,7 +387,7 @@ mod tests {
         let x = recorder.variable(Number::constant(2.0));
         let sum = recorder.operation(Prim::Add, x, p);
         let entry = |at: usize| {
-            if at % 6 == 0 {
+            if at.is_multiple_of(6) {
                 sum
             } else {
                 Number::constant(0.5)

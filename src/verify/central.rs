@@ -71,8 +71,8 @@ impl Job<'_> {
         let noise = self.noise_of_value();
         let mut estimates = Vec::with_capacity(self.entries.len());
         let mut found = Vec::with_capacity(self.entries.len());
-        for index in 0..self.entries.len() {
-            if !moved[index] {
+        for (index, &is_moved) in moved.iter().enumerate() {
+            if !is_moved {
                 estimates.push(None);
                 found.push(Found::Left);
                 continue;
@@ -146,8 +146,8 @@ impl Job<'_> {
         let gradient: Vec<f64> = (0..size).flat_map(|index| self.usual_by(index)).collect();
         let mut found = Vec::with_capacity(size);
         let all = largest(hessian.matrix());
-        for index in 0..size {
-            if self.entries[index].column.is_none() || !moved[index] {
+        for (index, &is_moved) in moved.iter().enumerate() {
+            if self.entries[index].column.is_none() || !is_moved {
                 found.push(Found::Left);
                 continue;
             }

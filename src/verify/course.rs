@@ -32,7 +32,9 @@ impl<'a> Course<'a> {
                 reached[r.index()] = true;
             }
         };
-        outputs.iter().for_each(|&r| reach(r, &mut reached));
+        for &r in outputs {
+            reach(r, &mut reached);
+        }
         let mut bends = Vec::new();
         for (index, op) in trace.operations.iter().enumerate().rev() {
             let node = inputs + index;
@@ -43,8 +45,9 @@ impl<'a> Course<'a> {
                     let numbers = node..node + block.length as usize;
                     if reached[numbers].iter().any(|&r| r) {
                         for operand in [block.a, block.b] {
-                            let refs = trace.refs_of(operand);
-                            refs.into_iter().for_each(|r| reach(r, &mut reached));
+                            for r in trace.refs_of(operand) {
+                                reach(r, &mut reached);
+                            }
                         }
                     }
                 }

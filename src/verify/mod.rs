@@ -33,6 +33,7 @@ mod guards;
 #[cfg(test)]
 mod mutants;
 mod outside;
+mod rounding;
 
 pub use certificate::{
     Certificate, Check, ConstantRecord, Difference, GuardRecord, InputRecord, Status, Verdict,
@@ -51,6 +52,7 @@ use crate::prim::relaxation::Relaxation;
 use crate::trace::Ref;
 use crate::walk::{Item, Limits, Output};
 use differences::{Estimate, max_or_nan};
+use rounding::with_rounding;
 
 /// How far the reference engine may be off: dfdx computes some functions another way.
 const REFERENCE: [f64; 2] = [1e-12, 1e-10];
@@ -354,7 +356,7 @@ impl Job<'_> {
         let value = values_differ(&self.usual.value, &found.value).unwrap_or(f64::INFINITY);
         let others = |entry: usize| self.column_of(&found.gradient, entry);
         let apart = self.compare(&rows, others);
-        let explained = !(self.near(&apart, REFERENCE[1]) && value <= REFERENCE[0])
+        let explained = !(near_all(&apart, REFERENCE[1]) && value <= REFERENCE[0])
             && self.rounding_explains(&rows, REFERENCE, others, workspace)
             && self.values_explained(&found.value, REFERENCE[0]);
         let gradient = self.note(way, &apart);
@@ -424,7 +426,7 @@ impl Job<'_> {
                 (0..rows.len()).map(of).collect()
             };
             let apart = self.compare(rows, others);
-            if !self.near(&apart, FORWARD) {
+            if !near_all(&apart, FORWARD) {
                 explained = self.rounding_explains(rows, [0.0, FORWARD], others, workspace);
                 near &= explained;
             }
@@ -488,96 +490,6 @@ impl Job<'_> {
     /// Whether it is a list, vector or matrix that the program has no use for.
     fn is_unused(&self, index: usize) -> bool {
         self.entries[index].column.is_none() && self.constant(index).is_none()
-    }
-
-    /// How far rounding may have moved the value's numbers, the largest of all.
-    fn noise_of_value(&self) -> f64 {
-        largest(&self.noise)
-    }
-
-    /// The same of the derivatives of one number of the value; empty where the trace is too long for it.
-    fn noise_of_gradient(&self, row: usize, workspace: &mut Workspace) -> Vec<f64> {
-        const LONGEST: usize = 1 << 21;
-        let path = &self.recorded.path;
-        let Some(leaf) = path.leaves[row].filter(|_| path.trace.len() <= LONGEST) else {
-            return vec![0.0; self.entries.len()];
-        };
-        let by: Vec<u32> = self.entries.iter().filter_map(|e| e.column).collect();
-        let gradient = path.trace.gradient_trace(leaf, &by, false);
-        let values = &mut workspace.values;
-        if gradient
-            .trace
-            .replay(&self.recorded.numbers, values)
-            .is_err()
-        {
-            return vec![0.0; self.entries.len()];
-        }
-        let noise = gradient.trace.noise(values);
-        let mut outputs = gradient.outputs.iter();
-        let of = |entry: &AskedNumber| {
-            let output = entry.column.and_then(|_| outputs.next());
-            output
-                .and_then(|r| r.as_node())
-                .map_or(0.0, |node| noise[node as usize])
-        };
-        self.entries.iter().map(of).collect()
-    }
-
-    /// Whether no difference is larger than allowed.
-    fn near(&self, apart: &[f64], allowed: f64) -> bool {
-        apart.iter().copied().fold(0.0, max_or_nan) <= allowed
-    }
-
-    /// Whether rounding explains why derivatives differ by more than allowed: some times what it may
-    /// have moved them is taken off first.
-    fn rounding_explains(
-        &self,
-        rows: &[usize],
-        allowed: [f64; 2],
-        found: impl Fn(usize) -> Vec<f64>,
-        workspace: &mut Workspace,
-    ) -> bool {
-        const ROWS: usize = 16;
-        let others: Vec<Vec<f64>> = (0..self.entries.len()).map(found).collect();
-        let mut left = ROWS;
-        for (at, &row) in rows.iter().enumerate() {
-            let wrong = |entry: usize| {
-                let other = others[entry].get(at).copied().unwrap_or(f64::NAN);
-                let scale = self.scales[entry].max(largest(&others[entry]));
-                (apart(self.usual_by(entry)[row], other), allowed[1] * scale)
-            };
-            let all = 0..self.entries.len();
-            if all.clone().all(|entry| wrong(entry).0 <= wrong(entry).1) {
-                continue;
-            }
-            if left == 0 {
-                return false;
-            }
-            left -= 1;
-            let noise = self.noise_of_gradient(row, workspace);
-            let explained = |entry: usize| {
-                let (apart, allowed) = wrong(entry);
-                apart <= allowed + TRUST * noise[entry]
-            };
-            if !all.into_iter().all(explained) {
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Whether the value's numbers differ by no more than allowed, and what rounding explains.
-    #[cfg(feature = "dfdx")]
-    fn values_explained(&self, found: &Output, allowed: f64) -> bool {
-        let usual: Vec<f64> = self.usual.value.numbers().collect();
-        let found: Vec<f64> = found.numbers().collect();
-        let allowed = allowed * largest(&usual);
-        usual.len() == found.len()
-            && usual
-                .iter()
-                .zip(&found)
-                .zip(&self.noise)
-                .all(|((a, b), noise)| apart(*a, *b) <= allowed + TRUST * noise)
     }
 
     /// At most `count` numbers of the value, at least one, evenly over all.
@@ -712,18 +624,13 @@ impl Job<'_> {
     }
 }
 
-fn pass_if(holds: bool) -> Status {
-    if holds { Status::Pass } else { Status::Fail }
+/// Whether no difference is larger than allowed.
+fn near_all(apart: &[f64], allowed: f64) -> bool {
+    apart.iter().copied().fold(0.0, max_or_nan) <= allowed
 }
 
-/// A note that rounding explains differences, before what else there is to say.
-fn with_rounding(explained: bool, note: Option<String>) -> Option<String> {
-    const EXPLAINED: &str = "rounding in the run explains why they differ";
-    match (explained, note) {
-        (false, note) => note,
-        (true, None) => Some(EXPLAINED.into()),
-        (true, Some(note)) => Some(format!("{EXPLAINED}; {note}")),
-    }
+fn pass_if(holds: bool) -> Status {
+    if holds { Status::Pass } else { Status::Fail }
 }
 
 fn skipped(way: Way, allowed: [f64; 2], note: String) -> Check {

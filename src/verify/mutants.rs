@@ -128,18 +128,19 @@ fn mutants() -> Vec<Mutant> {
             Wrong::Tie,
         ];
         for wrong in kinds {
-            let same = match (prim, wrong) {
+            let same = match prim {
                 // Both derivatives are 1.
-                (Prim::Add, Wrong::Swapped | Wrong::One) => true,
-                // Other rows have no ties.
-                (_, Wrong::Tie) => !matches!(prim, Prim::Min | Prim::Max),
-                // Its first argument has derivative 0, and is as large as the second but for rounding.
-                (Prim::StraightThrough, Wrong::Scaled([_, second])) => second == 1.0,
-                (Prim::StraightThrough, Wrong::Above(_)) => true,
-                // The first argument is detached.
-                (Prim::StraightThrough, Wrong::One) => true,
+                Prim::Add => matches!(wrong, Wrong::Swapped | Wrong::One),
+                // Its first argument has derivative 0, is detached, and is as large as the second but
+                // for rounding.
+                Prim::StraightThrough => {
+                    let first_alone = matches!(wrong, Wrong::Scaled([_, second]) if second == 1.0);
+                    first_alone || matches!(wrong, Wrong::Above(_) | Wrong::One)
+                }
                 _ => false,
             };
+            // Other rows have no ties.
+            let same = same || (wrong == Wrong::Tie && !matches!(prim, Prim::Min | Prim::Max));
             if !same {
                 all.push(Mutant::Row(prim, wrong));
             }

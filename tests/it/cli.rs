@@ -996,6 +996,35 @@ fn verify_takes_columns_of_data() {
 }
 
 #[test]
+fn fits_are_verified_where_they_end() {
+    let directory = directory("fit-verify");
+    let data = file(&directory, "data.csv", "t,y\n0,1\n1,0.6\n2,0.4\n3,0.2\n");
+    let rows = "(param k 0.5 (> 0)) (observe y (exp (- (* k t))))";
+    let rows = file(&directory, "rows.scm", rows);
+    let series = "(param k 0.5 (> 0)) (observe-series (y) (map (lambda (t) (exp (- (* k t)))) t))";
+    let series = file(&directory, "series.scm", series);
+    for (model, runs) in [(&rows, "4 of 4"), (&series, "1 of 1")] {
+        let out = dmci(&["fit", model, &data, "--verify"]).ok();
+        assert!(out.contains("derivatives         pass\n"), "{out}");
+        assert!(
+            out.contains(&format!("runs verified       {runs}\n")),
+            "{out}"
+        );
+        let json = dmci(&["fit", model, &data, "--verify", "--json"]).json();
+        assert_eq!(json["verdict"], "pass");
+        assert_eq!(
+            dmci(&["fit", model, &data, "--json"]).json()["verdict"],
+            json!(null)
+        );
+    }
+    // The threshold is where the fit ends: the derivative is that of one side.
+    let step = "(param k 1.0) (param c 2.0) (observe y (if (< t 1.5) k (* c (if (= c c) 1 2))))";
+    let step = file(&directory, "step.scm", step);
+    let run = dmci(&["fit", &step, &data, "--verify"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+}
+
+#[test]
 fn runs_and_gradients_take_columns_of_data() {
     let directory = directory("run-data");
     let text = "(param k 0.5 (> 0))\n(observe-series (y) (map (lambda (t) (* k t)) t))";

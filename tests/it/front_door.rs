@@ -980,6 +980,13 @@ fn certificates_of_nothing() -> Result<(), Error> {
     assert!(!certificate.verdict.name().is_empty() && !Status::Pass.name().is_empty());
     assert!(!certificate.is_of("") && !certificate.to_json().is_empty());
     fails("of another program", certificate.attach(&mut graph));
+    let kinked = verify(
+        &interpreter,
+        "(if (= x 0) 0.0 x)",
+        &Bindings::from([("x", 0.0)]),
+    )
+    .unwrap();
+    assert!(kinked.warnings[0].sides_agree());
     assert!(Certificate::of_graph(&graph).is_ok_and(|found| found.is_none()));
     graph.certificate = Some("{".into());
     fails("a damaged one", Certificate::of_graph(&graph));

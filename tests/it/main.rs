@@ -47,6 +47,7 @@ mod registry;
 mod replay;
 mod selfhost;
 mod soft;
+mod solving;
 mod threads;
 mod tidy;
 #[cfg(feature = "cli")]

@@ -348,15 +348,15 @@ impl BlockKind {
         b: &[f64],
         out: &[f64],
         ct: &[f64],
-        mut da: Option<&mut [f64]>,
-        mut db: Option<&mut [f64]>,
+        da: Option<&mut [f64]>,
+        db: Option<&mut [f64]>,
         scratch: &mut Vec<f64>,
     ) {
-        let to = [da.as_deref_mut(), db.as_deref_mut()];
-        self.reverse(a, b, out, ct, to, scratch);
+        let mut to = [da, db];
+        self.reverse(a, b, out, ct, &mut to, scratch);
         // Tests break rules, to see that whoever judges them notices.
         #[cfg(test)]
-        super::broken::block(self, super::broken::Sweep::Reverse, [da, db]);
+        super::broken::block(self, super::broken::Sweep::Reverse, to);
     }
 
     fn reverse(
@@ -365,9 +365,10 @@ impl BlockKind {
         b: &[f64],
         out: &[f64],
         ct: &[f64],
-        [da, db]: [Option<&mut [f64]>; 2],
+        to: &mut [Option<&mut [f64]>; 2],
         scratch: &mut Vec<f64>,
     ) {
+        let [da, db] = to.each_mut().map(|to| to.as_deref_mut());
         if self.flag().is_some_and(|flag| out[flag] == 0.0) {
             for cotangent in [da, db].into_iter().flatten() {
                 cotangent.fill(f64::NAN);
