@@ -12,6 +12,7 @@ use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
 use crate::prim::tagged::{Tagged, TypeTag};
+use crate::walk::slope::no_vector;
 
 impl Machine<'_> {
     /// One of two numbers, by a boolean.
@@ -43,6 +44,9 @@ impl Machine<'_> {
             return self.variable_of(number);
         }
         let (shape, numbers) = self.heap.array_of(number);
+        if let Shape::Matrix(..) = shape {
+            return self.fail(Kind::Type, site, no_vector(shape));
+        }
         let mut variables = Vec::with_capacity(numbers.len());
         for number in &numbers {
             variables.push(self.variable_of(number)?);

@@ -24,7 +24,7 @@ mod numbers;
 pub mod output;
 pub(crate) mod reasons;
 pub(crate) mod serial;
-mod slope;
+pub(crate) mod slope;
 pub(crate) mod soft;
 mod structure;
 mod take;

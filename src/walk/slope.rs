@@ -36,13 +36,16 @@ impl Walk<'_> {
             let variable = self.variable_of(number(value))?;
             return Ok(float(variable));
         }
+        let shape = self.heap.shape(value);
+        if let Shape::Matrix(..) = shape {
+            return self.fail(Kind::Type, site, no_vector(shape));
+        }
         let numbers = self.numbers_of(value);
         self.account(numbers.len(), site)?;
         let mut variables = Vec::with_capacity(numbers.len());
         for number in numbers {
             variables.push(float(self.variable_of(number)?));
         }
-        let shape = self.heap.shape(value);
         Ok(self.heap.array(shape, variables.into_iter()))
     }
 
@@ -78,4 +81,9 @@ impl Walk<'_> {
         }
         Ok(float(slopes[0]))
     }
+}
+
+/// What is said of a matrix where a number or a vector is wanted.
+pub(crate) fn no_vector(shape: Shape) -> String {
+    format!("`fixed-point` wants a number or a vector, got {shape}")
 }
