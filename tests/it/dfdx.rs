@@ -201,6 +201,31 @@ const MUTANTS: &[(Prim, Mutant)] = &[
     (Prim::Sigmoid, |_, _, y, ct| [ct * y, 0.0]),
     (Prim::Sigmoid, |a, _, _, ct| [ct * a * (1.0 - a), 0.0]),
     (Prim::Softplus, |_, _, y, ct| [ct * y * (1.0 - y), 0.0]),
+    (Prim::Log1p, |a, _, _, ct| [ct / a, 0.0]),
+    (Prim::Expm1, |_, _, y, ct| [ct * y, 0.0]),
+    (Prim::Log1mexp, |_, _, y, ct| [ct * y.exp(), 0.0]),
+    (Prim::Logit, |a, _, _, ct| [ct / a, 0.0]),
+    (Prim::LogSigmoid, |_, _, y, ct| [ct * y.exp(), 0.0]),
+    (Prim::Exp2, |_, _, y, ct| [ct * y, 0.0]),
+    (Prim::Log2, |a, _, _, ct| [ct / a, 0.0]),
+    (Prim::Asinh, |a, _, _, ct| [ct / (1.0 + a * a), 0.0]),
+    (Prim::Acosh, |a, _, _, ct| [ct / (a * a - 1.0), 0.0]),
+    (Prim::Atanh, |a, _, _, ct| [ct / (1.0 + a * a), 0.0]),
+    (Prim::Cbrt, |_, _, y, ct| [ct / (3.0 * y), 0.0]),
+    (Prim::Sinc, |a, _, _, ct| [ct * a.cos(), 0.0]),
+    (Prim::Erf, |a, _, _, ct| [ct * (-a * a).exp(), 0.0]),
+    (Prim::Erfc, |a, _, _, ct| {
+        [ct * (-a * a).exp() * std::f64::consts::FRAC_2_SQRT_PI, 0.0]
+    }),
+    (Prim::LogNormalCdf, |_, _, y, ct| [ct * (-y).exp(), 0.0]),
+    (Prim::Lgamma, |a, _, _, ct| [ct * a.ln(), 0.0]),
+    (Prim::Hypot, |a, b, _, ct| [ct * a, ct * b]),
+    (Prim::Lbeta, |a, b, _, ct| {
+        [
+            ct * Prim::Digamma.forward(a, a),
+            ct * Prim::Digamma.forward(b, b),
+        ]
+    }),
     (Prim::Sub, |_, _, _, ct| [ct, ct]),
     (Prim::Mul, |a, b, _, ct| [ct * a, ct * b]),
     (Prim::Div, |_, b, _, ct| [ct / b, -(ct / b)]),

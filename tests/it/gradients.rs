@@ -97,7 +97,7 @@ fn rules_are_linear_in_the_cotangent() {
 }
 
 /// Name, arguments, and the derivatives agreed on; `inf` and `nan` where IEEE arithmetic says so.
-const AGREED: [(Prim, f64, f64, [f64; 2]); 41] = [
+const AGREED: [(Prim, f64, f64, [f64; 2]); 54] = [
     // A tie gives half to each side.
     (Prim::Min, 2.0, 2.0, [0.5, 0.5]),
     (Prim::Max, 2.0, 2.0, [0.5, 0.5]),
@@ -144,6 +144,30 @@ const AGREED: [(Prim, f64, f64, [f64; 2]); 41] = [
     (Prim::Acos, 2.0, 0.0, [f64::NAN, 0.0]),
     (Prim::Pow, -1.0, 0.5, [f64::NAN, f64::NAN]),
     (Prim::Remainder, 1.0, 0.0, [f64::NAN, f64::NAN]),
+    (
+        Prim::LogSigmoid,
+        40.0,
+        0.0,
+        [4.248_354_255_291_589e-18, 0.0],
+    ),
+    (Prim::Expm1, -40.0, 0.0, [4.248_354_255_291_589e-18, 0.0]),
+    (
+        Prim::Log1mexp,
+        -720.0,
+        0.0,
+        [-2.032_230_802_424_3e-313, 0.0],
+    ),
+    (Prim::LogNormalCdf, -1e5, 0.0, [100_000.000_009_999_99, 0.0]),
+    (Prim::Mills, -1e8, 0.0, [-1.0, 0.0]),
+    (Prim::Asinh, 1e200, 0.0, [1e-200, 0.0]),
+    (Prim::Hypot, 3e200, 0.0, [1.0, 0.0]),
+    (Prim::Hypot, 0.0, 0.0, [0.0, 0.0]),
+    // Where there is no value there is no derivative.
+    (Prim::Log1p, -2.0, 0.0, [f64::NAN, 0.0]),
+    (Prim::Logit, 1.5, 0.0, [f64::NAN, 0.0]),
+    (Prim::Atanh, 2.0, 0.0, [f64::NAN, 0.0]),
+    (Prim::Digamma, -3.0, 0.0, [f64::NAN, 0.0]),
+    (Prim::SincSlope, 0.0, 0.0, [-1.0 / 3.0, 0.0]),
     // Remainders: the whole part of the quotient is held.
     (Prim::Modulo, -7.0, 2.0, [1.0, 4.0]),
     (Prim::Remainder, -7.0, 2.0, [1.0, 3.0]),

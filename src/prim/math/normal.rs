@@ -94,7 +94,7 @@ const EXCESS: [f64; 29] = [
 
 /// erf(z) / z as a polynomial of z², |z| up to 1/2: the constant 2/√π as a pair, and the others over z².
 const ERF_FIRST: (f64, f64) = (
-    1.128_379_167_095_512_6,
+    std::f64::consts::FRAC_2_SQRT_PI,
     f64::from_bits(0x3c69_7001_09f0_b411),
 );
 const ERF: [f64; 8] = [

@@ -236,7 +236,7 @@ pub(super) fn judge(kernel: Kernel) -> Judge {
             marks: &[(1.0, 0.0), (-1.0, 0.0), (0.17, 0.0), (0.33, 0.0)],
         },
         Kernel::Cbrt => Judge {
-            opinion: |e, x, _| e.cbrt(x),
+            opinion: |_, x, _| Exact::cbrt(x),
             inside: anywhere,
             marks: &[
                 (SQRT_2, 0.0),
@@ -378,7 +378,7 @@ pub(super) fn judge(kernel: Kernel) -> Judge {
             ],
         },
         Kernel::Hypot => Judge {
-            opinion: Exact::hypot,
+            opinion: |_, x, y| Exact::hypot(x, y),
             inside: anywhere,
             marks: &[
                 (3.0, 4.0),

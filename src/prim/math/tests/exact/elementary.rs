@@ -41,7 +41,7 @@ impl Exact {
     }
 
     /// A logarithm to a base.
-    fn to_base(&mut self, x: f64, base: f64) -> Opinion {
+    fn log_to(&mut self, x: f64, base: f64) -> Opinion {
         match self.ln(x) {
             Near(log) => Near(div(&log, &self.log(base))),
             special => special,
@@ -49,11 +49,11 @@ impl Exact {
     }
 
     pub(super) fn log2(&mut self, x: f64) -> Opinion {
-        self.to_base(x, 2.0)
+        self.log_to(x, 2.0)
     }
 
     pub(super) fn log10(&mut self, x: f64) -> Opinion {
-        self.to_base(x, 10.0)
+        self.log_to(x, 10.0)
     }
 
     pub(super) fn log1mexp(&mut self, x: f64) -> Opinion {
@@ -119,14 +119,14 @@ impl Exact {
         }
     }
 
-    pub(super) fn cbrt(&mut self, x: f64) -> Opinion {
+    pub(super) fn cbrt(x: f64) -> Opinion {
         if x == 0.0 || !x.is_finite() {
             return Is(x);
         }
         Near(big(x).cbrt(BITS, ROUND))
     }
 
-    pub(super) fn hypot(&mut self, x: f64, y: f64) -> Opinion {
+    pub(super) fn hypot(x: f64, y: f64) -> Opinion {
         if x.is_infinite() || y.is_infinite() {
             return Is(INF);
         }

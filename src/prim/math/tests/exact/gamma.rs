@@ -1,8 +1,8 @@
 //! What the gamma function's relatives should give.
 //!
 //! **Invariants**
-//! - By Stirling's series, and Euler's and Maclaurin's formula, from 45 on, with the exact numbers of
-//!   Bernoulli: 140 bits and more. Below 1 by reflection.
+//! - By Stirling's series, and Euler's and Maclaurin's formula, from 28 on, with the exact numbers of
+//!   Bernoulli: 120 bits and more. Below 1 by reflection.
 
 use super::{BITS, Beside, BigFloat, Exact, INF, Is, NAN, Near, Opinion, ROUND};
 use super::{add, big, div, mul, sub};
@@ -27,7 +27,7 @@ const BERNOULLI: [(f64, f64); 15] = [
 ];
 
 /// From where the series are good enough.
-const FAR: f64 = 45.0;
+const FAR: f64 = 28.0;
 
 /// How many steps bring a number from 0 up there.
 fn steps(x: f64) -> u32 {
@@ -237,7 +237,7 @@ impl Exact {
             let first = add(&self.log_gamma(&x, a), &self.log_gamma(&y, b));
             sub(&first, &self.log_gamma(&both, a + b))
         };
-        Beside(value, 1.0 / 64.0)
+        Beside(value, 1.0 / 16.0)
     }
 
     /// The same where one number is huge, so that its series has no terms left.

@@ -27,7 +27,7 @@ impl Exact {
 
     /// `1 / (t + 2 / (t + 3 / (t + …)))`: what the normal density over its tail is above t, a number from 2.5 up.
     fn fraction(t: f64) -> BigFloat {
-        let steps = 14 + ((100.0 / t) * (100.0 / t)) as u32;
+        let steps = 14 + ((40.0 / t) * (40.0 / t)) as u32;
         let t = big(t);
         let mut below = big(0.0);
         for k in (1..=steps).rev() {
@@ -40,7 +40,7 @@ impl Exact {
     fn erf_series(&mut self, z: &BigFloat) -> BigFloat {
         let twice = mul(&big(2.0), &mul(z, z));
         let (mut term, mut total) = (z.clone(), z.clone());
-        for k in 1..120 {
+        for k in 1..70 {
             term = div(&mul(&term, &twice), &big(f64::from(2 * k + 1)));
             total = add(&total, &term);
         }
@@ -54,7 +54,7 @@ impl Exact {
             return sub(&big(1.0), &self.erf_series(&big(z)));
         }
         // e^(-z²)/√π over z + (1/2) / (z + (2/2) / (z + …)).
-        let steps = 14 + ((100.0 / z) * (100.0 / z)) as u32 / 2;
+        let steps = 14 + ((28.0 / z) * (28.0 / z)) as u32;
         let z = big(z);
         let mut below = big(0.0);
         for k in (1..=steps).rev() {
@@ -158,7 +158,7 @@ impl Exact {
             _ if x <= -SERIES => Near(Self::fraction(-x)),
             Near(slope) => Near(add(&big(x), &slope)),
             Is(slope) => Is(x + slope),
-            beside => beside,
+            beside @ super::Beside(..) => beside,
         }
     }
 }
