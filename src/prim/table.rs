@@ -275,8 +275,8 @@ primitives! {
         Sinc = "sinc" (a) -> Float on Real { forward: math::sinc(a), vjp(y, ct): (ct * a.apply(Prim::SincSlope, a)) }
         /// The derivative of sin(x) / x.
         SincSlope = "%sinc-slope" (a) -> Float on Real { forward: math::sinc_slope(a), vjp(y, ct): ({
-            let twice = a.is_zero().select(a.lift(-2.0 / 3.0), a.lift(2.0) * y / a);
-            -(ct * (a.apply(Prim::Sinc, a) + twice))
+            let bend = -(a.apply(Prim::Sinc, a) + a.lift(2.0) * y / a);
+            ct * a.is_zero().select(a.lift(-1.0 / 3.0), bend)
         }) }
         /// The error function.
         Erf = "erf" (a) -> Float on Real { forward: math::erf(a), vjp(y, ct): (ct * (a.lift(std::f64::consts::FRAC_2_SQRT_PI) * a.apply(Prim::Gauss, a))) }
