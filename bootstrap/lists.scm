@@ -212,8 +212,8 @@
 
 (define (%any-many good? lists)
   (if (%all-pairs? 'any lists)
-      (let ((value (apply good? (%cars lists))))
-        (if value value (%any-many good? (%cdrs lists))))
+      (let ((value (apply good? (%map-one car lists '()))))
+        (if value value (%any-many good? (%map-one cdr lists '()))))
       #f))
 
 ;; The last value, if all are true.
@@ -236,8 +236,8 @@
 
 (define (%every-many good? lists value)
   (if (%all-pairs? 'every lists)
-      (let ((value (apply good? (%cars lists))))
-        (if value (%every-many good? (%cdrs lists) value) #f))
+      (let ((value (apply good? (%map-one car lists '()))))
+        (if value (%every-many good? (%map-one cdr lists '()) value) #f))
       value))
 
 (define (list-index good? first . more)
@@ -246,9 +246,9 @@
 
 (define (%index good? lists index)
   (if (%all-pairs? 'list-index lists)
-      (if (apply good? (%cars lists))
+      (if (apply good? (%map-one car lists '()))
           index
-          (%index good? (%cdrs lists) (+ index 1)))
+          (%index good? (%map-one cdr lists '()) (+ index 1)))
       #f))
 
 (define (count good? first . more)
@@ -257,7 +257,7 @@
 
 (define (%count good? lists sum)
   (if (%all-pairs? 'count lists)
-      (%count good? (%cdrs lists) (if (apply good? (%cars lists)) (+ sum 1) sum))
+      (%count good? (%map-one cdr lists '()) (if (apply good? (%map-one car lists '())) (+ sum 1) sum))
       sum))
 
 ;; ---- leaving items out --------------------------------------------------------------------------
@@ -334,8 +334,8 @@
 
 (define (%filter-map f lists done)
   (if (%all-pairs? 'filter-map lists)
-      (let ((value (apply f (%cars lists))))
-        (%filter-map f (%cdrs lists) (if value (cons value done) done)))
+      (let ((value (apply f (%map-one car lists '()))))
+        (%filter-map f (%map-one cdr lists '()) (if value (cons value done) done)))
       (reverse done)))
 
 (define (zip first . more)

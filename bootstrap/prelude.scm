@@ -32,9 +32,6 @@
               (%some-end name (cdr lists))
               (%wants name 'lists (car lists))))))
 
-(define (%cars lists) (%map-one car lists '()))
-(define (%cdrs lists) (%map-one cdr lists '()))
-
 ;; ---- map and for-each ---------------------------------------------------------------------------
 
 (define (map f first . more)
@@ -53,7 +50,7 @@
 ;; As many times as the shortest list is long.
 (define (%map-many name f lists done)
   (if (%all-pairs? name lists)
-      (%map-many name f (%cdrs lists) (cons (apply f (%cars lists)) done))
+      (%map-many name f (%map-one cdr lists '()) (cons (apply f (%map-one car lists '())) done))
       (reverse done)))
 
 (define (for-each f first . more)
@@ -74,8 +71,8 @@
 (define (%for-each-many name f lists)
   (if (%all-pairs? name lists)
       (begin
-        (apply f (%cars lists))
-        (%for-each-many name f (%cdrs lists)))
+        (apply f (%map-one car lists '()))
+        (%for-each-many name f (%map-one cdr lists '())))
       (if #f #f)))
 
 (define (filter keep? items)
@@ -107,7 +104,7 @@
 
 (define (%fold-left-many f sum lists)
   (if (%all-pairs? 'fold-left lists)
-      (%fold-left-many f (apply f sum (%cars lists)) (%cdrs lists))
+      (%fold-left-many f (apply f sum (%map-one car lists '())) (%map-one cdr lists '()))
       sum))
 
 ;; (f a (f b start))
@@ -131,29 +128,27 @@
 (define (fold f start first . more)
   (%check procedure? 'fold f)
   (if (null? more)
-      (%fold-one 'fold f start first)
+      (%fold-one f start first)
       (%fold-many f start (cons first more))))
 
-(define (%fold-one name f sum items)
+(define (%fold-one f sum items)
   (if (pair? items)
-      (%fold-one name f (f (car items) sum) (cdr items))
+      (%fold-one f (f (car items) sum) (cdr items))
       (if (null? items)
           sum
-          (%wants name 'lists items))))
+          (%wants 'fold 'lists items))))
 
 (define (%fold-many f sum lists)
   (if (%all-pairs? 'fold lists)
-      (%fold-many f (apply f (append (%cars lists) (list sum))) (%cdrs lists))
+      (%fold-many f (apply f (append (%map-one car lists '()) (list sum))) (%map-one cdr lists '()))
       sum))
 
 ;; Folds a list of one item or more; the default is for the empty list alone.
 (define (reduce f default items)
   (%check procedure? 'reduce f)
-  (if (pair? items)
-      (%fold-one 'reduce f (car items) (cdr items))
-      (if (null? items)
-          default
-          (%wants 'reduce '|a list| items))))
+  (if (null? (%check list? 'reduce items))
+      default
+      (%fold-one f (car items) (cdr items))))
 
 ;; ---- members, associations, counts --------------------------------------------------------------
 
