@@ -31,9 +31,10 @@ impl Machine<'_> {
                 let mut message = format!("`{}`", self.text_of(name));
                 for piece in pieces {
                     message.push(' ');
-                    match piece.is(TypeTag::Symbol) {
-                        true => message.push_str(self.symbol(piece)),
-                        false => message.push_str(&self.shown(piece)),
+                    if piece.is(TypeTag::Symbol) {
+                        message.push_str(self.symbol(piece));
+                    } else {
+                        message.push_str(&self.shown(piece));
                     }
                 }
                 let kind = kind_of(&self.text_of(kind));

@@ -188,13 +188,12 @@ pub(crate) fn operator_first(application: &str) -> Option<String> {
         if (index % 2 == 1) != word.is_some() {
             return None;
         }
-        terms.push(match word {
-            Some(sign) => Term::Sign(sign),
-            None => {
-                let mut text = String::new();
-                data.write(item, &symbols, &mut text);
-                Term::Operand(text)
-            }
+        terms.push(if let Some(sign) = word {
+            Term::Sign(sign)
+        } else {
+            let mut text = String::new();
+            data.write(item, &symbols, &mut text);
+            Term::Operand(text)
         });
     }
     // An application of one term is none of a sign.

@@ -71,9 +71,10 @@ pub(super) fn prefixed_number(word: &str) -> Number {
 
 /// The number that a text is, prefixes included, and whether it is an int; none for what is none.
 pub(crate) fn read_number(text: &str) -> Option<(f64, bool)> {
-    let datum = match text.starts_with('#') {
-        true => prefixed_number(text),
-        false => number(text),
+    let datum = if text.starts_with('#') {
+        prefixed_number(text)
+    } else {
+        number(text)
     };
     match datum.ok().flatten()? {
         Datum::Int(value) => Some((value, true)),

@@ -71,11 +71,10 @@ pub(crate) fn written(value: f64, int: bool) -> String {
 /// application that it belongs to, if there is one, and whether that applies it or a procedure in between does.
 pub(crate) fn callee(application: Option<&str>, directly: bool) -> String {
     match application.map(operator_text) {
-        Some(name) if name != "a procedure" => match directly {
-            true => format!("`{name}`"),
-            false => format!("the procedure that `{name}` applies"),
-        },
-        _ => "the procedure".to_owned(),
+        Some(name) if name == "a procedure" => "the procedure".to_owned(),
+        Some(name) if directly => format!("`{name}`"),
+        Some(name) => format!("the procedure that `{name}` applies"),
+        None => "the procedure".to_owned(),
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn number_text(value: f64, int: bool, base: u32) -> Option<String> {
     if base == 10 {
         return Some(written(value, int));
     }
-    if value.fract() != 0.0 || !(value.abs() <= LARGEST_WHOLE) {
+    if value.is_nan() || value.fract() != 0.0 || value.abs() > LARGEST_WHOLE {
         return None;
     }
     let mut rest = value.abs() as u64;
@@ -57,9 +57,10 @@ pub(crate) fn text_number(text: &str, base: u32) -> Option<(f64, bool)> {
         16 => "#x",
         _ => "",
     };
-    match text.starts_with('#') {
-        true => read_number(text),
-        false => read_number(&format!("{prefix}{text}")),
+    if text.starts_with('#') {
+        read_number(text)
+    } else {
+        read_number(&format!("{prefix}{text}"))
     }
 }
 
