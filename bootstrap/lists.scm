@@ -173,6 +173,43 @@
           '()
           (%wants 'drop-while '|a list| items))))
 
+;; The items up to a count, to one that fails a test, to one that passes it; and those after it.
+(define (split-at items count)
+  (let ((count (%whole 'split-at count)))
+    (values (%taken 'split-at items count items '())
+            (%dropped 'split-at items count))))
+
+(define (span keep? items)
+  (%check procedure? 'span keep?)
+  (%span 'span keep? items '()))
+
+(define (break stop? items)
+  (%check procedure? 'break stop?)
+  (%span 'break (lambda (item) (not (stop? item))) items '()))
+
+(define (%span name keep? items done)
+  (if (pair? items)
+      (if (keep? (car items))
+          (%span name keep? (cdr items) (cons (car items) done))
+          (values (reverse done) items))
+      (if (null? items)
+          (values (reverse done) '())
+          (%no-list name '|a list| items done))))
+
+;; The items that pass a test, and those that fail it.
+(define (partition in? items)
+  (%check procedure? 'partition in?)
+  (%partition in? items '() '()))
+
+(define (%partition in? items in out)
+  (if (pair? items)
+      (if (in? (car items))
+          (%partition in? (cdr items) (cons (car items) in) out)
+          (%partition in? (cdr items) in (cons (car items) out)))
+      (if (null? items)
+          (values (reverse in) (reverse out))
+          (%no-list 'partition '|a list| items (append in out)))))
+
 ;; ---- searching ----------------------------------------------------------------------------------
 
 (define (find good? items)

@@ -221,6 +221,25 @@
       (if (exact? x) (integer? x) #f)
       #f))
 
+;; Quotient and remainder, rounded down and towards zero.
+(define (floor/ n d)
+  (%check number? 'floor/ n)
+  (%check number? 'floor/ d)
+  (values (floor-quotient n d) (floor-remainder n d)))
+
+(define (truncate/ n d)
+  (%check number? 'truncate/ n)
+  (%check number? 'truncate/ d)
+  (values (truncate-quotient n d) (truncate-remainder n d)))
+
+;; The largest whole number whose square is not above one, and what is left of it.
+(define (exact-integer-sqrt n)
+  (let* ((n (%whole 'exact-integer-sqrt n))
+         (near (exact (floor (sqrt n))))
+         ;; The root of one below a square may have been rounded up to it.
+         (root (if (< n (* near near)) (- near 1) near)))
+    (values root (- n (* root root)))))
+
 (define (boolean=? first . more)
   (%chain eq? 'boolean=? %a-boolean first more))
 
@@ -339,20 +358,6 @@
 
 (define (%one? items)
   (if (null? items) #f (null? (cdr items))))
-
-(define (floor/ a b)
-  (values (floor-quotient a b) (floor-remainder a b)))
-
-(define (truncate/ a b)
-  (values (truncate-quotient a b) (truncate-remainder a b)))
-
-;; The root of the largest square that is not above a number, and what the number is above that.
-(define (exact-integer-sqrt n)
-  (let* ((n (%whole 'exact-integer-sqrt n))
-         (root (exact (floor (sqrt n))))
-         ;; The root of a square less 1 may round to the whole number above.
-         (root (if (> (* root root) n) (- root 1) root)))
-    (values root (- n (* root root)))))
 
 (define (call-with-values producer consumer)
   (apply consumer (%received (producer) 0 #t)))

@@ -139,9 +139,9 @@ pub(crate) fn misspelt<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> 
 
 /// Whether a name may be another one written wrongly: word by word, with the same end.
 fn could_be(name: &str, other: &str) -> bool {
-    const MARKS: [char; 4] = ['?', '!', '*', '/'];
-    let bare = |text: &str| text.trim_end_matches(MARKS).to_owned();
-    if bare(name) == bare(other) {
+    // What ends in `?`, `!` or `*` is of another meaning than what does not.
+    let bare = |text: &str| text.trim_end_matches(['?', '!', '*', '/']).len();
+    if name[bare(name)..] != other[bare(other)..] {
         return false;
     }
     let words = |text: &str| -> Vec<String> { text.split(['-', '>']).map(str::to_owned).collect() };

@@ -1,0 +1,12 @@
+;; run: => [[[1,3],[2]],[[1],[2,3]],[[1],[2,3]],[[1,2],[3]],[-4,1],[-3,-1],[4,1],[3,0],[94906264,189812528],6]
+(define (both producer) (call-with-values producer list))
+(list (both (lambda () (partition odd? '(1 2 3))))
+      (both (lambda () (span odd? '(1 2 3))))
+      (both (lambda () (break even? '(1 2 3))))
+      (both (lambda () (split-at '(1 2 3) 2)))
+      (both (lambda () (floor/ -7 2)))
+      (both (lambda () (truncate/ -7 2)))
+      (both (lambda () (exact-integer-sqrt 17)))
+      (both (lambda () (exact-integer-sqrt 9)))
+      (both (lambda () (exact-integer-sqrt 9007199136250224)))
+      (let-values (((in out) (partition even? '(1 2 3 4)))) (apply + in)))
