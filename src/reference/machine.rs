@@ -240,6 +240,13 @@ impl<'a> Machine<'a> {
                 Datum::Char(c) => self.heap.constant(Tagged::char(c)),
                 Datum::Symbol(sym) => self.heap.constant(Tagged::symbol(sym.index())),
                 Datum::String(text) => self.heap.add_string(text.into()),
+                Datum::Numbers(numbers) => {
+                    let cells = numbers
+                        .iter()
+                        .map(|&x| self.heap.constant(Tagged::float(x)));
+                    let cells = cells.collect();
+                    self.heap.array(Shape::Vector(numbers.len()), cells)
+                }
                 Datum::List([]) => self.heap.constant(Tagged::NIL),
                 Datum::List(items) | Datum::Bracket(items) | Datum::Dotted(items, _) => {
                     let tail = match data.get(id) {

@@ -62,9 +62,11 @@ pub(crate) enum Datum<'a> {
     Dotted(&'a [DatumId], DatumId),
     /// `[a b c]`.
     Bracket(&'a [DatumId]),
+    /// `#(1 2 3)`: a vector of numbers, one or more.
+    Numbers(&'a [f64]),
 }
 
-/// A run of bytes in [`Data::strings`] or of nodes in [`Data::items`].
+/// A run of bytes in [`Data::strings`], of nodes in [`Data::items`] or of [`Data::numbers`].
 #[derive(Clone, Copy, Debug)]
 struct Run {
     start: u32,
@@ -97,6 +99,7 @@ enum Node {
     /// The tail is the last of the run.
     Dotted(Run),
     Bracket(Run),
+    Numbers(Run),
 }
 
 /// A sequence of data: the text of one program, say.
@@ -106,6 +109,7 @@ pub(crate) struct Data {
     spans: Vec<Span>,
     items: Vec<DatumId>,
     strings: String,
+    numbers: Vec<f64>,
     roots: Vec<DatumId>,
 }
 
@@ -154,6 +158,7 @@ impl Data {
                 Datum::Dotted(items, tail)
             }
             Node::Bracket(run) => Datum::Bracket(run.of(&self.items)),
+            Node::Numbers(run) => Datum::Numbers(run.of(&self.numbers)),
         }
     }
 
@@ -203,6 +208,11 @@ impl Data {
                 Node::Dotted(self.push_items(items, Some(tail)))
             }
             Datum::Bracket(items) => Node::Bracket(self.push_items(items, None)),
+            Datum::Numbers(numbers) => {
+                let start = self.numbers.len();
+                self.numbers.extend_from_slice(numbers);
+                Node::Numbers(Run::new(start, self.numbers.len()))
+            }
         };
         let id = DatumId(self.len());
         self.nodes.push(node);

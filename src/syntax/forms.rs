@@ -66,6 +66,8 @@ impl Form {
 
 const NO_STATE: &str =
     "values never change; carry the new value as an argument of a loop or procedure";
+const NO_ASSIGNMENT: &str = "values never change; carry the new value as an argument of a loop: \
+                             `(let loop ((i 0) (sum 0)) (if (< i n) (loop (+ i 1) (+ sum i)) sum))`";
 const NO_MACROS: &str = "macros are made by `syntax-rules`: write `(define-syntax name (syntax-rules () (pattern template) …))`";
 const NO_IO: &str = "programs have no input or output; return the value instead";
 const NO_CONTROL: &str = "there are no continuations; return early with `if` or `cond`";
@@ -119,10 +121,9 @@ pub(super) fn form(name: &str) -> Option<Form> {
         "observe-series" => Form::ObserveSeries,
         "soft-choice" => Form::SoftChoice,
         "soft-if" => Form::SoftIf,
-        "set!" | "set-car!" | "set-cdr!" | "list-set!" | "vector-set!" | "vector-fill!"
-        | "vector-copy!" | "string-set!" | "string-fill!" | "string-copy!" => {
-            Form::Unsupported(NO_STATE)
-        }
+        "set!" => Form::Unsupported(NO_ASSIGNMENT),
+        "set-car!" | "set-cdr!" | "list-set!" | "vector-set!" | "vector-fill!" | "vector-copy!"
+        | "string-set!" | "string-fill!" | "string-copy!" => Form::Unsupported(NO_STATE),
         "define-macro" | "syntax-case" | "er-macro-transformer" => Form::Unsupported(NO_MACROS),
         "display"
         | "write"

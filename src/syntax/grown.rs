@@ -28,6 +28,7 @@ enum Owned {
     List(Box<[DatumId]>),
     Dotted(Box<[DatumId]>, DatumId),
     Bracket(Box<[DatumId]>),
+    Numbers(Box<[f64]>),
 }
 
 #[derive(Clone, Debug)]
@@ -49,6 +50,7 @@ impl Added {
             Owned::List(items) => Datum::List(items),
             Owned::Dotted(items, tail) => Datum::Dotted(items, *tail),
             Owned::Bracket(items) => Datum::Bracket(items),
+            Owned::Numbers(numbers) => Datum::Numbers(numbers),
         }
     }
 }
@@ -144,6 +146,7 @@ impl<'d> Grown<'d> {
             Datum::Char(value) => Owned::Char(value),
             Datum::Symbol(sym) => Owned::Symbol(sym),
             Datum::String(text) => Owned::String(text.into()),
+            Datum::Numbers(numbers) => Owned::Numbers(numbers.into()),
             Datum::List(items) => {
                 depth = deepest(items).unwrap_or(0) + 1;
                 Owned::List(items.into())
@@ -159,6 +162,7 @@ impl<'d> Grown<'d> {
         };
         let items = match &node {
             Owned::List(items) | Owned::Dotted(items, _) | Owned::Bracket(items) => items.len(),
+            Owned::Numbers(numbers) => numbers.len(),
             _ => 0,
         };
         self.weight.set(self.weight.get() + 1 + items as u64);

@@ -160,6 +160,10 @@ fn atom_value(atom: Datum<'_>, symbols: &Symbols) -> Value {
         Datum::Char(value) => Value::Char(value),
         Datum::Symbol(sym) => Value::symbol(symbols.name(sym)),
         Datum::String(text) => Value::string(text),
+        Datum::Numbers(numbers) => {
+            let numbers = numbers.iter().map(|&x| Value::Number(Number::from(x)));
+            Value::Vector(numbers.collect())
+        }
         Datum::List(_) | Datum::Dotted(..) | Datum::Bracket(_) => {
             unreachable!("a list is no atom")
         }

@@ -131,6 +131,8 @@ const MAX_TEXT: usize = 1 << 31;
 enum Opener {
     Paren,
     Bracket,
+    /// `#(`
+    Numbers,
     /// A quote mark, which stands for this symbol.
     Mark(Sym),
     /// `#;`, which drops its datum.
@@ -211,6 +213,9 @@ impl<'t> Reader<'t, '_> {
             return Err(match open.opener {
                 Opener::Paren => fault(Kind::Unclosed, open.span, "`(` is never closed; add `)`"),
                 Opener::Bracket => fault(Kind::Unclosed, open.span, "`[` is never closed; add `]`"),
+                Opener::Numbers => {
+                    fault(Kind::Unclosed, open.span, "`#(` is never closed; add `)`")
+                }
                 Opener::Mark(_) | Opener::Skip => self.dangling(open),
             });
         }
@@ -257,6 +262,7 @@ impl<'t> Reader<'t, '_> {
         let (opening, closing) = match open.opener {
             Opener::Paren => ('(', ')'),
             Opener::Bracket => ('[', ']'),
+            Opener::Numbers => ('(', ')'),
             Opener::Mark(_) | Opener::Skip => return Err(self.dangling(&open)),
         };
         if byte as char != closing {
@@ -266,6 +272,9 @@ impl<'t> Reader<'t, '_> {
                 open.span.position(self.text)
             );
             return Err(fault(Kind::Mismatched, span, message));
+        }
+        if matches!(open.opener, Opener::Numbers) {
+            return self.close_numbers(&open);
         }
         let items = &self.pending[open.first..];
         let datum = match (open.opener, open.dot) {
@@ -288,11 +297,36 @@ impl<'t> Reader<'t, '_> {
         self.deliver(id)
     }
 
+    /// The end of `#(1 2 3)`.
+    fn close_numbers(&mut self, open: &Open) -> Result<(), ReadError> {
+        let items = self.pending.split_off(open.first);
+        let mut numbers = Vec::with_capacity(items.len());
+        for &item in &items {
+            match self.data.get(item) {
+                Datum::Int(value) | Datum::Float(value) => numbers.push(value),
+                _ => {
+                    let message = "`#(…)` is a vector of numbers; write `[a b]` for computed ones, and a \
+                                   list for other data";
+                    return Err(fault(Kind::BadLiteral, self.data.span(item), message));
+                }
+            }
+        }
+        self.at += 1;
+        let span = Span::new(open.span.start, self.at as u32);
+        if numbers.is_empty() {
+            let message = "a vector has one number or more; `'()` is the empty list";
+            return Err(fault(Kind::BadLiteral, span, message));
+        }
+        let id = self.data.push(Datum::Numbers(&numbers), span);
+        self.open.pop();
+        self.deliver(id)
+    }
+
     /// Hands a finished datum to what waits for it.
     fn deliver(&mut self, mut id: DatumId) -> Result<(), ReadError> {
         while let Some(open) = self.open.last() {
             match open.opener {
-                Opener::Paren | Opener::Bracket => {
+                Opener::Paren | Opener::Bracket | Opener::Numbers => {
                     if let Some((dot, before)) = open.dot
                         && self.pending.len() > before
                     {
@@ -426,10 +460,7 @@ impl<'t> Reader<'t, '_> {
         match self.byte(1) {
             Some(b';') => return self.open(Opener::Skip, 2),
             Some(b'\\') => return self.character(),
-            Some(b'(') => {
-                let message = "`#(` is not in the language; write a vector as `[1 2 3]`";
-                return Err(fault(Kind::BadLiteral, self.ahead(2), message));
-            }
+            Some(b'(') => return self.open(Opener::Numbers, 2),
             _ => {}
         }
         let word = &self.rest()[..word_len(self.rest()).0];
@@ -794,7 +825,11 @@ mod tests {
             ("#q", Kind::BadLiteral, 1, 1),
             ("(+ 1 #zzz)", Kind::BadLiteral, 1, 6),
             ("(f #'g)", Kind::BadLiteral, 1, 4),
-            ("(f #(1 2))", Kind::BadLiteral, 1, 4),
+            ("(f #(1 a))", Kind::BadLiteral, 1, 8),
+            ("(f #())", Kind::BadLiteral, 1, 4),
+            ("#(1 . 2)", Kind::Dot, 1, 5),
+            ("#(1 2]", Kind::Mismatched, 1, 6),
+            ("#(1 2", Kind::Unclosed, 1, 1),
             ("(f #T)", Kind::BadLiteral, 1, 4),
             ("(f #\\nope)", Kind::BadLiteral, 1, 4),
             ("#\\", Kind::BadLiteral, 1, 1),

@@ -94,6 +94,13 @@ fn write_atom(atom: Datum<'_>, symbols: &Symbols, out: &mut String) {
         Datum::Char(value) => write_char(value, out),
         Datum::Symbol(sym) => write_symbol(sym, symbols, out),
         Datum::String(text) => write_quoted(text, '"', out),
+        Datum::Numbers(numbers) => {
+            for (index, &number) in numbers.iter().enumerate() {
+                out.push_str(if index == 0 { "#(" } else { " " });
+                write_float(number, out);
+            }
+            out.push(')');
+        }
         Datum::List(_) | Datum::Dotted(..) | Datum::Bracket(_) => {
             unreachable!("a list is no atom")
         }

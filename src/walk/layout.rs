@@ -73,6 +73,20 @@ impl Image {
         }
     }
 
+    /// A vector: its shape, then its numbers. Sites are told by pairs of cells, so these are even.
+    fn array(&mut self, numbers: &[f64]) -> Value {
+        let address = self.end();
+        let size = numbers.len() as u32;
+        self.cells
+            .push(Value::new(Tag::Shape, u64::from(size) << 32));
+        self.cells.extend(numbers.iter().map(|&x| Value::float(x)));
+        if self.cells.len() % 2 == 1 {
+            self.cells.push(Value::NIL);
+        }
+        self.sites.resize(self.cells.len() / 2, 0);
+        Value::array(address, size)
+    }
+
     fn pair(&mut self, car: Value, cdr: Value, site: u32) -> Value {
         let address = self.end();
         self.cells.extend([car, cdr]);
@@ -121,6 +135,7 @@ impl Image {
                 Datum::Char(c) => Value::char(c),
                 Datum::Symbol(sym) => Value::symbol(sym),
                 Datum::String(s) => self.string(s),
+                Datum::Numbers(numbers) => self.array(numbers),
                 Datum::List([]) => Value::NIL,
                 Datum::List(items) | Datum::Bracket(items) | Datum::Dotted(items, _) => {
                     let first = self.chain(items.len(), Value::NIL);

@@ -1,0 +1,2 @@
+;; error: => syntax 2:11
+(vsum #(1 a))
