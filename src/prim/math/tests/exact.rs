@@ -585,7 +585,7 @@ impl Exact {
 
     fn sigmoid_slope(&mut self, x: f64) -> Opinion {
         match self.exp(-x.abs()) {
-            Near(e) => {
+            Near(e) | Beside(e, _) => {
                 let below = add(&big(1.0), &e);
                 Near(div(&div(&e, &below), &below))
             }
