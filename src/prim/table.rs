@@ -297,7 +297,7 @@ primitives! {
         /// Derivative of digamma; infinite at 0 and at negative whole numbers.
         Trigamma = "trigamma" (a) -> Float on Positive { forward: math::trigamma(a), vjp(y, ct): (ct * a.lift(2.0).apply(Prim::Polygamma, a)) }
         /// -1, 0 or 1 by the sign of a number; derivative 0.
-        Sign = "sign" (a) -> Same on NonZero { forward: if a > 0.0 { 1.0 } else if a < 0.0 { -1.0 } else { a }, vjp(y, ct): flat }
+        Sign = "sign" (a) -> Same on NonZero { forward: sign(a), vjp(y, ct): flat }
         /// The same number, which no derivative passes: the shift of `soft-choice`'s exponents.
         Detach = "%detach" (a) -> Float on Held { forward: a, vjp(y, ct): flat }
     }
@@ -750,6 +750,13 @@ fn minimum(a: f64, b: f64) -> f64 {
 
 fn not_below_zero(a: f64) -> f64 {
     if a < 0.0 { f64::NAN } else { a }
+}
+
+/// 1 with the sign of a number; zeros and NaN stay.
+#[inline]
+fn sign(a: f64) -> f64 {
+    let below = if a < 0.0 { -1.0 } else { a };
+    if a > 0.0 { 1.0 } else { below }
 }
 
 fn zero<R: Real>(like: R) -> R {
