@@ -472,6 +472,38 @@ impl Generator {
             "sin", "cos", "exp", "tanh", "sqrt", "log", "abs", "-", "square", "sigmoid", "floor",
             "atan", "softplus", "round", "exact", "/",
         ];
+        const FURTHER: [&str; 20] = [
+            "log1p",
+            "expm1",
+            "erf",
+            "erfc",
+            "cbrt",
+            "asinh",
+            "acosh",
+            "atanh",
+            "sinc",
+            "sign",
+            "log-sigmoid",
+            "logit",
+            "log1mexp",
+            "log2",
+            "log10",
+            "exp2",
+            "log-normal-cdf",
+            "lgamma",
+            "digamma",
+            "trigamma",
+        ];
+        if self.random.percent(15) {
+            if self.random.percent(15) {
+                let name = self.random.pick(&["hypot", "lbeta"]);
+                let arguments = [self.number(depth), self.number(depth)];
+                return self.application(name, &arguments);
+            }
+            let name = self.random.pick(&FURTHER);
+            let argument = self.number(depth);
+            return self.application(name, &[argument]);
+        }
         match self.random.below(10) {
             0..=5 => {
                 let name = self.random.pick(&BINARY);
