@@ -151,8 +151,11 @@ impl<'t> Part<'t> {
         Self {
             from,
             nodes: nodes.collect(),
+            trace: Trace {
+                inputs: narrow(inputs.len()),
+                ..Trace::default()
+            },
             inputs,
-            trace: Trace::default(),
         }
     }
 
