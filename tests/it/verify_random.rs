@@ -38,6 +38,10 @@ fn ordinary_programs_pass() {
         else {
             continue;
         };
+        // Where a value is not a finite number, sweeps may differ in what is infinite or NaN.
+        if !certificate.largest.is_finite() {
+            continue;
+        }
         done += 1;
         let mut constants = certificate.constants.iter();
         let has_array = constants.any(|c| c.name.contains('[') && c.derivative != 0.0);
