@@ -66,9 +66,9 @@ fn forms() -> Vec<(String, String)> {
 
 /// The procedures of the prelude, those that only serve others included.
 fn prelude() -> Vec<String> {
-    let files = ["prelude", "lists", "text"];
-    let texts = files.map(|file| read(&root().join(format!("bootstrap/{file}.scm"))));
-    let text = texts.concat();
+    let files = files("bootstrap", &["scm"]).into_iter();
+    let prelude = files.filter(|(path, _)| !path.ends_with("compiler.scm"));
+    let text: String = prelude.map(|(_, text)| text).collect();
     let heads = text
         .lines()
         .filter_map(|line| line.strip_prefix("(define ("));
