@@ -260,9 +260,8 @@ impl<'t> Reader<'t, '_> {
             return Err(fault(Kind::Stray, span, message));
         };
         let (opening, closing) = match open.opener {
-            Opener::Paren => ('(', ')'),
+            Opener::Paren | Opener::Numbers => ('(', ')'),
             Opener::Bracket => ('[', ']'),
-            Opener::Numbers => ('(', ')'),
             Opener::Mark(_) | Opener::Skip => return Err(self.dangling(&open)),
         };
         if byte as char != closing {

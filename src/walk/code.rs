@@ -297,9 +297,10 @@ impl<'a> Compiler<'a> {
         let exports = self.graph.exports.iter().map(|(name, function)| {
             let value = Value::closure(function + FIRST_FUNCTION, 0);
             // What the bootstrap files spell with a leading `%`, programs cannot.
-            let sym = match name.starts_with('%') {
-                true => self.symbols.reserve(name),
-                false => self.symbols.intern(name),
+            let sym = if name.starts_with('%') {
+                self.symbols.reserve(name)
+            } else {
+                self.symbols.intern(name)
             };
             (sym, value)
         });

@@ -629,10 +629,11 @@ impl<'a> Expander<'a> {
                 }
             }
             Form::Recur => self.fail(id, "`recur` stands outside any `loop`"),
-            Form::Define | Form::DefineValues | Form::DefineRecordType => self.fail(
-                id,
-                "a definition must stand at top level or at the start of a body",
-            ),
+            Form::Define | Form::DefineValues | Form::DefineRecordType | Form::DefineSyntax => self
+                .fail(
+                    id,
+                    "a definition must stand at top level or at the start of a body",
+                ),
             Form::Else | Form::Arrow => self.fail(id, "this belongs inside `cond` or `case`"),
             Form::Param | Form::DataMatrix | Form::Observe | Form::ObserveSeries => {
                 self.fail(id, "this form must stand at top level")
@@ -642,10 +643,6 @@ impl<'a> Expander<'a> {
             Form::Receive => self.receive(id, rest),
             Form::CaseLambda => self.case_lambda(id, rest),
             Form::Delay | Form::DelayForce => self.delay(id, form, rest),
-            Form::DefineSyntax => self.fail(
-                id,
-                "a definition must stand at top level or at the start of a body",
-            ),
             Form::LetSyntax | Form::LetrecSyntax => self.let_syntax(id, form, rest),
             Form::SyntaxRules => self.fail(
                 id,

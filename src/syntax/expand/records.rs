@@ -98,16 +98,14 @@ impl Expander<'_> {
             let mut places = vec![None; names.len()];
             for (index, &param) in params.iter().enumerate() {
                 let field = self.name_in(param, USAGE)?;
-                match names.iter().position(|&name| name == field) {
-                    Some(place) => places[place] = Some(index),
-                    None => {
-                        let message = format!(
-                            "the record has no field `{}`; name it after the test",
-                            self.symbols.name(field)
-                        );
-                        return self.fail(param, message);
-                    }
-                }
+                let Some(place) = names.iter().position(|&name| name == field) else {
+                    let message = format!(
+                        "the record has no field `{}`; name it after the test",
+                        self.symbols.name(field)
+                    );
+                    return self.fail(param, message);
+                };
+                places[place] = Some(index);
             }
             definitions.push(Definition {
                 name,

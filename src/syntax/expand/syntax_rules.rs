@@ -27,7 +27,7 @@ pub(super) struct Rules {
     /// The name that repeats what it follows.
     ellipsis: Sym,
     literals: FxHashSet<Sym>,
-    rules: Vec<Rule>,
+    all: Vec<Rule>,
 }
 
 /// Both without the keyword that a pattern begins with.
@@ -110,7 +110,7 @@ impl Expander<'_> {
         let mut parsed = Rules {
             ellipsis,
             literals: known,
-            rules: Vec::with_capacity(rules.len()),
+            all: Vec::with_capacity(rules.len()),
         };
         for &rule in rules {
             let &[whole, template] = self.list_of_two(rule)?;
@@ -130,7 +130,7 @@ impl Expander<'_> {
             let mut depths = FxHashMap::default();
             self.pattern_variables(&parsed, &pattern, 0, &mut depths)?;
             self.check_template(&parsed, template, &depths, 0, true)?;
-            parsed.rules.push(Rule {
+            parsed.all.push(Rule {
                 pattern,
                 template,
                 depths,
@@ -330,7 +330,7 @@ impl Expander<'_> {
         };
         let (items, tail) = self.list_items(id);
         let items = items.get(1..).unwrap_or_default();
-        for rule in &rules.rules {
+        for rule in &rules.all {
             let mut found = Found::default();
             if self.matches_parts(&this, &rule.pattern, items, tail, &mut found)? {
                 return self.fill(&this, rule.template, &found, &rule.depths, true);
@@ -347,7 +347,7 @@ impl Expander<'_> {
             },
             _ => "the macro",
         };
-        let shown = rules.rules.iter().take(3).map(|rule| {
+        let shown = rules.all.iter().take(3).map(|rule| {
             let pattern = self.data.span(rule.whole).text(self.text);
             let words: Vec<&str> = pattern.split_whitespace().collect();
             // The name is as it is used: a pattern may have `_` for it.
@@ -357,7 +357,7 @@ impl Expander<'_> {
             }
         });
         let shown: Vec<String> = shown.collect();
-        let more = if rules.rules.len() > 3 { ", …" } else { "" };
+        let more = if rules.all.len() > 3 { ", …" } else { "" };
         match shown.as_slice() {
             [] => format!("`{name}` has no rules, so it cannot be used"),
             _ => format!(

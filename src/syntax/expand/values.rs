@@ -113,7 +113,9 @@ impl Expander<'_> {
             if in_turn {
                 self.distinct(binding, &formals.all().collect::<Vec<_>>())?;
                 let vars: Vec<VarId> = formals.all().map(|name| self.variable(name)).collect();
-                vars.iter().for_each(|&v| self.bind(v));
+                for &var in &vars {
+                    self.bind(var);
+                }
                 bound.push(vars);
             } else {
                 names.extend(formals.all());
@@ -123,7 +125,9 @@ impl Expander<'_> {
         if !in_turn {
             self.distinct(*list, &names)?;
             let vars: Vec<VarId> = names.iter().map(|&name| self.variable(name)).collect();
-            vars.iter().for_each(|&v| self.bind(v));
+            for &var in &vars {
+                self.bind(var);
+            }
             bound.push(vars);
         }
         let mut expr = self.body(id, body)?;
@@ -180,7 +184,9 @@ impl Expander<'_> {
         let list = self.received(*init, formals.names.len(), formals.rest.is_some())?;
         let var = self.list_variable();
         let vars: Vec<VarId> = names.iter().map(|&name| self.variable(name)).collect();
-        vars.iter().for_each(|&v| self.bind(v));
+        for &var in &vars {
+            self.bind(var);
+        }
         let body = self.body(id, body)?;
         self.unbind(&vars);
         let parts = self.parts(var, &formals, span);
