@@ -4,7 +4,8 @@
 //! **Invariants**
 //! - A list of numbers counts as a vector and may be empty; what goes along it gives a list.
 //! - Which number is largest, how numbers are ordered and between which knots a number lies is
-//!   decided, so that it is guarded: by as few tests as determine it.
+//!   decided, so that it is guarded. Which test comes next follows from the outcomes before alone: a
+//!   path whose guard fails leads to the path that goes on with the other outcome.
 //! - Exponents are shifted by a number that no derivative passes, so derivatives are those of the
 //!   unshifted formula.
 
@@ -185,31 +186,43 @@ impl<A: Arithmetic> Context<'_, A> {
         Ok(at)
     }
 
-    /// The order in which numbers ascend; equal ones keep theirs, NaN comes last. The order is found
-    /// by values and relied on by tests of neighbors, which it alone passes.
+    /// The order in which numbers ascend; equal ones keep theirs, NaN comes last. Runs are merged, and
+    /// each test follows from the outcomes before it, as paths want it.
     fn order(&mut self, numbers: &[Number<A>]) -> Outcome<A, Vec<usize>> {
-        let values: Vec<f64> = numbers.iter().map(|n| self.arithmetic.value(n)).collect();
         let mut order: Vec<usize> = (0..numbers.len()).collect();
-        order.sort_by(|&i, &j| {
-            let (x, y) = (values[i], values[j]);
-            x.partial_cmp(&y)
-                .unwrap_or_else(|| x.is_nan().cmp(&y.is_nan()))
-        });
-        let second = order.get(1).map(|&at| values[at].is_nan());
-        if second == Some(true) {
-            // No comparison with another number says that the first is none.
-            self.is_nan(&numbers[order[0]])?;
-        }
-        for pair in order.windows(2) {
-            let [i, j] = [pair[0], pair[1]];
-            if values[j].is_nan() {
-                self.is_nan(&numbers[j])?;
-            } else {
-                let test = if i < j { Prim::Le } else { Prim::Lt };
-                self.holds(test, &numbers[i], &numbers[j])?;
+        let mut run = 1;
+        while run < order.len() {
+            let mut merged = Vec::with_capacity(order.len());
+            for pair in order.chunks(2 * run) {
+                let (mut left, mut right) = pair.split_at(run.min(pair.len()));
+                while let (&[i, ref after_i @ ..], &[j, ref after_j @ ..]) = (left, right) {
+                    if self.stays_before(&numbers[i], &numbers[j])? {
+                        merged.push(i);
+                        left = after_i;
+                    } else {
+                        merged.push(j);
+                        right = after_j;
+                    }
+                }
+                merged.extend_from_slice(left);
+                merged.extend_from_slice(right);
             }
+            order = merged;
+            run *= 2;
         }
         Ok(order)
+    }
+
+    /// Whether a number stays before one that comes after it.
+    fn stays_before(&mut self, a: &Number<A>, b: &Number<A>) -> Outcome<A, bool> {
+        if self.holds(Prim::Le, a, b)? {
+            return Ok(true);
+        }
+        if self.holds(Prim::Lt, b, a)? {
+            return Ok(false);
+        }
+        // One is NaN: the first goes behind the second, unless that is NaN, too.
+        Ok(!self.is_nan(a)? || self.is_nan(b)?)
     }
 
     // ---- soft maxima -------------------------------------------------------------------------
@@ -348,7 +361,9 @@ impl<A: Arithmetic> Context<'_, A> {
             let message = format!("`interp` wants {wanted} or more, got {}", knots.len());
             return fail(Kind::Shape, message);
         }
-        let steps = points.len().saturating_mul(12);
+        let steps = points
+            .len()
+            .saturating_mul(12 + knots.len().ilog2() as usize);
         self.arithmetic
             .reserve(steps.saturating_add(knots.len()), 2 * points.len())?;
         for pair in knots.windows(2) {
@@ -381,19 +396,20 @@ impl<A: Arithmetic> Context<'_, A> {
         values: &[Number<A>],
         linear: bool,
     ) -> Outcome<A, Number<A>> {
-        let at = self.arithmetic.value(x);
-        if at.is_nan() {
-            self.is_nan(x)?;
+        let last = knots.len() - 1;
+        // Among how many knots below or at x the number of those is, halved by each test.
+        let (mut below, mut most) = (0, knots.len());
+        while below < most {
+            let middle = (below + most) / 2;
+            if self.holds(Prim::Le, &knots[middle], x)? {
+                below = middle + 1;
+            } else {
+                most = middle;
+            }
+        }
+        if below == 0 && self.is_nan(x)? {
             let nan = self.arithmetic.constant(f64::NAN);
             return self.op(Prim::Mul, x, &nan);
-        }
-        let last = knots.len() - 1;
-        let below = knots.partition_point(|knot| self.arithmetic.value(knot) <= at);
-        if below > 0 {
-            self.holds(Prim::Le, &knots[below - 1], x)?;
-        }
-        if below <= last {
-            self.holds(Prim::Lt, x, &knots[below])?;
         }
         // The knot that the line is counted from, and the piece that gives its slope.
         let (base, piece) = match below {
