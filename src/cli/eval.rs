@@ -232,7 +232,7 @@ impl Answerer {
                 answer.grad(wrt, &evaluation);
             }
             return Ok(evaluation.stats);
-        };
+        }
         let wrt = wrt.unwrap_or_default();
         let per_lane: Vec<(&str, &[Input])> =
             columns.iter().map(|(n, c)| (*n, c.as_slice())).collect();

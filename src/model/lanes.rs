@@ -322,9 +322,12 @@ impl Model {
                 // Of an input that the program has no use for, all derivatives are 0.
                 let column = per_lane.iter().find(|column| column.name == name);
                 let width = column.map_or(0, |column| column.width);
-                let row = |lane: usize| match own.is_empty() {
-                    true => vec![0.0; width],
-                    false => own.iter().map(|column| column[lane]).collect(),
+                let row = |lane: usize| {
+                    if own.is_empty() {
+                        vec![0.0; width]
+                    } else {
+                        own.iter().map(|column| column[lane]).collect()
+                    }
                 };
                 let values = lanes.values.iter().enumerate();
                 *rows = values

@@ -14,6 +14,7 @@ pub(crate) mod linalg;
 pub(crate) mod math;
 mod real;
 pub(crate) mod relaxation;
+mod rules;
 mod table;
 pub(crate) mod tagged;
 pub(crate) mod value;

@@ -194,16 +194,15 @@ impl Walk<'_> {
                     1 => 10,
                     _ => self.base(prim, b, site)?,
                 };
-                match prim {
-                    Prim::NumberToString => self.number_to_string(a, base, site),
-                    _ => {
-                        let number = text_number(&self.string(a), base);
-                        Ok(match number {
-                            Some((value, true)) => Value::int(value),
-                            Some((value, false)) => Value::float(value),
-                            None => Value::bool(false),
-                        })
-                    }
+                if prim == Prim::NumberToString {
+                    self.number_to_string(a, base, site)
+                } else {
+                    let number = text_number(&self.string(a), base);
+                    Ok(match number {
+                        Some((value, true)) => Value::int(value),
+                        Some((value, false)) => Value::float(value),
+                        None => Value::bool(false),
+                    })
                 }
             }
             Prim::SymbolToString => {

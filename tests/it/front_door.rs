@@ -693,8 +693,11 @@ fn lanes_by_name() {
     assert!(lanes(&[("unused", &none), ("x", &forms[1..])], &["unused", "x"]).is_ok());
     assert!(lanes(&[("x", &[])], &["x"]).is_ok_and(|lanes| lanes.values.is_empty()));
     // A vector times a number is a vector, and has no gradient over lanes.
-    refused("no number", lanes(&[("x", &[vector.clone()])], &["x"]));
-    assert!(lanes(&[("x", &[number.clone()])], &["x", "a"]).is_ok());
+    refused(
+        "no number",
+        lanes(&[("x", std::slice::from_ref(vector))], &["x"]),
+    );
+    assert!(lanes(&[("x", std::slice::from_ref(number))], &["x", "a"]).is_ok());
 }
 
 // ---- what stands beside models -----------------------------------------------------------------

@@ -87,7 +87,7 @@ fn found(interpreter: &Interpreter, name: &str, mode: Mode) -> Result<Found, Str
         Err(error) => error,
         Ok(model) => {
             let value = model.value(&nothing, &mut Workspace::new());
-            return match value.as_ref().map(|value| value.items()) {
+            return match value.as_ref().map(dmci::Output::items) {
                 Ok([Item::Procedure]) => Ok(Found::Procedure),
                 other => Err(format!("`{name}` is {other:?}")),
             };

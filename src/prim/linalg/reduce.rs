@@ -400,7 +400,7 @@ impl<A: Arithmetic> Context<'_, A> {
         // Among how many knots below or at x the number of those is, halved by each test.
         let (mut below, mut most) = (0, knots.len());
         while below < most {
-            let middle = (below + most) / 2;
+            let middle = usize::midpoint(below, most);
             if self.holds(Prim::Le, &knots[middle], x)? {
                 below = middle + 1;
             } else {

@@ -30,17 +30,15 @@ impl Expander<'_> {
         };
         let mut bounds = Vec::new();
         for &bound in &items[3..] {
-            match self.constraint(bound) {
-                Some(bound) => bounds.push(bound),
-                None => {
-                    let bound = self.data.span(bound).text(self.text);
-                    let message = format!(
-                        "`{bound}` is no bound of a param; write `(> lo)`, `(< hi)` or `(between lo hi)` \
-                         with numbers, and lo below hi"
-                    );
-                    return self.fail(id, message);
-                }
-            }
+            let Some(constraint) = self.constraint(bound) else {
+                let bound = self.data.span(bound).text(self.text);
+                let message = format!(
+                    "`{bound}` is no bound of a param; write `(> lo)`, `(< hi)` or `(between lo hi)` with \
+                     numbers, and lo below hi"
+                );
+                return self.fail(id, message);
+            };
+            bounds.push(constraint);
         }
         let constraint = match bounds[..] {
             [] => Constraint::Free,

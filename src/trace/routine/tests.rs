@@ -514,7 +514,7 @@ fn every_row_has_one_way_over_lanes() {
 /// A call in the loop would be made once a lane.
 #[test]
 fn what_is_done_in_the_loop_is_arithmetic() {
-    const INSTRUCTIONS: [&str; 12] = [
+    const INSTRUCTIONS: [&str; 13] = [
         "a",
         "b",
         "abs",

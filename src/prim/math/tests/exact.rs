@@ -13,6 +13,7 @@
 mod elementary;
 mod gamma;
 mod normal;
+mod numbers;
 
 use super::super::Kernel;
 use astro_float::{BigFloat, Consts, RoundingMode, Sign};
@@ -38,6 +39,7 @@ pub(super) enum Opinion {
 }
 
 use Opinion::{Beside, Is, Near};
+use numbers::{add, big, div, mul, series, sub};
 
 /// How a kernel is judged.
 pub(super) struct Judge {
@@ -476,43 +478,6 @@ impl Default for Exact {
     fn default() -> Self {
         Self(Consts::new().expect("there is memory"))
     }
-}
-
-fn big(x: f64) -> BigFloat {
-    // The crate takes normal numbers alone.
-    if x == 0.0 || x.abs() > 1e-290 {
-        return BigFloat::from_f64(x, BITS);
-    }
-    let mut big = BigFloat::from_f64(x * 2.0_f64.powi(200), BITS);
-    let exponent = big.exponent().expect("it is finite");
-    big.set_exponent(exponent - 200);
-    big
-}
-
-fn add(a: &BigFloat, b: &BigFloat) -> BigFloat {
-    a.add(b, BITS, ROUND)
-}
-
-fn sub(a: &BigFloat, b: &BigFloat) -> BigFloat {
-    a.sub(b, BITS, ROUND)
-}
-
-fn mul(a: &BigFloat, b: &BigFloat) -> BigFloat {
-    a.mul(b, BITS, ROUND)
-}
-
-fn div(a: &BigFloat, b: &BigFloat) -> BigFloat {
-    a.div(b, BITS, ROUND)
-}
-
-/// `x (1 + x c₁ (1 + x c₂ (…)))` of ratios `c`.
-fn series(x: &BigFloat, ratios: &[(f64, f64)]) -> BigFloat {
-    let one = big(1.0);
-    let mut value = one.clone();
-    for &(above, below) in ratios.iter().rev() {
-        value = add(&one, &mul(&mul(x, &div(&big(above), &big(below))), &value));
-    }
-    mul(x, &value)
 }
 
 impl Exact {
