@@ -23,6 +23,15 @@ const NO_TEXT_VECTORS: &str =
 const NO_STATE: &str =
     "values never change; carry the new value as an argument of a loop or procedure";
 
+/// Whether a name that the language leaves out is a likely name of an input: where nothing is applied, it
+/// is one.
+pub(super) fn may_be_input(name: &str) -> bool {
+    matches!(
+        name,
+        "angle" | "magnitude" | "load" | "features" | "environment" | "runtime" | "random"
+    )
+}
+
 /// What to write instead of a name that the language leaves out.
 pub(super) fn instead(name: &str) -> Option<&'static str> {
     Some(match name {

@@ -257,6 +257,13 @@ impl<'t> Gradient<'t> {
             }
             if op.prim == Prim::Select {
                 let test = self.node(op.c, flow);
+                let [then, otherwise] = [op.a, op.b].map(|r| self.node(r, flow));
+                // Where both arms are one number the test decides nothing, and may be of a lane where all
+                // lanes share the number.
+                if then == otherwise {
+                    self.contribute(op.a, ct, flow);
+                    continue;
+                }
                 for (taken, when) in [(op.a, true), (op.b, false)] {
                     if self.is_active(taken)
                         && let Some(under) = self.and(ct.condition, test, when, flow)

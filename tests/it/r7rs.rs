@@ -87,6 +87,13 @@ fn found(interpreter: &Interpreter, name: &str, mode: Mode) -> Result<Found, Str
         Err(error) => error,
         Ok(model) => {
             let value = model.value(&nothing, &mut Workspace::new());
+            if value
+                .as_ref()
+                .is_err_and(|error| error.kind() == Kind::Unbound)
+            {
+                // A likely name of an input, such as `angle`; applied, it is what Scheme means by it.
+                return found(interpreter, &format!("({name})"), mode);
+            }
             return match value.as_ref().map(dmci::Output::items) {
                 Ok([Item::Procedure]) => Ok(Found::Procedure),
                 other => Err(format!("`{name}` is {other:?}")),

@@ -218,6 +218,7 @@ pub(super) mod samples {
     use crate::anf::{normalize, tail_calls};
     use crate::graph::{Graph, Imports, build};
     use crate::symbol::Symbols;
+    use crate::syntax::ast::Expr;
     use crate::syntax::{ExpandOptions, ReadOptions, expand, read};
 
     const PRELUDE: &str = "
@@ -285,6 +286,15 @@ pub(super) mod samples {
             ..ExpandOptions::default()
         };
         let program = expand(&text.into(), data, symbols, &options).ok()?;
+        // Forms that the prelude's helpers serve are beyond this small one.
+        let is_there = |name: &str| prelude.is_none_or(|graph| graph.export(name).is_some());
+        let helpers = program.exprs.iter().filter_map(|expr| match expr {
+            Expr::Prelude(sym) => Some(program.symbols.name(*sym)),
+            _ => None,
+        });
+        if !helpers.into_iter().all(is_there) {
+            return None;
+        }
         let mut inputs: Vec<String> = program.params().iter().map(|p| p.name.clone()).collect();
         for (name, _) in program.free_names() {
             if name != "undefined-thing" && !inputs.iter().any(|i| i == name) {

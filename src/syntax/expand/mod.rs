@@ -35,6 +35,7 @@ use super::ast::{Constant, DataMatrix, Expr, ExprId, Observation, Param, Program
 use super::datum::{Data, Datum, DatumId};
 use super::forms::Form;
 use super::grown::Grown;
+use super::left_out::may_be_input;
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::source::Span;
@@ -546,6 +547,9 @@ impl<'a> Expander<'a> {
             Denotation::Primitive(prim) => self.push(Expr::Primitive(sym, prim), span),
             Denotation::Prelude => self.push(Expr::Prelude(sym), span),
             Denotation::Free => self.free_name(sym, span),
+            Denotation::Form(Form::Unsupported(_)) if may_be_input(self.symbols.name(sym)) => {
+                self.free_name(sym, span)
+            }
             Denotation::Form(Form::Unsupported(instead)) => {
                 return self.unsupported(id, sym, instead);
             }

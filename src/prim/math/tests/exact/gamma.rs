@@ -217,7 +217,10 @@ impl Exact {
         let turn = (0..=n).fold(turn, |value, _| mul(&value, &pi)).neg();
         let other = mul(&factorial, &Self::zeta(n + 1, &Self::reflected(x), 1.0 - x));
         let value = sub(&turn, &other);
-        Beside(value, if sign > 0.0 { 1e-300 } else { 1.0 })
+        // Of even order the turning term is 0 halfway between poles, where it is steep: the unit is that of
+        // the other term there.
+        let scale = (1..=n).map(f64::from).product();
+        Beside(value, if sign > 0.0 { 1e-300 } else { scale })
     }
 
     pub(super) fn lbeta(&mut self, a: f64, b: f64) -> Opinion {
