@@ -50,7 +50,6 @@ pub(super) mod codes {
     pub(in super::super) const GUARD: u16 = 74;
     pub(in super::super) const BLOCK: u16 = 75;
     pub(in super::super) const SUM: u16 = 76;
-    pub(in super::super) const NOT_BELOW_ZERO: u16 = 77;
 }
 
 /// Whether the first two operands may change places.
@@ -96,7 +95,6 @@ fn code_of(op: Opcode) -> (u16, usize) {
         Opcode::SinCos => (codes::SIN_COS, 0),
         Opcode::One(Prim::Exp) => (codes::EXP, 0),
         Opcode::One(Prim::Ln) => (codes::LN, 0),
-        Opcode::One(Prim::NotBelowZero) => (codes::NOT_BELOW_ZERO, 0),
         Opcode::One(_) | Opcode::Two(_) => (codes::ROW, 0),
         Opcode::Guard => (codes::GUARD, 0),
         Opcode::Block => (codes::BLOCK, 0),

@@ -199,11 +199,6 @@ impl Routine {
                     last = math::ln(get(a));
                     set(d, last);
                 }
-                other codes::NOT_BELOW_ZERO => {
-                    let x = get(a);
-                    last = Prim::NotBelowZero.forward(x, x);
-                    set(d, last);
-                }
                 other codes::ROW => {
                     last = Prim::ALL[c as usize].forward(get(a), get(b));
                     set(d, last);
