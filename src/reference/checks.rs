@@ -77,6 +77,8 @@ impl Machine<'_> {
     fn refused(&self, kind: Kind, name: &Cell, what: &str, value: &Cell) -> Outcome<Cell> {
         let got = if what.contains("list") {
             self.no_list(value)
+        } else if what.contains("vector") {
+            self.no_array(value).to_owned()
         } else {
             value.kind().to_owned()
         };

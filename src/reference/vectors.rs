@@ -222,7 +222,7 @@ impl Machine<'_> {
     }
 
     /// What errors call a value where a vector or matrix belongs.
-    fn no_array(&self, cell: &Cell) -> &'static str {
+    pub(super) fn no_array(&self, cell: &Cell) -> &'static str {
         if cell.is(TypeTag::Pair) && self.items(cell).is_some() {
             linalg::A_LIST
         } else {

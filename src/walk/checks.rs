@@ -134,6 +134,8 @@ impl Walk<'_> {
     fn got(&self, what: &str, value: Value) -> String {
         if what.contains("list") {
             self.no_list(value)
+        } else if what.contains("vector") {
+            self.no_array(value).to_owned()
         } else {
             value.kind().to_owned()
         }

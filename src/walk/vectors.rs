@@ -321,7 +321,7 @@ impl Walk<'_> {
     }
 
     /// What errors call a value where a vector or matrix belongs.
-    fn no_array(&self, value: Value) -> &'static str {
+    pub(super) fn no_array(&self, value: Value) -> &'static str {
         if value.tag == Tag::Pair && self.is_list(value) {
             linalg::A_LIST
         } else {
