@@ -18,8 +18,10 @@ use crate::prim::Prim;
 use crate::symbol::Symbols;
 use crate::syntax::ast::Constant;
 use crate::syntax::expand::Procedures;
+#[cfg(feature = "cli")]
+use crate::syntax::expand_leniently;
 use crate::syntax::lexpr::from_lexpr;
-use crate::syntax::{ExpandOptions, Goal, Program, ReadOptions, expand, expand_leniently, read};
+use crate::syntax::{ExpandOptions, Goal, Program, ReadOptions, expand, read};
 use crate::walk::code::Code;
 use crate::walk::layout::{CoreProgram, lay_out};
 use crate::walk::{Limits, Output};
@@ -331,6 +333,7 @@ impl Interpreter {
 
     /// What of a program can be expanded, for what is to be said of it beside its errors; none where it
     /// cannot be read.
+    #[cfg(feature = "cli")]
     pub(crate) fn expand_leniently(&self, text: &str, inputs: &[&str]) -> Option<Program> {
         let mut symbols = Symbols::extending(self.inner.code.symbols.clone());
         let data = read(text, &mut symbols, ReadOptions::default()).ok()?;

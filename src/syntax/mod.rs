@@ -23,8 +23,10 @@ pub(crate) mod write;
 pub use ast::{
     Constant, Constraint, DataMatrix, ExprId, Noise, Observation, Param, Program, Warning,
 };
+#[cfg(feature = "cli")]
+pub(crate) use expand::expand_leniently;
 pub use expand::{ExpandError, Goal};
-pub(crate) use expand::{ExpandOptions, expand, expand_leniently};
+pub(crate) use expand::{ExpandOptions, expand};
 pub(crate) use number::read_number;
 pub use reader::{ReadError, ReadErrorKind};
 pub(crate) use reader::{ReadOptions, read};
