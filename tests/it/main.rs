@@ -30,6 +30,7 @@ mod memory;
 #[cfg(feature = "cli")]
 mod messages;
 mod mistakes;
+#[cfg(feature = "cli")]
 mod monitor;
 mod ncg;
 mod r7rs;

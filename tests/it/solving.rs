@@ -1,7 +1,7 @@
 //! `root` and `fixed-point`: solutions to the last digits, and derivatives of every order and sweep.
 
 use approx::assert_relative_eq;
-use dmci::{Bindings, Error, Input, Interpreter, Kind, Limits, Mode, OnError, Workspace, Wrt};
+use dmci::{Bindings, Error, Interpreter, Kind, Limits, Mode, OnError, Workspace, Wrt};
 
 const TIGHT: f64 = 1e-13;
 
@@ -145,10 +145,10 @@ fn vectors_have_fixed_points() {
         "(vsum (fixed-point (lambda (v) (+ b (scale 0.2 (matvec m (vector-map sin v))))) b))";
     let model = Interpreter::embedded().model(text).unwrap();
     let bindings = Bindings::from([
-        ("b", Input::from([0.3, -0.5, 0.9])),
+        ("b", dmci::Input::from([0.3, -0.5, 0.9])),
         (
             "m",
-            Input::from([[1.0, 0.5, 0.0], [0.2, -1.0, 0.3], [0.0, 0.4, 0.6]]),
+            dmci::Input::from([[1.0, 0.5, 0.0], [0.2, -1.0, 0.3], [0.0, 0.4, 0.6]]),
         ),
     ]);
     let certificate = dmci::verify::verify(&Interpreter::embedded(), text, &bindings).unwrap();
