@@ -268,41 +268,41 @@ kernels! {
         /// The logarithm to the base 10.
         Log10 = log10(x) serves Log10, within 1.0 { log::log10 }
         /// log(1 - e^x); NaN above 0.
-        Log1mexp = log1mexp(x) serves Log1mexp, within 1.0 { log::log1mexp }
+        Log1mexp = log1mexp(x) serves Log1mexp, within 1.5 { log::log1mexp }
         /// log(p / (1 - p)); NaN outside [0, 1].
         Logit = logit(p) serves Logit, within 1.0 { log::logit }
         /// log(1 / (1 + e^-x)).
-        LogSigmoid = log_sigmoid(x) serves LogSigmoid, within 1.0 { log::log_sigmoid }
+        LogSigmoid = log_sigmoid(x) serves LogSigmoid, within 1.5 { log::log_sigmoid }
         /// Inverse hyperbolic sine.
-        Asinh = asinh(x) serves Asinh, within 1.0 { area::asinh }
+        Asinh = asinh(x) serves Asinh, within 1.5 { area::asinh }
         /// Inverse hyperbolic cosine; NaN below 1.
-        Acosh = acosh(x) serves Acosh, within 1.0 { area::acosh }
+        Acosh = acosh(x) serves Acosh, within 1.5 { area::acosh }
         /// Inverse hyperbolic tangent; NaN outside [-1, 1].
-        Atanh = atanh(x) serves Atanh, within 1.0 { area::atanh }
+        Atanh = atanh(x) serves Atanh, within 1.5 { area::atanh }
         /// Cube root.
         Cbrt = cbrt(x) serves Cbrt, within 1.0 { root::cbrt }
         /// sin(x) / x; 1 at 0.
         Sinc = sinc(x) serves Sinc, within 1.0 { if trig::is_near { sinc::sinc_near } else { sinc::sinc_far } }
         /// The derivative of sin(x) / x.
-        SincSlope = sinc_slope(x) serves SincSlope, within 1.0 { if trig::is_near { sinc::slope_near } else { sinc::slope_far } }
+        SincSlope = sinc_slope(x) serves SincSlope, within 1.5 { if trig::is_near { sinc::slope_near } else { sinc::slope_far } }
         /// The error function.
         Erf = erf(x) serves Erf, within 1.0 { normal::erf }
         /// 1 less the error function, without cancellation.
-        Erfc = erfc(x) serves Erfc, within 1.0 { normal::erfc }
+        Erfc = erfc(x) serves Erfc, within 1.5 { normal::erfc }
         /// e^(-x²).
         Gauss = gauss(x) serves Gauss, within 1.0 { normal::gauss }
         /// The logarithm of the standard normal distribution function.
-        LogNormalCdf = log_normal_cdf(x) serves LogNormalCdf, within 1.0 { normal::log_normal_cdf }
+        LogNormalCdf = log_normal_cdf(x) serves LogNormalCdf, within 1.5 { normal::log_normal_cdf }
         /// The slope of that.
-        Mills = mills(x) serves Mills, within 1.0 { normal::mills }
+        Mills = mills(x) serves Mills, within 1.5 { normal::mills }
         /// What the slope is above -x.
-        MillsExcess = mills_excess(x) serves MillsExcess, within 1.5 { normal::mills_excess }
+        MillsExcess = mills_excess(x) serves MillsExcess, within 2.0 { normal::mills_excess }
         /// log |Γ(x)|.
-        Lgamma = lgamma(x) serves Lgamma, within 1.0 { if gamma::is_above { gamma::lgamma_above } else { reflection::lgamma_below } }
+        Lgamma = lgamma(x) serves Lgamma, within 1.5 { if gamma::is_above { gamma::lgamma_above } else { reflection::lgamma_below } }
         /// The derivative of that.
-        Digamma = digamma(x) serves Digamma, within 1.0 { if gamma::is_above { gamma::digamma_above } else { reflection::digamma_below } }
+        Digamma = digamma(x) serves Digamma, within 1.5 { if gamma::is_above { gamma::digamma_above } else { reflection::digamma_below } }
         /// The derivative of that.
-        Trigamma = trigamma(x) serves Trigamma, within 1.0 { if gamma::is_above { gamma::trigamma_above } else { reflection::trigamma_below } }
+        Trigamma = trigamma(x) serves Trigamma, within 1.5 { if gamma::is_above { gamma::trigamma_above } else { reflection::trigamma_below } }
     }
     binary {
         /// The angle of the point (x, y).
@@ -314,7 +314,7 @@ kernels! {
         /// √(x² + y²), without overflow.
         Hypot = hypot(x, y) serves Hypot, within 1.0 { root::hypot }
         /// log B(a, b); NaN below 0.
-        Lbeta = lbeta(a, b) serves Lbeta, within 1.0 { gamma::lbeta }
+        Lbeta = lbeta(a, b) serves Lbeta, within 2.0 { gamma::lbeta }
         /// The derivative of an order of the digamma function.
         Polygamma = polygamma(n, x) serves Polygamma, within 2.0 { polygamma::polygamma }
     }
