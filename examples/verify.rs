@@ -48,13 +48,20 @@ const PROGRAMS: [Case; 6] = [
 fn main() -> Result<(), dmci::Error> {
     let interpreter = Interpreter::embedded();
     println!("largest relative difference of a derivative (the paper's, to direct: 0)\n");
-    println!("program             direct   nested   dfdx     duals    central  nearest flip");
+    println!(
+        "program             direct   nested   dfdx     duals    central  second   nearest flip"
+    );
     for (name, text, inputs) in PROGRAMS {
         let bindings: Bindings = inputs.iter().copied().collect();
         let certificate = verify(&interpreter, text, &bindings)?;
         assert_eq!(certificate.verdict, Verdict::Pass, "{name}");
         print!("{name:20}");
         for check in &certificate.checks {
+            // Second derivatives are of values that are one number.
+            if check.way == Way::Second && check.status == Status::Skipped {
+                print!("{:<9}", "-");
+                continue;
+            }
             assert_eq!(check.status, Status::Pass, "{name}: {check:?}");
             let exact = matches!(check.way, Way::Direct | Way::Nested);
             assert!(!exact || check.gradient == 0.0, "{name}: {check:?}");
