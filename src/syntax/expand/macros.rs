@@ -26,8 +26,11 @@ const MOST_DATA: u64 = 1 << 18;
 const MOST_EXPRESSIONS: usize = 1 << 18;
 
 /// How deep nodes that macros make, and uses of macros inside what macros made, may nest.
-const DEEPEST_NODES: u32 = 2_000;
-const DEEPEST_USES: u32 = 2_000;
+const DEEPEST_NODES: u32 = if CAN_GROW { 2_000 } else { 250 };
+const DEEPEST_USES: u32 = if CAN_GROW { 2_000 } else { 250 };
+
+/// Whether the machine's stack grows as expansion needs it; that of wasm does not.
+const CAN_GROW: bool = cfg!(not(target_arch = "wasm32"));
 
 /// What a macro does, and the bindings it sees: the outermost so many of those around a use.
 pub(super) struct Macro {
@@ -262,8 +265,7 @@ impl Expander<'_> {
         let datum = self.use_macro(made, id)?;
         self.nested_uses += 1;
         if self.nested_uses > DEEPEST_USES {
-            let message = format!("uses of macros nest more than {DEEPEST_USES} deep");
-            return self.too_much(id, &message);
+            return self.too_much(id, "uses of macros nest too deep");
         }
         let expr = self.expand(datum);
         self.nested_uses -= 1;
@@ -341,8 +343,7 @@ impl Expander<'_> {
             return self.too_much(at, &message);
         }
         if self.data.depth(last) > DEEPEST_NODES {
-            let message = format!("what macros make nests more than {DEEPEST_NODES} deep");
-            return self.too_much(at, &message);
+            return self.too_much(at, "what macros make nests too deep");
         }
         Ok(())
     }
