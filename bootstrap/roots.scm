@@ -123,7 +123,8 @@
             (%fixed-search-vector f y step (- left 1))
             (%refuse 'user 'fixed-point '|does not converge; the last vectors are| x 'and y)))))
 
-;; With the matrix of slopes, a row for each number of what `f` gives.
+;; With the matrix of slopes, a row for each number of what `f` gives. Each row asks `f` anew: the tape of
+;; the reference engine serves one derivative.
 (define (%fixed-at-vector f x)
   (let ((slopes (- (eye (vlen x)) (%detach (list->vec (%slope-rows f x (- (vlen x) 1) '()))))))
     (%fixed-moved-vector f x slopes (%fixed-moved-vector f x slopes x))))

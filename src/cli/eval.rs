@@ -310,8 +310,8 @@ fn write_error(error: &Error, text: &str, answer: &mut Object<'_>) {
 /// What is wrong with which input of a line that is no request, if that is what is wrong.
 fn wrong_input(line: &str) -> Option<Error> {
     let line: serde_json::Value = serde_json::from_str(line).ok()?;
-    if let Some(inputs) = line.get("inputs").filter(|inputs| inputs.is_object())
-        && let Err(error) = Bindings::from_json(&inputs.to_string())
+    if let Some(inputs) = line.get("inputs").and_then(|inputs| inputs.as_object())
+        && let Err(error) = Bindings::from_object(inputs)
     {
         return Some(error);
     }

@@ -27,21 +27,27 @@ impl Bindings {
     /// # Errors
     /// [`Error::Request`] when the text is no JSON object, or which of its members is no input.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)
-            .map_err(|error| {
-                Error::Request(format!(
-                    "{error}; write a JSON object such as {{\"a\":2.5}}"
-                ))
-            })?;
-        let input = |(name, value): (String, serde_json::Value)| {
-            let read = JsonInput::named(&value)
+        let object = serde_json::from_str(text).map_err(|error| {
+            Error::Request(format!(
+                "{error}; write a JSON object such as {{\"a\":2.5}}"
+            ))
+        })?;
+        Self::from_object(&object)
+    }
+
+    /// The same of an object that is read already.
+    pub(crate) fn from_object(
+        object: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Self, Error> {
+        let input = |(name, value): (&String, &serde_json::Value)| {
+            let read = JsonInput::named(value)
                 .map_err(|error| Error::Request(format!("the input `{name}` {error}")))?;
             match read.input() {
-                Ok(input) => Ok((name, input)),
+                Ok(input) => Ok((name.clone(), input)),
                 Err(error) => Err(Error::Request(format!("the input `{name}`: {error}"))),
             }
         };
-        object.into_iter().map(input).collect()
+        object.iter().map(input).collect()
     }
 }
 
@@ -75,9 +81,17 @@ impl JsonNumber {
     pub(crate) fn value(&self) -> f64 {
         match self {
             Self::Number(x) => *x,
-            Self::Name(NumberName::Inf) => f64::INFINITY,
-            Self::Name(NumberName::NegInf) => f64::NEG_INFINITY,
-            Self::Name(NumberName::Nan) => f64::NAN,
+            Self::Name(name) => name.value(),
+        }
+    }
+}
+
+impl NumberName {
+    fn value(&self) -> f64 {
+        match self {
+            Self::Inf => f64::INFINITY,
+            Self::NegInf => f64::NEG_INFINITY,
+            Self::Nan => f64::NAN,
         }
     }
 }
@@ -87,7 +101,7 @@ const INPUTS: &str = "inputs are numbers, \"inf\", \"-inf\" or \"nan\"; arrays o
 are vectors; arrays of such arrays, which are matrices; and {\"list\":[1,2]}, which is a list";
 
 /// A number, an array of numbers for a vector, an array of such arrays for a matrix, or
-/// `{"list":[…]}`.
+/// `{"list":[…]}`. A number is first and no enum of its own: lanes have very many.
 #[derive(Deserialize)]
 #[serde(
     untagged,
@@ -95,7 +109,8 @@ are vectors; arrays of such arrays, which are matrices; and {\"list\":[1,2]}, wh
 matrix, or {\"list\":[1,2]} for a list"
 )]
 pub(crate) enum JsonInput {
-    Number(JsonNumber),
+    Number(f64),
+    Name(NumberName),
     Vector(Vec<JsonNumber>),
     Matrix(Vec<Vec<JsonNumber>>),
     List(JsonList),
@@ -118,7 +133,8 @@ impl JsonInput {
     pub(crate) fn input(&self) -> Result<Input, Error> {
         let numbers = |row: &Vec<JsonNumber>| row.iter().map(JsonNumber::value).collect();
         match self {
-            Self::Number(x) => Ok(Input::Number(x.value())),
+            Self::Number(x) => Ok(Input::Number(*x)),
+            Self::Name(name) => Ok(Input::Number(name.value())),
             Self::Vector(row) => Ok(Input::Vector(numbers(row))),
             Self::List(JsonList { list }) => Ok(Input::List(numbers(list))),
             Self::Matrix(rows) => {

@@ -20,6 +20,7 @@ use crate::walk::serial::Number;
 use crate::walk::{Limits, Output};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
+use std::mem::discriminant;
 
 /// What to do when a lane fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -86,8 +87,8 @@ impl<'a> Column<'a> {
         let named = |error: Error| Error::Request(format!("the lane input `{name}`: {error}"));
         let form = form_of(&first).map_err(named)?;
         for (lane, input) in inputs.iter().enumerate().skip(1) {
-            let here = form_of(input).map_err(named)?;
-            if here != form {
+            if form_of(input).map_err(named)? != form {
+                let [here, form] = [input, &first].map(in_words);
                 return Err(Error::Request(format!(
                     "the lane input `{name}` is {here} in lane {lane} and {form} in lane 0; all \
                      lanes need the same, so ask for others in a request of their own"
@@ -121,13 +122,19 @@ impl<'a> Column<'a> {
     }
 }
 
-/// What an input is, in words.
-fn form_of(input: &Input) -> Result<String, Error> {
-    Ok(match (input, input.shape()?) {
-        (_, Some(shape)) => shape.to_string(),
+/// What all lanes of an input have in common: its kind, shape and length.
+fn form_of(input: &Input) -> Result<impl PartialEq + use<>, Error> {
+    let shape = input.shape()?;
+    Ok((discriminant(input), shape, input.numbers().len()))
+}
+
+/// What an input is.
+fn in_words(input: &Input) -> String {
+    match (input, input.shape()) {
+        (_, Ok(Some(shape))) => shape.to_string(),
         (Input::List(numbers), _) => format!("a list of {}", numbers.len()),
         _ => "a number".to_owned(),
-    })
+    }
 }
 
 /// How many lanes there are; an error unless all columns have as many.

@@ -77,9 +77,9 @@ pub(super) fn nothing<R: Real>(like: R) -> R {
     like.lift(-0.0)
 }
 
-/// A slope, or NaN outside of a function's domain, where its value is NaN too.
-pub(super) fn unless<R: Real>(outside: R, slope: R) -> R {
-    outside.select(slope.lift(f64::NAN), slope)
+/// A slope, or NaN where a function has no value.
+pub(super) fn valued<R: Real>(y: R, slope: R) -> R {
+    y.equals(y).select(slope, y)
 }
 
 /// A cotangent to the side that won, and to both what is given where none did.

@@ -16,7 +16,7 @@
 use super::real::Real;
 use super::rules::{
     gcd, gumbel, is_fixed, minimum, modulo, not_below_zero, nothing, one, sign, split, turned,
-    unless, zero,
+    valued, zero,
 };
 use super::{Domain, Kind, Spec, TagRule, Variadic, math};
 
@@ -252,27 +252,27 @@ primitives! {
         /// has the derivatives of the sum, which whoever records it sees to.
         NormAtZero = "%norm-at-zero" (a) -> Float on Held { forward: a.sqrt(), vjp(y, ct): flat }
         /// log(1 + x), exact for small x; -inf at -1, NaN below.
-        Log1p = "log1p" (a) -> Float on Positive { forward: math::ln_1p(a), vjp(y, ct): (unless((-one(a)).above(a), ct / (one(a) + a))) }
+        Log1p = "log1p" (a) -> Float on Positive { forward: math::ln_1p(a), vjp(y, ct): (valued(y, ct / (one(a) + a))) }
         /// e^x - 1, exact for small x.
         Expm1 = "expm1" (a) -> Float on Real { forward: math::expm1(a), vjp(y, ct): (ct * a.exp()) }
         /// log(1 - e^x), for x below 0, without cancellation; -inf at 0, NaN above.
-        Log1mexp = "log1mexp" (a) -> Float on Negative { forward: math::log1mexp(a), vjp(y, ct): (unless(a.above(zero(a)), -(ct * (a.exp() / (zero(a) - a.expm1()))))) }
+        Log1mexp = "log1mexp" (a) -> Float on Negative { forward: math::log1mexp(a), vjp(y, ct): (valued(y, -(ct * (a.exp() / (zero(a) - a.expm1()))))) }
         /// log(p / (1 - p)), the logarithm of the odds; -inf at 0, inf at 1, NaN outside.
-        Logit = "logit" (a) -> Float on Share { forward: math::logit(a), vjp(y, ct): ({ let s = a * (one(a) - a); unless(zero(s).above(s), ct / s) }) }
+        Logit = "logit" (a) -> Float on Share { forward: math::logit(a), vjp(y, ct): ({ let s = a * (one(a) - a); valued(y, ct / s) }) }
         /// log(sigmoid(x)), without underflow.
         LogSigmoid = "log-sigmoid" (a) -> Float on Real { forward: math::log_sigmoid(a), vjp(y, ct): (ct * (-a).sigmoid()) }
         /// 2^x.
         Exp2 = "exp2" (a) -> Float on Real { forward: math::exp2(a), vjp(y, ct): (ct * (y * y.lift(std::f64::consts::LN_2))) }
         /// Logarithm to the base 2; -inf at 0, NaN below.
-        Log2 = "log2" (a) -> Float on Positive { forward: math::log2(a), vjp(y, ct): (unless(zero(a).above(a), ct * (a.lift(std::f64::consts::LOG2_E) / a))) }
+        Log2 = "log2" (a) -> Float on Positive { forward: math::log2(a), vjp(y, ct): (valued(y, ct * (a.lift(std::f64::consts::LOG2_E) / a))) }
         /// Logarithm to the base 10; -inf at 0, NaN below.
-        Log10 = "log10" (a) -> Float on Positive { forward: math::log10(a), vjp(y, ct): (unless(zero(a).above(a), ct * (a.lift(std::f64::consts::LOG10_E) / a))) }
+        Log10 = "log10" (a) -> Float on Positive { forward: math::log10(a), vjp(y, ct): (valued(y, ct * (a.lift(std::f64::consts::LOG10_E) / a))) }
         /// Inverse hyperbolic sine.
         Asinh = "asinh" (a) -> Float on Real { forward: math::asinh(a), vjp(y, ct): (ct / one(a).apply(Prim::Hypot, a)) }
         /// Inverse hyperbolic cosine; NaN below 1.
         Acosh = "acosh" (a) -> Float on AboveOne { forward: math::acosh(a), vjp(y, ct): (ct / ((a - one(a)).sqrt() * (a + one(a)).sqrt())) }
         /// Inverse hyperbolic tangent; infinite at -1 and 1, NaN outside.
-        Atanh = "atanh" (a) -> Float on Unit { forward: math::atanh(a), vjp(y, ct): ({ let s = (one(a) - a) * (one(a) + a); unless(zero(s).above(s), ct / s) }) }
+        Atanh = "atanh" (a) -> Float on Unit { forward: math::atanh(a), vjp(y, ct): ({ let s = (one(a) - a) * (one(a) + a); valued(y, ct / s) }) }
         /// Cube root.
         Cbrt = "cbrt" (a) -> Float on NonZero { forward: math::cbrt(a), vjp(y, ct): (ct / (y.lift(3.0) * (y * y))) }
         /// sin(x) / x; 1 at 0.
@@ -323,13 +323,13 @@ primitives! {
         /// Division rounded down; derivative 0.
         FloorQuotient = "floor-quotient" (a, b) Variadic::No, 2 -> Same on NonZero { forward: (a / b).floor(), vjp(y, ct): flat }
         /// What division rounded towards zero leaves: the sign is the dividend's.
-        Remainder = "remainder" | "truncate-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: a % b, vjp(y, ct): ([y.equals(y).select(ct, y), -(ct * ((a - y) / b).round())]) }
+        Remainder = "remainder" | "truncate-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: a % b, vjp(y, ct): ([valued(y, ct), -(ct * ((a - y) / b).round())]) }
         /// What division rounded down leaves: the sign is the divisor's.
-        Modulo = "modulo" | "floor-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: modulo(a, b), vjp(y, ct): ([y.equals(y).select(ct, y), -(ct * ((a - y) / b).round())]) }
+        Modulo = "modulo" | "floor-remainder" (a, b) Variadic::No, 2 -> Same on NonZero { forward: modulo(a, b), vjp(y, ct): ([valued(y, ct), -(ct * ((a - y) / b).round())]) }
         /// Arc tangent of y / x in radians, by quadrant.
         Atan2 = "%atan2" (a, b) Variadic::No, 2 -> Float on NonZero { forward: math::atan2(a, b), vjp(y, ct): (turned(a, b, ct)) }
         /// Logarithm to a base.
-        LogBase = "%log-base" (a, b) Variadic::No, 2 -> Float on Base { forward: math::log_base(a, b), vjp(y, ct): ({ let l = b.ln(); [y.equals(y).select(ct / (a * l), y), -(ct * y / (b * l))] }) }
+        LogBase = "%log-base" (a, b) Variadic::No, 2 -> Float on Base { forward: math::log_base(a, b), vjp(y, ct): ({ let l = b.ln(); [valued(y, ct / (a * l)), -(ct * y / (b * l))] }) }
         /// Power; `(expt x 0)` is 1; the derivative by an exponent above 0 is 0 at base 0, and by any at base 1.
         Pow = "expt" | "pow" (a, b) Variadic::No, 2 -> Float on Positive { forward: math::powf(a, b), vjp(y, ct): ([
             b.is_zero().select(nothing(b), ct * (b * a.pow(b - one(b)))),
@@ -343,7 +343,7 @@ primitives! {
         /// Logarithm of the beta function of two numbers above 0; infinite where one is 0, NaN below.
         Lbeta = "lbeta" (a, b) Variadic::No, 2 -> Float on Above { forward: math::lbeta(a, b), vjp(y, ct): ({
             let both = (a + b).apply(Prim::Digamma, a);
-            [a, b].map(|x| y.equals(y).select(ct * (x.apply(Prim::Digamma, x) - both), y))
+            [a, b].map(|x| valued(y, ct * (x.apply(Prim::Digamma, x) - both)))
         }) }
         /// Derivative of an order, 2 or more, of digamma.
         Polygamma = "%polygamma" (a, b) Variadic::No, 2 -> Float on Order { forward: math::polygamma(a, b), vjp(y, ct): ([zero(a), ct * (a + one(a)).apply(Prim::Polygamma, b)]) }

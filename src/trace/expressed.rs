@@ -186,6 +186,7 @@ mod tests {
     use super::super::second::trace_of;
     use super::*;
     use crate::prim::block::BlockKind;
+    use crate::prim::block::tests::numbers_like_chance as numbers;
 
     const BLOCKS: [BlockKind; 17] = [
         matmul_of(false, false),
@@ -223,18 +224,6 @@ mod tests {
             ta,
             tb,
         }
-    }
-
-    /// Numbers between -1 and 1 that look like chance.
-    fn numbers(count: usize, seed: u64) -> Vec<f64> {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let next = |_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-        };
-        (0..count).map(next).collect()
     }
 
     /// A matrix that every block takes: symmetric and positive definite.

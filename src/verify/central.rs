@@ -11,6 +11,7 @@
 use super::certificate::{Check, Difference, Status, Way};
 use super::course::Course;
 use super::differences::{Estimate, central, max_or_nan, scale_of};
+use super::rounding::before;
 use super::{CENTRAL, FAINT, Job, ROUGH, TRUST, apart, largest, pass_if, skipped};
 use crate::model::Error;
 use crate::model::bindings::{Bindings, Input, Wrt};
@@ -183,10 +184,7 @@ impl Job<'_> {
         let mut check = self.judge(way, &found);
         if cfg!(feature = "dfdx") {
             let note = "dfdx has no second derivatives; differences of first ones judge alone";
-            check.note = Some(match check.note {
-                Some(more) => format!("{note}; {more}"),
-                None => note.into(),
-            });
+            check.note = Some(before(note, check.note.take()));
         }
         Ok(check)
     }

@@ -99,10 +99,17 @@ impl Job<'_> {
 
 /// A note that rounding explains differences, before what else there is to say.
 pub(super) fn with_rounding(explained: bool, note: Option<String>) -> Option<String> {
-    const EXPLAINED: &str = "rounding in the run explains why they differ";
-    match (explained, note) {
-        (false, note) => note,
-        (true, None) => Some(EXPLAINED.into()),
-        (true, Some(note)) => Some(format!("{EXPLAINED}; {note}")),
+    if explained {
+        Some(before("rounding in the run explains why they differ", note))
+    } else {
+        note
+    }
+}
+
+/// A note before another, if there is one.
+pub(super) fn before(first: &str, note: Option<String>) -> String {
+    match note {
+        Some(note) => format!("{first}; {note}"),
+        None => first.into(),
     }
 }

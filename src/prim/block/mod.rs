@@ -30,7 +30,7 @@ mod factors;
 mod product;
 pub(crate) mod spectral;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod triangular;
 
 use crate::prim::math;

@@ -157,9 +157,7 @@ pub(super) fn eigh(a: &[f64], n: usize, out: &mut [f64], scratch: &mut [f64]) {
         if points_down(vector) {
             turn(vector);
         }
-        for (j, &x) in vector.iter().enumerate() {
-            columns[j * n + i] = x;
-        }
+        put_column(columns, n, i, vector);
     }
     let size = values[0].abs().max(values[n - 1].abs());
     let tolerance = APART * n as f64 * f64::EPSILON * size;
@@ -174,6 +172,13 @@ pub(super) fn eigh(a: &[f64], n: usize, out: &mut [f64], scratch: &mut [f64]) {
                 reciprocal(values[i], values[j], apart, &mut count[0])
             };
         }
+    }
+}
+
+/// Writes a column of a matrix with `n` columns.
+fn put_column(matrix: &mut [f64], n: usize, column: usize, numbers: &[f64]) {
+    for (row, &x) in matrix.chunks_exact_mut(n).zip(numbers) {
+        row[column] = x;
     }
 }
 
@@ -244,12 +249,8 @@ pub(super) fn svd(
             turn(u);
             turn(v);
         }
-        for (j, &x) in u.iter().enumerate() {
-            left[j * n + i] = x;
-        }
-        for (j, &x) in v.iter().enumerate() {
-            right[j * n + i] = x;
-        }
+        put_column(left, n, i, u);
+        put_column(right, n, i, v);
     }
     let tolerance = APART * m as f64 * f64::EPSILON * values[0];
     let (gaps, rest) = rest.split_at_mut(n * n);
@@ -346,23 +347,12 @@ fn complete(columns: &mut [f64], m: usize, order: &[usize], lengths: &[f64]) {
 mod tests {
     use super::*;
     use crate::prim::block::BlockKind;
+    use crate::prim::block::tests::numbers_like_chance as numbers;
 
     fn run(kind: BlockKind, a: &[f64]) -> Vec<f64> {
         let mut out = vec![0.5; kind.outputs() + kind.hidden()];
         kind.forward(a, &[], &mut out, &mut Vec::new());
         out
-    }
-
-    /// Numbers between -1 and 1 that look like chance.
-    fn numbers(count: usize, seed: u64) -> Vec<f64> {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let next = |_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-        };
-        (0..count).map(next).collect()
     }
 
     /// The largest entry of `XᵀX - I`, for X of `n` columns.

@@ -4,6 +4,18 @@ use super::factors::exchange;
 use super::product::STEP;
 use super::*;
 
+/// Numbers between -1 and 1 that look like chance.
+pub(crate) fn numbers_like_chance(count: usize, seed: u64) -> Vec<f64> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+    };
+    (0..count).map(next).collect()
+}
+
 /// Splitmix64: numbers in -1..1.
 struct Random(u64);
 
