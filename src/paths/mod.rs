@@ -446,7 +446,7 @@ pub(crate) fn run_once(
 
 impl Path {
     pub(crate) fn stays_within(&self, limits: &Limits) -> bool {
-        self.stats.applications <= limits.fuel
+        self.stats.fuel <= limits.fuel
             && self.stats.bytes as usize <= limits.heap_bytes
             && self.stats.depth as usize <= limits.depth
     }

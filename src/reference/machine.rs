@@ -25,7 +25,7 @@ use crate::symbol::Symbols;
 use crate::syntax::ast::Constant;
 use crate::syntax::datum::{Data, Datum, DatumId};
 use crate::syntax::{ReadOptions, read};
-use crate::walk::{EvalError, Limits, Stats, as_written, callee, operator_text};
+use crate::walk::{ELEMENTS, EvalError, Limits, Stats, as_written, callee, operator_text};
 use dfdx::prelude::Cpu;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -345,6 +345,7 @@ impl<'a> Machine<'a> {
         Stats {
             nodes: self.nodes,
             applications: self.applications,
+            fuel: self.fuel(),
             operations: self.operations,
             guards: self.guards,
             paths: 0,
@@ -525,8 +526,13 @@ impl<'a> Machine<'a> {
         self.spend(1)
     }
 
+    /// What has been taken of the fuel.
+    fn fuel(&self) -> u64 {
+        self.applications + self.work / ELEMENTS
+    }
+
     fn need_fuel(&self) -> Outcome<()> {
-        if self.applications + self.work / 1024 <= self.limits.fuel {
+        if self.fuel() <= self.limits.fuel {
             return Ok(());
         }
         let message = format!("out of fuel: {} applications", self.limits.fuel);

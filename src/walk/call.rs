@@ -27,7 +27,7 @@ impl Walk<'_> {
         if site & SITE_COUNTS != 0 {
             self.recorder.place = site & !SITE_COUNTS;
             self.meter.applications += 1;
-            if self.meter.applications + self.meter.work / 1024 > self.meter.limits.fuel {
+            if self.meter.fuel() > self.meter.limits.fuel {
                 return self.out_of_fuel();
             }
             if !self.forks.open.is_empty() {
@@ -334,7 +334,7 @@ impl Walk<'_> {
             return Ok(());
         }
         self.meter.work = self.meter.work.saturating_add(steps as u64);
-        if self.meter.applications + self.meter.work / 1024 > self.meter.limits.fuel {
+        if self.meter.fuel() > self.meter.limits.fuel {
             return self.out_of_fuel();
         }
         Ok(())

@@ -26,15 +26,24 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Applications by the program, of closures and primitives.
+    /// Applications by the program, of closures and primitives, and what weighs as much: elements that
+    /// they go through. One request has it once: all lanes of a batch draw on it, in their order.
     pub fuel: u64,
-    /// Bytes of heap and stack in use at once; the collector takes up to as much again.
+    /// Bytes that an evaluation takes at once: heap and stack, what the collector copies, the trace,
+    /// what derivatives are computed in, the value.
     pub heap_bytes: usize,
     /// Procedures entered and not yet left; the evaluator's own count too, so a program reaches
     /// fewer levels in interpreter mode than in direct mode.
     pub depth: usize,
     /// When to stop.
     pub deadline: Option<Instant>,
+    /// Bytes of traces, and of what they are compiled to, that are kept from one evaluation to the
+    /// next; what is recorded beyond them is forgotten afterwards.
+    pub trace_bytes: usize,
+    /// Bytes of a program's text.
+    pub text_bytes: usize,
+    /// Bytes of a value once it is written.
+    pub output_bytes: usize,
 }
 
 impl Default for Limits {
@@ -45,13 +54,17 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// 10^9 applications, 1 GiB, 10^8 procedures deep, no deadline.
+    /// 10^9 applications, 1 GiB, 10^8 procedures deep, no deadline, 256 MiB of traces, 64 MiB of text,
+    /// 1 GiB of output.
     pub const fn new() -> Self {
         Self {
             fuel: 1_000_000_000,
             heap_bytes: 1 << 30,
             depth: 100_000_000,
             deadline: None,
+            trace_bytes: 256 << 20,
+            text_bytes: 64 << 20,
+            output_bytes: 1 << 30,
         }
     }
 
@@ -66,6 +79,27 @@ impl Limits {
     #[must_use]
     pub const fn heap_bytes(mut self, bytes: usize) -> Self {
         self.heap_bytes = bytes;
+        self
+    }
+
+    /// The same with so many bytes of traces.
+    #[must_use]
+    pub const fn trace_bytes(mut self, bytes: usize) -> Self {
+        self.trace_bytes = bytes;
+        self
+    }
+
+    /// The same with so many bytes of text.
+    #[must_use]
+    pub const fn text_bytes(mut self, bytes: usize) -> Self {
+        self.text_bytes = bytes;
+        self
+    }
+
+    /// The same with so many bytes of written values.
+    #[must_use]
+    pub const fn output_bytes(mut self, bytes: usize) -> Self {
+        self.output_bytes = bytes;
         self
     }
 
@@ -129,6 +163,8 @@ pub struct Stats {
     pub nodes: u64,
     /// Applications by the program.
     pub applications: u64,
+    /// What it takes of [`Limits::fuel`]: applications, and what weighs as much.
+    pub fuel: u64,
     /// Operations in the trace.
     pub operations: u64,
     /// Guards the path relies on.
@@ -172,6 +208,7 @@ impl Stats {
         *self = Self {
             nodes: self.nodes + times * other.nodes,
             applications: self.applications + times * other.applications,
+            fuel: self.fuel + times * other.fuel,
             operations: self.operations + times * other.operations,
             guards: self.guards + times * other.guards,
             paths: self.paths.max(other.paths),

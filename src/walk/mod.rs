@@ -65,6 +65,9 @@ use text::Names;
 /// How many applications an error's call chain lists.
 const CHAIN: usize = 32;
 
+/// How many elements that a primitive goes through weigh as much as an application.
+pub(crate) const ELEMENTS: u64 = 1024;
+
 /// Scratch memory for walks: one walk at a time uses it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
@@ -314,6 +317,11 @@ impl Meter {
             rounded: 0,
         }
     }
+
+    /// What has been taken of the fuel.
+    pub(super) fn fuel(&self) -> u64 {
+        self.applications + self.work / ELEMENTS
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -363,6 +371,7 @@ impl<'a> Walk<'a> {
         Stats {
             nodes: self.meter.nodes,
             applications: self.meter.applications,
+            fuel: self.meter.fuel(),
             operations: self.recorder.operations() as u64,
             guards: self.recorder.guards() as u64,
             paths: 0,

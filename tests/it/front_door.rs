@@ -360,6 +360,9 @@ fn limits_of_nothing() -> Result<(), Error> {
     let none = Limits::default()
         .fuel(0)
         .heap_bytes(0)
+        .trace_bytes(1 << 20)
+        .text_bytes(1 << 20)
+        .output_bytes(1 << 20)
         .depth(0)
         .deadline(None);
     // Later than the clock can say is never.
