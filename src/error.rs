@@ -8,6 +8,7 @@
 
 use crate::source::{Position, Span};
 use std::fmt;
+use std::sync::Arc;
 
 /// The kinds of error a program can meet (LANGUAGE, Errors).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,4 +73,16 @@ pub struct Call {
     pub span: Span,
     /// Line and column of the application.
     pub position: Position,
+    /// The model whose text that is, of those that the program calls; none where it is the program's own.
+    pub model: Option<Arc<str>>,
+}
+
+/// A model that a program calls by its name, with the text that places in it are of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CalledModel {
+    /// What it is called.
+    pub name: Arc<str>,
+    /// Its text.
+    pub text: Arc<str>,
 }

@@ -59,6 +59,11 @@ impl Symbols {
         }
     }
 
+    /// How many symbols the base has.
+    pub(crate) fn base_len(&self) -> u32 {
+        self.base_len
+    }
+
     /// How many symbols there are, the base's included.
     pub(crate) fn len(&self) -> u32 {
         self.base_len + self.names.len() as u32

@@ -57,6 +57,7 @@ impl Compile {
         let expanded = interpreter
             .expand(&source.text, &[], Goal::Value)
             .map_err(Failure::of(&source))?;
+        Interpreter::check_compiles(&expanded).map_err(Failure::of(&source))?;
         let cautions = cautions_without_inputs(&expanded, &interpreter);
         report::cautions(&cautions, &source);
         self.write(&interpreter.build(&expanded, &[]))

@@ -60,6 +60,7 @@ pub(super) fn failure(error: &FitError, source: &Source) -> Failure {
             message: error.to_string(),
             span: Some(span),
             calls: Vec::new(),
+            model: None,
             help: None,
             also: Vec::new(),
             cautions: Vec::new(),

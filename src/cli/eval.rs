@@ -17,8 +17,8 @@ use crate::model::json::JsonInput;
 use crate::source::Position;
 use crate::walk::output::json_number;
 use crate::{
-    Bindings, Error, Input, Interpreter, Kind, Limits, OnError, Relaxation, Stats, Threads,
-    Workspace, Wrt,
+    Bindings, Error, Input, Interpreter, Kind, Limits, OnError, Registry, Relaxation, Stats,
+    Threads, Workspace, Wrt,
 };
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -55,6 +55,9 @@ struct Request<'a> {
     gumbel_seed: Option<u64>,
     #[serde(default)]
     stats: bool,
+    /// Programs that the program may call, by their names.
+    #[serde(default)]
+    models: BTreeMap<String, String>,
 }
 
 fn yes() -> bool {
@@ -139,6 +142,20 @@ impl Answerer {
         }
     }
 
+    /// The interpreter for programs that call some models, each a text.
+    fn calling(&self, models: &BTreeMap<String, String>) -> Result<Interpreter, Error> {
+        let registry = Registry::new();
+        for (name, text) in models {
+            let model = self.interpreter.model(text).map_err(|error| {
+                let position = error.position(text);
+                let place = position.map_or_else(String::new, |position| format!(" at {position}"));
+                Error::Request(format!("the model `{name}`{place}: {error}"))
+            })?;
+            registry.insert(name, model);
+        }
+        Ok(self.interpreter.with_models(&registry))
+    }
+
     /// What else is known to be wrong with a program that fails, in the order of its text: kind, message
     /// and place.
     fn also(&self, error: &Error, request: &Request<'_>) -> Vec<(&'static str, String, Position)> {
@@ -154,7 +171,9 @@ impl Answerer {
             .iter()
             .map(|mistake| (mistake.kind, mistake.message.clone(), mistake.span))
             .collect();
-        if let Some(program) = self.interpreter.expand_leniently(text, &given) {
+        if request.models.is_empty()
+            && let Some(program) = self.interpreter.expand_leniently(text, &given)
+        {
             let mut cautions = cautions_of(&program, &self.interpreter, &given);
             // Calls with a wrong number of arguments are among the errors of syntax.
             let is_expanded = matches!(error, Error::Eval(_));
@@ -212,7 +231,12 @@ impl Answerer {
             columns.push((name, column));
         }
         let mode = request.mode.into();
-        let model = self.interpreter.model_for(&request.source, &names, mode)?;
+        let model = match request.models.is_empty() {
+            true => self.interpreter.model_for(&request.source, &names, mode)?,
+            false => self
+                .calling(&request.models)?
+                .model_for(&request.source, &names, mode)?,
+        };
         let model = model.with_relaxation(Relaxation {
             temperature: request.temperature,
             hard: request.hard,
@@ -297,11 +321,17 @@ fn write_error(error: &Error, text: &str, answer: &mut Object<'_>) {
             && let Some(position) = error.position(text)
         {
             fault.place(position);
+            if let Some(model) = error.model() {
+                fault.text("model", &model.name);
+            }
         }
         if !error.calls().is_empty() {
             fault.objects("calls", error.calls(), |call, frame| {
                 frame.text("name", &call.name);
                 frame.place(call.position);
+                if let Some(model) = &call.model {
+                    frame.text("model", model);
+                }
             });
         }
     });

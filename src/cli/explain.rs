@@ -12,24 +12,24 @@ use crate::walk::output::json_number;
 use crate::{Evaluation, Explanation, Way};
 
 /// `{"value":…,"explanation":{…},"again":[…]}`, the last where there was more than one run.
-pub(super) fn json(runs: &[(Evaluation, Explanation)], text: &str) -> String {
+pub(super) fn json(runs: &[(Evaluation, Explanation)]) -> String {
     line(|all| {
         let Some((first, again)) = runs.split_first() else {
             return;
         };
-        run(first, text, all);
+        run(first, all);
         if !again.is_empty() {
-            all.objects("again", again, |one, object| run(one, text, object));
+            all.objects("again", again, |one, object| run(one, object));
         }
     })
 }
 
-fn run((evaluation, explanation): &(Evaluation, Explanation), text: &str, out: &mut Object<'_>) {
+fn run((evaluation, explanation): &(Evaluation, Explanation), out: &mut Object<'_>) {
     out.value(&evaluation.value);
-    out.object("explanation", |out| account(explanation, text, out));
+    out.object("explanation", |out| account(explanation, out));
 }
 
-fn account(explanation: &Explanation, text: &str, out: &mut Object<'_>) {
+fn account(explanation: &Explanation, out: &mut Object<'_>) {
     let way = match explanation.way {
         Way::Compiled => "compiled",
         Way::Recorded(_) => "recorded",
@@ -42,7 +42,7 @@ fn account(explanation: &Explanation, text: &str, out: &mut Object<'_>) {
         out.object("diverged", |out| {
             out.plain("path", divergence.path());
             out.plain("guard", divergence.guard());
-            place(divergence.span(), text, out.member("at"));
+            place(divergence.span(), explanation, out.member("at"));
             steering(divergence.expected(), is_test, out.member("expected"));
             steering(divergence.found(), is_test, out.member("found"));
         });
@@ -55,21 +55,21 @@ fn account(explanation: &Explanation, text: &str, out: &mut Object<'_>) {
     }
     out.plain("operations", explanation.operations);
     out.objects("guards", &explanation.guards, |guard, out| {
-        place(guard.span, text, out.member("at"));
+        place(guard.span, explanation, out.member("at"));
         steering(guard.expected, guard.is_test, out.member("expected"));
     });
     list(
         &explanation.forks_joined,
         out.member("forks_joined"),
-        |&span, out| place(span, text, out),
+        |&span, out| place(span, explanation, out),
     );
     out.objects(
         "forks_given_up",
         &explanation.forks_given_up,
         |fork, out| {
-            place(fork.span, text, out.member("at"));
+            place(fork.span, explanation, out.member("at"));
             out.text("why", &fork.why.to_string());
-            place(fork.at, text, out.member("met"));
+            place(fork.at, explanation, out.member("met"));
         },
     );
     match explanation.uncompiled {
@@ -79,12 +79,16 @@ fn account(explanation: &Explanation, text: &str, out: &mut Object<'_>) {
 }
 
 /// A place of the program's text, or `null`.
-fn place(span: Option<Span>, text: &str, out: &mut String) {
+fn place(span: Option<Span>, of: &Explanation, out: &mut String) {
     match span {
         None => out.push_str("null"),
         Some(span) => object(out, |out| {
-            out.place(span.position(text));
-            out.text("text", span.text(text));
+            let (model, position) = of.place(span);
+            out.place(position);
+            if let Some(model) = model {
+                out.text("model", model);
+            }
+            out.text("text", of.text_of(span));
         }),
     }
 }

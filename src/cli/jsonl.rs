@@ -26,8 +26,8 @@ Example:
   {\"id\":1,\"value\":6.0,\"grad\":{\"a\":3.0}}
 
 Inputs are numbers, [1,2] for a vector, [[1,2],[3,4]] for a matrix and {\"list\":[1,2]} for a list.
-A request may also hold mode (\"interpreter\", \"direct\", \"nested\"), fuel, stats, and lanes: columns
-of values for inputs, answered by {\"values\":[…]}. A line at fault is answered by {\"error\":…}.")]
+A request may also hold mode (\"interpreter\", \"direct\", \"nested\"), fuel, stats, models that its program
+calls, and lanes: columns of values for inputs, answered by {\"values\":[…]}. A line at fault is answered by {\"error\":…}.")]
 pub(super) struct Eval {
     /// Read and write one JSON object a line
     #[arg(long, required = true)]

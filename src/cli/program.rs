@@ -14,7 +14,7 @@ use super::report::{Failure, Source};
 use crate::graph::{Graph, ncg};
 use crate::syntax::Goal;
 use crate::walk::Limits;
-use crate::{Bindings, Interpreter, Mode, Model, Relaxation, Threads};
+use crate::{Bindings, Interpreter, Mode, Model, Registry, Relaxation, Threads};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use std::io::{self, Read};
@@ -69,7 +69,52 @@ pub(super) struct MachineArgs {
     interpreter: Option<PathBuf>,
 
     #[command(flatten)]
+    models: ModelArgs,
+
+    #[command(flatten)]
     relaxation: RelaxationArgs,
+}
+
+/// What the program may call.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ModelArgs {
+    /// Let the program, and other models, call the program of a file as (model "NAME" argument …): its
+    /// inputs are the arguments, in the order of their first use; may be repeated
+    #[arg(long = "model", value_name = "NAME=FILE", value_parser = named_file)]
+    called: Vec<(String, PathBuf)>,
+}
+
+impl ModelArgs {
+    /// The interpreter for programs that call these models.
+    pub(super) fn with(&self, interpreter: Interpreter) -> Result<Interpreter, Failure> {
+        if self.called.is_empty() {
+            return Ok(interpreter);
+        }
+        let registry = Registry::new();
+        for (name, file) in &self.called {
+            if registry.find(name).is_some() {
+                let message = format!("--model: `{name}` is given twice; give it once");
+                return Err(Failure::Usage(message));
+            }
+            let Loaded::Text(source) = ProgramArgs::of(file).load()? else {
+                let message = "a compiled program cannot be called; give its source";
+                return Err(Failure::Data(format!("{}: {message}", file.display())));
+            };
+            let model = interpreter.model(&source.text);
+            registry.insert(name, model.map_err(Failure::of(&source))?);
+        }
+        Ok(interpreter.with_models(&registry))
+    }
+}
+
+/// `name=file` of an argument.
+fn named_file(argument: &str) -> Result<(String, PathBuf), String> {
+    match argument.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok((name.to_owned(), file.into()))
+        }
+        _ => Err("write NAME=FILE, such as decay=decay.scm".into()),
+    }
 }
 
 /// Who shares the work.
@@ -351,7 +396,7 @@ pub(super) fn assignment(argument: &str) -> Result<(String, f64), String> {
 impl MachineArgs {
     /// The interpreter asked for; else the one that the program comes with.
     pub(super) fn interpreter(&self) -> Result<Interpreter, Failure> {
-        interpreter(self.interpreter.as_deref())
+        self.models.with(interpreter(self.interpreter.as_deref())?)
     }
 
     pub(super) fn mode(&self) -> Mode {

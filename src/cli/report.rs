@@ -7,7 +7,7 @@
 //! - Colors appear on a terminal only, and not where `NO_COLOR` is set.
 
 use super::cautions::Caution;
-use crate::error::Call;
+use crate::error::{Call, CalledModel};
 use crate::graph::NcgError;
 use crate::model::Error;
 use crate::model::render::{self, NamedText, Severity, header, printable, snippet};
@@ -73,6 +73,8 @@ pub(super) struct Fault {
     pub(super) message: String,
     pub(super) span: Option<Span>,
     pub(super) calls: Vec<Call>,
+    /// The model that the place is in, where it is not in the text.
+    pub(super) model: Option<CalledModel>,
     /// What to do about it.
     pub(super) help: Option<String>,
     /// What else is wrong with its syntax.
@@ -91,6 +93,7 @@ impl Failure {
                 message: error.to_string(),
                 span: error.span(),
                 calls: error.calls().to_vec(),
+                model: error.model().cloned(),
                 help: None,
                 also: error.also().to_vec(),
                 cautions: Vec::new(),
@@ -124,6 +127,7 @@ impl Fault {
             span: self.span,
             help: self.help.as_deref(),
             calls: &self.calls,
+            model: self.model.as_ref(),
         };
         let mut out = render::render(&fault, self.source.named(), colors);
         render::also(&self.also, self.source.named(), colors, &mut out);

@@ -152,7 +152,7 @@ impl Run {
             told(&title, run(&bindings, Vec::new())?)?;
         }
         if self.json {
-            return report::print(&explain::json(&runs, &source.text));
+            return report::print(&explain::json(&runs));
         }
         Ok(())
     }

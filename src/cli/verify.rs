@@ -8,7 +8,8 @@
 
 use super::cautions::{cautions_of, names_used, unused_inputs};
 use super::program::{
-    InputArgs, LimitArgs, Loaded, ProgramArgs, RelaxationArgs, check_program, interpreter,
+    InputArgs, LimitArgs, Loaded, ModelArgs, ProgramArgs, RelaxationArgs, check_program,
+    interpreter,
 };
 use super::report::{self, Failure, significant};
 use crate::Error;
@@ -59,6 +60,8 @@ pub(super) struct Verify {
     #[command(flatten)]
     relaxation: RelaxationArgs,
     #[command(flatten)]
+    models: ModelArgs,
+    #[command(flatten)]
     limits: LimitArgs,
 
     /// Write the program, compiled, with its certificate, if no check fails
@@ -73,7 +76,9 @@ pub(super) struct Verify {
 impl Verify {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let given = self.inputs.given()?;
-        let interpreter = interpreter(self.interpreter.as_deref())?;
+        let interpreter = self
+            .models
+            .with(interpreter(self.interpreter.as_deref())?)?;
         let (source, compiled) = match self.program.load()? {
             Loaded::Text(source) => (source, None),
             Loaded::Compiled(graph, source) => {
@@ -119,7 +124,10 @@ impl Verify {
                 Some(graph) => *graph,
                 None => interpreter
                     .expand(&source.text, &[], Goal::Value)
-                    .map(|program| interpreter.build(&program, &[]))
+                    .and_then(|program| {
+                        crate::Interpreter::check_compiles(&program)?;
+                        Ok(interpreter.build(&program, &[]))
+                    })
                     .map_err(Failure::of(&source))?,
             };
             certificate

@@ -191,16 +191,7 @@ impl Model {
         for name in names {
             let variable = if let Some(place) = name.strip_prefix('@') {
                 let literal = self.literal(name, place)?;
-                let found = literals.iter().find(|l| l.0 == literal.span);
-                let index = if let Some(&(_, index)) = found {
-                    index
-                } else {
-                    numbers.push(literal.value);
-                    let index = numbers.len() as u32 - 1;
-                    literals.push((literal.span, index));
-                    index
-                };
-                Variable::Inputs(index, Extent::Number)
+                of_literal(literal, numbers, literals)
             } else if let Some(position) = self.inner.places.get(name).copied() {
                 match &inputs[position] {
                     InputValue::Number(x) => first(std::slice::from_ref(x), Extent::Number),
@@ -208,6 +199,8 @@ impl Model {
                     InputValue::Array(shape, items) => first(items, Extent::of(*shape)),
                     InputValue::Missing => Variable::Unused,
                 }
+            } else if let Some(constant) = self.constant_of_callee(name) {
+                of_literal(constant, numbers, literals)
             } else if bindings.get(name).is_some() {
                 Variable::Unused
             } else {
@@ -246,6 +239,25 @@ impl Model {
             "`{name}` in wrt names no input, param or literal of the program{hint}"
         ))
     }
+}
+
+/// A literal as an input of the trace, after all others; once, however often it is asked for.
+fn of_literal(
+    literal: Literal,
+    numbers: &mut Vec<f64>,
+    literals: &mut Vec<(Span, u32)>,
+) -> Variable {
+    let known = literals.iter().find(|known| known.0 == literal.span);
+    let index = match known {
+        Some(&(_, index)) => index,
+        None => {
+            numbers.push(literal.value);
+            let index = numbers.len() as u32 - 1;
+            literals.push((literal.span, index));
+            index
+        }
+    };
+    Variable::Inputs(index, Extent::Number)
 }
 
 fn push_numbers(inputs: &[InputValue], numbers: &mut Vec<f64>) {

@@ -7,7 +7,7 @@
 //! - Kind, place and calls are those of the stage's error.
 
 use super::registry::RegistryError;
-use crate::error::{Call, Kind};
+use crate::error::{Call, CalledModel, Kind};
 use crate::graph::NcgError;
 use crate::paths::tally::Refused;
 use crate::source::{Position, Span};
@@ -92,7 +92,7 @@ impl Error {
         }
     }
 
-    /// The place in the program's text, where there is one.
+    /// The place in the program's text, where there is one, or in that of [`Error::model`].
     pub fn span(&self) -> Option<Span> {
         match self {
             Self::Read(e) => Some(e.span),
@@ -102,9 +102,36 @@ impl Error {
         }
     }
 
-    /// Line and column in `text`, the program's text.
+    /// Line and column in `text`, the program's text; of an error in a model that the program calls, in
+    /// that model's.
     pub fn position(&self, text: &str) -> Option<Position> {
+        let text = self.model().map_or(text, |model| &model.text);
         self.span().map(|span| span.position(text))
+    }
+
+    /// The model that the place is in, of those that the program calls by their names; none where it is
+    /// in the program's own text.
+    ///
+    /// ```
+    /// use dmci::{Bindings, Interpreter, Registry, Workspace};
+    ///
+    /// let registry = Registry::new();
+    /// let interpreter = Interpreter::embedded().with_models(&registry);
+    /// registry.insert("first", interpreter.model("; of a list\n(car l)")?);
+    /// let text = "(model \"first\" x)";
+    /// let model = interpreter.model(text)?;
+    /// let inputs = Bindings::from([("x", 1.0)]);
+    /// let error = model.value(&inputs, &mut Workspace::new()).unwrap_err();
+    /// assert_eq!(&*error.model().unwrap().name, "first");
+    /// assert_eq!(error.position(text).unwrap().to_string(), "2:1");
+    /// assert_eq!(error.calls()[0].name, "model \"first\"");
+    /// # Ok::<(), dmci::Error>(())
+    /// ```
+    pub fn model(&self) -> Option<&CalledModel> {
+        match self {
+            Self::Eval(error) => error.model.as_deref(),
+            _ => None,
+        }
     }
 
     /// What else is wrong with the program's syntax, in the order of its text.

@@ -23,7 +23,9 @@ use super::{Model, RunPath};
 use crate::model::bindings::{Bindings, Wrt};
 use crate::model::gradient::Evaluation;
 use crate::paths::{self, Workspace};
-use crate::source::Span;
+use crate::source::{Position, Span};
+use crate::syntax::ast::Part;
+use crate::syntax::link::place_in;
 use crate::trace::Guard;
 use crate::walk::reasons::steering;
 use crate::walk::serial::number;
@@ -77,7 +79,9 @@ pub struct Explanation {
     /// Why the next replay would not be one of compiled code, as far as that can be told; none if it
     /// would.
     pub uncompiled: Option<Uncompiled>,
+    /// The text, with those of the models that the program calls behind it.
     text: Arc<str>,
+    parts: Arc<[Part]>,
 }
 
 impl Model {
@@ -137,7 +141,8 @@ impl Model {
             forks_joined: Vec::new(),
             forks_given_up: Vec::new(),
             uncompiled: None,
-            text: self.inner.text.clone(),
+            text: self.inner.whole.clone(),
+            parts: self.inner.parts.clone(),
         };
         let Some((path, place)) = path else {
             return explanation;
@@ -169,10 +174,35 @@ impl Explanation {
         }
     }
 
+    /// Where a span of the text is: the model that it is in, where that is one that the program calls, and
+    /// its position there.
+    pub(crate) fn place(&self, span: Span) -> (Option<&str>, Position) {
+        match place_in(&self.parts, span) {
+            Some((part, span)) => {
+                let text = part.span.text(&self.text);
+                (Some(&*part.name), span.position(text))
+            }
+            None => (None, span.position(&self.text)),
+        }
+    }
+
+    /// The text of a place.
+    #[cfg(feature = "cli")]
+    pub(crate) fn text_of(&self, span: Span) -> &str {
+        span.text(&self.text)
+    }
+
+    fn told_place(&self, span: Span) -> String {
+        match self.place(span) {
+            (Some(model), position) => format!("{model}:{position}"),
+            (None, position) => position.to_string(),
+        }
+    }
+
     /// A line for a place: where it is, what is to be said of it, and its text.
     fn row(&self, f: &mut fmt::Formatter<'_>, span: Option<Span>, says: &str) -> fmt::Result {
         let (position, text) = match span {
-            Some(span) => (span.position(&self.text).to_string(), self.excerpt(span)),
+            Some(span) => (self.told_place(span), self.excerpt(span)),
             None => ("-".into(), "at no place of the program".into()),
         };
         writeln!(f, "  {position:<6} {says}{text}")
@@ -207,7 +237,7 @@ impl fmt::Display for Explanation {
                 write!(f, "  {:<6} {}", "", fork.why)?;
                 match fork.at {
                     Some(at) => {
-                        let position = at.position(&self.text);
+                        let position = self.told_place(at);
                         writeln!(f, ", at {position}: {}", self.excerpt(at))?;
                     }
                     None => writeln!(f)?,

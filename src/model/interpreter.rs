@@ -8,8 +8,11 @@
 //!   engine's; they differ in cost.
 //! - What a caller binds shadows primitives and forms of the same name.
 
+use super::callees::Callees;
 use super::error::Error;
+use super::registry::Registry;
 use crate::anf::{Anf, normalize, tail_calls};
+use crate::error::Kind;
 use crate::graph::{self, Graph, Imports, NcgError, ncg};
 use crate::model::Model;
 use crate::model::bindings::Bindings;
@@ -21,7 +24,7 @@ use crate::syntax::expand::Procedures;
 #[cfg(feature = "cli")]
 use crate::syntax::expand_leniently;
 use crate::syntax::lexpr::from_lexpr;
-use crate::syntax::{ExpandOptions, Goal, Program, ReadOptions, expand, read};
+use crate::syntax::{ExpandError, ExpandOptions, Goal, Program, ReadOptions, expand, read};
 use crate::walk::code::Code;
 use crate::walk::layout::{CoreProgram, lay_out};
 use crate::walk::{Limits, Output};
@@ -60,10 +63,35 @@ pub enum Mode {
     Reference,
 }
 
+/// What an interpreter's programs may call.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Callable {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The models of a registry, as they are when a program is prepared.
+    Live(Registry),
+    /// Those that a program was linked with.
+    Linked(Arc<Callees>),
+}
+
+impl Callable {
+    /// The models of some names.
+    fn callees(&self, names: &[Arc<str>]) -> Arc<Callees> {
+        match self {
+            Self::Linked(callees) => callees.clone(),
+            Self::Live(registry) if !names.is_empty() => registry.callees(names),
+            Self::Live(_) | Self::Nothing => Arc::default(),
+        }
+    }
+}
+
 /// The evaluator, compiled.
 #[derive(Clone, Debug)]
 pub struct Interpreter {
     pub(crate) inner: Arc<Inner>,
+    /// What its programs may call.
+    pub(super) callable: Callable,
 }
 
 #[derive(Debug)]
@@ -220,6 +248,7 @@ impl Interpreter {
                 source: Cow::Borrowed(COMPILER),
                 nested: OnceLock::new(),
             }),
+            callable: Callable::Nothing,
         })
     }
 
@@ -238,6 +267,7 @@ impl Interpreter {
         };
         let interpreter = Self {
             inner: Arc::new(inner),
+            callable: self.callable.clone(),
         };
         interpreter.inner_evaluator()?;
         Ok(interpreter)
@@ -290,12 +320,73 @@ impl Interpreter {
         mode: Mode,
         goal: Goal,
     ) -> Result<Model, Error> {
-        let program = self.expand_for(text, names, mode, goal)?;
-        Model::new(self, program, names, mode)
+        let program = self.expand_alone(text, names, mode, goal)?;
+        if program.callees.is_empty() {
+            return Model::new(&self.calling(Callable::Nothing), program, names, mode);
+        }
+        let callees = self.callable.callees(&program.called());
+        self.prepare_linked(program, names, mode, callees, None)
+    }
+
+    /// Prepares a program that calls these models; it is called so itself.
+    pub(super) fn prepare_with(
+        &self,
+        text: &str,
+        names: &[&str],
+        mode: Mode,
+        callees: Arc<Callees>,
+        name: Option<&str>,
+    ) -> Result<Model, Error> {
+        let program = self.expand_alone(text, names, mode, Goal::Value)?;
+        self.prepare_linked(program, names, mode, callees, name)
+    }
+
+    fn prepare_linked(
+        &self,
+        program: Program,
+        names: &[&str],
+        mode: Mode,
+        callees: Arc<Callees>,
+        name: Option<&str>,
+    ) -> Result<Model, Error> {
+        let inputs = input_names(&program, names);
+        let program = self.link(program, &inputs, mode, &callees, name)?;
+        // What is prepared of the model again calls the same models. A registry is not kept: the model
+        // may be in it.
+        Model::new(
+            &self.calling(Callable::Linked(callees)),
+            program,
+            names,
+            mode,
+        )
+    }
+
+    fn calling(&self, callable: Callable) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            callable,
+        }
     }
 
     /// Expands a program that is to be prepared for a mode.
     pub(crate) fn expand_for(
+        &self,
+        text: &str,
+        names: &[&str],
+        mode: Mode,
+        goal: Goal,
+    ) -> Result<Program, Error> {
+        let program = self.expand_alone(text, names, mode, goal)?;
+        if program.callees.is_empty() {
+            return Ok(program);
+        }
+        let callees = self.callable.callees(&program.called());
+        let inputs = input_names(&program, names);
+        self.link(program, &inputs, mode, &callees, None)
+    }
+
+    /// Expands a program that is to be prepared for a mode, and links nothing to it.
+    pub(super) fn expand_alone(
         &self,
         text: &str,
         names: &[&str],
@@ -315,7 +406,7 @@ impl Interpreter {
     /// # Errors
     /// Whatever is wrong with its syntax, with its place.
     pub fn expand(&self, text: &str, inputs: &[&str], goal: Goal) -> Result<Program, Error> {
-        self.expand_on(self.inner.code.symbols.clone(), text, inputs, goal)
+        self.expand_for(text, inputs, Mode::Interpreter, goal)
     }
 
     fn expand_on(
@@ -357,7 +448,24 @@ impl Interpreter {
     /// Whatever is wrong with the program, with its place.
     pub fn compile_program(&self, text: &str, inputs: &[&str]) -> Result<Graph, Error> {
         let program = self.expand(text, inputs, Goal::Value)?;
+        Self::check_compiles(&program)?;
         Ok(self.build(&program, inputs))
+    }
+
+    /// Refuses programs that call models: a graph stands for one text.
+    pub(crate) fn check_compiles(program: &Program) -> Result<(), Error> {
+        let Some(callee) = program.callees.first() else {
+            return Ok(());
+        };
+        let name = &callee.name;
+        Err(Error::Expand(ExpandError {
+            kind: Kind::Unsupported,
+            message: format!(
+                "a program that calls models is not compiled; define what `{name}` is in the program itself"
+            ),
+            span: callee.span,
+            also: Vec::new(),
+        }))
     }
 
     /// The normal form of a program with inputs of the given names, printed: what `show --stage anf`

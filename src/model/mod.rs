@@ -9,6 +9,7 @@
 
 mod ask;
 pub(crate) mod bindings;
+mod callees;
 mod data;
 mod error;
 mod evaluator;
@@ -19,6 +20,7 @@ mod inspect;
 pub(crate) mod interpreter;
 pub(crate) mod json;
 pub(crate) mod lanes;
+mod link;
 pub(crate) mod many;
 mod recording;
 #[cfg(feature = "dfdx")]
@@ -52,7 +54,7 @@ use crate::prim::Prim;
 use crate::prim::relaxation::Relaxation;
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
-use crate::syntax::ast::{Constant, Expr};
+use crate::syntax::ast::{Constant, Expr, Part};
 use crate::syntax::{Param, Program, Warning, hints};
 use crate::threads::Threads;
 use crate::walk::code::Code;
@@ -78,6 +80,12 @@ pub struct Model {
 struct ModelInner {
     interpreter: Option<Interpreter>,
     text: Arc<str>,
+    /// The text, and behind it that of the models linked to it; spans are of this one.
+    whole: Arc<str>,
+    /// Which parts of it are whose.
+    parts: Arc<[Part]>,
+    /// The models that it calls itself.
+    calls: Vec<Arc<str>>,
     names: Vec<String>,
     /// Where each name stands among them.
     places: FxHashMap<String, usize>,
@@ -157,7 +165,12 @@ impl Model {
                     &interpreter.inner.code.image
                 };
                 let mut symbols = take(&mut program.symbols);
-                let syms = names.iter().map(|name| symbols.intern(name)).collect();
+                let renamed = &program.linked.renamed;
+                let syms = names.iter().map(|name| {
+                    let alias = renamed.iter().find(|(renamed, _)| renamed == name);
+                    alias.map_or_else(|| symbols.intern(name), |&(_, alias)| alias)
+                });
+                let syms = syms.collect();
                 Prepared::Core {
                     program: lay_out(&program, symbols, below, true),
                     names: syms,
@@ -165,12 +178,20 @@ impl Model {
                 }
             }
         };
+        let whole = program.text.clone();
+        let text = match program.linked.parts.is_empty() {
+            true => whole.clone(),
+            false => whole[..program.linked.own_len(&whole)].into(),
+        };
         Ok(Self {
             inner: Arc::new(ModelInner {
                 interpreter: Some(interpreter.clone()),
                 relaxed: program.calls_any(&SOFT),
                 monitored: program.calls_any(&[Prim::Monitor]),
-                text: program.text,
+                text,
+                whole,
+                calls: program.called(),
+                parts: program.linked.parts.into(),
                 places: places(&names),
                 required: given.len(),
                 initial: initial(&names, &program.params),
@@ -203,6 +224,9 @@ impl Model {
             inner: Arc::new(ModelInner {
                 interpreter: None,
                 text: graph.text.clone(),
+                whole: graph.text.clone(),
+                parts: Arc::default(),
+                calls: Vec::new(),
                 places: places(&graph.inputs),
                 required: 0,
                 initial: initial(&graph.inputs, &graph.params),
@@ -314,6 +338,24 @@ impl Model {
     /// The program's text.
     pub fn text(&self) -> &str {
         &self.inner.text
+    }
+
+    /// The text that the spans of explanations, recordings and paths are of: the program's, and behind it
+    /// those of the models that it calls.
+    ///
+    /// ```
+    /// use dmci::{Interpreter, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// let interpreter = Interpreter::embedded().with_models(&registry);
+    /// registry.insert("half", interpreter.model("(/ x 2.0)")?);
+    /// let model = interpreter.model("(model \"half\" y)")?;
+    /// assert_eq!(model.text(), "(model \"half\" y)");
+    /// assert_eq!(model.linked_text(), "(model \"half\" y)\n(/ x 2.0)");
+    /// # Ok::<(), dmci::Error>(())
+    /// ```
+    pub fn linked_text(&self) -> &str {
+        &self.inner.whole
     }
 
     /// The program's value. Nothing is recorded: for programs that are run once.
@@ -504,7 +546,7 @@ impl Model {
             literals: &given.literals,
             relaxation: given.relaxation,
             limits: *limits,
-            text: &inner.text,
+            text: &inner.whole,
         };
         let result = match (&inner.prepared, &inner.interpreter) {
             (Prepared::Direct(code), _) => run(&job(code)),
@@ -539,14 +581,14 @@ impl Model {
             #[cfg(feature = "dfdx")]
             (Prepared::Reference(_), _) => unreachable!("it was checked that the model walks"),
         };
-        result.map_err(|error| Box::new(self.with_advice(*error)))
+        result.map_err(|error| Box::new(self.placed(self.with_advice(*error))))
     }
 
     /// Adds what may have been meant: by a name that nothing binds, or by an application of a number.
     fn with_advice(&self, mut error: EvalError) -> EvalError {
         if error.kind == Kind::NotAFunction
             && let Some(span) = error.span
-            && let Some(prefix) = hints::operator_first(span.text(&self.inner.text))
+            && let Some(prefix) = hints::operator_first(span.text(&self.inner.whole))
         {
             error.message = format!("{}; operator first: `{prefix}`", error.message);
             return error;
@@ -561,12 +603,12 @@ impl Model {
                 return error;
             }
             let place = error.span.map_or(0, |span| span.start as usize);
-            let application = hints::application_at(&self.inner.text, place);
+            let application = hints::application_at(&self.inner.whole, place);
             if let Some(prefix) = application.and_then(hints::operator_first) {
                 error.message = format!("{}; operator first: `{prefix}`", error.message);
                 return error;
             }
-            let before = self.inner.text.get(..place).unwrap_or_default();
+            let before = self.inner.whole.get(..place).unwrap_or_default();
             let applied = before.trim_end().ends_with('(');
             if let Some(advice) = hints::instead_of(&name, applied) {
                 error.message = format!("{}; {advice}", error.message);

@@ -55,7 +55,7 @@ impl Model {
                 limits,
             },
         );
-        let answer = answer.map_err(|error| self.with_advice(*error))?;
+        let answer = answer.map_err(|error| self.placed(self.with_advice(*error)))?;
         if !wrt.is_empty() && !answer.value.is_numeric() {
             return Err(self.not_numeric(answer.stats).into());
         }

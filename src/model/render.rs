@@ -17,7 +17,7 @@
 //! ```
 
 use super::error::Error;
-use crate::error::Call;
+use crate::error::{Call, CalledModel};
 use crate::source::Span;
 use crate::syntax::ExpandError;
 use ariadne::{Color, Config, IndexType, Label, Report, ReportKind};
@@ -39,6 +39,8 @@ pub struct Rendered<'a> {
     span: Option<Span>,
     calls: &'a [Call],
     also: &'a [ExpandError],
+    /// The model that the place is in, where it is not in the text.
+    model: Option<&'a CalledModel>,
     text: NamedText<'a>,
     colors: bool,
 }
@@ -66,6 +68,7 @@ impl Error {
             span: self.span(),
             calls: self.calls(),
             also: self.also(),
+            model: self.model(),
             ..Rendered::plain(self.to_string(), text)
         }
     }
@@ -80,6 +83,7 @@ impl<'a> Rendered<'a> {
             span: None,
             calls: &[],
             also: &[],
+            model: None,
             text: NamedText { name, text },
             colors: false,
         }
@@ -114,6 +118,7 @@ impl fmt::Display for Rendered<'_> {
             span: self.span,
             help: None,
             calls: self.calls,
+            model: self.model,
         };
         let mut out = render(&fault, self.text, self.colors);
         also(self.also, self.text, self.colors, &mut out);
@@ -130,6 +135,7 @@ pub(crate) fn also(mistakes: &[ExpandError], text: NamedText<'_>, colors: bool, 
             span: Some(mistake.span),
             help: None,
             calls: &[],
+            model: None,
         };
         out.push_str(&render(&fault, text, colors));
     }
@@ -150,6 +156,8 @@ pub(crate) struct Fault<'a> {
     /// What to do about it.
     pub(crate) help: Option<&'a str>,
     pub(crate) calls: &'a [Call],
+    /// The model that the place is in, where it is not in the program's text.
+    pub(crate) model: Option<&'a CalledModel>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -167,6 +175,11 @@ pub(crate) fn render(fault: &Fault<'_>, text: NamedText<'_>, colors: bool) -> St
     let mut out = String::new();
     header(Severity::Error, fault.kind, fault.message, colors, &mut out);
     if let Some(span) = fault.span {
+        let name = fault.model.map(|model| format!("<model {}>", model.name));
+        let text = match (fault.model, &name) {
+            (Some(CalledModel { text, .. }), Some(name)) => NamedText { name, text },
+            _ => text,
+        };
         snippet(Severity::Error, text, span, colors, &mut out);
     }
     if let Some(help) = fault.help {
@@ -174,7 +187,17 @@ pub(crate) fn render(fault: &Fault<'_>, text: NamedText<'_>, colors: bool) -> St
     }
     for call in fault.calls.iter().take(CALLS) {
         let name = printable(&call.name);
-        let _ = writeln!(out, "  in `{name}`, called at {}", call.position);
+        let model = call
+            .model
+            .as_ref()
+            .map(|model| format!(" of the model `{model}`"));
+        let model = model.unwrap_or_default();
+        let position = call.position;
+        let _ = writeln!(
+            out,
+            "  in `{name}`, called at {position}{}",
+            printable(&model)
+        );
     }
     if fault.calls.len() > CALLS {
         let more = fault.calls.len() - CALLS;

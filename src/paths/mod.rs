@@ -182,6 +182,11 @@ impl Paths {
         self.most.store(most, Ordering::Relaxed);
     }
 
+    /// Keeps as many as others do.
+    pub(crate) fn keep_as(&self, others: &Self) {
+        self.keep_at_most(others.most.load(Ordering::Relaxed));
+    }
+
     /// Whether there may be room for another.
     pub(crate) fn has_room(&self) -> bool {
         self.len() < self.most.load(Ordering::Relaxed)

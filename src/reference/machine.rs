@@ -323,6 +323,7 @@ impl<'a> Machine<'a> {
                 name: operator_text(span.text(&graph.text)),
                 span,
                 position: span.position(&graph.text),
+                model: None,
             });
             if calls.len() == CHAIN {
                 break;

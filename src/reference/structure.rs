@@ -275,10 +275,13 @@ impl Machine<'_> {
             (Prim::Given, [name, _]) => self.unbound(&self.text_of(name), site),
             (Prim::FailAt, [_, kind, name]) => {
                 let name = self.text_of(name);
-                if self.text_of(kind) == "undefined" {
-                    return self.used_early(&name, site);
+                match self.text_of(kind).as_str() {
+                    "undefined" => self.used_early(&name, site),
+                    // Of calls of models; the message is all there.
+                    "model" => self.fail(Kind::Unbound, site, name),
+                    "arity" => self.fail(Kind::Arity, site, name),
+                    _ => self.unbound(&name, site),
                 }
-                self.unbound(&name, site)
             }
             (Prim::Cell, []) => Ok(self.heap.empty_pair()),
             (Prim::CellFill, [cell, value]) if cell.is(TypeTag::Pair) => {

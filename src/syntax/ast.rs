@@ -208,6 +208,45 @@ pub struct Warning {
     pub span: Span,
 }
 
+/// A model that a program calls by its name.
+#[derive(Clone, Debug)]
+pub(crate) struct Callee {
+    pub(crate) name: Arc<str>,
+    /// What stands for it in the program.
+    pub(crate) var: VarId,
+    /// The first call.
+    pub(crate) span: Span,
+    /// All calls.
+    pub(crate) calls: Vec<ExprId>,
+}
+
+/// A linked module's part of the text.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) name: Arc<str>,
+    /// Its text among all.
+    pub(crate) span: Span,
+    /// Its params: names, places and values.
+    pub(crate) params: Vec<(String, Span, f64)>,
+}
+
+/// What was linked to a program.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Linked {
+    pub(crate) parts: Vec<Part>,
+    /// The inputs that have another symbol than their name's, because a module has a use for that.
+    pub(crate) renamed: Vec<(String, Sym)>,
+}
+
+impl Linked {
+    /// How long the program's own text is.
+    pub(crate) fn own_len(&self, whole: &str) -> usize {
+        self.parts
+            .first()
+            .map_or(whole.len(), |part| part.span.start as usize - 1)
+    }
+}
+
 /// A bound variable.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Var {
@@ -234,10 +273,14 @@ pub struct Program {
     pub(crate) matrices: Vec<DataMatrix>,
     pub(crate) observations: Vec<Observation>,
     pub(crate) warnings: Vec<Warning>,
+    /// The models that it calls itself.
+    pub(crate) callees: Vec<Callee>,
+    /// What was linked to it.
+    pub(crate) linked: Linked,
 }
 
 impl Program {
-    /// The text.
+    /// The text; behind its own, that of the models which are linked to it.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -262,6 +305,11 @@ impl Program {
         self.free
             .iter()
             .map(|&(sym, span)| (self.symbols.name(sym), span))
+    }
+
+    /// The names of the models that it calls itself.
+    pub(crate) fn called(&self) -> Vec<Arc<str>> {
+        self.callees.iter().map(|c| c.name.clone()).collect()
     }
 
     /// Whether an expression names one of these primitives.

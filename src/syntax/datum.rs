@@ -33,6 +33,11 @@ impl DatumId {
     pub(super) const fn index(self) -> u32 {
         self.0
     }
+
+    /// The node so many further on.
+    pub(super) const fn later(self, by: u32) -> Self {
+        Self(self.0 + by)
+    }
 }
 
 impl fmt::Display for DatumId {
@@ -227,6 +232,49 @@ impl Data {
     pub(crate) fn push_root(&mut self, id: DatumId) {
         assert!(id.0 < self.len(), "{id} is not of these data");
         self.roots.push(id);
+    }
+
+    /// Adds all nodes of other data, none of them to the top level, with other symbols and with spans
+    /// that begin so many bytes later. Gives how far their numbers are moved.
+    pub(super) fn append(
+        &mut self,
+        other: &Data,
+        bytes: u32,
+        mut symbol: impl FnMut(Sym) -> Sym,
+    ) -> u32 {
+        let by = self.len();
+        let moved = |id: &DatumId| DatumId(id.0 + by);
+        for (node, span) in other.nodes.iter().zip(&other.spans) {
+            let span = Span::new(span.start + bytes, span.end + bytes);
+            let moved = |run: Run| run.of(&other.items).iter().map(moved).collect::<Vec<_>>();
+            let node = match *node {
+                Node::Symbol(sym) => Node::Symbol(symbol(sym)),
+                Node::String(run) => {
+                    let start = self.strings.len();
+                    let text = &other.strings[run.start as usize..][..run.len as usize];
+                    self.strings.push_str(text);
+                    Node::String(Run::new(start, self.strings.len()))
+                }
+                Node::List(run) => Node::List(self.push_moved(&moved(run))),
+                Node::Dotted(run) => Node::Dotted(self.push_moved(&moved(run))),
+                Node::Bracket(run) => Node::Bracket(self.push_moved(&moved(run))),
+                Node::Numbers(run) => {
+                    let start = self.numbers.len();
+                    self.numbers.extend_from_slice(run.of(&other.numbers));
+                    Node::Numbers(Run::new(start, self.numbers.len()))
+                }
+                atom => atom,
+            };
+            self.nodes.push(node);
+            self.spans.push(span);
+        }
+        by
+    }
+
+    fn push_moved(&mut self, items: &[DatumId]) -> Run {
+        let start = self.items.len();
+        self.items.extend_from_slice(items);
+        Run::new(start, self.items.len())
     }
 
     fn push_items(&mut self, items: &[DatumId], tail: Option<DatumId>) -> Run {

@@ -50,6 +50,7 @@ pub(super) enum Form {
     ObserveSeries,
     SoftChoice,
     SoftIf,
+    Model,
     /// A name of Scheme that is not in the language; the text says what to do instead.
     Unsupported(&'static str),
 }
@@ -121,6 +122,7 @@ pub(super) fn form(name: &str) -> Option<Form> {
         "observe-series" => Form::ObserveSeries,
         "soft-choice" => Form::SoftChoice,
         "soft-if" => Form::SoftIf,
+        "model" => Form::Model,
         "set!" => Form::Unsupported(NO_ASSIGNMENT),
         "set-car!" | "set-cdr!" | "list-set!" | "vector-set!" | "vector-fill!" | "vector-copy!"
         | "string-set!" | "string-fill!" | "string-copy!" => Form::Unsupported(NO_STATE),

@@ -16,6 +16,7 @@ mod grown;
 pub(crate) mod hints;
 mod left_out;
 pub(crate) mod lexpr;
+pub(crate) mod link;
 mod number;
 pub(crate) mod reader;
 pub(crate) mod write;

@@ -197,6 +197,9 @@ fn certify(
     bindings: &Bindings,
     options: &VerifyOptions,
 ) -> Result<Certificate, Error> {
+    // The models that the program calls are those of one moment.
+    let linked = direct.interpreter().cloned();
+    let interpreter = linked.as_ref().unwrap_or(interpreter);
     let relaxation = options.relaxation;
     if relaxation.hard {
         return Err(Error::Request(
@@ -214,6 +217,11 @@ fn certify(
             "there is nothing to differentiate by: give inputs, or declare `(param name value)`"
                 .into(),
         ));
+    }
+    if let Some(name) = names.iter().find(|name| direct.is_of_callee(name)) {
+        return Err(Error::Request(format!(
+            "`{name}` is a constant of a model that the program calls; verify that model by itself"
+        )));
     }
     let mut workspace = Workspace::new();
     let limits = &options.limits;

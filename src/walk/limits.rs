@@ -7,7 +7,7 @@
 use super::monitor::Monitored;
 use super::reasons::Way;
 use super::serial::text;
-use crate::error::{Call, Kind};
+use crate::error::{Call, CalledModel, Kind};
 use crate::source::{Position, Span};
 use serde::Serialize;
 use std::fmt;
@@ -237,6 +237,9 @@ pub struct EvalError {
     pub position: Option<Position>,
     /// The applications under way, innermost first.
     pub calls: Vec<Call>,
+    /// The model that the place is in, of those that the program calls; none where it is in the
+    /// program's own text.
+    pub model: Option<Box<CalledModel>>,
     /// What the evaluation had taken by then.
     pub stats: Stats,
     /// What `monitor` had been given by then, in order.
@@ -251,6 +254,7 @@ impl EvalError {
             span: None,
             position: None,
             calls: Vec::new(),
+            model: None,
             stats: Stats::default(),
             monitored: Vec::new(),
         }

@@ -409,6 +409,7 @@ impl<'a> Walk<'a> {
                     name: operator_text(span.text(self.sites.text)),
                     span,
                     position: span.position(self.sites.text),
+                    model: None,
                 });
             }
             if calls.len() == CHAIN {
@@ -421,6 +422,7 @@ impl<'a> Walk<'a> {
             span,
             position: span.map(|span| span.position(self.sites.text)),
             calls,
+            model: None,
             stats,
             monitored: self.notes.as_walked(),
         }

@@ -702,11 +702,16 @@ impl Walk<'_> {
             Tag::Pair => self.site_of(here),
             _ => site,
         };
-        if self.text_of(kind) == "undefined" {
-            let message = format!("`{name}` is used before its definition");
-            return self.fail(Kind::Unbound, site, message);
+        match self.text_of(kind).as_str() {
+            "undefined" => {
+                let message = format!("`{name}` is used before its definition");
+                self.fail(Kind::Unbound, site, message)
+            }
+            // Of calls of models; the message is all there.
+            "model" => self.fail(Kind::Unbound, site, name),
+            "arity" => self.fail(Kind::Arity, site, name),
+            _ => self.unbound(&name, site),
         }
-        self.unbound(&name, site)
     }
 
     fn unbound<T>(&self, name: &str, site: u32) -> Outcome<T> {

@@ -1221,3 +1221,127 @@ fn the_manual_has_a_page_for_every_command() {
     let err = dmci(&["man", "--all", in_a_file.to_str().unwrap()]).fails(1);
     assert!(err.contains("dmci.1/man1"), "{err}");
 }
+
+#[test]
+fn programs_call_models_of_files_and_of_requests() {
+    let directory = directory("models");
+    let decay = file(
+        &directory,
+        "decay.scm",
+        "(param k 0.5)\n(* a (exp (* (- k) t)))",
+    );
+    let main = file(&directory, "main.scm", "(+ 1.0 (model \"decay\" 2.0 t))");
+    let model = format!("decay={decay}");
+    for mode in ["interpreter", "direct", "nested"] {
+        let run = [
+            "run", &main, "--model", &model, "--input", "t=0", "--mode", mode,
+        ];
+        assert_eq!(dmci(&run).ok(), "3.0\n");
+    }
+    let grad = [
+        "grad",
+        &main,
+        "--model",
+        &model,
+        "--input",
+        "t=0",
+        "--wrt",
+        "t,decay/k",
+        "--json",
+    ];
+    assert_eq!(
+        dmci(&grad).json(),
+        json!({"value": 3.0, "grad": {"t": -1.0, "decay/k": 0.0}})
+    );
+    let verify = dmci(&["verify", &main, "--model", &model, "--input", "t=1"]);
+    assert_eq!(verify.code, Some(0), "{}{}", verify.out, verify.err);
+    let observed = file(
+        &directory,
+        "fit.scm",
+        "(param b 1.0) (param c 0.0) (observe y (+ c (model \"decay\" b t)))",
+    );
+    let data = file(
+        &directory,
+        "data.csv",
+        "t,y\n0,5\n2,2.4715177646857693\n4,1.541341132946451\n",
+    );
+    let fit = dmci(&[
+        "fit", &observed, &data, "--model", &model, "--json", "--verify",
+    ])
+    .json();
+    let estimates: Vec<f64> = (0..2)
+        .map(|i| fit["params"][i]["estimate"].as_f64().unwrap())
+        .collect();
+    assert!(
+        (estimates[0] - 4.0).abs() < 1e-6 && (estimates[1] - 1.0).abs() < 1e-6,
+        "{estimates:?}"
+    );
+
+    let wrong = dmci(&["run", &main, "--model", "decay"]);
+    assert_eq!(wrong.code, Some(2));
+    let twice = dmci(&["run", &main, "--model", &model, "--model", &model]);
+    assert_eq!(twice.code, Some(2));
+    let unknown = dmci(&["run", &main, "--input", "t=1"]);
+    assert_eq!(unknown.code, Some(1));
+    assert!(
+        unknown.err.contains("no model is called `decay`"),
+        "{}",
+        unknown.err
+    );
+    let car = file(&directory, "car.scm", "; two arguments\n(list a (car t))");
+    let failed = dmci(&[
+        "run",
+        &main,
+        "--model",
+        &format!("decay={car}"),
+        "--input",
+        "t=1",
+    ]);
+    assert!(failed.err.contains("<model decay>:2:9"), "{}", failed.err);
+    let spoiled = file(&directory, "spoiled.scm", "(* a t");
+    let failed = dmci(&["run", &main, "--model", &format!("decay={spoiled}")]);
+    assert!(failed.err.contains("spoiled.scm:1:"), "{}", failed.err);
+    let output = directory.join("main.ncg").display().to_string();
+    let compiled = dmci(&["compile", &main, "-o", &output]);
+    assert!(compiled.err.contains("is not compiled"), "{}", compiled.err);
+
+    let answers = dmci_with(
+        &["eval", "--jsonl"],
+        concat!(
+            r#"{"id":1,"source":"(model \"f\" x)","inputs":{"x":3},"wrt":["x","f/k"],"models":{"f":"(param k 2.0) (* k (model \"g\" y))","g":"(* z z)"}}"#,
+            "\n",
+            r#"{"id":2,"source":"(model \"f\" x)","inputs":{"x":3},"models":{"f":"(car y)"}}"#,
+            "\n",
+            r#"{"id":3,"source":"(model \"f\" x)","inputs":{"x":3},"models":{"f":"(car"}}"#,
+            "\n",
+            r#"{"id":4,"source":"(model \"f\" x)","inputs":{"x":3},"models":{"f":"(model \"f\" y)"}}"#,
+            "\n",
+            r#"{"id":5,"source":"(model \"f\" x)","lanes":{"x":[1,2]},"wrt":["x"],"models":{"f":"(* y y)"}}"#,
+            "\n",
+        )
+        .as_bytes(),
+    )
+    .ok();
+    let answers: Vec<serde_json::Value> = answers
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(
+        answers[0],
+        json!({"id": 1, "value": 18.0, "grad": {"x": 12.0, "f/k": 9.0}})
+    );
+    assert_eq!(answers[1]["error"]["model"], json!("f"));
+    assert_eq!(answers[1]["error"]["column"], json!(1));
+    assert_eq!(
+        answers[1]["error"]["calls"][0]["name"],
+        json!("model \"f\"")
+    );
+    assert!(
+        answers[2]["error"]["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("the model `f` at 1:1: ")
+    );
+    assert_eq!(answers[3]["error"]["kind"], json!("unsupported"));
+    assert_eq!(answers[4]["values"], json!([1.0, 4.0]));
+}

@@ -717,6 +717,26 @@ fn registries_and_stale_handles() {
     fails("a stale handle", registry.get(handle));
     fails("a stale handle", registry.name(handle));
     fails("a stale handle", registry.remove(handle));
+    let interpreter = Interpreter::embedded().with_models(&registry);
+    let caller = interpreter.model("(model \"no\" x)").expect("a program");
+    assert_eq!(
+        (caller.calls().len(), caller.linked_text()),
+        (1, caller.text())
+    );
+    let error = caller.value(&at(1.0), &mut Workspace::new()).unwrap_err();
+    assert!(error.model().is_none());
+    let itself = registry.insert("", interpreter.model("(model \"\" x)").expect("a program"));
+    fails("a circle", registry.get(itself));
+    fails("a circle", interpreter.model("(model \"\")"));
+    fails(
+        "a compiled program of two texts",
+        interpreter.compile_program("(model \"a\")", &[]),
+    );
+    registry.swap(itself, model("x")).expect("it is there");
+    fails("no constant", {
+        let caller = interpreter.model("(model \"\" 1)").expect("a program");
+        caller.value_and_grad(&at(1.0), Wrt::Names(&["/"]), &mut Workspace::new())
+    });
 }
 
 #[test]

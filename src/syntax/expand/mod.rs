@@ -20,6 +20,7 @@ mod check;
 mod choice;
 mod declarations;
 mod macros;
+mod models;
 mod names;
 mod procedure;
 mod program;
@@ -31,7 +32,9 @@ mod values;
 use self::macros::{Alias, Macro};
 use self::records::RecordPart;
 use self::syntax_rules::MacroId;
-use super::ast::{Constant, DataMatrix, Expr, ExprId, Observation, Param, Program, Var, VarId};
+use super::ast::{
+    Callee, Constant, DataMatrix, Expr, ExprId, Linked, Observation, Param, Program, Var, VarId,
+};
 use super::datum::{Data, Datum, DatumId};
 use super::forms::Form;
 use super::grown::Grown;
@@ -170,6 +173,7 @@ pub(crate) fn expand_leniently(
         matrix_names: FxHashSet::default(),
         declared: FxHashSet::default(),
         observations: Vec::new(),
+        callees: Vec::new(),
     };
     for name in options.inputs {
         let sym = expander.symbols.intern(name);
@@ -194,6 +198,7 @@ pub(crate) fn expand_leniently(
         params,
         matrices,
         observations,
+        callees,
         mistakes,
         ..
     } = expander;
@@ -212,6 +217,8 @@ pub(crate) fn expand_leniently(
         matrices,
         observations,
         warnings,
+        callees,
+        linked: Linked::default(),
     };
     (program, mistakes)
 }
@@ -334,6 +341,8 @@ struct Expander<'a> {
     /// Those of them that are expanded.
     declared: FxHashSet<Sym>,
     observations: Vec<Observation>,
+    /// The models that are called, in the order of the first calls.
+    callees: Vec<Callee>,
 }
 
 type Result<T> = std::result::Result<T, ExpandError>;
@@ -550,6 +559,8 @@ impl<'a> Expander<'a> {
             Denotation::Form(Form::Unsupported(_)) if may_be_input(self.symbols.name(sym)) => {
                 self.free_name(sym, span)
             }
+            // A name that many programs have for an input.
+            Denotation::Form(Form::Model) => self.free_name(sym, span),
             Denotation::Form(Form::Unsupported(instead)) => {
                 return self.unsupported(id, sym, instead);
             }
@@ -655,6 +666,7 @@ impl<'a> Expander<'a> {
             Form::SyntaxError => self.syntax_error(id, rest),
             Form::SoftChoice => self.soft_choice(id, rest),
             Form::SoftIf => self.soft_if(id, rest),
+            Form::Model => self.model(id, rest),
             Form::Unsupported(instead) => {
                 let Datum::Symbol(sym) = self.data.get(items[0]) else {
                     return self.fail(id, instead);
