@@ -569,7 +569,7 @@ impl Evaluator {
                 if quick && lanes > 0 {
                     let known = paths.load();
                     let mut tried = None;
-                    if let Some(place) = paths::first_of(&known, batch.key, place) {
+                    if let Some(place) = known.first_of(batch.key, place) {
                         if let Some(total) = batch.sums_on(&known[place], &mut sums, tasks) {
                             return Ok((total, Some(place)));
                         }

@@ -224,7 +224,7 @@ impl Model {
                 .iter()
                 .map(|guard| self.reason(path, guard))
                 .collect(),
-            applications: path.replay_stats().applications,
+            applications: path.recorded_stats().applications,
             bytes: path.bytes(),
         });
         paths.collect()

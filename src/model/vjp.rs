@@ -13,7 +13,6 @@
 
 use super::error::Error;
 use super::evaluator::{AskedOfLanes, Evaluator, Lane, wrong_count};
-use crate::paths;
 use crate::paths::tally::{Goals, Special, Target, Values, WeightKind, Weights};
 use crate::trace::routine::lanes::{ColumnAt, LaneInput};
 use crate::walk::Output;
@@ -531,7 +530,7 @@ impl Evaluator {
             let (wishes, sums) = (&mut scratch.wishes, &mut scratch.sums);
             let known = batch.paths.load();
             let mut tried = None;
-            if let Some(at) = paths::first_of(&known, batch.key, *place) {
+            if let Some(at) = known.first_of(batch.key, *place) {
                 if batch.on_one_path(&known[at], goals, wishes, sums, tasks)? {
                     *place = at;
                     return Ok(Vec::new());

@@ -21,9 +21,8 @@ use crate::trace::routine::lanes::{
     sum_of_lanes,
 };
 use crate::trace::routine::weighed::Wishes;
-use crate::trace::routine::{Failed, Place, Routine};
+use crate::trace::routine::{Place, Routine};
 use crate::walk::{EvalError, Limits, Stats};
-use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -106,21 +105,6 @@ struct Group<'g> {
     path: &'g Path,
     routine: &'g Routine,
     which: Which<'g>,
-}
-
-/// Lanes that no known path fits.
-struct Unknown {
-    /// What is known of their path: another one, and where they leave it.
-    clue: Option<(Arc<Path>, Failed)>,
-    lanes: Vec<u32>,
-}
-
-/// Lanes of a range that are still to be run.
-#[derive(Default)]
-struct Worklist {
-    /// By the paths to try; all lanes of the range where none are listed.
-    known: Vec<(Arc<Path>, Option<Vec<u32>>)>,
-    unknown: Vec<Unknown>,
 }
 
 impl Batch<'_> {
@@ -276,7 +260,7 @@ impl Batch<'_> {
     /// Who shares the work: waking a thread costs some microseconds.
     pub(super) fn threads_for_all(&self) -> &Threads {
         let known = self.paths.load();
-        let path = super::first_of(&known, self.key, self.paths.last());
+        let path = known.first_of(self.key, self.paths.last());
         // A walk takes long enough in any case.
         let work = path.map_or(usize::MAX, |place| {
             let operations = known[place].trace.operations.len().max(1);
@@ -423,116 +407,9 @@ impl Batch<'_> {
         }
     }
 
-    fn run_range(&self, range: &mut Results<'_>, scratch: &mut TaskScratch) -> Result<(), Refused> {
-        let known = self.paths.load();
-        let mut work = Worklist::default();
-        match super::first_of(&known, self.key, self.paths.last()) {
-            Some(place) => work.known.push((known[place].clone(), None)),
-            None => work.unknown.push(Unknown {
-                clue: None,
-                lanes: range.lanes.clone().map(|lane| lane as u32).collect(),
-            }),
-        }
-        drop(known);
-        loop {
-            if let Some((path, listed)) = work.known.pop() {
-                self.run_group(&path, listed.as_deref(), range, scratch)?;
-                self.distribute(&path, &scratch.failed, &mut work);
-            } else if let Some(unknown) = work.unknown.pop() {
-                self.explore(unknown, &mut work, range, scratch)?;
-            } else {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Sends lanes whose guards failed to where these point.
-    fn distribute(&self, path: &Arc<Path>, failed: &[FailedLane], work: &mut Worklist) {
-        if failed.is_empty() {
-            return;
-        }
-        let mut groups: FxHashMap<(u32, u64), Vec<u32>> = FxHashMap::default();
-        for FailedLane { lane, failed } in failed {
-            let key = (failed.guard, failed.value.to_bits());
-            groups.entry(key).or_default().push(*lane);
-        }
-        let known = self.paths.load();
-        for ((guard, bits), lanes) in groups {
-            let value = f64::from_bits(bits);
-            let failed = Failed { guard, value };
-            match super::next_of(&known, path, failed) {
-                Some(place) => work.known.push((known[place].clone(), Some(lanes))),
-                None => work.unknown.push(Unknown {
-                    clue: Some((path.clone(), failed)),
-                    lanes,
-                }),
-            }
-        }
-    }
-
-    /// Walks one of the lanes that no known path fits; the others follow it as far as they can.
-    fn explore(
-        &self,
-        unknown: Unknown,
-        work: &mut Worklist,
-        range: &mut Results<'_>,
-        scratch: &mut TaskScratch,
-    ) -> Result<(), Refused> {
-        let Unknown { clue, mut lanes } = unknown;
-        lanes.retain(|&lane| self.wants(lane));
-        if lanes.is_empty() {
-            return Ok(());
-        }
-        if self.is_late() {
-            return Err(Refused::late());
-        }
-        // Where there is no room for further paths, there is nothing to wait for.
-        let walking = self.paths.has_room().then(|| self.paths.while_walking());
-        let known = self.paths.load();
-        let found = match &clue {
-            None => super::first_of(&known, self.key, self.paths.last()),
-            Some((path, failed)) => super::next_of(&known, path, *failed),
-        };
-        if let Some(place) = found {
-            work.known.push((known[place].clone(), Some(lanes)));
-            return Ok(());
-        }
-        drop(known);
-        // The first one: where it fails, the others may be of no use.
-        let lane = lanes.remove(0);
-        let result = self.walk_lane(lane, &mut scratch.workspace);
-        range.tally.walks += 1;
-        drop(walking);
-        match result {
-            Ok(run) => {
-                self.store_run(lane, &run, &mut scratch.workspace, range)?;
-                match run.path {
-                    Some(path) if run.place.is_some() => work.known.push((path, Some(lanes))),
-                    Some(path) => {
-                        // It is not kept, so compiling it does not pay.
-                        scratch.failed.clear();
-                        for &lane in &lanes {
-                            self.run_one(&path, lane, range, scratch)?;
-                        }
-                        self.distribute(&path, &scratch.failed, work);
-                    }
-                    None => work.unknown.push(Unknown { clue, lanes }),
-                }
-            }
-            Err(error) => {
-                self.fail(lane, error, range);
-                work.unknown.push(Unknown { clue, lanes });
-            }
-        }
-        let any_left = |lanes: &Option<Vec<u32>>| lanes.as_ref().is_none_or(|l| !l.is_empty());
-        work.unknown.retain(|unknown| !unknown.lanes.is_empty());
-        work.known.retain(|(_, lanes)| any_left(lanes));
-        Ok(())
-    }
-
     /// Runs lanes on a path, all of the range where none are listed; those that fail are in
     /// `scratch.failed` afterwards.
-    fn run_group(
+    pub(super) fn run_group(
         &self,
         path: &Path,
         listed: Option<&[u32]>,
@@ -636,7 +513,7 @@ impl Batch<'_> {
             }
         }
         let done = (which.len() - failed.len()) as u64;
-        range.tally.stats.add(&path.replay_stats(), done);
+        range.tally.stats.add(&path.recorded_stats(), done);
         if self.values == Values::Any && path.is_int() {
             for lane in which.others(failed) {
                 let output = path.output_with(&[range.values[0][lane as usize - first]]);

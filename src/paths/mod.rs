@@ -7,17 +7,23 @@
 //! - A path belongs to a key: which inputs are there, how long the lists are, which literals are
 //!   inputs.
 //! - Paths are a tree: those that agree on their first guards agree on all that comes before the
-//!   next. So the guard that fails, and the number it meets, tell which paths are left.
-//! - A replay obeys the caller's limits as the walk would: a path carries its counts.
+//!   next. So the guard that fails, and the number it meets, tell which paths are left; each step gets
+//!   past a further guard, so that looking for a path ends.
+//! - A replay obeys the caller's limits as the walk would: a path carries its counts, by the outcomes of
+//!   the tests that no guard is on. A walk that met a limit in an arm leaves no path.
 //! - A path that is run often is compiled; before, its trace is replayed as it is. The bits are the
 //!   same.
 //! - Readers never wait: the paths are swapped whole.
 
 pub(crate) mod batch;
+mod compiled;
+mod costs;
+mod gather;
 mod reasons;
 mod second;
 mod single;
 pub(crate) mod tally;
+mod tree;
 pub(crate) mod weighed;
 mod workspace;
 
@@ -27,6 +33,7 @@ pub use workspace::Workspace;
 use self::reasons::Direction;
 use self::second::Seconds;
 use self::tally::WeightKind;
+use self::tree::{Kept, Tree};
 use crate::error::Kind;
 use crate::prim::linalg;
 use crate::prim::relaxation::RelaxationKind;
@@ -35,8 +42,9 @@ use crate::threads::lock;
 use crate::trace::replay::Diverged;
 use crate::trace::routine::seeds::Seeded;
 use crate::trace::routine::weighed::Wishes;
-use crate::trace::routine::{Failed, Routine, Wanted};
-use crate::trace::{Guard, MOST, Ref, Trace, narrow};
+use crate::trace::routine::{Failed, Routine};
+use crate::trace::{MOST, Ref, Trace, narrow};
+use crate::walk::cost::Costs;
 use crate::walk::monitor::Noted;
 use crate::walk::{
     EvalError, ForkGivenUp, Job, Limits, Monitored, Output, Stats, Uncompiled, Way, walk,
@@ -48,9 +56,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// How many paths a model keeps unless it is told otherwise; further ones are walked each time.
 const MAX_PATHS: usize = 256;
-
-/// How many bytes of traces a model keeps; one path is kept in any case.
-const MAX_PATH_BYTES: usize = 256 << 20;
 
 /// How many operations a trace that nobody asked a gradient of may have.
 const UNASKED_OPERATIONS: usize = 1 << 20;
@@ -97,13 +102,20 @@ pub(crate) struct Path {
     output: Output,
     /// The node of each number and boolean of the output; none for a constant.
     pub(crate) leaves: Vec<Option<Ref>>,
+    /// What the walk took.
     stats: Stats,
+    /// What a walk takes by its tests' outcomes.
+    costs: Costs,
+    /// The limit that the walk had.
+    heap_bytes: usize,
     pub(crate) given_up: Box<[ForkGivenUp]>,
     /// What monitors were given.
     noted: Box<[Noted]>,
     /// How often the trace has been replayed as it is.
     replays: AtomicU32,
     routines: Mutex<Vec<(Purpose, Arc<Routine>)>>,
+    /// What it costs, compiled; by which inputs lanes share.
+    cost_routines: Mutex<Vec<(Option<Vec<bool>>, Arc<Routine>)>>,
     seconds: Seconds,
     seeded: Mutex<Option<SeededBy>>,
 }
@@ -132,7 +144,7 @@ pub(crate) struct Purpose {
 /// The paths of a program.
 #[derive(Debug)]
 pub(crate) struct Paths {
-    known: ArcSwap<Vec<Arc<Path>>>,
+    known: ArcSwap<Tree>,
     /// How many are kept.
     most: AtomicUsize,
     /// The place of the path that fitted last.
@@ -202,7 +214,7 @@ impl Paths {
     }
 
     /// The paths as they are now.
-    pub(crate) fn load(&self) -> Arc<Vec<Arc<Path>>> {
+    pub(crate) fn load(&self) -> Arc<Tree> {
         self.known.load_full()
     }
 
@@ -231,46 +243,22 @@ impl Paths {
     }
 
     /// Keeps a path, if there is room; gives its place.
-    fn keep(&self, path: &Arc<Path>) -> Option<usize> {
-        let mut place = None;
-        self.known.rcu(|paths| {
-            let mut paths = Vec::clone(paths);
-            let bytes: usize = paths.iter().map(|p| p.recorded_bytes()).sum();
+    fn keep(&self, path: &Arc<Path>, limits: &Limits) -> Option<usize> {
+        let mut kept = Kept::Not;
+        self.known.rcu(|known| {
+            let mut tree = Tree::clone(known);
             let most = self.most.load(Ordering::Relaxed);
-            let is_room = paths.len() < most
-                && (paths.is_empty() || bytes + path.recorded_bytes() <= MAX_PATH_BYTES);
-            place = is_room.then_some(paths.len());
-            if is_room {
-                paths.push(path.clone());
+            kept = tree.keep(path, most, limits.trace_bytes);
+            match kept {
+                Kept::At(_) => Arc::new(tree),
+                Kept::There(_) | Kept::Not => known.clone(),
             }
-            paths
         });
-        place
+        match kept {
+            Kept::At(place) | Kept::There(place) => Some(place),
+            Kept::Not => None,
+        }
     }
-}
-
-/// The path to try first for a key: the likely one, or any.
-pub(crate) fn first_of(known: &[Arc<Path>], key: &PathKey, likely: usize) -> Option<usize> {
-    let is_of = |path: &Arc<Path>| path.key == *key;
-    if known.get(likely).is_some_and(is_of) {
-        return Some(likely);
-    }
-    known.iter().rposition(is_of)
-}
-
-/// A path that agrees with another one until a guard fails, and there expects what the number was.
-pub(crate) fn next_of(known: &[Arc<Path>], path: &Path, failed: Failed) -> Option<usize> {
-    let guard = failed.guard as usize;
-    let before = &path.trace.guards[..guard];
-    known.iter().rposition(|other| {
-        let guards = &other.trace.guards;
-        let same = |(a, b): (&Guard, &Guard)| a.expected == b.expected;
-        guards
-            .get(guard)
-            .is_some_and(|g| g.expected == failed.value)
-            && other.key == path.key
-            && before.iter().zip(guards).all(same)
-    })
 }
 
 /// Runs a job on the numbers of `workspace.inputs`: by replay if a path fits, else by a walk. The path
@@ -299,17 +287,29 @@ pub(crate) fn replay(
     workspace: &mut Workspace,
 ) -> Result<Run, Miss> {
     let known = paths.known.load();
-    let mut diverged = None;
-    let mut candidate = first_of(&known, query.key, likely);
+    let mut diverged: Option<(usize, Failed)> = None;
+    let mut candidate = known.first_of(query.key, likely);
     while let Some(place) = candidate {
         let path = &known[place];
+        if !path.may_stay_within(&query.limits) {
+            // The walk meets the limit, or finds another path.
+            return Err(Miss::Limited);
+        }
         match path.replay(query, workspace) {
-            Ok(uncompiled) if path.stays_within(&query.limits) => {
+            Ok(uncompiled) => {
+                let cost = match uncompiled {
+                    Some(_) => path.cost_at(&workspace.values),
+                    None => path.cost_on(&workspace.inputs, &mut workspace.file),
+                };
+                if cost.fuel() > query.limits.fuel {
+                    // The walk meets the limit.
+                    return Err(Miss::Limited);
+                }
                 paths.last.store(place, Ordering::Relaxed);
                 let stats = Stats {
                     paths: known.len() as u64,
                     way: uncompiled.map_or(Way::Compiled, Way::Recorded),
-                    ..path.replay_stats()
+                    ..path.replay_stats(cost)
                 };
                 return Ok(Run {
                     output: path.output_with(&workspace.leaves),
@@ -323,12 +323,15 @@ pub(crate) fn replay(
                     },
                 });
             }
-            // The walk meets the limit.
-            Ok(_) => return Err(Miss::Limited),
             Err(failed) => {
-                candidate = next_of(&known, path, failed);
+                // What goes on from a guard gets past it.
+                let is_further = diverged.is_none_or(|(_, last)| failed.guard > last.guard);
+                candidate = known.next_of(place, failed).filter(|_| is_further);
                 diverged = Some((place, failed));
             }
+        }
+        if candidate.is_some() && query.limits.is_late() {
+            return Err(Miss::Late);
         }
     }
     Err(diverged.map_or(Miss::Unknown, |(place, failed)| {
@@ -357,6 +360,9 @@ pub(crate) fn record(
     miss: Miss,
     workspace: &mut Workspace,
 ) -> Result<Run, Box<EvalError>> {
+    if let Miss::Late = miss {
+        return Err(Box::new(out_of_time()));
+    }
     let way = miss.way(job);
     walk_and_keep(paths, query, job, way, workspace).map_err(|mut error| {
         error.stats.way = way;
@@ -384,6 +390,7 @@ fn walk_and_keep(
         ..finished.stats
     };
     let given_up = finished.given_up.into_boxed_slice();
+    let (costs, is_limited) = (finished.costs, finished.is_limited);
     let noted = finished.noted.into_boxed_slice();
     let monitored = noted.iter().filter_map(Noted::as_walked).collect();
     let trace = &workspace.recorder.trace;
@@ -417,14 +424,19 @@ fn walk_and_keep(
         output,
         leaves,
         stats,
+        costs,
+        heap_bytes: query.limits.heap_bytes,
         given_up,
         noted,
         replays: AtomicU32::new(0),
         routines: Mutex::default(),
+        cost_routines: Mutex::default(),
         seconds: Seconds::default(),
         seeded: Mutex::default(),
     });
-    let place = paths.keep(&path);
+    // Under other limits a walk might come to another trace.
+    let place = (!is_limited).then(|| paths.keep(&path, &query.limits));
+    let place = place.flatten();
     if let Some(place) = place {
         paths.last.store(place, Ordering::Relaxed);
     }
@@ -450,33 +462,19 @@ pub(crate) fn run_once(
 }
 
 impl Path {
-    pub(crate) fn stays_within(&self, limits: &Limits) -> bool {
-        self.stats.fuel <= limits.fuel
-            && self.stats.bytes as usize <= limits.heap_bytes
-            && self.stats.depth as usize <= limits.depth
-    }
-
-    /// What a replay takes.
-    pub(crate) fn replay_stats(&self) -> Stats {
-        Stats {
-            nodes: 0,
-            replayed: true,
-            // Whoever replays one lane knows better.
-            way: Way::Lanes,
-            ..self.stats
-        }
-    }
-
     /// The memory that what was recorded takes, in bytes.
     fn recorded_bytes(&self) -> usize {
         let noted: usize = self.noted.iter().map(Noted::bytes).sum();
-        self.trace.bytes() + noted
+        self.trace.bytes() + noted + self.costs.bytes()
     }
 
     /// The memory that it takes, compiled forms included, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let routines = lock(&self.routines);
-        let compiled: usize = routines.iter().map(|(_, routine)| routine.bytes()).sum();
+        let costs = lock(&self.cost_routines);
+        let costs = costs.iter().map(|(_, routine)| routine.bytes());
+        let compiled = routines.iter().map(|(_, routine)| routine.bytes());
+        let compiled: usize = compiled.chain(costs).sum();
         let seeded = lock(&self.seeded);
         let seeded = seeded.as_ref().and_then(|known| known.seeded.as_ref());
         self.recorded_bytes()
@@ -524,7 +522,7 @@ impl Path {
     /// Runs the path on `workspace.inputs`; `workspace.leaves` and `workspace.derivatives` hold the
     /// numbers of the output and its derivatives afterwards. Tells why it did not run as compiled
     /// code, where it did not.
-    pub(crate) fn replay(
+    pub(super) fn replay(
         &self,
         query: &Query<'_>,
         workspace: &mut Workspace,
@@ -666,84 +664,6 @@ impl Path {
             }
         }
     }
-
-    /// The path compiled for one lane, if that pays.
-    pub(crate) fn routine_of_one(&self, by: Option<&[u32]>) -> Option<Arc<Routine>> {
-        let by = by.unwrap_or(&[]);
-        let backwards = self.direction_now(by) == Ok(Direction::Backwards);
-        backwards.then(|| self.routine(by, None, false))
-    }
-
-    /// The path compiled with its tangents, if its operations allow that.
-    fn seeded_by(&self, by: &[u32]) -> Option<Arc<Seeded>> {
-        let mut seeded = lock(&self.seeded);
-        if let Some(known) = seeded.as_ref().filter(|known| known.by == by) {
-            return known.seeded.clone();
-        }
-        let outputs: Vec<Ref> = self.leaves.iter().copied().flatten().collect();
-        let made = Seeded::new(&self.trace, &outputs, by).map(Arc::new);
-        *seeded = Some(SeededBy {
-            by: by.to_vec(),
-            seeded: made.clone(),
-        });
-        made
-    }
-
-    /// The path compiled for lanes, if it is not too large for that.
-    pub(crate) fn routine_of_lanes(
-        &self,
-        by: &[u32],
-        shared: &[bool],
-        summed: bool,
-    ) -> Option<Arc<Routine>> {
-        if !by.is_empty() && !self.sweeps_backwards(by) {
-            return None;
-        }
-        let rows = if by.is_empty() { 1 } else { self.leaves.len() };
-        let size = self.trace.operations.len().saturating_mul(rows);
-        (size <= MAX_COMPILED).then(|| self.routine(by, Some(shared), summed))
-    }
-
-    /// The path compiled for one purpose.
-    fn routine(&self, by: &[u32], shared: Option<&[bool]>, summed: bool) -> Arc<Routine> {
-        let mut routines = lock(&self.routines);
-        let known = routines.iter().find(|(key, _)| {
-            key.by == by
-                && key.shared.as_deref() == shared
-                && key.summed == summed
-                && key.weighed.is_none()
-        });
-        if let Some((_, routine)) = known {
-            return routine.clone();
-        }
-        let outputs: Vec<Ref> = self.leaves.iter().copied().flatten().collect();
-        let none = vec![false; self.trace.inputs as usize];
-        let routine = Arc::new(Routine::new(
-            &self.trace,
-            &Wanted {
-                outputs: &outputs,
-                by,
-                shared: shared.unwrap_or(&none),
-                summed,
-            },
-        ));
-        let key = Purpose {
-            by: by.to_vec(),
-            shared: shared.map(<[bool]>::to_vec),
-            summed,
-            weighed: None,
-        };
-        keep(&mut routines, key, &routine);
-        routine
-    }
-}
-
-/// Keeps a path compiled for a purpose.
-fn keep(routines: &mut Vec<(Purpose, Arc<Routine>)>, key: Purpose, routine: &Arc<Routine>) {
-    if routines.len() >= MAX_ROUTINES {
-        routines.remove(0);
-    }
-    routines.push((key, routine.clone()));
 }
 
 /// An iterator that moves on only where there is something to take.

@@ -25,6 +25,8 @@ pub(crate) enum Miss {
     },
     /// The path that fits takes more than the limits allow.
     Limited,
+    /// Time ran out while paths were tried.
+    Late,
     /// Whoever runs lanes knows.
     OfLanes,
 }
@@ -33,7 +35,7 @@ impl Miss {
     /// The same as a caller gets it.
     pub(super) fn way(self, job: &Job<'_>) -> Way {
         match self {
-            Self::Unknown => Way::Walked,
+            Self::Unknown | Self::Late => Way::Walked,
             Self::Diverged {
                 path,
                 failed,

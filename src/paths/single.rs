@@ -73,10 +73,17 @@ impl Batch<'_> {
         scratch: &mut TaskScratch,
     ) -> Result<(), Refused> {
         self.load(lane, &mut scratch.workspace);
-        match path.replay(&self.query(), &mut scratch.workspace) {
-            Ok(_) if path.stays_within(&self.limits) => {
+        let workspace = &mut scratch.workspace;
+        let replayed = path.replay(&self.query(), workspace).map(|uncompiled| {
+            let cost = match uncompiled {
+                Some(_) => path.cost_at(&workspace.values),
+                None => path.cost_on(&workspace.inputs, &mut workspace.file),
+            };
+            path.replay_stats(cost)
+        });
+        match replayed {
+            Ok(stats) if stats.fuel <= self.limits.fuel && path.fits(&self.limits) => {
                 let output = path.output_with(&scratch.workspace.leaves);
-                let stats = path.replay_stats();
                 if let Err(error) = self.weigh(path, &output, lane, &mut scratch.workspace) {
                     self.fail(lane, error, range);
                     return Ok(());
@@ -84,18 +91,26 @@ impl Batch<'_> {
                 self.store(lane, &output, stats, &scratch.workspace, range)
             }
             // The walk meets the limit.
-            Ok(_) => {
-                range.tally.walks += 1;
-                match self.walk_lane(lane, &mut scratch.workspace) {
-                    Ok(run) => self.store_run(lane, &run, &mut scratch.workspace, range),
-                    Err(error) => {
-                        self.fail(lane, error, range);
-                        Ok(())
-                    }
-                }
-            }
+            Ok(_) => self.walk_alone(lane, range, scratch),
             Err(failed) => {
                 scratch.failed.push(FailedLane { lane, failed });
+                Ok(())
+            }
+        }
+    }
+
+    /// Walks one lane, for itself alone.
+    pub(super) fn walk_alone(
+        &self,
+        lane: u32,
+        range: &mut Results<'_>,
+        scratch: &mut TaskScratch,
+    ) -> Result<(), Refused> {
+        range.tally.walks += 1;
+        match self.walk_lane(lane, &mut scratch.workspace) {
+            Ok(run) => self.store_run(lane, &run, &mut scratch.workspace, range),
+            Err(error) => {
+                self.fail(lane, error, range);
                 Ok(())
             }
         }

@@ -8,8 +8,9 @@
 //! - A cotangent that is 0 contributes nothing, even where a derivative is infinite.
 
 use super::batch::{Batch, TaskScratch};
+use super::compiled::keep;
 use super::tally::{Goals, Refused, WeightKind};
-use super::{MAX_COMPILED, Path, Purpose, keep};
+use super::{MAX_COMPILED, Path, Purpose};
 use crate::threads::{in_tasks, lock};
 use crate::trace::routine::Routine;
 use crate::trace::routine::lanes::{

@@ -62,7 +62,8 @@ struct Fork {
     /// Frames below the arm's.
     depth: usize,
     heap: usize,
-    applications: u64,
+    /// Applications and work so far.
+    taken: (u64, u64),
     entries: usize,
     /// Whether the fork stands in an arm that is not taken.
     paused: bool,
@@ -72,8 +73,8 @@ struct Fork {
     otherwise: u32,
     /// The node that waits for the value; none where the block's end does.
     join: Option<NodeId>,
-    /// The value of the arm taken, and the applications it came to.
-    first: Option<(Cell, u64)>,
+    /// The value of the arm taken, and the applications and work it came to.
+    first: Option<(Cell, (u64, u64))>,
 }
 
 /// Why a run stops short.
@@ -520,9 +521,8 @@ impl<'a> Machine<'a> {
             return Ok(());
         }
         self.applications += 1;
-        self.need_fuel()?;
         if self.forks.is_empty() {
-            return Ok(());
+            return self.need_fuel();
         }
         self.spend(1)
     }
@@ -552,7 +552,10 @@ impl<'a> Machine<'a> {
     /// The same, whoever's the primitive is, for a loop whose end is not known before.
     pub(super) fn account_in_loop(&mut self, steps: usize) -> Outcome<()> {
         self.work = self.work.saturating_add(steps as u64);
-        self.need_fuel()
+        if self.forks.is_empty() {
+            return self.need_fuel();
+        }
+        self.spend(steps as u64 / ELEMENTS)
     }
 
     /// Applies the first of the values to the others.
@@ -831,7 +834,7 @@ impl<'a> Machine<'a> {
         self.forks.push(Fork {
             depth: self.frames.len(),
             heap: self.heap.len(),
-            applications: self.applications,
+            taken: (self.applications, self.work),
             entries: self.tape.len(),
             paused,
             test: holds,
@@ -881,17 +884,22 @@ impl<'a> Machine<'a> {
         };
         self.heap.truncate(fork.heap);
         self.frames.truncate(fork.depth);
-        let Some((first, applications)) = fork.first.clone() else {
-            fork.first = Some((value, self.applications));
-            self.applications = fork.applications;
+        let Some((first, taken)) = fork.first.clone() else {
+            fork.first = Some((value, (self.applications, self.work)));
+            (self.applications, self.work) = fork.taken;
             self.begin_arm();
             return Ok(None);
         };
         let (test, join, paused) = (fork.test, fork.join, fork.paused);
         self.tape.pause(paused);
         let joined = self.join(test, &first, &value)?;
-        self.forks.pop();
-        self.applications = applications;
+        let fork = self.forks.pop();
+        (self.applications, self.work) = taken;
+        if self.forks.is_empty() && self.fuel() > self.limits.fuel {
+            // It runs out in the arm taken, as it is found without the fork.
+            self.forks.extend(fork);
+            return Err(Stop::Fork);
+        }
         if !self.forks.is_empty() {
             // The multiplexer counts as an operation of the arm around it.
             self.spend(1)?;
@@ -935,7 +943,8 @@ impl<'a> Machine<'a> {
 
     /// Takes the outermost fork back to its test, and guards it instead.
     fn abandon_forks(&mut self) {
-        self.closed.extend(self.forks.iter().map(|fork| fork.place));
+        self.closed
+            .extend(self.forks.first().map(|fork| fork.place));
         let Some(fork) = self.forks.drain(..).next() else {
             unreachable!("only forks are abandoned");
         };
@@ -944,7 +953,7 @@ impl<'a> Machine<'a> {
         self.operations -= (self.tape.len() - fork.entries) as u64;
         self.tape.truncate(fork.entries);
         self.tape.pause(false);
-        self.applications = fork.applications;
+        (self.applications, self.work) = fork.taken;
         self.guards += 1;
         let block = if fork.test { fork.then } else { fork.otherwise };
         self.go(block, fork.join);

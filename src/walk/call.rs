@@ -10,7 +10,7 @@
 
 use super::code::{Args, Entry};
 use super::layout::SITE_COUNTS;
-use super::{Failure, Frame, Outcome, Step, Stop, TAIL, Walk};
+use super::{ELEMENTS, Failure, Frame, Outcome, Step, Stop, TAIL, Walk};
 use crate::error::Kind;
 use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 use crate::prim::{Prim, arity_in_words};
@@ -27,11 +27,11 @@ impl Walk<'_> {
         if site & SITE_COUNTS != 0 {
             self.recorder.place = site & !SITE_COUNTS;
             self.meter.applications += 1;
+            if !self.forks.open.is_empty() {
+                return self.spend(1);
+            }
             if self.meter.fuel() > self.meter.limits.fuel {
                 return self.out_of_fuel();
-            }
-            if !self.forks.open.is_empty() {
-                self.spend(1)?;
             }
         }
         Ok(())
@@ -293,14 +293,13 @@ impl Walk<'_> {
             let message = format!("too deep: {} procedures under way", self.meter.limits.depth);
             return self.fail(Kind::Resource, 0, message);
         }
+        if !self.forks.open.is_empty() {
+            // No collection inside an arm, and no note of what is in use: it is cut back.
+            return self.room(0);
+        }
         self.meter.peak = self.meter.peak.max(self.bytes());
         if self.heap.len() < self.meter.collect_at {
             return self.check_bytes();
-        }
-        if !self.forks.open.is_empty() {
-            // No collection inside an arm; whether a fork joins must not depend on the heap's state.
-            self.meter.collect_at = self.heap.len() + NURSERY;
-            return self.room(0);
         }
         let top = self.at.top as usize;
         self.heap
@@ -334,6 +333,9 @@ impl Walk<'_> {
             return Ok(());
         }
         self.meter.work = self.meter.work.saturating_add(steps as u64);
+        if !self.forks.open.is_empty() {
+            return self.spend(steps as u64 / ELEMENTS);
+        }
         if self.meter.fuel() > self.meter.limits.fuel {
             return self.out_of_fuel();
         }

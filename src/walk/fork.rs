@@ -6,12 +6,16 @@
 //! **Invariants**
 //! - An arm runs in a copy of the frame, above a frame of its own that marks where it returns to.
 //! - All open forks share one budget of trace operations and applications.
-//! - What cannot be joined takes the outermost fork back to where it began; every place that was
-//!   open is not tried again in this walk.
+//! - What cannot be joined takes the outermost fork back to where it began, and its place is not tried
+//!   again in this walk. Which forks are joined is decided by the run before them and by both arms,
+//!   never by which arm the numbers take: what is met in an arm closes no other place, and counts that
+//!   the outcome does not show are taken back.
+//! - Fuel does not end an arm: what is taken of it is known where the outermost fork is joined.
 
+use super::cost::{Cost, ForkCost};
 use super::layout::SITE_COUNTS;
 use super::reasons::{FORK_BUDGET, ForkGivenUp, Unjoined};
-use super::{ARM, Frame, Outcome, Registers, Step, Stop, TAIL, Walk};
+use super::{ARM, Frame, Outcome, Registers, Step, Stop, TAIL, Taken, Walk};
 use crate::prim::value::{Tag, Value};
 use crate::trace::record::{Mark, Number};
 use rustc_hash::FxHashSet;
@@ -20,7 +24,9 @@ use rustc_hash::FxHashSet;
 #[derive(Clone, Copy)]
 pub(super) struct FirstArm {
     pub(super) value: Value,
-    pub(super) applications: u64,
+    /// What it took, and of that what is not of listed forks in it.
+    total: Cost,
+    own: Cost,
 }
 
 /// An `if` whose arms are walked one after the other.
@@ -31,7 +37,12 @@ pub(super) struct Fork {
     at: Registers,
     heap: usize,
     notes: usize,
-    applications: u64,
+    /// What had been taken.
+    taken: Taken,
+    /// What of that was of listed forks.
+    listed: Cost,
+    /// Where the fork stands among those listed.
+    index: usize,
     /// Where the fork began, and where its current arm did.
     mark: Mark,
     arm: Mark,
@@ -55,6 +66,13 @@ pub(super) struct Forks {
     closed: FxHashSet<u32>,
     /// What is told of them.
     pub(super) given_up: Vec<ForkGivenUp>,
+    /// Those that are joined, or open, in the order they began: those whose arms cost the same are left
+    /// out as soon as that is known.
+    pub(super) costs: Vec<ForkCost>,
+    /// What has been taken of the fuel in arms of those.
+    pub(super) listed: Cost,
+    /// Whether an arm met a limit of the caller's: other limits might have led to another trace.
+    pub(super) is_limited: bool,
 }
 
 impl Forks {
@@ -102,12 +120,26 @@ impl Walk<'_> {
             self.forks.high = self.at.top;
         }
         let mark = self.recorder.mark();
+        let index = self.forks.costs.len();
+        let around = self.forks.open.last().map(|fork| {
+            // The arm that the test chose comes first.
+            let then = !fork.test.is_false() == fork.first.is_none();
+            (fork.index as u32, then)
+        });
+        self.forks.costs.push(ForkCost {
+            test: test.node.index().unwrap_or(0),
+            around,
+            then: Cost::default(),
+            otherwise: Cost::default(),
+        });
         self.forks.open.push(Fork {
             depth: self.frames.len(),
             at: self.at,
             heap: self.heap.len(),
             notes: self.notes.len(),
-            applications: self.meter.applications,
+            taken: self.meter.taken(),
+            listed: self.forks.listed,
+            index,
             mark,
             arm: mark,
             test,
@@ -163,13 +195,13 @@ impl Walk<'_> {
         let test = number(fork.test);
         self.heap.truncate(fork.heap);
         self.frames.truncate(fork.depth + 1);
+        let total = self.meter.cost() - fork.taken.cost;
+        let own = total - (self.forks.listed - fork.listed);
         let Some(first) = fork.first else {
-            fork.first = Some(FirstArm {
-                value,
-                applications: self.meter.applications,
-            });
+            fork.first = Some(FirstArm { value, total, own });
             let since = fork.arm;
-            self.meter.applications = fork.applications;
+            self.meter.set_cost(fork.taken.cost);
+            self.forks.listed = fork.listed;
             self.recorder.arm(since, test, taken_then);
             self.begin_arm(!taken_then);
             return Ok(Step::Next);
@@ -184,7 +216,25 @@ impl Walk<'_> {
             self.forks.open.push(fork);
             return Err(Stop::fork(Unjoined::Tags, 0));
         };
-        self.meter.applications = first.applications;
+        let (then, otherwise) = if taken_then {
+            (first.own, own)
+        } else {
+            (own, first.own)
+        };
+        self.forks.listed = fork.listed;
+        if self.forks.costs.len() == fork.index + 1 && then == otherwise {
+            self.forks.costs.pop();
+        } else {
+            let cost = &mut self.forks.costs[fork.index];
+            (cost.then, cost.otherwise) = (then, otherwise);
+            self.forks.listed += first.total;
+        }
+        self.meter.set_cost(fork.taken.cost + first.total);
+        if self.forks.open.is_empty() && self.meter.fuel() > self.meter.limits.fuel {
+            // It runs out in the arm taken, as it is found without the fork.
+            self.forks.open.push(fork);
+            return Err(Stop::fork(Unjoined::Budget, 0));
+        }
         self.frames.truncate(fork.depth);
         self.at = fork.at;
         self.forget_above();
@@ -243,7 +293,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Closes the places of all open forks, and notes why.
+    /// Closes the place of the outermost fork, and notes why.
     fn note_given_up(&mut self, why: &Unjoined, site: u32) {
         let Forks {
             open,
@@ -251,28 +301,26 @@ impl Walk<'_> {
             given_up,
             ..
         } = &mut self.forks;
-        let (first, at) = (given_up.len(), self.sites.span(site));
-        let mut inner = None;
-        for fork in open.iter().rev() {
-            let span = self.sites.span(fork.place);
-            // One place may be open several times, by recursion; the innermost knows the reason.
-            if closed.insert(fork.place) {
-                given_up.push(match inner {
-                    Some(at) if why.is_of_values() => ForkGivenUp {
-                        span,
-                        why: Unjoined::Inner,
-                        at,
-                    },
-                    _ => ForkGivenUp {
-                        span,
-                        why: why.clone(),
-                        at,
-                    },
-                });
-            }
-            inner = inner.or(Some(span));
+        let (Some(fork), Some(inner)) = (open.first(), open.last()) else {
+            unreachable!("only forks are abandoned");
+        };
+        if !closed.insert(fork.place) {
+            return;
         }
-        given_up[first..].reverse();
+        let span = self.sites.span(fork.place);
+        given_up.push(if why.is_of_values() && inner.place != fork.place {
+            ForkGivenUp {
+                span,
+                why: Unjoined::Inner,
+                at: self.sites.span(inner.place),
+            }
+        } else {
+            ForkGivenUp {
+                span,
+                why: why.clone(),
+                at: self.sites.span(site),
+            }
+        });
     }
 
     /// Takes the outermost fork back to its test, and guards it instead. The reason was met at a
@@ -286,7 +334,9 @@ impl Walk<'_> {
         self.frames.truncate(fork.depth);
         self.recorder.rewind(fork.mark);
         self.notes.truncate(fork.notes);
-        self.meter.applications = fork.applications;
+        self.meter.take_back(fork.taken);
+        self.forks.listed = fork.listed;
+        self.forks.costs.truncate(fork.index);
         self.at = fork.at;
         self.place = 0;
         self.forget_above();

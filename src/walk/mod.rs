@@ -14,6 +14,7 @@
 mod call;
 mod checks;
 pub(crate) mod code;
+pub(crate) mod cost;
 mod fork;
 mod heap;
 mod inputs;
@@ -55,6 +56,7 @@ use crate::trace::Operation;
 use crate::trace::record::{Number, Recorder};
 use call::{CLOCK_INTERVAL, NURSERY};
 use code::{Args, Code, Instr, Operand};
+use cost::{Cost, Costs};
 use fork::Forks;
 use heap::Heap;
 use inputs::{fill_constants, put_input, user_inputs};
@@ -189,6 +191,16 @@ struct Meter {
     rounded: u64,
 }
 
+/// What has been taken, as far as it is taken back where a fork is given up: how far its arms came tells
+/// which of them the numbers take.
+#[derive(Clone, Copy)]
+struct Taken {
+    cost: Cost,
+    clock: u32,
+    deepest: usize,
+    rounded: u64,
+}
+
 /// The places of the user's program.
 struct Sites<'a> {
     /// Those of the pairs of the user's core program, from the first of its pairs on.
@@ -230,6 +242,10 @@ pub(crate) struct Finished<'a> {
     pub(crate) stats: Stats,
     pub(crate) given_up: Vec<ForkGivenUp>,
     pub(crate) noted: Vec<Noted>,
+    /// What it would have cost where arms are taken another way.
+    pub(crate) costs: Costs,
+    /// Whether other limits might have led to another trace.
+    pub(crate) is_limited: bool,
     limits: Limits,
 }
 
@@ -288,6 +304,11 @@ pub(crate) fn walk<'a>(
     let stats = walk.stats();
     match result {
         Ok(value) => Ok(Finished {
+            costs: Costs::new(
+                walk.meter.cost() - walk.forks.listed,
+                std::mem::take(&mut walk.forks.costs),
+            ),
+            is_limited: walk.forks.is_limited,
             value,
             heap: walk.heap,
             names: walk.names,
@@ -319,8 +340,37 @@ impl Meter {
     }
 
     /// What has been taken of the fuel.
+    #[inline]
     pub(super) fn fuel(&self) -> u64 {
         self.applications + self.work / ELEMENTS
+    }
+
+    /// The same by what it is made of.
+    fn cost(&self) -> Cost {
+        Cost {
+            applications: self.applications,
+            work: self.work,
+        }
+    }
+
+    fn set_cost(&mut self, cost: Cost) {
+        (self.applications, self.work) = (cost.applications, cost.work);
+    }
+
+    fn taken(&self) -> Taken {
+        Taken {
+            cost: self.cost(),
+            clock: self.clock,
+            deepest: self.deepest,
+            rounded: self.rounded,
+        }
+    }
+
+    fn take_back(&mut self, taken: Taken) {
+        self.set_cost(taken.cost);
+        self.clock = taken.clock;
+        self.deepest = taken.deepest;
+        self.rounded = taken.rounded;
     }
 }
 
@@ -456,6 +506,7 @@ impl<'a> Walk<'a> {
                     return Err(Stop::fail(failure));
                 }
                 Cause::Fail(failure) => {
+                    self.forks.is_limited |= failure.kind == Kind::Resource;
                     self.abandon_forks(&Unjoined::Failure(failure.message), failure.site);
                 }
                 Cause::Fork(why, site) => self.abandon_forks(&why, site),

@@ -205,8 +205,8 @@ fn the_guard_that_diverged_is_named_with_what_it_expects_and_met() {
     let branch = "(if (> x 0) (list x) 0)".to_owned();
     assert_eq!(told([1.0, 1.0]), (1, 2, index.clone(), 2.0, 1.0, false));
     assert_eq!(told([-1.0, 2.0]), (2, 1, branch, 1.0, 0.0, true));
-    // Tried first is the path that was walked last; the first guard leads to the second path.
-    assert_eq!(told([2.0, 0.0]), (2, 2, index, 1.0, 0.0, false));
+    // Tried first is the path that was walked last; its first guard leads to the first path.
+    assert_eq!(told([2.0, 0.0]), (1, 2, index, 2.0, 0.0, false));
     assert_eq!(model.path_totals().paths, 4);
 }
 

@@ -23,6 +23,8 @@ mod generate;
 mod golden;
 mod gradients;
 mod hessian;
+#[cfg(feature = "cli")]
+mod histories;
 mod ir;
 mod limits;
 mod many;

@@ -1,0 +1,103 @@
+//! Paths compiled, and kept so.
+//!
+//! A path and a purpose go in; code that runs it comes out, from memory where it was wanted before.
+//!
+//! **Invariants**
+//! - The bits are those of the trace replayed as it is.
+
+use super::reasons::Direction;
+use super::{MAX_COMPILED, MAX_ROUTINES, Path, Purpose, SeededBy};
+use crate::threads::lock;
+use crate::trace::Ref;
+use crate::trace::routine::seeds::Seeded;
+use crate::trace::routine::{Routine, Wanted};
+use std::sync::Arc;
+
+impl Path {
+    /// The path compiled for one lane, if that pays.
+    pub(crate) fn routine_of_one(&self, by: Option<&[u32]>) -> Option<Arc<Routine>> {
+        let by = by.unwrap_or(&[]);
+        let backwards = self.direction_now(by) == Ok(Direction::Backwards);
+        backwards.then(|| self.routine(by, None, false))
+    }
+
+    /// The path compiled with its tangents, if its operations allow that.
+    pub(super) fn seeded_by(&self, by: &[u32]) -> Option<Arc<Seeded>> {
+        let mut seeded = lock(&self.seeded);
+        if let Some(known) = seeded.as_ref().filter(|known| known.by == by) {
+            return known.seeded.clone();
+        }
+        let outputs: Vec<Ref> = self.leaves.iter().copied().flatten().collect();
+        let made = Seeded::new(&self.trace, &outputs, by).map(Arc::new);
+        *seeded = Some(SeededBy {
+            by: by.to_vec(),
+            seeded: made.clone(),
+        });
+        made
+    }
+
+    /// The path compiled for lanes, if it is not too large for that.
+    pub(crate) fn routine_of_lanes(
+        &self,
+        by: &[u32],
+        shared: &[bool],
+        summed: bool,
+    ) -> Option<Arc<Routine>> {
+        if !by.is_empty() && !self.sweeps_backwards(by) {
+            return None;
+        }
+        let rows = if by.is_empty() { 1 } else { self.leaves.len() };
+        let size = self.trace.operations.len().saturating_mul(rows);
+        (size <= MAX_COMPILED).then(|| self.routine(by, Some(shared), summed))
+    }
+
+    /// The path compiled for one purpose.
+    pub(super) fn routine(
+        &self,
+        by: &[u32],
+        shared: Option<&[bool]>,
+        summed: bool,
+    ) -> Arc<Routine> {
+        let mut routines = lock(&self.routines);
+        let known = routines.iter().find(|(key, _)| {
+            key.by == by
+                && key.shared.as_deref() == shared
+                && key.summed == summed
+                && key.weighed.is_none()
+        });
+        if let Some((_, routine)) = known {
+            return routine.clone();
+        }
+        let outputs: Vec<Ref> = self.leaves.iter().copied().flatten().collect();
+        let none = vec![false; self.trace.inputs as usize];
+        let routine = Arc::new(Routine::new(
+            &self.trace,
+            &Wanted {
+                outputs: &outputs,
+                by,
+                shared: shared.unwrap_or(&none),
+                summed,
+            },
+        ));
+        let key = Purpose {
+            by: by.to_vec(),
+            shared: shared.map(<[bool]>::to_vec),
+            summed,
+            weighed: None,
+        };
+        keep(&mut routines, key, &routine);
+        routine
+    }
+}
+
+/// Keeps a path compiled for a purpose.
+pub(super) fn keep(
+    routines: &mut Vec<(Purpose, Arc<Routine>)>,
+    key: Purpose,
+    routine: &Arc<Routine>,
+) {
+    if routines.len() >= MAX_ROUTINES {
+        routines.remove(0);
+    }
+    routines.push((key, routine.clone()));
+}

@@ -1,0 +1,224 @@
+//! Lanes gathered by the path they take.
+//!
+//! A range of lanes goes in; each is run on the path that its guards lead to, or walked.
+//!
+//! **Invariants**
+//! - Lanes whose guards fail go to the path that the failing guard points to; each step gets them past a
+//!   further guard, so that looking ends. Where there is none, one of them is walked, the first one.
+//! - A path that does not hold up to the guard that led to it is none for a lane: that is walked alone.
+
+use super::Path;
+use super::batch::{Batch, Results, TaskScratch};
+use super::tally::Refused;
+use super::tree::Tree;
+use crate::trace::routine::Failed;
+use crate::trace::routine::lanes::FailedLane;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// Lanes that are to try a path.
+struct Trial {
+    path: Arc<Path>,
+    /// Where it is kept, if it is.
+    place: Option<usize>,
+    /// The guard that they get past by it, if they come from another path: one that does not hold up
+    /// to there is none for them.
+    past: Option<u32>,
+    /// All of the range where none are listed.
+    lanes: Option<Vec<u32>>,
+}
+
+/// Where lanes leave a path.
+#[derive(Clone)]
+struct Clue {
+    path: Arc<Path>,
+    place: Option<usize>,
+    failed: Failed,
+}
+
+impl Clue {
+    /// The path that goes on from there.
+    fn next(&self, known: &Tree) -> Option<usize> {
+        match self.place {
+            Some(place) => known.next_of(place, self.failed),
+            None => known.next_of_any(&self.path, self.failed),
+        }
+    }
+}
+
+/// Lanes that no known path fits.
+struct Unknown {
+    /// What is known of their path: another one, and where they leave it.
+    clue: Option<Clue>,
+    lanes: Vec<u32>,
+}
+
+/// Lanes of a range that are still to be run.
+#[derive(Default)]
+struct Worklist {
+    /// By the paths to try.
+    known: Vec<Trial>,
+    unknown: Vec<Unknown>,
+    /// Those that a path did not fit which should have: each is walked.
+    stray: Vec<u32>,
+}
+
+impl Batch<'_> {
+    pub(super) fn run_range(
+        &self,
+        range: &mut Results<'_>,
+        scratch: &mut TaskScratch,
+    ) -> Result<(), Refused> {
+        let known = self.paths.load();
+        let mut work = Worklist::default();
+        match known.first_of(self.key, self.paths.last()) {
+            Some(place) => work.known.push(Trial {
+                path: known[place].clone(),
+                place: Some(place),
+                past: None,
+                lanes: None,
+            }),
+            None => work.unknown.push(Unknown {
+                clue: None,
+                lanes: range.lanes.clone().map(|lane| lane as u32).collect(),
+            }),
+        }
+        drop(known);
+        loop {
+            if let Some(trial) = work.known.pop() {
+                if self.is_late() {
+                    return Err(Refused::late());
+                }
+                self.run_group(&trial.path, trial.lanes.as_deref(), range, scratch)?;
+                self.distribute(&trial, &scratch.failed, &mut work);
+            } else if let Some(unknown) = work.unknown.pop() {
+                self.explore(unknown, &mut work, range, scratch)?;
+            } else if let Some(lane) = work.stray.pop() {
+                self.walk_alone(lane, range, scratch)?;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends lanes whose guards failed to where these point.
+    fn distribute(&self, trial: &Trial, failed: &[FailedLane], work: &mut Worklist) {
+        if failed.is_empty() {
+            return;
+        }
+        let mut groups: FxHashMap<(u32, u64), Vec<u32>> = FxHashMap::default();
+        for FailedLane { lane, failed } in failed {
+            let key = (failed.guard, failed.value.to_bits());
+            groups.entry(key).or_default().push(*lane);
+        }
+        let known = self.paths.load();
+        for ((guard, bits), lanes) in groups {
+            if trial.past.is_some_and(|past| guard <= past) {
+                work.stray.extend(lanes);
+                continue;
+            }
+            let clue = Clue {
+                path: trial.path.clone(),
+                place: trial.place,
+                failed: Failed {
+                    guard,
+                    value: f64::from_bits(bits),
+                },
+            };
+            match clue.next(&known) {
+                Some(place) => work.known.push(Trial {
+                    path: known[place].clone(),
+                    place: Some(place),
+                    past: Some(guard),
+                    lanes: Some(lanes),
+                }),
+                None => {
+                    let clue = Some(clue);
+                    work.unknown.push(Unknown { clue, lanes });
+                }
+            }
+        }
+    }
+
+    /// Walks one of the lanes that no known path fits; the others follow it as far as they can.
+    fn explore(
+        &self,
+        unknown: Unknown,
+        work: &mut Worklist,
+        range: &mut Results<'_>,
+        scratch: &mut TaskScratch,
+    ) -> Result<(), Refused> {
+        let Unknown { clue, mut lanes } = unknown;
+        lanes.retain(|&lane| self.wants(lane));
+        if lanes.is_empty() {
+            return Ok(());
+        }
+        if self.is_late() {
+            return Err(Refused::late());
+        }
+        // Where there is no room for further paths, there is nothing to wait for.
+        let walking = self.paths.has_room().then(|| self.paths.while_walking());
+        let known = self.paths.load();
+        let found = match &clue {
+            None => known.first_of(self.key, self.paths.last()),
+            Some(clue) => clue.next(&known),
+        };
+        let past = clue.as_ref().map(|clue| clue.failed.guard);
+        if let Some(place) = found {
+            work.known.push(Trial {
+                path: known[place].clone(),
+                place: Some(place),
+                past,
+                lanes: Some(lanes),
+            });
+            return Ok(());
+        }
+        drop(known);
+        // The first one: where it fails, the others may be of no use.
+        let lane = lanes.remove(0);
+        let result = self.walk_lane(lane, &mut scratch.workspace);
+        range.tally.walks += 1;
+        drop(walking);
+        match result {
+            Ok(run) => {
+                self.store_run(lane, &run, &mut scratch.workspace, range)?;
+                if lanes.is_empty() {
+                    return Ok(());
+                }
+                match (run.path, run.place) {
+                    (Some(_), Some(place)) => work.known.push(Trial {
+                        path: self.paths.load()[place].clone(),
+                        place: Some(place),
+                        past,
+                        lanes: Some(lanes),
+                    }),
+                    (Some(path), None) => {
+                        // It is not kept, so compiling it does not pay.
+                        scratch.failed.clear();
+                        for &lane in &lanes {
+                            if self.is_late() {
+                                return Err(Refused::late());
+                            }
+                            self.run_one(&path, lane, range, scratch)?;
+                        }
+                        let trial = Trial {
+                            path,
+                            place: None,
+                            past,
+                            lanes: None,
+                        };
+                        self.distribute(&trial, &scratch.failed, work);
+                    }
+                    (None, _) => work.unknown.push(Unknown { clue, lanes }),
+                }
+            }
+            Err(error) => {
+                self.fail(lane, error, range);
+                if !lanes.is_empty() {
+                    work.unknown.push(Unknown { clue, lanes });
+                }
+            }
+        }
+        Ok(())
+    }
+}
