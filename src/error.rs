@@ -63,6 +63,38 @@ impl fmt::Display for Kind {
     }
 }
 
+/// A message that a stranger's text went into, cut to what a person reads: of each word its beginning,
+/// and of the whole.
+pub(crate) fn bounded(message: String) -> String {
+    const WORD: usize = 60;
+    const WHOLE: usize = 1000;
+    if message.len() <= WORD {
+        return message;
+    }
+    let mut short = String::with_capacity(message.len().min(4 * WHOLE));
+    let (mut word, mut whole) = (0, 0);
+    for c in message.chars() {
+        word = if c.is_whitespace() { 0 } else { word + 1 };
+        // What ends a name stays, so that what stands after it is told from it.
+        if word > WORD && c != '`' {
+            if word == WORD + 1 {
+                short.push('…');
+            }
+            continue;
+        }
+        whole += 1;
+        if whole > WHOLE {
+            short.push('…');
+            break;
+        }
+        short.push(c);
+        if c == '`' {
+            word = 0;
+        }
+    }
+    short
+}
+
 /// One application that was under way when a run-time error happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -85,4 +117,21 @@ pub struct CalledModel {
     pub name: Arc<str>,
     /// Its text.
     pub text: Arc<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bounded;
+
+    #[test]
+    fn messages_keep_the_beginning_of_long_names() {
+        let short =
+            "`x` is not bound to anything, and this is a message of more than sixty characters";
+        assert_eq!(bounded(short.to_owned()), short);
+        let long = format!("`{}` is a form; write `y`", "a".repeat(1_000_000));
+        let expected = format!("`{}…` is a form; write `y`", "a".repeat(60));
+        assert_eq!(bounded(long), expected);
+        let blanks = bounded(format!("`{}`", "a b ".repeat(1_000_000)));
+        assert_eq!(blanks.chars().count(), 1001);
+    }
 }

@@ -149,6 +149,7 @@ pub mod docs;
 pub mod error;
 pub mod fit;
 pub mod graph;
+mod meter;
 mod model;
 mod paths;
 pub mod prim;

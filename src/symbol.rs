@@ -40,6 +40,8 @@ pub(crate) struct Symbols {
     base: Option<Arc<Symbols>>,
     base_len: u32,
     names: Vec<(Arc<str>, bool)>,
+    /// Bytes of the names of this table alone.
+    text_bytes: usize,
     ids: [FxHashMap<Arc<str>, Sym>; 2],
 }
 
@@ -69,6 +71,12 @@ impl Symbols {
         self.base_len + self.names.len() as u32
     }
 
+    /// The bytes that this table takes beside its base's, about.
+    pub(crate) fn bytes(&self) -> usize {
+        // A name, its counts, its places in the table and under its text.
+        80 * self.names.len() + self.text_bytes
+    }
+
     /// The symbol of an ordinary name.
     pub(crate) fn intern(&mut self, name: &str) -> Sym {
         self.add(name, false)
@@ -88,9 +96,18 @@ impl Symbols {
     /// it by its name.
     pub(crate) fn alias(&mut self, of: Sym) -> Sym {
         let sym = Sym(self.len());
-        let name: Arc<str> = self.name(of).into();
+        let name = self.shared_name(of);
         self.names.push((name, true));
         sym
+    }
+
+    /// The text of a symbol, not copied.
+    fn shared_name(&self, sym: Sym) -> Arc<str> {
+        match (&self.base, sym.0.checked_sub(self.base_len)) {
+            (_, Some(own)) => self.names[own as usize].0.clone(),
+            (Some(base), None) => base.shared_name(sym),
+            (None, None) => "?".into(),
+        }
     }
 
     /// The symbol of a reserved name, where it is known already.
@@ -127,6 +144,7 @@ impl Symbols {
         }
         let sym = Sym(self.len());
         let name: Arc<str> = name.into();
+        self.text_bytes += name.len();
         self.names.push((name.clone(), reserved));
         self.ids[usize::from(reserved)].insert(name, sym);
         sym
@@ -135,10 +153,21 @@ impl Symbols {
 
 /// The name closest in spelling, if one is close.
 pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    /// Longer names are none that somebody mistyped.
+    const LONGEST: usize = 64;
+    let length = name.chars().take(LONGEST + 1).count();
+    if length > LONGEST {
+        return None;
+    }
+    // They differ by their lengths at least.
+    let as_long = |other: &&str| {
+        let other = other.chars().take(4 * LONGEST).count();
+        3 * length.abs_diff(other) <= length.max(3)
+    };
     names
+        .filter(as_long)
         .map(|other| (strsim::damerau_levenshtein(name, other), other))
         .filter(|&(distance, other)| {
-            let length = name.chars().count();
             distance < length && distance * 3 <= length.max(3) && !other.is_empty()
         })
         .min_by_key(|&(distance, _)| distance)

@@ -1,6 +1,6 @@
 //! `Anf`: a program in administrative normal form.
 //!
-//! [`normalize()`] makes it of a [`Program`](crate::syntax::Program), [`tail_calls()`] turns recursion in tail
+//! `normalize` makes it of a [`Program`](crate::syntax::Program), [`tail_calls()`] turns recursion in tail
 //! position into jumps, [`crate::graph::build()`] takes it on.
 //!
 //! **Invariants**
@@ -15,9 +15,12 @@
 
 mod normalize;
 mod print;
+mod scopes;
 mod tail_calls;
 
+#[cfg(test)]
 pub(crate) use normalize::normalize;
+pub(crate) use normalize::normalize_within;
 pub(crate) use tail_calls::blocks_of;
 pub(crate) use tail_calls::tail_calls;
 

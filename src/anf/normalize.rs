@@ -9,21 +9,34 @@
 //! - A `letrec` variable lives in a cell only where something may read it before it is filled or
 //!   must reach it from a procedure made before.
 
+use super::scopes::Scopes;
 use super::{Anf, Atom, Atoms, Block, BlockId, End, Lambda, LambdaId, Op, Site, Step, Var};
+use crate::meter::{Meter, Overrun};
 use crate::prim::Prim;
 use crate::symbol::Sym;
 use crate::syntax::Program;
 use crate::syntax::ast::{Constant, Expr, ExprId, VarId};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
+use std::mem::take;
 
 /// Normalizes a program; `is_input` says which free names the caller binds for certain. Of the
 /// others each use is checked.
-pub(crate) fn normalize(program: &Program, is_input: &dyn Fn(&str) -> bool) -> Anf {
-    let environment_free = environment_free(program);
+///
+/// # Errors
+/// When a limit is met.
+pub(crate) fn normalize_within(
+    program: &Program,
+    is_input: &dyn Fn(&str) -> bool,
+    meter: &Meter,
+) -> Result<Anf, Overrun> {
+    let scopes = Scopes::of(program, meter)?;
     let mut normalizer = Normalizer {
         program,
         is_input,
-        environment_free,
+        scopes,
+        meter,
+        overrun: None,
+        atoms: 0,
         anf: Anf {
             lambdas: Vec::new(),
             blocks: Vec::new(),
@@ -31,7 +44,7 @@ pub(crate) fn normalize(program: &Program, is_input: &dyn Fn(&str) -> bool) -> A
             top_level: Vec::new(),
         },
         steps: Vec::new(),
-        places: FxHashMap::default(),
+        places: vec![None; program.vars.len()],
         lambda_ids: FxHashMap::default(),
         lambda_exprs: FxHashMap::default(),
         known: FxHashMap::default(),
@@ -42,14 +55,26 @@ pub(crate) fn normalize(program: &Program, is_input: &dyn Fn(&str) -> bool) -> A
     if let Expr::Letrec { vars, inits, .. } = program.expr(program.root) {
         for (&var, &init) in vars.iter().zip(inits) {
             if let Some(&id) = normalizer.lambda_ids.get(&init)
-                && normalizer.environment_free.contains(&var)
+                && normalizer.scopes.is_environment_free(var)
             {
                 let name = program.var(var).name;
                 normalizer.anf.top_level.push((name, id));
             }
         }
     }
-    normalizer.anf
+    match normalizer.overrun {
+        Some(overrun) => Err(overrun),
+        None => {
+            meter.hold(normalizer.bytes())?;
+            Ok(normalizer.anf)
+        }
+    }
+}
+
+/// The same without limits.
+#[cfg(test)]
+pub(crate) fn normalize(program: &Program, is_input: &dyn Fn(&str) -> bool) -> Anf {
+    normalize_within(program, is_input, &Meter::default()).expect("there is no limit")
 }
 
 /// Where a source variable's value is found.
@@ -62,11 +87,17 @@ enum Place {
 struct Normalizer<'a> {
     program: &'a Program,
     is_input: &'a dyn Fn(&str) -> bool,
-    environment_free: FxHashSet<VarId>,
+    scopes: Scopes,
+    meter: &'a Meter,
+    /// The limit that was met; what is made after that is of no use.
+    overrun: Option<Overrun>,
+    /// How many operands of many there are.
+    atoms: usize,
     anf: Anf,
     /// The steps of the block under construction.
     steps: Vec<Step>,
-    places: FxHashMap<VarId, Place>,
+    /// Of each variable, once it has one.
+    places: Vec<Option<Place>>,
     lambda_ids: FxHashMap<ExprId, LambdaId>,
     lambda_exprs: FxHashMap<LambdaId, ExprId>,
     /// Variables that are certainly bound to one procedure.
@@ -74,6 +105,38 @@ struct Normalizer<'a> {
 }
 
 impl Normalizer<'_> {
+    /// Counts a step; whether a limit has been met.
+    fn is_over(&mut self) -> bool {
+        if self.overrun.is_none() && self.meter.is_due(1) {
+            self.overrun = self.meter.check(self.bytes()).err();
+        }
+        self.overrun.is_some()
+    }
+
+    /// What has been made so far.
+    fn bytes(&self) -> usize {
+        // Steps that no block has yet are few, or soon have one; there is a name for each.
+        size_of_val(&self.anf.names[..])
+            + self.anf.names.len() * size_of::<Step>()
+            + size_of_val(&self.anf.lambdas[..])
+            + size_of_val(&self.anf.blocks[..])
+            + self.atoms * size_of::<Atom>()
+            + size_of_val(&self.places[..])
+    }
+
+    fn place(&mut self, var: VarId, place: Place) {
+        self.places[var.0 as usize] = Some(place);
+    }
+
+    /// The values of operands.
+    fn atoms(&mut self, exprs: &[ExprId]) -> Atoms {
+        let atoms: Atoms = exprs.iter().map(|&expr| self.value(expr)).collect();
+        if atoms.spilled() {
+            self.atoms += atoms.len();
+        }
+        atoms
+    }
+
     fn fresh(&mut self, name: Option<Sym>) -> Var {
         let var = Var(self.anf.names.len() as u32);
         self.anf.names.push(name);
@@ -108,28 +171,52 @@ impl Normalizer<'_> {
     /// the block yields its value to the `if` around it.
     fn block(&mut self, expr: ExprId, tail: bool) -> BlockId {
         stacker::maybe_grow(64 * 1024, 1024 * 1024, || {
-            let outer = std::mem::take(&mut self.steps);
+            let outer = take(&mut self.steps);
+            // What waits for the block that its test leads to otherwise: chains of tests are long.
+            let mut waiting = Vec::new();
+            let mut expr = self.lead(expr);
+            while let &Expr::If {
+                test,
+                then,
+                otherwise,
+            } = self.program.expr(expr)
+            {
+                if self.is_over() {
+                    break;
+                }
+                let site = Self::site(expr);
+                let test = self.value(test);
+                let then = self.block(then, tail);
+                waiting.push((take(&mut self.steps), test, then, site));
+                expr = self.lead(otherwise);
+            }
             let end = self.end(expr, tail);
-            let steps = std::mem::replace(&mut self.steps, outer);
-            let id = BlockId(self.anf.blocks.len() as u32);
-            self.anf.blocks.push(Block { steps, end });
+            let mut id = self.finish_block(end);
+            for (steps, test, then, site) in waiting.into_iter().rev() {
+                self.steps = steps;
+                id = self.finish_block(End::If {
+                    test,
+                    then,
+                    otherwise: id,
+                    site,
+                });
+            }
+            self.steps = outer;
             id
         })
     }
 
+    /// The block of the steps that were made last.
+    fn finish_block(&mut self, end: End) -> BlockId {
+        let steps = take(&mut self.steps);
+        let id = BlockId(self.anf.blocks.len() as u32);
+        self.anf.blocks.push(Block { steps, end });
+        id
+    }
+
+    /// The end of a block, of an expression that is no `if`.
     fn end(&mut self, expr: ExprId, tail: bool) -> End {
-        let expr = self.lead(expr);
         match self.program.expr(expr) {
-            &Expr::If {
-                test,
-                then,
-                otherwise,
-            } => End::If {
-                test: self.value(test),
-                then: self.block(then, tail),
-                otherwise: self.block(otherwise, tail),
-                site: Self::site(expr),
-            },
             Expr::Call { .. } if tail => match self.call(expr) {
                 (
                     Op::Call {
@@ -178,7 +265,7 @@ impl Normalizer<'_> {
                 let values: Vec<Atom> = inits.iter().map(|&init| self.value(init)).collect();
                 for ((&var, &init), value) in vars.iter().zip(inits).zip(values) {
                     self.note_known(var, init);
-                    self.places.insert(var, Place::Value(value));
+                    self.place(var, Place::Value(value));
                 }
             }
             Expr::Letrec { vars, inits, .. } => self.letrec(vars, inits),
@@ -205,19 +292,18 @@ impl Normalizer<'_> {
 
     fn letrec(&mut self, vars: &[VarId], inits: &[ExprId]) {
         // Procedures without environment first: they can be referred to from anywhere.
-        let mut plain: Vec<(VarId, ExprId)> = Vec::new();
+        let mut plain: Vec<VarId> = Vec::new();
         for (&var, &init) in vars.iter().zip(inits) {
             self.note_known(var, init);
-            if self.environment_free.contains(&var) {
+            if self.scopes.is_environment_free(var) {
                 let id = self.lambda_id(init);
-                self.places.insert(var, Place::Value(Atom::Function(id)));
+                self.place(var, Place::Value(Atom::Function(id)));
             } else {
-                plain.push((var, init));
+                plain.push(var);
             }
         }
-        let early = self.read_early(&plain);
-        for &(var, _) in &plain {
-            if early.contains(&var) {
+        for var in plain {
+            if self.scopes.is_read_early(var) {
                 let name = self.program.var(var).name;
                 let cell = self.fresh(Some(name));
                 self.steps.push(Step {
@@ -225,44 +311,25 @@ impl Normalizer<'_> {
                     op: Op::Prim(Prim::Cell, Atoms::new()),
                     site: Site::default(),
                 });
-                self.places.insert(var, Place::Cell(cell));
+                self.place(var, Place::Cell(cell));
             }
         }
         for (&var, &init) in vars.iter().zip(inits) {
-            if self.environment_free.contains(&var) {
+            if self.scopes.is_environment_free(var) {
                 self.lambda(init);
                 continue;
             }
             let value = self.value(init);
-            match self.places.get(&var) {
-                Some(&Place::Cell(cell)) => {
+            match self.places[var.0 as usize] {
+                Some(Place::Cell(cell)) => {
                     let args = [Atom::Var(cell), value].into_iter().collect();
                     self.step(None, Op::Prim(Prim::CellFill, args), Site::default());
                 }
                 _ => {
-                    self.places.insert(var, Place::Value(value));
+                    self.place(var, Place::Value(value));
                 }
             }
         }
-    }
-
-    /// The variables of a `letrec` that an initial value up to their own refers to.
-    fn read_early(&self, bindings: &[(VarId, ExprId)]) -> FxHashSet<VarId> {
-        let order: FxHashMap<VarId, usize> =
-            bindings.iter().enumerate().map(|(i, b)| (b.0, i)).collect();
-        let mut early = FxHashSet::default();
-        for (index, &(_, init)) in bindings.iter().enumerate() {
-            let mut open = vec![init];
-            while let Some(expr) = open.pop() {
-                if let Expr::Variable(var) = self.program.expr(expr)
-                    && order.get(var).is_some_and(|&bound| bound >= index)
-                {
-                    early.insert(*var);
-                }
-                children(self.program, expr, &mut open);
-            }
-        }
-        early
     }
 
     /// Makes a procedure's body; its own variables are in scope by then.
@@ -281,7 +348,7 @@ impl Normalizer<'_> {
             .iter()
             .map(|&param| {
                 let var = self.fresh(Some(self.program.var(param).name));
-                self.places.insert(param, Place::Value(Atom::Var(var)));
+                self.place(param, Place::Value(Atom::Var(var)));
                 var
             })
             .collect();
@@ -300,6 +367,9 @@ impl Normalizer<'_> {
     }
 
     fn value_here(&mut self, expr: ExprId) -> Atom {
+        if self.is_over() {
+            return Atom::Constant(Constant::Nil, expr);
+        }
         let expr = self.lead(expr);
         let site = Self::site(expr);
         match self.program.expr(expr) {
@@ -348,7 +418,7 @@ impl Normalizer<'_> {
 
     fn variable(&mut self, var: VarId, site: Site) -> Atom {
         let name = self.program.var(var).name;
-        match self.places.get(&var).cloned() {
+        match self.places[var.0 as usize].clone() {
             Some(Place::Value(atom)) => atom,
             Some(Place::Cell(cell)) => {
                 let text = self.program.symbols.name(name).into();
@@ -400,7 +470,7 @@ impl Normalizer<'_> {
             && prim.spec().accepts(args.len())
             && prim != Prim::Apply
         {
-            let args: Atoms = args.iter().map(|&arg| self.value(arg)).collect();
+            let args = self.atoms(args);
             return (Op::Prim(prim, args), site);
         }
         let known = match self.program.expr(*operator) {
@@ -420,7 +490,7 @@ impl Normalizer<'_> {
         let count = args.len();
         let known = known.filter(|id| self.takes(*id, count));
         let operator = self.value(*operator);
-        let args: Atoms = args.iter().map(|&arg| self.value(arg)).collect();
+        let args = self.atoms(args);
         (
             Op::Call {
                 operator,
@@ -441,164 +511,4 @@ impl Normalizer<'_> {
             _ => false,
         }
     }
-}
-
-/// Pushes the direct subexpressions of an expression.
-fn children(program: &Program, expr: ExprId, out: &mut Vec<ExprId>) {
-    match program.expr(expr) {
-        Expr::Constant(_)
-        | Expr::Quote(_)
-        | Expr::Variable(_)
-        | Expr::Primitive(..)
-        | Expr::Prelude(_)
-        | Expr::Free(_) => {}
-        Expr::If {
-            test,
-            then,
-            otherwise,
-        } => out.extend([*test, *then, *otherwise]),
-        Expr::Lambda { body, .. } => out.push(*body),
-        Expr::Let { inits, body, .. } | Expr::Letrec { inits, body, .. } => {
-            out.extend(inits);
-            out.push(*body);
-        }
-        Expr::Begin(exprs) => out.extend(exprs),
-        Expr::Call { operator, args, .. } => {
-            out.push(*operator);
-            out.extend(args);
-        }
-    }
-}
-
-/// The procedures that an initial value reaches which runs before their definition: their cells must
-/// be there to be found empty.
-fn reached_early(program: &Program, candidates: &[(VarId, Vec<VarId>)]) -> FxHashSet<VarId> {
-    let reads: FxHashMap<VarId, &[VarId]> =
-        candidates.iter().map(|(v, r)| (*v, r.as_slice())).collect();
-    let mut early = FxHashSet::default();
-    for expr in &program.exprs {
-        let Expr::Letrec { vars, inits, .. } = expr else {
-            continue;
-        };
-        let mut later: FxHashSet<VarId> = vars.iter().copied().collect();
-        later.retain(|var| reads.contains_key(var));
-        // What an earlier value reached, it reached when more was still to come.
-        let mut seen = FxHashSet::default();
-        for (var, &init) in vars.iter().zip(inits) {
-            later.remove(var);
-            if later.is_empty() {
-                break;
-            }
-            if let Expr::Lambda { .. } | Expr::Constant(_) | Expr::Quote(_) = program.expr(init) {
-                continue;
-            }
-            let mut open = free_variables(program, init);
-            while let Some(var) = open.pop() {
-                if seen.insert(var) {
-                    early.extend(later.get(&var));
-                    open.extend(reads.get(&var).copied().into_iter().flatten());
-                }
-            }
-        }
-    }
-    early
-}
-
-/// The `letrec`s that no procedure contains: they are evaluated once.
-fn evaluated_once(program: &Program) -> FxHashSet<ExprId> {
-    let mut once = FxHashSet::default();
-    let mut open = vec![program.root];
-    while let Some(expr) = open.pop() {
-        match program.expr(expr) {
-            Expr::Lambda { .. } => continue,
-            Expr::Letrec { .. } => {
-                once.insert(expr);
-            }
-            _ => {}
-        }
-        children(program, expr, &mut open);
-    }
-    once
-}
-
-/// The variables that are more than called: whose values a program may compare.
-fn used_as_values(program: &Program) -> FxHashSet<VarId> {
-    let mut called: FxHashSet<ExprId> = FxHashSet::default();
-    for expr in &program.exprs {
-        if let Expr::Call { operator, .. } = expr {
-            called.insert(*operator);
-            // `((letrec ((loop (lambda …))) loop) init …)`
-            if let Expr::Letrec { body, .. } = program.expr(*operator) {
-                called.insert(*body);
-            }
-        }
-    }
-    let mut used = FxHashSet::default();
-    for (index, expr) in program.exprs.iter().enumerate() {
-        if let Expr::Variable(var) = expr
-            && !called.contains(&ExprId(index as u32))
-        {
-            used.insert(*var);
-        }
-    }
-    used
-}
-
-/// The `letrec` variables bound to procedures that refer to nothing that lives in a frame, and of
-/// which there is one, or that nothing compares: two evaluations of a lambda are two procedures.
-fn environment_free(program: &Program) -> FxHashSet<VarId> {
-    let once = evaluated_once(program);
-    let used = used_as_values(program);
-    // Who refers to what: for each lambda bound by a letrec, the variables its body reads that are
-    // bound outside of it.
-    let mut candidates: Vec<(VarId, Vec<VarId>)> = Vec::new();
-    for (index, expr) in program.exprs.iter().enumerate() {
-        if let Expr::Letrec { vars, inits, .. } = expr {
-            let alone = once.contains(&ExprId(index as u32));
-            for (&var, &init) in vars.iter().zip(inits) {
-                if !alone && used.contains(&var) {
-                    continue;
-                }
-                if let Expr::Lambda { .. } = program.expr(init) {
-                    candidates.push((var, free_variables(program, init)));
-                }
-            }
-        }
-    }
-    let mut free: FxHashSet<VarId> = candidates.iter().map(|c| c.0).collect();
-    for var in reached_early(program, &candidates) {
-        free.remove(&var);
-    }
-    loop {
-        let before = free.len();
-        for (var, reads) in &candidates {
-            if free.contains(var) && !reads.iter().all(|read| free.contains(read)) {
-                free.remove(var);
-            }
-        }
-        if free.len() == before {
-            return free;
-        }
-    }
-}
-
-/// The variables an expression reads that are bound outside of it.
-fn free_variables(program: &Program, expr: ExprId) -> Vec<VarId> {
-    let mut bound = FxHashSet::default();
-    let mut reads = FxHashSet::default();
-    let mut open = vec![expr];
-    while let Some(expr) = open.pop() {
-        match program.expr(expr) {
-            Expr::Variable(var) => {
-                reads.insert(*var);
-            }
-            Expr::Lambda { params: vars, .. }
-            | Expr::Let { vars, .. }
-            | Expr::Letrec { vars, .. } => bound.extend(vars.iter().copied()),
-            _ => {}
-        }
-        children(program, expr, &mut open);
-    }
-    // Every variable is bound once, so bound anywhere inside means bound inside.
-    reads.difference(&bound).copied().collect()
 }

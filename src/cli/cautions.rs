@@ -4,9 +4,10 @@
 //!
 //! **Invariants**
 //! - A caution is no error: what it tells of may never be reached.
-//! - Names are compared with one another for the first few only, so a text of nothing but unknown
-//!   names takes no longer than others.
+//! - The first few names are told of only, so a text of nothing but unknown names takes no longer than
+//!   others.
 
+use crate::error::bounded;
 use crate::graph::Graph;
 use crate::model::Error;
 use crate::prim::Prim;
@@ -16,9 +17,10 @@ use crate::syntax::ast::Expr;
 use crate::syntax::{Program, hints};
 use crate::{Bindings, Interpreter, Stats, nearest};
 use rustc_hash::FxHashSet;
+use std::mem::take;
 
-/// For how many names the closest spelling is looked for.
-const HINTS: usize = 50;
+/// How many names that nothing defines are told of.
+const MOST_NAMES: usize = 20;
 
 /// Something to tell before or beside the result.
 #[derive(Clone, Debug)]
@@ -46,10 +48,10 @@ impl Caution {
 
 /// The inputs of a compiled program that have no value.
 pub(super) fn missing_inputs(graph: &Graph, bindings: &Bindings) -> Vec<Caution> {
-    let has_value = |name: &str| {
-        bindings.get(name).is_some() || graph.params.iter().any(|param| param.name == name)
-    };
+    let params: FxHashSet<&str> = graph.params.iter().map(|p| p.name.as_str()).collect();
+    let has_value = |name: &str| bindings.get(name).is_some() || params.contains(name);
     let missing = graph.inputs.iter().filter(|name| !has_value(name));
+    let missing = missing.take(MOST_NAMES);
     let caution = |name: &String| Caution {
         message: format!("the input `{name}` has no value"),
         span: None,
@@ -89,7 +91,9 @@ pub(super) fn names_used(program: &Program) -> Vec<&str> {
 
 /// The inputs given that nothing uses.
 pub(super) fn unused_inputs(bindings: &Bindings, used: &[&str]) -> Vec<Caution> {
-    let unused = bindings.names().filter(|name| !used.contains(name));
+    let all: FxHashSet<&str> = used.iter().copied().collect();
+    let unused = bindings.names().filter(|name| !all.contains(name));
+    let unused = unused.take(MOST_NAMES);
     let caution = |name: &str| {
         let free = used
             .iter()
@@ -121,11 +125,18 @@ pub(super) fn cautions_of(
     });
     let mut cautions: Vec<Caution> = warnings.collect();
     let applied = applied(program);
-    for (index, (name, span)) in program.free_names().enumerate() {
-        let is_param = program.params().iter().any(|param| param.name == name);
-        if is_param || given.contains(&name) {
-            continue;
-        }
+    let params = program.params().iter().map(|param| param.name.as_str());
+    let has_value: FxHashSet<&str> = params.chain(given.iter().copied()).collect();
+    let without = program
+        .free_names()
+        .filter(|(name, _)| !has_value.contains(name));
+    let count = without.clone().count();
+    let known = if count > 0 {
+        known_names(program, interpreter)
+    } else {
+        Vec::new()
+    };
+    for (name, span) in without.take(MOST_NAMES) {
         if program.matrices().iter().any(|matrix| matrix.name == name) {
             cautions.push(Caution {
                 message: format!("`{name}` is a matrix of data, and there are no data"),
@@ -158,8 +169,7 @@ pub(super) fn cautions_of(
             });
             continue;
         }
-        let near = || misspelt(name, program, interpreter);
-        let near = (index < HINTS).then(near).flatten();
+        let near = misspelt(name, &known);
         let (message, help) = match (hints::instead_of(name, applied.contains(name)), near) {
             (Some(advice), _) => (format!("`{name}` is not defined; {advice}"), None),
             (None, Some(near)) => (format!("`{name}` is not defined; is it `{near}`?"), None),
@@ -184,6 +194,18 @@ pub(super) fn cautions_of(
             span: Some(span),
             name: Some(name.to_owned()),
             help,
+        });
+    }
+    for caution in &mut cautions {
+        caution.message = bounded(take(&mut caution.message));
+        caution.help = caution.help.take().map(bounded);
+    }
+    if count > MOST_NAMES {
+        cautions.push(Caution {
+            message: format!("{} more names are not defined", count - MOST_NAMES),
+            span: None,
+            name: None,
+            help: Some("define them, or give their values".to_owned()),
         });
     }
     cautions
@@ -223,8 +245,8 @@ fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str>
     nearest(name, names)
 }
 
-/// The primitive, procedure or variable whose spelling is closest to a name that nothing defines.
-fn misspelt(name: &str, program: &Program, interpreter: &Interpreter) -> Option<String> {
+/// The primitives, procedures and variables that a name may have been meant as.
+fn known_names<'a>(program: &'a Program, interpreter: &'a Interpreter) -> Vec<&'a str> {
     let mut known: Vec<&str> = Prim::names().collect();
     let exports = interpreter.graph().exports.iter();
     known.extend(
@@ -235,7 +257,12 @@ fn misspelt(name: &str, program: &Program, interpreter: &Interpreter) -> Option<
     let variables = program.vars.iter().map(|var| var.name);
     let visible = variables.filter(|&name| !program.symbols.is_reserved(name));
     known.extend(visible.map(|name| program.symbols.name(name)));
-    let others = known.into_iter().filter(|known| *known != name);
+    known
+}
+
+/// The one of some names whose spelling is closest to a name that nothing defines.
+fn misspelt(name: &str, known: &[&str]) -> Option<String> {
+    let others = known.iter().copied().filter(|known| *known != name);
     if name.chars().count() < 3 {
         return None;
     }

@@ -60,7 +60,8 @@ impl Compile {
         Interpreter::check_compiles(&expanded).map_err(Failure::of(&source))?;
         let cautions = cautions_without_inputs(&expanded, &interpreter);
         report::cautions(&cautions, &source);
-        self.write(&interpreter.build(&expanded, &[]))
+        let graph = interpreter.build(&expanded, &[]);
+        self.write(&graph.map_err(Failure::of(&source))?)
     }
 
     fn write(&self, graph: &Graph) -> Result<(), Failure> {

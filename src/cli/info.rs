@@ -18,6 +18,7 @@ use crate::syntax::ast::{Constant, Expr};
 use crate::syntax::{Constraint, DataMatrix, Goal, Noise, Observation, Param, Program};
 use crate::verify::Certificate;
 use clap::Args;
+use rustc_hash::FxHashSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -130,9 +131,12 @@ impl Summary {
             .map_err(Failure::of(source))?;
         let params = program.params().to_vec();
         let names = program.free_names().map(|(name, _)| name);
-        let inputs = names.filter(|name| params.iter().all(|param| param.name != *name));
+        let known: FxHashSet<&str> = params.iter().map(|param| param.name.as_str()).collect();
+        let inputs = names.filter(|name| !known.contains(name));
         let inputs: Vec<String> = inputs.map(str::to_owned).collect();
         let cautions = cautions_without_inputs(&program, interpreter);
+        let graph = interpreter.build(&program, &[]);
+        let graph = graph.map_err(Failure::of(source))?;
         Ok(Self {
             source: source.clone(),
             inputs,
@@ -140,14 +144,15 @@ impl Summary {
             matrices: Some(program.matrices().to_vec()),
             literals: literals_of(&program),
             cautions,
-            graph: Compiled::of(&interpreter.build(&program, &[])),
+            graph: Compiled::of(&graph),
             certificate: None,
             params,
         })
     }
 
     fn of_graph(graph: &Graph, source: Source) -> Self {
-        let is_param = |name: &String| graph.params.iter().any(|param| param.name == *name);
+        let params: FxHashSet<&str> = graph.params.iter().map(|p| p.name.as_str()).collect();
+        let is_param = |name: &String| params.contains(name.as_str());
         Self {
             source,
             inputs: graph

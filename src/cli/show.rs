@@ -98,7 +98,10 @@ impl Show {
             .map_err(Failure::of(source))?;
         Ok(match self.stage {
             Stage::Core => core_forms::print(&program),
-            _ => self.graph(&interpreter.build(&program, names)),
+            _ => {
+                let graph = interpreter.build(&program, names);
+                self.graph(&graph.map_err(Failure::of(source))?)
+            }
         })
     }
 

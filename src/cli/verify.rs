@@ -126,7 +126,7 @@ impl Verify {
                     .expand(&source.text, &[], Goal::Value)
                     .and_then(|program| {
                         crate::Interpreter::check_compiles(&program)?;
-                        Ok(interpreter.build(&program, &[]))
+                        interpreter.build(&program, &[])
                     })
                     .map_err(Failure::of(&source))?,
             };

@@ -7,6 +7,7 @@
 
 use super::{Block, Function, Graph, GraphConstant, Node, NodeId, Op, SiteInfo};
 use crate::anf::{self, Anf, Atom, BlockId, End, LambdaId, Site, Var};
+use crate::meter::{Meter, Overrun};
 use crate::prim::Prim;
 use crate::symbol::Sym;
 use crate::syntax::Program;
@@ -29,17 +30,27 @@ pub(crate) enum Imports<'a> {
 }
 
 /// Builds the graph of a program whose inputs are `inputs`.
+///
+/// # Errors
+/// When a limit is met.
 pub(crate) fn build(
     anf: &Anf,
     program: &Program,
     inputs: &[String],
     imports: Imports<'_>,
-) -> Graph {
+    meter: &Meter,
+) -> Result<Graph, Overrun> {
+    let (captures, captured) = captures(anf, meter)?;
+    // A closure's operands, and a node in the procedure for each.
+    meter.hold(captured * (size_of::<Var>() + size_of::<NodeId>() + NODE))?;
+    let names = inputs.iter().enumerate();
     let mut builder = Builder {
         anf,
         program,
         imports,
-        captures: captures(anf),
+        captures,
+        input_indices: names.map(|(i, name)| (name.clone(), i as u32)).collect(),
+        exports: FxHashMap::default(),
         graph: Graph {
             inputs: inputs.to_vec(),
             params: program.params().to_vec(),
@@ -72,7 +83,7 @@ pub(crate) fn build(
         builder.graph.blocks.push(Block::default());
     }
     for index in 0..anf.lambdas.len() {
-        builder.function(LambdaId(index as u32));
+        builder.function(LambdaId(index as u32), meter)?;
     }
     if let Imports::Own = imports {
         for &(name, id) in &anf.top_level {
@@ -82,17 +93,22 @@ pub(crate) fn build(
     }
     let mut graph = builder.graph;
     prune(&mut graph);
-    graph
+    meter.hold(graph.nodes.len() * NODE)?;
+    Ok(graph)
 }
 
-/// The variables that each procedure's closure captures, in order.
-fn captures(anf: &Anf) -> Vec<Vec<Var>> {
+/// The bytes of a node, its place in its block and what else is kept of it.
+const NODE: usize = size_of::<Node>() + size_of::<NodeId>() + 8;
+
+/// The variables that each procedure's closure captures, in order, and how many all are together.
+fn captures(anf: &Anf, meter: &Meter) -> Result<(Vec<Vec<Var>>, usize), Overrun> {
     let count = anf.lambdas.len();
     let mut owner: Vec<u32> = vec![u32::MAX; anf.names.len()];
     let mut uses: Vec<BTreeSet<Var>> = vec![BTreeSet::new(); count];
     let mut nested: Vec<Vec<LambdaId>> = vec![Vec::new(); count];
     for index in 0..count {
         let id = LambdaId(index as u32);
+        meter.step(1)?;
         let used = &mut uses[index];
         let mut note = |atom: &Atom| {
             if let Atom::Var(var) = atom {
@@ -104,6 +120,7 @@ fn captures(anf: &Anf) -> Vec<Vec<Var>> {
         }
         for block in anf::blocks_of(anf, id) {
             let block = anf.block(block);
+            meter.step(1 + block.steps.len())?;
             for step in &block.steps {
                 owner[step.var.0 as usize] = id.0;
                 match &step.op {
@@ -129,6 +146,7 @@ fn captures(anf: &Anf) -> Vec<Vec<Var>> {
     // Inner procedures first: what they capture is used by the procedure that makes them.
     let mut done = vec![false; count];
     let mut result: Vec<Vec<Var>> = vec![Vec::new(); count];
+    let mut captured = 0;
     for root in 0..count {
         let mut open = vec![(root, false)];
         while let Some((index, ready)) = open.pop() {
@@ -143,14 +161,17 @@ fn captures(anf: &Anf) -> Vec<Vec<Var>> {
             }
             let mut all = std::mem::take(&mut uses[index]);
             for inner in &nested[index] {
+                meter.step(1 + result[inner.0 as usize].len())?;
                 all.extend(result[inner.0 as usize].iter().copied());
             }
             all.retain(|var| owner[var.0 as usize] != index as u32);
+            captured += all.len();
+            meter.check(captured * size_of::<Var>())?;
             result[index] = all.into_iter().collect();
             done[index] = true;
         }
     }
-    result
+    Ok((result, captured))
 }
 
 /// What makes two constants one. Numbers are one where their bits are: `0.0` and `-0.0` are two, and
@@ -194,6 +215,9 @@ struct Builder<'a> {
     program: &'a Program,
     imports: Imports<'a>,
     captures: Vec<Vec<Var>>,
+    input_indices: FxHashMap<String, u32>,
+    /// The functions of the prelude by their names.
+    exports: FxHashMap<Sym, u32>,
     graph: Graph,
     constants: FxHashMap<ConstantKey, NodeId>,
     inputs: FxHashMap<Sym, NodeId>,
@@ -229,7 +253,7 @@ impl Builder<'_> {
         })
     }
 
-    fn function(&mut self, id: LambdaId) {
+    fn function(&mut self, id: LambdaId, meter: &Meter) -> Result<(), Overrun> {
         let lambda = self.anf.lambda(id);
         let mut nodes: FxHashMap<Var, NodeId> = FxHashMap::default();
         let mut head = Vec::new();
@@ -249,8 +273,12 @@ impl Builder<'_> {
         // arm waits on the stack with nothing but its number.
         let mut open = vec![lambda.body];
         while let Some(block) = open.pop() {
+            if meter.is_due(1 + self.anf.block(block).steps.len()) {
+                meter.check(self.graph.nodes.len() * NODE)?;
+            }
             self.block(block, &mut nodes, &mut open);
         }
+        Ok(())
     }
 
     fn block(&mut self, id: BlockId, nodes: &mut FxHashMap<Var, NodeId>, open: &mut Vec<BlockId>) {
@@ -361,12 +389,11 @@ impl Builder<'_> {
                     return node;
                 }
                 let text = self.program.symbols.name(*name);
-                let found = self.graph.inputs.iter().position(|i| i == text);
-                let index = found.unwrap_or_else(|| {
+                let index = self.input_indices.get(text).copied().unwrap_or_else(|| {
                     self.graph.inputs.push(text.to_owned());
-                    self.graph.inputs.len() - 1
+                    self.graph.inputs.len() as u32 - 1
                 });
-                let node = self.floating(Op::Input(index as u32));
+                let node = self.floating(Op::Input(index));
                 self.inputs.insert(*name, node);
                 node
             }
@@ -378,11 +405,14 @@ impl Builder<'_> {
             }
             Atom::Function(id) => self.function_node(id.0),
             Atom::Prelude(name) => {
-                let text = self.program.symbols.name(*name).to_owned();
                 let Imports::Prelude(graph) = self.imports else {
                     unreachable!("the bootstrap program defines its prelude itself");
                 };
-                let function = graph.export(&text).expect("the expander knows the prelude");
+                let program = self.program;
+                let function = *self.exports.entry(*name).or_insert_with(|| {
+                    let function = graph.export(program.symbols.name(*name));
+                    function.expect("the expander knows the prelude")
+                });
                 let function = self.import(graph, function);
                 self.function_node(function)
             }
@@ -530,27 +560,35 @@ impl Builder<'_> {
 
 /// Drops closures that nothing uses, until all are used.
 fn prune(graph: &mut Graph) {
-    loop {
-        let mut uses: SecondaryMap<NodeId, u32> = SecondaryMap::new();
-        for node in graph.nodes.values() {
-            for &arg in &node.args {
-                *uses.entry(arg).expect("operands are nodes").or_insert(0) += 1;
+    let mut uses: SecondaryMap<NodeId, u32> = SecondaryMap::new();
+    for node in graph.nodes.values() {
+        for &arg in &node.args {
+            *uses.entry(arg).expect("operands are nodes").or_insert(0) += 1;
+        }
+    }
+    let is_closure = |node: &Node| matches!(node.op, Op::Closure(_));
+    let unused = graph.nodes.iter();
+    let unused = unused.filter(|&(id, node)| is_closure(node) && !uses.contains_key(id));
+    let mut open: Vec<NodeId> = unused.map(|(id, _)| id).collect();
+    if open.is_empty() {
+        return;
+    }
+    let mut dead: FxHashSet<NodeId> = FxHashSet::default();
+    while let Some(id) = open.pop() {
+        dead.insert(id);
+        let Some(node) = graph.nodes.remove(id) else {
+            continue;
+        };
+        for arg in node.args {
+            if let Some(count) = uses.get_mut(arg) {
+                *count -= 1;
+                if *count == 0 && graph.nodes.get(arg).is_some_and(is_closure) {
+                    open.push(arg);
+                }
             }
         }
-        let dead: FxHashSet<NodeId> = graph
-            .nodes
-            .iter()
-            .filter(|(id, node)| matches!(node.op, Op::Closure(_)) && !uses.contains_key(*id))
-            .map(|(id, _)| id)
-            .collect();
-        if dead.is_empty() {
-            return;
-        }
-        for &id in &dead {
-            graph.nodes.remove(id);
-        }
-        for block in &mut graph.blocks {
-            block.nodes.retain(|id| !dead.contains(id));
-        }
+    }
+    for block in &mut graph.blocks {
+        block.nodes.retain(|id| !dead.contains(id));
     }
 }

@@ -9,9 +9,10 @@
 use super::registry::RegistryError;
 use crate::error::{Call, CalledModel, Kind};
 use crate::graph::NcgError;
+use crate::meter::Overrun;
 use crate::paths::tally::Refused;
 use crate::source::{Position, Span};
-use crate::syntax::{ExpandError, ReadError};
+use crate::syntax::{ExpandError, ReadError, ReadErrorKind};
 use crate::walk::EvalError;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -70,6 +71,12 @@ impl From<Box<EvalError>> for Error {
     }
 }
 
+impl From<Overrun> for Error {
+    fn from(overrun: Overrun) -> Self {
+        EvalError::new(Kind::Resource, overrun.to_string()).into()
+    }
+}
+
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         match refused {
@@ -85,6 +92,7 @@ impl Error {
     /// The kind of error.
     pub fn kind(&self) -> Kind {
         match self {
+            Self::Read(e) if e.kind == ReadErrorKind::Limit => Kind::Resource,
             Self::Read(_) => Kind::Syntax,
             Self::Expand(e) => e.kind,
             Self::Eval(e) => e.kind,

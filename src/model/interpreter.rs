@@ -7,13 +7,16 @@
 //! - All modes give the same values, gradients, fuel and errors, to the bit but for the reference
 //!   engine's; they differ in cost.
 //! - What a caller binds shadows primitives and forms of the same name.
+//! - Preparing a program takes no more than the interpreter's limits: bytes of text and of what is made
+//!   of it, and the deadline.
 
 use super::callees::Callees;
 use super::error::Error;
 use super::registry::Registry;
-use crate::anf::{Anf, normalize, tail_calls};
+use crate::anf::{Anf, normalize_within, tail_calls};
 use crate::error::Kind;
 use crate::graph::{self, Graph, Imports, NcgError, ncg};
+use crate::meter::{Meter, Overrun};
 use crate::model::Model;
 use crate::model::bindings::Bindings;
 use crate::paths::Workspace;
@@ -24,7 +27,10 @@ use crate::syntax::expand::Procedures;
 #[cfg(feature = "cli")]
 use crate::syntax::expand_leniently;
 use crate::syntax::lexpr::from_lexpr;
-use crate::syntax::{ExpandError, ExpandOptions, Goal, Program, ReadOptions, expand, read};
+use crate::syntax::{
+    ExpandError, ExpandOptions, Goal, Program, ReadOptions, expand, expand_within, read,
+    read_within,
+};
 use crate::walk::code::Code;
 use crate::walk::layout::{CoreProgram, lay_out};
 use crate::walk::{Limits, Output};
@@ -92,6 +98,8 @@ pub struct Interpreter {
     pub(crate) inner: Arc<Inner>,
     /// What its programs may call.
     pub(super) callable: Callable,
+    /// What preparing a program may take.
+    pub(super) limits: Limits,
 }
 
 #[derive(Debug)]
@@ -186,10 +194,11 @@ impl Interpreter {
     pub fn compile(compiler: &str) -> Result<Self, Error> {
         let text = format!("{PRELUDE}\n{compiler}");
         let program = expand_bootstrap(&text, Symbols::new())?;
-        let anf = tail_calls(normalize(&program, &|_| false));
-        let mut graph = graph::build(&anf, &program, &[], Imports::Own);
+        let meter = Meter::default();
+        let anf = tail_calls(normalize_within(&program, &|_| false, &meter)?);
+        let mut graph = graph::build(&anf, &program, &[], Imports::Own, &meter)?;
         let prelude = expand_bootstrap(PRELUDE, Symbols::new())?;
-        let names: Vec<String> = normalize(&prelude, &|_| false)
+        let names: Vec<String> = normalize_within(&prelude, &|_| false, &meter)?
             .top_level
             .iter()
             .map(|&(name, _)| prelude.symbols.name(name).to_owned())
@@ -249,6 +258,7 @@ impl Interpreter {
                 nested: OnceLock::new(),
             }),
             callable: Callable::Nothing,
+            limits: Limits::new(),
         })
     }
 
@@ -268,9 +278,41 @@ impl Interpreter {
         let interpreter = Self {
             inner: Arc::new(inner),
             callable: self.callable.clone(),
+            limits: self.limits,
         };
         interpreter.inner_evaluator()?;
         Ok(interpreter)
+    }
+
+    /// The same interpreter, which takes no more than limits to prepare programs: [`Limits::text_bytes`] of
+    /// text, [`Limits::heap_bytes`] of what is made of it, and the time until [`Limits::deadline`]. Models
+    /// do not keep the limits; each evaluation is given its own.
+    ///
+    /// ```
+    /// use dmci::{Interpreter, Kind, Limits};
+    ///
+    /// let limits = Limits::default().text_bytes(8);
+    /// let error = Interpreter::embedded().within(&limits).model("(* x x x)").unwrap_err();
+    /// assert_eq!(error.kind(), Kind::Resource);
+    /// assert_eq!(error.to_string(), "a text of 9 bytes; the limit is 8");
+    /// ```
+    #[must_use]
+    pub fn within(&self, limits: &Limits) -> Self {
+        Self {
+            limits: *limits,
+            ..self.clone()
+        }
+    }
+
+    /// A meter of the interpreter's limits.
+    pub(super) fn meter(&self) -> Meter {
+        let Limits {
+            deadline,
+            heap_bytes,
+            text_bytes,
+            ..
+        } = self.limits;
+        Meter::new(deadline, heap_bytes, text_bytes)
     }
 
     /// The interpreter's graph.
@@ -363,8 +405,8 @@ impl Interpreter {
 
     fn calling(&self, callable: Callable) -> Self {
         Self {
-            inner: self.inner.clone(),
             callable,
+            ..self.clone()
         }
     }
 
@@ -417,9 +459,11 @@ impl Interpreter {
         goal: Goal,
     ) -> Result<Program, Error> {
         let mut symbols = Symbols::extending(symbols);
-        let data = read(text, &mut symbols, ReadOptions::default())?;
+        let meter = self.meter();
+        let data = read_within(text, &mut symbols, ReadOptions::default(), &meter)?;
         let options = self.options_for(inputs, goal);
-        Ok(expand(&text.into(), data, symbols, &options)?)
+        let program = expand_within(&text.into(), data, symbols, &options, &meter);
+        Ok(program?)
     }
 
     /// What of a program can be expanded, for what is to be said of it beside its errors; none where it
@@ -427,9 +471,10 @@ impl Interpreter {
     #[cfg(feature = "cli")]
     pub(crate) fn expand_leniently(&self, text: &str, inputs: &[&str]) -> Option<Program> {
         let mut symbols = Symbols::extending(self.inner.code.symbols.clone());
-        let data = read(text, &mut symbols, ReadOptions::default()).ok()?;
+        let meter = self.meter();
+        let data = read_within(text, &mut symbols, ReadOptions::default(), &meter).ok()?;
         let options = self.options_for(inputs, Goal::Value);
-        Some(expand_leniently(&text.into(), data, symbols, &options).0)
+        Some(expand_leniently(&text.into(), data, symbols, &options, &meter).0)
     }
 
     fn options_for<'a>(&'a self, inputs: &'a [&'a str], goal: Goal) -> ExpandOptions<'a> {
@@ -449,7 +494,7 @@ impl Interpreter {
     pub fn compile_program(&self, text: &str, inputs: &[&str]) -> Result<Graph, Error> {
         let program = self.expand(text, inputs, Goal::Value)?;
         Self::check_compiles(&program)?;
-        Ok(self.build(&program, inputs))
+        self.build(&program, inputs)
     }
 
     /// Refuses programs that call models: a graph stands for one text.
@@ -475,14 +520,20 @@ impl Interpreter {
     /// Whatever is wrong with the program's syntax, with its place.
     pub fn print_anf(&self, text: &str, inputs: &[&str]) -> Result<String, Error> {
         let program = self.expand(text, inputs, Goal::Value)?;
-        Ok(normal_form(&program, inputs).print(&program))
+        Ok(normal_form(&program, inputs, &self.meter())?.print(&program))
     }
 
     /// Compiles an expanded program of this interpreter's to a graph of its own.
-    pub(crate) fn build(&self, program: &Program, inputs: &[&str]) -> Graph {
+    ///
+    /// # Errors
+    /// When a limit is met.
+    pub(crate) fn build(&self, program: &Program, inputs: &[&str]) -> Result<Graph, Error> {
+        let meter = self.meter();
+        meter.hold(program.bytes())?;
         let names = input_names(program, inputs);
-        let anf = normal_form(program, inputs);
-        graph::build(&anf, program, &names, Imports::Prelude(&self.inner.graph))
+        let anf = normal_form(program, inputs, &meter)?;
+        let imports = Imports::Prelude(&self.inner.graph);
+        Ok(graph::build(&anf, program, &names, imports, &meter)?)
     }
 
     pub(crate) fn inner_evaluator(&self) -> Result<&CoreProgram, Error> {
@@ -495,7 +546,8 @@ impl Interpreter {
             let symbols = Symbols::extending(self.inner.code.symbols.clone());
             let program = expand_bootstrap(&text, symbols)?;
             let symbols = program.symbols.clone();
-            Ok(lay_out(&program, symbols, &self.inner.code.image, false))
+            let below = &self.inner.code.image;
+            Ok(lay_out(&program, symbols, below, false, &Meter::default())?)
         };
         self.inner
             .nested
@@ -529,10 +581,11 @@ fn arity(graph: &Graph, function: u32) -> (u32, Option<u32>) {
 }
 
 /// The normal form of a program whose caller gives inputs of the given names, and its params.
-fn normal_form(program: &Program, inputs: &[&str]) -> Anf {
+fn normal_form(program: &Program, inputs: &[&str], meter: &Meter) -> Result<Anf, Overrun> {
     let params = program.params().iter().map(|p| p.name.as_str());
     let certain: FxHashSet<&str> = inputs.iter().copied().chain(params).collect();
-    tail_calls(normalize(program, &|name| certain.contains(name)))
+    let anf = normalize_within(program, &|name| certain.contains(name), meter)?;
+    Ok(tail_calls(anf))
 }
 
 fn expand_bootstrap(text: &str, mut symbols: Symbols) -> Result<Program, Error> {

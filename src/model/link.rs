@@ -62,8 +62,8 @@ impl Interpreter {
     #[must_use]
     pub fn with_models(&self, registry: &Registry) -> Self {
         Self {
-            inner: self.inner.clone(),
             callable: Callable::Live(registry.clone()),
+            ..self.clone()
         }
     }
 

@@ -63,7 +63,7 @@ use crate::walk::{EvalError, Limits, Output, Stats};
 use crate::walk::{InputValue, Job};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::mem::take;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// What a [`Relaxation`] matters to.
 const SOFT: [Prim; 2] = [Prim::SoftChoice, Prim::SoftIf];
@@ -103,6 +103,9 @@ struct ModelInner {
     relaxed: bool,
     /// Whether it has monitors.
     monitored: bool,
+    /// The message that advice was looked for last, its place, and the message with it: lanes often
+    /// fail alike.
+    advised: Mutex<Option<(String, Option<Span>, String)>>,
     paths: Paths,
 }
 
@@ -150,13 +153,14 @@ impl Model {
                 },
             })
             .collect();
+        let meter = interpreter.meter();
         let prepared = match mode {
             Mode::Direct => {
-                let graph = interpreter.build(&program, given);
+                let graph = interpreter.build(&program, given)?;
                 Prepared::Direct(Code::new(&graph, take(&mut program.symbols)))
             }
             #[cfg(feature = "dfdx")]
-            Mode::Reference => Prepared::Reference(Box::new(interpreter.build(&program, given))),
+            Mode::Reference => Prepared::Reference(Box::new(interpreter.build(&program, given)?)),
             Mode::Interpreter | Mode::Nested => {
                 let nested = mode == Mode::Nested;
                 let below = if nested {
@@ -172,7 +176,10 @@ impl Model {
                 });
                 let syms = syms.collect();
                 Prepared::Core {
-                    program: lay_out(&program, symbols, below, true),
+                    program: {
+                        meter.hold(program.bytes())?;
+                        lay_out(&program, symbols, below, true, &meter)?
+                    },
                     names: syms,
                     nested,
                 }
@@ -185,13 +192,14 @@ impl Model {
         };
         Ok(Self {
             inner: Arc::new(ModelInner {
-                interpreter: Some(interpreter.clone()),
+                interpreter: Some(interpreter.within(&Limits::new())),
                 relaxed: program.calls_any(&SOFT),
                 monitored: program.calls_any(&[Prim::Monitor]),
                 text,
                 whole,
                 calls: program.called(),
                 parts: program.linked.parts.into(),
+                advised: Mutex::default(),
                 places: places(&names),
                 required: given.len(),
                 initial: initial(&names, &program.params),
@@ -238,6 +246,7 @@ impl Model {
                 prepared,
                 relaxed: graph.calls_any(&SOFT),
                 monitored: graph.calls_any(&[Prim::Monitor]),
+                advised: Mutex::default(),
                 paths: Paths::default(),
             }),
             relaxation: Relaxation::default(),
@@ -586,6 +595,25 @@ impl Model {
 
     /// Adds what may have been meant: by a name that nothing binds, or by an application of a number.
     fn with_advice(&self, mut error: EvalError) -> EvalError {
+        if !matches!(error.kind, Kind::NotAFunction | Kind::Unbound) {
+            return error;
+        }
+        if let Ok(last) = self.inner.advised.lock()
+            && let Some((message, span, advised)) = last.as_ref()
+            && (message, span) == (&error.message, &error.span)
+        {
+            error.message.clone_from(advised);
+            return error;
+        }
+        let (message, span) = (error.message.clone(), error.span);
+        let error = self.advise(error);
+        if let Ok(mut last) = self.inner.advised.lock() {
+            *last = Some((message, span, error.message.clone()));
+        }
+        error
+    }
+
+    fn advise(&self, mut error: EvalError) -> EvalError {
         if error.kind == Kind::NotAFunction
             && let Some(span) = error.span
             && let Some(prefix) = hints::operator_first(span.text(&self.inner.whole))

@@ -24,8 +24,14 @@ use ariadne::{Color, Config, IndexType, Label, Report, ReportKind};
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-/// Lines longer than this are not shown.
+/// Of lines longer than this a part is shown.
 const LONGEST_LINE: usize = 500;
+
+/// How many characters are shown of such a line on each side of where something is wrong.
+const AROUND: usize = 60;
+
+/// Of forms of more bytes the first line is shown.
+const LONGEST_FORM: usize = 1 << 14;
 
 /// How many of the calls under way are told.
 const CALLS: usize = 12;
@@ -231,13 +237,26 @@ pub(crate) fn snippet(
     colors: bool,
     out: &mut String,
 ) {
-    let text = displayed(of.text);
-    let range = fitted(span, &text);
-    if too_long(&text, range.clone()) {
+    let range = fitted(span, of.text);
+    let lines = of.text[range.clone()].contains('\n');
+    let range = if range.len() > LONGEST_FORM {
+        let first = of.text[range.clone()].find('\n');
+        range.start..first.map_or(range.end, |at| range.start + at)
+    } else {
+        range
+    };
+    // The lines that it stands on are all that is looked at.
+    let (start, end) = lines_of(of.text, &range);
+    if is_too_long(&of.text[start..end]) {
         let position = span.position(of.text);
         let _ = writeln!(out, "  at {}:{position}", printable(of.name));
+        window(&of.text[start..end], range.start - start, out);
         return;
     }
+    let before = of.text.as_bytes()[..start].iter();
+    let before = before.filter(|&&byte| byte == b'\n').count();
+    let text = displayed(&of.text[start..end]);
+    let range = range.start - start..range.end - start;
     let (kind, color) = match severity {
         Severity::Error => (ReportKind::Error, Color::Red),
         Severity::Warning => (ReportKind::Warning, Color::Yellow),
@@ -247,7 +266,6 @@ pub(crate) fn snippet(
         .with_index_type(IndexType::Byte)
         .with_tab_width(8);
     let name = printable(of.name);
-    let lines = text[range.clone()].contains('\n');
     let label = Label::new((&*name, range.clone()))
         .with_message(if lines { "this form" } else { "here" })
         .with_color(color);
@@ -257,7 +275,8 @@ pub(crate) fn snippet(
         .finish();
     let mut bytes = Vec::new();
     // Writing to memory does not fail.
-    let _ = report.write((&*name, ariadne::Source::from(&*text)), &mut bytes);
+    let source = ariadne::Source::from(&*text).with_display_line_offset(before);
+    let _ = report.write((&*name, source), &mut bytes);
     let drawing = String::from_utf8_lossy(&bytes);
     // The first line is the report's own header, for which ours stands.
     let drawing = drawing.split_once('\n').map_or("", |(_, rest)| rest);
@@ -271,14 +290,38 @@ fn fitted(span: Span, text: &str) -> std::ops::Range<usize> {
     start..end.max(start)
 }
 
-fn too_long(text: &str, range: std::ops::Range<usize>) -> bool {
+/// Where the lines of a range begin, and where the last one ends.
+fn lines_of(text: &str, range: &std::ops::Range<usize>) -> (usize, usize) {
     let start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
-    let end = text[range.end..]
-        .find('\n')
-        .map_or(text.len(), |at| range.end + at);
-    text[start..end]
-        .lines()
-        .any(|line| line.len() > LONGEST_LINE)
+    let end = text[range.end..].find('\n');
+    (start, end.map_or(text.len(), |at| range.end + at))
+}
+
+fn is_too_long(lines: &str) -> bool {
+    lines.lines().any(|line| line.len() > LONGEST_LINE)
+}
+
+/// What stands around a place of a long line, with a caret under it.
+fn window(lines: &str, at: usize, out: &mut String) {
+    let line = lines.lines().next().unwrap_or_default();
+    let at = line.floor_char_boundary(at);
+    let visible = |c: char| match c {
+        c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => ' ',
+        c => c,
+    };
+    let mut before: Vec<char> = line[..at].chars().rev().take(AROUND + 1).collect();
+    let cut = before.len() > AROUND;
+    before.truncate(AROUND);
+    let mut after = line[at..].chars();
+    let shown: String = before.iter().rev().copied().map(visible).collect();
+    let rest: String = after.by_ref().take(AROUND).map(visible).collect();
+    let (left, right) = (
+        if cut { "…" } else { "" },
+        if after.next().is_some() { "…" } else { "" },
+    );
+    let column = left.chars().count() + before.len();
+    let _ = writeln!(out, "    {left}{shown}{rest}{right}");
+    let _ = writeln!(out, "    {:column$}^", "");
 }
 
 /// A program's text as it can be shown: the same bytes in the same lines, but for control
@@ -378,14 +421,53 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_are_named_but_not_shown() {
-        let text = format!("(f {} (g))", "1 ".repeat(LONGEST_LINE));
+    fn of_long_lines_a_window_is_shown() {
+        let text = format!(
+            "(f)\n(f {} (g){})",
+            "1 ".repeat(LONGEST_LINE),
+            " 2".repeat(1_000_000)
+        );
         let source = NamedText {
             name: "p.scm",
             text: &text,
         };
         let mut out = String::new();
-        snippet(Severity::Error, source, Span::new(0, 2), false, &mut out);
-        assert_eq!(out, "  at p.scm:1:1\n");
+        snippet(Severity::Error, source, Span::new(4, 6), false, &mut out);
+        let ones = format!("(f {}…", "1 ".repeat(28) + "1");
+        assert_eq!(out, format!("  at p.scm:2:1\n    {ones}\n    ^\n"));
+        let place = text.find("(g)").unwrap() as u32;
+        let span = Span::new(place, place + 3);
+        out.clear();
+        snippet(Severity::Error, source, span, false, &mut out);
+        let mut lines = out.lines();
+        assert_eq!(lines.next(), Some("  at p.scm:2:1005"));
+        let (shown, caret) = (lines.next().unwrap(), lines.next().unwrap());
+        let column = caret.chars().position(|c| c == '^').unwrap();
+        assert!(
+            shown
+                .chars()
+                .skip(column)
+                .collect::<String>()
+                .starts_with("(g) 2 2")
+        );
+        assert!(
+            shown.starts_with("    … 1 1") && shown.ends_with("2…"),
+            "{shown}"
+        );
+        assert_eq!(lines.next(), None);
+    }
+
+    #[test]
+    fn of_large_forms_the_first_line_is_shown() {
+        let text = format!("(f)\n(g\n{})", "1\n".repeat(LONGEST_FORM));
+        let source = NamedText {
+            name: "p.scm",
+            text: &text,
+        };
+        let mut out = String::new();
+        let span = Span::new(4, text.len() as u32);
+        snippet(Severity::Error, source, span, false, &mut out);
+        assert!(out.contains("p.scm:2:1 ]") && out.contains("(g"), "{out}");
+        assert!(out.lines().count() < 8, "{out}");
     }
 }

@@ -280,6 +280,12 @@ pub struct Program {
 }
 
 impl Program {
+    /// The bytes that it takes, about: room to grow aside.
+    pub(crate) fn bytes(&self) -> usize {
+        let exprs = self.exprs.len() * (size_of::<Expr>() + size_of::<Span>() + 12);
+        exprs + self.data.bytes() + self.symbols.bytes() + self.vars.len() * size_of::<Var>()
+    }
+
     /// The text; behind its own, that of the models which are linked to it.
     pub fn text(&self) -> &str {
         &self.text
@@ -301,7 +307,7 @@ impl Program {
     }
 
     /// The names that nothing in the program binds, in order of first use: its inputs.
-    pub fn free_names(&self) -> impl Iterator<Item = (&str, Span)> {
+    pub fn free_names(&self) -> impl Iterator<Item = (&str, Span)> + Clone {
         self.free
             .iter()
             .map(|&(sym, span)| (self.symbols.name(sym), span))

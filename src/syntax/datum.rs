@@ -140,6 +140,16 @@ impl Data {
         index(self.nodes.len())
     }
 
+    /// The bytes that they take, room to grow aside.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&self.nodes[..])
+            + size_of_val(&self.spans[..])
+            + size_of_val(&self.items[..])
+            + self.strings.len()
+            + size_of_val(&self.numbers[..])
+            + size_of_val(&self.roots[..])
+    }
+
     /// The node `id`.
     ///
     /// # Panics

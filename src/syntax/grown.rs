@@ -92,6 +92,11 @@ impl<'d> Grown<'d> {
         (0..self.base).map(DatumId::at)
     }
 
+    /// How many nodes the text has.
+    pub(super) fn text_len(&self) -> usize {
+        self.base as usize
+    }
+
     /// How many nodes were added, and items of lists in them.
     pub(super) fn weight(&self) -> u64 {
         self.weight.get()

@@ -16,6 +16,9 @@ use std::fmt::Write;
 /// Texts longer than this are not looked at closely.
 const LONGEST: usize = 80;
 
+/// With how many names that are about as long one is compared.
+const MOST_COMPARED: usize = 2000;
+
 /// What to write instead of a name that nothing binds, as the end of a message. `applied` says whether it
 /// stands where a procedure is applied: elsewhere most words may well be inputs.
 pub(crate) fn instead_of(name: &str, applied: bool) -> Option<String> {
@@ -34,6 +37,9 @@ pub(crate) fn instead_of(name: &str, applied: bool) -> Option<String> {
 
 /// The number that is meant by one whose exponent has another letter, such as `1d2`.
 fn exponent(name: &str) -> Option<String> {
+    if name.len() > LONGEST {
+        return None;
+    }
     let at = name.rfind(['d', 'D', 'f', 'F', 's', 'S', 'l', 'L'])?;
     let (mantissa, rest) = (&name[..at], &name[at + 1..]);
     let number = format!("{mantissa}e{rest}");
@@ -134,7 +140,19 @@ fn word(name: &str) -> Option<&'static str> {
 
 /// The spelling that may have been meant by a name.
 pub(crate) fn misspelt<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    nearest(name, known.filter(|other| could_be(name, other)))
+    if name.len() > LONGEST {
+        return None;
+    }
+    let length = name.chars().count();
+    // In each word one letter of three may differ, and one of a short word.
+    let as_long = |other: &&str| {
+        other.len() <= 8 * LONGEST && {
+            let other = other.chars().count();
+            3 * length.abs_diff(other) <= length.max(other) + 3 * words(name).count()
+        }
+    };
+    let comparable = known.filter(as_long).take(MOST_COMPARED);
+    nearest(name, comparable.filter(|other| could_be(name, other)))
 }
 
 /// Whether a name may be another one written wrongly: word by word, with the same end.
@@ -144,9 +162,12 @@ fn could_be(name: &str, other: &str) -> bool {
     if name[bare(name)..] != other[bare(other)..] {
         return false;
     }
-    let words = |text: &str| -> Vec<String> { text.split(['-', '>']).map(str::to_owned).collect() };
-    let (words, others) = (words(name), words(other));
-    words.len() == others.len() && words.iter().zip(&others).all(|(a, b)| is_close(a, b))
+    words(name).count() == words(other).count()
+        && words(name).zip(words(other)).all(|(a, b)| is_close(a, b))
+}
+
+fn words(name: &str) -> std::str::Split<'_, [char; 2]> {
+    name.split(['-', '>'])
 }
 
 /// Whether two words are one but for a slip: a letter more or less, two in the wrong order, and in longer

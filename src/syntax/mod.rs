@@ -27,7 +27,7 @@ pub use ast::{
 #[cfg(feature = "cli")]
 pub(crate) use expand::expand_leniently;
 pub use expand::{ExpandError, Goal};
-pub(crate) use expand::{ExpandOptions, expand};
+pub(crate) use expand::{ExpandOptions, expand, expand_within};
 pub(crate) use number::read_number;
 pub use reader::{ReadError, ReadErrorKind};
-pub(crate) use reader::{ReadOptions, read};
+pub(crate) use reader::{ReadOptions, read, read_within};

@@ -17,6 +17,7 @@ use self::ReadErrorKind as Kind;
 use super::chars::{is_invisible, named_char};
 use super::datum::{Data, Datum, DatumId};
 use super::number::{number, prefixed_number};
+use crate::meter::{Meter, Overrun};
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use std::borrow::Cow;
@@ -69,6 +70,8 @@ pub enum ReadErrorKind {
     TooLong,
     /// No datum at all.
     Empty,
+    /// A limit of the caller: the bytes of the text, of what is made of it, or the deadline.
+    Limit,
     /// A `lexpr` value that the language has no datum for.
     Unsupported,
 }
@@ -105,6 +108,22 @@ pub(crate) fn read(
     symbols: &mut Symbols,
     options: ReadOptions,
 ) -> Result<Data, ReadError> {
+    read_within(text, symbols, options, &Meter::default())
+}
+
+/// The same within limits; what the data hold is added to what the meter knows of.
+///
+/// # Errors
+/// As [`read`], and when a limit is met.
+pub(crate) fn read_within(
+    text: &str,
+    symbols: &mut Symbols,
+    options: ReadOptions,
+    meter: &Meter,
+) -> Result<Data, ReadError> {
+    meter
+        .text(text)
+        .map_err(|overrun| over(overrun, Span::default()))?;
     if text.len() > MAX_TEXT {
         let message = format!("a text of {} bytes; the limit is {MAX_TEXT}", text.len());
         return Err(fault(Kind::TooLong, Span::default(), message));
@@ -112,15 +131,31 @@ pub(crate) fn read(
     let mut reader = Reader {
         text,
         at: 0,
+        bytes_before: symbols.bytes(),
         symbols,
         options,
+        meter,
         data: Data::with_room(text.len()),
         open: Vec::with_capacity(16),
         pending: Vec::with_capacity(32),
     };
     reader.skip_prologue();
-    while reader.datum()? {}
-    reader.finish()
+    loop {
+        let before = reader.at;
+        let more = reader.datum()?;
+        // Long tokens take their length.
+        reader.step(1 + (reader.at - before) / TOKEN)?;
+        if !more {
+            return reader.finish();
+        }
+    }
+}
+
+/// Bytes of a token that are a step.
+const TOKEN: usize = 64;
+
+fn over(overrun: Overrun, span: Span) -> ReadError {
+    fault(Kind::Limit, span, overrun.to_string())
 }
 
 /// Two nodes a byte at most (a quote mark gives a list and a symbol) still fit in 32 bits.
@@ -153,7 +188,10 @@ struct Reader<'t, 's> {
     text: &'t str,
     at: usize,
     symbols: &'s mut Symbols,
+    /// What the symbols held before.
+    bytes_before: usize,
     options: ReadOptions,
+    meter: &'s Meter,
     data: Data,
     open: Vec<Open>,
     /// The items of all open lists, the innermost's last.
@@ -161,6 +199,22 @@ struct Reader<'t, 's> {
 }
 
 impl<'t> Reader<'t, '_> {
+    /// Counts steps, and looks at the limits now and then.
+    #[inline]
+    fn step(&self, steps: usize) -> Result<(), ReadError> {
+        if self.meter.is_due(steps) {
+            let checked = self.meter.check(self.bytes());
+            return checked.map_err(|overrun| over(overrun, self.ahead(0)));
+        }
+        Ok(())
+    }
+
+    /// What has been made of the text so far.
+    fn bytes(&self) -> usize {
+        let pending = size_of_val(&self.pending[..]) + size_of_val(&self.open[..]);
+        self.data.bytes() + pending + self.symbols.bytes() - self.bytes_before
+    }
+
     fn skip_prologue(&mut self) {
         if self.text.starts_with('\u{feff}') {
             self.at = '\u{feff}'.len_utf8();
@@ -226,6 +280,8 @@ impl<'t> Reader<'t, '_> {
                 "an empty program; write an expression",
             ));
         }
+        let held = self.meter.hold(self.bytes());
+        held.map_err(|overrun| over(overrun, Span::default()))?;
         Ok(self.data)
     }
 
@@ -523,6 +579,7 @@ impl<'t> Reader<'t, '_> {
             push_text(&mut value, &text[plain..self.at]);
             match self.byte(0) {
                 Some(b'\\') if self.at + 1 < text.len() => {
+                    self.step(1)?;
                     let escape = self.escape(symbol);
                     let part = escape.map_err(|len| {
                         let end = (self.at + len).min(text.len());
@@ -539,6 +596,7 @@ impl<'t> Reader<'t, '_> {
                 }
                 // Any line end in a string is one newline.
                 Some(b'\r') => {
+                    self.step(1)?;
                     self.at += if self.byte(1) == Some(b'\n') { 2 } else { 1 };
                     value.to_mut().push('\n');
                 }

@@ -8,6 +8,7 @@
 //! - Cells never point outside the image and those below it.
 //! - Pairs lie at even addresses, so that halving one tells its site.
 
+use crate::meter::{Meter, Overrun};
 use crate::prim::value::{Tag, Value};
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
@@ -45,6 +46,17 @@ impl Image {
     /// The address after the last cell.
     pub(super) fn end(&self) -> u32 {
         self.base + self.cells.len() as u32
+    }
+
+    /// The bytes of its cells and sites.
+    fn bytes(&self) -> usize {
+        size_of_val(&self.cells[..]) + size_of_val(&self.sites[..])
+    }
+
+    /// How many cells came to it since it was asked last.
+    fn weigh_since(&self, told: &mut usize) -> usize {
+        let cells = self.cells.len();
+        cells - std::mem::replace(told, cells)
     }
 
     /// A string: a cell for each of its characters, and one more where pairs would come to lie unevenly.
@@ -209,12 +221,16 @@ impl CoreProgram {
 
 /// Writes a program in core forms above `below`. With `places`, its sites are the user's.
 /// Its symbols are taken from `symbols`, which are the program's and perhaps more.
+///
+/// # Errors
+/// When a limit is met.
 pub(crate) fn lay_out(
     program: &Program,
     mut symbols: Symbols,
     below: &Image,
     places: bool,
-) -> CoreProgram {
+    meter: &Meter,
+) -> Result<CoreProgram, Overrun> {
     let heads = Heads::new(&mut symbols);
     let mut image = Image::above(below);
     // An expression takes the pair it stands in, and seldom more than two others.
@@ -223,7 +239,11 @@ pub(crate) fn lay_out(
     let mut literals = Vec::new();
     let here = image.chain(1, Value::NIL);
     let mut open = vec![(program.root, here)];
+    let mut told = 0;
     while let Some((id, pair)) = open.pop() {
+        if meter.is_due(1 + image.weigh_since(&mut told)) {
+            meter.check(image.bytes() + size_of_val(&open[..]))?;
+        }
         let site = match program.expr(id) {
             _ if !places => 0,
             Expr::Call { counts: true, .. } => (id.0 + 1) | SITE_COUNTS,
@@ -306,7 +326,8 @@ pub(crate) fn lay_out(
         };
         image.set_car(pair, value, site);
     }
-    CoreProgram {
+    meter.check(image.bytes())?;
+    Ok(CoreProgram {
         image,
         here: Value::pair(here),
         literals,
@@ -314,7 +335,7 @@ pub(crate) fn lay_out(
             .chain(program.spans.iter().copied())
             .collect(),
         symbols: Arc::new(symbols),
-    }
+    })
 }
 
 struct Form<'a> {

@@ -18,6 +18,7 @@ mod dfdx_wide;
 mod explain;
 mod fit;
 mod front_door;
+mod front_end;
 #[cfg(feature = "cli")]
 mod generate;
 mod golden;

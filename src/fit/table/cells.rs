@@ -1,20 +1,55 @@
 //! The text of a CSV file, taken apart.
 //!
-//! Bytes go in; names, and the cells of each column with their lines, come out.
+//! Bytes go in; names, and the numbers of each column with their lines, come out.
 //!
 //! **Invariants**
-//! - There is a name for each column, and a cell of each column for each line; at least one.
+//! - There is a name for each column, and a number of each column for each line, at least one; of a
+//!   column that holds anything else, the first cell that does.
+//! - Time and memory are linear in the text; rows are not kept.
 
-use super::error::{TableError, check_distinct};
+use super::error::{TableError, check_distinct, cut};
 use std::io::Read;
 
 /// What a file holds.
 pub(super) struct Cells {
     pub(super) names: Vec<String>,
-    /// For each name its cells, one for each row.
-    pub(super) columns: Vec<Vec<String>>,
+    pub(super) columns: Vec<ReadColumn>,
     /// The line of each row, from 1.
     pub(super) lines: Vec<u64>,
+}
+
+/// What a column of a file holds.
+pub(super) enum ReadColumn {
+    Numbers(Vec<f64>),
+    Other(OtherCell),
+}
+
+/// The first cell of a column that is not a finite number.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct OtherCell {
+    /// Its beginning.
+    pub(super) text: String,
+    pub(super) line: u64,
+    /// Whether it is a number all the same.
+    pub(super) is_number: bool,
+}
+
+impl ReadColumn {
+    fn push(&mut self, cell: &str, line: u64) {
+        let Self::Numbers(numbers) = self else {
+            return;
+        };
+        match cell.parse::<f64>() {
+            Ok(number) if number.is_finite() => numbers.push(number),
+            other => {
+                *self = Self::Other(OtherCell {
+                    text: cut(cell),
+                    line,
+                    is_number: other.is_ok(),
+                });
+            }
+        }
+    }
 }
 
 /// Reads CSV text; errors call it `file`.
@@ -32,15 +67,17 @@ pub(super) fn read(mut reader: impl Read, file: &str) -> Result<Cells, TableErro
             return Err(TableError::NotUtf8 { file, line });
         }
     };
-    let mut rows = rows(text, file)?.into_iter();
-    let Some((line, names)) = rows.next() else {
-        let file = file.to_owned();
-        return Err(TableError::Empty { file });
-    };
-    check_names(&names, file, line)?;
+    let mut names: Option<Vec<String>> = None;
+    let mut columns: Vec<ReadColumn> = Vec::new();
     let mut lines = Vec::new();
-    let mut columns: Vec<Vec<String>> = vec![Vec::new(); names.len()];
-    for (line, row) in rows {
+    rows(text, file, |line, row| {
+        let Some(names) = &names else {
+            let all: Vec<String> = row.iter().map(str::to_owned).collect();
+            check_names(&all, file, line)?;
+            columns.extend(all.iter().map(|_| ReadColumn::Numbers(Vec::new())));
+            names = Some(all);
+            return Ok(());
+        };
         if row.len() != names.len() {
             let (found, expected) = (row.len(), names.len());
             return Err(TableError::Ragged {
@@ -52,9 +89,14 @@ pub(super) fn read(mut reader: impl Read, file: &str) -> Result<Cells, TableErro
         }
         lines.push(line);
         for (column, cell) in columns.iter_mut().zip(row) {
-            column.push(cell);
+            column.push(cell, line);
         }
-    }
+        Ok(())
+    })?;
+    let Some(names) = names else {
+        let file = file.to_owned();
+        return Err(TableError::Empty { file });
+    };
     if lines.is_empty() {
         let file = file.to_owned();
         return Err(TableError::NoRows { file });
@@ -66,20 +108,28 @@ pub(super) fn read(mut reader: impl Read, file: &str) -> Result<Cells, TableErro
     })
 }
 
-/// The rows of cells that are not blank, each with its line.
-fn rows(text: &str, file: &str) -> Result<Vec<(u64, Vec<String>)>, TableError> {
+/// Gives the rows of cells that are not blank, each with its line.
+fn rows(
+    text: &str,
+    file: &str,
+    mut give: impl FnMut(u64, &csv::StringRecord) -> Result<(), TableError>,
+) -> Result<(), TableError> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
-    let mut rows = Vec::new();
     let (mut line, mut counted) = (1, 0);
-    for record in reader.records() {
-        let record = record.map_err(|error| TableError::Malformed {
+    let mut record = csv::StringRecord::new();
+    loop {
+        let more = reader.read_record(&mut record);
+        let more = more.map_err(|error| TableError::Malformed {
             file: file.to_owned(),
             message: error.to_string(),
         })?;
+        if !more {
+            return Ok(());
+        }
         if record.len() == 1 && record[0].is_empty() {
             continue;
         }
@@ -94,9 +144,8 @@ fn rows(text: &str, file: &str) -> Result<Vec<(u64, Vec<String>)>, TableError> {
             .count();
         line += line_ends(&text.as_bytes()[counted..from + blank]);
         counted = from + blank;
-        rows.push((line, record.iter().map(str::to_owned).collect()));
+        give(line, &record)?;
     }
-    Ok(rows)
 }
 
 fn check_names(names: &[String], file: &str, line: u64) -> Result<(), TableError> {
@@ -104,7 +153,7 @@ fn check_names(names: &[String], file: &str, line: u64) -> Result<(), TableError
         return Err(TableError::NoNames {
             file: file.to_owned(),
             line,
-            text: names[0].clone(),
+            text: cut(&names[0]),
         });
     }
     check_distinct(names, Some(file))
@@ -112,5 +161,5 @@ fn check_names(names: &[String], file: &str, line: u64) -> Result<(), TableError
 
 /// The number of line ends in the text.
 fn line_ends(bytes: &[u8]) -> u64 {
-    bytes.split(|&b| b == b'\n').count() as u64 - 1
+    bytes.iter().filter(|&&b| b == b'\n').count() as u64
 }

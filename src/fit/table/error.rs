@@ -4,6 +4,7 @@
 //! - What a file is at fault for names the file and, where there is one, the line; what a caller is at
 //!   fault for names column and row.
 
+use std::collections::HashMap;
 use std::fmt;
 
 /// Why a table, or a column of it, cannot be had.
@@ -174,13 +175,15 @@ pub enum TableError {
 
 /// Refuses names that stand for two columns; those without a name cannot be asked for.
 pub(super) fn check_distinct(names: &[String], file: Option<&str>) -> Result<(), TableError> {
+    // Not the fast hash of other tables: a stranger chose the names.
+    let mut seen: HashMap<&str, usize> = HashMap::with_capacity(names.len());
     let named = names
         .iter()
         .enumerate()
         .filter(|(_, name)| !name.is_empty());
     for (second, name) in named {
-        if let Some(first) = names[..second].iter().position(|other| other == name) {
-            let (name, first, second) = (name.clone(), first + 1, second + 1);
+        if let Some(first) = seen.insert(name, second) {
+            let (name, first, second) = (cut(name), first + 1, second + 1);
             return Err(TableError::DuplicateName {
                 file: file.map(str::to_owned),
                 name,
@@ -192,6 +195,15 @@ pub(super) fn check_distinct(names: &[String], file: Option<&str>) -> Result<(),
     Ok(())
 }
 
+/// The beginning of a name or cell of a stranger's, for a message.
+pub(super) fn cut(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
 /// The file at fault, in front of what is wrong.
 struct In<'a>(Option<&'a str>);
 
@@ -200,6 +212,9 @@ impl fmt::Display for In<'_> {
         self.0.map_or(Ok(()), |file| write!(f, "{file}: "))
     }
 }
+
+/// How many columns are named where one is missing.
+const MOST_TOLD: usize = 20;
 
 /// What to try in place of a missing column.
 struct Hint<'a>(Option<&'a str>, &'a [String]);
@@ -210,10 +225,14 @@ impl fmt::Display for Hint<'_> {
             return write!(f, "; did you mean `{nearest}`?");
         }
         let mut separator = "; the columns are ";
-        for name in self.1.iter().filter(|name| !name.is_empty()) {
-            write!(f, "{separator}`{name}`")?;
+        let mut names = self.1.iter().filter(|name| !name.is_empty());
+        for name in names.by_ref().take(MOST_TOLD) {
+            write!(f, "{separator}`{}`", cut(name))?;
             separator = ", ";
         }
-        Ok(())
+        match names.count() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
     }
 }

@@ -24,7 +24,9 @@ mod error;
 
 pub use error::TableError;
 
-use cells::{Cells, read};
+use cells::{Cells, OtherCell, ReadColumn, read};
+use error::cut;
+use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
@@ -45,6 +47,8 @@ pub struct Table<'a> {
     /// Where it was read; none where a caller gave the columns.
     file: Option<File>,
     names: Vec<String>,
+    /// The place of each name that is not empty.
+    places: FxHashMap<String, usize>,
     columns: Vec<Column<'a>>,
     rows: usize,
 }
@@ -59,8 +63,8 @@ struct File {
 #[derive(Clone, Debug, PartialEq)]
 enum Column<'a> {
     Numbers(Cow<'a, [f64]>),
-    /// The first cell of a file's that is not a finite number, and its line.
-    Text(String, u64),
+    /// Of a file's, that holds anything else.
+    Text(OtherCell),
 }
 
 impl<'a> Table<'a> {
@@ -108,6 +112,7 @@ impl<'a> Table<'a> {
         error::check_distinct(&names, None)?;
         Ok(Self {
             file: None,
+            places: places(&names),
             names,
             columns: all,
             rows,
@@ -143,9 +148,13 @@ impl Table<'static> {
             columns,
             lines,
         } = read(reader, file)?;
-        let columns = columns.iter().map(|cells| Column::new(cells, &lines));
+        let columns = columns.into_iter().map(|column| match column {
+            ReadColumn::Numbers(numbers) => Column::Numbers(numbers.into()),
+            ReadColumn::Other(cell) => Column::Text(cell),
+        });
         Ok(Self {
             columns: columns.collect(),
+            places: places(&names),
             names,
             rows: lines.len(),
             file: Some(File {
@@ -198,19 +207,19 @@ impl Table<'_> {
         let Some(index) = self.position(name) else {
             return Err(TableError::MissingColumn {
                 file: self.file().map(str::to_owned),
-                name: name.to_owned(),
+                name: cut(name),
                 nearest: nearest(name, &self.names),
                 columns: self.names.clone(),
             });
         };
         match &self.columns[index] {
             Column::Numbers(numbers) => Ok(numbers),
-            Column::Text(text, line) => {
-                let (file, line) = (self.file().unwrap_or_default().to_owned(), *line);
-                let (column, text) = (name.to_owned(), text.clone());
+            Column::Text(cell) => {
+                let (file, line) = (self.file().unwrap_or_default().to_owned(), cell.line);
+                let (column, text) = (cut(name), cell.text.clone());
                 Err(if text.is_empty() {
                     TableError::EmptyCell { file, line, column }
-                } else if text.parse::<f64>().is_ok() {
+                } else if cell.is_number {
                     TableError::NotFinite {
                         file,
                         line,
@@ -231,35 +240,32 @@ impl Table<'_> {
 
     /// Columns without a name, as some programs write for row numbers, cannot be asked for.
     fn position(&self, name: &str) -> Option<usize> {
-        self.names
-            .iter()
-            .position(|other| other == name && !name.is_empty())
+        self.places.get(name).copied()
     }
 }
 
-impl Column<'_> {
-    /// The cells of a column of a file, one for each of its lines.
-    fn new(cells: &[String], lines: &[u64]) -> Self {
-        let mut numbers = Vec::with_capacity(cells.len());
-        for (cell, &line) in cells.iter().zip(lines) {
-            match cell.parse::<f64>() {
-                Ok(number) if number.is_finite() => numbers.push(number),
-                _ => return Self::Text(cell.clone(), line),
-            }
-        }
-        Self::Numbers(numbers.into())
-    }
+fn places(names: &[String]) -> FxHashMap<String, usize> {
+    let named = names.iter().enumerate();
+    let named = named.filter(|(_, name)| !name.is_empty());
+    named.map(|(place, name)| (name.clone(), place)).collect()
 }
 
 /// The name most like `name`, if it is like it at all.
 fn nearest(name: &str, names: &[String]) -> Option<String> {
     /// So that `tme` finds `time` and `temp` does not, by Jaro and Winkler's likeness.
     const LIKE: f64 = 0.7;
+    /// Longer names are none that somebody mistyped.
+    const LONGEST: usize = 200;
+    const MOST_COMPARED: usize = 10_000;
     let folded = name.to_lowercase();
     let likeness = |other: &String| strsim::jaro_winkler(&folded, &other.to_lowercase());
+    if name.len() > LONGEST {
+        return None;
+    }
     names
         .iter()
-        .filter(|other| !other.is_empty())
+        .filter(|other| !other.is_empty() && other.len() <= LONGEST)
+        .take(MOST_COMPARED)
         .map(|other| (likeness(other), other))
         .filter(|&(likeness, _)| likeness >= LIKE)
         // The first of equals, so the file's order decides.

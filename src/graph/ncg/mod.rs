@@ -217,6 +217,7 @@ fn has_operands(op: &Op) -> bool {
 pub(super) mod samples {
     use crate::anf::{normalize, tail_calls};
     use crate::graph::{Graph, Imports, build};
+    use crate::meter::Meter;
     use crate::symbol::Symbols;
     use crate::syntax::ast::Expr;
     use crate::syntax::{ExpandOptions, ReadOptions, expand, read};
@@ -303,7 +304,8 @@ pub(super) mod samples {
         }
         let anf = normalize(&program, &|name| inputs.iter().any(|i| i == name));
         let imports = prelude.map_or(Imports::Own, Imports::Prelude);
-        Some(build(&tail_calls(anf), &program, &inputs, imports))
+        let meter = Meter::default();
+        build(&tail_calls(anf), &program, &inputs, imports, &meter).ok()
     }
 
     /// A graph that brings its own prelude, as the interpreter's does.

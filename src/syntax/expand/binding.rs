@@ -12,7 +12,11 @@ use crate::syntax::datum::{Datum, DatumId};
 
 impl Expander<'_> {
     /// Takes `((name init) …)` apart.
-    pub(super) fn bindings(&self, owner: DatumId, list: DatumId) -> Result<Vec<(Sym, DatumId)>> {
+    pub(super) fn bindings(
+        &mut self,
+        owner: DatumId,
+        list: DatumId,
+    ) -> Result<Vec<(Sym, DatumId)>> {
         const USAGE: &str = "write bindings as `((name init) …)`";
         let items = match self.data.get(list) {
             Datum::List(items) => items,
@@ -21,6 +25,7 @@ impl Expander<'_> {
         };
         let mut bindings = Vec::with_capacity(items.len());
         for &item in items {
+            self.step(item, 1)?;
             let binding = match self.data.get(item) {
                 Datum::List(binding) => binding,
                 Datum::Bracket(_) => return self.brackets(item, USAGE),

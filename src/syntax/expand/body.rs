@@ -133,7 +133,8 @@ impl Expander<'_> {
         Ok(self.push(lambda, self.data.span(id)))
     }
 
-    pub(super) fn distinct(&self, id: DatumId, names: &[Sym]) -> Result<()> {
+    pub(super) fn distinct(&mut self, id: DatumId, names: &[Sym]) -> Result<()> {
+        self.step(id, names.len())?;
         // Most lists of names are short.
         const FEW: usize = 8;
         let mut seen = FxHashSet::default();

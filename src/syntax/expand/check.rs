@@ -1,10 +1,14 @@
 //! Warnings: what would fail if it were reached, and literals that are rounded, found before the run.
 
 use super::Expander;
+use crate::error::bounded;
 use crate::prim::arity_in_words;
 use crate::syntax::ast::{Constant, Expr, Warning};
 use crate::syntax::datum::Datum;
 use crate::syntax::hints;
+
+/// How many calls, and how many literals, are told of.
+const MOST_TOLD: usize = 20;
 
 /// Whole numbers up to 2^53 are doubles, each of them.
 const MOST_WHOLE: f64 = 9_007_199_254_740_992.0;
@@ -52,6 +56,9 @@ impl Expander<'_> {
             let Expr::Call { operator, args, .. } = expr else {
                 continue;
             };
+            if warnings.len() >= MOST_TOLD {
+                break;
+            }
             let (name, min, max) = match &self.exprs[operator.0 as usize] {
                 Expr::Constant(constant) => {
                     if let Some(message) = self.no_procedure(constant, index) {
@@ -82,10 +89,10 @@ impl Expander<'_> {
             let count = args.len() as u32;
             if count < min || max.is_some_and(|max| count > max) {
                 warnings.push(Warning {
-                    message: format!(
+                    message: bounded(format!(
                         "`{name}` takes {}, and gets {count} here",
                         arity_in_words(min, max)
-                    ),
+                    )),
                     span: self.spans[index],
                 });
             }
@@ -96,6 +103,7 @@ impl Expander<'_> {
 
     /// Literals whose numbers are not what is written, quoted ones too.
     fn check_literals(&self, warnings: &mut Vec<Warning>) {
+        let most = warnings.len() + MOST_TOLD;
         for id in self.data.ids_of_text() {
             let about = match self.data.get(id) {
                 Datum::Int(value) if value.abs() >= MOST_WHOLE => value,
@@ -104,7 +112,11 @@ impl Expander<'_> {
             };
             let span = self.data.span(id);
             if let Some(message) = rounded(span.text(self.text), about) {
+                let message = bounded(message);
                 warnings.push(Warning { message, span });
+                if warnings.len() >= most {
+                    return;
+                }
             }
         }
     }

@@ -7,7 +7,7 @@
 //! - Hygiene both ways: an alias that a binding form binds is a variable of its own, which no name of
 //!   the program reaches; one that nothing binds means what its original means where the macro was
 //!   defined, whatever the use's surroundings bind.
-//! - Expansion is metered: the data that macros make, how deep these nest, how deep uses nest and the
+//! - Expansion is metered, beside the caller's limits: the data that macros make, the steps of matching rules and names, how deep these nest, how deep uses nest and the
 //!   expressions that come of it are bounded, and passing a bound is an error at the use.
 //! - Errors inside what a macro makes point to its use; parts of the use keep their own places.
 
@@ -24,6 +24,9 @@ use std::rc::Rc;
 /// with macros.
 const MOST_DATA: u64 = 1 << 18;
 const MOST_EXPRESSIONS: usize = 1 << 18;
+
+/// How many steps looking up the names that macros put in and matching rules may take.
+const MOST_WORK: u64 = 1 << 23;
 
 /// How deep nodes that macros make, and uses of macros inside what macros made, may nest.
 const DEEPEST_NODES: u32 = if CAN_GROW { 2_000 } else { 250 };
@@ -62,6 +65,7 @@ impl Expander<'_> {
     pub(super) fn root(&self, mut sym: Sym) -> Sym {
         if !self.aliases.is_empty() {
             while let Some(alias) = self.aliases.get(&sym) {
+                self.work.set(self.work.get() + 1);
                 sym = alias.of;
             }
         }
@@ -80,6 +84,7 @@ impl Expander<'_> {
             while let Some(var) = found
                 && self.heights[var.0 as usize] > height
             {
+                self.work.set(self.work.get() + 1);
                 found = self.shadowed[var.0 as usize];
             }
             if let Some(var) = found {
@@ -87,6 +92,7 @@ impl Expander<'_> {
             }
             match self.aliases.get(&sym) {
                 Some(alias) if !self.is_defined_at_top(sym) => {
+                    self.work.set(self.work.get() + 1);
                     height = height.min(self.macros[alias.made_by.0 as usize].height);
                     sym = alias.of;
                 }
@@ -108,11 +114,12 @@ impl Expander<'_> {
     /// The macro of the top level that a name means here, unless a later definition hides it.
     pub(super) fn top_macro(&self, sym: Sym) -> Option<MacroId> {
         let macros = self.top_macros.get(&sym)?;
-        let before = macros.iter().rev().find(|entry| entry.0 < self.item);
-        let &(at, id, _) = before.or(macros.first())?;
+        // Both stand in the order of their items.
+        let before = macros.partition_point(|entry| entry.0 < self.item);
+        let &(at, id, _) = macros.get(before.saturating_sub(1))?;
         let hidden = self.top.get(&sym).is_some_and(|versions| {
-            let mut made = versions.iter().map(|version| version.0);
-            made.any(|item| item > at && item < self.item)
+            let made = versions.partition_point(|version| version.0 < self.item);
+            made > 0 && versions[made - 1].0 > at
         });
         (!hidden).then_some(id)
     }
@@ -250,6 +257,7 @@ impl Expander<'_> {
         let mut datum = id;
         loop {
             self.uses += 1;
+            self.step(id, 1)?;
             let rules = self.macros[made.0 as usize].rules.clone();
             datum = self.apply_rules(&rules, made, datum, self.uses)?;
             self.meter(datum, id)?;
@@ -342,6 +350,9 @@ impl Expander<'_> {
             let message = format!("macros make more than {MOST_DATA} data");
             return self.too_much(at, &message);
         }
+        if self.work.get() > MOST_WORK {
+            return self.too_much(at, "macros take too long");
+        }
         if self.data.depth(last) > DEEPEST_NODES {
             return self.too_much(at, "what macros make nests too deep");
         }
@@ -350,9 +361,12 @@ impl Expander<'_> {
 
     /// The same of the expressions of a program with macros.
     pub(super) fn meter_expressions(&mut self, at: DatumId) -> Result<()> {
-        if self.exprs.len() > MOST_EXPRESSIONS {
+        if self.exprs.len() > MOST_EXPRESSIONS + self.data.text_len() {
             let message = format!("macros make more than {MOST_EXPRESSIONS} expressions");
             return self.too_much(at, &message);
+        }
+        if self.work.get() > MOST_WORK {
+            return self.too_much(at, "macros take too long");
         }
         Ok(())
     }

@@ -11,6 +11,7 @@
 //!   so that all mistakes are told at once.
 //! - Forms that grow long (`cond`, `let*`, bodies, …) expand in loops; recursion follows the
 //!   nesting of the text, which the reader bounds, and of what macros make, which `macros` bounds.
+//! - Time and memory are linear in the text and in what macros make, and metered.
 //! - At top level a name may be defined again. A reference means the definition made last when it
 //!   runs; where that is not known before, flags tell which have been made.
 
@@ -19,6 +20,7 @@ mod body;
 mod check;
 mod choice;
 mod declarations;
+mod limits;
 mod macros;
 mod models;
 mod names;
@@ -39,12 +41,13 @@ use super::datum::{Data, Datum, DatumId};
 use super::forms::Form;
 use super::grown::Grown;
 use super::left_out::may_be_input;
-use crate::error::Kind;
+use crate::error::{Kind, bounded};
+use crate::meter::Meter;
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 /// A malformed form, or one that the language leaves out.
@@ -52,7 +55,7 @@ use std::sync::Arc;
 #[error("{message}")]
 #[non_exhaustive]
 pub struct ExpandError {
-    /// `syntax` or `unsupported`.
+    /// `syntax`, `unsupported`, or `resource` where a limit was met.
     pub kind: Kind,
     /// What is wrong and what to do.
     pub message: String,
@@ -103,9 +106,27 @@ pub(crate) fn expand(
     symbols: Symbols,
     options: &ExpandOptions<'_>,
 ) -> Result<Program> {
-    let (program, mut mistakes) = expand_leniently(text, data, symbols, options);
+    expand_within(text, data, symbols, options, &Meter::default())
+}
+
+/// The same within limits; what the program holds is added to what the meter knows of.
+///
+/// # Errors
+/// As [`expand`], and `resource` when a limit is met.
+pub(crate) fn expand_within(
+    text: &Arc<str>,
+    data: Data,
+    symbols: Symbols,
+    options: &ExpandOptions<'_>,
+    meter: &Meter,
+) -> Result<Program> {
+    let (program, mut mistakes) = expand_leniently(text, data, symbols, options, meter);
     if mistakes.is_empty() {
         return Ok(program);
+    }
+    let is_limit = |mistake: &ExpandError| mistake.kind == Kind::Resource;
+    if let Some(at) = mistakes.iter().position(is_limit) {
+        return Err(mistakes.swap_remove(at));
     }
     let mut first = mistakes.remove(0);
     let warnings = program.warnings.into_iter().map(|warning| ExpandError {
@@ -128,6 +149,7 @@ pub(crate) fn expand_leniently(
     mut data: Data,
     symbols: Symbols,
     options: &ExpandOptions<'_>,
+    meter: &Meter,
 ) -> (Program, Vec<ExpandError>) {
     let outside = vec![None; symbols.len() as usize];
     let scope = vec![None; symbols.len() as usize];
@@ -136,6 +158,11 @@ pub(crate) fn expand_leniently(
     let mut expander = Expander {
         text,
         data: &grown,
+        meter,
+        boxed: 0,
+        symbol_bytes: symbols.bytes(),
+        work: Cell::new(0),
+        templates: FxHashMap::default(),
         symbols,
         inputs: FxHashSet::default(),
         prelude: options.prelude,
@@ -188,6 +215,11 @@ pub(crate) fn expand_leniently(
         }
     };
     let warnings = expander.check();
+    if let Err(overrun) = meter.hold(expander.bytes()) {
+        let whole = Span::new(0, text.len() as u32);
+        let mistake = expander.over(overrun, whole);
+        expander.mistakes.push(mistake);
+    }
     let Expander {
         symbols,
         exprs,
@@ -285,6 +317,15 @@ type Versions = Vec<(usize, VarId)>;
 struct Expander<'a> {
     text: &'a str,
     data: &'a Grown<'a>,
+    meter: &'a Meter,
+    /// The bytes of the lists in expressions.
+    boxed: usize,
+    /// What the symbols took before.
+    symbol_bytes: usize,
+    /// Steps of looking macros' names up and of matching their rules.
+    work: Cell<u64>,
+    /// Whether parts of the template under way hold an unquote of a level.
+    templates: FxHashMap<(DatumId, u32), bool>,
     symbols: Symbols,
     inputs: FxHashSet<Sym>,
     prelude: Option<&'a Procedures>,
@@ -351,7 +392,7 @@ impl<'a> Expander<'a> {
     fn fail<T>(&self, id: DatumId, message: impl Into<String>) -> Result<T> {
         Err(ExpandError {
             kind: Kind::Syntax,
-            message: message.into(),
+            message: bounded(message.into()),
             span: self.data.span(id),
             also: Vec::new(),
         })
@@ -367,6 +408,7 @@ impl<'a> Expander<'a> {
 
     fn push(&mut self, expr: Expr, span: Span) -> ExprId {
         let id = ExprId(self.exprs.len() as u32);
+        self.boxed += limits::boxed(&expr);
         self.exprs.push(expr);
         self.spans.push(span);
         id
@@ -470,6 +512,7 @@ impl<'a> Expander<'a> {
 
     fn expand_here(&mut self, id: DatumId) -> Result<ExprId> {
         let span = self.data.span(id);
+        self.step(id, 1)?;
         if !self.macros.is_empty() {
             self.meter_expressions(id)?;
         }
@@ -585,10 +628,10 @@ impl<'a> Expander<'a> {
     fn unsupported<T>(&self, id: DatumId, sym: Sym, instead: &str) -> Result<T> {
         Err(ExpandError {
             kind: Kind::Unsupported,
-            message: format!(
+            message: bounded(format!(
                 "`{}` is not in the language: {instead}",
                 self.symbols.name(sym)
-            ),
+            )),
             span: self.data.span(id),
             also: Vec::new(),
         })
@@ -603,7 +646,7 @@ impl<'a> Expander<'a> {
                 _ => self.fail(id, "`quote` takes one datum"),
             },
             Form::Quasiquote => match rest {
-                [template] => self.quasiquote(*template, 1),
+                [template] => self.quasiquote_form(*template),
                 _ => self.fail(id, "`quasiquote` takes one template"),
             },
             Form::Unquote | Form::UnquoteSplicing => {

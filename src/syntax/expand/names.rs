@@ -66,7 +66,10 @@ impl Expander<'_> {
         } else {
             self.live.get(self.item).copied().unwrap_or(self.item)
         };
-        versions.iter().rposition(|&(item, _)| item < runs)
+        // They stand in the order of their items.
+        versions
+            .partition_point(|&(item, _)| item < runs)
+            .checked_sub(1)
     }
 
     /// The definition of a name that is made last when this runs: the last whose flag is up.

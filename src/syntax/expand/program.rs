@@ -12,6 +12,7 @@ use crate::syntax::ast::{Constant, Expr, ExprId, VarId};
 use crate::syntax::datum::{Datum, DatumId};
 use crate::syntax::forms::Form;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::VecDeque;
 
 /// A form of the top level, and what is wrong with it, as far as that is known before it is expanded.
 type TopForm = (DatumId, Option<ExpandError>);
@@ -35,10 +36,10 @@ impl Expander<'_> {
                         vars.push(self.hidden("%unused"));
                         inits.push(expr);
                     }
-                    let var = self.top[&definition.name]
-                        .iter()
-                        .find(|&&(item, _)| item == index)
-                        .map(|&(_, var)| var);
+                    let versions = &self.top[&definition.name];
+                    let at = versions.partition_point(|&(item, _)| item < index);
+                    let version = versions.get(at).filter(|version| version.0 == index);
+                    let var = version.map(|&(_, var)| var);
                     let Some(var) = var else {
                         return self.fail(id, "this definition cannot be placed");
                     };
@@ -218,6 +219,14 @@ impl Expander<'_> {
         let mut defined: FxHashSet<Sym> = FxHashSet::default();
         let mut names = Vec::new();
         while let Some(id) = open.pop() {
+            // Nothing is looked for once a limit is met.
+            if self.exhausted {
+                break;
+            }
+            if let Err(mistake) = self.step(id, 1) {
+                forms.push((id, Some(mistake)));
+                break;
+            }
             self.item = forms.len();
             if self.begins_with_any(id, &defined) {
                 forms.push((id, None));
@@ -338,9 +347,23 @@ impl Expander<'_> {
         }
     }
 
+    /// The macros of the top level by their forms, each with its name and its place among those of that
+    /// name; until its form is met, none is made.
+    fn unplaced_macros(&mut self) -> FxHashMap<DatumId, VecDeque<(Sym, usize)>> {
+        let mut places: FxHashMap<DatumId, VecDeque<(Sym, usize)>> = FxHashMap::default();
+        for (&name, entries) in &mut self.top_macros {
+            for (at, entry) in entries.iter_mut().enumerate() {
+                entry.0 = usize::MAX;
+                places.entry(entry.2).or_default().push_back((name, at));
+            }
+        }
+        places
+    }
+
     pub(super) fn items(&mut self, forms: Vec<TopForm>) -> Vec<Item> {
         let mut items = Vec::new();
         let mut made: FxHashMap<Sym, usize> = FxHashMap::default();
+        let mut macros = self.unplaced_macros();
         for (id, mistake) in forms {
             if let Some(mistake) = mistake {
                 items.push(Item::Mistake(mistake));
@@ -350,10 +373,14 @@ impl Expander<'_> {
             self.item = items.len();
             match self.form_of(id) {
                 Some((Form::DefineSyntax, _)) => {
-                    for entry in self.top_macros.values_mut().flatten() {
-                        if entry.2 == id {
-                            entry.0 = items.len();
-                        }
+                    let next = macros.get_mut(&id).and_then(VecDeque::pop_front);
+                    if let Some((name, at)) = next
+                        && let Some(entry) = self
+                            .top_macros
+                            .get_mut(&name)
+                            .and_then(|all| all.get_mut(at))
+                    {
+                        entry.0 = items.len();
                     }
                     items.push(Item::Syntax);
                 }

@@ -10,6 +10,7 @@ use crate::source::Span;
 use crate::syntax::ast::{Constant, ExprId};
 use crate::syntax::datum::{Datum, DatumId};
 use crate::syntax::forms::Form;
+use std::mem::take;
 
 impl Expander<'_> {
     /// The argument of `(name x)` in a template, where `name` is spelled so.
@@ -25,11 +26,21 @@ impl Expander<'_> {
         None
     }
 
-    pub(super) fn quasiquote(&mut self, id: DatumId, depth: u32) -> Result<ExprId> {
+    /// A template of the program.
+    pub(super) fn quasiquote_form(&mut self, template: DatumId) -> Result<ExprId> {
+        let outer = take(&mut self.templates);
+        let expr = self.quasiquote(template, 1);
+        self.templates = outer;
+        expr
+    }
+
+    fn quasiquote(&mut self, id: DatumId, depth: u32) -> Result<ExprId> {
         stacker::maybe_grow(64 * 1024, 1024 * 1024, || self.quasiquote_here(id, depth))
     }
 
-    pub(super) fn quasiquote_here(&mut self, id: DatumId, depth: u32) -> Result<ExprId> {
+    fn quasiquote_here(&mut self, id: DatumId, depth: u32) -> Result<ExprId> {
+        self.step(id, 1)?;
+        let data = self.data;
         let span = self.data.span(id);
         let nested = match self.template_form(id) {
             Some((Form::Unquote, argument)) if depth == 1 => return self.expand(argument),
@@ -40,11 +51,11 @@ impl Expander<'_> {
             Some(_) => depth - 1,
             None => depth,
         };
-        let (items, mut tail) = match self.data.get(id) {
+        let (items, mut tail) = match data.get(id) {
             Datum::List([]) => return self.quote(id, span),
             Datum::List(items) => (items.to_vec(), None),
             Datum::Dotted(items, tail) => (items.to_vec(), Some(tail)),
-            Datum::Bracket(_) if self.has_unquote(id, depth) => {
+            Datum::Bracket(_) if self.has_unquote(id, depth)? => {
                 return self.fail(
                     id,
                     "brackets in a template cannot hold an unquote; write the list `(vec …)`",
@@ -52,7 +63,7 @@ impl Expander<'_> {
             }
             _ => return self.quote(id, span),
         };
-        if items.is_empty() || !self.has_unquote(id, depth) {
+        if items.is_empty() || !self.has_unquote(id, depth)? {
             return self.quote(id, span);
         }
         // `(a . (unquote b))` is `(a . ,b)` and reads as the list `(a unquote b)`.
@@ -107,31 +118,47 @@ impl Expander<'_> {
         Ok(expr)
     }
 
-    /// Whether a template holds an unquote of its level, or of one that would become constant.
-    pub(super) fn has_unquote(&self, id: DatumId, depth: u32) -> bool {
-        let mut open = vec![(id, depth)];
-        while let Some((id, depth)) = open.pop() {
-            let inner = match self.template_form(id) {
+    /// Whether a template holds an unquote of its level, or of one that would become constant. What is
+    /// found of its parts is kept for the template under way, so that each is looked at once.
+    pub(super) fn has_unquote(&mut self, id: DatumId, depth: u32) -> Result<bool> {
+        let data = self.data;
+        let mut open = vec![(id, depth, false)];
+        while let Some((id, depth, done)) = open.pop() {
+            if !done && self.templates.contains_key(&(id, depth)) {
+                continue;
+            }
+            let (items, tail) = match data.get(id) {
+                Datum::List(items) | Datum::Bracket(items) => (items, None),
+                Datum::Dotted(items, tail) => (items, Some(tail)),
+                _ => continue,
+            };
+            self.step(id, 1 + items.len())?;
+            let form = self.template_form(id);
+            let is_list = matches!(data.get(id), Datum::List(_));
+            let dotted = is_list && items.len() > 2;
+            let found = match form {
+                Some((Form::Unquote | Form::UnquoteSplicing, _)) if depth == 1 => true,
+                _ => dotted && self.is_form(items[items.len() - 2], Form::Unquote),
+            };
+            if found {
+                self.templates.insert((id, depth), true);
+                continue;
+            }
+            let inner = match form {
                 Some((Form::Quasiquote, _)) => depth + 1,
-                Some(_) if depth == 1 => return true,
                 Some(_) => depth - 1,
                 None => depth,
             };
-            match self.data.get(id) {
-                Datum::List(items) => {
-                    if items.len() > 2 && self.is_form(items[items.len() - 2], Form::Unquote) {
-                        return true;
-                    }
-                    open.extend(items.iter().map(|&i| (i, inner)));
-                }
-                Datum::Bracket(items) => open.extend(items.iter().map(|&i| (i, inner))),
-                Datum::Dotted(items, tail) => {
-                    open.extend(items.iter().map(|&i| (i, inner)));
-                    open.push((tail, inner));
-                }
-                _ => {}
+            let parts = items.iter().copied().chain(tail);
+            if done {
+                let mut held = parts.map(|part| self.templates.get(&(part, inner)));
+                let holds = held.any(|held| held == Some(&true));
+                self.templates.insert((id, depth), holds);
+            } else {
+                open.push((id, depth, true));
+                open.extend(parts.map(|part| (part, inner, false)));
             }
         }
-        false
+        Ok(self.templates.get(&(id, depth)) == Some(&true))
     }
 }

@@ -436,6 +436,11 @@ impl Expander<'_> {
         found: &mut Found,
     ) -> Result<bool> {
         let data = self.data;
+        self.work.set(self.work.get() + 1);
+        if self.meter.is_due(1) {
+            self.meter(datum, this.at)?;
+            self.step(this.at, usize::MAX)?;
+        }
         Ok(match (data.get(pattern), data.get(datum)) {
             (Datum::Symbol(literal), other) if this.rules.literals.contains(&literal) => {
                 matches!(other, Datum::Symbol(sym)
