@@ -16,7 +16,7 @@ use crate::fit::{Fit, FitError};
 use crate::prim::relaxation::Relaxation;
 use crate::syntax::Goal;
 use crate::verify::{Certificate, Verdict, VerifyOptions, verify_with};
-use crate::{Bindings, Input, Interpreter};
+use crate::{Bindings, Input, Interpreter, Limits};
 
 /// How many rows are verified at the most.
 const ROWS: usize = 8;
@@ -35,6 +35,7 @@ impl AtFit {
         table: &Table<'_>,
         interpreter: &Interpreter,
         relaxation: Relaxation,
+        limits: &Limits,
         source: &Source,
     ) -> Result<Self, Failure> {
         let program = interpreter
@@ -49,7 +50,10 @@ impl AtFit {
         let by_row = observed.is_empty() || observed.iter().any(|one| one.by_row);
         let runs = if by_row { table.rows() } else { 1 };
         let names = fitted.params.iter().map(|param| param.name.as_str());
-        let options = VerifyOptions::default().wrt(names).relaxation(relaxation);
+        let options = VerifyOptions::default()
+            .wrt(names)
+            .relaxation(relaxation)
+            .limits(*limits);
         let count = runs.min(ROWS);
         let mut certificates = Vec::with_capacity(count);
         for at in 0..count {

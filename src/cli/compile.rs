@@ -8,6 +8,7 @@
 //! - What is no regular file (`/dev/null`, a pipe) is written to and never replaced.
 
 use super::cautions::cautions_without_inputs;
+use super::limits::LimitArgs;
 use super::program::{Loaded, ProgramArgs};
 use super::report::{self, Failure};
 use crate::graph::{Graph, ncg};
@@ -35,6 +36,9 @@ pub(super) struct Compile {
     /// File to write; `-` for standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 impl Compile {
@@ -47,7 +51,8 @@ impl Compile {
             let interpreter = compile_interpreter().map_err(|e| Failure::Data(e.to_string()))?;
             return self.write(interpreter.graph());
         };
-        let source = match program.load()? {
+        let limits = self.limits.limits();
+        let source = match program.load(&limits)? {
             Loaded::Text(source) => source,
             Loaded::Compiled(..) => {
                 return Err(Failure::Data("this program is compiled already".into()));

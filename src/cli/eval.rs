@@ -10,63 +10,32 @@
 use super::cautions::cautions_of;
 use super::fields::members;
 use super::json::{self, Object};
-use super::program::ModeArg;
+use super::limits::LimitArgs;
+use super::request::{Refused, Request};
 use super::stats::{STATS, stats_of};
 use crate::model::gradient::Extent;
-use crate::model::json::JsonInput;
+use crate::model::json::Column;
 use crate::source::Position;
-use crate::walk::output::json_number;
+use crate::walk::output::{check_room, json_number};
 use crate::{
-    Bindings, Error, Input, Interpreter, Kind, Limits, OnError, Registry, Relaxation, Stats,
+    Bindings, Error, EvalError, Input, Interpreter, Kind, Limits, OnError, Registry, Stats,
     Threads, Workspace, Wrt,
 };
-use serde::Deserialize;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// How many applications a request may take unless it says otherwise.
-const DEFAULT_FUEL: u64 = 3_000_000;
+/// What a request may take unless it, or who answers it, says otherwise.
+const LIMITS: Limits = Limits::new()
+    .fuel(1_000_000)
+    .heap_bytes(128 << 20)
+    .output_bytes(16 << 20);
 
 /// How many further mistakes an answer tells.
 const ALSO: usize = 20;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Request<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a serde_json::value::RawValue>,
-    #[serde(borrow)]
-    source: Cow<'a, str>,
-    #[serde(default)]
-    inputs: BTreeMap<String, JsonInput>,
-    #[serde(default)]
-    lanes: Option<BTreeMap<String, Vec<JsonInput>>>,
-    #[serde(default)]
-    wrt: Option<Vec<String>>,
-    #[serde(default)]
-    mode: ModeArg,
-    #[serde(default = "yes")]
-    prelude: bool,
-    fuel: Option<u64>,
-    #[serde(default = "one")]
-    temperature: f64,
-    #[serde(default)]
-    hard: bool,
-    gumbel_seed: Option<u64>,
-    #[serde(default)]
-    stats: bool,
-    /// Programs that the program may call, by their names.
-    #[serde(default)]
-    models: BTreeMap<String, String>,
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn one() -> f64 {
-    1.0
-}
+/// How much of a message is told, and of a name, in bytes.
+const MESSAGE: usize = 2000;
+const NAME: usize = 200;
 
 /// Answers one request line.
 pub fn answer(interpreter: &Interpreter, line: &str) -> String {
@@ -78,6 +47,11 @@ pub fn answer(interpreter: &Interpreter, line: &str) -> String {
 pub struct Answerer {
     interpreter: Interpreter,
     threads: Threads,
+    limits: Limits,
+    /// How long an answer may take.
+    time: Option<Duration>,
+    /// Whether a request may not raise the limits.
+    capped: bool,
     workspace: Workspace,
 }
 
@@ -87,6 +61,9 @@ impl Answerer {
         Self {
             interpreter,
             threads: Threads::ALL,
+            limits: LIMITS,
+            time: None,
+            capped: false,
             workspace: Workspace::new(),
         }
     }
@@ -100,21 +77,29 @@ impl Answerer {
         }
     }
 
+    /// The same within other limits, which requests may lower, and raise unless they are capped.
+    pub(super) fn within(self, limits: &LimitArgs, capped: bool) -> Self {
+        let time = limits.time();
+        // A time begins with each request.
+        let limits = limits.within(self.limits).deadline(None);
+        Self {
+            limits,
+            time,
+            capped,
+            ..self
+        }
+    }
+
     /// Answers one request line.
     pub fn answer(&mut self, line: &str) -> String {
         let mut out = String::new();
-        json::object(&mut out, |answer| {
-            match serde_json::from_str::<Request<'_>>(line) {
-                Ok(request) => self.answer_request(&request, answer),
-                Err(error) => {
-                    if let Some(id) = id_of(line) {
-                        answer.raw("id", &id);
-                    }
-                    let error = wrong_input(line).unwrap_or_else(|| {
-                        Error::Request(format!("this line is no request: {error}"))
-                    });
-                    write_error(&error, "", answer);
+        json::object(&mut out, |answer| match Request::read(line) {
+            Ok(request) => self.answer_request(&request, answer),
+            Err(Refused { id, error }) => {
+                if let Some(id) = id {
+                    answer.raw("id", id);
                 }
+                write_error(&error, "", answer);
             }
         });
         out
@@ -122,16 +107,19 @@ impl Answerer {
 
     fn answer_request(&mut self, request: &Request<'_>, answer: &mut Object<'_>) {
         if let Some(id) = request.id {
-            answer.raw("id", id.get());
+            answer.raw("id", id);
         }
+        let beginning = answer.mark();
         let result = self.evaluate(request, answer);
         if let Err(error) = &result {
+            // What was written by then is no answer.
+            answer.back_to(beginning);
             write_error(error, &request.source, answer);
             let also = self.also(error, request);
             if !also.is_empty() {
                 answer.objects("also", &also, |(kind, message, position), mistake| {
                     mistake.text("kind", kind);
-                    mistake.text("message", message);
+                    mistake.text("message", &cut(message, MESSAGE));
                     mistake.place(*position);
                 });
             }
@@ -143,7 +131,7 @@ impl Answerer {
     }
 
     /// The interpreter for programs that call some models, each a text.
-    fn calling(&self, models: &BTreeMap<String, String>) -> Result<Interpreter, Error> {
+    fn calling(&self, models: &[(String, String)]) -> Result<Interpreter, Error> {
         let registry = Registry::new();
         for (name, text) in models {
             let model = self.interpreter.model(text).map_err(|error| {
@@ -159,13 +147,11 @@ impl Answerer {
     /// What else is known to be wrong with a program that fails, in the order of its text: kind, message
     /// and place.
     fn also(&self, error: &Error, request: &Request<'_>) -> Vec<(&'static str, String, Position)> {
-        if !matches!(error, Error::Expand(_) | Error::Eval(_)) {
+        if !matches!(error, Error::Expand(_) | Error::Eval(_)) || error.kind() == Kind::Resource {
             return Vec::new();
         }
         let text: &str = &request.source;
-        let given = request.inputs.keys();
-        let given = given.chain(request.lanes.iter().flat_map(BTreeMap::keys));
-        let given: Vec<&str> = given.map(String::as_str).collect();
+        let given = request.names();
         let mut all: Vec<_> = error
             .also()
             .iter()
@@ -195,179 +181,189 @@ impl Answerer {
             .collect()
     }
 
-    /// Writes what a request asks for, once nothing can fail any more; gives what it took.
+    /// Writes what a request asks for; gives what it took. What it has written when it fails is no answer.
     fn evaluate(&mut self, request: &Request<'_>, answer: &mut Object<'_>) -> Result<Stats, Error> {
         if !request.prelude {
             return Err(Error::Request(
                 "programs without the prelude are not supported; leave `prelude` out".into(),
             ));
         }
-        let mut bindings = Bindings::new();
-        for (name, input) in &request.inputs {
-            let input = input
-                .input()
-                .map_err(|error| Error::Request(format!("the input `{name}`: {error}")))?;
-            bindings.set(name, input);
+        if self.capped
+            && let Some(error) = request.beyond(&self.limits, self.time)
+        {
+            return Err(error);
         }
-        let limits = Limits {
-            fuel: request.fuel.unwrap_or(DEFAULT_FUEL),
-            ..Limits::default()
+        let limits = match self.time {
+            Some(time) => self.limits.timeout(time),
+            None => self.limits,
         };
-        let lanes = request.lanes.as_ref();
-        let mut names = bindings.clone();
-        let mut columns: Vec<(&str, Vec<Input>)> = Vec::new();
-        for (name, column) in lanes.into_iter().flatten() {
-            let lane = |(lane, input): (usize, &JsonInput)| {
-                input.input().map_err(|error| {
-                    Error::Request(format!("lane {lane} of the input `{name}`: {error}"))
-                })
+        let limits = request.limits(limits);
+        if request.source.len() > limits.text_bytes {
+            let (given, most) = (request.source.len(), limits.text_bytes);
+            let message = format!("out of text: the program has {given} bytes, of {most} allowed");
+            return Err(EvalError::new(Kind::Resource, message).into());
+        }
+        let most = limits.output_bytes;
+        let bindings = &request.inputs;
+        let mut numbers: Vec<(&str, &[f64])> = Vec::new();
+        let mut inputs: Vec<(&str, &[Input])> = Vec::new();
+        let mut names = Cow::Borrowed(bindings);
+        for (name, column) in request.lanes.iter().flatten() {
+            let first = match column {
+                Column::Numbers(column) => {
+                    numbers.push((name, column));
+                    Input::Number(column.first().copied().unwrap_or(0.0))
+                }
+                Column::Inputs(column) => {
+                    inputs.push((name, column));
+                    column.first().cloned().unwrap_or(Input::Number(0.0))
+                }
             };
-            let column: Vec<Input> = column
-                .iter()
-                .enumerate()
-                .map(lane)
-                .collect::<Result<_, _>>()?;
-            names.set(name, column.first().cloned().unwrap_or(Input::Number(0.0)));
-            columns.push((name, column));
+            names.to_mut().set(name, first);
         }
         let mode = request.mode.into();
-        let model = match request.models.is_empty() {
-            true => self.interpreter.model_for(&request.source, &names, mode)?,
-            false => self
-                .calling(&request.models)?
-                .model_for(&request.source, &names, mode)?,
+        let model = match request.models.as_slice() {
+            [] => self.interpreter.model_for(&request.source, &names, mode)?,
+            models => {
+                let interpreter = self.calling(models)?;
+                interpreter.model_for(&request.source, &names, mode)?
+            }
         };
-        let model = model.with_relaxation(Relaxation {
-            temperature: request.temperature,
-            hard: request.hard,
-            gumbel_seed: request.gumbel_seed,
-        })?;
+        let model = model.with_relaxation(request.relaxation)?;
         let model = model.with_threads(self.threads.clone());
         let wrt: Option<Vec<&str>> = request
             .wrt
             .as_ref()
             .map(|wrt| wrt.iter().map(String::as_str).collect());
         let workspace = &mut self.workspace;
-        if lanes.is_none() {
+        if request.lanes.is_none() {
             let asked = wrt.as_deref().map_or(Wrt::Nothing, Wrt::Names);
-            let evaluation = model.evaluate(&bindings, asked, &limits, workspace)?;
-            answer.value(&evaluation.value);
+            let evaluation = model.evaluate(bindings, asked, &limits, workspace)?;
+            answer.value(&evaluation.value, most)?;
             if let Some(wrt) = wrt {
-                answer.grad(wrt, &evaluation);
+                answer.grad(wrt, &evaluation, most)?;
             }
             return Ok(evaluation.stats);
         }
         let wrt = wrt.unwrap_or_default();
-        let per_lane: Vec<(&str, &[Input])> =
-            columns.iter().map(|(n, c)| (*n, c.as_slice())).collect();
-        let on_error = OnError::Collect;
-        let result = model
-            .value_and_grad_lanes_of(&bindings, &per_lane, &wrt, on_error, &limits, workspace)?;
-        json::list(
-            &result.values,
-            answer.member("values"),
-            |value, out| match value {
-                Ok(value) => out.push_str(&value.to_json()),
-                Err(error) => json::object(out, |lane| write_error(error, model.text(), lane)),
-            },
-        );
+        let result = model.value_and_grad_lanes_of_both(
+            bindings,
+            &numbers,
+            &inputs,
+            &wrt,
+            OnError::Collect,
+            &limits,
+            workspace,
+        )?;
+        // The least that a lane takes.
+        check_room(answer.member("values"), 4 * result.values.len(), most)?;
+        json::try_list(&result.values, answer.out(), |value, out| match value {
+            Ok(value) => value.write_json(out, most),
+            Err(error) => {
+                json::object(out, |lane| write_error(error, model.text(), lane));
+                check_room(out, 0, most)
+            }
+        })?;
         if !wrt.is_empty() {
             answer.object("grad", |grad| {
-                for name in wrt {
-                    lane_gradient(&result, name, &names, grad.member(name));
-                }
-            });
+                wrt.iter().try_for_each(|name| {
+                    lane_gradient(&result, name, &names, grad.member(name), most)
+                })
+            })?;
         }
         Ok(Stats::default())
     }
 }
 
-fn lane_gradient(lanes: &crate::Lanes, name: &str, bindings: &Bindings, out: &mut String) {
+fn lane_gradient(
+    lanes: &crate::Lanes,
+    name: &str,
+    bindings: &Bindings,
+    out: &mut String,
+    most: usize,
+) -> Result<(), Box<EvalError>> {
     if let Some((_, sum)) = lanes.shared.iter().find(|(n, _)| n == name) {
-        return json_number(*sum, out);
+        json_number(*sum, out);
+        return Ok(());
     }
     let shape = bindings.get(name).map(Input::shape);
-    let nested = |numbers: &[f64], out: &mut String| match shape {
-        Some(Ok(Some(shape))) => Extent::of(shape).json(numbers, out),
-        _ => Extent::List(numbers.len()).json(numbers, out),
+    let nested = |numbers: &[f64], out: &mut String| {
+        // None has fewer than four bytes, as `0.0,`.
+        check_room(out, 4 * numbers.len(), most)?;
+        match shape {
+            Some(Ok(Some(shape))) => Extent::of(shape).json(numbers, out),
+            _ => Extent::List(numbers.len()).json(numbers, out),
+        }
+        check_room(out, 0, most)
     };
     if let Some((_, sums)) = lanes.shared_lists.iter().find(|(n, _)| n == name) {
         return nested(sums, out);
     }
     if let Some((_, rows)) = lanes.per_lane_lists.iter().find(|(n, _)| n == name) {
-        return json::list(rows, out, |row, out| match row {
+        return json::try_list(rows, out, |row, out| match row {
             Some(row) => nested(row, out),
-            None => out.push_str("null"),
+            None => {
+                out.push_str("null");
+                Ok(())
+            }
         });
     }
     let column = lanes.per_lane.iter().find(|(n, _)| n == name);
-    let column = column.map(|(_, column)| column);
-    json::list(
-        column.into_iter().flatten(),
-        out,
-        |number, out| match number {
-            Some(number) => json_number(*number, out),
-            None => out.push_str("null"),
-        },
-    );
+    let column: &[Option<f64>] = column.map_or(&[], |(_, column)| column);
+    check_room(out, 4 * column.len(), most)?;
+    json::try_list(column, out, |number, out| match number {
+        Some(number) => {
+            json_number(*number, out);
+            check_room(out, 0, most)
+        }
+        None => {
+            out.push_str("null");
+            Ok(())
+        }
+    })
 }
 
 /// `"error":{…}` for a program's error.
 fn write_error(error: &Error, text: &str, answer: &mut Object<'_>) {
     answer.object("error", |fault| {
         fault.text("kind", error.kind().name());
-        fault.text("message", &error.to_string());
+        fault.text("message", &cut(&error.to_string(), MESSAGE));
         if error.kind() != Kind::Resource
             && let Some(position) = error.position(text)
         {
             fault.place(position);
             if let Some(model) = error.model() {
-                fault.text("model", &model.name);
+                fault.text("model", &cut(&model.name, NAME));
             }
         }
         if !error.calls().is_empty() {
             fault.objects("calls", error.calls(), |call, frame| {
-                frame.text("name", &call.name);
+                frame.text("name", &cut(&call.name, NAME));
                 frame.place(call.position);
                 if let Some(model) = &call.model {
-                    frame.text("model", model);
+                    frame.text("model", &cut(model, NAME));
                 }
             });
         }
     });
 }
 
-/// What is wrong with which input of a line that is no request, if that is what is wrong.
-fn wrong_input(line: &str) -> Option<Error> {
-    let line: serde_json::Value = serde_json::from_str(line).ok()?;
-    if let Some(inputs) = line.get("inputs").and_then(|inputs| inputs.as_object())
-        && let Err(error) = Bindings::from_object(inputs)
-    {
-        return Some(error);
+/// A text of so many bytes at the most: its beginning, and how much more there was.
+pub(super) fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
     }
-    for (name, column) in line.get("lanes")?.as_object()? {
-        let Some(column) = column.as_array() else {
-            return Some(Error::Request(format!(
-                "the lane input `{name}` is {column}; give an array with an input a lane"
-            )));
-        };
-        for (lane, input) in column.iter().enumerate() {
-            if let Err(error) = JsonInput::named(input) {
-                let error = format!("lane {lane} of the input `{name}` {error}");
-                return Some(Error::Request(error));
-            }
-        }
-    }
-    None
+    let end = text.floor_char_boundary(most);
+    Cow::Owned(format!("{}… ({} bytes in all)", &text[..end], text.len()))
 }
 
-/// The id of a line that is no request but an object all the same.
-fn id_of(line: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct OnlyId<'a> {
-        #[serde(borrow)]
-        id: &'a serde_json::value::RawValue,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(cut("ab", 2), "ab");
+        assert_eq!(cut("aéb", 2), "a… (4 bytes in all)");
     }
-    let only: OnlyId<'_> = serde_json::from_str(line).ok()?;
-    Some(only.id.get().to_owned())
 }

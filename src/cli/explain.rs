@@ -1,6 +1,6 @@
 //! Accounts of runs as JSON: what `dmci run --explain --json` prints.
 //!
-//! Evaluations with their explanations go in; an object comes out: the first run's value and account,
+//! Values, as JSON, with explanations of their runs go in; an object comes out: the first run's value and account,
 //! and a list of those of the others.
 //!
 //! **Invariants**
@@ -9,10 +9,10 @@
 use super::json::{Object, line, list, object};
 use crate::source::Span;
 use crate::walk::output::json_number;
-use crate::{Evaluation, Explanation, Way};
+use crate::{Explanation, Way};
 
 /// `{"value":…,"explanation":{…},"again":[…]}`, the last where there was more than one run.
-pub(super) fn json(runs: &[(Evaluation, Explanation)]) -> String {
+pub(super) fn json(runs: &[(String, Explanation)]) -> String {
     line(|all| {
         let Some((first, again)) = runs.split_first() else {
             return;
@@ -24,8 +24,8 @@ pub(super) fn json(runs: &[(Evaluation, Explanation)]) -> String {
     })
 }
 
-fn run((evaluation, explanation): &(Evaluation, Explanation), out: &mut Object<'_>) {
-    out.value(&evaluation.value);
+fn run((value, explanation): &(String, Explanation), out: &mut Object<'_>) {
+    out.raw("value", value);
     out.object("explanation", |out| account(explanation, out));
 }
 

@@ -12,6 +12,7 @@ use super::cautions::cautions_of;
 use super::data::{self, failure};
 use super::fields::{Content, Field, lines, members, table};
 use super::json;
+use super::limits::LimitArgs;
 use super::program::{Loaded, MachineArgs, ProgramArgs, ThreadArgs, assignment, at_least_one};
 use super::report::{self, Failure};
 use crate::Bindings;
@@ -106,11 +107,15 @@ pub(super) struct Fit {
     /// Show no progress
     #[arg(short, long)]
     quiet: bool,
+
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 impl Fit {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let Loaded::Text(source) = ProgramArgs::of(&self.model).load()? else {
+        let limits = self.limits.limits();
+        let Loaded::Text(source) = ProgramArgs::of(&self.model).load(&limits)? else {
             let message = "a compiled program does not say what it predicts; give its source";
             return Err(Failure::Data(format!(
                 "{}: {message}",
@@ -138,8 +143,8 @@ impl Fit {
             all_starts: self.all_starts,
             init: self.init.clone(),
             target: self.target.clone(),
+            limits,
             threads: self.threads.threads(),
-            ..FitOptions::default()
         };
         let bar = self.progress();
         // Starts end on several threads, and may be told out of order.
@@ -161,7 +166,7 @@ impl Fit {
         let mut verified = None;
         if self.verify {
             let relaxation = self.machine.relaxation();
-            let at_fit = AtFit::new(&fitted, &data, &interpreter, relaxation, &source)?;
+            let at_fit = AtFit::new(&fitted, &data, &interpreter, relaxation, &limits, &source)?;
             at_fit.warnings().iter().for_each(|text| report::warn(text));
             verified = Some(at_fit);
         }

@@ -8,11 +8,12 @@
 //!   written as in JSON.
 
 use super::json;
-use super::program::{InputArgs, LimitArgs, MachineArgs, Prepared, ProgramArgs, distinct, prepare};
+use super::limits::LimitArgs;
+use super::program::{InputArgs, MachineArgs, Prepared, ProgramArgs, distinct, prepare};
 use super::report::{self, Failure};
 use super::stats::{StatsArgs, stats_of};
 use crate::walk::output::json_number;
-use crate::{Hessian, Workspace, Wrt};
+use crate::{EvalError, Hessian, Workspace, Wrt};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -59,7 +60,8 @@ pub(super) struct Grad {
 
 impl Grad {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let program = self.program.load()?;
+        let limits = self.limits.limits();
+        let program = self.program.load(&limits)?;
         let given = self.inputs.given()?;
         let interpreter = || self.machine.interpreter();
         let bindings = self
@@ -77,7 +79,6 @@ impl Grad {
             None => distinct(given.names().chain(params)),
         };
         let wrt = Wrt::Names(&names);
-        let limits = self.limits.limits();
         let mut workspace = Workspace::new();
         let result = model.evaluate(&bindings, wrt, &limits, &mut workspace);
         let stats = stats_of(result.as_ref().map(|evaluation| evaluation.stats));
@@ -87,17 +88,21 @@ impl Grad {
         });
         let (evaluation, hessian) = self.stats.outcome(result, &stats, cautions, &source)?;
         report::monitored(&evaluation.monitored);
+        let most = limits.output_bytes;
+        let too_long = |error: Box<EvalError>| Failure::of(&source)(error.into());
         if self.json {
-            return report::print(&json::line(|answer| {
-                answer.value(&evaluation.value);
-                answer.grad(evaluation.gradient.names(), &evaluation);
+            let text = json::try_line(|answer| {
+                answer.value(&evaluation.value, most)?;
+                answer.grad(evaluation.gradient.names(), &evaluation, most)?;
                 if let Some(hessian) = &hessian {
                     answer.raw("hessian", &hessian.to_json());
                 }
-            }));
+                Ok(())
+            });
+            return report::print(&text.map_err(too_long)?);
         }
         for name in model
-            .only_steering(&bindings, wrt, &mut workspace)
+            .only_steering(&bindings, wrt, &limits, &mut workspace)
             .unwrap_or_default()
         {
             report::note(&format!(
@@ -105,20 +110,20 @@ impl Grad {
             ));
         }
         let value = &evaluation.value;
-        let rows: Vec<Vec<String>> = evaluation
-            .gradient
-            .names()
-            .map(|name| {
-                let derivatives = evaluation.gradient.to_json(name, value);
-                vec![name.to_owned(), derivatives.unwrap_or_default()]
-            })
-            .collect();
+        let row = |name: &str| {
+            let mut derivatives = String::new();
+            let gradient = &evaluation.gradient;
+            gradient.write_json(name, value, &mut derivatives, most)?;
+            Ok(vec![name.to_owned(), derivatives])
+        };
+        let rows = evaluation.gradient.names().map(row);
+        let rows: Vec<Vec<String>> = rows.collect::<Result<_, _>>().map_err(too_long)?;
         if rows.is_empty() {
             report::note(
                 "nothing to differentiate by: give inputs, or name literals as in --wrt @1:4",
             );
         }
-        let mut out = format!("value  {}\n", value.to_scheme());
+        let mut out = format!("value  {}", report::scheme(value, most).map_err(too_long)?);
         if !rows.is_empty() {
             out.push('\n');
             out.push_str(&report::table(&["name", "derivative"], &rows));

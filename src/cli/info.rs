@@ -9,6 +9,7 @@
 use super::cautions::{Caution, cautions_without_inputs};
 use super::fields::{Content, Field, members, told};
 use super::json::{self, Object};
+use super::limits::LimitArgs;
 use super::program::{Loaded, ProgramArgs, interpreter};
 use super::report::{self, Failure, Source};
 use crate::Interpreter;
@@ -40,13 +41,18 @@ pub(super) struct Info {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 impl Info {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let mut machine = None;
         let mut summary = None;
-        match self.program.as_ref().map(ProgramArgs::load).transpose()? {
+        let limits = self.limits.limits();
+        let loaded = self.program.as_ref().map(|program| program.load(&limits));
+        match loaded.transpose()? {
             None => {}
             Some(Loaded::Text(source)) => {
                 let interpreter = interpreter(self.interpreter.as_deref())?;

@@ -13,7 +13,8 @@
 
 use crate::source::Position;
 use crate::walk::output::{json_number, json_string};
-use crate::{Evaluation, Output};
+use crate::{EvalError, Evaluation, Output};
+use std::convert::Infallible;
 use std::fmt::{Display, Write as _};
 
 /// An object under way.
@@ -23,13 +24,14 @@ pub(super) struct Object<'o> {
 }
 
 /// Writes an object.
-pub(super) fn object(out: &mut String, write: impl FnOnce(&mut Object<'_>)) {
+pub(super) fn object<R>(out: &mut String, write: impl FnOnce(&mut Object<'_>) -> R) -> R {
     out.push('{');
-    write(&mut Object {
+    let result = write(&mut Object {
         out,
         is_empty: true,
     });
     out.push('}');
+    result
 }
 
 /// An object as a line of its own.
@@ -40,20 +42,47 @@ pub(super) fn line(write: impl FnOnce(&mut Object<'_>)) -> String {
     out
 }
 
+/// The same of what may not be there to be written.
+pub(super) fn try_line<E>(
+    write: impl FnOnce(&mut Object<'_>) -> Result<(), E>,
+) -> Result<String, E> {
+    let mut out = String::new();
+    object(&mut out, write)?;
+    out.push('\n');
+    Ok(out)
+}
+
+/// Writes a list, of items that may not be there to be written.
+pub(super) fn try_list<T, E>(
+    items: impl IntoIterator<Item = T>,
+    out: &mut String,
+    mut write: impl FnMut(T, &mut String) -> Result<(), E>,
+) -> Result<(), E> {
+    out.push('[');
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write(item, out)?;
+    }
+    out.push(']');
+    Ok(())
+}
+
 /// Writes a list.
 pub(super) fn list<T>(
     items: impl IntoIterator<Item = T>,
     out: &mut String,
     mut write: impl FnMut(T, &mut String),
 ) {
-    out.push('[');
-    for (index, item) in items.into_iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
+    let all: Result<(), Infallible> = try_list(items, out, |item, out| {
         write(item, out);
+        Ok(())
+    });
+    match all {
+        Ok(()) => {}
+        Err(never) => match never {},
     }
-    out.push(']');
 }
 
 impl Object<'_> {
@@ -65,6 +94,22 @@ impl Object<'_> {
         json_string(name, self.out);
         self.out.push(':');
         self.out
+    }
+
+    /// Where the value of the last member belongs.
+    pub(super) fn out(&mut self) -> &mut String {
+        self.out
+    }
+
+    /// What is written by now, to come [`back_to`](Self::back_to).
+    pub(super) fn mark(&self) -> Mark {
+        Mark(self.out.len(), self.is_empty)
+    }
+
+    /// Forgets what was written since.
+    pub(super) fn back_to(&mut self, Mark(length, is_empty): Mark) {
+        self.out.truncate(length);
+        self.is_empty = is_empty;
     }
 
     /// A member that is written already, as JSON.
@@ -91,8 +136,8 @@ impl Object<'_> {
         });
     }
 
-    pub(super) fn object(&mut self, name: &str, write: impl FnOnce(&mut Object<'_>)) {
-        object(self.member(name), write);
+    pub(super) fn object<R>(&mut self, name: &str, write: impl FnOnce(&mut Object<'_>) -> R) -> R {
+        object(self.member(name), write)
     }
 
     /// A list of objects.
@@ -113,24 +158,35 @@ impl Object<'_> {
         self.plain("column", position.column);
     }
 
-    pub(super) fn value(&mut self, value: &Output) {
-        self.raw("value", &value.to_json());
+    /// The value of an evaluation, unless there would then be more than so many bytes.
+    pub(super) fn value(&mut self, value: &Output, most: usize) -> Result<(), Box<EvalError>> {
+        value.write_json(self.member("value"), most)
     }
 
-    /// The derivatives of an evaluation by names that were asked for.
+    /// The derivatives of an evaluation by names that were asked for, within as much.
     pub(super) fn grad<'n>(
         &mut self,
         names: impl IntoIterator<Item = &'n str>,
         evaluation: &Evaluation,
-    ) {
+        most: usize,
+    ) -> Result<(), Box<EvalError>> {
+        let Evaluation {
+            gradient, value, ..
+        } = evaluation;
         self.object("grad", |grad| {
             for name in names {
-                let derivatives = evaluation.gradient.to_json(name, &evaluation.value);
-                grad.raw(name, derivatives.as_deref().unwrap_or("null"));
+                if !gradient.write_json(name, value, grad.member(name), most)? {
+                    grad.out().push_str("null");
+                }
             }
-        });
+            Ok(())
+        })
     }
 }
+
+/// What an object held at some time.
+#[derive(Clone, Copy)]
+pub(super) struct Mark(usize, bool);
 
 #[cfg(test)]
 mod tests {

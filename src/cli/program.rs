@@ -17,7 +17,9 @@ use crate::walk::Limits;
 use crate::{Bindings, Interpreter, Mode, Model, Registry, Relaxation, Threads};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
+use std::fs::File;
 use std::io::{self, Read};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 /// Which program.
@@ -96,7 +98,7 @@ impl ModelArgs {
                 let message = format!("--model: `{name}` is given twice; give it once");
                 return Err(Failure::Usage(message));
             }
-            let Loaded::Text(source) = ProgramArgs::of(file).load()? else {
+            let Loaded::Text(source) = ProgramArgs::of(file).load(&Limits::new())? else {
                 let message = "a compiled program cannot be called; give its source";
                 return Err(Failure::Data(format!("{}: {message}", file.display())));
             };
@@ -132,6 +134,15 @@ impl ThreadArgs {
             Some(count) => Threads::of(count),
             None => Threads::ALL,
         }
+    }
+
+    /// How many they are, whether any was made or not.
+    pub(super) fn count(self) -> usize {
+        let named = || std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok();
+        let all = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        self.threads
+            .or_else(|| named().filter(|&count| count > 0))
+            .unwrap_or_else(all)
     }
 }
 
@@ -184,24 +195,6 @@ impl From<ModeArg> for Mode {
     }
 }
 
-/// How far the program may go.
-#[derive(Args, Clone, Debug)]
-pub(super) struct LimitArgs {
-    /// Stop the program after so many applications of procedures
-    #[arg(long, value_name = "N")]
-    fuel: Option<u64>,
-}
-
-impl LimitArgs {
-    pub(super) fn limits(&self) -> Limits {
-        let defaults = Limits::default();
-        Limits {
-            fuel: self.fuel.unwrap_or(defaults.fuel),
-            ..defaults
-        }
-    }
-}
-
 /// A program as it is given.
 #[derive(Debug)]
 pub(super) enum Loaded {
@@ -229,10 +222,14 @@ impl ProgramArgs {
         }
     }
 
-    /// Reads the program.
-    pub(super) fn load(&self) -> Result<Loaded, Failure> {
+    /// Reads the program, of which there may be so much.
+    pub(super) fn load(&self, limits: &Limits) -> Result<Loaded, Failure> {
+        let most = limits.text_bytes;
         let file = match (&self.expression, &self.file) {
             (Some(text), _) => {
+                if text.len() > most {
+                    return Err(too_long("<expression>", most));
+                }
                 return Ok(Loaded::Text(Source {
                     name: "<expression>".into(),
                     text: text.as_str().into(),
@@ -245,14 +242,10 @@ impl ProgramArgs {
             }
         };
         let (name, text) = if file.as_os_str() == "-" {
-            let mut bytes = Vec::new();
-            io::stdin()
-                .lock()
-                .read_to_end(&mut bytes)
-                .map_err(|error| Failure::Data(format!("standard input: {error}")))?;
-            ("<stdin>".to_owned(), utf8("<stdin>", bytes)?)
+            let text = read_all("<stdin>", io::stdin().lock(), most)?;
+            ("<stdin>".to_owned(), text)
         } else {
-            (file.display().to_string(), read_text(file)?)
+            (file.display().to_string(), read_text_within(file, most)?)
         };
         let named = file.extension().is_some_and(|extension| extension == "ncg");
         if named || text.starts_with("{\"format\":") {
@@ -268,17 +261,41 @@ impl ProgramArgs {
 
 /// Reads a text file.
 pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
+    read_text_within(path, usize::MAX)
+}
+
+/// Reads a text file of so many bytes at the most.
+fn read_text_within(path: &Path, most: usize) -> Result<String, Failure> {
     let name = path.display().to_string();
     if path.is_dir() {
         return Err(Failure::Data(format!("{name}: a directory; give a file")));
     }
-    match std::fs::read(path) {
-        Ok(bytes) => utf8(&name, bytes),
+    match File::open(path) {
+        Ok(file) => read_all(&name, file, most),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(Failure::Data(format!("{name}: no such file")))
         }
         Err(error) => Err(Failure::Data(format!("{name}: cannot be read: {error}"))),
     }
+}
+
+/// Reads a text to its end, or until it is too long: what is read may have no end.
+fn read_all(name: &str, from: impl Read, most: usize) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let read = from
+        .take((most as u64).saturating_add(1))
+        .read_to_end(&mut bytes);
+    read.map_err(|error| Failure::Data(format!("{name}: cannot be read: {error}")))?;
+    if bytes.len() > most {
+        return Err(too_long(name, most));
+    }
+    utf8(name, bytes)
+}
+
+fn too_long(name: &str, most: usize) -> Failure {
+    Failure::Data(format!(
+        "{name}: the text has more than {most} bytes; --text allows more"
+    ))
 }
 
 fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Failure> {

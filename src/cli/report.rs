@@ -13,7 +13,7 @@ use crate::model::Error;
 use crate::model::render::{self, NamedText, Severity, header, printable, snippet};
 use crate::source::Span;
 use crate::syntax::ExpandError;
-use crate::walk::Monitored;
+use crate::walk::{EvalError, Monitored, Output};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -151,6 +151,14 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
+}
+
+/// A value as a line, unless it is longer than so many bytes.
+pub(super) fn scheme(value: &Output, most: usize) -> Result<String, Box<EvalError>> {
+    let mut out = String::new();
+    value.write_scheme(&mut out, most)?;
+    out.push('\n');
+    Ok(out)
 }
 
 /// Writes a line to standard error.

@@ -7,13 +7,12 @@
 //! - Standard output holds values alone, one for each run; with `--json` one object.
 
 use super::cautions::rounded_ints;
-use super::program::{
-    InputArgs, LimitArgs, MachineArgs, Prepared, ProgramArgs, assignment, prepare,
-};
+use super::limits::LimitArgs;
+use super::program::{InputArgs, MachineArgs, Prepared, ProgramArgs, assignment, prepare};
 use super::report::{self, Failure};
 use super::stats::{StatsArgs, stats_of};
 use super::{explain, json};
-use crate::{Bindings, Error, Evaluation, Explanation, Workspace, Wrt};
+use crate::{Bindings, Error, Evaluation, Explanation, Limits, Workspace, Wrt};
 use clap::Args;
 use std::fmt::Write;
 
@@ -69,18 +68,18 @@ fn changes(argument: &str) -> Result<Changes, String> {
 
 impl Run {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let program = self.program.load()?;
+        let limits = self.limits.limits();
+        let program = self.program.load(&limits)?;
         let bindings = self.inputs.bindings(&program, &self.machine)?;
         let prepared = prepare(&program, &bindings, &self.machine)?;
         if self.explain {
-            return self.run_explained(&bindings, prepared);
+            return self.run_explained(&bindings, prepared, &limits);
         }
         let Prepared {
             model,
             source,
             mut cautions,
         } = prepared;
-        let limits = self.limits.limits();
         let workspace = &mut Workspace::new();
         let result = if self.stats.stats || model.is_monitored() {
             model.evaluate(&bindings, Wrt::Nothing, &limits, workspace)
@@ -96,18 +95,24 @@ impl Run {
         cautions.extend(rounded_ints(&stats));
         let evaluation = self.stats.outcome(result, &stats, cautions, &source)?;
         report::monitored(&evaluation.monitored);
-        let value = &evaluation.value;
-        report::print(&if self.json {
-            json::line(|answer| answer.value(value))
+        let (value, most) = (&evaluation.value, limits.output_bytes);
+        let text = if self.json {
+            json::try_line(|answer| answer.value(value, most))
         } else {
-            format!("{}\n", value.to_scheme())
-        })
+            report::scheme(value, most)
+        };
+        report::print(&text.map_err(|error| Failure::of(&source)(error.into()))?)
     }
 }
 
 impl Run {
     /// The runs with the account of each: the first, and those with inputs changed.
-    fn run_explained(&self, bindings: &Bindings, prepared: Prepared) -> Result<(), Failure> {
+    fn run_explained(
+        &self,
+        bindings: &Bindings,
+        prepared: Prepared,
+        limits: &Limits,
+    ) -> Result<(), Failure> {
         let Prepared {
             model,
             source,
@@ -118,27 +123,35 @@ impl Run {
             let message = format!("--again: `{name}` is no input of the program");
             return Err(Failure::Usage(message));
         }
-        let limits = self.limits.limits();
         let mut workspace = Workspace::new();
         let mut run = |bindings: &Bindings, cautions| {
-            let result = model.explain(bindings, Wrt::Nothing, &limits, &mut workspace);
+            let result = model.explain(bindings, Wrt::Nothing, limits, &mut workspace);
             if let Err(Error::Eval(error)) = &result {
                 report::note(&error.stats.way.to_string());
             }
             report::outcome(result, cautions, &source)
         };
-        let mut runs: Vec<(Evaluation, Explanation)> = Vec::new();
+        let most = limits.output_bytes;
+        let mut runs: Vec<(String, Explanation)> = Vec::new();
         let mut told = |title: &str, (evaluation, explanation): (Evaluation, Explanation)| {
+            let value = &evaluation.value;
+            let text = if self.json {
+                let mut out = String::new();
+                value.write_json(&mut out, most).map(|()| out)
+            } else {
+                report::scheme(value, most)
+            };
+            let text = text.map_err(|error| Failure::of(&source)(error.into()))?;
             if !self.json {
                 title.lines().for_each(report::note);
-                report::print(&format!("{}\n", evaluation.value.to_scheme()))?;
+                report::print(&text)?;
             }
             report::monitored(&evaluation.monitored);
             if !self.json {
                 explanation.to_string().lines().for_each(report::note);
             }
             self.stats.tell(&evaluation.stats);
-            runs.push((evaluation, explanation));
+            runs.push((text, explanation));
             Ok::<(), Failure>(())
         };
         told("", run(bindings, cautions)?)?;

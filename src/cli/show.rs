@@ -8,12 +8,13 @@
 //! - Printing is linear in what is printed and never recurses.
 
 use super::core_forms;
+use super::limits::LimitArgs;
 use super::program::{InputArgs, Loaded, MachineArgs, Prepared, ProgramArgs, prepare};
 use super::report::{self, Failure, Source};
 use crate::graph::Graph;
 use crate::symbol::Symbols;
 use crate::syntax::{Goal, ReadOptions, read};
-use crate::{Bindings, Workspace};
+use crate::{Bindings, Limits, Workspace};
 use clap::{Args, ValueEnum};
 
 /// Print a program as a stage of the compiler sees it
@@ -42,6 +43,8 @@ pub(super) struct Show {
     inputs: InputArgs,
     #[command(flatten)]
     machine: MachineArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -65,10 +68,11 @@ impl Show {
         if self.dot && self.stage != Stage::Graph {
             return Err(Failure::Usage("--dot draws the stage graph alone".into()));
         }
-        let program = self.program.load()?;
+        let limits = self.limits.limits();
+        let program = self.program.load(&limits)?;
         let bindings = self.inputs.bindings(&program, &self.machine)?;
         let text = if matches!(self.stage, Stage::Trace | Stage::Gradient) {
-            self.trace(&program, &bindings)?
+            self.trace(&program, &bindings, &limits)?
         } else {
             let names: Vec<&str> = bindings.names().collect();
             match program {
@@ -113,7 +117,12 @@ impl Show {
         }
     }
 
-    fn trace(&self, program: &Loaded, bindings: &Bindings) -> Result<String, Failure> {
+    fn trace(
+        &self,
+        program: &Loaded,
+        bindings: &Bindings,
+        limits: &Limits,
+    ) -> Result<String, Failure> {
         let Prepared {
             model,
             source,
@@ -121,9 +130,9 @@ impl Show {
         } = prepare(program, bindings, &self.machine)?;
         let workspace = &mut Workspace::new();
         let result = if self.stage == Stage::Trace {
-            model.print_trace(bindings, workspace)
+            model.print_trace(bindings, limits, workspace)
         } else {
-            model.print_gradient(bindings, workspace)
+            model.print_gradient(bindings, limits, workspace)
         };
         report::outcome(result, cautions, &source)
     }

@@ -24,18 +24,21 @@
 
 use super::fields::{Content, Field, lines, members};
 use super::json;
+use super::limits::LimitArgs;
 use super::program::{
-    InputArgs, LimitArgs, Loaded, MachineArgs, Prepared, ProgramArgs, at_least_one, distinct,
-    of_json_or_file, prepare, thread_count,
+    InputArgs, Loaded, MachineArgs, Prepared, ProgramArgs, at_least_one, distinct, of_json_or_file,
+    prepare, thread_count,
 };
 use super::report::{self, Failure, significant};
-use crate::model::json::JsonNumber;
+use crate::model::json::{JsonNumber, cut};
 use crate::{
     Bindings, Error, Evaluator, Input, Lane, Limits, Model, PathTotals, Threads, Workspace, Wrt,
 };
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -166,7 +169,8 @@ const COUNTS: [Field<Counts>; 5] = [
 
 impl Time {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let loaded = self.program.load()?;
+        let limits = self.limits.limits();
+        let loaded = self.program.load(&limits)?;
         let mut bindings = self.inputs.bindings(&loaded, &self.machine)?;
         let lane_inputs = match &self.lane_inputs {
             Some(json) => of_json_or_file("--lane-inputs", json, lane_inputs_of)?,
@@ -195,7 +199,6 @@ impl Time {
         let model = model.with_threads(threads.clone());
         let fresh = || Ok(fresh()?.with_threads(threads.clone()));
         let wrt = distinct(self.wrt.iter().map(String::as_str));
-        let limits = self.limits.limits();
         let measure = || {
             let question = Question::new(&fresh()?, &bindings, &lane_inputs, wrt, limits)?;
             let times = question.measure(&model, &fresh, self.repetitions)?;
@@ -261,6 +264,31 @@ impl Time {
     }
 }
 
+/// The members of a JSON object, all of them: of a name that stands twice, both.
+struct Pairs(Vec<(String, serde_json::Value)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Pairs, M::Error> {
+                let mut all = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    all.push(member);
+                }
+                Ok(Pairs(all))
+            }
+        }
+        from.deserialize_map(Members)
+    }
+}
+
 /// Lane inputs of a JSON object; there is one at least, and all have as many lanes.
 fn lane_inputs_of(json: &str) -> Result<Vec<(String, Vec<f64>)>, String> {
     #[derive(Deserialize)]
@@ -276,12 +304,28 @@ fn lane_inputs_of(json: &str) -> Result<Vec<(String, Vec<f64>)>, String> {
         to: f64,
         count: usize,
     }
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json)
+    let Pairs(pairs) = serde_json::from_str(json)
         .map_err(|error| format!("{error}; write a JSON object such as {{\"x\":[0.5,1]}}"))?;
     let mut columns: Vec<(String, Vec<f64>)> = Vec::new();
-    for (name, value) in object {
+    for (name, value) in pairs {
+        if columns.iter().any(|(other, _)| *other == name) {
+            let name = cut(&name);
+            return Err(format!(
+                "the lane input `{name}` is given twice; give it once"
+            ));
+        }
+        let all = |numbers: &[JsonNumber]| -> Option<Vec<f64>> {
+            numbers.iter().map(JsonNumber::value).collect()
+        };
+        let wrong = || {
+            format!(
+                "the lane input `{name}` is {}; write a list of numbers, or how they are \
+                 spread, such as {{\"from\":0,\"to\":5,\"count\":1024}}",
+                cut(&value.to_string())
+            )
+        };
         let column = match JsonColumn::deserialize(&value) {
-            Ok(JsonColumn::Numbers(numbers)) => numbers.iter().map(JsonNumber::value).collect(),
+            Ok(JsonColumn::Numbers(numbers)) => all(&numbers).ok_or_else(wrong)?,
             Ok(JsonColumn::Spread(Spread { count, .. })) if count > MOST_LANES => {
                 return Err(format!(
                     "the lane input `{name}` has {count} values; {MOST_LANES} is the most"
@@ -292,12 +336,7 @@ fn lane_inputs_of(json: &str) -> Result<Vec<(String, Vec<f64>)>, String> {
                 let at = |k| from + (to - from) * k as f64 / steps;
                 (0..count).map(at).collect()
             }
-            Err(_) => {
-                return Err(format!(
-                    "the lane input `{name}` is {value}; write a list of numbers, or how they are \
-                     spread, such as {{\"from\":0,\"to\":5,\"count\":1024}}"
-                ));
-            }
+            Err(_) => return Err(wrong()),
         };
         columns.push((name, column));
     }

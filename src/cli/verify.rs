@@ -7,9 +7,9 @@
 //! - Exit code 1 if a check fails; the certificate is printed all the same, and no file is written.
 
 use super::cautions::{cautions_of, names_used, unused_inputs};
+use super::limits::LimitArgs;
 use super::program::{
-    InputArgs, LimitArgs, Loaded, ModelArgs, ProgramArgs, RelaxationArgs, check_program,
-    interpreter,
+    InputArgs, Loaded, ModelArgs, ProgramArgs, RelaxationArgs, check_program, interpreter,
 };
 use super::report::{self, Failure, significant};
 use crate::Error;
@@ -75,11 +75,12 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(&self) -> Result<(), Failure> {
+        let limits = self.limits.limits();
         let given = self.inputs.given()?;
         let interpreter = self
             .models
             .with(interpreter(self.interpreter.as_deref())?)?;
-        let (source, compiled) = match self.program.load()? {
+        let (source, compiled) = match self.program.load(&limits)? {
             Loaded::Text(source) => (source, None),
             Loaded::Compiled(graph, source) => {
                 check_program(&graph, &source)?;
@@ -98,7 +99,7 @@ impl Verify {
         let options = VerifyOptions {
             wrt: self.wrt.clone(),
             relaxation: self.relaxation.relaxation(),
-            limits: self.limits.limits(),
+            limits,
         };
         let result = match &compiled {
             Some(graph) => verify_graph(&interpreter, graph, &bindings, &options),

@@ -3,9 +3,9 @@
 //! The derivatives of a value's numbers by a trace's inputs go in, a [`Gradient`] comes out.
 
 use crate::prim::linalg::Shape;
-use crate::walk::output::json_number;
+use crate::walk::output::{check_room, json_number};
 use crate::walk::serial::{self, Number, Shaped};
-use crate::walk::{Monitored, Output, Stats};
+use crate::walk::{EvalError, Monitored, Output, Stats};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -118,15 +118,38 @@ impl Gradient {
     /// derivative, or by its derivatives by all numbers of the input, nested as that is. None where
     /// the name was not asked for, or the value has other numbers than the one differentiated.
     pub fn to_json(&self, name: &str, value: &Output) -> Option<String> {
-        let entry = self.entries.iter().find(|entry| entry.name == name)?;
+        let mut out = String::new();
+        // Without a limit.
+        let written = self.write_json(name, value, &mut out, usize::MAX);
+        written.is_ok_and(|told| told).then_some(out)
+    }
+
+    /// Writes them, unless the text would then be longer than so many bytes; false where there are none.
+    pub(crate) fn write_json(
+        &self,
+        name: &str,
+        value: &Output,
+        out: &mut String,
+        most: usize,
+    ) -> Result<bool, Box<EvalError>> {
+        let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else {
+            return Ok(false);
+        };
         let width = entry.extent.size();
-        if value.numbers().count().checked_mul(width) != Some(entry.jacobian.len()) {
-            return None;
+        let count = entry.jacobian.len();
+        if value.numbers().count().checked_mul(width) != Some(count) {
+            return Ok(false);
         }
+        // None has fewer than four bytes, as `0.0,`.
+        check_room(out, count.saturating_mul(4), most)?;
         let mut rows = entry.jacobian.chunks(width.max(1));
-        Some(value.to_json_with(&mut |_, out| {
-            entry.extent.json(rows.next().unwrap_or_default(), out);
-        }))
+        let number = &mut |_, out: &mut String| {
+            // What is too long is found out after a row.
+            if out.len() <= most {
+                entry.extent.json(rows.next().unwrap_or_default(), out);
+            }
+        };
+        value.write_json_with(number, out, most).map(|()| true)
     }
 }
 

@@ -134,10 +134,11 @@ impl Model {
         &self,
         bindings: &Bindings,
         wrt: Wrt<'_>,
+        limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<Vec<String>, Error> {
         let asked = self.ask(bindings, wrt, workspace)?;
-        let run = self.run(&asked, Some(&[]), true, &Limits::default(), workspace)?;
+        let run = self.run(&asked, Some(&[]), true, limits, workspace)?;
         let wrt = asked.wrt;
         let Some(path) = run.path else {
             return Ok(Vec::new());
@@ -162,10 +163,11 @@ impl Model {
     pub fn print_trace(
         &self,
         bindings: &Bindings,
+        limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<String, Error> {
         let asked = self.ask(bindings, Wrt::Nothing, workspace)?;
-        self.run(&asked, None, true, &Limits::default(), workspace)?;
+        self.run(&asked, None, true, limits, workspace)?;
         let names = self.trace_names(&asked);
         Ok(self.inner.paths.print(&asked.given.key, &names))
     }
@@ -178,11 +180,12 @@ impl Model {
     pub fn print_gradient(
         &self,
         bindings: &Bindings,
+        limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<String, Error> {
         let asked = self.ask(bindings, Wrt::All, workspace)?;
         let by = columns(&asked.wrt);
-        let run = self.run(&asked, Some(&by), true, &Limits::default(), workspace)?;
+        let run = self.run(&asked, Some(&by), true, limits, workspace)?;
         let Some(path) = run.path.filter(|path| path.is_number()) else {
             return Err(Error::Request(
                 "the stage gradient shows that of one number, and the value is something else"

@@ -1,14 +1,21 @@
 //! Inputs as JSON: what `--inputs`, lines of requests and other languages send.
 //!
-//! Text goes in; [`Bindings`] come out, or what is wrong with which input.
+//! Text goes in; [`Bindings`] come out, and columns of lanes, or what is wrong with which input.
 //!
 //! **Invariants**
 //! - An array is a vector and an array of arrays a matrix, as they are in Rust; a list says that it is
 //!   one.
+//! - Reading takes memory in proportion to the text, and messages none to speak of.
+//! - A name stands once among inputs, and once among lanes.
 
 use super::bindings::{Bindings, Input};
 use super::error::Error;
+use crate::walk::output::json_string;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use std::cell::RefCell;
+use std::fmt;
 
 impl Bindings {
     /// The inputs of a JSON object: numbers, `"inf"`, `"-inf"` and `"nan"`; `[1,2]` for a vector,
@@ -25,74 +32,31 @@ impl Bindings {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Request`] when the text is no JSON object, or which of its members is no input.
+    /// [`Error::Request`] when the text is no JSON object, which of its members is no input, or which
+    /// name stands twice.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let object = serde_json::from_str(text).map_err(|error| {
-            Error::Request(format!(
-                "{error}; write a JSON object such as {{\"a\":2.5}}"
-            ))
-        })?;
-        Self::from_object(&object)
-    }
-
-    /// The same of an object that is read already.
-    pub(crate) fn from_object(
-        object: &serde_json::Map<String, serde_json::Value>,
-    ) -> Result<Self, Error> {
-        let input = |(name, value): (&String, &serde_json::Value)| {
-            let read = JsonInput::named(value)
-                .map_err(|error| Error::Request(format!("the input `{name}` {error}")))?;
-            match read.input() {
-                Ok(input) => Ok((name.clone(), input)),
-                Err(error) => Err(Error::Request(format!("the input `{name}`: {error}"))),
-            }
-        };
-        object.iter().map(input).collect()
+        let wrong = Wrong::default();
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let read = NamedInputs(&wrong)
+            .deserialize(&mut deserializer)
+            .and_then(|bindings| deserializer.end().map(|()| bindings));
+        read.map_err(|error| {
+            let said = wrong.said().map(Error::Request);
+            said.unwrap_or_else(|| {
+                Error::Request(format!(
+                    "{error}; write a JSON object such as {{\"a\":2.5}}"
+                ))
+            })
+        })
     }
 }
 
 impl<'de> Deserialize<'de> for Input {
     /// As [`Bindings::from_json`] reads it.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let read = JsonInput::deserialize(from)?;
-        read.input().map_err(serde::de::Error::custom)
-    }
-}
-
-/// A number, or `"inf"`, `"-inf"`, `"nan"`.
-#[derive(Deserialize, Clone)]
-#[serde(untagged)]
-pub(crate) enum JsonNumber {
-    Number(f64),
-    Name(NumberName),
-}
-
-#[derive(Deserialize, Clone)]
-pub(crate) enum NumberName {
-    #[serde(rename = "inf")]
-    Inf,
-    #[serde(rename = "-inf")]
-    NegInf,
-    #[serde(rename = "nan")]
-    Nan,
-}
-
-impl JsonNumber {
-    pub(crate) fn value(&self) -> f64 {
-        match self {
-            Self::Number(x) => *x,
-            Self::Name(name) => name.value(),
-        }
-    }
-}
-
-impl NumberName {
-    fn value(&self) -> f64 {
-        match self {
-            Self::Inf => f64::INFINITY,
-            Self::NegInf => f64::NEG_INFINITY,
-            Self::Nan => f64::NAN,
-        }
+        let wrong = Wrong::default();
+        let read = OneInput(Place::Alone, &wrong).deserialize(from);
+        read.map_err(|error| wrong.said().map_or(error, D::Error::custom))
     }
 }
 
@@ -100,48 +64,477 @@ impl NumberName {
 const INPUTS: &str = "inputs are numbers, \"inf\", \"-inf\" or \"nan\"; arrays of numbers, which \
 are vectors; arrays of such arrays, which are matrices; and {\"list\":[1,2]}, which is a list";
 
-/// A number, an array of numbers for a vector, an array of such arrays for a matrix, or
-/// `{"list":[…]}`. A number is first and no enum of its own: lanes have very many.
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "this is no input: write a number, [1,2] for a vector, [[1,2],[3,4]] for a \
-matrix, or {\"list\":[1,2]} for a list"
-)]
-pub(crate) enum JsonInput {
-    Number(f64),
-    Name(NumberName),
-    Vector(Vec<JsonNumber>),
-    Matrix(Vec<Vec<JsonNumber>>),
-    List(JsonList),
+/// How much of a text an error repeats, in characters.
+const REPEATED: usize = 60;
+
+/// A text as errors repeat it: its beginning, where it is long.
+pub(crate) fn cut(text: &str) -> String {
+    match text.char_indices().nth(REPEATED) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
-/// A list, said to be one: an array alone is a vector.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct JsonList {
-    list: Vec<JsonNumber>,
-}
+/// What is wrong with an input, where serde's own words would not do.
+#[derive(Default)]
+pub(crate) struct Wrong(RefCell<Option<String>>);
 
-impl JsonInput {
-    /// What a value is as an input; else what is wrong with it, to be put after its name.
-    pub(crate) fn named(value: &serde_json::Value) -> Result<Self, String> {
-        Self::deserialize(value).map_err(|_| format!("is {value}; {INPUTS}"))
+impl Wrong {
+    /// What was said, if anything was.
+    pub(crate) fn said(&self) -> Option<String> {
+        self.0.take()
     }
 
-    /// What it binds; an error for rows of different lengths.
-    pub(crate) fn input(&self) -> Result<Input, Error> {
-        let numbers = |row: &Vec<JsonNumber>| row.iter().map(JsonNumber::value).collect();
+    /// Says it; the error is there to stop serde.
+    pub(crate) fn say<E: serde::de::Error>(&self, message: String) -> E {
+        *self.0.borrow_mut() = Some(message);
+        E::custom("an input is wrong")
+    }
+}
+
+/// Whose input it is.
+#[derive(Clone, Copy)]
+enum Place<'n> {
+    Alone,
+    Named(&'n str),
+    Lane(&'n str, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Number(x) => Ok(Input::Number(*x)),
-            Self::Name(name) => Ok(Input::Number(name.value())),
-            Self::Vector(row) => Ok(Input::Vector(numbers(row))),
-            Self::List(JsonList { list }) => Ok(Input::List(numbers(list))),
-            Self::Matrix(rows) => {
-                let rows: Vec<Vec<f64>> = rows.iter().map(numbers).collect();
-                Input::matrix(&rows)
+            Self::Alone => f.write_str("this input"),
+            Self::Named(name) => write!(f, "the input `{}`", cut(name)),
+            Self::Lane(name, lane) => write!(f, "lane {lane} of the input `{}`", cut(name)),
+        }
+    }
+}
+
+/// Inputs by name.
+pub(crate) struct NamedInputs<'w>(pub(crate) &'w Wrong);
+
+impl<'de> DeserializeSeed<'de> for NamedInputs<'_> {
+    type Value = Bindings;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Bindings, D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NamedInputs<'_> {
+    type Value = Bindings;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with an input for each name")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Bindings, M::Error> {
+        let mut bindings = Bindings::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let input = map.next_value_seed(OneInput(Place::Named(&name), self.0))?;
+            if bindings.get(&name).is_some() {
+                let message = format!("the input `{}` is given twice; give it once", cut(&name));
+                return Err(self.0.say(message));
+            }
+            bindings.set(name, input);
+        }
+        Ok(bindings)
+    }
+}
+
+/// The lanes of an input.
+#[derive(Debug)]
+pub(crate) enum Column {
+    /// A number each: eight bytes a lane.
+    Numbers(Vec<f64>),
+    /// Anything.
+    Inputs(Vec<Input>),
+}
+
+/// Columns by name.
+pub(crate) struct NamedColumns<'w>(pub(crate) &'w Wrong);
+
+impl<'de> DeserializeSeed<'de> for NamedColumns<'_> {
+    type Value = Vec<(String, Column)>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NamedColumns<'_> {
+    type Value = Vec<(String, Column)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with an array for each name, of an input a lane")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut columns = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let column = map.next_value_seed(OneColumn(&name, self.0))?;
+            columns.push((name, column));
+        }
+        columns.sort_by(|(a, _), (b, _)| a.cmp(b));
+        if let Some(pair) = columns.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            let message = format!(
+                "the lane input `{}` is given twice; give it once",
+                cut(&pair[0].0)
+            );
+            return Err(self.0.say(message));
+        }
+        Ok(columns)
+    }
+}
+
+struct OneColumn<'w>(&'w str, &'w Wrong);
+
+impl OneColumn<'_> {
+    fn wrong<E: serde::de::Error>(&self, what: impl fmt::Display) -> E {
+        let name = cut(self.0);
+        self.1.say(format!(
+            "the lane input `{name}` is {what}; give an array with an input a lane"
+        ))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for OneColumn<'_> {
+    type Value = Column;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Column, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OneColumn<'_> {
+    type Value = Column;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array with an input a lane")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut lanes: S) -> Result<Column, S::Error> {
+        let Self(name, wrong) = self;
+        let mut numbers = Vec::new();
+        let other = loop {
+            let place = Place::Lane(name, numbers.len());
+            match lanes.next_element_seed(OneInput(place, wrong))? {
+                Some(Input::Number(x)) => numbers.push(x),
+                Some(input) => break input,
+                None => return Ok(Column::Numbers(numbers)),
+            }
+        };
+        let mut inputs: Vec<Input> = numbers.into_iter().map(Input::Number).collect();
+        inputs.push(other);
+        loop {
+            let place = Place::Lane(name, inputs.len());
+            match lanes.next_element_seed(OneInput(place, wrong))? {
+                Some(input) => inputs.push(input),
+                None => return Ok(Column::Inputs(inputs)),
             }
         }
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, x: f64) -> Result<Column, E> {
+        Err(self.wrong(x))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, x: u64) -> Result<Column, E> {
+        Err(self.wrong(x))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, x: i64) -> Result<Column, E> {
+        Err(self.wrong(x))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, truth: bool) -> Result<Column, E> {
+        Err(self.wrong(truth))
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Column, E> {
+        Err(self.wrong("null"))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Column, E> {
+        Err(self.wrong(quoted(text)))
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, _: M) -> Result<Column, M::Error> {
+        Err(self.wrong("an object"))
+    }
+}
+
+/// A string as JSON has it, its beginning where it is long.
+fn quoted(text: &str) -> String {
+    let mut out = String::new();
+    json_string(&cut(text), &mut out);
+    out
+}
+
+/// The number that a string stands for.
+fn named(text: &str) -> Option<f64> {
+    match text {
+        "inf" => Some(f64::INFINITY),
+        "-inf" => Some(f64::NEG_INFINITY),
+        "nan" => Some(f64::NAN),
+        _ => None,
+    }
+}
+
+/// An input, with the place it has in errors.
+struct OneInput<'w>(Place<'w>, &'w Wrong);
+
+impl OneInput<'_> {
+    fn is<E: serde::de::Error>(&self, what: impl fmt::Display) -> E {
+        self.1.say(format!("{} is {what}; {INPUTS}", self.0))
+    }
+
+    fn holds<E: serde::de::Error>(&self, what: impl fmt::Display) -> E {
+        self.1.say(format!("{} holds {what}; {INPUTS}", self.0))
+    }
+
+    /// The array of numbers that an element of an array is.
+    fn row<E: serde::de::Error>(&self, element: Element) -> Result<Vec<f64>, E> {
+        match element {
+            Element::Row(numbers) => Ok(numbers),
+            Element::Number(_) => Err(self.holds("numbers beside arrays")),
+            Element::Other(what) => Err(self.holds(what)),
+        }
+    }
+
+    fn number<E: serde::de::Error>(&self, element: Element) -> Result<f64, E> {
+        match element {
+            Element::Number(x) => Ok(x),
+            Element::Row(_) => Err(self.holds("numbers beside arrays")),
+            Element::Other(what) => Err(self.holds(what)),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for OneInput<'_> {
+    type Value = Input;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Input, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OneInput<'_> {
+    type Value = Input;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an input")
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, x: f64) -> Result<Input, E> {
+        Ok(Input::Number(x))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, x: u64) -> Result<Input, E> {
+        Ok(Input::Number(x as f64))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, x: i64) -> Result<Input, E> {
+        Ok(Input::Number(x as f64))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Input, E> {
+        match named(text) {
+            Some(x) => Ok(Input::Number(x)),
+            None => Err(self.is(quoted(text))),
+        }
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, truth: bool) -> Result<Input, E> {
+        Err(self.is(truth))
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Input, E> {
+        Err(self.is("null"))
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<Input, S::Error> {
+        let mut numbers = match elements.next_element::<Element>()? {
+            None => return Ok(Input::Vector(Vec::new())),
+            Some(Element::Row(first)) => {
+                let (columns, mut rows, mut numbers) = (first.len(), 1, first);
+                while let Some(element) = elements.next_element()? {
+                    let row = self.row(element)?;
+                    if row.len() != columns {
+                        let (place, count) = (self.0, row.len());
+                        return Err(self.1.say(format!(
+                            "{place}: row {rows} of a matrix has {count} numbers, and row 0 has {columns}"
+                        )));
+                    }
+                    numbers.extend(row);
+                    rows += 1;
+                }
+                let input = Input::Matrix {
+                    rows,
+                    columns,
+                    numbers,
+                };
+                return match input.shape() {
+                    Ok(_) => Ok(input),
+                    Err(error) => Err(self.1.say(format!("{}: {error}", self.0))),
+                };
+            }
+            Some(element) => vec![self.number(element)?],
+        };
+        while let Some(element) = elements.next_element()? {
+            numbers.push(self.number(element)?);
+        }
+        Ok(Input::Vector(numbers))
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Input, M::Error> {
+        match map.next_key::<String>()? {
+            Some(key) if key == "list" => {}
+            Some(key) => return Err(self.is(format_args!("an object with {}", quoted(&key)))),
+            None => return Err(self.is("an object")),
+        }
+        let numbers = match map.next_value::<Element>()? {
+            Element::Row(numbers) => numbers,
+            Element::Number(_) => return Err(self.is("a list of no array")),
+            Element::Other(what) => return Err(self.holds(what)),
+        };
+        match map.next_key::<String>()? {
+            None => Ok(Input::List(numbers)),
+            Some(key) => Err(self.is(format_args!("a list with {}", quoted(&key)))),
+        }
+    }
+}
+
+/// What stands in an array.
+enum Element {
+    Number(f64),
+    Row(Vec<f64>),
+    /// What is no input, in words.
+    Other(String),
+}
+
+impl<'de> Deserialize<'de> for Element {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Element;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number or an array of numbers")
+            }
+
+            fn visit_f64<E>(self, x: f64) -> Result<Element, E> {
+                Ok(Element::Number(x))
+            }
+
+            fn visit_u64<E>(self, x: u64) -> Result<Element, E> {
+                Ok(Element::Number(x as f64))
+            }
+
+            fn visit_i64<E>(self, x: i64) -> Result<Element, E> {
+                Ok(Element::Number(x as f64))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Element, E> {
+                Ok(match named(text) {
+                    Some(x) => Element::Number(x),
+                    None => Element::Other(quoted(text)),
+                })
+            }
+
+            fn visit_bool<E>(self, truth: bool) -> Result<Element, E> {
+                Ok(Element::Other(truth.to_string()))
+            }
+
+            fn visit_unit<E>(self) -> Result<Element, E> {
+                Ok(Element::Other("null".into()))
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<Element, S::Error> {
+                let mut numbers = Vec::new();
+                let mut other = None;
+                while let Some(element) = elements.next_element::<JsonNumber>()? {
+                    match element {
+                        JsonNumber::Number(x) => numbers.push(x),
+                        // The rest has to be read all the same.
+                        JsonNumber::Other(what) => other = other.or(Some(what)),
+                    }
+                }
+                Ok(other.map_or(Element::Row(numbers), Element::Other))
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Element, M::Error> {
+                IgnoredAny::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Element::Other("an object".into()))
+            }
+        }
+        from.deserialize_any(Any)
+    }
+}
+
+/// A number, or `"inf"`, `"-inf"`, `"nan"`; or what else stands in its place.
+pub(crate) enum JsonNumber {
+    Number(f64),
+    Other(String),
+}
+
+impl JsonNumber {
+    pub(crate) fn value(&self) -> Option<f64> {
+        match self {
+            Self::Number(x) => Some(*x),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonNumber {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = JsonNumber;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, \"inf\", \"-inf\" or \"nan\"")
+            }
+
+            fn visit_f64<E>(self, x: f64) -> Result<JsonNumber, E> {
+                Ok(JsonNumber::Number(x))
+            }
+
+            fn visit_u64<E>(self, x: u64) -> Result<JsonNumber, E> {
+                Ok(JsonNumber::Number(x as f64))
+            }
+
+            fn visit_i64<E>(self, x: i64) -> Result<JsonNumber, E> {
+                Ok(JsonNumber::Number(x as f64))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<JsonNumber, E> {
+                Ok(match named(text) {
+                    Some(x) => JsonNumber::Number(x),
+                    None => JsonNumber::Other(quoted(text)),
+                })
+            }
+
+            fn visit_bool<E>(self, truth: bool) -> Result<JsonNumber, E> {
+                Ok(JsonNumber::Other(truth.to_string()))
+            }
+
+            fn visit_unit<E>(self) -> Result<JsonNumber, E> {
+                Ok(JsonNumber::Other("null".into()))
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<JsonNumber, S::Error> {
+                while elements.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(JsonNumber::Other("arrays in arrays in arrays".into()))
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<JsonNumber, M::Error> {
+                IgnoredAny::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(JsonNumber::Other("an object".into()))
+            }
+        }
+        from.deserialize_any(Any)
     }
 }
 

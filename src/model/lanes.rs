@@ -138,15 +138,23 @@ fn in_words(input: &Input) -> String {
 }
 
 /// How many lanes there are; an error unless all columns have as many.
-fn lanes_of<T>(per_lane: &[(&str, &[T])]) -> Result<usize, Error> {
-    let count = per_lane.first().map_or(0, |(_, column)| column.len());
-    match per_lane.iter().find(|(_, column)| column.len() != count) {
-        Some((name, column)) => Err(Error::Request(format!(
-            "the lane input `{name}` has {} values, the first has {count}; all need one a lane",
-            column.len()
+fn lanes_of<'n>(
+    mut columns: impl Iterator<Item = (&'n str, usize)> + Clone,
+) -> Result<usize, Error> {
+    let count = columns.clone().next().map_or(0, |(_, lanes)| lanes);
+    match columns.find(|&(_, lanes)| lanes != count) {
+        Some((name, lanes)) => Err(Error::Request(format!(
+            "the lane input `{name}` has {lanes} values, the first has {count}; all need one a lane"
         ))),
         None => Ok(count),
     }
+}
+
+/// The names of columns, with how many lanes they have.
+fn lengths<'n, T>(
+    columns: &'n [(&'n str, &'n [T])],
+) -> impl Iterator<Item = (&'n str, usize)> + Clone {
+    columns.iter().map(|(name, column)| (*name, column.len()))
 }
 
 impl Model {
@@ -165,7 +173,7 @@ impl Model {
         limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<Lanes, Error> {
-        let count = lanes_of(per_lane)?;
+        let count = lanes_of(lengths(per_lane))?;
         let columns = per_lane.iter().map(|(n, c)| Column::of_numbers(n, c));
         let columns: Vec<Column<'_>> = columns.collect();
         self.over_columns(shared, &columns, count, wrt, on_error, limits, workspace)
@@ -201,9 +209,31 @@ impl Model {
         limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<Lanes, Error> {
-        let count = lanes_of(per_lane)?;
+        let count = lanes_of(lengths(per_lane))?;
         let columns = per_lane.iter().map(|(n, c)| Column::of_inputs(n, c));
         let columns: Vec<Column<'_>> = columns.collect::<Result<_, _>>()?;
+        self.over_columns(shared, &columns, count, wrt, on_error, limits, workspace)
+    }
+
+    /// The same of columns of either kind.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what its two doors take, and both kinds of columns"
+    )]
+    pub(crate) fn value_and_grad_lanes_of_both(
+        &self,
+        shared: &Bindings,
+        numbers: &[(&str, &[f64])],
+        inputs: &[(&str, &[Input])],
+        wrt: &[&str],
+        on_error: OnError,
+        limits: &Limits,
+        workspace: &mut Workspace,
+    ) -> Result<Lanes, Error> {
+        let count = lanes_of(lengths(numbers).chain(lengths(inputs)))?;
+        let of_inputs = inputs.iter().map(|(n, c)| Column::of_inputs(n, c));
+        let columns = numbers.iter().map(|(n, c)| Ok(Column::of_numbers(n, c)));
+        let columns: Vec<Column<'_>> = columns.chain(of_inputs).collect::<Result<_, Error>>()?;
         self.over_columns(shared, &columns, count, wrt, on_error, limits, workspace)
     }
 

@@ -6,6 +6,8 @@
 //!   [`Item::Pair`] followed by two values; a vector is [`Item::Vector`] and its numbers, a matrix
 //!   [`Item::Matrix`] and its rows; what has no type of its own is [`Item::Opaque`] and what is in it.
 
+use super::limits::EvalError;
+use crate::error::Kind;
 use crate::syntax::write::{write_char, write_name, write_quoted};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -125,8 +127,15 @@ impl Output {
     /// As Scheme writes it: `(1 2.5 (a . "b"))`.
     pub fn to_scheme(&self) -> String {
         let mut out = String::new();
-        self.write(&mut out, &Scheme, &mut |item, out| scheme_atom(item, out));
+        // Without a limit.
+        let _ = self.write_scheme(&mut out, usize::MAX);
         out
+    }
+
+    /// Writes it as Scheme does, unless the text would then be longer than so many bytes.
+    pub(crate) fn write_scheme(&self, out: &mut String, most: usize) -> Result<(), Box<EvalError>> {
+        let atom = &mut |item: &Item, out: &mut String| scheme_atom(item, out);
+        self.write(out, most, &Scheme, atom)
     }
 
     /// As JSON, in the notation of the machine interface: `[1.0,2.5,{"sym":"a"}]`.
@@ -134,10 +143,27 @@ impl Output {
         self.to_json_with(&mut |value, out| json_number(value, out))
     }
 
+    /// Writes it as JSON, unless the text would then be longer than so many bytes.
+    pub(crate) fn write_json(&self, out: &mut String, most: usize) -> Result<(), Box<EvalError>> {
+        self.write_json_with(&mut |value, out| json_number(value, out), out, most)
+    }
+
     /// As JSON with something else in place of each number, in order.
     pub fn to_json_with(&self, number: &mut dyn FnMut(f64, &mut String)) -> String {
         let mut out = String::new();
-        self.write(&mut out, &Json, &mut |item, out| match item {
+        // Without a limit.
+        let _ = self.write_json_with(number, &mut out, usize::MAX);
+        out
+    }
+
+    /// The same within a limit.
+    pub(crate) fn write_json_with(
+        &self,
+        number: &mut dyn FnMut(f64, &mut String),
+        out: &mut String,
+        most: usize,
+    ) -> Result<(), Box<EvalError>> {
+        self.write(out, most, &Json, &mut |item, out| match item {
             Item::Number { value, .. } => number(*value, out),
             Item::Bool(b) => {
                 let _ = write!(out, "{b}");
@@ -147,14 +173,24 @@ impl Output {
             Item::String(text) => json_object("str", text, out),
             Item::Procedure => out.push_str(r#"{"procedure":true}"#),
             _ => out.push_str("null"),
-        });
-        out
+        })
     }
 
-    fn write(&self, out: &mut String, style: &dyn Style, atom: &mut dyn FnMut(&Item, &mut String)) {
+    fn write(
+        &self,
+        out: &mut String,
+        most: usize,
+        style: &dyn Style,
+        atom: &mut dyn FnMut(&Item, &mut String),
+    ) -> Result<(), Box<EvalError>> {
+        // None has fewer than two: its own, and what parts it from the next.
+        if self.items.len() > most.saturating_sub(out.len()) / 2 + 1 {
+            return Err(too_long(most));
+        }
         // What is open: how many values are still to come, and what closes it.
         let mut open: Vec<(u32, Nest)> = Vec::new();
         for item in &self.items {
+            make_room(out, item, most)?;
             if let Some((left, nest)) = open.last_mut() {
                 let first = *left & FIRST != 0;
                 *left = (*left & !FIRST) - 1;
@@ -187,7 +223,51 @@ impl Output {
                 open.pop();
             }
         }
+        if out.len() > most {
+            return Err(too_long(most));
+        }
+        Ok(())
     }
+}
+
+/// An error where so many bytes more are too many.
+pub(crate) fn check_room(out: &str, bytes: usize, most: usize) -> Result<(), Box<EvalError>> {
+    if out.len().saturating_add(bytes) > most {
+        return Err(too_long(most));
+    }
+    Ok(())
+}
+
+/// Makes room for a piece, if there may be as much.
+fn make_room(out: &mut String, item: &Item, most: usize) -> Result<(), Box<EvalError>> {
+    let text = match item {
+        Item::Symbol(text) | Item::String(text) | Item::Opaque { name: text, .. } => &**text,
+        _ => "",
+    };
+    check_room(out, text.len(), most)?;
+    let escaped = text
+        .bytes()
+        .filter(|&byte| byte < b' ' || b"\"\\|".contains(&byte));
+    // One takes six at the most, five more than it has.
+    let room = NUMBER + text.len() + 5 * escaped.count();
+    if out.capacity() - out.len() < room {
+        // As a string grows, but no further than is allowed.
+        let more = room.max(out.len().min(most - out.len()));
+        out.try_reserve_exact(more)
+            .or_else(|_| out.try_reserve_exact(room))
+            .map_err(|_| {
+                EvalError::new(Kind::Resource, "out of memory while the value is written")
+            })?;
+    }
+    Ok(())
+}
+
+/// More than any number takes with what parts it from others.
+const NUMBER: usize = 400;
+
+fn too_long(most: usize) -> Box<EvalError> {
+    let message = format!("out of output: the value takes more than {most} bytes to write");
+    Box::new(EvalError::new(Kind::Resource, message))
 }
 
 /// Marks a list of which nothing has been written yet.

@@ -143,7 +143,9 @@ fn modes_record_the_same_trace() {
             let workspace = &mut Workspace::new();
             let evaluated = model.evaluate(&inputs, Wrt::All, &LIMITS, workspace);
             evaluated.ok()?;
-            model.print_trace(&inputs, workspace).ok()
+            model
+                .print_trace(&inputs, &Limits::default(), workspace)
+                .ok()
         };
         let (usual, direct) = (trace(Mode::Interpreter), trace(Mode::Direct));
         if usual == direct {

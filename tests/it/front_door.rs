@@ -301,7 +301,10 @@ fn models_asked_for_what_they_do_not_have() -> Result<(), Error> {
             "no such name",
             model.explain(&both, wrt, &limits, workspace),
         );
-        refused("no such name", model.only_steering(&both, wrt, workspace));
+        refused(
+            "no such name",
+            model.only_steering(&both, wrt, &limits, workspace),
+        );
     }
     fails(
         "a list has no Hessian",
@@ -312,8 +315,8 @@ fn models_asked_for_what_they_do_not_have() -> Result<(), Error> {
     assert!(recording.nodes.iter().all(|node| node.derivative.is_none()));
     assert!(model.paths().len() <= model.path_totals().paths);
     assert_eq!(model.mode(), Mode::Interpreter);
-    refused("no x", model.print_trace(&nothing, workspace));
-    refused("no number", model.print_gradient(&both, workspace));
+    refused("no x", model.print_trace(&nothing, &limits, workspace));
+    refused("no number", model.print_gradient(&both, &limits, workspace));
     for temperature in [0.0, -1.0, NAN, f64::INFINITY] {
         let relaxation = Relaxation::default().temperature(temperature).hard(true);
         refused("a temperature", model.with_relaxation(relaxation));
@@ -541,10 +544,13 @@ fn models_that_record_nothing() -> Result<(), Error> {
     );
     refused(
         "steering",
-        model.only_steering(&inputs, Wrt::All, workspace),
+        model.only_steering(&inputs, Wrt::All, &limits, workspace),
     );
-    refused("a trace", model.print_trace(&inputs, workspace));
-    refused("a gradient", model.print_gradient(&inputs, workspace));
+    refused("a trace", model.print_trace(&inputs, &limits, workspace));
+    refused(
+        "a gradient",
+        model.print_gradient(&inputs, &limits, workspace),
+    );
     let names = ["a", "x"];
     let evaluator = model.evaluator(&Bindings::new(), &names, &names, &limits);
     if let Ok(mut evaluator) = evaluator {

@@ -2,7 +2,7 @@
 //!
 //! A difference is shown by the failing test; `INSTA_UPDATE=always cargo test --test it ir` takes it.
 
-use dmci::{Bindings, Error, Interpreter, Mode, Workspace, compile_program};
+use dmci::{Bindings, Error, Interpreter, Limits, Mode, Workspace, compile_program};
 
 /// Name, program, and the inputs of its trace.
 /// A name, a program, and its inputs.
@@ -65,7 +65,7 @@ fn traces() -> Result<(), Error> {
         let inputs = Bindings::from(inputs);
         let trace = |mode| {
             let model = interpreter.model_for(text, &inputs, mode)?;
-            model.print_trace(&inputs, &mut Workspace::new())
+            model.print_trace(&inputs, &Limits::default(), &mut Workspace::new())
         };
         let usual = trace(Mode::Interpreter)?;
         assert_eq!(usual, trace(Mode::Direct)?, "{text}");

@@ -93,7 +93,8 @@ fn deep_and_long_programs_work() -> Result<(), Error> {
 fn what_only_steers_is_told() -> Result<(), Error> {
     let model = Interpreter::embedded().model("(if (> x cut) (* a x) (* b x 2.0))")?;
     let inputs = Bindings::from([("x", 1.0), ("cut", 0.5), ("a", 2.0), ("b", 3.0)]);
-    let names = model.only_steering(&inputs, Wrt::All, &mut Workspace::new())?;
+    let names =
+        model.only_steering(&inputs, Wrt::All, &Limits::default(), &mut Workspace::new())?;
     assert_eq!(names, ["cut"]);
     Ok(())
 }
