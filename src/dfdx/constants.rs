@@ -6,7 +6,7 @@
 //! **Invariants**
 //! - A file that is read says a finite value inside its range for each constant by its name, and for
 //!   nothing else; or it is refused, and nothing is changed.
-//! - dfdx's own files hold coordinates, whose meaning is a matter of order and ranges: so a key says
+//! - Files of whole networks hold coordinates, whose meaning is a matter of order and ranges: so a key says
 //!   those, and a file of other constants has another.
 //!
 //! ```text
@@ -203,7 +203,7 @@ pub(super) fn load<E: Dtype>(path: &Path, constants: &[&Constant]) -> Result<Vec
     constants.iter().map(coordinate).collect()
 }
 
-fn fault(path: &Path, reason: String) -> ModuleError {
+pub(super) fn fault(path: &Path, reason: String) -> ModuleError {
     ModuleError::File {
         path: path.display().to_string(),
         reason,

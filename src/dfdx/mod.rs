@@ -22,17 +22,22 @@
 //! | `module` | programs as layers |
 //! | `rows` | a program at the rows of a batch, and backwards |
 //! | `constants` | learnable constants in files |
+//! | `files` | whole networks in files |
+//! | `npz` | arrays in numpy's archives |
 //! | `param_set` | constants whose number is known only at run time |
 
 mod constants;
 mod error;
+mod files;
 mod module;
+mod npz;
 mod param_set;
 mod rows;
 
 pub use crate::model::evaluate_reference as evaluate;
 pub use crate::reference::prim;
 pub use error::ModuleError;
+pub use files::TensorFiles;
 pub use module::{Layer, ProgramModule, RowInputs};
 pub use param_set::ParamSet;
 

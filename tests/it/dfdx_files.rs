@@ -1,13 +1,13 @@
 //! Constants of modules and sets in files: by name and value, or refused.
 
 use crate::random::Random;
+use dfdx::nn::DeviceBuildExt;
 use dfdx::nn::builders::Linear;
-use dfdx::nn::{DeviceBuildExt, LoadFromNpz, LoadFromSafetensors, SaveToNpz, SaveToSafetensors};
 use dfdx::shapes::Dtype;
 use dfdx::tensor::{AsArray, Cpu};
 use dfdx::tensor_ops::Device;
 use dmci::Interpreter;
-use dmci::dfdx::{Layer, ModuleError, ParamSet, ProgramModule};
+use dmci::dfdx::{Layer, ModuleError, ParamSet, ProgramModule, TensorFiles};
 use dmci::syntax::Constraint;
 use std::fs;
 use std::path::PathBuf;
@@ -148,10 +148,10 @@ fn files_of_dfdx_are_of_one_order_and_one_set_of_ranges() {
     let mut saved = network(USUAL);
     saved.1.set("tau", 7.0).unwrap();
     let (npz, tensors) = (file("keys.npz"), file("keys.safetensors"));
-    saved.save(&npz).unwrap();
+    saved.save_npz(&npz).unwrap();
     saved.save_safetensors(&tensors).unwrap();
     let mut same = network(USUAL);
-    same.load(&npz).unwrap();
+    same.load_npz(&npz).unwrap();
     assert_eq!(same.1.values(), saved.1.values());
     let mut same = network(USUAL);
     same.load_safetensors(&tensors).unwrap();
@@ -164,12 +164,56 @@ fn files_of_dfdx_are_of_one_order_and_one_set_of_ranges() {
         "(param k 2.0) (param sigma 0.5 (> 0)) (* k sigma x)",
     ] {
         let mut other = network(other);
-        let before = other.1.values();
+        let before = (other.1.values(), other.0.0.weight.array());
         let error = other.load_safetensors(&tensors).unwrap_err();
-        assert!(format!("{error:?}").contains("1.constants[k,") || before[1] == 2.0);
-        assert!(other.load(&npz).is_err());
-        assert_eq!(other.1.values(), before);
+        assert!(format!("{error:?}").contains("1.constants[k,") || before.0[1] == 2.0);
+        assert!(other.load_npz(&npz).is_err());
+        assert_eq!((other.1.values(), other.0.0.weight.array()), before);
     }
+    let wide = module::<f64>(USUAL);
+    let mut wide = (device.build_module::<Layer<Linear<2, 1>>, f64>(), wide);
+    assert_eq!(
+        reason(wide.load_npz(&npz)),
+        "has `0.layer.weight` with shape [1, 2] of f32, and shape [1, 2] of f64 is wanted"
+    );
+}
+
+/// Bytes that no network wrote are refused, whatever they are, and change nothing.
+#[test]
+fn damaged_files_are_refused() {
+    let mut saved = module::<f32>(USUAL);
+    let mut taker = module::<f32>(USUAL);
+    saved.set("tau", 7.0).unwrap();
+    let path = file("damaged");
+    let mut random = Random::new(5);
+    saved.save_npz(&path).unwrap();
+    let npz = fs::read(&path).unwrap();
+    saved.save_safetensors(&path).unwrap();
+    let tensors = fs::read(&path).unwrap();
+    let mut refused = 0;
+    for round in 0..2000 {
+        let whole = [&npz, &tensors][round % 2];
+        let mut bytes = whole.clone();
+        for _ in 0..=random.below(3) {
+            let place = random.below(bytes.len());
+            bytes[place] = random.below(256) as u8;
+        }
+        if random.percent(20) {
+            bytes.truncate(random.below(whole.len()));
+        }
+        fs::write(&path, bytes).unwrap();
+        let before = taker.constants.array();
+        let result = match round % 2 {
+            0 => taker.load_npz(&path),
+            _ => taker.load_safetensors(&path),
+        };
+        if result.is_err() {
+            refused += 1;
+            assert!(!reason(result).is_empty());
+            assert_eq!(taker.constants.array(), before);
+        }
+    }
+    assert!(refused > 1000, "{refused}");
 }
 
 #[test]

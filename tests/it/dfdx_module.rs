@@ -3,16 +3,16 @@
 use dfdx::losses::mse_loss;
 use dfdx::nn::builders::Linear;
 use dfdx::nn::{
-    BuildModule, DeviceBuildExt, LoadFromNpz, LoadFromSafetensors, Module, ModuleMut, NumParams,
-    RecursiveWalker, ResetParams, SaveToNpz, SaveToSafetensors, TensorCollection, TensorOptions,
-    TensorVisitor, ToDtype, ViewTensorMut, ViewTensorRef, ZeroGrads,
+    BuildModule, DeviceBuildExt, Module, ModuleMut, NumParams, RecursiveWalker, ResetParams,
+    TensorCollection, TensorOptions, TensorVisitor, ToDtype, ViewTensorMut, ViewTensorRef,
+    ZeroGrads,
 };
 use dfdx::optim::{Adam, AdamConfig, Optimizer, Sgd, SgdConfig};
 use dfdx::shapes::{Const, Dtype, HasShape, Rank0, Rank1, Rank2, Shape};
 use dfdx::tensor::{AsArray, Cpu, CpuError, Gradients, NoneTape, OwnedTape, Tensor, TensorFrom};
 use dfdx::tensor::{SampleTensor, SplitTape, TensorFromVec, Trace, ZerosTensor};
 use dfdx::tensor_ops::{Backward, BroadcastTo, Device, PermuteTo, SelectTo, SumTo};
-use dmci::dfdx::{Layer, ModuleError, ParamSet, ProgramModule};
+use dmci::dfdx::{Layer, ModuleError, ParamSet, ProgramModule, TensorFiles};
 use dmci::syntax::Constraint;
 use dmci::{Bindings, Input, Interpreter, Limits, Relaxation, Workspace, Wrt};
 use std::path::PathBuf;
@@ -278,10 +278,30 @@ macro_rules! network_tests {
                 assert_eq!(saved.1.values(), loaded.1.values());
                 assert_eq!(y, loaded.forward(x.clone()).array());
                 let path = file(concat!("network-", stringify!($float), ".npz"));
-                saved.save(&path).unwrap();
+                saved.save_npz(&path).unwrap();
                 let mut loaded = network(5);
-                loaded.load(&path).unwrap();
+                loaded.load_npz(&path).unwrap();
                 assert_eq!(y, loaded.forward(x).array());
+            }
+
+            /// Its features `safetensors` and `numpy` wrote them.
+            #[test]
+            fn files_that_dfdx_wrote_are_read() {
+                let name = concat!("tests/dfdx/network-", stringify!($float));
+                let old = |kind: &str| PathBuf::from(format!("{name}.{kind}"));
+                let (mut one, mut other) = (network(4), network(5));
+                one.load_safetensors(old("safetensors")).unwrap();
+                other.load_npz(old("npz")).unwrap();
+                assert_eq!(numbers(&one), numbers(&other));
+                assert_ne!(numbers(&one), numbers(&network(4)));
+                assert_eq!(one.1.value("knee"), other.1.value("knee"));
+                assert!((one.1.value("knee").unwrap() - 0.25).abs() < 1e-6);
+                let path = file(concat!("again-", stringify!($float), ".safetensors"));
+                one.save_safetensors(&path).unwrap();
+                assert_eq!(
+                    std::fs::read(path).unwrap(),
+                    std::fs::read(old("safetensors")).unwrap()
+                );
             }
 
             #[test]
