@@ -143,14 +143,17 @@ typedef struct dmci_limits dmci_limits;
 
 dmci_status dmci_limits_new(dmci_limits **limits);
 
-/* The most applications of procedures; 10^9 at first. */
+/* The most applications of procedures, and what weighs as much; 10^9 at first. */
 dmci_status dmci_limits_fuel(dmci_limits *limits, size_t applications);
 
-/* The most bytes of heap; 2^30 at first. */
+/* The most bytes that an evaluation takes at once; 2^30 at first. */
 dmci_status dmci_limits_heap(dmci_limits *limits, size_t bytes);
 
 /* The most procedures entered and not yet left; 10^8 at first. */
 dmci_status dmci_limits_depth(dmci_limits *limits, size_t procedures);
+
+/* The most bytes of recorded runs that a model keeps; 2^28 at first. */
+dmci_status dmci_limits_trace(dmci_limits *limits, size_t bytes);
 
 /*
  * The most seconds, from the call that is given the limits; an evaluator's count from when it is made.

@@ -53,6 +53,11 @@ extern "C" fn dmci_limits_depth(limits: Option<&mut Limits>, procedures: usize) 
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn dmci_limits_trace(limits: Option<&mut Limits>, bytes: usize) -> c_int {
+    change(limits, |limits| limits.limits.trace_bytes = bytes)
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn dmci_limits_seconds(limits: Option<&mut Limits>, seconds: f64) -> c_int {
     answer(|| {
         let limits = given(limits, "the limits")?;

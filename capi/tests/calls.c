@@ -307,6 +307,8 @@ static void limits(void)
     FAILS(dmci_limits_fuel(NULL, 1), DMCI_USAGE, "NULL");
     FAILS(dmci_limits_heap(NULL, 1), DMCI_USAGE, "NULL");
     FAILS(dmci_limits_depth(NULL, 1), DMCI_USAGE, "NULL");
+    GOES(dmci_limits_trace(limits, 0));
+    FAILS(dmci_limits_trace(NULL, 1), DMCI_USAGE, "NULL");
     dmci_limits_free(limits);
     dmci_model_free(deep);
     dmci_model_free(forever);

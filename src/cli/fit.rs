@@ -16,6 +16,7 @@ use super::limits::LimitArgs;
 use super::program::{Loaded, MachineArgs, ProgramArgs, ThreadArgs, assignment, at_least_one};
 use super::report::{self, Failure};
 use crate::Bindings;
+use crate::fit::options::MOST_STARTS;
 use crate::fit::{Fit as Fitted, FitError, FitOptions, FittedParam, Progress, fit_observed};
 use crate::syntax::Goal;
 use clap::Args;
@@ -23,6 +24,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A number of starts.
+fn starts_count(argument: &str) -> Result<usize, String> {
+    match at_least_one(argument)? {
+        count if count > MOST_STARTS => Err(format!("give {MOST_STARTS} or fewer")),
+        count => Ok(count),
+    }
+}
 
 /// Fit the params of a model to data
 ///
@@ -70,7 +79,7 @@ pub(super) struct Fit {
 
     /// How many starting points to fit from
     #[arg(long, value_name = "N", default_value_t = FitOptions::default().starts,
-        value_parser = at_least_one)]
+        value_parser = starts_count)]
     starts: usize,
 
     /// Seed of the starting points; the same seed gives the same fit

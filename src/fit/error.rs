@@ -60,6 +60,16 @@ pub enum FitError {
         /// The number.
         value: f64,
     },
+    /// More starts than there may be.
+    #[error("{starts} starts are too many; {most} is the most{why}")]
+    TooManyStarts {
+        /// How many were asked for.
+        starts: usize,
+        /// How many there may be.
+        most: usize,
+        /// What bounds them; empty where that is the same for all.
+        why: String,
+    },
     /// No start gave finite residuals.
     #[error(
         "none of {starts} starts gave finite residuals{detail}; other initial values may: \

@@ -291,6 +291,14 @@ impl Minimizer {
         self.current.sse
     }
 
+    /// Forgets all but where it is and how it got there: it takes no further step.
+    pub(crate) fn forget(&mut self) {
+        self.current.residuals = Vec::new();
+        self.current.jacobian = Vec::new();
+        self.trial.residuals = Vec::new();
+        self.trial.jacobian = Vec::new();
+    }
+
     /// The n parameters, inside their bounds.
     pub(crate) fn params(&self) -> &[f64] {
         &self.current.params

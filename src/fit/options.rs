@@ -15,7 +15,8 @@ use crate::walk::Limits;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FitOptions {
-    /// The number of starts, the params' own initial values among them.
+    /// The number of starts, the params' own initial values among them; 100,000 at the most, and no more
+    /// than have room in the limits' heap together.
     pub starts: usize,
     /// The seed of the other starts.
     pub seed: u64,
@@ -36,6 +37,9 @@ pub struct FitOptions {
     /// lanes have no part in it.
     pub threads: Threads,
 }
+
+/// The most starts: more are no search but a mistake.
+pub(crate) const MOST_STARTS: usize = 100_000;
 
 impl Default for FitOptions {
     fn default() -> Self {

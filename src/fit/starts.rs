@@ -208,7 +208,7 @@ where
         if !options.all_starts {
             watch.ends(drop_hopeless(&mut starts, first_sse));
         }
-        round *= 2;
+        round = round.saturating_mul(2);
     }
     let mut problem = idle.pop().unwrap_or_else(problem);
     Ok(finish(&mut problem, starts, first_sse, options, watch))
@@ -273,6 +273,8 @@ fn drop_hopeless<E>(starts: &mut [Start<E>], first_sse: f64) -> usize {
         if now * fall.powi(TRUSTED_FALLS) > enough {
             start.active = false;
             start.ending = Ending::Dropped;
+            // It is above the lowest, and so never the best.
+            start.minimizer.iter_mut().for_each(Minimizer::forget);
             dropped += 1;
         }
     }
@@ -376,7 +378,8 @@ impl<E> Start<E> {
             return;
         };
         minimizer.resume(options.tolerances);
-        let limit = minimizer.iterations() + PATIENCE * options.max_iterations;
+        let limit = minimizer.iterations();
+        let limit = limit.saturating_add(PATIENCE.saturating_mul(options.max_iterations));
         let status = descend(minimizer, problem, limit, watch);
         minimizer.polish(problem, || watch.goes_on());
         self.ending = match status {

@@ -51,6 +51,8 @@ mod registry;
 #[cfg(feature = "cli")]
 mod replay;
 mod selfhost;
+#[cfg(feature = "cli")]
+mod service;
 mod soft;
 mod solving;
 mod threads;

@@ -31,6 +31,7 @@
 //! ```
 
 mod read;
+mod whole;
 mod write;
 
 pub(super) use read::excerpt;

@@ -4,6 +4,7 @@
 //! - The same graph gives the same bytes; floats are written as the shortest text that reads back.
 //! - A file is there whole or not at all.
 
+use super::whole;
 use super::{FORMAT, GENERATOR, NcgError, VERSION, has_operands, immediates, op_name};
 use crate::graph::verify::numbers;
 use crate::graph::{Graph, GraphConstant, Node, NodeId, SiteInfo};
@@ -13,9 +14,8 @@ use crate::syntax::{Constraint, Param};
 use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 use std::fmt::{self, Write as _};
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 /// A graph as the text of an `.ncg` file. A certificate that is no JSON is left out.
 pub fn write(graph: &Graph) -> String {
@@ -45,41 +45,7 @@ pub fn hash(graph: &Graph) -> String {
 pub fn save(graph: &Graph, path: impl AsRef<Path>) -> Result<(), NcgError> {
     let path = path.as_ref();
     let text = write(graph);
-    let result = create_beside(path).and_then(|(mut file, temporary)| {
-        let written = file
-            .write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::rename(&temporary, path));
-        if written.is_err() {
-            // The first error is the one to tell.
-            let _ = fs::remove_file(&temporary);
-        }
-        written
-    });
-    result.map_err(|error| io_error(path, &error))
-}
-
-/// Makes an empty file in the directory of `path`, on the same file system, so that it can be
-/// renamed to it.
-fn create_beside(path: &Path) -> io::Result<(fs::File, PathBuf)> {
-    let name = path
-        .file_name()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"))?;
-    let mut attempt = 0;
-    loop {
-        let mut temporary = std::ffi::OsString::from(".");
-        temporary.push(name);
-        temporary.push(format!(".{}-{attempt}.tmp", std::process::id()));
-        let temporary = path.with_file_name(temporary);
-        let mut options = fs::OpenOptions::new();
-        match options.write(true).create_new(true).open(&temporary) {
-            Ok(file) => return Ok((file, temporary)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1000 => {
-                attempt += 1;
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    whole::save(path, text.as_bytes()).map_err(|error| io_error(path, &error))
 }
 
 pub(super) fn io_error(path: &Path, error: &io::Error) -> NcgError {
