@@ -234,8 +234,8 @@ impl Interpreter {
         let Some(evaluate) = graph.export(EVALUATE) else {
             return Err(NcgError::no_interpreter().into());
         };
-        let takes_three = |f: &graph::Function| f.params == 3 && !f.rest && f.captures == 0;
-        if !takes_three(&graph.functions[evaluate as usize]) {
+        let takes_two = |f: &graph::Function| f.params == 2 && !f.rest && f.captures == 0;
+        if !takes_two(&graph.functions[evaluate as usize]) {
             return Err(NcgError::no_interpreter().into());
         }
         // Names that most programs use are interned once, here.
@@ -538,16 +538,21 @@ impl Interpreter {
 
     pub(crate) fn inner_evaluator(&self) -> Result<&CoreProgram, Error> {
         let compile = || {
-            // The evaluator as a program whose value is its answer for three inputs.
-            let text = format!(
-                "{}\n(evaluate %here %names %values)",
-                self.inner.source.as_ref()
-            );
-            let symbols = Symbols::extending(self.inner.code.symbols.clone());
+            // The evaluator as a program whose value is its answer for two inputs.
+            let text = format!("{}\n(evaluate %here %env)", self.inner.source.as_ref());
+            let mut symbols = Symbols::extending(self.inner.code.symbols.clone());
+            let inputs = ["%here", "%env"].map(|name| symbols.reserve(name));
             let program = expand_bootstrap(&text, symbols)?;
             let symbols = program.symbols.clone();
             let below = &self.inner.code.image;
-            Ok(lay_out(&program, symbols, below, false, &Meter::default())?)
+            Ok(lay_out(
+                &program,
+                symbols,
+                &inputs,
+                below,
+                false,
+                &Meter::default(),
+            )?)
         };
         self.inner
             .nested

@@ -120,7 +120,6 @@ enum Prepared {
     Direct(Code),
     Core {
         program: CoreProgram,
-        names: Vec<Sym>,
         nested: bool,
     },
     /// For the reference engine.
@@ -170,17 +169,16 @@ impl Model {
                 };
                 let mut symbols = take(&mut program.symbols);
                 let renamed = &program.linked.renamed;
-                let syms = names.iter().map(|name| {
+                let inputs = names.iter().map(|name| {
                     let alias = renamed.iter().find(|(renamed, _)| renamed == name);
                     alias.map_or_else(|| symbols.intern(name), |&(_, alias)| alias)
                 });
-                let syms = syms.collect();
+                let inputs: Vec<Sym> = inputs.collect();
                 Prepared::Core {
                     program: {
                         meter.hold(program.bytes())?;
-                        lay_out(&program, symbols, below, true, &meter)?
+                        lay_out(&program, symbols, &inputs, below, true, &meter)?
                     },
-                    names: syms,
                     nested,
                 }
             }
@@ -551,7 +549,6 @@ impl Model {
             programs: &[],
             function: 0,
             inputs: &given.inputs,
-            names: &[],
             literals: &given.literals,
             relaxation: given.relaxation,
             limits: *limits,
@@ -559,14 +556,7 @@ impl Model {
         };
         let result = match (&inner.prepared, &inner.interpreter) {
             (Prepared::Direct(code), _) => run(&job(code)),
-            (
-                Prepared::Core {
-                    program,
-                    names,
-                    nested,
-                },
-                Some(interpreter),
-            ) => {
+            (Prepared::Core { program, nested }, Some(interpreter)) => {
                 let evaluator;
                 let programs: &[&CoreProgram] = if *nested {
                     let Ok(outer) = interpreter.inner_evaluator() else {
@@ -580,7 +570,6 @@ impl Model {
                 run(&Job {
                     programs,
                     function: interpreter.inner.evaluate,
-                    names,
                     ..job(&interpreter.inner.code)
                 })
             }

@@ -704,15 +704,19 @@ primitives! {
         NoClause = "%no-clause" (1, Some(1))
         /// The content of a cell, for the variable in the car of `here`.
         CellRef = "%cell-ref" (2, Some(2))
-        /// The value at a rib and an index of an environment.
-        EnvRef = "%env-ref" (3, Some(3))
-        /// The place of a name in a scope, a pair of what `%env-ref` takes, or #f.
-        PlaceOf = "%place-of" (2, Some(2))
+        /// Whether the car of a pair of a program is the place of a variable.
+        IsPlace = "%place?" (1, Some(1))
+        /// The value of the variable in the car of `here`, in an environment.
+        EnvRef = "%env-ref" (2, Some(2))
         /// The primitive or prelude procedure of a name, or #f.
         GlobalRef = "%global-ref" (1, Some(1))
-        /// An argument list, if it has that many elements.
-        Exactly = "%exactly" (2, Some(2))
-        /// An argument list with all after the first so many gathered into one.
-        AtLeast = "%at-least" (2, Some(2))
+        /// An environment with one rib more, an argument list of so many elements.
+        Enter = "%enter" (3, Some(3))
+        /// The same, with all arguments after the first so many gathered into a list.
+        EnterRest = "%enter-rest" (3, Some(3))
+        /// An environment with one rib more, of so many values that are still to come.
+        EnterEmpty = "%enter-empty" (2, Some(2))
+        /// Gives the innermost rib of an environment its value at an index, once.
+        Fill = "%fill" (3, Some(3))
     }
 }

@@ -286,7 +286,7 @@ impl From<Value> for Tagged {
             Tag::String => Self::string(low, high),
             Tag::Closure => Self::closure(value.code(), value.address()),
             Tag::Vector => Self::vector(low, high),
-            Tag::Empty | Tag::Shape | Tag::Moved => Self::NIL,
+            Tag::Place | Tag::Env | Tag::Rib | Tag::Empty | Tag::Shape | Tag::Moved => Self::NIL,
         }
     }
 }

@@ -43,6 +43,14 @@ pub(crate) enum Tag {
     /// A record, a promise or several values: a pair on the heap of its type and its content, which
     /// programs do not see as one. The upper word of the payload is its [`Wrapped`].
     Opaque,
+    /// Where a variable's value is: how many ribs out, in the upper word of the payload, and where in
+    /// that rib. Stands in programs laid out for the evaluator. Never a program's value.
+    Place,
+    /// An environment of the evaluator's: how many ribs it has, and where the innermost is kept. Never a
+    /// program's value.
+    Env,
+    /// Values of a rib, side by side: how many, and the address of the first. Never a program's value.
+    Rib,
     /// Left behind by the collector: the payload is the new address. Never a program's value.
     Moved,
 }
@@ -198,6 +206,21 @@ impl Value {
         Self::new(Tag::Vector, (size as u64) << 32 | address as u64)
     }
 
+    /// The variable so many ribs out, at an index of that rib.
+    pub(crate) const fn place(distance: u32, index: u32) -> Self {
+        Self::new(Tag::Place, (distance as u64) << 32 | index as u64)
+    }
+
+    /// The environment of so many ribs whose innermost is kept at an address.
+    pub(crate) const fn env(ribs: u32, address: u32) -> Self {
+        Self::new(Tag::Env, (ribs as u64) << 32 | address as u64)
+    }
+
+    /// The rib of so many values from an address on.
+    pub(crate) const fn rib(address: u32, length: u32) -> Self {
+        Self::new(Tag::Rib, (length as u64) << 32 | address as u64)
+    }
+
     pub(crate) const fn number(self) -> f64 {
         f64::from_bits(self.bits)
     }
@@ -239,6 +262,7 @@ impl Value {
                 Some(wrapped) => wrapped.kind(),
                 None => "an unknown value",
             },
+            Tag::Place | Tag::Env | Tag::Rib => "a part of the evaluator",
             Tag::Empty | Tag::Shape | Tag::Moved => "an empty cell",
         }
     }

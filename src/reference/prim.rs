@@ -335,11 +335,13 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         | Prim::Unwrap
         | Prim::Received
         | Prim::NoClause
+        | Prim::IsPlace
         | Prim::EnvRef
-        | Prim::PlaceOf
         | Prim::GlobalRef
-        | Prim::Exactly
-        | Prim::AtLeast => return Meaning::Structure,
+        | Prim::Enter
+        | Prim::EnterRest
+        | Prim::EnterEmpty
+        | Prim::Fill => return Meaning::Structure,
     };
     Meaning::Number(number)
 }

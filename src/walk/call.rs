@@ -176,7 +176,7 @@ impl Walk<'_> {
         let index = (f.code() - FIRST_FUNCTION) as usize;
         let entry = self.code.entries[index];
         let required = entry.required as usize;
-        let ready = packed && entry.rest && count == required + 1;
+        let ready = packed && entry.rest && entry.shares && count == required + 1;
         if !ready {
             if packed {
                 count = self.spread(count, site)?;

@@ -199,43 +199,6 @@ impl Walk<'_> {
         self.fail(kind_of(&self.text_of(kind)), 0, message)
     }
 
-    pub(super) fn exactly(&mut self, list: Value, required: Value) -> Outcome<Value> {
-        if required.tag != Tag::Int {
-            return self.misused(Prim::Exactly);
-        }
-        let length = self.heap.list_length(list).unwrap_or(0);
-        if length as f64 == required.number() {
-            return Ok(list);
-        }
-        self.wrong_arguments(required, Some(required.number() as u32), length)
-    }
-
-    fn wrong_arguments<T>(&self, required: Value, max: Option<u32>, length: usize) -> Outcome<T> {
-        let takes = arity_in_words(required.number() as u32, max);
-        self.wrong_count(&self.called(0), &takes, length, 0)
-    }
-
-    pub(super) fn at_least(&mut self, list: Value, required: Value) -> Outcome<Value> {
-        if required.tag != Tag::Int {
-            return self.misused(Prim::AtLeast);
-        }
-        let length = self.heap.list_length(list).unwrap_or(0);
-        let fixed = required.number() as usize;
-        if length < fixed {
-            return self.wrong_arguments(required, None, length);
-        }
-        let first = self.heap.len() as u32;
-        let mut rest = list;
-        for index in 0..fixed {
-            let item = self.heap.car(rest);
-            self.heap
-                .cons(item, Value::pair(first + 2 * (index as u32 + 1)));
-            rest = self.heap.cdr(rest);
-        }
-        self.heap.cons(rest, Value::NIL);
-        Ok(Value::pair(first))
-    }
-
     /// What errors call the procedure that was entered last, or is being entered at a site.
     #[cold]
     pub(super) fn called(&self, site: u32) -> String {

@@ -56,14 +56,19 @@ pub(super) enum Instr {
     EnvRef {
         dst: u32,
         environment: Operand,
-        depth: Operand,
-        index: Operand,
+        here: Operand,
     },
     /// The same, and its value is the procedure's.
     ReturnEnvRef {
         environment: Operand,
-        depth: Operand,
-        index: Operand,
+        here: Operand,
+    },
+    /// `%enter`.
+    Enter {
+        dst: u32,
+        environment: Operand,
+        list: Operand,
+        count: Operand,
     },
     Closure {
         dst: u32,
@@ -149,6 +154,9 @@ pub(super) struct Entry {
     /// Parameters, without the rest parameter.
     pub(super) required: u32,
     pub(super) rest: bool,
+    /// Whether the list of further arguments goes into environments and nowhere else, so that it need not
+    /// be the procedure's own.
+    pub(super) shares: bool,
     pub(super) captures: u32,
     pub(super) slots: u32,
 }
@@ -237,6 +245,9 @@ struct Open<'a> {
     joins: Vec<Vec<usize>>,
     /// What is left to do, the next last.
     waiting: Vec<Stretch>,
+    /// The list of further arguments, and how often it goes into an environment.
+    rest: Option<NodeId>,
+    ribs: u32,
 }
 
 impl<'a> Compiler<'a> {
@@ -351,6 +362,8 @@ impl<'a> Compiler<'a> {
                 to: Destination { dst: 0, join: None },
                 told: Told::Nothing,
             }],
+            rest: None,
+            ribs: 0,
         };
         while let Some(stretch) = open.waiting.pop() {
             match stretch.told {
@@ -368,6 +381,9 @@ impl<'a> Compiler<'a> {
             pc: open.pc,
             required: function.params - u32::from(function.rest),
             rest: function.rest,
+            shares: open
+                .rest
+                .is_none_or(|rest| self.uses.get(rest) == Some(&open.ribs)),
             captures: function.captures,
             slots: open.slots,
         });
@@ -466,6 +482,9 @@ impl<'a> Compiler<'a> {
         let site = self.site(node.site);
         let instr = match node.op {
             Op::Param(i) => {
+                if open.function.rest && i + 1 == open.function.params {
+                    open.rest = Some(id);
+                }
                 self.places.insert(id, i.cast_signed());
                 return;
             }
@@ -529,14 +548,22 @@ impl<'a> Compiler<'a> {
         let node = &self.graph.nodes[id];
         let site = self.site(node.site);
         let operands: Vec<Operand> = node.args.iter().map(|&a| self.places[a]).collect();
+        if matches!(prim, Prim::Enter | Prim::EnterRest) && node.args.get(1).copied() == open.rest {
+            open.ribs += 1;
+        }
         let dst = self.give(id, open);
         match *operands.as_slice() {
             [a] => Instr::Prim1 { prim, dst, a, site },
-            [environment, depth, index] if prim == Prim::EnvRef => Instr::EnvRef {
+            [environment, here] if prim == Prim::EnvRef => Instr::EnvRef {
                 dst,
                 environment,
-                depth,
-                index,
+                here,
+            },
+            [environment, list, count] if prim == Prim::Enter => Instr::Enter {
+                dst,
+                environment,
+                list,
+                count,
             },
             [a, b] => Instr::Prim2 {
                 prim,
@@ -623,15 +650,10 @@ impl<'a> Compiler<'a> {
             Some(Instr::EnvRef {
                 dst,
                 environment,
-                depth,
-                index,
+                here,
             }) if dst.cast_signed() == a => {
                 instrs.pop();
-                instrs.push(Instr::ReturnEnvRef {
-                    environment,
-                    depth,
-                    index,
-                });
+                instrs.push(Instr::ReturnEnvRef { environment, here });
             }
             _ => instrs.push(Instr::Return { a }),
         }

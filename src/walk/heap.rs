@@ -5,10 +5,13 @@
 //! - A pair is two cells, a closure's environment as many as it captures; a cell (in the sense of
 //!   the evaluator) is a pair whose car may still be [`Value::EMPTY`].
 //! - A vector or matrix is a cell with its shape (columns 0 for a vector), then its numbers; a string
-//!   is a cell for each character.
+//!   is a cell for each character, a rib one for each value.
+//! - An environment is its innermost rib and the environment around it; one of many ribs keeps another
+//!   environment besides.
 //! - After a collection every address in a root is new; what the roots do not reach is gone.
 
 use super::code::Entry;
+use super::environment::SHALLOW;
 use crate::prim::linalg::Shape;
 use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 
@@ -115,6 +118,24 @@ impl Heap {
         cells.map(|cell| char::from_u32(cell.bits as u32).unwrap_or('?'))
     }
 
+    /// Puts values side by side.
+    pub(super) fn rib(&mut self, values: impl ExactSizeIterator<Item = Value>) -> Value {
+        let address = self.cells.len() as u32;
+        let length = values.len() as u32;
+        self.cells.extend(values);
+        Value::rib(address, length)
+    }
+
+    /// Puts the values of a list of so many side by side.
+    pub(super) fn rib_of_list(&mut self, mut list: Value, length: u32) -> Value {
+        let address = self.cells.len() as u32;
+        for _ in 0..length {
+            self.cells.push(self.car(list));
+            list = self.cdr(list);
+        }
+        Value::rib(address, length)
+    }
+
     /// The length of a list that ends in the empty list.
     pub(super) fn list_length(&self, mut list: Value) -> Option<usize> {
         let mut length = 0;
@@ -155,7 +176,9 @@ impl Heap {
         let size = match value.tag {
             Tag::Pair | Tag::Opaque => 2,
             Tag::Vector => value.code() as usize + 1,
-            Tag::String => value.code() as usize,
+            Tag::String | Tag::Rib => value.code() as usize,
+            Tag::Env if value.code() > SHALLOW => 3,
+            Tag::Env => 2,
             Tag::Closure if value.code() >= FIRST_FUNCTION => {
                 entries[(value.code() - FIRST_FUNCTION) as usize].captures as usize
             }

@@ -74,16 +74,6 @@ pub(super) fn put_input(heap: &mut Heap, input: &InputValue) -> Value {
     }
 }
 
-/// The inputs that have values, by name.
-pub(super) fn user_inputs<'a>(
-    job: &Job<'a>,
-) -> impl DoubleEndedIterator<Item = (Value, &'a InputValue)> {
-    let given = job.names.iter().zip(job.inputs);
-    given
-        .filter(|(_, input)| !matches!(input, InputValue::Missing))
-        .map(|(&name, input)| (Value::symbol(name), input))
-}
-
 impl<'a> Walk<'a> {
     /// Gives the literals among a program's data their nodes.
     pub(super) fn set_literals(&mut self, job: &Job<'a>) {

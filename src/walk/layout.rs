@@ -5,6 +5,8 @@
 //! **Invariants**
 //! - An expression is always the car of a pair of its own; a side table gives that pair's site.
 //! - Core forms begin with reserved symbols (`%if`, `%lambda`, …), which no program can spell.
+//! - Variables are places: how many ribs out, and where in that rib. They are found once, here, so that
+//!   a name costs the same however many there are.
 //! - Cells never point outside the image and those below it.
 //! - Pairs lie at even addresses, so that halving one tells its site.
 
@@ -13,8 +15,9 @@ use crate::prim::value::{Tag, Value};
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use crate::syntax::Program;
-use crate::syntax::ast::{Constant, Expr, ExprId};
+use crate::syntax::ast::{Constant, Expr, ExprId, VarId};
 use crate::syntax::datum::{Data, Datum, DatumId};
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// Set in a site whose application costs fuel.
@@ -208,6 +211,9 @@ pub(crate) struct CoreProgram {
     pub(super) here: Value,
     /// Where the literals stand that `wrt` can name: cell, place.
     pub(super) literals: Vec<(u32, Span)>,
+    /// What the variables are called that may have no value: inputs, and what is used before its
+    /// definition. By the pairs they stand in.
+    pub(super) names: Vec<(u32, Sym)>,
     pub(super) spans: Vec<Span>,
     pub(crate) symbols: Arc<Symbols>,
 }
@@ -219,18 +225,42 @@ impl CoreProgram {
     }
 }
 
+/// Where variables are while a program is laid out.
+struct Scope {
+    /// For each variable the number of ribs around its own, its index there, and whether it may be
+    /// used before it has a value.
+    bound: Vec<(u32, u32, bool)>,
+    /// The indices of the inputs in the rib outside all others.
+    inputs: FxHashMap<Sym, u32>,
+}
+
+impl Scope {
+    fn bind(&mut self, vars: &[VarId], ribs: u32, is_filled: bool) {
+        for (index, var) in (0..).zip(vars) {
+            self.bound[var.0 as usize] = (ribs, index, is_filled);
+        }
+    }
+}
+
 /// Writes a program in core forms above `below`. With `places`, its sites are the user's.
-/// Its symbols are taken from `symbols`, which are the program's and perhaps more.
+/// Its symbols are taken from `symbols`, which are the program's and perhaps more; `inputs` are the
+/// names of its inputs, in the order in which their values will come.
 ///
 /// # Errors
 /// When a limit is met.
 pub(crate) fn lay_out(
     program: &Program,
     mut symbols: Symbols,
+    inputs: &[Sym],
     below: &Image,
     places: bool,
     meter: &Meter,
 ) -> Result<CoreProgram, Overrun> {
+    let mut scope = Scope {
+        bound: vec![(0, 0, false); program.vars.len()],
+        inputs: inputs.iter().copied().zip(0..).collect(),
+    };
+    let mut names = Vec::new();
     let heads = Heads::new(&mut symbols);
     let mut image = Image::above(below);
     // An expression takes the pair it stands in, and seldom more than two others.
@@ -238,9 +268,10 @@ pub(crate) fn lay_out(
     image.sites.reserve(3 * program.exprs.len());
     let mut literals = Vec::new();
     let here = image.chain(1, Value::NIL);
-    let mut open = vec![(program.root, here)];
+    // Expressions to be written, into which pairs, and how many ribs are around them.
+    let mut open = vec![(program.root, here, 1)];
     let mut told = 0;
-    while let Some((id, pair)) = open.pop() {
+    while let Some((id, pair, ribs)) = open.pop() {
         if meter.is_due(1 + image.weigh_since(&mut told)) {
             meter.check(image.bytes() + size_of_val(&open[..]))?;
         }
@@ -276,16 +307,28 @@ pub(crate) fn lay_out(
                 form.image
                     .pair(Value::symbol(heads.quote), Value::pair(rest), 0)
             }
-            Expr::Variable(var) => Value::symbol(program.var(*var).core_name),
-            Expr::Primitive(name, _) | Expr::Prelude(name) | Expr::Free(name) => {
-                Value::symbol(*name)
+            Expr::Variable(var) => {
+                let (around, index, is_filled) = scope.bound[var.0 as usize];
+                if is_filled && places {
+                    names.push((pair, program.var(*var).name));
+                }
+                Value::place(ribs - around - 1, index)
             }
+            Expr::Free(name) => match scope.inputs.get(name) {
+                Some(&index) => {
+                    names.push((pair, *name));
+                    Value::place(ribs - 1, index)
+                }
+                None => Value::symbol(*name),
+            },
+            Expr::Primitive(_, prim) => Value::prim(*prim),
+            Expr::Prelude(name) => Value::symbol(*name),
             Expr::If {
                 test,
                 then,
                 otherwise,
             } => {
-                let rest = form.exprs(&[*test, *then, *otherwise]);
+                let rest = form.exprs(&[*test, *then, *otherwise], ribs);
                 form.image.pair(Value::symbol(heads.branch), rest, 0)
             }
             Expr::Lambda {
@@ -296,30 +339,35 @@ pub(crate) fn lay_out(
                 } else {
                     heads.lambda
                 };
-                let body = form.exprs(&[*body]);
-                let names = form.names(program, params);
-                let tail = form.image.pair(names, body, 0);
+                scope.bind(params, ribs, false);
+                let body = form.exprs(&[*body], ribs + 1);
+                let required = params.len() - usize::from(*rest);
+                let tail = form.count(required, body);
                 form.image.pair(Value::symbol(head), tail, 0)
             }
-            Expr::Let { vars, inits, body } | Expr::Letrec { vars, inits, body } => {
-                let head = match program.expr(id) {
-                    Expr::Let { .. } => heads.bind,
-                    _ => heads.letrec,
-                };
-                let body = form.exprs(&[*body]);
-                let inits = form.exprs(inits);
-                let names = form.names(program, vars);
+            Expr::Let { vars, inits, body } => {
+                scope.bind(vars, ribs, false);
+                let body = form.exprs(&[*body], ribs + 1);
+                let inits = form.exprs(inits, ribs);
                 let tail = form.image.pair(inits, body, 0);
-                let tail = form.image.pair(names, tail, 0);
-                form.image.pair(Value::symbol(head), tail, 0)
+                let tail = form.count(vars.len(), tail);
+                form.image.pair(Value::symbol(heads.bind), tail, 0)
+            }
+            Expr::Letrec { vars, inits, body } => {
+                scope.bind(vars, ribs, true);
+                let body = form.exprs(&[*body], ribs + 1);
+                let inits = form.exprs(inits, ribs + 1);
+                let tail = form.image.pair(inits, body, 0);
+                let tail = form.count(vars.len(), tail);
+                form.image.pair(Value::symbol(heads.letrec), tail, 0)
             }
             Expr::Begin(exprs) => {
-                let rest = form.exprs(exprs);
+                let rest = form.exprs(exprs, ribs);
                 form.image.pair(Value::symbol(heads.begin), rest, 0)
             }
             Expr::Call { operator, args, .. } => {
-                let rest = form.exprs(args);
-                let first = form.exprs(&[*operator]);
+                let rest = form.exprs(args, ribs);
+                let first = form.exprs(&[*operator], ribs);
                 form.image.set_cdr(first.address(), rest);
                 first
             }
@@ -331,6 +379,7 @@ pub(crate) fn lay_out(
         image,
         here: Value::pair(here),
         literals,
+        names,
         spans: std::iter::once(Span::default())
             .chain(program.spans.iter().copied())
             .collect(),
@@ -340,31 +389,24 @@ pub(crate) fn lay_out(
 
 struct Form<'a> {
     image: &'a mut Image,
-    open: &'a mut Vec<(ExprId, u32)>,
+    open: &'a mut Vec<(ExprId, u32, u32)>,
 }
 
 impl Form<'_> {
-    /// A list whose cars are expressions, to be written later.
-    fn exprs(&mut self, exprs: &[ExprId]) -> Value {
+    /// A list whose cars are expressions, to be written later; so many ribs are around them.
+    fn exprs(&mut self, exprs: &[ExprId], ribs: u32) -> Value {
         if exprs.is_empty() {
             return Value::NIL;
         }
         let first = self.image.chain(exprs.len(), Value::NIL);
         for (index, &expr) in exprs.iter().enumerate() {
-            self.open.push((expr, first + 2 * index as u32));
+            self.open.push((expr, first + 2 * index as u32, ribs));
         }
         Value::pair(first)
     }
 
-    fn names(&mut self, program: &Program, vars: &[crate::syntax::ast::VarId]) -> Value {
-        if vars.is_empty() {
-            return Value::NIL;
-        }
-        let first = self.image.chain(vars.len(), Value::NIL);
-        for (index, &var) in vars.iter().enumerate() {
-            let name = Value::symbol(program.var(var).core_name);
-            self.image.set_car(first + 2 * index as u32, name, 0);
-        }
-        Value::pair(first)
+    /// A number of values, before the rest of a form.
+    fn count(&mut self, count: usize, rest: Value) -> Value {
+        self.image.pair(Value::int(count as f64), rest, 0)
     }
 }

@@ -15,6 +15,7 @@ mod call;
 mod checks;
 pub(crate) mod code;
 pub(crate) mod cost;
+mod environment;
 mod fork;
 mod heap;
 mod inputs;
@@ -59,7 +60,7 @@ use code::{Args, Code, Instr, Operand};
 use cost::{Cost, Costs};
 use fork::Forks;
 use heap::Heap;
-use inputs::{fill_constants, put_input, user_inputs};
+use inputs::{fill_constants, put_input};
 use layout::CoreProgram;
 use monitor::{Noted, Notes};
 use text::Names;
@@ -143,8 +144,6 @@ pub(crate) struct Job<'a> {
     pub(crate) function: u32,
     /// Values of the inputs, by their numbers.
     pub(crate) inputs: &'a [InputValue],
-    /// Their names, where the user's program is data.
-    pub(crate) names: &'a [Sym],
     /// Which literals are inputs: place, and index among the trace's inputs.
     pub(crate) literals: &'a [(Span, u32)],
     /// How soft choices relax; nodes as with inputs.
@@ -207,6 +206,8 @@ struct Sites<'a> {
     table: &'a [u32],
     base: u32,
     spans: &'a [Span],
+    /// What the variables are called that may have no value, by the pairs they stand in.
+    names: &'a [(u32, Sym)],
     text: &'a str,
 }
 
@@ -285,6 +286,7 @@ pub(crate) fn walk<'a>(
             table: user.map_or(&[], |p| &p.image.sites),
             base: user.map_or(0, |p| p.image.base),
             spans: user.map_or(&job.code.spans, |p| &p.spans),
+            names: user.map_or(&[], |p| &p.names),
             text: job.text,
         },
         names: Names::of(user.map_or(&job.code.symbols, |p| &p.symbols)),
@@ -387,26 +389,11 @@ impl<'a> Walk<'a> {
         });
         let mut staged = 0;
         if let Some(user) = job.programs.last() {
-            let mut names = Value::NIL;
-            let mut values = Value::NIL;
-            for (name, input) in user_inputs(job).rev() {
-                let value = put_input(self.heap, input);
-                values = self.heap.cons(value, values);
-                names = self.heap.cons(name, names);
-            }
-            let mut arguments = [user.here, names, values];
+            let inputs: Vec<Value> = job.inputs.iter().map(|i| put_input(self.heap, i)).collect();
+            let mut arguments = [user.here, self.outermost(inputs.into_iter())];
             if let [outer, _] = job.programs {
                 // The evaluator evaluates itself on the arguments meant for it.
-                let [here, names, values] = arguments;
-                let list = [here, names, values].into_iter().rev();
-                let values = list.fold(Value::NIL, |tail, v| self.heap.cons(v, tail));
-                let params = ["%here", "%names", "%values"].into_iter().rev();
-                let names = params.fold(Value::NIL, |tail, name| {
-                    let sym = self.names.symbols.find_reserved(name);
-                    let sym = sym.expect("the evaluator is laid out with these names");
-                    self.heap.cons(Value::symbol(sym), tail)
-                });
-                arguments = [outer.here, names, values];
+                arguments = [outer.here, self.outermost(arguments.into_iter())];
             }
             self.reserve_stack(arguments.len());
             self.stack[..arguments.len()].copy_from_slice(&arguments);
@@ -596,18 +583,24 @@ impl<'a> Walk<'a> {
                 Instr::EnvRef {
                     dst,
                     environment,
-                    depth,
-                    index,
+                    here,
                 } => {
-                    let value = self.env_ref([environment, depth, index])?;
+                    let value = self.env_ref(self.operand(environment), self.operand(here))?;
                     self.set(dst, value);
                 }
-                Instr::ReturnEnvRef {
+                Instr::Enter {
+                    dst,
                     environment,
-                    depth,
-                    index,
+                    list,
+                    count,
                 } => {
-                    let value = self.env_ref([environment, depth, index])?;
+                    let [environment, list, count] =
+                        [environment, list, count].map(|operand| self.operand(operand));
+                    let value = self.enter_rib(environment, list, count)?;
+                    self.set(dst, value);
+                }
+                Instr::ReturnEnvRef { environment, here } => {
+                    let value = self.env_ref(self.operand(environment), self.operand(here))?;
                     if let Step::Done(value) = self.give(value)? {
                         return Ok(value);
                     }

@@ -8,7 +8,9 @@
 
 use super::layout::SITE_COUNTS;
 use super::{Job, Sites};
+use crate::prim::value::Value;
 use crate::source::Span;
+use crate::symbol::Sym;
 use std::fmt;
 
 /// How many trace operations and applications the arms of a fork may take, nested forks included.
@@ -240,6 +242,12 @@ impl Sites<'_> {
     /// What a site stands for; none where it is 0.
     pub(super) fn span(&self, site: u32) -> Option<Span> {
         span_of(self.spans, site & !SITE_COUNTS)
+    }
+
+    /// What the variable in the car of a pair is called, if it may have no value.
+    pub(super) fn name(&self, here: Value) -> Option<Sym> {
+        let is_here = |&&(pair, _): &&(u32, Sym)| pair == here.address();
+        self.names.iter().find(is_here).map(|&(_, name)| name)
     }
 }
 

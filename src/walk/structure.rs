@@ -5,7 +5,6 @@
 //! - Where an answer depends on a number with a node, the answer has a node (`eqv?`), or the number
 //!   is guarded (`member`, `list-ref`).
 
-use super::code::Operand;
 use super::fork::number;
 use super::reasons::Unjoined;
 use super::{Outcome, Stop, Walk};
@@ -106,12 +105,12 @@ impl Walk<'_> {
                 Ok(b)
             }
             Prim::CellRef => self.cell_ref(a, b, site),
-            Prim::PlaceOf => Ok(self.place_of(a, b)),
+            Prim::EnvRef => self.env_ref(a, b),
+            Prim::EnterEmpty => self.enter_empty(a, b),
             Prim::Given if b.tag != Tag::Empty => Ok(b),
             Prim::Given => self.unbound(&self.text_of(a), site),
-            Prim::Exactly => self.exactly(a, b),
             Prim::CellFill if self.is_empty_cell(a) => {
-                self.leave_older(a)?;
+                self.leave_older(a.address())?;
                 self.heap.set(a.address(), b);
                 Ok(Value::UNSPECIFIED)
             }
@@ -244,9 +243,9 @@ impl Walk<'_> {
             Prim::Monitor => self.monitor(site),
             Prim::TestAt
             | Prim::CellRef
-            | Prim::PlaceOf
+            | Prim::EnvRef
+            | Prim::EnterEmpty
             | Prim::Given
-            | Prim::Exactly
             | Prim::CellFill => {
                 let (a, b) = (arg(0), arg(1));
                 self.primitive2(prim, a, b, site)
@@ -288,13 +287,18 @@ impl Walk<'_> {
                 self.fail_at(here, kind, name, site)
             }
             Prim::Cell => Ok(self.heap.cons(Value::EMPTY, Value::NIL)),
-            Prim::EnvRef => {
-                let (environment, depth, index) = (arg(0), arg(1), arg(2));
-                self.variable(environment, depth, index)
+            Prim::IsPlace => Ok(Value::bool(arg(0).tag == Tag::Place)),
+            Prim::Enter => {
+                let (environment, list, required) = (arg(0), arg(1), arg(2));
+                self.enter_rib(environment, list, required)
             }
-            Prim::AtLeast => {
-                let (list, required) = (arg(0), arg(1));
-                self.at_least(list, required)
+            Prim::EnterRest => {
+                let (environment, list, required) = (arg(0), arg(1), arg(2));
+                self.enter_rest(environment, list, required)
+            }
+            Prim::Fill => {
+                let (environment, index, value) = (arg(0), arg(1), arg(2));
+                self.fill(environment, index, value)
             }
             Prim::Apply | Prim::ApplyAt | Prim::Select | Prim::Block | Prim::Part => {
                 unreachable!("`{prim}` is control, or of traces alone")
@@ -569,8 +573,8 @@ impl Walk<'_> {
 
     /// A fork undoes what its arms did, but not what they put into a cell that is older than they are:
     /// such an arm is walked alone.
-    fn leave_older(&self, cell: Value) -> Outcome<()> {
-        if self.forks.is_older(cell.address()) {
+    pub(super) fn leave_older(&self, address: u32) -> Outcome<()> {
+        if self.forks.is_older(address) {
             return Err(Stop::fork(Unjoined::Promise, self.at.site));
         }
         Ok(())
@@ -714,66 +718,8 @@ impl Walk<'_> {
         }
     }
 
-    fn unbound<T>(&self, name: &str, site: u32) -> Outcome<T> {
+    pub(super) fn unbound<T>(&self, name: &str, site: u32) -> Outcome<T> {
         let message = format!("`{name}` is not bound to anything");
         self.fail(Kind::Unbound, site, message)
-    }
-
-    #[inline]
-    pub(super) fn env_ref(&self, operands: [Operand; 3]) -> Outcome<Value> {
-        let [environment, depth, index] = operands.map(|operand| self.operand(operand));
-        self.variable(environment, depth, index)
-    }
-
-    /// The variable at a depth and an index of an environment.
-    #[inline]
-    fn variable(&self, environment: Value, depth: Value, index: Value) -> Outcome<Value> {
-        let rib = self.nth(environment, depth);
-        let value = rib.and_then(|rib| self.nth(rib, index));
-        match value {
-            Some(value) => Ok(value),
-            None => self.misused(Prim::EnvRef),
-        }
-    }
-
-    #[inline]
-    fn nth(&self, mut list: Value, index: Value) -> Option<Value> {
-        if index.tag != Tag::Int {
-            return None;
-        }
-        for _ in 0..index.number() as u32 {
-            if list.tag != Tag::Pair {
-                return None;
-            }
-            list = self.heap.cdr(list);
-        }
-        (list.tag == Tag::Pair).then(|| self.heap.car(list))
-    }
-
-    /// Each rib of a scope is headed by what its values are, which has no place.
-    fn place_of(&mut self, name: Value, scope: Value) -> Value {
-        // Names are symbols, which are one if their bits are.
-        let is_it = |other: Value| (other.tag, other.bits) == (name.tag, name.bits);
-        let mut ribs = scope;
-        let mut depth = 0_u32;
-        while ribs.tag == Tag::Pair {
-            let rib = self.heap.car(ribs);
-            let mut names = match rib.tag {
-                Tag::Pair => self.heap.cdr(rib),
-                _ => Value::NIL,
-            };
-            let mut index = 0_u32;
-            while names.tag == Tag::Pair {
-                if is_it(self.heap.car(names)) {
-                    let [depth, index] = [depth, index].map(|n| Value::int(f64::from(n)));
-                    return self.heap.cons(depth, index);
-                }
-                names = self.heap.cdr(names);
-                index += 1;
-            }
-            ribs = self.heap.cdr(ribs);
-            depth += 1;
-        }
-        Value::bool(false)
     }
 }
