@@ -233,6 +233,7 @@ impl Definition {
         let made = self
             .model
             .evaluator(&self.fixed, &names, &names, &self.limits);
+        let made = made.map(Evaluator::fuel_for_each);
         made.map_err(|error| ModuleError::Program {
             error,
             position: None,

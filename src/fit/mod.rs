@@ -172,6 +172,7 @@ pub fn fit_observed(
     let share_rows = options.starts <= 1;
     let first = prepared
         .evaluator(&bindings, &varied, wrt, &options.limits)?
+        .fuel_for_each()
         .threads(if share_rows {
             options.threads.clone()
         } else {

@@ -22,6 +22,7 @@ use crate::prim::math;
 use crate::source::Span;
 use crate::syntax::{Goal, Noise, Observation};
 use crate::walk::{Item, Output, Stats};
+use std::sync::Arc;
 
 /// What predictions are compared with.
 pub(super) struct Data<'a> {
@@ -391,7 +392,8 @@ fn describe(item: &Item) -> &'static str {
 fn in_row(error: Error, row: &str) -> Error {
     match error {
         Error::Eval(mut error) => {
-            error.message = format!("{}, for {row}", error.message);
+            let message = format!("{}, for {row}", error.message);
+            Arc::make_mut(&mut error).message = message;
             Error::Eval(error)
         }
         error => error,

@@ -10,12 +10,14 @@ use super::registry::RegistryError;
 use crate::error::{Call, CalledModel, Kind};
 use crate::graph::NcgError;
 use crate::meter::Overrun;
+use crate::paths;
 use crate::paths::tally::Refused;
 use crate::source::{Position, Span};
 use crate::syntax::{ExpandError, ReadError, ReadErrorKind};
 use crate::walk::EvalError;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use std::sync::Arc;
 
 /// Any error of the crate that concerns a program, an interpreter file or a registry.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -29,7 +31,7 @@ pub enum Error {
     Expand(#[from] ExpandError),
     /// The program failed while it ran.
     #[error("{0}")]
-    Eval(Box<EvalError>),
+    Eval(Arc<EvalError>),
     /// An interpreter or program file is damaged.
     #[error(transparent)]
     Ncg(#[from] NcgError),
@@ -61,12 +63,18 @@ impl Serialize for Error {
 
 impl From<EvalError> for Error {
     fn from(error: EvalError) -> Self {
-        Self::Eval(Box::new(error))
+        Self::Eval(Arc::new(error))
     }
 }
 
 impl From<Box<EvalError>> for Error {
     fn from(error: Box<EvalError>) -> Self {
+        Self::Eval(error.into())
+    }
+}
+
+impl From<Arc<EvalError>> for Error {
+    fn from(error: Arc<EvalError>) -> Self {
         Self::Eval(error)
     }
 }
@@ -80,7 +88,9 @@ impl From<Overrun> for Error {
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Late(error) => Self::Eval(error),
+            Refused::Late(error) => error.into(),
+            // Lanes are run in their order then.
+            Refused::Over | Refused::Skipped => paths::out_of_time().into(),
             Refused::NotOneNumber => {
                 Self::Request("gradients over lanes need a program whose value is a number".into())
             }

@@ -14,6 +14,7 @@ use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::{Variable, columns};
 use crate::paths::Workspace;
 use crate::paths::batch::Batch;
+use crate::paths::meter::Meter;
 use crate::paths::tally::{Special, Tally, Target, Values, Weights};
 use crate::paths::weighed::Scratch;
 use crate::paths::{self, Miss, Query};
@@ -24,8 +25,8 @@ use crate::trace::routine::{Place, Routine};
 use crate::walk::{EvalError, Limits, Output, Stats};
 use crate::walk::{InputValue, RelaxationInputs};
 use smallvec::SmallVec;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex};
 
 /// One model at many values of some of its inputs.
 ///
@@ -59,6 +60,7 @@ pub struct Evaluator {
     /// For each number of a gradient its place among `by`; none where it is 0.
     pub(super) gradient: Vec<Option<usize>>,
     pub(super) limits: Limits,
+    pub(super) terms: Terms,
     /// Who shares the work of batches.
     pub(super) threads: Threads,
     pub(super) workspace: Workspace,
@@ -171,6 +173,7 @@ impl Model {
             gradient,
             asked: asked.given,
             limits: *limits,
+            terms: Terms::default(),
             threads: self.threads.clone(),
             numbers: std::mem::take(&mut workspace.inputs),
             workspace,
@@ -226,6 +229,12 @@ impl Model {
             values: asked.values,
             threads: asked.threads,
             end: AtomicU32::new(u32::MAX),
+            fuel_for_each: asked.terms.fuel_for_each,
+            counts: asked.terms.counts,
+            keeps_done: asked.terms.keeps_done,
+            meter: Meter::default(),
+            errors: Mutex::default(),
+            late_error: Mutex::default(),
             not_numeric: &|stats| self.not_numeric(stats),
         })
     }
@@ -243,6 +252,18 @@ pub(crate) struct AskedOfLanes<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) values: Values,
     pub(crate) threads: &'a Threads,
+    pub(crate) terms: Terms,
+}
+
+/// What limits mean to a batch of lanes, and what is told of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Terms {
+    /// Whether each lane has the fuel for itself, and not all of them together.
+    pub(crate) fuel_for_each: bool,
+    /// Whether it is told what lanes took.
+    pub(crate) counts: bool,
+    /// Whether lanes that are done are of use where time runs out for others.
+    pub(crate) keeps_done: bool,
 }
 
 impl Given {
@@ -337,6 +358,7 @@ impl Evaluator {
         }
         if let Some(path) = &run.path
             && run.place.is_some()
+            && path.stays_within(&self.limits)
             && path.constant().is_none()
         {
             let by = with_gradient.then_some(self.by.as_slice());
@@ -501,6 +523,14 @@ impl Evaluator {
         self
     }
 
+    /// The same evaluator with the fuel of its limits for each lane of a batch, and not for all of them
+    /// together; what lanes took is told.
+    pub(crate) fn fuel_for_each(mut self) -> Self {
+        self.terms.fuel_for_each = true;
+        self.terms.counts = true;
+        self
+    }
+
     /// Runs lanes, whose numbers and derivatives go to columns.
     fn each(
         &mut self,
@@ -622,10 +652,12 @@ impl Evaluator {
             by,
             limits,
             threads,
+            terms,
             workspace,
             ..
         } = self;
         let asked = AskedOfLanes {
+            terms: *terms,
             given: asked,
             inputs: &all,
             lanes,

@@ -9,18 +9,23 @@
 //!   number of threads.
 
 use super::error::Error;
-use super::evaluator::AskedOfLanes;
+use super::evaluator::{AskedOfLanes, Terms};
+use crate::error::Kind;
 use crate::model::Model;
 use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::Variable;
 use crate::paths::Workspace;
 use crate::paths::tally::{Special, Tally, Target, Values};
 use crate::trace::routine::lanes::LaneInput;
+#[cfg(feature = "dfdx")]
+use crate::walk::out_of_fuel;
 use crate::walk::serial::Number;
-use crate::walk::{Limits, Output};
+use crate::walk::{EvalError, Limits, Output, Stats};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::mem::discriminant;
+#[cfg(feature = "dfdx")]
+use std::sync::Arc;
 
 /// What to do when a lane fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -57,6 +62,9 @@ pub struct Lanes {
     /// How many lanes were walked; all others ran on a path that one of these, or an earlier
     /// evaluation, had recorded.
     pub walks: u64,
+    /// What all lanes took together, those that failed up to there.
+    #[serde(skip)]
+    pub stats: Stats,
 }
 
 /// The numbers of an input that each lane has its own of.
@@ -155,6 +163,29 @@ fn lengths<'n, T>(
     columns: &'n [(&'n str, &'n [T])],
 ) -> impl Iterator<Item = (&'n str, usize)> + Clone {
     columns.iter().map(|(name, column)| (*name, column.len()))
+}
+
+/// Fails unless there may be memory for what so many lanes come to.
+fn lanes_fit(
+    count: usize,
+    wrt: &[&str],
+    per_lane: &[Column<'_>],
+    limits: &Limits,
+) -> Result<(), Error> {
+    let own = per_lane.iter().filter(|column| wrt.contains(&column.name));
+    let own = own
+        .map(|column| column.width)
+        .fold(0, usize::saturating_add);
+    let numbers = size_of::<f64>().saturating_add(own.saturating_mul(size_of::<[f64; 3]>()));
+    let bytes = count.saturating_mul(size_of::<Result<Output, Error>>().saturating_add(numbers));
+    if bytes <= limits.heap_bytes {
+        return Ok(());
+    }
+    let message = format!(
+        "out of heap: what {count} lanes come to takes {bytes} bytes, and the limit is {}",
+        limits.heap_bytes
+    );
+    Err(EvalError::new(Kind::Resource, message).into())
 }
 
 impl Model {
@@ -262,15 +293,41 @@ impl Model {
         };
         let mut lanes = Lanes::new(wrt, shared, per_lane);
         if count == 0 {
+            // What is wrong with the request is wrong without lanes too.
+            self.ask(&bindings, asked, workspace)?;
             return Ok(lanes);
         }
+        lanes_fit(count, wrt, per_lane, limits)?;
         #[cfg(feature = "dfdx")]
         if self.is_reference() {
+            let mut left = limits.fuel;
+            let mut none_left = None;
             for lane in 0..count {
                 for column in per_lane {
                     bindings.set(column.name, column.at(lane));
                 }
-                let result = self.evaluate(&bindings, asked, limits, workspace);
+                let result = match &none_left {
+                    Some(error) => Err(Error::clone(error)),
+                    None => self.evaluate(&bindings, asked, &limits.fuel(left), workspace),
+                };
+                let result = result.map_err(|error| match error {
+                    // All lanes have the fuel together, in their order.
+                    Error::Eval(mut eval)
+                        if eval.kind == Kind::Resource && eval.stats.fuel > left =>
+                    {
+                        Arc::make_mut(&mut eval).message = out_of_fuel(limits.fuel);
+                        let further = EvalError::new(Kind::Resource, eval.message.clone());
+                        none_left = Some(Error::from(further));
+                        Error::Eval(eval)
+                    }
+                    error => error,
+                });
+                let taken = match &result {
+                    Ok(evaluation) => evaluation.stats.fuel,
+                    Err(Error::Eval(error)) => error.stats.fuel,
+                    Err(_) => 0,
+                };
+                left = left.saturating_sub(taken);
                 lanes.push(result, wrt, on_error)?;
             }
             return Ok(lanes);
@@ -321,6 +378,11 @@ impl Model {
             limits,
             values: Values::Any,
             threads: &self.threads,
+            terms: Terms {
+                fuel_for_each: false,
+                counts: true,
+                keeps_done: on_error == OnError::Collect,
+            },
         };
         let tally = self.with_batch(&of_lanes, |batch| {
             Ok(batch.each(targets, Vec::new(), &mut workspace.tasks)?)
@@ -330,9 +392,9 @@ impl Model {
             special,
             sums,
             walks,
-            ..
+            stats,
         } = tally;
-        lanes.walks = walks;
+        (lanes.walks, lanes.stats) = (walks, stats);
         lanes.values = values.into_iter().map(|x| Ok(Output::of(x))).collect();
         for (lane, special) in special {
             let lane = lane as usize;
@@ -394,6 +456,7 @@ impl Lanes {
             per_lane_lists: Vec::new(),
             shared_lists: Vec::new(),
             walks: 0,
+            stats: Stats::default(),
         };
         for &name in wrt {
             let input = shared.get(name).filter(|i| !matches!(i, Input::Number(_)));
@@ -441,6 +504,7 @@ impl Lanes {
             ));
         }
         self.walks += 1;
+        self.stats.add(&evaluation.stats, 1);
         let gradient = &evaluation.gradient;
         for (name, sum) in &mut self.shared {
             *sum += gradient.get(name).unwrap_or(0.0);

@@ -505,6 +505,7 @@ impl Evaluator {
             by,
             limits,
             threads,
+            terms,
             workspace,
             numbers,
             place,
@@ -524,6 +525,7 @@ impl Evaluator {
             limits,
             values: Values::Flat(count),
             threads,
+            terms: *terms,
         };
         let tasks = &mut workspace.tasks;
         let special = model.with_batch(&asked, |batch| {

@@ -12,6 +12,7 @@
 //! - Where lanes are to give numbers alone, the first lane in their order that does not is always
 //!   told; those after it may be left out.
 
+use super::meter::Meter;
 use super::tally::{Refused, Special, Tally, Target, Values, WeightKind, Weights};
 use super::{Path, PathKey, Paths, Query, Run, Workspace};
 use crate::prim::math::Cpu;
@@ -23,9 +24,10 @@ use crate::trace::routine::lanes::{
 use crate::trace::routine::weighed::Wishes;
 use crate::trace::routine::{Place, Routine};
 use crate::walk::{EvalError, Limits, Stats};
+use rustc_hash::FxHashMap;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// How many lanes a task of one thread has at most: as many as give lanes of one path company.
 const TASK: usize = 8192;
@@ -66,6 +68,17 @@ pub(crate) struct Batch<'a> {
     pub(crate) threads: &'a Threads,
     /// The first lane so far after which no other is of use.
     pub(crate) end: AtomicU32,
+    /// Whether each lane has the fuel of the limits for itself, and not all of them together.
+    pub(crate) fuel_for_each: bool,
+    /// Whether it is told what lanes took.
+    pub(crate) counts: bool,
+    /// Whether lanes that are done are of use where time runs out for others.
+    pub(crate) keeps_done: bool,
+    pub(crate) meter: Meter,
+    /// Errors of lanes, by what they say.
+    pub(crate) errors: Mutex<FxHashMap<u64, Arc<EvalError>>>,
+    /// The error of all lanes that there was no time for.
+    pub(crate) late_error: Mutex<Option<Arc<EvalError>>>,
 }
 
 /// Memory for tasks, to be used again.
@@ -73,6 +86,8 @@ pub(crate) struct Batch<'a> {
 pub(crate) struct TaskScratch {
     pub(super) workspace: Workspace,
     pub(super) file: LaneFile,
+    /// Of what lanes cost.
+    pub(super) cost_file: LaneFile,
     pub(super) sums: Sums,
     pub(super) failed: Vec<FailedLane>,
     columns: Vec<Vec<f64>>,
@@ -88,6 +103,9 @@ pub(super) struct Results<'a> {
     pub(super) derivatives: Vec<&'a mut [f64]>,
     pub(super) tally: Tally,
 }
+
+/// What a task comes to, and the vectors of its sums.
+type Done = (Tally, Vec<[f64; WIDTH]>);
 
 /// Where the results of a task go.
 #[derive(Default)]
@@ -149,17 +167,23 @@ impl Batch<'_> {
                 task.buffers.push(part);
             }
         }
-        let tasks: Vec<_> = tasks.into_iter().enumerate().collect();
+        let lanes_of = |task: usize| task * size..((task + 1) * size).min(self.lanes);
         let results = in_tasks(
-            tasks,
+            tasks.iter_mut().enumerate().collect(),
             threads,
             pool,
-            &|(task, targets), scratch: &mut TaskScratch| {
-                let first = task * size;
-                let lanes = first..(first + size).min(self.lanes);
-                self.task(lanes, targets, scratch)
+            &|(task, targets): (usize, &mut TaskTargets<'_>), scratch: &mut TaskScratch| {
+                if self.meter.is_over() {
+                    return Err(Refused::Skipped);
+                }
+                self.task(lanes_of(task), targets, false, scratch)
             },
         );
+        let results = if self.meter.is_over() {
+            self.each_in_order(&mut tasks, &lanes_of, results, pool)
+        } else {
+            results
+        };
         let mut tally = Tally {
             stats: Stats::of_replays(),
             ..Tally::default()
@@ -178,6 +202,39 @@ impl Batch<'_> {
         Ok(tally)
     }
 
+    /// Runs tasks again, one after the other, where lanes may take more fuel than there is: a task at once
+    /// if what is left is enough for it, lane by lane otherwise.
+    fn each_in_order(
+        &self,
+        tasks: &mut [TaskTargets<'_>],
+        lanes_of: &dyn Fn(usize) -> Range<usize>,
+        results: Vec<Result<Done, Refused>>,
+        pool: &mut Vec<TaskScratch>,
+    ) -> Vec<Result<Done, Refused>> {
+        let mut scratch = pool.pop().unwrap_or_default();
+        self.meter.begin_again();
+        let in_order =
+            tasks
+                .iter_mut()
+                .zip(results)
+                .enumerate()
+                .map(|(task, (targets, result))| {
+                    let before = self.meter.spent();
+                    let lanes = lanes_of(task);
+                    if !matches!(result, Err(Refused::Over)) && before < self.limits.fuel {
+                        let again = self.task(lanes.clone(), targets, false, &mut scratch);
+                        if !matches!(again, Err(Refused::Over)) {
+                            return again;
+                        }
+                        self.meter.reset(before);
+                    }
+                    self.task(lanes, targets, true, &mut scratch)
+                });
+        let results = in_order.collect();
+        pool.push(scratch);
+        results
+    }
+
     /// The sums of all lanes' values and of their derivatives, if all lanes take the path at a place
     /// and that path gives a number.
     pub(crate) fn sums_on(
@@ -188,7 +245,7 @@ impl Batch<'_> {
     ) -> Option<f64> {
         let by = self.by.unwrap_or(&[]);
         let shared: Vec<bool> = self.shared();
-        if !path.stays_within(&self.limits) || !path.is_number() {
+        if !self.may_run(path, self.lanes) || !path.is_number() {
             return None;
         }
         let routine = path.routine_of_lanes(by, &shared, true)?;
@@ -211,11 +268,8 @@ impl Batch<'_> {
                 sums,
                 failed,
             };
-            if self
-                .run_routine(&routine, which, &mut results, file)
-                .is_err()
-                || !failed.is_empty()
-            {
+            let done = self.run_routine(&routine, which, &mut results, file);
+            if done < which.len() || !failed.is_empty() {
                 diverged.store(true, Ordering::Relaxed);
             }
         };
@@ -297,7 +351,7 @@ impl Batch<'_> {
         (size.clamp(least, most) / least).next_power_of_two() * least
     }
 
-    fn shared(&self) -> Vec<bool> {
+    pub(super) fn shared(&self) -> Vec<bool> {
         self.inputs.iter().map(LaneInput::is_shared).collect()
     }
 
@@ -330,33 +384,36 @@ impl Batch<'_> {
         }
     }
 
-    /// Runs a range of lanes; targets that are none, and do not lie in buffers, are summed.
+    /// Runs a range of lanes, one by one if they are to be run in their order; targets that are none, and
+    /// do not lie in buffers, are summed.
     fn task(
         &self,
         lanes: Range<usize>,
-        targets: TaskTargets<'_>,
+        targets: &mut TaskTargets<'_>,
+        in_order: bool,
         scratch: &mut TaskScratch,
-    ) -> Result<(Tally, Vec<[f64; WIDTH]>), Refused> {
+    ) -> Result<Done, Refused> {
         let TaskTargets {
             columns,
-            mut buffers,
+            buffers,
             scattered,
         } = targets;
         let mut local = std::mem::take(&mut scratch.columns);
         local.resize(columns.len(), Vec::new());
         let mut is_summed: Vec<bool> = columns.iter().map(Option::is_none).collect();
-        for &(column, _) in &scattered {
+        for &(column, _) in scattered.iter() {
             is_summed[column] = false;
         }
         let mut columns = columns
-            .into_iter()
+            .iter_mut()
             .zip(&mut local)
-            .map(|(target, own)| {
-                target.unwrap_or_else(|| {
+            .map(|(target, own)| match target {
+                Some(target) => &mut **target,
+                None => {
                     own.clear();
                     own.resize(lanes.len(), 0.0);
-                    own
-                })
+                    own.as_mut_slice()
+                }
             })
             .collect::<Vec<_>>()
             .into_iter();
@@ -369,11 +426,19 @@ impl Batch<'_> {
                 ..Tally::default()
             },
         };
-        self.run_range(&mut range, scratch)?;
+        let run = if in_order {
+            self.run_in_order(&mut range, scratch)
+        } else {
+            self.run_range(&mut range, scratch)
+        };
         let mut tally = range.tally;
+        if let Err(refused) = run {
+            scratch.columns = local;
+            return Err(refused);
+        }
         let special = &mut tally.special;
         special.sort_by_key(|(lane, _)| *lane);
-        for (column, at) in scattered {
+        for &mut (column, at) in scattered {
             let to = buffers[at.buffer].iter_mut().skip(at.first);
             for (to, &x) in to.step_by(at.stride).zip(&local[column]) {
                 *to = x;
@@ -421,9 +486,12 @@ impl Batch<'_> {
             None => Which::Range(range.lanes.start, range.lanes.len()),
             Some(listed) => Which::Listed(listed),
         };
+        if !self.fuel_for_each && !self.has_fuel_for(path, which.len()) {
+            return Err(self.over());
+        }
         let fits = self.values.fit(path.output());
         let pays = which.len() >= FEW
-            && path.stays_within(&self.limits)
+            && self.may_run(path, which.len())
             && (fits || (self.by.is_none() && self.values == Values::Any));
         let routine = pays.then(|| self.routine(path));
         let Some(routine) = routine.flatten() else {
@@ -502,7 +570,7 @@ impl Batch<'_> {
             sums,
             failed,
         };
-        self.run_routine(group.routine, which, &mut results, file)?;
+        let done = self.run_routine(group.routine, which, &mut results, file);
         for (x, column) in constants {
             if column.is_empty() {
                 continue;
@@ -512,15 +580,25 @@ impl Batch<'_> {
                 column[which.at(place) - first] = x;
             }
         }
-        let done = (which.len() - failed.len()) as u64;
-        range.tally.stats.add(&path.recorded_stats(), done);
         if self.values == Values::Any && path.is_int() {
-            for lane in which.others(failed) {
+            for lane in which.others(failed, done) {
                 let output = path.output_with(&[range.values[0][lane as usize - first]]);
                 range.tally.special.push((lane, Special::Output(output)));
             }
         }
-        Ok(())
+        self.count_group(path, which, done, range, scratch)?;
+        self.late_from(which, done, range)
+    }
+
+    /// Notes that there was no time for lanes from a place on.
+    fn late_from(
+        &self,
+        which: Which<'_>,
+        done: usize,
+        range: &mut Results<'_>,
+    ) -> Result<(), Refused> {
+        let mut late = (done..which.len()).map(|place| which.at(place) as u32);
+        late.try_for_each(|lane| self.late(lane, range))
     }
 
     /// Runs lanes whose values hold something else than one number: each is put together from its
@@ -560,9 +638,9 @@ impl Batch<'_> {
             sums,
             failed,
         };
-        self.run_routine(routine, which, &mut results, file)?;
+        let done = self.run_routine(routine, which, &mut results, file);
         let mut leaves = Vec::new();
-        for lane in which.others(failed) {
+        for lane in which.others(failed, done) {
             leaves.clear();
             let mut columns = outputs.iter();
             for (leaf, constant) in path.leaves.iter().zip(path.constants()) {
@@ -574,28 +652,37 @@ impl Batch<'_> {
             let output = path.output_with(&leaves);
             range.tally.special.push((lane, Special::Output(output)));
         }
-        Ok(())
+        self.count_group(path, which, done, range, scratch)?;
+        self.late_from(which, done, range)
     }
 
-    /// Runs a compiled path on lanes, as far as the deadline allows.
+    /// Runs a compiled path on lanes, as far as the deadline allows; tells how many were done.
     pub(super) fn run_routine(
         &self,
         routine: &Routine,
         which: Which<'_>,
         results: &mut LaneResults<'_, '_>,
         file: &mut LaneFile,
-    ) -> Result<(), Refused> {
-        routine.begin(self.all_inputs(), file);
+    ) -> usize {
+        self.run_lanes_of(routine, self.all_inputs(), which, results, file)
+    }
+
+    /// The same on other inputs.
+    pub(super) fn run_lanes_of(
+        &self,
+        routine: &Routine,
+        inputs: &[LaneInput<'_>],
+        which: Which<'_>,
+        results: &mut LaneResults<'_, '_>,
+        file: &mut LaneFile,
+    ) -> usize {
+        routine.begin(inputs, file);
         let job = LaneJob {
-            inputs: self.all_inputs(),
+            inputs,
             which,
             cpu: Cpu::detect(),
             late: &|| self.is_late(),
         };
-        if routine.run_lanes(&job, results, file) {
-            Ok(())
-        } else {
-            Err(Refused::late())
-        }
+        routine.run_lanes(&job, results, file)
     }
 }

@@ -44,9 +44,19 @@ impl Path {
         self.costs.base().fuel() <= limits.fuel && self.fits(limits)
     }
 
+    /// No less than what it costs.
+    pub(super) fn most(&self) -> Cost {
+        self.costs.most()
+    }
+
     /// No less than the fuel it takes.
     pub(crate) fn most_fuel(&self) -> u64 {
         self.costs.most().fuel()
+    }
+
+    /// Whether it takes the same fuel whatever its tests come to.
+    pub(crate) fn has_fixed_cost(&self) -> bool {
+        self.costs.is_fixed()
     }
 
     /// What it costs where the nodes have these numbers.
@@ -85,6 +95,15 @@ impl Path {
             way: Way::Lanes,
             ..self.stats
         }
+    }
+
+    /// The same for as many lanes that cost so much together.
+    pub(super) fn stats_of_lanes(&self, lanes: u64, applications: u64, fuel: u64) -> Stats {
+        let mut stats = Stats::of_replays();
+        stats.add(&self.replay_stats(Cost::default()), lanes);
+        stats.applications = applications;
+        stats.fuel = fuel;
+        stats
     }
 
     /// What the recording walk took.

@@ -86,9 +86,6 @@ impl Batch<'_> {
         drop(known);
         loop {
             if let Some(trial) = work.known.pop() {
-                if self.is_late() {
-                    return Err(Refused::late());
-                }
                 self.run_group(&trial.path, trial.lanes.as_deref(), range, scratch)?;
                 self.distribute(&trial, &scratch.failed, &mut work);
             } else if let Some(unknown) = work.unknown.pop() {
@@ -154,7 +151,7 @@ impl Batch<'_> {
             return Ok(());
         }
         if self.is_late() {
-            return Err(Refused::late());
+            return lanes.iter().try_for_each(|&lane| self.late(lane, range));
         }
         // Where there is no room for further paths, there is nothing to wait for.
         let walking = self.paths.has_room().then(|| self.paths.while_walking());
@@ -176,10 +173,9 @@ impl Batch<'_> {
         drop(known);
         // The first one: where it fails, the others may be of no use.
         let lane = lanes.remove(0);
-        let result = self.walk_lane(lane, &mut scratch.workspace);
-        range.tally.walks += 1;
+        let result = self.walk_counted(lane, range, scratch);
         drop(walking);
-        match result {
+        match result? {
             Ok(run) => {
                 self.store_run(lane, &run, &mut scratch.workspace, range)?;
                 if lanes.is_empty() {
@@ -197,7 +193,8 @@ impl Batch<'_> {
                         scratch.failed.clear();
                         for &lane in &lanes {
                             if self.is_late() {
-                                return Err(Refused::late());
+                                self.late(lane, range)?;
+                                continue;
                             }
                             self.run_one(&path, lane, range, scratch)?;
                         }
@@ -213,7 +210,7 @@ impl Batch<'_> {
                 }
             }
             Err(error) => {
-                self.fail(lane, error, range);
+                self.fail(lane, error.into(), range);
                 if !lanes.is_empty() {
                     work.unknown.push(Unknown { clue, lanes });
                 }

@@ -19,6 +19,7 @@ pub(crate) mod batch;
 mod compiled;
 mod costs;
 mod gather;
+pub(crate) mod meter;
 mod reasons;
 mod second;
 mod single;

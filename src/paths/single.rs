@@ -10,6 +10,7 @@ use crate::trace::Ref;
 use crate::trace::routine::lanes::{FailedLane, Which};
 use crate::walk::{EvalError, Output, Stats};
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 impl Batch<'_> {
     /// The place of the path that a lane takes; it is walked if none is known.
@@ -33,10 +34,23 @@ impl Batch<'_> {
         workspace: &mut Workspace,
     ) -> Result<Run, Box<EvalError>> {
         self.load(lane, workspace);
-        (self.walk)(&self.query(), workspace)
+        (self.walk)(&self.query_left(), workspace)
     }
 
-    fn load(&self, lane: u32, workspace: &mut Workspace) {
+    /// The same, counted.
+    pub(super) fn walk_counted(
+        &self,
+        lane: u32,
+        range: &mut Results<'_>,
+        scratch: &mut TaskScratch,
+    ) -> Result<Result<Run, Box<EvalError>>, Refused> {
+        let fuel = self.fuel_left();
+        let result = self.walk_lane(lane, &mut scratch.workspace);
+        range.tally.walks += 1;
+        self.count_walk(lane, fuel, result)
+    }
+
+    pub(super) fn load(&self, lane: u32, workspace: &mut Workspace) {
         workspace.inputs.clear();
         let inputs = self.inputs.iter();
         workspace
@@ -57,7 +71,8 @@ impl Batch<'_> {
                 continue;
             }
             if self.is_late() {
-                return Err(Refused::late());
+                self.late(lane, range)?;
+                continue;
             }
             self.run_one(path, lane, range, scratch)?;
         }
@@ -82,14 +97,17 @@ impl Batch<'_> {
             path.replay_stats(cost)
         });
         match replayed {
-            Ok(stats) if stats.fuel <= self.limits.fuel && path.fits(&self.limits) => {
+            Ok(stats) if stats.fuel <= self.fuel_left() && path.fits(&self.limits) => {
+                self.take_fuel(stats.fuel)?;
                 let output = path.output_with(&scratch.workspace.leaves);
                 if let Err(error) = self.weigh(path, &output, lane, &mut scratch.workspace) {
-                    self.fail(lane, error, range);
+                    self.fail(lane, error.into(), range);
                     return Ok(());
                 }
                 self.store(lane, &output, stats, &scratch.workspace, range)
             }
+            // Where lanes have fuel together, whether there is enough is told in their order.
+            Ok(stats) if !self.fuel_for_each && stats.fuel > self.fuel_left() => Err(self.over()),
             // The walk meets the limit.
             Ok(_) => self.walk_alone(lane, range, scratch),
             Err(failed) => {
@@ -106,19 +124,20 @@ impl Batch<'_> {
         range: &mut Results<'_>,
         scratch: &mut TaskScratch,
     ) -> Result<(), Refused> {
-        range.tally.walks += 1;
-        match self.walk_lane(lane, &mut scratch.workspace) {
+        match self.walk_counted(lane, range, scratch)? {
             Ok(run) => self.store_run(lane, &run, &mut scratch.workspace, range),
             Err(error) => {
-                self.fail(lane, error, range);
+                self.fail(lane, error.into(), range);
                 Ok(())
             }
         }
     }
 
     /// Notes that a lane has failed.
-    pub(super) fn fail(&self, lane: u32, error: Box<EvalError>, range: &mut Results<'_>) {
+    pub(super) fn fail(&self, lane: u32, error: Arc<EvalError>, range: &mut Results<'_>) {
         self.end_at(lane);
+        range.tally.stats.add(&error.stats, 1);
+        let error = self.shared_error(error);
         range.tally.special.push((lane, Special::Failed(error)));
     }
 
@@ -133,7 +152,7 @@ impl Batch<'_> {
         if let Some(path) = &run.path
             && let Err(error) = self.weigh(path, &run.output, lane, workspace)
         {
-            self.fail(lane, error, range);
+            self.fail(lane, error.into(), range);
             return Ok(());
         }
         self.store(lane, &run.output, run.stats, workspace, range)
@@ -171,6 +190,7 @@ impl Batch<'_> {
                 return Err(Refused::NotOneNumber);
             }
             let error = (self.not_numeric)(stats);
+            let error = self.shared_error(error.into());
             range.tally.special.push((lane, Special::Failed(error)));
             return Ok(());
         }

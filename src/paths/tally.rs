@@ -6,6 +6,7 @@
 
 use crate::trace::routine::lanes::{ColumnAt, LaneInput};
 use crate::walk::{EvalError, Item, Output, Stats};
+use std::sync::Arc;
 
 /// What the values of lanes are to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ impl Values {
 #[derive(Debug)]
 pub(crate) enum Special {
     Output(Output),
-    Failed(Box<EvalError>),
+    Failed(Arc<EvalError>),
 }
 
 /// What a batch came to besides the numbers it wrote.
@@ -94,6 +95,10 @@ pub(crate) enum Refused {
     Late(Box<EvalError>),
     /// Derivatives are asked for, and a lane's value is not one number.
     NotOneNumber,
+    /// Lanes may take more fuel than there is: they are to be run in their order.
+    Over,
+    /// As others were over, it was not begun.
+    Skipped,
 }
 
 impl Refused {

@@ -162,7 +162,7 @@ impl Batch<'_> {
         let Some(weights) = self.weights else {
             return Ok(false);
         };
-        if !path.stays_within(&self.limits) || !self.values.fit(path.output()) {
+        if !self.may_run(path, self.lanes) || !self.values.fit(path.output()) {
             return Ok(false);
         }
         let by = self.by.unwrap_or(&[]);
@@ -323,16 +323,19 @@ impl Batch<'_> {
             sums,
             failed,
         };
-        let mut ran = Ok(());
+        let mut is_late = false;
         // Where one takes another path, the others need not be run.
         for start in part.lanes.clone().step_by(STRETCH) {
             let which = Which::Range(start, STRETCH.min(part.lanes.end - start));
-            ran = self.run_routine(routine, which, &mut results, file);
-            if ran.is_err() || !results.failed.is_empty() {
+            is_late = self.run_routine(routine, which, &mut results, file) < which.len();
+            if is_late || !results.failed.is_empty() {
                 break;
             }
         }
         part.scattered = results.columns.scattered;
-        ran.map(|()| failed.is_empty())
+        if is_late {
+            return Err(Refused::late());
+        }
+        Ok(failed.is_empty())
     }
 }

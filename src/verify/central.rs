@@ -137,7 +137,7 @@ impl Job<'_> {
         {
             Ok(hessian) => hessian,
             Err(Error::Eval(error)) if error.kind == crate::Kind::Resource => {
-                return Ok(skipped(way, allowed, error.message));
+                return Ok(skipped(way, allowed, error.message.clone()));
             }
             Err(error) => return Err(error),
         };

@@ -354,7 +354,7 @@ impl Job<'_> {
             Ok(found) => found,
             // What the engine's other limits allowed is too large for this one alone.
             Err(Error::Eval(error)) if error.kind == crate::Kind::Resource => {
-                return Ok(skipped(way, REFERENCE, error.message));
+                return Ok(skipped(way, REFERENCE, error.message.clone()));
             }
             Err(error) => {
                 let check = failed(way, REFERENCE, format!("it fails: {error}"));

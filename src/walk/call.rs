@@ -352,8 +352,11 @@ impl Walk<'_> {
     }
 
     fn out_of_fuel<T>(&self) -> Outcome<T> {
-        let message = format!("out of fuel: {} applications", self.meter.limits.fuel);
-        self.fail(Kind::Resource, 0, message)
+        self.fail(
+            Kind::Resource,
+            0,
+            super::out_of_fuel(self.meter.limits.fuel),
+        )
     }
 
     fn out_of_time<T>() -> Outcome<T> {

@@ -156,6 +156,10 @@ impl Clock {
 }
 
 /// What an evaluation took.
+///
+/// It is the same whatever the model was asked before, but for what is history: `paths`, `replayed` and
+/// `way` say how a model came to the numbers, and a replay has no `nodes` and no `rounded_ints`; its
+/// `bytes` are those of the walk that recorded its path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Stats {
@@ -221,6 +225,11 @@ impl Stats {
             way: self.way,
         };
     }
+}
+
+/// What is said where fuel has run out.
+pub(crate) fn out_of_fuel(limit: u64) -> String {
+    format!("out of fuel: {limit} applications")
 }
 
 /// A program failed while it ran.

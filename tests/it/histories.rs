@@ -15,6 +15,7 @@ use dmci::{
     OnError, Relaxation, Workspace, Wrt,
 };
 use std::fmt::Write;
+use std::time::Duration;
 
 /// How many histories run unless the environment says otherwise.
 const USUAL: u64 = 60;
@@ -219,6 +220,8 @@ fn ask(model: &Model, ask: &Ask, points: &[[f64; 3]], workspace: &mut Workspace)
                     for (name, sum) in &lanes.shared {
                         write!(text, " {name}:{}", bits(*sum)).expect("a string");
                     }
+                    let s = &lanes.stats;
+                    write!(text, " {:?}", (s.applications, s.fuel, s.depth)).expect("a string");
                     for (name, column) in &lanes.per_lane {
                         let column = column.iter().map(|x| x.map(bits));
                         let column = column.collect::<Vec<_>>();
@@ -378,4 +381,132 @@ fn a_path_costs_what_its_arms_do() {
             assert_eq!((stats.applications, stats.replayed), (5002, true));
         }
     }
+}
+
+/// A loop that takes two applications a step, and two more.
+const STEPS: &str = "(let go ((i 0)) (if (< i n) (go (+ i 1)) i))";
+
+#[test]
+fn lanes_draw_on_the_fuel_in_their_order() {
+    let columns = [10.0, 1000.0, 5.0, 20.0];
+    let interpreter = Interpreter::embedded();
+    let new = || {
+        let given = Bindings::from([("n", 0.0)]);
+        let model = interpreter.model_for(STEPS, &given, Mode::Direct);
+        model.expect("a program")
+    };
+    let at = |model: &Model, n: &[f64], fuel: u64| {
+        let (limits, none) = (Limits::new().fuel(fuel), Bindings::new());
+        let mut workspace = Workspace::new();
+        let lanes = [("n", n)];
+        let lanes = model.value_and_grad_lanes(
+            &none,
+            &lanes,
+            &[],
+            OnError::Collect,
+            &limits,
+            &mut workspace,
+        );
+        lanes.expect("lanes fail alone")
+    };
+    let took = |n: f64| at(&new(), &[n], 1_000_000).stats.fuel;
+    let all: Vec<u64> = columns.iter().map(|&n| took(n)).collect();
+    let warm = new();
+    for fuel in [
+        0,
+        all[0] - 1,
+        all[0],
+        all[0] + all[1] - 1,
+        all[0] + all[1] + all[2],
+    ] {
+        let mut sum = 0;
+        let enough = all.iter().take_while(|&&took| {
+            sum += took;
+            sum <= fuel
+        });
+        let enough = enough.count();
+        for (model, threads) in [(&new(), 1), (&warm, 1), (&new(), 2), (&warm, 2)] {
+            let found = at(&model.with_threads(threads), &columns, fuel);
+            for (lane, value) in found.values.iter().enumerate() {
+                match value {
+                    Ok(_) => assert!(lane < enough, "{fuel} {lane}"),
+                    Err(error) => {
+                        assert!(lane >= enough, "{fuel} {lane}");
+                        assert_eq!(
+                            error.to_string(),
+                            format!("out of fuel: {fuel} applications")
+                        );
+                    }
+                }
+            }
+            assert!(found.stats.fuel <= fuel + 1, "{fuel}: {:?}", found.stats);
+        }
+        // The others warm it in another order.
+        at(&warm, &[20.0, 5.0, 1000.0, 10.0], 1_000_000);
+    }
+}
+
+#[test]
+fn many_lanes_without_end_take_the_fuel_of_one() {
+    let text = "(let go ((i 0)) (go (+ i 1)))";
+    let interpreter = Interpreter::embedded();
+    let model = interpreter.model_for(text, &Bindings::from([("x", 0.0)]), Mode::Direct);
+    let model = model.expect("a program");
+    let x: Vec<f64> = (0..3000).map(f64::from).collect();
+    let limits = Limits::new().fuel(20_000);
+    let columns = [("x", x.as_slice())];
+    let none = Bindings::new();
+    let lanes = model.value_and_grad_lanes(
+        &none,
+        &columns,
+        &[],
+        OnError::Collect,
+        &limits,
+        &mut Workspace::new(),
+    );
+    let lanes = lanes.expect("lanes fail alone");
+    assert!(lanes.values.iter().all(Result::is_err));
+    assert_eq!((lanes.stats.applications, lanes.walks), (20_001, 1));
+}
+
+#[test]
+fn lanes_that_are_done_are_kept_when_time_runs_out() {
+    let text = "(if (> x 0) (* x x) (let go ((i 0)) (go (+ i 1))))";
+    let interpreter = Interpreter::embedded();
+    let model = interpreter.model_for(text, &Bindings::from([("x", 0.0)]), Mode::Direct);
+    let model = model.expect("a program");
+    let mut workspace = Workspace::new();
+    let (columns, none) = ([1.0, 2.0, -1.0, -2.0, 3.0], Bindings::new());
+    let columns = [("x", &columns[..])];
+    let mut at = |on_error, limits: &Limits| {
+        model.value_and_grad_lanes(&none, &columns, &[], on_error, limits, &mut workspace)
+    };
+    let limits = Limits::new().timeout(Duration::from_millis(60));
+    let lanes = at(OnError::Collect, &limits).expect("lanes fail alone");
+    let told = lanes.values.iter().map(|value| match value {
+        Ok(value) => value.to_scheme(),
+        Err(error) => error.to_string(),
+    });
+    let late = "out of time: the deadline has passed";
+    assert_eq!(told.collect::<Vec<_>>(), ["1.0", "4.0", late, late, "9.0"]);
+    assert_eq!(
+        at(OnError::Stop, &limits)
+            .expect_err("it is late")
+            .to_string(),
+        late
+    );
+}
+
+#[test]
+fn names_of_no_lanes_are_looked_at() {
+    let model = Interpreter::embedded().model("x").expect("a program");
+    let (limits, none) = (Limits::new(), Bindings::new());
+    let mut workspace = Workspace::new();
+    let columns = [("x", &[][..])];
+    let mut at = |wrt: &[&str]| {
+        let on_error = OnError::Collect;
+        model.value_and_grad_lanes(&none, &columns, wrt, on_error, &limits, &mut workspace)
+    };
+    assert!(at(&["x"]).is_ok());
+    assert!(matches!(at(&["zz"]), Err(Error::Request(_))));
 }

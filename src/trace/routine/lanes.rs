@@ -91,10 +91,10 @@ impl Which<'_> {
         }
     }
 
-    /// The lanes but for those that failed.
-    pub(crate) fn others(self, failed: &[FailedLane]) -> impl Iterator<Item = u32> {
+    /// The first `done` lanes but for those that failed.
+    pub(crate) fn others(self, failed: &[FailedLane], done: usize) -> impl Iterator<Item = u32> {
         let failed: FxHashSet<u32> = failed.iter().map(|f| f.lane).collect();
-        let all = (0..self.len()).map(move |place| self.at(place) as u32);
+        let all = (0..done).map(move |place| self.at(place) as u32);
         all.filter(move |lane| !failed.contains(lane))
     }
 
@@ -318,13 +318,13 @@ impl Routine {
     }
 
     /// Runs lanes. [`Routine::begin`] comes first. Gives up between chunks where the job is late, and
-    /// tells whether it has done all lanes.
+    /// tells how many lanes it has done: the first ones.
     pub(crate) fn run_lanes(
         &self,
         job: &LaneJob<'_>,
         results: &mut LaneResults<'_, '_>,
         file: &mut LaneFile,
-    ) -> bool {
+    ) -> usize {
         let count = job.which.len();
         let cpu = job.cpu.min(Cpu::detect());
         let vectors = self.vectors_for(count);
@@ -332,7 +332,7 @@ impl Routine {
         let mut start = 0;
         while start < count {
             if (job.late)() {
-                return false;
+                return start;
             }
             let lanes = (count - start).min(vectors * WIDTH);
             let span = Span {
@@ -366,7 +366,7 @@ impl Routine {
             }
             start += lanes;
         }
-        true
+        count
     }
 
     fn prepare(&self, vectors: usize, file: &mut LaneFile) {

@@ -211,7 +211,10 @@ fn run_lanes(routine: &Routine, inputs: &[LaneInput<'_>], which: Which<'_>, cpu:
         sums: &mut sums,
         failed: &mut failed,
     };
-    assert!(routine.run_lanes(&job, &mut results, &mut file));
+    assert_eq!(
+        routine.run_lanes(&job, &mut results, &mut file),
+        which.len()
+    );
     routine.end(which.len(), sums.totals(), &mut file);
     let places = routine.outputs.iter().chain(&routine.derivatives);
     let totals = places.map(|&place| file.shared_result(place).unwrap_or(f64::NAN));
