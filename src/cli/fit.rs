@@ -16,8 +16,9 @@ use super::limits::LimitArgs;
 use super::program::{Loaded, MachineArgs, ProgramArgs, ThreadArgs, assignment, at_least_one};
 use super::report::{self, Failure};
 use crate::Bindings;
-use crate::fit::options::MOST_STARTS;
-use crate::fit::{Fit as Fitted, FitError, FitOptions, FittedParam, Progress, fit_observed};
+use crate::fit::{
+    Fit as Fitted, FitError, FitOptions, FittedParam, MOST_STARTS, Progress, fit_observed,
+};
 use crate::syntax::Goal;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

@@ -17,24 +17,6 @@ pub(crate) mod bounds;
 mod declared;
 mod error;
 
-/// Refuses more starts than have room: each keeps its residuals and their derivatives, twice.
-fn check_starts(options: &FitOptions, residuals: usize, params: usize) -> Result<(), FitError> {
-    let starts = options.starts;
-    let too_many = |most, why| Err(FitError::TooManyStarts { starts, most, why });
-    if starts > MOST_STARTS {
-        return too_many(MOST_STARTS, String::new());
-    }
-    let each = 16 * (params + 1).saturating_mul(residuals).saturating_add(64);
-    let bytes = options.limits.heap_bytes;
-    // Those of the default are begun with any data.
-    let most = (bytes / each).max(FitOptions::default().starts);
-    if starts > most {
-        let why = format!(" of {residuals} residuals by {params} params that {bytes} bytes hold");
-        return too_many(most, why);
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod known_problems;
 mod levenberg_marquardt;
@@ -52,6 +34,7 @@ pub(crate) use declared::columns_used;
 pub use error::FitError;
 pub use observer::{Observer, Progress};
 pub use options::FitOptions;
+pub(crate) use options::MOST_STARTS;
 pub use result::{Ending, Fit, FittedColumn, FittedParam, StartEnd};
 pub use table::{Table, TableError};
 
@@ -61,7 +44,6 @@ use crate::threads::Threads;
 use crate::walk::Clock;
 use bounds::Bound;
 use declared::{check_names, columns, matrices, observations, unknowns};
-use options::MOST_STARTS;
 use problem::{Data, Problem};
 use starts::{Options, StartsError, minimize_from_starts};
 use statistics::Statistics;
@@ -179,7 +161,7 @@ pub fn fit_observed(
             Threads::ONE
         });
     let data = Data::new(table, &observations, goal, rows)?;
-    check_starts(options, data.observed.len(), unknowns.len())?;
+    check_starts(options, data.residuals(), unknowns.len())?;
     let problem = || Problem::new(first.clone(), &data);
     let init: Vec<f64> = unknowns.iter().map(|u| u.init).collect();
     let bounds: Vec<Bound> = unknowns.iter().map(|u| Bound::from(u.constraint)).collect();
@@ -282,3 +264,21 @@ const _: fn() = || {
     fn shared<T: Send + Sync>() {}
     shared::<Model>();
 };
+
+/// Refuses more starts than have room: each keeps its residuals and their derivatives, twice.
+fn check_starts(options: &FitOptions, residuals: usize, params: usize) -> Result<(), FitError> {
+    let starts = options.starts;
+    let too_many = |most, why| Err(FitError::TooManyStarts { starts, most, why });
+    if starts > MOST_STARTS {
+        return too_many(MOST_STARTS, String::new());
+    }
+    let each = 16 * (params + 1).saturating_mul(residuals).saturating_add(64);
+    let bytes = options.limits.heap_bytes;
+    // Those of the default are begun with any data.
+    let most = (bytes / each).max(FitOptions::default().starts);
+    if starts > most {
+        let why = format!(" of {residuals} residuals by {params} params that {bytes} bytes hold");
+        return too_many(most, why);
+    }
+    Ok(())
+}

@@ -46,6 +46,11 @@ struct Observed<'a> {
 }
 
 impl<'a> Data<'a> {
+    /// How many residuals there are.
+    pub(super) fn residuals(&self) -> usize {
+        self.observed.len()
+    }
+
     pub(super) fn new(
         table: &'a Table<'a>,
         observations: &'a [Observation],
