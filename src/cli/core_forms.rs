@@ -3,8 +3,8 @@
 //! A [`Program`] goes in, indented Scheme comes out.
 //!
 //! **Invariants**
-//! - Names are those that the self-hosted evaluator sees; one that begins with `%`, or ends in `%`
-//!   and a number, is none that the program can spell.
+//! - Names tell variables apart; one that begins with `%`, or ends in `%` and a number, is none that
+//!   the program can spell. The self-hosted evaluator sees places instead.
 //! - Printing is linear in the program and never recurses: past a depth, forms stand in one line.
 //!
 //! ```text

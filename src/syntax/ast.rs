@@ -252,7 +252,7 @@ impl Linked {
 pub(crate) struct Var {
     /// As written.
     pub(crate) name: Sym,
-    /// In core data: differs where one name stands for several variables of one frame.
+    /// As core forms are printed: differs where one name stands for several variables of one frame.
     pub(crate) core_name: Sym,
 }
 

@@ -50,6 +50,7 @@ mod recording;
 mod registry;
 #[cfg(feature = "cli")]
 mod replay;
+mod scaling;
 mod selfhost;
 #[cfg(feature = "cli")]
 mod service;

@@ -30,6 +30,7 @@ mod quasiquote;
 mod records;
 mod syntax_rules;
 mod values;
+mod weight;
 
 use self::macros::{Alias, Macro};
 use self::records::RecordPart;
@@ -215,6 +216,9 @@ pub(crate) fn expand_leniently(
         }
     };
     let warnings = expander.check();
+    if !options.internal {
+        expander.weigh();
+    }
     if let Err(overrun) = meter.hold(expander.bytes()) {
         let whole = Span::new(0, text.len() as u32);
         let mistake = expander.over(overrun, whole);
@@ -420,8 +424,8 @@ impl<'a> Expander<'a> {
 
     fn variable(&mut self, name: Sym) -> VarId {
         let id = VarId(self.vars.len() as u32);
-        // A name that a macro puts in may mean a variable behind a nearer one of the same name; the
-        // evaluator goes by names, so each is called otherwise.
+        // A name that a macro puts in may mean a variable behind a nearer one of the same name: where core
+        // forms are printed, each is called otherwise.
         let core_name = if self.macros.is_empty() {
             name
         } else {
