@@ -131,17 +131,21 @@ impl Answerer {
     }
 
     /// The interpreter for programs that call some models, each a text.
-    fn calling(&self, models: &[(String, String)]) -> Result<Interpreter, Error> {
+    fn calling(&self, models: &[(String, String)], limits: &Limits) -> Result<Interpreter, Error> {
         let registry = Registry::new();
+        let interpreter = self.interpreter.within(limits);
         for (name, text) in models {
-            let model = self.interpreter.model(text).map_err(|error| {
+            let model = interpreter.model(text).map_err(|error| {
+                if error.kind() == Kind::Resource {
+                    return error;
+                }
                 let position = error.position(text);
                 let place = position.map_or_else(String::new, |position| format!(" at {position}"));
                 Error::Request(format!("the model `{name}`{place}: {error}"))
             })?;
             registry.insert(name, model);
         }
-        Ok(self.interpreter.with_models(&registry))
+        Ok(interpreter.with_models(&registry))
     }
 
     /// What else is known to be wrong with a program that fails, in the order of its text: kind, message
@@ -225,7 +229,7 @@ impl Answerer {
         let model = match request.models.as_slice() {
             [] => self.interpreter.model_for(&request.source, &names, mode)?,
             models => {
-                let interpreter = self.calling(models)?;
+                let interpreter = self.calling(models, &limits)?;
                 interpreter.model_for(&request.source, &names, mode)?
             }
         };

@@ -7,6 +7,7 @@
 //! - Models that call one another in a circle have no order; the walk along calls is no recursion.
 
 use super::Model;
+use super::json::cut;
 use crate::symbol::nearest;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -26,16 +27,21 @@ impl Callees {
     /// Says that a name is none of theirs.
     pub(super) fn missing(&self, name: &str) -> String {
         let names = self.names.iter().map(String::as_str);
+        let nearest = nearest(name, names.clone()).map(cut);
+        let name = &cut(name);
         if self.names.is_empty() {
             return format!(
                 "no model is called `{name}`, and there are no others; insert it into the registry that the \
                  program is prepared with"
             );
         }
-        if let Some(near) = nearest(name, names.clone()) {
+        if let Some(near) = nearest {
             return format!("no model is called `{name}`; is it `{near}`?");
         }
-        let mut told: Vec<String> = names.take(NAMES).map(|name| format!("`{name}`")).collect();
+        let mut told: Vec<String> = names
+            .take(NAMES)
+            .map(|name| format!("`{}`", cut(name)))
+            .collect();
         let more = self.names.len() - told.len();
         if more > 0 {
             told.push(format!("{more} more"));

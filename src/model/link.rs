@@ -11,6 +11,7 @@
 use super::callees::Callees;
 use super::error::Error;
 use super::interpreter::{Callable, Interpreter};
+use super::json::cut;
 use super::registry::Registry;
 use super::{Literal, Mode, Model};
 use crate::error::{CalledModel, Kind};
@@ -20,6 +21,9 @@ use crate::syntax::{ExpandError, Goal, Program};
 use crate::walk::EvalError;
 use std::sync::Arc;
 
+/// How many models of a circle a message tells.
+const NAMES: usize = 8;
+
 /// `` `a` calls `b` calls `a` ``: a circle, told from `first` on where that is of it.
 fn in_words(mut circle: Vec<Arc<str>>, first: Option<&str>) -> String {
     circle.pop();
@@ -27,7 +31,13 @@ fn in_words(mut circle: Vec<Arc<str>>, first: Option<&str>) -> String {
         circle.rotate_left(at);
     }
     circle.extend(circle.first().cloned());
-    let circle: Vec<String> = circle.iter().map(|name| format!("`{name}`")).collect();
+    let last = circle.len().saturating_sub(1);
+    let told = circle.iter().enumerate();
+    let told = told.filter(|&(at, _)| at < NAMES || at == last);
+    let mut circle: Vec<String> = told.map(|(_, name)| format!("`{}`", cut(name))).collect();
+    if last > NAMES {
+        circle.insert(NAMES, format!("{} others", last - NAMES));
+    }
     format!(
         "{}, and a model cannot call itself; let one of them take what it needs of the others as arguments",
         circle.join(" calls ")
@@ -102,6 +112,10 @@ impl Interpreter {
             let given = model.given();
             let expanded = self.expand_alone(model.text(), &given, mode, Goal::Value);
             let program = expanded.map_err(|error| {
+                if error.kind() == Kind::Resource {
+                    return error;
+                }
+                let name = cut(&name);
                 Error::Request(format!("the model `{name}` cannot be called: {error}"))
             })?;
             let arguments = model

@@ -22,6 +22,9 @@ use crate::symbol::{Sym, Symbols};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
+/// How many arguments a message tells.
+const NAMES: usize = 8;
+
 /// A program that others call by its name. It is expanded on the symbols that theirs extend.
 #[derive(Debug)]
 pub(crate) struct Module {
@@ -306,6 +309,9 @@ impl Linker<'_> {
                             arity_in_words(arguments.len() as u32, Some(arguments.len() as u32));
                         let named = match &arguments[..] {
                             [] => String::new(),
+                            all if all.len() > NAMES => {
+                                format!(" ({}, …)", all[..NAMES].join(", "))
+                            }
                             all => format!(" ({})", all.join(", ")),
                         };
                         let message = format!(
