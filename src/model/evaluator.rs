@@ -9,6 +9,7 @@
 //! - Nothing is kept from one call to the next but paths: every call computes from its inputs.
 
 use super::error::Error;
+use super::json::cut;
 use super::{Given, Model};
 use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::{Variable, columns};
@@ -24,6 +25,7 @@ use crate::trace::routine::lanes::LaneInput;
 use crate::trace::routine::{Place, Routine};
 use crate::walk::{EvalError, Limits, Output, Stats};
 use crate::walk::{InputValue, RelaxationInputs};
+use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
@@ -147,7 +149,14 @@ impl Model {
         limits: &Limits,
     ) -> Result<Evaluator, Error> {
         let mut bindings = fixed.clone();
+        let mut met = FxHashSet::default();
         for &name in varied {
+            if !met.insert(name) {
+                let name = cut(name);
+                return Err(Error::Request(format!(
+                    "`{name}` is varied twice; give it once"
+                )));
+            }
             if !matches!(fixed.get(name), Some(input) if !matches!(input, Input::Number(_))) {
                 bindings.set(name, 0.0);
             }

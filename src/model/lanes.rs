@@ -10,6 +10,7 @@
 
 use super::error::Error;
 use super::evaluator::{AskedOfLanes, Terms};
+use super::json::cut;
 use crate::error::Kind;
 use crate::model::Model;
 use crate::model::bindings::{Bindings, Input, Wrt};
@@ -21,6 +22,7 @@ use crate::trace::routine::lanes::LaneInput;
 use crate::walk::out_of_fuel;
 use crate::walk::serial::Number;
 use crate::walk::{EvalError, Limits, Output, Stats};
+use rustc_hash::FxHashSet;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::mem::discriminant;
@@ -283,8 +285,20 @@ impl Model {
         workspace: &mut Workspace,
     ) -> Result<Lanes, Error> {
         let mut bindings = shared.clone();
+        let mut met = FxHashSet::default();
         for column in per_lane {
-            bindings.set(column.name, column.first.clone());
+            let name = column.name;
+            if !met.insert(name) || shared.get(name).is_some() {
+                let what = match shared.get(name) {
+                    Some(_) => "for all lanes and for each lane",
+                    None => "twice as a lane input",
+                };
+                let name = cut(name);
+                return Err(Error::Request(format!(
+                    "`{name}` is given {what}; give it once"
+                )));
+            }
+            bindings.set(name, column.first.clone());
         }
         let asked = if wrt.is_empty() {
             Wrt::Nothing

@@ -746,6 +746,35 @@ fn registries_and_stale_handles() {
 }
 
 #[test]
+fn names_given_twice() {
+    let model = model("(* a x)");
+    let (limits, mut workspace) = (Limits::default(), Workspace::new());
+    let column = [1.0, 2.0];
+    let mut lanes = |shared: &Bindings, names: &[&str], wrt: &[&str], column: &[f64]| {
+        let columns: Vec<(&str, &[f64])> = names.iter().map(|&name| (name, column)).collect();
+        model.value_and_grad_lanes(
+            shared,
+            &columns,
+            wrt,
+            OnError::Collect,
+            &limits,
+            &mut workspace,
+        )
+    };
+    let a = Bindings::from([("a", 2.0)]);
+    assert!(lanes(&a, &["x"], &["a", "x"], &column).is_ok());
+    refused("a lane name twice", lanes(&a, &["x", "x"], &[], &column));
+    refused(
+        "an input and a lane of one name",
+        lanes(&a, &["x", "a"], &[], &column),
+    );
+    refused("an unknown name, no lanes", lanes(&a, &["x"], &["zz"], &[]));
+    assert!(lanes(&a, &["x"], &["a", "x"], &[]).is_ok());
+    let twice = model.evaluator(&Bindings::new(), &["a", "x", "a"], &["a"], &limits);
+    refused("a varied name twice", twice);
+}
+
+#[test]
 fn errors_of_other_texts() {
     let error = model("(car x)")
         .value(&at(1.0), &mut Workspace::new())
