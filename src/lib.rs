@@ -177,6 +177,7 @@ pub use model::many::Request;
 pub use model::registry::{Handle, Registry, RegistryError};
 pub use model::render::Rendered;
 pub use model::{Evaluator, Explanation, GuardReason, Lane, LaneError, LaneMut, Model, PathTotals};
+pub use model::{NotFinite, Origin, OriginSort};
 pub use model::{Operand, RecordedGuard, RecordedNode, RecordedPath, Recording};
 pub use paths::Workspace;
 pub use prim::relaxation::Relaxation;

@@ -17,7 +17,8 @@ use super::program::{Loaded, MachineArgs, ProgramArgs, ThreadArgs, assignment, a
 use super::report::{self, Failure};
 use crate::Bindings;
 use crate::fit::{
-    Fit as Fitted, FitError, FitOptions, FittedParam, MOST_STARTS, Progress, fit_observed,
+    Fit as Fitted, FitError, FitNotFinite, FitOptions, FittedParam, MOST_STARTS, Progress,
+    fit_observed, fit_traced,
 };
 use crate::syntax::Goal;
 use clap::Args;
@@ -106,6 +107,11 @@ pub(super) struct Fit {
     #[arg(long)]
     verify: bool,
 
+    /// Tell on standard error where the first evaluation that was not finite came from: the row and its
+    /// numbers, the params, the expression and its operands; with --json "trace_nan":{…}, or null
+    #[arg(long)]
+    trace_nan: bool,
+
     /// Tell how many evaluations the fit took, and how many starts were dropped
     #[arg(long)]
     stats: bool,
@@ -165,12 +171,26 @@ impl Fit {
             }
             ControlFlow::Continue(())
         };
+        let mut traced = None;
         let result = interpreter
             .model_for(&source.text, &Bindings::new(), self.machine.mode())
             .and_then(|model| model.with_relaxation(self.machine.relaxation()))
             .map_err(FitError::from)
-            .and_then(|model| fit_observed(&model, &data, &options, &observer));
+            .and_then(|model| {
+                if !self.trace_nan {
+                    return fit_observed(&model, &data, &options, &observer);
+                }
+                let (fitted, met) = fit_traced(&model, &data, &options, &observer);
+                traced = Some(met?);
+                fitted
+            });
         bar.finish_and_clear();
+        if let Some(met) = traced.as_ref().filter(|_| !self.json || result.is_err()) {
+            report::aside(&match met {
+                Some(met) => met.shown(&source.name, report::has_colors()),
+                None => "all evaluations were finite\n".to_owned(),
+            });
+        }
         let fitted = result.map_err(|error| failure(&error, &source))?;
         self.warn(&fitted);
         let mut verified = None;
@@ -181,7 +201,7 @@ impl Fit {
             verified = Some(at_fit);
         }
         report::print(&if self.json {
-            json(&fitted, verified.as_ref())
+            json(&fitted, verified.as_ref(), traced.as_ref())
         } else {
             self.summary(&fitted, verified.as_ref())
         })?;
@@ -295,7 +315,11 @@ fn count(n: usize) -> Content<'static> {
     Content::Count(n as u64)
 }
 
-fn json(fitted: &Fitted, verified: Option<&AtFit>) -> String {
+fn json(
+    fitted: &Fitted,
+    verified: Option<&AtFit>,
+    traced: Option<&Option<FitNotFinite>>,
+) -> String {
     json::line(|all| {
         all.objects("params", &fitted.params, |param, one| {
             members(&PARAMS, param, one);
@@ -305,6 +329,9 @@ fn json(fitted: &Fitted, verified: Option<&AtFit>) -> String {
         members(&DOUBTS, fitted, all);
         if let Some(at_fit) = verified {
             members(&VERIFIED, at_fit, all);
+        }
+        if let Some(traced) = traced {
+            all.serialized("trace_nan", traced);
         }
     })
 }

@@ -113,6 +113,12 @@ impl Object<'_> {
     }
 
     /// A member that is written already, as JSON.
+    /// What serde writes of something that cannot fail to be written.
+    pub(super) fn serialized(&mut self, name: &str, value: &impl serde::Serialize) {
+        let json = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
+        self.raw(name, &json);
+    }
+
     pub(super) fn raw(&mut self, name: &str, json: &str) {
         self.member(name).push_str(json);
     }

@@ -48,6 +48,11 @@ pub(super) struct Run {
     #[arg(long, value_name = "NAME=VALUE,…", requires = "explain", value_parser = changes)]
     again: Vec<Changes>,
 
+    /// Tell on standard error where the first NaN or infinity came from: the expression and its operands,
+    /// in the run and in derivatives by all inputs and params; with --json "trace_nan":{…}
+    #[arg(long, conflicts_with = "explain")]
+    trace_nan: bool,
+
     /// Print {"value":…} instead of Scheme; with --explain also "explanation":{…}, and with --again
     /// "again":[{"value":…,"explanation":{…}},…]
     #[arg(long)]
@@ -81,6 +86,14 @@ impl Run {
             mut cautions,
         } = prepared;
         let workspace = &mut Workspace::new();
+        let traced = self
+            .trace_nan
+            .then(|| model.trace_nan(&bindings, Wrt::All, &limits, workspace))
+            .transpose()
+            .map_err(Failure::of(&source))?;
+        if let Some(traced) = traced.as_ref().filter(|t| !self.json || t.error.is_some()) {
+            report::aside(&traced.shown(&source.name, report::has_colors()));
+        }
         let result = if self.stats.stats || model.is_monitored() {
             model.evaluate(&bindings, Wrt::Nothing, &limits, workspace)
         } else {
@@ -97,7 +110,13 @@ impl Run {
         report::monitored(&evaluation.monitored);
         let (value, most) = (&evaluation.value, limits.output_bytes);
         let text = if self.json {
-            json::try_line(|answer| answer.value(value, most))
+            json::try_line(|answer| {
+                answer.value(value, most)?;
+                if let Some(traced) = &traced {
+                    answer.serialized("trace_nan", traced);
+                }
+                Ok(())
+            })
         } else {
             report::scheme(value, most)
         };

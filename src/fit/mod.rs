@@ -20,6 +20,7 @@ mod error;
 #[cfg(test)]
 mod known_problems;
 mod levenberg_marquardt;
+mod not_finite;
 mod observer;
 mod options;
 mod points;
@@ -32,6 +33,7 @@ mod triangle;
 
 pub(crate) use declared::columns_used;
 pub use error::FitError;
+pub use not_finite::FitNotFinite;
 pub use observer::{Observer, Progress};
 pub use options::FitOptions;
 pub(crate) use options::MOST_STARTS;
@@ -48,6 +50,7 @@ use problem::{Data, Problem};
 use starts::{Options, StartsError, minimize_from_starts};
 use statistics::Statistics;
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
 /// Fits the params of a model to the columns of a table, in the model's mode and with its relaxation.
 /// What the program observes is predicted: its text is prepared anew for that, so what the model has
@@ -119,6 +122,55 @@ pub fn fit_observed(
     options: &FitOptions,
     observer: &Observer<'_>,
 ) -> Result<Fit, FitError> {
+    fit_noting(model, table, options, observer, None)
+}
+
+/// Fits as [`fit_observed`] does, and tells where the first evaluation was not finite that was not: a
+/// prediction, a residual or a derivative, or where the program failed; none where all was well.
+///
+/// ```
+/// use dmci::Interpreter;
+/// use dmci::fit::{FitOptions, Table, fit_traced};
+/// use std::ops::ControlFlow;
+///
+/// let table = Table::from_columns([("x", &[0.0, 1.0, 2.0][..]), ("y", &[0.0, 1.0, 1.4][..])])?;
+/// let model = Interpreter::embedded().model("(param k 0.0)\n(observe y (sqrt (* k x)))")?;
+/// let options = FitOptions::default();
+/// let (_, met) = fit_traced(&model, &table, &options, &|_| ControlFlow::Continue(()));
+/// let met = met?.unwrap();
+/// assert_eq!((met.row, &met.params[..]), (Some(0), &[("k".to_owned(), 0.0)][..]));
+/// let derivative = met.run.derivative.unwrap();
+/// assert_eq!((&*derivative.name, derivative.text.as_deref()), ("sqrt", Some("(sqrt (* k x))")));
+/// # Ok::<(), dmci::fit::FitError>(())
+/// ```
+///
+/// # Errors
+/// As [`fit_observed`]; looking itself fails where the program or the table is at fault.
+pub fn fit_traced(
+    model: &Model,
+    table: &Table<'_>,
+    options: &FitOptions,
+    observer: &Observer<'_>,
+) -> (
+    Result<Fit, FitError>,
+    Result<Option<FitNotFinite>, FitError>,
+) {
+    let met = OnceLock::new();
+    let fitted = fit_noting(model, table, options, observer, Some(&met));
+    let met = match met.get() {
+        Some(params) => not_finite::look(model, table, options, params),
+        None => Ok(None),
+    };
+    (fitted, met)
+}
+
+fn fit_noting(
+    model: &Model,
+    table: &Table<'_>,
+    options: &FitOptions,
+    observer: &Observer<'_>,
+    met: Option<&OnceLock<Vec<f64>>>,
+) -> Result<Fit, FitError> {
     let clock = Clock::start();
     let goal = match options.target {
         Some(_) => Goal::Value,
@@ -160,7 +212,7 @@ pub fn fit_observed(
         } else {
             Threads::ONE
         });
-    let data = Data::new(table, &observations, goal, rows)?;
+    let data = Data::new(table, &observations, goal, rows, met)?;
     check_starts(options, data.residuals(), unknowns.len())?;
     let problem = || Problem::new(first.clone(), &data);
     let init: Vec<f64> = unknowns.iter().map(|u| u.init).collect();

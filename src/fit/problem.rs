@@ -22,7 +22,7 @@ use crate::prim::math;
 use crate::source::Span;
 use crate::syntax::{Goal, Noise, Observation};
 use crate::walk::{Item, Output, Stats};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What predictions are compared with.
 pub(super) struct Data<'a> {
@@ -34,6 +34,8 @@ pub(super) struct Data<'a> {
     rows: Option<Vec<&'a [f64]>>,
     /// One for each residual.
     observed: Vec<Observed<'a>>,
+    /// Where the params of the first evaluation go that failed or was not finite, if anybody asks.
+    met: Option<&'a OnceLock<Vec<f64>>>,
 }
 
 /// One number of the data.
@@ -56,6 +58,7 @@ impl<'a> Data<'a> {
         observations: &'a [Observation],
         goal: Goal,
         rows: Option<Vec<&'a [f64]>>,
+        met: Option<&'a OnceLock<Vec<f64>>>,
     ) -> Result<Self, FitError> {
         let mut observed = Vec::new();
         for observation in observations {
@@ -99,6 +102,7 @@ impl<'a> Data<'a> {
             goal,
             rows,
             observed,
+            met,
         })
     }
 
@@ -113,7 +117,7 @@ impl<'a> Data<'a> {
 }
 
 /// A number on the scale on which the noise is additive.
-fn on_scale(noise: Noise, number: f64) -> f64 {
+pub(super) fn on_scale(noise: Noise, number: f64) -> f64 {
     match noise {
         Noise::Normal => number,
         Noise::Lognormal => math::ln(number),
@@ -203,6 +207,26 @@ impl<'a> Problem<'a> {
 
     /// Makes the predictions and, where it is asked for, their Jacobian.
     fn predict_with(&mut self, params: &[f64], jac: Option<&mut [f64]>) -> Result<(), Unfit> {
+        let predicted = self.predict_all(params, jac);
+        if predicted.is_err() {
+            self.note(params, &[]);
+        }
+        predicted
+    }
+
+    /// Keeps the params of the first evaluation that failed, where no numbers are given, or whose numbers
+    /// are not finite.
+    fn note(&self, params: &[f64], numbers: &[f64]) {
+        if let Some(met) = self.data.met
+            && met.get().is_none()
+            && (numbers.is_empty() || numbers.iter().any(|x| !x.is_finite()))
+        {
+            // Another thread may have been first.
+            let _ = met.set(params.to_vec());
+        }
+    }
+
+    fn predict_all(&mut self, params: &[f64], jac: Option<&mut [f64]>) -> Result<(), Unfit> {
         self.predictions.clear();
         let data = self.data;
         if let Some(columns) = &data.rows {
@@ -415,12 +439,14 @@ impl Residuals for Problem<'_> {
     fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Unfit> {
         self.predict(params)?;
         self.compare(r);
+        self.note(params, r);
         Ok(())
     }
 
     fn jacobian(&mut self, params: &[f64], r: &mut [f64], jac: &mut [f64]) -> Result<(), Unfit> {
         self.predict_with(params, Some(&mut *jac))?;
         self.compare(r);
+        self.note(params, r);
         let rows = jac.chunks_mut(params.len());
         for ((row, prediction), observed) in rows.zip(&self.predictions).zip(&self.data.observed) {
             if observed.noise == Noise::Lognormal {
@@ -429,6 +455,7 @@ impl Residuals for Problem<'_> {
                 }
             }
         }
+        self.note(params, jac);
         Ok(())
     }
 }

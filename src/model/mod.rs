@@ -22,6 +22,7 @@ pub(crate) mod json;
 pub(crate) mod lanes;
 mod link;
 pub(crate) mod many;
+mod not_finite;
 mod recording;
 #[cfg(feature = "dfdx")]
 mod refer;
@@ -38,6 +39,7 @@ pub use evaluator::{Evaluator, Lane};
 pub use explain::{Explanation, GuardReason};
 pub use inspect::PathTotals;
 pub(crate) use inspect::{AskedNumber, Recorded};
+pub use not_finite::{NotFinite, Origin, OriginSort};
 pub use recording::{Operand, RecordedGuard, RecordedNode, RecordedPath, Recording};
 #[cfg(feature = "dfdx")]
 pub use refer::evaluate_reference;

@@ -27,41 +27,140 @@ impl Trace {
                 adjoints.add(node.index(), ct);
             }
         }
-        let inputs = self.inputs as usize;
         for index in (0..self.operations.len()).rev() {
-            match self.operations[index].prim {
-                Prim::Part => continue,
-                Prim::Block => {
-                    self.sweep_block(&self.block_at(index), values, adjoints);
-                    continue;
-                }
-                _ => {}
+            self.sweep_at(index, values, adjoints);
+        }
+    }
+
+    /// Passes the cotangent of one operation on, when all that read it have done so.
+    #[inline]
+    fn sweep_at(&self, index: usize, values: &[f64], adjoints: &mut Adjoints) {
+        let inputs = self.inputs as usize;
+        match self.operations[index].prim {
+            Prim::Part => return,
+            Prim::Block => {
+                self.sweep_block(&self.block_at(index), values, adjoints);
+                return;
             }
-            let ct = adjoints.values[inputs + index];
-            if ct.to_bits() == UNTOUCHED {
-                continue;
+            _ => {}
+        }
+        let ct = adjoints.values[inputs + index];
+        if ct.to_bits() == UNTOUCHED {
+            return;
+        }
+        let op = self.operations[index];
+        let a = self.number(op.a, values);
+        let b = self.number(op.b, values);
+        if op.prim == Prim::Select {
+            // Nothing goes to the side not taken: even a zero would become NaN further down,
+            // where a derivative is infinite.
+            let taken = if self.holds(op.c, values) { op.a } else { op.b };
+            if taken.is_node() {
+                adjoints.add(taken.index(), ct);
             }
-            let op = self.operations[index];
-            let a = self.number(op.a, values);
-            let b = self.number(op.b, values);
-            if op.prim == Prim::Select {
-                // Nothing goes to the side not taken: even a zero would become NaN further down,
-                // where a derivative is infinite.
-                let taken = if self.holds(op.c, values) { op.a } else { op.b };
-                if taken.is_node() {
-                    adjoints.add(taken.index(), ct);
-                }
-                continue;
-            }
-            let Some(cts) = op.prim.vjp(a, b, values[inputs + index], ct) else {
+            return;
+        }
+        let Some(cts) = op.prim.vjp(a, b, values[inputs + index], ct) else {
+            return;
+        };
+        let [to_a, to_b] = op.prim.counting(a, b);
+        if op.a.is_node() && to_a {
+            adjoints.add(op.a.index(), cts[0]);
+        }
+        if op.b.is_node() && to_b && op.prim.operands() == 2 {
+            adjoints.add(op.b.index(), cts[1]);
+        }
+    }
+}
+
+/// Where a sweep's numbers cease to be finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spoiled {
+    /// The operation whose rule does it: its own cotangent is finite.
+    pub(crate) operation: usize,
+    pub(crate) cotangent: f64,
+    /// The operand whose adjoint is not, and what that is.
+    pub(crate) operand: Ref,
+    pub(crate) adjoint: f64,
+}
+
+impl Trace {
+    /// The first operation of a sweep that makes an adjoint of what is finite that is not, among those
+    /// that lead to inputs of `by` with such adjoints; none where all of these are finite. `values` are
+    /// those of all nodes.
+    pub(crate) fn first_spoiled(
+        &self,
+        values: &[f64],
+        seed: Ref,
+        by: &[u32],
+        adjoints: &mut Adjoints,
+    ) -> Option<Spoiled> {
+        self.sweep(values, &[(seed, 1.0)], adjoints);
+        let mut leads = vec![false; self.len()];
+        for &input in by {
+            leads[input as usize] = !adjoints.of(input as usize).is_finite();
+        }
+        if !leads.contains(&true) {
+            return None;
+        }
+        let inputs = self.inputs as usize;
+        for index in 0..self.operations.len() {
+            let mut any = false;
+            let length = self.each_read(index, &mut |read| any |= leads[read.index()]);
+            leads[inputs + index..inputs + index + length].fill(any);
+        }
+        self.sweep(values, &[], adjoints);
+        adjoints.add(seed.as_node()? as usize, 1.0);
+        for index in (0..self.operations.len()).rev() {
+            let length = self.each_read(index, &mut |_| {});
+            let given = &adjoints.values[inputs + index..inputs + index + length];
+            let mut given = given.iter().filter(|ct| ct.to_bits() != UNTOUCHED);
+            let cotangent = given.clone().next().copied();
+            let is_finite = given.all(|ct| ct.is_finite());
+            self.sweep_at(index, values, adjoints);
+            let (Some(cotangent), true) = (cotangent, is_finite) else {
                 continue;
             };
-            let [to_a, to_b] = op.prim.counting(a, b);
-            if op.a.is_node() && to_a {
-                adjoints.add(op.a.index(), cts[0]);
+            let mut spoiled = None;
+            self.each_read(index, &mut |operand| {
+                let adjoint = adjoints.values[operand.index()];
+                let is_spoiled = adjoint.to_bits() != UNTOUCHED && !adjoint.is_finite();
+                if is_spoiled && leads[operand.index()] && spoiled.is_none() {
+                    spoiled = Some(Spoiled {
+                        operation: index,
+                        cotangent,
+                        operand,
+                        adjoint,
+                    });
+                }
+            });
+            if spoiled.is_some() {
+                return spoiled;
             }
-            if op.b.is_node() && to_b && op.prim.operands() == 2 {
-                adjoints.add(op.b.index(), cts[1]);
+        }
+        None
+    }
+
+    /// The nodes that an operation reads, but for the test of a `Select`; gives how many numbers it makes.
+    fn each_read(&self, index: usize, see: &mut dyn FnMut(Ref)) -> usize {
+        let op = self.operations[index];
+        match op.prim {
+            Prim::Part => 0,
+            Prim::Block => {
+                let block = self.block_at(index);
+                self.each_operand(&block, &mut |operand| {
+                    if operand.is_node() {
+                        see(operand);
+                    }
+                });
+                block.length as usize
+            }
+            _ => {
+                [op.a, op.b]
+                    .into_iter()
+                    .filter(|r| r.is_node())
+                    .for_each(see);
+                1
             }
         }
     }

@@ -11,7 +11,7 @@
 //! - Pairs lie at even addresses, so that halving one tells its site.
 
 use crate::meter::{Meter, Overrun};
-use crate::prim::value::{Tag, Value};
+use crate::prim::value::{Node, Tag, Value};
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use crate::syntax::Program;
@@ -219,6 +219,25 @@ pub(crate) struct CoreProgram {
 }
 
 impl CoreProgram {
+    /// The same with all numbers of its code as inputs of the trace, from the one at `first` on; and what
+    /// they are: values and places.
+    pub(crate) fn with_numbers_as_inputs(&self, first: u32) -> (Self, Vec<(f64, Span)>) {
+        let mut program = self.clone();
+        let mut numbers = Vec::new();
+        let image = &mut program.image;
+        // An expression is the car of a pair that has a site.
+        for (pair, &site) in image.cells.chunks_exact_mut(2).zip(&image.sites) {
+            let (car, site) = (&mut pair[0], site & !SITE_COUNTS);
+            if site == 0 || !car.is_number() || car.node.is_some() {
+                continue;
+            }
+            car.node = Node::at(first + numbers.len() as u32);
+            let span = self.spans.get(site as usize);
+            numbers.push((car.number(), span.copied().unwrap_or_default()));
+        }
+        (program, numbers)
+    }
+
     /// The spans of the sites.
     pub(crate) fn spans(&self) -> &[Span] {
         &self.spans

@@ -136,6 +136,7 @@ enum Step {
 type Outcome<T> = std::result::Result<T, Stop>;
 
 /// What a walk runs: a program's own code, or the evaluator's with the program as data.
+#[derive(Clone, Copy)]
 pub(crate) struct Job<'a> {
     pub(crate) code: &'a Code,
     /// Core programs on the heap, each above the one before; the last is the user's.

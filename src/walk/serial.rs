@@ -84,6 +84,14 @@ pub(crate) fn optional<S: Serializer>(
     value.map(Number).serialize(serializer)
 }
 
+/// For fields that hold numbers by their names: an object.
+pub(crate) fn pairs<S: Serializer>(
+    pairs: &[(String, f64)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, x)| (name, Number(*x))))
+}
+
 /// For fields that hold several numbers.
 pub(crate) fn numbers<S: Serializer>(numbers: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(numbers.iter().map(|&x| Number(x)))

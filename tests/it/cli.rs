@@ -1345,3 +1345,84 @@ fn programs_call_models_of_files_and_of_requests() {
     assert_eq!(answers[3]["error"]["kind"], json!("unsupported"));
     assert_eq!(answers[4]["values"], json!([1.0, 4.0]));
 }
+
+#[test]
+fn nan_is_traced_to_its_expression_and_row() {
+    let run = dmci(&[
+        "run",
+        "-e",
+        "(+ 1 (- (log x) (log 0)))",
+        "--input",
+        "x=0",
+        "--trace-nan",
+    ]);
+    assert_eq!((run.code, run.out.as_str()), (Some(0), "+nan.0\n"));
+    assert!(
+        run.err.contains("the first NaN: `-` of -inf and -inf"),
+        "{}",
+        run.err
+    );
+    assert!(
+        run.err.contains("<expression>:1:6") && run.err.contains("(- (log x) (log 0))"),
+        "{}",
+        run.err
+    );
+    assert!(
+        run.err.contains("led to by -inf: `log` of 0.0"),
+        "{}",
+        run.err
+    );
+    let json = dmci(&[
+        "run",
+        "-e",
+        "(sqrt x)",
+        "--input",
+        "x=0",
+        "--trace-nan",
+        "--json",
+    ])
+    .json();
+    assert_eq!(json["trace_nan"]["first"], Value::Null);
+    assert_eq!(json["trace_nan"]["derivative"]["name"], "sqrt");
+    let failed = dmci(&[
+        "run",
+        "-e",
+        "(ref [1 2] (/ 0 x))",
+        "--input",
+        "x=0",
+        "--trace-nan",
+    ]);
+    assert_eq!(failed.code, Some(1));
+    assert!(
+        failed.err.contains("the first NaN: `/` of 0.0 and 0.0"),
+        "{}",
+        failed.err
+    );
+
+    let directory = directory("nan");
+    let model = file(
+        &directory,
+        "m.scm",
+        "(param k 4.0)\n(observe y (sqrt (* k x)))",
+    );
+    let data = file(&directory, "d.csv", "x,y\n1,2\n2,2.8\n0,0\n");
+    let fit = dmci(&["fit", &model, &data, "--trace-nan"]);
+    assert!(
+        fit.err.contains("d.csv:4 (x = 0.0), with k = 4.0"),
+        "{}",
+        fit.err
+    );
+    assert!(
+        fit.err.contains("the derivative of `sqrt` of 0.0"),
+        "{}",
+        fit.err
+    );
+    let good = file(&directory, "good.csv", "x,y\n1,2\n2,2.8\n3,3.5\n");
+    let fit = dmci(&["fit", &model, &good, "--trace-nan"]);
+    assert_eq!(
+        (fit.code, fit.err.as_str()),
+        (Some(0), "all evaluations were finite\n")
+    );
+    let fit = dmci(&["fit", &model, &good, "--trace-nan", "--json"]).json();
+    assert_eq!(fit["trace_nan"], Value::Null);
+}

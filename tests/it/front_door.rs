@@ -450,7 +450,8 @@ fn evaluators_given_wrong_lengths() -> Result<(), Error> {
     let limits = Limits::default();
     let one = |names: &[&str], wrt: &[&str]| model.evaluator(&Bindings::new(), names, wrt, &limits);
     refused("no such name", one(&["a", "x"], &["no"]));
-    assert!(one(&["a", "x", "x", "", "no"], &[]).is_ok());
+    refused("a name twice", one(&["a", "x", "x"], &[]));
+    assert!(one(&["a", "x", "", "no"], &[]).is_ok());
     fails("a name that is not given", one(&[], &[])?.value(&[]));
     let mut evaluator = evaluator("(* a x)").threads(0);
     assert_eq!(evaluator.gradient_len(), 2);
@@ -678,7 +679,8 @@ fn lanes_by_name() {
     refused("no such name", lanes(&[("x", &two)], &["no"]));
     assert!(lanes(&[], &["x"]).is_ok_and(|lanes| lanes.values.is_empty()));
     assert!(lanes(&[("x", &[])], &["a"]).is_ok_and(|lanes| lanes.values.is_empty()));
-    assert!(lanes(&[("x", &two), ("x", &two), ("", &two)], &["a", "a"]).is_ok());
+    refused("a name twice", lanes(&[("x", &two), ("x", &two)], &[]));
+    assert!(lanes(&[("x", &two), ("y", &two), ("", &two)], &["a", "a"]).is_ok());
 
     let mut lanes = |per_lane: &[(&str, &[Input])], wrt: &[&str]| {
         let shared = Bindings::from([("a", 1.0)]);
@@ -738,6 +740,20 @@ fn registries_and_stale_handles() {
         "a compiled program of two texts",
         interpreter.compile_program("(model \"a\")", &[]),
     );
+    for x in ODD {
+        let traced = model("(/ (log x) x)").trace_nan(
+            &at(x),
+            Wrt::All,
+            &Limits::default(),
+            &mut Workspace::new(),
+        );
+        let traced = traced.expect("it runs");
+        assert_eq!(
+            traced.is_clean(),
+            traced.first.is_none() && traced.derivative.is_none()
+        );
+        assert!(!traced.shown("\n", true).is_empty());
+    }
     registry.swap(itself, model("x")).expect("it is there");
     fails("no constant", {
         let caller = interpreter.model("(model \"\" 1)").expect("a program");
@@ -918,7 +934,7 @@ fn threads_of_any_number() {
 
 #[test]
 fn fits_that_cannot_be() {
-    use dmci::fit::{FitError, FitOptions, Progress, Table, fit, fit_observed};
+    use dmci::fit::{FitError, FitOptions, Progress, Table, fit, fit_observed, fit_traced};
     use std::ops::ControlFlow;
     for path in ["", "/no/such/folder/file"] {
         fails(path, Table::read(path));
@@ -993,6 +1009,11 @@ fn fits_that_cannot_be() {
             }
         }
     }
+    let (_, met) = fit_traced(&good, &table, &FitOptions::default(), &|_| {
+        ControlFlow::Continue(())
+    });
+    let met = met.expect("it looks");
+    assert!(met.is_none_or(|met| !met.shown("", true).is_empty()));
     let interrupted = fit_observed(&good, &table, &options, &|_| ControlFlow::Break(()));
     fails("interrupted at once", interrupted);
     let (two, one, odd) = ([1.0, 2.0], [1.0], [1.0, NAN]);
