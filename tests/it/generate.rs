@@ -1,7 +1,7 @@
 //! A generator of programs: a seed goes in, a well-formed program with inputs comes out.
 //!
-//! Programs use all core and derived forms, soft ones too, closures, lists, quasiquotes, params and literals, steer
-//! by inputs, shadow names, and fail now and then. Loops have bounded trips, but programs may be
+//! Programs use all core and derived forms, soft ones too, closures, lists, quasiquotes, params and literals, macros,
+//! records, several values, promises, densities, roots and the prelude's lists; they steer by inputs, shadow names, and fail now and then. Loops have bounded trips, but programs may be
 //! long: run them with little fuel, running out of which is an answer as good as any.
 //!
 //! **Invariants**
@@ -15,6 +15,7 @@
 //! ```
 
 mod arrays;
+mod further;
 
 pub(crate) use arrays::{ARRAYS, array_inputs, generate_with_arrays};
 
@@ -133,6 +134,8 @@ struct Generator {
     failures: bool,
     /// Whether there are lists, vectors and matrices among the inputs.
     arrays: bool,
+    /// Whether a macro's template is made, in which there are no macros: `...` would be its own.
+    in_template: bool,
 }
 
 impl Generator {
@@ -147,6 +150,7 @@ impl Generator {
             fuel: size,
             failures,
             arrays: false,
+            in_template: false,
         }
     }
 
@@ -327,8 +331,9 @@ impl Generator {
                 self.failure(depth)
             };
         }
-        match self.random.below(34) {
+        match self.random.below(39) {
             0..=1 => self.leaf(),
+            34..=38 => self.further(depth),
             30..=31 => self.soft(depth),
             32..=33 => self.of_vectors(depth),
             2..=4 if self.arrays => self.of_arrays(depth),
@@ -763,7 +768,8 @@ impl Generator {
         }
         self.fuel -= 1;
         let depth = depth - 1;
-        match self.random.below(16) {
+        match self.random.below(18) {
+            16..=17 => self.further_list(depth),
             0..=2 => {
                 let items = [self.number(depth), self.number(depth)];
                 self.application("list", &items)
