@@ -371,7 +371,7 @@ impl Evaluator {
             && path.constant().is_none()
         {
             let by = with_gradient.then_some(self.by.as_slice());
-            let routine = path.routine_of_one(by);
+            let routine = path.routine_of_one(by, &self.limits);
             let compiled = routine.and_then(|routine| {
                 let output = *routine.outputs.first()?;
                 Some(Compiled { routine, output })

@@ -166,20 +166,26 @@ fn lengths<'n, T>(
 ) -> impl Iterator<Item = (&'n str, usize)> + Clone {
     columns.iter().map(|(name, column)| (*name, column.len()))
 }
+/// How many lanes are computed at a time, at the most.
+const AT_A_TIME: usize = 8192;
 
 /// Fails unless there may be memory for what so many lanes come to.
 fn lanes_fit(
     count: usize,
+    by: usize,
     wrt: &[&str],
     per_lane: &[Column<'_>],
     limits: &Limits,
 ) -> Result<(), Error> {
+    // What is summed is computed for some thousands at a time.
+    let summed = by.saturating_mul(count.min(AT_A_TIME) * size_of::<f64>());
     let own = per_lane.iter().filter(|column| wrt.contains(&column.name));
     let own = own
         .map(|column| column.width)
         .fold(0, usize::saturating_add);
     let numbers = size_of::<f64>().saturating_add(own.saturating_mul(size_of::<[f64; 3]>()));
     let bytes = count.saturating_mul(size_of::<Result<Output, Error>>().saturating_add(numbers));
+    let bytes = bytes.saturating_add(summed);
     if bytes <= limits.heap_bytes {
         return Ok(());
     }
@@ -311,7 +317,6 @@ impl Model {
             self.ask(&bindings, asked, workspace)?;
             return Ok(lanes);
         }
-        lanes_fit(count, wrt, per_lane, limits)?;
         #[cfg(feature = "dfdx")]
         if self.is_reference() {
             let mut left = limits.fuel;
@@ -362,6 +367,7 @@ impl Model {
         }
         // For each name its columns: whether they are lanes' own, and where they begin.
         let by = crate::model::gradient::columns(&asked.wrt);
+        lanes_fit(count, by.len(), wrt, per_lane, limits)?;
         let is_each = |input: u32| !matches!(inputs[input as usize], LaneInput::Shared(_));
         let mut values = vec![f64::NAN; count];
         let mut columns: Vec<Vec<f64>> = by

@@ -248,7 +248,7 @@ impl Batch<'_> {
         if !self.may_run(path, self.lanes) || !path.is_number() {
             return None;
         }
-        let routine = path.routine_of_lanes(by, &shared, true)?;
+        let routine = path.routine_of_lanes(by, &shared, true, &self.limits)?;
         let threads = self.threads_for_all();
         let size = self.task_size(threads);
         let diverged = AtomicBool::new(false);
@@ -513,7 +513,7 @@ impl Batch<'_> {
     fn routine(&self, path: &Path) -> Option<Arc<Routine>> {
         let by = self.by.unwrap_or(&[]);
         let Some(weights) = self.weights else {
-            return path.routine_of_lanes(by, &self.shared(), false);
+            return path.routine_of_lanes(by, &self.shared(), false, &self.limits);
         };
         let wishes = Wishes {
             shared: weights.all.iter().map(LaneInput::is_shared).collect(),
@@ -522,7 +522,7 @@ impl Batch<'_> {
             derivatives: vec![false; by.len()],
             exact: true,
         };
-        path.weighed(weights.kind, by, &wishes)
+        path.weighed(weights.kind, by, &wishes, &self.limits)
     }
 
     /// Runs lanes whose values are what they are to be: their numbers go to the columns at once.

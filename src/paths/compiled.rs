@@ -6,29 +6,44 @@
 //! - The bits are those of the trace replayed as it is.
 
 use super::reasons::Direction;
+use super::room::chunk_fits;
 use super::{MAX_COMPILED, MAX_ROUTINES, Path, Purpose, SeededBy};
 use crate::threads::lock;
 use crate::trace::Ref;
 use crate::trace::routine::seeds::Seeded;
 use crate::trace::routine::{Routine, Wanted};
+use crate::walk::Limits;
 use std::sync::Arc;
 
 impl Path {
     /// The path compiled for one lane, if that pays.
-    pub(crate) fn routine_of_one(&self, by: Option<&[u32]>) -> Option<Arc<Routine>> {
+    pub(crate) fn routine_of_one(
+        &self,
+        by: Option<&[u32]>,
+        limits: &Limits,
+    ) -> Option<Arc<Routine>> {
         let by = by.unwrap_or(&[]);
         let backwards = self.direction_now(by) == Ok(Direction::Backwards);
-        backwards.then(|| self.routine(by, None, false))
+        let routine = backwards.then(|| self.routine(by, None, false, limits));
+        routine.flatten()
     }
 
     /// The path compiled with its tangents, if its operations allow that.
-    pub(super) fn seeded_by(&self, by: &[u32]) -> Option<Arc<Seeded>> {
+    pub(super) fn seeded_by(&self, by: &[u32], limits: &Limits) -> Option<Arc<Seeded>> {
         let mut seeded = lock(&self.seeded);
         if let Some(known) = seeded.as_ref().filter(|known| known.by == by) {
             return known.seeded.clone();
         }
+        if !self.may_compile(self.trace.operations.len(), limits) {
+            return None;
+        }
         let outputs: Vec<Ref> = self.leaves.iter().copied().flatten().collect();
         let made = Seeded::new(&self.trace, &outputs, by).map(Arc::new);
+        let size = |seeded: Option<&Arc<Seeded>>| seeded.map_or(0, |s| s.routine.bytes());
+        let dropped = seeded
+            .as_ref()
+            .map_or(0, |known| size(known.seeded.as_ref()));
+        self.note_code(size(made.as_ref()), dropped);
         *seeded = Some(SeededBy {
             by: by.to_vec(),
             seeded: made.clone(),
@@ -42,13 +57,18 @@ impl Path {
         by: &[u32],
         shared: &[bool],
         summed: bool,
+        limits: &Limits,
     ) -> Option<Arc<Routine>> {
         if !by.is_empty() && !self.sweeps_backwards(by) {
             return None;
         }
         let rows = if by.is_empty() { 1 } else { self.leaves.len() };
         let size = self.trace.operations.len().saturating_mul(rows);
-        (size <= MAX_COMPILED).then(|| self.routine(by, Some(shared), summed))
+        let routine =
+            (size <= MAX_COMPILED).then(|| self.routine(by, Some(shared), summed, limits));
+        routine
+            .flatten()
+            .filter(|routine| chunk_fits(routine, limits))
     }
 
     /// The path compiled for one purpose.
@@ -57,7 +77,8 @@ impl Path {
         by: &[u32],
         shared: Option<&[bool]>,
         summed: bool,
-    ) -> Arc<Routine> {
+        limits: &Limits,
+    ) -> Option<Arc<Routine>> {
         let mut routines = lock(&self.routines);
         let known = routines.iter().find(|(key, _)| {
             key.by == by
@@ -66,7 +87,12 @@ impl Path {
                 && key.weighed.is_none()
         });
         if let Some((_, routine)) = known {
-            return routine.clone();
+            return Some(routine.clone());
+        }
+        let rows = if by.is_empty() { 1 } else { self.leaves.len() };
+        let size = self.trace.operations.len().saturating_mul(rows);
+        if !self.may_compile(size, limits) {
+            return None;
         }
         let outputs: Vec<Ref> = self.leaves.iter().copied().flatten().collect();
         let none = vec![false; self.trace.inputs as usize];
@@ -85,19 +111,22 @@ impl Path {
             summed,
             weighed: None,
         };
-        keep(&mut routines, key, &routine);
-        routine
+        self.keep(&mut routines, key, &routine);
+        Some(routine)
     }
-}
 
-/// Keeps a path compiled for a purpose.
-pub(super) fn keep(
-    routines: &mut Vec<(Purpose, Arc<Routine>)>,
-    key: Purpose,
-    routine: &Arc<Routine>,
-) {
-    if routines.len() >= MAX_ROUTINES {
-        routines.remove(0);
+    /// Keeps it compiled for a purpose.
+    pub(super) fn keep(
+        &self,
+        routines: &mut Vec<(Purpose, Arc<Routine>)>,
+        key: Purpose,
+        routine: &Arc<Routine>,
+    ) {
+        let mut dropped = 0;
+        if routines.len() >= MAX_ROUTINES {
+            dropped = routines.remove(0).1.bytes();
+        }
+        self.note_code(routine.bytes(), dropped);
+        routines.push((key, routine.clone()));
     }
-    routines.push((key, routine.clone()));
 }

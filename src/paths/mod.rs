@@ -21,6 +21,7 @@ mod costs;
 mod gather;
 pub(crate) mod meter;
 mod reasons;
+mod room;
 mod second;
 mod single;
 pub(crate) mod tally;
@@ -112,6 +113,8 @@ pub(crate) struct Path {
     pub(crate) given_up: Box<[ForkGivenUp]>,
     /// What monitors were given.
     noted: Box<[Noted]>,
+    /// What the model keeps of all its paths, in bytes.
+    kept_bytes: Arc<AtomicUsize>,
     /// How often the trace has been replayed as it is.
     replays: AtomicU32,
     routines: Mutex<Vec<(Purpose, Arc<Routine>)>>,
@@ -148,6 +151,8 @@ pub(crate) struct Paths {
     known: ArcSwap<Tree>,
     /// How many are kept.
     most: AtomicUsize,
+    /// What they take, and what they are compiled to, in bytes.
+    kept_bytes: Arc<AtomicUsize>,
     /// The place of the path that fitted last.
     last: AtomicUsize,
     /// Held while a batch walks a lane, so that no path is walked twice.
@@ -183,6 +188,7 @@ impl Default for Paths {
         Self {
             known: ArcSwap::default(),
             most: AtomicUsize::new(MAX_PATHS),
+            kept_bytes: Arc::default(),
             last: AtomicUsize::new(0),
             walking: Mutex::default(),
         }
@@ -249,14 +255,21 @@ impl Paths {
         self.known.rcu(|known| {
             let mut tree = Tree::clone(known);
             let most = self.most.load(Ordering::Relaxed);
-            kept = tree.keep(path, most, limits.trace_bytes);
+            let room = self.kept_bytes.load(Ordering::Relaxed);
+            let room = limits.trace_bytes.saturating_sub(room);
+            kept = tree.keep(path, most, room);
             match kept {
                 Kept::At(_) => Arc::new(tree),
                 Kept::There(_) | Kept::Not => known.clone(),
             }
         });
         match kept {
-            Kept::At(place) | Kept::There(place) => Some(place),
+            Kept::At(place) => {
+                let bytes = path.recorded_bytes();
+                self.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
+                Some(place)
+            }
+            Kept::There(place) => Some(place),
             Kept::Not => None,
         }
     }
@@ -292,7 +305,8 @@ pub(crate) fn replay(
     let mut candidate = known.first_of(query.key, likely);
     while let Some(place) = candidate {
         let path = &known[place];
-        if !path.may_stay_within(&query.limits) {
+        let limits = &query.limits;
+        if !path.may_stay_within(limits) || !path.derivatives_fit(query.by, limits) {
             // The walk meets the limit, or finds another path.
             return Err(Miss::Limited);
         }
@@ -305,6 +319,9 @@ pub(crate) fn replay(
                 if cost.fuel() > query.limits.fuel {
                     // The walk meets the limit.
                     return Err(Miss::Limited);
+                }
+                if query.by.is_some() && limits.is_late() {
+                    return Err(Miss::Late);
                 }
                 paths.last.store(place, Ordering::Relaxed);
                 let stats = Stats {
@@ -421,7 +438,8 @@ fn walk_and_keep(
     std::mem::swap(&mut workspace.values, &mut workspace.recorder.values);
     let path = Arc::new(Path {
         key: query.key.clone(),
-        trace: workspace.recorder.trace.clone(),
+        trace: workspace.recorder.take_trace(),
+        kept_bytes: paths.kept_bytes.clone(),
         output,
         leaves,
         stats,
@@ -441,7 +459,11 @@ fn walk_and_keep(
     if let Some(place) = place {
         paths.last.store(place, Ordering::Relaxed);
     }
-    path.differentiate(query.by, workspace);
+    path.check_derivatives(query.by, &query.limits)?;
+    path.differentiate(query.by, &query.limits, workspace);
+    if query.by.is_some() {
+        check_deadline(&query.limits)?;
+    }
     stats.paths = paths.len() as u64;
     Ok(Run {
         output: path.output.clone(),
@@ -533,8 +555,12 @@ impl Path {
         } else {
             self.direction_now(query.by.unwrap_or(&[]))
         };
-        if direction == Ok(Direction::Backwards) {
-            let routine = self.routine(query.by.unwrap_or(&[]), None, false);
+        let limits = &query.limits;
+        let routine = match direction {
+            Ok(Direction::Backwards) => self.routine(query.by.unwrap_or(&[]), None, false, limits),
+            _ => None,
+        };
+        if let Some(routine) = routine {
             let Workspace {
                 inputs,
                 file,
@@ -568,9 +594,10 @@ impl Path {
         }
         let why = match (direction, query.by) {
             (Err(why), _) => why,
-            (Ok(_), by) => {
+            (Ok(Direction::Backwards), _) => Uncompiled::Limited,
+            (Ok(Direction::Forwards), by) => {
                 let by = by.unwrap_or(&[]);
-                match self.seeded_by(by) {
+                match self.seeded_by(by, limits) {
                     None => Uncompiled::Blocks,
                     Some(seeded) => {
                         if self.replay_seeded(&seeded, by.len(), workspace)? {
@@ -595,7 +622,7 @@ impl Path {
         workspace.leaves.extend(numbers.map(|(leaf, constant)| {
             leaf.map_or(constant, |leaf| self.trace.number(leaf, &workspace.values))
         }));
-        self.differentiate(query.by, workspace);
+        self.differentiate(query.by, limits, workspace);
         Ok(Some(why))
     }
 
@@ -634,8 +661,9 @@ impl Path {
         by.len() >= self.leaves.len()
     }
 
-    /// The derivatives of the output's numbers at `workspace.values`, by sweeps through the trace.
-    fn differentiate(&self, by: Option<&[u32]>, workspace: &mut Workspace) {
+    /// The derivatives of the output's numbers at `workspace.values`, by sweeps through the trace; some of
+    /// them, where it is late.
+    fn differentiate(&self, by: Option<&[u32]>, limits: &Limits, workspace: &mut Workspace) {
         let Workspace {
             values,
             adjoints,
@@ -654,11 +682,20 @@ impl Path {
             .map(|leaf| leaf.unwrap_or(Ref::constant(0)))
             .collect();
         if !self.sweeps_backwards(by) {
-            self.trace
-                .jacobian(values, by, &outputs, tangents, derivatives);
+            self.trace.jacobian(
+                values,
+                by,
+                &outputs,
+                &|| limits.is_late(),
+                tangents,
+                derivatives,
+            );
             return;
         }
         for (output, row) in outputs.iter().zip(derivatives.chunks_mut(by.len())) {
+            if limits.is_late() {
+                return;
+            }
             self.trace.sweep(values, &[(*output, 1.0)], adjoints);
             for (entry, &column) in row.iter_mut().zip(by) {
                 *entry = adjoints.of(column as usize);

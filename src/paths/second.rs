@@ -69,9 +69,19 @@ impl Path {
             return Err(Box::new(EvalError::new(Kind::Resource, message)));
         }
         check_deadline(limits)?;
+        if !self.has_second(by, direction.is_some()) {
+            self.check_second(limits)?;
+        }
         workspace.inputs.extend_from_slice(direction.unwrap_or(&[]));
         let second = self.second(output, by, direction.is_some());
         second.run(limits, workspace)
+    }
+
+    /// Whether the gradient is known already.
+    fn has_second(&self, by: &[u32], directed: bool) -> bool {
+        let seconds = lock(&self.seconds.0);
+        let is_it = |second: &Arc<Second>| second.by == by && second.directed == directed;
+        seconds.iter().any(is_it)
     }
 
     /// The gradient of the output, whose derivatives are wanted.
@@ -88,10 +98,13 @@ impl Path {
             replays: AtomicU32::new(0),
             routine: OnceLock::new(),
         });
+        let bytes = second.gradient.trace.bytes();
         if second.gradient.trace.operations.len() <= MAX_COMPILED {
+            let mut dropped = 0;
             if seconds.len() >= MAX_ROUTINES {
-                seconds.remove(0);
+                dropped = seconds.remove(0).bytes();
             }
+            self.note_code(bytes, dropped);
             seconds.push(second.clone());
         }
         second

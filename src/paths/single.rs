@@ -96,6 +96,9 @@ impl Batch<'_> {
             };
             path.replay_stats(cost)
         });
+        if self.by.is_some() && self.is_late() {
+            return self.late(lane, range);
+        }
         match replayed {
             Ok(stats) if stats.fuel <= self.fuel_left() && path.fits(&self.limits) => {
                 self.take_fuel(stats.fuel)?;

@@ -31,8 +31,6 @@ pub(crate) struct Tree {
     children: FxHashMap<(u32, u32, u64), u32>,
     /// The first path of each key.
     roots: Vec<u32>,
-    /// The memory that what was recorded takes.
-    bytes: usize,
 }
 
 /// What became of a path that was to be kept.
@@ -127,8 +125,8 @@ impl Tree {
         })
     }
 
-    /// Keeps a path, if there are fewer than `most` and they take no more than `most_bytes`.
-    pub(super) fn keep(&mut self, path: &Arc<Path>, most: usize, most_bytes: usize) -> Kept {
+    /// Keeps a path, if there are fewer than `most` and there is `room` in bytes.
+    pub(super) fn keep(&mut self, path: &Arc<Path>, most: usize, room: usize) -> Kept {
         let place = self.paths.len();
         let branch = match self.root(&path.key) {
             None => None,
@@ -155,8 +153,7 @@ impl Tree {
                 }
             }
         };
-        let bytes = self.bytes.saturating_add(path.recorded_bytes());
-        if place >= most || bytes > most_bytes {
+        if place >= most || path.recorded_bytes() > room {
             return Kept::Not;
         }
         match branch {
@@ -169,7 +166,6 @@ impl Tree {
         }
         self.paths.push(path.clone());
         self.branches.push(branch);
-        self.bytes = bytes;
         Kept::At(place)
     }
 }

@@ -8,7 +8,7 @@
 //! - A cotangent that is 0 contributes nothing, even where a derivative is infinite.
 
 use super::batch::{Batch, TaskScratch};
-use super::compiled::keep;
+use super::room::chunk_fits;
 use super::tally::{Goals, Refused, WeightKind};
 use super::{MAX_COMPILED, Path, Purpose};
 use crate::threads::{in_tasks, lock};
@@ -17,6 +17,7 @@ use crate::trace::routine::lanes::{
     ColumnAt, Columns, LaneInput, LaneResults, Scattered, Sums, WIDTH, Which,
 };
 use crate::trace::routine::weighed::{Weighed, Wishes};
+use crate::walk::Limits;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -88,6 +89,7 @@ impl Path {
         kind: WeightKind,
         by: &[u32],
         wishes: &Wishes,
+        limits: &Limits,
     ) -> Option<Arc<Routine>> {
         if self.trace.operations.len() > MAX_COMPILED {
             return None;
@@ -98,9 +100,12 @@ impl Path {
         };
         let routines = lock(&self.routines);
         if let Some((_, known)) = routines.iter().find(|(key, _)| is_it(key)) {
-            return Some(known.clone());
+            return Some(known.clone()).filter(|routine| chunk_fits(routine, limits));
         }
         drop(routines);
+        if !self.may_compile(self.trace.operations.len(), limits) {
+            return None;
+        }
         let routine = Arc::new(self.compile_weighed(kind, by, wishes)?);
         let key = Purpose {
             by: by.to_vec(),
@@ -108,8 +113,8 @@ impl Path {
             summed: false,
             weighed: Some((kind, wishes.clone())),
         };
-        keep(&mut lock(&self.routines), key, &routine);
-        Some(routine)
+        self.keep(&mut lock(&self.routines), key, &routine);
+        Some(routine).filter(|routine| chunk_fits(routine, limits))
     }
 
     fn compile_weighed(&self, kind: WeightKind, by: &[u32], wishes: &Wishes) -> Option<Routine> {
@@ -177,14 +182,14 @@ impl Batch<'_> {
         wishes.shared.extend(shared);
         wishes.cotangents = weights.kind == WeightKind::Cotangents;
         wishes.exact = false;
-        let Some(routine) = path.weighed(weights.kind, by, wishes) else {
+        let Some(routine) = path.weighed(weights.kind, by, wishes, &self.limits) else {
             return Ok(false);
         };
         match self.run_all(&routine, goals, sums, pool)? {
             None => Ok(false),
             Some(true) if wishes.cotangents && !by.is_empty() && self.has_zero_weight() => {
                 wishes.exact = true;
-                let Some(routine) = path.weighed(weights.kind, by, wishes) else {
+                let Some(routine) = path.weighed(weights.kind, by, wishes, &self.limits) else {
                     return Ok(false);
                 };
                 let done = self.run_all(&routine, goals, sums, pool)?;

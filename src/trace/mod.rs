@@ -243,6 +243,17 @@ impl Trace {
         }
     }
 
+    /// Gives back memory that is not used.
+    pub(crate) fn shrink(&mut self) {
+        self.operations.shrink_to_fit();
+        self.constants.shrink_to_fit();
+        self.guards.shrink_to_fit();
+        self.arms.shrink_to_fit();
+        self.joins.shrink_to_fit();
+        self.blocks.shrink_to_fit();
+        self.listed.shrink_to_fit();
+    }
+
     /// The memory it takes, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.operations.capacity() * size_of::<Operation>()

@@ -36,6 +36,9 @@ pub(crate) fn compute(block: BlockKind, a: &[Number], b: &[Number]) -> Vec<Numbe
     out.into_iter().map(Number::constant).collect()
 }
 
+/// From how many operations on a trace is not copied.
+const LONG: usize = 1 << 14;
+
 /// Where a [`Recorder`] stood.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
@@ -94,6 +97,16 @@ impl Recorder {
     /// The place of each operation, where they were noted.
     pub(crate) fn take_places(&mut self) -> Vec<u32> {
         self.places.take().unwrap_or_default()
+    }
+
+    /// The trace, as long as it is: a long one is given away, so that it is not there twice.
+    pub(crate) fn take_trace(&mut self) -> Trace {
+        if self.trace.operations.len() < LONG {
+            return self.trace.clone();
+        }
+        let mut trace = std::mem::take(&mut self.trace);
+        trace.shrink();
+        trace
     }
 
     /// Whether operations were forgotten: the trace is then of no use.

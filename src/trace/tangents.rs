@@ -25,17 +25,22 @@ pub(crate) struct Tangents {
 }
 
 impl Trace {
-    /// The derivatives of `outputs` by `inputs`, row-major: one row an output.
+    /// The derivatives of `outputs` by `inputs`, row-major: one row an output. Some of them, where it is
+    /// late before all are there.
     pub(crate) fn jacobian(
         &self,
         values: &[f64],
         inputs: &[u32],
         outputs: &[Ref],
+        late: &dyn Fn() -> bool,
         tangents: &mut Tangents,
         jacobian: &mut [f64],
     ) {
         let columns = inputs.len();
         for (pass, chunk) in inputs.chunks(WIDTH).enumerate() {
+            if late() {
+                return;
+            }
             self.push_forward(values, chunk, tangents);
             for (row, output) in outputs.iter().enumerate() {
                 let start = row * columns + pass * WIDTH;

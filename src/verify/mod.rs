@@ -404,7 +404,14 @@ impl Job<'_> {
         let mut forward = vec![0.0; outputs.len() * width];
         let tangents = &mut workspace.tangents;
         if width > 0 {
-            trace.jacobian(&self.values, &columns, &outputs, tangents, &mut forward);
+            trace.jacobian(
+                &self.values,
+                &columns,
+                &outputs,
+                &|| false,
+                tangents,
+                &mut forward,
+            );
         }
         let length = trace.len().max(1) as u64;
         let rows = self.sample(SWEPT_OPERATIONS / length);

@@ -127,6 +127,12 @@ impl Limits {
         self.deadline(deadline)
     }
 
+    /// Whether there is so much time left.
+    pub(crate) fn has_time(&self, time: Duration) -> bool {
+        self.deadline
+            .is_none_or(|at| at.saturating_duration_since(Instant::now()) >= time)
+    }
+
     /// Whether the deadline has passed. Without one no clock is asked, so limits work where there is
     /// none.
     #[inline]

@@ -11,7 +11,7 @@
 use crate::generate::{INPUTS, generate, smooth_inputs, special_inputs, steep_inputs};
 use crate::random::{Random, base_seed};
 use dmci::{
-    Bindings, Error, Evaluation, Evaluator, Interpreter, Lane, LaneMut, Limits, Mode, Model,
+    Bindings, Error, Evaluation, Evaluator, Input, Interpreter, Lane, LaneMut, Limits, Mode, Model,
     OnError, Relaxation, Workspace, Wrt,
 };
 use std::fmt::Write;
@@ -509,4 +509,65 @@ fn names_of_no_lanes_are_looked_at() {
     };
     assert!(at(&["x"]).is_ok());
     assert!(matches!(at(&["zz"]), Err(Error::Request(_))));
+}
+
+#[test]
+fn derivatives_are_held_against_the_heap() {
+    let model = Interpreter::embedded();
+    let model = model.model_for(
+        "(* v 2.0)",
+        &Bindings::from([("v", Input::Vector(vec![]))]),
+        Mode::Direct,
+    );
+    let model = model.expect("a program");
+    let given = Bindings::from([("v", Input::Vector(vec![0.5; 3000]))]);
+    let limits = Limits::new().heap_bytes(64 << 20);
+    let mut workspace = Workspace::new();
+    let mut at = |wrt, limits: &Limits| model.evaluate(&given, wrt, limits, &mut workspace);
+    let told = "out of heap: the derivatives of 3000 numbers by 3000 take ";
+    for _ in 0..12 {
+        let error = at(Wrt::All, &limits).expect_err("144 MB");
+        assert!(error.to_string().starts_with(told), "{error}");
+        assert_eq!(error.kind(), dmci::Kind::Resource);
+        assert_eq!(
+            at(Wrt::Nothing, &limits)
+                .expect("a vector")
+                .value
+                .numbers()
+                .count(),
+            3000
+        );
+    }
+    let limits = Limits::new().heap_bytes(256 << 20);
+    assert_eq!(
+        at(Wrt::All, &limits)
+            .expect("enough")
+            .gradient
+            .jacobian("v")
+            .map(<[f64]>::len),
+        Some(9_000_000)
+    );
+}
+
+#[test]
+fn what_is_kept_is_held_against_a_limit() {
+    let model = Interpreter::embedded().model(STEPS).expect("a program");
+    let mut workspace = Workspace::new();
+    let mut at = |n: f64, limits: &Limits| {
+        let given = Bindings::from([("n", n)]);
+        let found = model.evaluate(&given, Wrt::All, limits, &mut workspace);
+        let found = found.expect("a number");
+        assert_eq!(found.value.number(), Some(n));
+        (found.stats.replayed, found.stats.paths)
+    };
+    let none = Limits::new().trace_bytes(0);
+    assert_eq!([(); 3].map(|()| at(100.0, &none)), [(false, 0); 3]);
+    assert_eq!(at(100.0, &Limits::new()), (false, 1));
+    // Room for what is kept, but for no code and for no further path.
+    let kept = Limits::new().trace_bytes(model.path_totals().bytes);
+    for round in 0..20 {
+        assert_eq!(at(100.0, &kept), (true, 1), "{round}");
+        assert_eq!(at(99.0, &kept), (false, 1), "{round}");
+    }
+    assert_eq!(model.path_totals().bytes, kept.trace_bytes);
 }

@@ -299,6 +299,11 @@ impl Routine {
         }
     }
 
+    /// How many bytes the numbers of the fewest lanes done at once take.
+    pub(crate) fn chunk_bytes(&self) -> usize {
+        self.lane_slots as usize * size_of::<Vector>()
+    }
+
     /// Runs what comes after the lanes, of which there were so many.
     ///
     /// # Panics
