@@ -275,7 +275,7 @@ impl Answerer {
                 })
             })?;
         }
-        Ok(Stats::default())
+        Ok(result.stats)
     }
 }
 
