@@ -294,14 +294,10 @@ impl Model {
         let mut met = FxHashSet::default();
         for column in per_lane {
             let name = column.name;
-            if !met.insert(name) || shared.get(name).is_some() {
-                let what = match shared.get(name) {
-                    Some(_) => "for all lanes and for each lane",
-                    None => "twice as a lane input",
-                };
+            if !met.insert(name) {
                 let name = cut(name);
                 return Err(Error::Request(format!(
-                    "`{name}` is given {what}; give it once"
+                    "the lane input `{name}` is given twice; give it once"
                 )));
             }
             bindings.set(name, column.first.clone());

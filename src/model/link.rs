@@ -8,10 +8,9 @@
 //! - A model is linked once to a program, however many call it.
 //! - Models that call one another in a circle are refused.
 
-use super::callees::Callees;
+use super::callees::{Callees, cut};
 use super::error::Error;
 use super::interpreter::{Callable, Interpreter};
-use super::json::cut;
 use super::registry::Registry;
 use super::{Literal, Mode, Model};
 use crate::error::{CalledModel, Kind};

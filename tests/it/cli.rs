@@ -1417,6 +1417,7 @@ fn nan_is_traced_to_its_expression_and_row() {
         "{}",
         fit.err
     );
+    let model = file(&directory, "line.scm", "(param k 4.0)\n(observe y (* k x))");
     let good = file(&directory, "good.csv", "x,y\n1,2\n2,2.8\n3,3.5\n");
     let fit = dmci(&["fit", &model, &good, "--trace-nan"]);
     assert_eq!(
