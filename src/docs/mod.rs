@@ -30,6 +30,9 @@ pub mod agents {}
 #[doc = include_str!("embedding.md")]
 pub mod embedding {}
 
+#[doc = include_str!("security.md")]
+pub mod security {}
+
 #[doc = include_str!("gradients.md")]
 pub mod gradients {}
 
