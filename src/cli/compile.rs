@@ -58,7 +58,7 @@ impl Compile {
                 return Err(Failure::Data("this program is compiled already".into()));
             }
         };
-        let interpreter = Interpreter::embedded();
+        let interpreter = Interpreter::embedded().within(&limits);
         let expanded = interpreter
             .expand(&source.text, &[], Goal::Value)
             .map_err(Failure::of(&source))?;

@@ -33,6 +33,10 @@ const LIMITS: Limits = Limits::new()
 /// How many further mistakes an answer tells.
 const ALSO: usize = 20;
 
+/// The longest text of which an answer tells more mistakes than the first, which takes expanding it once
+/// more.
+const ALSO_BYTES: usize = 1 << 18;
+
 /// How much of a message is told, and of a name, in bytes.
 const MESSAGE: usize = 2000;
 const NAME: usize = 200;
@@ -162,6 +166,7 @@ impl Answerer {
             .map(|mistake| (mistake.kind, mistake.message.clone(), mistake.span))
             .collect();
         if request.models.is_empty()
+            && text.len() <= ALSO_BYTES
             && let Some(program) = self.interpreter.expand_leniently(text, &given)
         {
             let mut cautions = cautions_of(&program, &self.interpreter, &given);
@@ -227,12 +232,10 @@ impl Answerer {
         }
         let mode = request.mode.into();
         let model = match request.models.as_slice() {
-            [] => self.interpreter.model_for(&request.source, &names, mode)?,
-            models => {
-                let interpreter = self.calling(models, &limits)?;
-                interpreter.model_for(&request.source, &names, mode)?
-            }
+            [] => self.interpreter.within(&limits),
+            models => self.calling(models, &limits)?,
         };
+        let model = model.model_for(&request.source, &names, mode)?;
         let model = model.with_relaxation(request.relaxation)?;
         let model = model.with_threads(self.threads.clone());
         let wrt: Option<Vec<&str>> = request

@@ -139,7 +139,7 @@ impl Fit {
             )));
         };
         let data = data::table(&self.data)?;
-        let interpreter = self.machine.interpreter()?;
+        let interpreter = self.machine.interpreter()?.within(&limits);
         if let Ok(program) = interpreter.expand(&source.text, &[], Goal::Observations) {
             let mut cautions = cautions_of(&program, &interpreter, &[]);
             // A name that is no column is for the fit to refuse.

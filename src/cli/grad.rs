@@ -71,7 +71,7 @@ impl Grad {
             model,
             source,
             cautions,
-        } = prepare(&program, &bindings, &self.machine)?;
+        } = prepare(&program, &bindings, &self.machine, &limits)?;
         // Inputs before params, however the program was prepared; the data are what they are.
         let params = model.params().iter().map(|param| param.name.as_str());
         let names = match &self.wrt {

@@ -56,7 +56,7 @@ impl Info {
             None => {}
             Some(Loaded::Text(source)) => {
                 let interpreter = interpreter(self.interpreter.as_deref())?;
-                summary = Some(Summary::of_text(&source, &interpreter)?);
+                summary = Some(Summary::of_text(&source, &interpreter.within(&limits))?);
                 machine = Some(interpreter);
             }
             Some(Loaded::Compiled(graph, source)) => {

@@ -475,15 +475,16 @@ pub(super) struct Prepared {
     pub(super) cautions: Vec<Caution>,
 }
 
-/// Prepares a program for inputs.
+/// Prepares a program for inputs, within limits.
 pub(super) fn prepare(
     program: &Loaded,
     bindings: &Bindings,
     machine: &MachineArgs,
+    limits: &Limits,
 ) -> Result<Prepared, Failure> {
     match program {
         Loaded::Text(source) => {
-            let interpreter = machine.interpreter()?;
+            let interpreter = machine.interpreter()?.within(limits);
             let names: Vec<&str> = bindings.names().collect();
             let expanded = interpreter
                 .expand(&source.text, &names, Goal::Value)

@@ -76,7 +76,7 @@ impl Run {
         let limits = self.limits.limits();
         let program = self.program.load(&limits)?;
         let bindings = self.inputs.bindings(&program, &self.machine)?;
-        let prepared = prepare(&program, &bindings, &self.machine)?;
+        let prepared = prepare(&program, &bindings, &self.machine, &limits)?;
         if self.explain {
             return self.run_explained(&bindings, prepared, &limits);
         }

@@ -76,7 +76,7 @@ impl Show {
         } else {
             let names: Vec<&str> = bindings.names().collect();
             match program {
-                Loaded::Text(source) => self.text(&source, &names)?,
+                Loaded::Text(source) => self.text(&source, &names, &limits)?,
                 Loaded::Compiled(graph, _) if self.stage == Stage::Graph => self.graph(&graph),
                 Loaded::Compiled(..) => {
                     let message = "a compiled program has the stages graph, trace and gradient; give its \
@@ -88,11 +88,11 @@ impl Show {
         report::print(&text)
     }
 
-    fn text(&self, source: &Source, names: &[&str]) -> Result<String, Failure> {
+    fn text(&self, source: &Source, names: &[&str], limits: &Limits) -> Result<String, Failure> {
         if self.stage == Stage::Datum {
             return data(&source.text).map_err(Failure::of(source));
         }
-        let interpreter = self.machine.interpreter()?;
+        let interpreter = self.machine.interpreter()?.within(limits);
         if self.stage == Stage::Anf {
             let text = interpreter.print_anf(&source.text, names);
             return text.map_err(Failure::of(source));
@@ -127,7 +127,7 @@ impl Show {
             model,
             source,
             cautions,
-        } = prepare(program, bindings, &self.machine)?;
+        } = prepare(program, bindings, &self.machine, limits)?;
         let workspace = &mut Workspace::new();
         let result = if self.stage == Stage::Trace {
             model.print_trace(bindings, limits, workspace)

@@ -183,8 +183,8 @@ impl Time {
             model,
             source,
             cautions,
-        } = prepare(&loaded, &bindings, &self.machine)?;
-        let interpreter = self.machine.interpreter()?;
+        } = prepare(&loaded, &bindings, &self.machine, &limits)?;
+        let interpreter = self.machine.interpreter()?.within(&limits);
         let relaxation = self.machine.relaxation();
         let fresh = || {
             let model = match &loaded {

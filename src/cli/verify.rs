@@ -79,7 +79,8 @@ impl Verify {
         let given = self.inputs.given()?;
         let interpreter = self
             .models
-            .with(interpreter(self.interpreter.as_deref())?)?;
+            .with(interpreter(self.interpreter.as_deref())?)?
+            .within(&limits);
         let (source, compiled) = match self.program.load(&limits)? {
             Loaded::Text(source) => (source, None),
             Loaded::Compiled(graph, source) => {

@@ -451,7 +451,7 @@ mod tests {
                 .starts_with("(g) 2 2")
         );
         assert!(
-            shown.starts_with("    … 1 1") && shown.ends_with("2…"),
+            shown.starts_with("    … 1 1") && shown.ends_with("2 …"),
             "{shown}"
         );
         assert_eq!(lines.next(), None);

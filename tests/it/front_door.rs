@@ -725,7 +725,9 @@ fn registries_and_stale_handles() {
     fails("a stale handle", registry.get(handle));
     fails("a stale handle", registry.name(handle));
     fails("a stale handle", registry.remove(handle));
-    let interpreter = Interpreter::embedded().with_models(&registry);
+    let limits = Limits::default();
+    let interpreter = Interpreter::embedded().within(&limits);
+    let interpreter = interpreter.with_models(&registry);
     let caller = interpreter.model("(model \"no\" x)").expect("a program");
     assert_eq!(
         (caller.calls().len(), caller.linked_text()),

@@ -399,3 +399,43 @@ fn messages_never_echo_long_names() {
     assert!(error.to_string().ends_with("is it `list`?"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(20));
 }
+
+#[test]
+fn tables_of_many_columns_and_rows_are_read_in_linear_time() {
+    use dmci::fit::Table;
+    let began = Instant::now();
+    let n = 200_000;
+    let wide = format!(
+        "{}\n{}\n",
+        parts(n, |i| format!("c{i},")).trim_end_matches(','),
+        "1.5,".repeat(n).trim_end_matches(',')
+    );
+    let table = Table::from_reader(wide.as_bytes(), "wide.csv").expect("a table");
+    assert_eq!(table.names().len(), n);
+    for name in table.names() {
+        assert_eq!(table.column(name).expect("numbers"), [1.5]);
+    }
+    let missing = table.column("d").unwrap_err().to_string();
+    assert!(missing.len() < 1000, "{missing}");
+    let tall = format!("a,b\n{}", "1,2\n".repeat(n));
+    let table = Table::from_reader(tall.as_bytes(), "tall.csv").expect("a table");
+    assert_eq!((table.rows(), table.line(n - 1)), (n, Some(n as u64 + 1)));
+    let twice = wide.replacen("c199999", "c0", 1);
+    let error = Table::from_reader(twice.as_bytes(), "wide.csv").unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("columns 1 and 200000 are both named `c0`"),
+        "{error}"
+    );
+    // What a stranger wrote is told by its beginning.
+    let long = "a".repeat(1_000_000);
+    for text in [format!("{long},{long}\n1,2\n"), format!("x,y\n{long},1\n")] {
+        let message = match Table::from_reader(text.as_bytes(), "long.csv") {
+            Ok(table) => table.column("x").unwrap_err().to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert!(message.len() < 300, "{} bytes", message.len());
+    }
+    assert!(began.elapsed() < Duration::from_secs(60));
+}

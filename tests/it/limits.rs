@@ -120,6 +120,8 @@ fn deep_and_long_texts_are_run_or_refused() {
                 nest("(let ((x 1)) ", "x", ")", n),
                 nest("((lambda (x) ", "1", ") 1)", n / 2),
                 nest("(list ", "1", ")", n),
+                nest("(define (f) ", "1", " 1)", n),
+                nest("(define (f . r) (define a 1) ", "a", " (f))", n),
                 nest("'", "1", "", n),
                 nest("`(1 ,", "1", ")", n / 2),
                 nest("(", "1", ")", n),

@@ -154,6 +154,11 @@ impl Expander<'_> {
 
     /// A body: definitions, then expressions.
     pub(super) fn body(&mut self, owner: DatumId, forms: &[DatumId]) -> Result<ExprId> {
+        // Procedures that bodies define nest without an expression in between.
+        stacker::maybe_grow(64 * 1024, 1024 * 1024, || self.body_here(owner, forms))
+    }
+
+    fn body_here(&mut self, owner: DatumId, forms: &[DatumId]) -> Result<ExprId> {
         if let &[only] = forms
             && self.macro_of(only).is_none()
             && !self
