@@ -158,7 +158,7 @@ fn a_procedure_is_charged_for_what_it_does_between_two_applications() {
                 .expect("it expands");
             let limits = Limits::default().fuel(400);
             match model.evaluate(&none, Wrt::Nothing, &limits, &mut Workspace::new()) {
-                Err(Error::Eval(error)) => (error.message, error.stats.applications),
+                Err(Error::Eval(error)) => (error.message.clone(), error.stats.applications),
                 other => panic!("{mode:?}: {other:?}"),
             }
         });
