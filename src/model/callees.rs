@@ -49,9 +49,10 @@ impl Callees {
             told.push(format!("{more} more"));
         }
         let last = told.pop().unwrap_or_default();
-        let (are, all) = match told.is_empty() {
-            true => ("is", last),
-            false => ("are", format!("{} and {last}", told.join(", "))),
+        let (are, all) = if told.is_empty() {
+            ("is", last)
+        } else {
+            ("are", format!("{} and {last}", told.join(", ")))
         };
         format!("no model is called `{name}`; there {are} {all}")
     }

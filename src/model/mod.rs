@@ -186,9 +186,10 @@ impl Model {
             }
         };
         let whole = program.text.clone();
-        let text = match program.linked.parts.is_empty() {
-            true => whole.clone(),
-            false => whole[..program.linked.own_len(&whole)].into(),
+        let text = if program.linked.parts.is_empty() {
+            whole.clone()
+        } else {
+            whole[..program.linked.own_len(&whole)].into()
         };
         Ok(Self {
             inner: Arc::new(ModelInner {

@@ -535,9 +535,10 @@ impl Origin {
             operands.push(format!("{} more", self.operands.len() - SHOWN));
         }
         let last = operands.pop().unwrap_or_default();
-        let operands = match operands.is_empty() {
-            true => last,
-            false => format!("{} and {last}", operands.join(", ")),
+        let operands = if operands.is_empty() {
+            last
+        } else {
+            format!("{} and {last}", operands.join(", "))
         };
         let name = &self.name;
         match self.sort {
