@@ -31,7 +31,7 @@ use crate::syntax::{
     ExpandError, ExpandOptions, Goal, Program, ReadOptions, expand, expand_within, read,
     read_within,
 };
-use crate::walk::code::Code;
+use crate::walk::code::{Code, EVALUATE};
 use crate::walk::layout::{CoreProgram, lay_out};
 use crate::walk::{Limits, Output};
 use rustc_hash::FxHashSet;
@@ -48,9 +48,6 @@ const PRELUDE: &str = concat!(
 );
 const COMPILER: &str = include_str!("../../bootstrap/compiler.scm");
 const EMBEDDED: &[u8] = include_bytes!("../../bootstrap/interpreter.ncg");
-
-/// The name under which an interpreter's graph exports its evaluator.
-const EVALUATE: &str = "%evaluate";
 
 /// How a program is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

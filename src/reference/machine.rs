@@ -25,7 +25,10 @@ use crate::symbol::Symbols;
 use crate::syntax::ast::Constant;
 use crate::syntax::datum::{Data, Datum, DatumId};
 use crate::syntax::{ReadOptions, read};
-use crate::walk::{ELEMENTS, EvalError, Limits, Stats, as_written, callee, operator_text};
+use crate::walk::{
+    ARGUMENT_WORK, ELEMENTS, EvalError, Limits, MADE, PRELUDE_WORK, Stats, WIDE, as_written,
+    bounded, callee, operator_text, work_of,
+};
 use dfdx::prelude::Cpu;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -131,6 +134,8 @@ pub(super) struct Machine<'a> {
     deepest: usize,
     /// Elements that primitives have gone through for the program.
     work: u64,
+    /// What entering each function weighs, in elements.
+    entering: Vec<u32>,
     pub(super) relaxation: Relaxation,
     /// How many numbers of noise have been drawn.
     pub(super) drawn: u64,
@@ -172,6 +177,9 @@ impl<'a> Machine<'a> {
             peak: 0,
             deepest: 0,
             work: 0,
+            entering: (0..graph.functions.len())
+                .map(|f| work_of(graph, f))
+                .collect(),
             relaxation,
             drawn: 0,
             rounded: 0,
@@ -337,7 +345,10 @@ impl<'a> Machine<'a> {
             stats: self.stats(),
             ..EvalError::new(
                 failure.kind,
-                as_written(failure.message, span.map(|span| span.text(&graph.text))),
+                bounded(as_written(
+                    failure.message,
+                    span.map(|span| span.text(&graph.text)),
+                )),
             )
         }
     }
@@ -420,6 +431,7 @@ impl<'a> Machine<'a> {
         let node = &graph.nodes[id];
         let args = self.operands(&node.args);
         let site = node.site;
+        self.count_arguments(&node.op, args.len());
         match node.op {
             Op::Param(index) => {
                 let value = self.top().args[index as usize].clone();
@@ -468,7 +480,9 @@ impl<'a> Machine<'a> {
                 frame.args = args;
                 frame.values.clear();
                 frame.blocks = vec![(body, 0)];
-                if site != 0 {
+                if site == 0 {
+                    self.work += PRELUDE_WORK;
+                } else {
                     frame.site = site;
                 }
                 self.meter()?;
@@ -527,6 +541,18 @@ impl<'a> Machine<'a> {
         self.spend(1)
     }
 
+    /// Counts the arguments of an application that has many.
+    fn count_arguments(&mut self, op: &Op, operands: usize) {
+        let count = match op {
+            Op::Prim(_) | Op::Again => operands,
+            Op::Call | Op::CallKnown(_) | Op::TailCall | Op::TailCallKnown(_) => operands - 1,
+            _ => 0,
+        };
+        if count > WIDE {
+            self.work += (count * ARGUMENT_WORK) as u64;
+        }
+    }
+
     /// What has been taken of the fuel.
     fn fuel(&self) -> u64 {
         self.applications + self.work / ELEMENTS
@@ -540,12 +566,8 @@ impl<'a> Machine<'a> {
         self.fail(Kind::Resource, 0, message)
     }
 
-    /// Accounts for a primitive of the program that goes through `steps` elements: a thousand of
-    /// them weigh as much as an application.
-    pub(super) fn account(&mut self, steps: usize, site: u32) -> Outcome<()> {
-        if !self.graph.sites[site as usize].counts {
-            return Ok(());
-        }
+    /// Accounts for a primitive that goes through `steps` elements.
+    pub(super) fn account(&mut self, steps: usize, _site: u32) -> Outcome<()> {
         self.account_in_loop(steps)
     }
 
@@ -585,6 +607,7 @@ impl<'a> Machine<'a> {
                     let message = format!("`apply` wants a list last, got {}", self.no_list(&list));
                     return self.fail(Kind::Type, site, message);
                 };
+                self.account_in_loop(MADE * items.len())?;
                 values.extend(items);
                 between = true;
                 continue;
@@ -673,6 +696,7 @@ impl<'a> Machine<'a> {
                 self.frames.pop();
             }
         }
+        self.work += u64::from(self.entering[function as usize]);
         let body = self.graph.functions[function as usize].body;
         frame.blocks.push((body, 0));
         self.frames.push(frame);

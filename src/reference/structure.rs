@@ -14,7 +14,7 @@ use crate::prim::value::Wrapped;
 use crate::prim::{self, Prim, TagRule, Variadic, no_clause_in_words, values_in_words};
 use crate::symbol::Sym;
 use crate::walk::monitor::wants_a_name;
-use crate::walk::{EvalError, Item, LARGEST_WHOLE, Output};
+use crate::walk::{EvalError, Item, LARGEST_WHOLE, MADE, Output, STRETCH, in_short};
 
 /// How many pieces of an irritant an error message shows.
 const SHOWN: usize = 40;
@@ -151,7 +151,10 @@ impl Machine<'_> {
         }
         let whole = self.boolean(Prim::IsInteger, a, a)?;
         if whole.is_false() {
-            let message = format!("`{prim}` wants whole numbers, got {}", a.payload(0));
+            let message = format!(
+                "`{prim}` wants whole numbers, got {}",
+                in_short(a.payload(0))
+            );
             return self.fail(Kind::Type, site, message);
         }
         self.guard(&whole)
@@ -172,10 +175,12 @@ impl Machine<'_> {
         }
         let x = cell.payload(0);
         if !(x.is_finite() && x.fract() == 0.0) {
+            let x = in_short(x);
             let message = format!("`{prim}` wants a whole number as index, got {x}");
             return self.fail(Kind::Type, site, message);
         }
         if x < 0.0 {
+            let x = in_short(x);
             let message = format!("`{prim}` got the index {x}, and indices start at 0");
             return self.fail(Kind::Index, site, message);
         }
@@ -219,7 +224,7 @@ impl Machine<'_> {
             (Prim::Append, _) => self.append(args, site),
             (Prim::Reverse, [list]) => match self.items(list) {
                 Some(items) => {
-                    self.account(items.len(), site)?;
+                    self.account(MADE * items.len(), site)?;
                     Ok(self.heap.list(items.into_iter().rev()))
                 }
                 None => self.not_a_list(prim, list, site),
@@ -237,7 +242,7 @@ impl Machine<'_> {
             (Prim::Variable, [number]) => self.variables(number, site),
             (Prim::Slope, [y, by]) => self.slope(y, by, site),
             _ if prim.is_linalg() => self.linalg(prim, args, site),
-            (Prim::CaseMatch, [key, data]) => self.case_match(key, data),
+            (Prim::CaseMatch, [key, data]) => self.case_match(key, data, site),
             (Prim::IsEq | Prim::IsEqv, [a, b]) => self.identical(a, b),
             (Prim::IsEqual, [a, b]) => self.equal(a, b),
             (Prim::IsNumber, [a]) => Ok(self.truth(a.is_number())),
@@ -245,7 +250,11 @@ impl Machine<'_> {
             (Prim::IsSymbol, [a]) => Ok(self.truth(a.is(TypeTag::Symbol))),
             (Prim::IsPair, [a]) => Ok(self.truth(a.is(TypeTag::Pair))),
             (Prim::IsNull, [a]) => Ok(self.truth(a.is_nil())),
-            (Prim::IsList, [a]) => Ok(self.truth(self.items(a).is_some())),
+            (Prim::IsList, [a]) => {
+                let items = self.items(a);
+                self.account(items.as_ref().map_or(0, Vec::len), site)?;
+                Ok(self.truth(items.is_some()))
+            }
             (Prim::IsProcedure, [a]) => Ok(self.truth(a.is(TypeTag::Closure))),
             (Prim::IsString, [a]) => Ok(self.truth(a.is(TypeTag::String))),
             (Prim::IsChar, [a]) => Ok(self.truth(a.is(TypeTag::Char))),
@@ -437,7 +446,7 @@ impl Machine<'_> {
             let Some(items) = self.items(list) else {
                 return self.not_a_list(Prim::Append, list, site);
             };
-            self.account(items.len(), site)?;
+            self.account(MADE * items.len(), site)?;
             for item in items.into_iter().rev() {
                 result = self.heap.cons(item, result);
             }
@@ -445,8 +454,8 @@ impl Machine<'_> {
         Ok(result)
     }
 
-    fn list_at(&mut self, prim: Prim, list: &Cell, index: &Cell, site: u32) -> Outcome<Cell> {
-        let index = self.index(prim, index, site)?;
+    fn list_at(&mut self, prim: Prim, list: &Cell, at: &Cell, site: u32) -> Outcome<Cell> {
+        let index = self.index(prim, at, site)?;
         let mut rest = list.clone();
         let mut passed = 0;
         while passed < index && rest.is(TypeTag::Pair) {
@@ -457,7 +466,8 @@ impl Machine<'_> {
         let element = prim == Prim::ListRef;
         let short = passed < index || (element && rest.is_nil());
         if short && rest.is_nil() {
-            let message = format!("`{prim}` wants index {index} of a list of {passed}");
+            let at = in_short(at.payload(0));
+            let message = format!("`{prim}` wants index {at} of a list of {passed}");
             return self.fail(Kind::Index, site, message);
         }
         if short || (element && !rest.is(TypeTag::Pair)) {
@@ -473,8 +483,8 @@ impl Machine<'_> {
         let mut passed = 0_usize;
         while rest.is(TypeTag::Pair) {
             passed += 1;
-            if passed.is_multiple_of(1024) {
-                self.account_in_loop(1024)?;
+            if passed.is_multiple_of(STRETCH) {
+                self.account_in_loop(STRETCH)?;
             }
             let item = self.heap.car(&rest);
             if pairs && !item.is(TypeTag::Pair) {
@@ -493,10 +503,12 @@ impl Machine<'_> {
             };
             self.guard(&same)?;
             if !same.is_false() {
+                self.account_in_loop(passed % STRETCH)?;
                 return Ok(if pairs { item } else { rest });
             }
             rest = self.heap.cdr(&rest);
         }
+        self.account_in_loop(passed % STRETCH)?;
         if rest.is_nil() {
             Ok(self.truth(false))
         } else {
@@ -504,9 +516,11 @@ impl Machine<'_> {
         }
     }
 
-    fn case_match(&mut self, key: &Cell, data: &Cell) -> Outcome<Cell> {
+    fn case_match(&mut self, key: &Cell, data: &Cell, site: u32) -> Outcome<Cell> {
         let mut result = self.truth(false);
-        for datum in self.items(data).unwrap_or_default() {
+        let data = self.items(data).unwrap_or_default();
+        self.account(data.len(), site)?;
+        for datum in data {
             let same = self.identical(key, &datum)?;
             result = if result.node.is_none() && result.is_false() {
                 same
@@ -527,6 +541,9 @@ impl Machine<'_> {
             return self.boolean(Prim::NumEq, a, b);
         }
         let same = if a.is(TypeTag::String) && b.is(TypeTag::String) {
+            if a.payload(1) == b.payload(1) {
+                self.account_in_loop(a.payload(1) as usize)?;
+            }
             self.heap.string(a) == self.heap.string(b)
         } else {
             a.same_numbers(b)
@@ -544,8 +561,8 @@ impl Machine<'_> {
         let mut steps = 0_usize;
         while let Some((a, b)) = open.pop() {
             steps += 1;
-            if steps.is_multiple_of(1024) {
-                self.account_in_loop(1024)?;
+            if steps.is_multiple_of(STRETCH) {
+                self.account_in_loop(STRETCH)?;
             }
             if a.is(TypeTag::Pair) && b.is(TypeTag::Pair) {
                 if !a.same_numbers(&b) {

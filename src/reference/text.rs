@@ -6,7 +6,8 @@ use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::tagged::{Tagged, TypeTag};
 use crate::walk::{
-    char_is, char_to, no_base, no_character, not_whole, number_text, text_number, text_to,
+    CASE_WORK, MADE, NAME_WORK, char_is, char_to, no_base, no_character, not_whole, number_text,
+    text_number, text_to,
 };
 
 impl Machine<'_> {
@@ -20,7 +21,7 @@ impl Machine<'_> {
             (Prim::StringToList, [text]) => {
                 self.need(prim, TypeTag::String, text, site)?;
                 let characters: Vec<char> = self.heap.string(text).chars().collect();
-                self.account_in_loop(characters.len())?;
+                self.account_in_loop(MADE * characters.len())?;
                 let cells = characters.into_iter().map(Tagged::char);
                 let cells: Vec<Cell> = cells.map(|c| self.heap.constant(c)).collect();
                 Ok(self.heap.list(cells.into_iter()))
@@ -31,7 +32,7 @@ impl Machine<'_> {
                         format!("`list->string` wants a list, got {}", self.no_list(list));
                     return self.fail(Kind::Type, site, message);
                 };
-                self.account_in_loop(items.len())?;
+                self.account_in_loop(MADE * items.len())?;
                 let mut text = String::new();
                 for item in &items {
                     if !item.is(TypeTag::Char) {
@@ -50,6 +51,7 @@ impl Machine<'_> {
                 let Some(text) = number_text(value, int, base) else {
                     return self.fail(Kind::Type, site, not_whole(value, base));
                 };
+                self.account_in_loop(text.len())?;
                 self.guard(number)?;
                 if value == 0.0 && number.node.is_some() {
                     let one = self.heap.constant(Tagged::float(1.0));
@@ -61,6 +63,7 @@ impl Machine<'_> {
             (Prim::StringToNumber, [text, base @ ..]) => {
                 self.need(prim, TypeTag::String, text, site)?;
                 let base = self.base(prim, base, site)?;
+                self.account_in_loop(text.payload(1) as usize)?;
                 let number = text_number(&self.heap.string(text), base);
                 Ok(self.heap.constant(match number {
                     Some((value, true)) => Tagged::int(value),
@@ -71,10 +74,12 @@ impl Machine<'_> {
             (Prim::SymbolToString, [symbol]) => {
                 self.need(prim, TypeTag::Symbol, symbol, site)?;
                 let name = self.symbol(symbol).to_owned();
+                self.account_in_loop(name.len())?;
                 self.new_string(&name)
             }
             (Prim::StringToSymbol, [text]) => {
                 self.need(prim, TypeTag::String, text, site)?;
+                self.account_in_loop(NAME_WORK + text.payload(1) as usize)?;
                 let name = self.heap.string(text);
                 let symbol = self.symbols.intern(&name);
                 Ok(self.heap.constant(Tagged::symbol(symbol.index())))
@@ -91,7 +96,7 @@ impl Machine<'_> {
                 }
             }
             (Prim::CharTo, [name, text]) if text.is(TypeTag::String) => {
-                self.account_in_loop(text.payload(1) as usize)?;
+                self.account_in_loop(CASE_WORK * text.payload(1) as usize)?;
                 match text_to(&self.text_of(name), &self.heap.string(text)) {
                     Some(text) => self.new_string(&text),
                     None => self.not_a_programs(prim),

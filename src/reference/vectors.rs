@@ -9,6 +9,7 @@ use crate::error::Kind;
 use crate::prim::linalg::{self, Arithmetic, Array, Operand, Place, Shape, Trouble, locate};
 use crate::prim::tagged::{Tagged, TypeTag};
 use crate::prim::{self, Prim};
+use crate::walk::{MADE, dearness, in_short};
 
 /// The machine's arithmetic, for a primitive applied at a site.
 struct AtSite<'w, 'a> {
@@ -61,7 +62,7 @@ impl Machine<'_> {
                 for index in &args[1..] {
                     indices.push(self.index(prim, index, site)?);
                 }
-                self.element(&args[0], &indices, site)
+                self.element(&args[0], &indices, &args[1..], site)
             }
             Prim::Vlen | Prim::Rows | Prim::Cols => {
                 let shape = is_array.then(|| self.heap.array_of(&args[0]).0);
@@ -73,11 +74,11 @@ impl Machine<'_> {
             Prim::ListToVec => self.list_to_array(&args[0], site),
             Prim::VecToList if is_array => {
                 let (shape, numbers) = self.heap.array_of(&args[0]);
-                self.account(shape.size(), site)?;
+                self.account(MADE * shape.size(), site)?;
                 let items = match shape {
                     Shape::Vector(_) => numbers,
                     Shape::Matrix(rows, _) => {
-                        let rows = (0..rows).map(|row| self.element(&args[0], &[row], site));
+                        let rows = (0..rows).map(|row| self.element(&args[0], &[row], &[], site));
                         rows.collect::<Outcome<_>>()?
                     }
                 };
@@ -111,6 +112,8 @@ impl Machine<'_> {
                 }
             }
             _ => {
+                let arrays: Vec<&Cell> = args.iter().collect();
+                self.account(Self::numbers_among(&arrays), site)?;
                 let operands: Vec<Operand<Cell>> =
                     args.iter().map(|arg| self.array_operand(arg)).collect();
                 self.evaluate(prim, &operands, site)
@@ -124,6 +127,7 @@ impl Machine<'_> {
             let message = format!("`{prim}` wants numbers, got a vector");
             return self.fail(Kind::Type, site, message);
         }
+        self.account((1 + dearness(prim)) * Self::numbers_among(args), site)?;
         let operands: Vec<Operand<Cell>> = args.iter().map(|arg| self.array_operand(arg)).collect();
         self.evaluate(prim, &operands, site)
     }
@@ -192,14 +196,22 @@ impl Machine<'_> {
             return Ok(Operand::Symbol(self.symbol(cell).to_owned()));
         }
         if !cell.is(TypeTag::Pair) && !cell.is_nil() {
+            self.account(Self::numbers_among(&[cell]), site)?;
             return Ok(self.array_operand(cell));
         }
         let Some(items) = self.items(cell) else {
             return Ok(self.array_operand(cell));
         };
-        self.account(items.len(), site)?;
+        let among: Vec<&Cell> = items.iter().collect();
+        self.account(items.len() + Self::numbers_among(&among), site)?;
         let items = items.iter().map(|item| self.array_operand(item));
         Ok(Operand::List(items.collect()))
+    }
+
+    /// How many numbers the arrays among some values have.
+    fn numbers_among(cells: &[&Cell]) -> usize {
+        let arrays = cells.iter().filter(|cell| cell.is(TypeTag::Vector));
+        arrays.map(|array| array.payload(1) as usize).sum()
     }
 
     /// The numbers of arrays are floats.
@@ -230,9 +242,21 @@ impl Machine<'_> {
         }
     }
 
-    fn element(&mut self, array: &Cell, indices: &[usize], site: u32) -> Outcome<Cell> {
+    /// What is at some indices, which are told in errors as they were given.
+    fn element(
+        &mut self,
+        array: &Cell,
+        indices: &[usize],
+        given: &[Cell],
+        site: u32,
+    ) -> Outcome<Cell> {
         let (shape, numbers) = self.heap.array_of(array);
-        match locate(shape, indices) {
+        let told = |at: usize| {
+            given
+                .get(at)
+                .map_or(String::new(), |cell| in_short(cell.payload(0)))
+        };
+        match locate(shape, indices, told) {
             Ok(Place::Number(at)) => Ok(numbers[at].clone()),
             Ok(Place::Row(from, length)) => {
                 self.account(length, site)?;
@@ -252,7 +276,8 @@ impl Machine<'_> {
             let message = "`list->vec` of the empty list; vectors have a number or more";
             return self.fail(Kind::Shape, site, message);
         }
-        self.account(items.len(), site)?;
+        let among: Vec<&Cell> = items.iter().collect();
+        self.account(MADE * (items.len() + Self::numbers_among(&among)), site)?;
         let operands: Vec<Operand<Cell>> =
             items.iter().map(|item| self.array_operand(item)).collect();
         let prim = match operands[0] {

@@ -345,6 +345,19 @@ impl Recorder {
             .truncate(self.trace.inputs as usize + mark.operations);
     }
 
+    /// The memory that the record takes, in bytes, by what is in it.
+    pub(crate) fn bytes(&self) -> usize {
+        let trace = &self.trace;
+        size_of_val(trace.operations.as_slice())
+            + size_of_val(self.values.as_slice())
+            + size_of_val(trace.constants.as_slice())
+            + size_of_val(trace.guards.as_slice())
+            + size_of_val(trace.arms.as_slice())
+            + size_of_val(trace.joins.as_slice())
+            + size_of_val(trace.blocks.as_slice())
+            + size_of_val(trace.listed.as_slice())
+    }
+
     /// How many operations there are.
     pub(crate) fn operations(&self) -> usize {
         self.trace.operations.len()

@@ -10,16 +10,21 @@
 
 use super::code::{Args, Entry};
 use super::layout::SITE_COUNTS;
-use super::{ELEMENTS, Failure, Frame, Outcome, Step, Stop, TAIL, Walk};
+use super::structure::MADE;
+use super::{ARGUMENT_WORK, ELEMENTS, Failure, Frame, Outcome, Step, Stop, TAIL, WIDE, Walk};
 use crate::error::Kind;
 use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 use crate::prim::{Prim, arity_in_words};
 
-/// Cells allocated before the first collection.
-pub(super) const NURSERY: usize = 1 << 17;
-
 /// Procedures entered between two looks at the clock.
 pub(super) const CLOCK_INTERVAL: u32 = 4096;
+
+/// Elements gone through between two looks at the clock.
+const CLOCK_ELEMENTS: usize = 1 << 18;
+
+/// How many procedures are entered for an application at the most, unless it weighs more. In nested mode
+/// each of those is entered by another evaluator, by so many procedures again.
+pub(super) const ENTRIES: u64 = 32;
 
 impl Walk<'_> {
     #[inline]
@@ -99,11 +104,13 @@ impl Walk<'_> {
                     packed = true;
                     between = true;
                     let list = self.stack[top + count - 1];
-                    if !self.is_list(list) {
+                    let Some(length) = self.heap.list_length(list) else {
                         let message =
                             format!("`apply` wants a list last, got {}", self.no_list(list));
                         return self.fail(Kind::Type, site, message);
-                    }
+                    };
+                    self.account(MADE * length, site)?;
+                    self.pass()?;
                 }
                 Prim::ApplyAt => {
                     let here = self.site_of(self.stack[top]);
@@ -111,14 +118,21 @@ impl Walk<'_> {
                     self.stack[top] = self.stack[top + 2];
                     count = 1;
                     packed = true;
+                    self.count_arguments(self.stack[top], here)?;
+                    self.pass()?;
                     // Not the user's: whoever applies it inherits the place, and pays nothing.
                     site = here;
                 }
                 _ => {
                     let value = match count {
-                        1 => self.primitive1(prim, self.stack[top], site)?,
-                        2 => self.primitive2(prim, self.stack[top], self.stack[top + 1], site)?,
-                        _ => self.primitive(prim, count, site)?,
+                        1 => self.primitive1(prim, self.stack[top], site),
+                        2 => self.primitive2(prim, self.stack[top], self.stack[top + 1], site),
+                        _ => self.primitive(prim, count, site),
+                    };
+                    let value = match value {
+                        Ok(value) => value,
+                        Err(_) if self.found_room(count) => self.primitive_of(prim, count, site)?,
+                        Err(stop) => return Err(stop),
                     };
                     if dst == TAIL {
                         return self.give(value);
@@ -150,7 +164,7 @@ impl Walk<'_> {
         let mut list = self.stack[at];
         while list.tag == Tag::Pair {
             if at + 8 >= self.stack.len() {
-                self.stack.resize(self.stack.len() * 2 + 8, Value::NIL);
+                self.grow_stack(at + 8)?;
             }
             self.stack[at] = self.heap.car(list);
             list = self.heap.cdr(list);
@@ -192,6 +206,7 @@ impl Walk<'_> {
             }
             if entry.rest {
                 let top = self.at.top as usize;
+                self.room(2 * (count - required))?;
                 let mut list = Value::NIL;
                 for at in (top + required..top + count).rev() {
                     list = self.heap.cons(self.stack[at], list);
@@ -250,7 +265,7 @@ impl Walk<'_> {
             self.at.site = site;
         }
         self.at.top = self.at.base + entry.slots;
-        self.reserve_stack(0);
+        self.reserve_stack()?;
         if entry.captures > 0 {
             let to = (self.at.base + params) as usize;
             let captured = self.heap.slice(f.address(), entry.captures);
@@ -264,6 +279,7 @@ impl Walk<'_> {
         }
         self.forks.high = self.forks.high.max(self.at.top);
         self.at.pc = entry.pc;
+        self.meter.work += u64::from(entry.work);
         self.check_limits()
     }
 
@@ -273,7 +289,7 @@ impl Walk<'_> {
         self.meter.clock -= 1;
         if self.meter.clock == 0
             || self.heap.len() >= self.meter.collect_at
-            || self.frames.len() > self.meter.limits.depth
+            || self.frames.len() > self.meter.frames
         {
             self.check_limits_closely()
         } else {
@@ -281,74 +297,118 @@ impl Walk<'_> {
         }
     }
 
+    /// Counts a procedure that is applied without being entered.
+    fn pass(&mut self) -> Outcome<()> {
+        self.meter.clock -= 1;
+        if self.meter.clock > 0 {
+            return Ok(());
+        }
+        self.look_at_clock()
+    }
+
+    fn look_at_clock(&mut self) -> Outcome<()> {
+        self.meter.clock = CLOCK_INTERVAL;
+        self.meter.entries += u64::from(CLOCK_INTERVAL);
+        self.need_time()?;
+        if !self.forks.open.is_empty() {
+            return Ok(());
+        }
+        self.count_entries();
+        self.need_fuel()
+    }
+
     #[cold]
     pub(super) fn check_limits_closely(&mut self) -> Outcome<()> {
         if self.meter.clock == 0 {
-            self.meter.clock = CLOCK_INTERVAL;
-            if self.meter.limits.is_late() {
-                return Self::out_of_time();
-            }
+            self.look_at_clock()?;
         }
-        if self.frames.len() > self.meter.limits.depth {
-            let message = format!("too deep: {} procedures under way", self.meter.limits.depth);
-            return self.fail(Kind::Resource, 0, message);
-        }
-        if !self.forks.open.is_empty() {
-            // No collection inside an arm, and no note of what is in use: it is cut back.
-            return self.room(0);
-        }
-        self.meter.peak = self.meter.peak.max(self.bytes());
-        if self.heap.len() < self.meter.collect_at {
-            return self.check_bytes();
-        }
-        let top = self.at.top as usize;
-        self.heap
-            .collect(&mut self.stack[..top], &self.code.entries);
-        self.stack[top..].fill(Value::NIL);
-        let live = self.heap.len() + top;
-        let limit = self.meter.limits.heap_bytes / size_of::<Value>();
-        self.check_bytes()?;
-        self.meter.collect_at = (live + self.heap.len())
-            .max(self.heap.len() + NURSERY)
-            .min(limit.max(self.heap.len() + 1024));
-        Ok(())
+        self.make_room()
     }
 
-    /// Fails if `cells` more would pass twice the limit of the heap: what garbage there is cannot be
-    /// collected before the next procedure is entered.
-    pub(super) fn room(&self, cells: usize) -> Outcome<()> {
-        let cells = self.heap.len().saturating_add(cells);
-        let bytes = cells.saturating_mul(size_of::<Value>());
-        if bytes / 2 > self.meter.limits.heap_bytes || cells > u32::MAX as usize {
-            return self.out_of_heap();
-        }
-        Ok(())
-    }
-
-    /// Accounts for a primitive that goes through `steps` elements for the user's program: a
-    /// thousand of them weigh as much as an application.
+    /// Accounts for a primitive that goes through `steps` elements. The evaluator's own do not count:
+    /// they have no site, and stand before what the user's program and the prelude are.
     pub(super) fn account(&mut self, steps: usize, site: u32) -> Outcome<()> {
-        self.meter.clock = self.meter.clock.saturating_sub((steps / 64) as u32).max(1);
-        if site & SITE_COUNTS == 0 {
-            return Ok(());
+        if site == 0 && self.at.pc <= self.code.own {
+            return self.look_in_time(steps);
         }
+        self.account_in_loop(steps)
+    }
+
+    /// The same for what is done for the user's program whoever does it: a loop whose end is not known
+    /// before, called now and then.
+    pub(super) fn account_in_loop(&mut self, steps: usize) -> Outcome<()> {
+        self.look_in_time(steps)?;
         self.meter.work = self.meter.work.saturating_add(steps as u64);
         if !self.forks.open.is_empty() {
             return self.spend(steps as u64 / ELEMENTS);
         }
+        self.need_fuel()
+    }
+
+    /// Accounts for the arguments of an application that has many, as a list.
+    #[inline]
+    pub(super) fn count_arguments(&mut self, list: Value, site: u32) -> Outcome<()> {
+        if site == 0 {
+            return Ok(());
+        }
+        let mut rest = list;
+        for _ in 0..WIDE {
+            if rest.tag != Tag::Pair {
+                return Ok(());
+            }
+            rest = self.heap.cdr(rest);
+        }
+        if rest.tag != Tag::Pair {
+            return Ok(());
+        }
+        let more = self.heap.list_length(rest).unwrap_or(0);
+        self.account_in_loop((WIDE + more) * ARGUMENT_WORK)
+    }
+
+    /// Looks at the clock after so many elements that it is time.
+    #[inline]
+    pub(super) fn look_in_time(&mut self, steps: usize) -> Outcome<()> {
+        self.meter.unseen = self.meter.unseen.saturating_add(steps);
+        if self.meter.unseen < CLOCK_ELEMENTS {
+            return Ok(());
+        }
+        self.meter.unseen = 0;
+        self.need_time()
+    }
+
+    /// Fails if the deadline has passed.
+    pub(super) fn need_time(&self) -> Outcome<()> {
+        if self.meter.limits.is_late() {
+            return Self::out_of_time();
+        }
+        Ok(())
+    }
+
+    pub(super) fn need_fuel(&self) -> Outcome<()> {
         if self.meter.fuel() > self.meter.limits.fuel {
             return self.out_of_fuel();
         }
         Ok(())
     }
 
-    /// The same for a loop whose end is not known before, called now and then. The evaluator runs
-    /// no such loop, so whoever does, the prelude included, does it for the user's program.
-    pub(super) fn account_in_loop(&mut self, steps: usize) -> Outcome<()> {
-        if self.meter.limits.is_late() {
-            return Self::out_of_time();
-        }
-        self.account(steps, SITE_COUNTS)
+    /// What remains to be counted when the program has its value.
+    pub(super) fn end(&mut self) -> Outcome<()> {
+        self.meter.entries += u64::from(CLOCK_INTERVAL - self.meter.clock);
+        self.meter.clock = CLOCK_INTERVAL;
+        self.count_entries();
+        self.need_fuel()
+    }
+
+    /// Procedures are entered for applications, a few for each; where there are many more (a program of
+    /// long texts without applications, a file whose applications do not count), so many weigh as one.
+    fn count_entries(&mut self) {
+        let meter = &mut self.meter;
+        let counted = meter.applications + meter.work / ELEMENTS;
+        let explained = counted
+            .saturating_mul(meter.entries_each)
+            .saturating_add(meter.entries_free);
+        let idle = meter.entries.saturating_sub(explained) / meter.entries_each;
+        meter.work = meter.work.saturating_add(idle.saturating_mul(ELEMENTS));
     }
 
     fn out_of_fuel<T>(&self) -> Outcome<T> {
@@ -359,24 +419,12 @@ impl Walk<'_> {
         )
     }
 
-    fn out_of_time<T>() -> Outcome<T> {
+    pub(super) fn out_of_time<T>() -> Outcome<T> {
         Err(Stop::fail(Failure {
             kind: Kind::Resource,
             message: "out of time: the deadline has passed".to_owned(),
             site: 0,
             is_final: true,
         }))
-    }
-
-    pub(super) fn out_of_heap<T>(&self) -> Outcome<T> {
-        let message = format!("out of heap: {} bytes in use", self.meter.limits.heap_bytes);
-        self.fail(Kind::Resource, 0, message)
-    }
-
-    pub(super) fn check_bytes(&self) -> Outcome<()> {
-        if self.bytes() <= self.meter.limits.heap_bytes {
-            return Ok(());
-        }
-        self.out_of_heap()
     }
 }

@@ -15,6 +15,7 @@ use super::{Outcome, Walk, operator_text};
 use crate::error::Kind;
 use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 use crate::prim::{Prim, arity_in_words};
+use std::fmt::Write as _;
 
 /// What a predicate holds of, as errors ask for it; none for a row that is no such predicate.
 pub(crate) fn in_words(predicate: Prim) -> Option<&'static str> {
@@ -44,10 +45,11 @@ pub(crate) fn kind_without(predicate: Prim) -> Kind {
 pub(crate) fn no_count(name: &str, x: f64) -> Option<(Kind, String)> {
     let whole = x.is_finite() && x.fract() == 0.0;
     if !whole {
-        let message = format!("`{name}` wants a whole number, got {}", written(x, false));
+        let message = format!("`{name}` wants a whole number, got {}", in_message(x));
         return Some((Kind::Type, message));
     }
-    (x < 0.0).then(|| (Kind::Index, format!("`{name}` wants 0 or more, got {x}")))
+    let message = || format!("`{name}` wants 0 or more, got {}", in_short(x));
+    (x < 0.0).then(|| (Kind::Index, message()))
 }
 
 /// The kind of an error, by the name that the prelude has for it.
@@ -59,6 +61,44 @@ pub(crate) fn kind_of(name: &str) -> Kind {
         "user" => Kind::User,
         _ => Kind::Type,
     }
+}
+
+/// A number in an error message: short, however large or small it is.
+pub(crate) fn in_short(x: f64) -> String {
+    let size = x.abs();
+    if x.is_finite() && x != 0.0 && !(1e-6..1e17).contains(&size) {
+        format!("{x:e}")
+    } else {
+        format!("{x}")
+    }
+}
+
+/// The same as the program writes floats, unless that is long.
+pub(crate) fn in_message(x: f64) -> String {
+    let text = in_short(x);
+    if text.contains('e') {
+        text
+    } else {
+        written(x, false)
+    }
+}
+
+/// How many characters of a message are told.
+const TOLD: usize = 1000;
+
+/// A message as it is told: of a long one its beginning, and how long it is.
+pub(crate) fn bounded(message: String) -> String {
+    // No character takes less than a byte.
+    if message.len() <= TOLD {
+        return message;
+    }
+    let count = message.chars().count();
+    if count <= TOLD {
+        return message;
+    }
+    let mut told: String = message.chars().take(TOLD).collect();
+    let _ = write!(told, "… ({count} characters)");
+    told
 }
 
 /// A number as it is written.

@@ -7,9 +7,9 @@
 //! - An operand at or above 0 is a slot, below 0 the constant `!operand`.
 //! - Quoted data are laid out once, at the start of every heap.
 
-use super::TAIL;
 use super::layout::{Image, SITE_COUNTS};
-use crate::graph::{Function, Graph, GraphConstant, NodeId, Op};
+use super::{PRELUDE_WORK, TAIL};
+use crate::graph::{Function, Graph, GraphConstant, Node, NodeId, Op};
 use crate::prim::Prim;
 use crate::prim::value::{FIRST_FUNCTION, Value};
 use crate::source::Span;
@@ -20,6 +20,12 @@ use slotmap::SecondaryMap;
 use smallvec::{SmallVec, smallvec};
 use std::iter;
 use std::sync::Arc;
+
+/// The name under which an interpreter's graph exports its evaluator.
+pub(crate) const EVALUATE: &str = "%evaluate";
+
+/// An environment of more values than these weighs as many elements where it is made or entered.
+pub(super) const MANY_CAPTURES: u32 = 64;
 
 /// A slot (at or above 0) or a constant (`!index`).
 pub(super) type Operand = i32;
@@ -148,7 +154,7 @@ pub(super) enum Instr {
 }
 
 /// How a function is entered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Entry {
     pub(super) pc: u32,
     /// Parameters, without the rest parameter.
@@ -159,6 +165,8 @@ pub(super) struct Entry {
     pub(super) shares: bool,
     pub(super) captures: u32,
     pub(super) slots: u32,
+    /// What entering it weighs, in elements.
+    pub(super) work: u32,
 }
 
 impl Entry {
@@ -171,6 +179,10 @@ impl Entry {
 #[derive(Clone, Debug)]
 pub(crate) struct Code {
     pub(super) instrs: Vec<Instr>,
+    /// Where the evaluator's own instructions end; 0 without an evaluator.
+    pub(super) own: u32,
+    /// The most operands that an instruction has.
+    pub(super) stage: u32,
     pub(super) operands: Vec<Operand>,
     pub(super) entries: Vec<Entry>,
     pub(super) constants: Vec<Value>,
@@ -197,6 +209,45 @@ impl Code {
     pub(crate) fn spans(&self) -> &[Span] {
         &self.spans
     }
+}
+
+/// The nodes of a function.
+fn nodes_of(graph: &Graph, function: usize) -> impl Iterator<Item = &Node> {
+    let mut open = vec![graph.functions[function].body];
+    let blocks = iter::from_fn(move || {
+        let block = open.pop()?;
+        let nodes = &graph.blocks[block as usize].nodes;
+        for &id in nodes {
+            if let Op::Mux(a, b) | Op::Branch(a, b) = graph.nodes[id].op {
+                open.extend([a, b]);
+            }
+        }
+        Some(nodes)
+    });
+    blocks.flat_map(|nodes| nodes.iter().map(|&id| &graph.nodes[id]))
+}
+
+/// What entering a function weighs, in elements. Those of the prelude, whose applications have no place in
+/// the program, weigh something where they apply others; environments cost what they have in them.
+pub(crate) fn work_of(graph: &Graph, function: usize) -> u32 {
+    let applies = |node: &Node| {
+        let is_application = matches!(
+            node.op,
+            Op::Call | Op::TailCall | Op::CallKnown(_) | Op::TailCallKnown(_) | Op::Again
+        );
+        is_application && node.site == 0
+    };
+    let prelude = if nodes_of(graph, function).any(applies) {
+        PRELUDE_WORK as u32
+    } else {
+        0
+    };
+    let captures = graph.functions[function].captures;
+    prelude.saturating_add(if captures > MANY_CAPTURES {
+        captures
+    } else {
+        0
+    })
 }
 
 struct Compiler<'a> {
@@ -266,6 +317,8 @@ impl<'a> Compiler<'a> {
             symbols,
             code: Code {
                 instrs: Vec::new(),
+                own: 0,
+                stage: 0,
                 operands: Vec::new(),
                 entries: Vec::new(),
                 constants: Vec::new(),
@@ -294,8 +347,16 @@ impl<'a> Compiler<'a> {
             self.code.constants.push(value);
             self.places.insert(id, !(constant.cast_signed()));
         }
-        for index in 0..self.graph.functions.len() {
-            self.function(index);
+        let count = self.graph.functions.len();
+        let own = self.evaluators();
+        self.code.entries = vec![Entry::default(); count];
+        for index in (0..count).filter(|&index| own[index]) {
+            self.function(index, 0);
+        }
+        self.code.own = self.here();
+        for index in (0..count).filter(|&index| !own[index]) {
+            let work = work_of(self.graph, index);
+            self.function(index, work);
         }
         if !self.graph.exports.is_empty() {
             self.globals();
@@ -349,7 +410,7 @@ impl<'a> Compiler<'a> {
         site | if counts { SITE_COUNTS } else { 0 }
     }
 
-    fn function(&mut self, index: usize) {
+    fn function(&mut self, index: usize, work: u32) {
         let function = &self.graph.functions[index];
         let mut open = Open {
             function,
@@ -377,7 +438,7 @@ impl<'a> Compiler<'a> {
             }
             self.stretch(stretch, &mut open);
         }
-        self.code.entries.push(Entry {
+        self.code.entries[index] = Entry {
             pc: open.pc,
             required: function.params - u32::from(function.rest),
             rest: function.rest,
@@ -386,7 +447,33 @@ impl<'a> Compiler<'a> {
                 .is_none_or(|rest| self.uses.get(rest) == Some(&open.ribs)),
             captures: function.captures,
             slots: open.slots,
-        });
+            work,
+        };
+    }
+
+    /// Which functions are the evaluator's: those it leads to. The prelude beside it is not among them.
+    fn evaluators(&self) -> Vec<bool> {
+        let mut own = vec![false; self.graph.functions.len()];
+        let mut open: Vec<u32> = self.graph.export(EVALUATE).into_iter().collect();
+        while let Some(function) = open.pop() {
+            if std::mem::replace(&mut own[function as usize], true) {
+                continue;
+            }
+            for node in nodes_of(self.graph, function as usize) {
+                if let Op::Closure(f) | Op::CallKnown(f) | Op::TailCallKnown(f) = node.op {
+                    open.push(f);
+                }
+                open.extend(
+                    node.args
+                        .iter()
+                        .filter_map(|&arg| match self.graph.nodes[arg].op {
+                            Op::Function(f) => Some(f),
+                            _ => None,
+                        }),
+                );
+            }
+        }
+        own
     }
 
     /// Where the next instruction goes.
@@ -714,6 +801,7 @@ impl<'a> Compiler<'a> {
         let of = |count| u32::try_from(count).expect("a graph has fewer than 2^32 operands");
         let (start, count) = (of(self.code.operands.len()), of(operands.len()));
         self.code.operands.extend_from_slice(operands);
+        self.code.stage = self.code.stage.max(count);
         Args { start, count }
     }
 }

@@ -155,12 +155,11 @@ impl Walk<'_> {
             dst: ARM,
             site: self.at.site,
         });
-        self.begin_arm(!test.is_false());
-        Ok(())
+        self.begin_arm(!test.is_false())
     }
 
     /// Copies the frame of the innermost fork and sends control into one of its arms.
-    fn begin_arm(&mut self, then: bool) {
+    fn begin_arm(&mut self, then: bool) -> Outcome<()> {
         let Some(fork) = self.forks.open.last_mut() else {
             unreachable!("an arm belongs to a fork");
         };
@@ -177,10 +176,11 @@ impl Walk<'_> {
             top: top + (top - base),
             site,
         };
-        self.reserve_stack(0);
+        self.reserve_stack()?;
         self.stack
             .copy_within(base as usize..top as usize, top as usize);
         self.forks.high = self.forks.high.max(self.at.top);
+        Ok(())
     }
 
     /// An arm has come to its value.
@@ -203,7 +203,7 @@ impl Walk<'_> {
             self.meter.set_cost(fork.taken.cost);
             self.forks.listed = fork.listed;
             self.recorder.arm(since, test, taken_then);
-            self.begin_arm(!taken_then);
+            self.begin_arm(!taken_then)?;
             return Ok(Step::Next);
         };
         let since = fork.arm;

@@ -12,6 +12,7 @@
 
 use super::code::Entry;
 use super::environment::SHALLOW;
+use super::room::KEPT_BYTES;
 use crate::prim::linalg::Shape;
 use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 
@@ -25,6 +26,9 @@ pub(super) struct Heap {
 impl Heap {
     /// Empties it but for the given images, which become immortal.
     pub(super) fn reset<'a>(&mut self, images: impl Iterator<Item = &'a [Value]>) {
+        if self.cells.capacity() > KEPT_BYTES / size_of::<Value>() {
+            self.cells = Vec::new();
+        }
         self.cells.clear();
         for image in images {
             self.cells.extend_from_slice(image);
@@ -35,6 +39,28 @@ impl Heap {
     /// Makes everything allocated so far immortal.
     pub(super) fn freeze(&mut self) {
         self.immortal = self.cells.len();
+    }
+
+    pub(super) fn cells(&self) -> &[Value] {
+        &self.cells
+    }
+
+    /// Makes room for so many cells more; false if there is no memory.
+    pub(super) fn reserve(&mut self, more: usize) -> bool {
+        self.cells.try_reserve_exact(more).is_ok()
+    }
+
+    /// The same for a copy of so many cells.
+    pub(super) fn reserve_copy(&mut self, cells: usize) -> bool {
+        self.spare.clear();
+        self.spare.try_reserve_exact(cells).is_ok()
+    }
+
+    /// Gives the space to copy to back, if it is larger than so many bytes.
+    pub(super) fn drop_copy(&mut self, bytes: usize) {
+        if self.spare.capacity() > bytes / size_of::<Value>() {
+            self.spare = Vec::new();
+        }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -25,6 +25,7 @@ pub(crate) mod monitor;
 mod numbers;
 pub mod output;
 pub(crate) mod reasons;
+mod room;
 pub(crate) mod serial;
 pub(crate) mod slope;
 pub(crate) mod soft;
@@ -33,9 +34,13 @@ mod take;
 mod text;
 mod vectors;
 
-pub(crate) use checks::as_written;
+#[cfg(feature = "dfdx")]
+pub(crate) use checks::in_short;
+pub(crate) use checks::{as_written, bounded};
 #[cfg(feature = "dfdx")]
 pub(crate) use checks::{callee, in_words, kind_of, kind_without, no_count};
+#[cfg(feature = "dfdx")]
+pub(crate) use code::work_of;
 pub(crate) use inputs::InputValue;
 pub(crate) use limits::{Clock, out_of_fuel};
 pub use limits::{EvalError, Limits, Stats};
@@ -44,32 +49,47 @@ pub use output::{Item, Output};
 pub(crate) use reasons::span_of;
 pub use reasons::{Divergence, ForkGivenUp, Uncompiled, Unjoined, Way};
 #[cfg(feature = "dfdx")]
+pub(crate) use structure::{MADE, STRETCH};
+#[cfg(feature = "dfdx")]
 pub(crate) use text::{
-    LARGEST_WHOLE, char_is, char_to, no_base, no_character, not_whole, number_text, text_number,
-    text_to,
+    CASE_WORK, LARGEST_WHOLE, NAME_WORK, char_is, char_to, no_base, no_character, not_whole,
+    number_text, text_number, text_to,
 };
+#[cfg(feature = "dfdx")]
+pub(crate) use vectors::dearness;
 
 use crate::error::{Call, Kind};
+use crate::prim::Prim;
 use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 use crate::source::Span;
 use crate::symbol::Sym;
-use crate::trace::Operation;
 use crate::trace::record::{Number, Recorder};
-use call::{CLOCK_INTERVAL, NURSERY};
-use code::{Args, Code, Instr, Operand};
+use call::{CLOCK_INTERVAL, ENTRIES};
+use code::{Args, Code, Instr, MANY_CAPTURES, Operand};
 use cost::{Cost, Costs};
 use fork::Forks;
 use heap::Heap;
 use inputs::{fill_constants, put_input};
 use layout::CoreProgram;
 use monitor::{Noted, Notes};
+use room::KEPT_BYTES;
 use text::Names;
 
 /// How many applications an error's call chain lists.
 const CHAIN: usize = 32;
 
-/// How many elements that a primitive goes through weigh as much as an application.
-pub(crate) const ELEMENTS: u64 = 1024;
+/// How many elements that a primitive goes through weigh as much as an application: one of either costs
+/// about the same time in interpreter mode.
+pub(crate) const ELEMENTS: u64 = 32;
+
+/// What a procedure of the prelude weighs, in elements, each time that it is entered or restarted.
+pub(crate) const PRELUDE_WORK: u64 = 8;
+
+/// Up to so many arguments are part of an application; each of more weighs as [`ARGUMENT_WORK`] elements.
+pub(crate) const WIDE: usize = 8;
+
+/// See [`WIDE`].
+pub(crate) const ARGUMENT_WORK: usize = 8;
 
 /// Scratch memory for walks: one walk at a time uses it.
 #[derive(Clone, Debug, Default)]
@@ -181,8 +201,19 @@ struct Meter {
     work: u64,
     /// Procedures still to be entered before the next look at the clock.
     clock: u32,
+    /// Procedures entered, as of the last look at the clock.
+    entries: u64,
+    /// How many of them an application explains, and how many none needs to.
+    entries_each: u64,
+    entries_free: u64,
+    /// Elements gone through since the clock was looked at for them.
+    unseen: usize,
     /// The cells of the heap at which it is collected.
     collect_at: usize,
+    /// The procedures under way beyond which there is no room, or which there may be.
+    frames: usize,
+    /// The cells that a primitive found no room for.
+    wanted: usize,
     /// The most bytes in use, as far as they were looked at.
     peak: usize,
     /// The most procedures under way at once.
@@ -197,6 +228,7 @@ struct Meter {
 struct Taken {
     cost: Cost,
     clock: u32,
+    entries: u64,
     deepest: usize,
     rounded: u64,
 }
@@ -292,7 +324,7 @@ pub(crate) fn walk<'a>(
         },
         names: Names::of(user.map_or(&job.code.symbols, |p| &p.symbols)),
         at: Registers::default(),
-        meter: Meter::new(job.limits),
+        meter: Meter::new(job),
         forks: Forks::default(),
         notes: Notes::default(),
         place: 0,
@@ -302,9 +334,13 @@ pub(crate) fn walk<'a>(
         applied_by_program: false,
     };
     walk.set_literals(job);
-    walk.meter.collect_at = walk.heap.len() * 2 + NURSERY;
-    let result = walk.start(job).and_then(|()| walk.run());
+    let result = walk.begin().and_then(|()| walk.start(job));
+    let result = result.and_then(|()| walk.run());
+    let result = result.and_then(|value| walk.end().map(|()| value));
     let stats = walk.stats();
+    walk.heap.drop_copy(KEPT_BYTES);
+    give_back(walk.stack);
+    give_back(walk.frames);
     match result {
         Ok(value) => Ok(Finished {
             costs: Costs::new(
@@ -327,15 +363,33 @@ pub(crate) fn walk<'a>(
     }
 }
 
+/// Frees what is larger than a workspace keeps.
+fn give_back<T>(part: &mut Vec<T>) {
+    if part.capacity() > KEPT_BYTES / size_of::<T>() {
+        part.clear();
+        part.shrink_to(0);
+    }
+}
+
 impl Meter {
-    fn new(limits: Limits) -> Self {
+    fn new(job: &Job<'_>) -> Self {
+        let pairs = job.programs.iter().map(|p| p.image.sites.len() as u64);
         Self {
-            limits,
+            limits: job.limits,
             nodes: 0,
             applications: 0,
             work: 0,
             clock: CLOCK_INTERVAL,
+            entries: 0,
+            entries_each: match job.programs.len() {
+                0 | 1 => ENTRIES,
+                _ => ENTRIES * ENTRIES,
+            },
+            entries_free: ENTRIES * (pairs.sum::<u64>() + u64::from(CLOCK_INTERVAL)),
+            unseen: 0,
             collect_at: 0,
+            frames: 0,
+            wanted: 0,
             peak: 0,
             deepest: 0,
             rounded: 0,
@@ -364,6 +418,7 @@ impl Meter {
         Taken {
             cost: self.cost(),
             clock: self.clock,
+            entries: self.entries,
             deepest: self.deepest,
             rounded: self.rounded,
         }
@@ -372,6 +427,7 @@ impl Meter {
     fn take_back(&mut self, taken: Taken) {
         self.set_cost(taken.cost);
         self.clock = taken.clock;
+        self.entries = taken.entries;
         self.deepest = taken.deepest;
         self.rounded = taken.rounded;
     }
@@ -396,7 +452,7 @@ impl<'a> Walk<'a> {
                 // The evaluator evaluates itself on the arguments meant for it.
                 arguments = [outer.here, self.outermost(arguments.into_iter())];
             }
-            self.reserve_stack(arguments.len());
+            self.grow_stack(arguments.len())?;
             self.stack[..arguments.len()].copy_from_slice(&arguments);
             staged = arguments.len();
         }
@@ -423,15 +479,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn bytes(&self) -> usize {
-        self.heap.len() * size_of::<Value>()
-            + self.at.top as usize * size_of::<Value>()
-            + self.frames.len() * size_of::<Frame>()
-            + self.recorder.operations() * size_of::<(Operation, f64)>()
-            + self.notes.bytes
-            + self.names.bytes
-    }
-
     fn error(&self, failure: Failure, stats: Stats) -> EvalError {
         let span = self.sites.span(failure.site);
         let mut calls = Vec::new();
@@ -456,7 +503,10 @@ impl<'a> Walk<'a> {
         }
         EvalError {
             kind: failure.kind,
-            message: as_written(failure.message, span.map(|span| span.text(self.sites.text))),
+            message: bounded(as_written(
+                failure.message,
+                span.map(|span| span.text(self.sites.text)),
+            )),
             span,
             position: span.map(|span| span.position(self.sites.text)),
             calls,
@@ -520,19 +570,13 @@ impl<'a> Walk<'a> {
     #[inline]
     fn stage(&mut self, args: Args) {
         let top = self.at.top as usize;
-        self.reserve_stack(args.count as usize);
         self.forks.high = self.forks.high.max(self.at.top + args.count);
+        if args.count as usize > WIDE {
+            self.meter.work += args.count as u64 * ARGUMENT_WORK as u64;
+        }
         for index in 0..args.count as usize {
             let operand = self.code.operands[args.start as usize + index];
             self.stack[top + index] = self.operand(operand);
-        }
-    }
-
-    #[inline]
-    fn reserve_stack(&mut self, staged: usize) {
-        let need = self.at.top as usize + staged + 8;
-        if self.stack.len() < need {
-            self.stack.resize(need * 2, Value::NIL);
         }
     }
 
@@ -553,9 +597,12 @@ impl<'a> Walk<'a> {
             self.meter.nodes += 1;
             match instr {
                 Instr::Prim1 { prim, dst, a, site } => {
-                    let a = self.operand(a);
+                    let value = self.operand(a);
                     self.tick(site)?;
-                    let value = self.primitive1(prim, a, site)?;
+                    let value = match self.primitive1(prim, value, site) {
+                        Ok(value) => value,
+                        Err(stop) => self.again_with_room(stop, prim, &[a], site)?,
+                    };
                     self.set(dst, value);
                 }
                 Instr::Prim2 {
@@ -565,9 +612,12 @@ impl<'a> Walk<'a> {
                     b,
                     site,
                 } => {
-                    let (a, b) = (self.operand(a), self.operand(b));
+                    let (left, right) = (self.operand(a), self.operand(b));
                     self.tick(site)?;
-                    let value = self.primitive2(prim, a, b, site)?;
+                    let value = match self.primitive2(prim, left, right, site) {
+                        Ok(value) => value,
+                        Err(stop) => self.again_with_room(stop, prim, &[a, b], site)?,
+                    };
                     self.set(dst, value);
                 }
                 Instr::Prim {
@@ -578,7 +628,15 @@ impl<'a> Walk<'a> {
                 } => {
                     self.stage(args);
                     self.tick(site)?;
-                    let value = self.primitive(prim, args.count as usize, site)?;
+                    let count = args.count as usize;
+                    let value = match self.primitive(prim, count, site) {
+                        Ok(value) => value,
+                        Err(stop) => {
+                            let code = self.code;
+                            let operands = args.start as usize..args.start as usize + count;
+                            self.again_with_room(stop, prim, &code.operands[operands], site)?
+                        }
+                    };
                     self.set(dst, value);
                 }
                 Instr::EnvRef {
@@ -620,6 +678,9 @@ impl<'a> Walk<'a> {
                         }
                         _ => self.heap.len() as u32,
                     };
+                    if args.count > MANY_CAPTURES {
+                        self.meter.work += u64::from(args.count);
+                    }
                     for index in args.start..args.start + args.count {
                         let value = self.operand(self.code.operands[index as usize]);
                         self.heap.push(value);
@@ -662,6 +723,8 @@ impl<'a> Walk<'a> {
                     self.stack.copy_within(top..top + args.count as usize, base);
                     if site != 0 {
                         self.at.site = site;
+                    } else if self.at.pc > self.code.own {
+                        self.meter.work += PRELUDE_WORK;
                     }
                     self.at.pc = pc;
                     self.check_limits()?;
@@ -669,6 +732,7 @@ impl<'a> Walk<'a> {
                 Instr::ApplyAt { dst, here, f, args } => {
                     let (here, f, list) = (self.operand(here), self.operand(f), self.operand(args));
                     let site = self.site_of(here);
+                    self.count_arguments(list, site)?;
                     self.stack[self.at.top as usize] = list;
                     if let Step::Done(value) = self.apply(f, 1, true, dst, site)? {
                         return Ok(value);
@@ -742,6 +806,35 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// A primitive that stopped: once more, if that was for want of room and a collection makes some.
+    #[cold]
+    fn again_with_room(
+        &mut self,
+        stop: Stop,
+        prim: Prim,
+        operands: &[Operand],
+        site: u32,
+    ) -> Outcome<Value> {
+        if !self.found_room(0) {
+            return Err(stop);
+        }
+        let top = self.at.top as usize;
+        for (index, &operand) in operands.iter().enumerate() {
+            self.stack[top + index] = self.operand(operand);
+        }
+        self.primitive_of(prim, operands.len(), site)
+    }
+
+    /// Any primitive but control on staged arguments, by the shortest way.
+    fn primitive_of(&mut self, prim: Prim, count: usize, site: u32) -> Outcome<Value> {
+        let top = self.at.top as usize;
+        match count {
+            1 => self.primitive1(prim, self.stack[top], site),
+            2 => self.primitive2(prim, self.stack[top], self.stack[top + 1], site),
+            _ => self.primitive(prim, count, site),
         }
     }
 

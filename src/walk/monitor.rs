@@ -11,6 +11,7 @@
 
 use super::output::{Item, Output};
 use super::serial::text;
+use super::take::TAKEN_BYTES;
 use super::{Outcome, Walk};
 use crate::error::Kind;
 use crate::prim::value::{Node, Tag, Value};
@@ -21,6 +22,9 @@ use std::sync::Arc;
 
 /// How many nodes are shown of a value that has more numbers.
 const SHOWN: usize = 8;
+
+/// What a piece of a noted value weighs, in elements.
+const NOTED: usize = 8;
 
 /// A value that `(monitor "name" value)` was given.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -139,9 +143,9 @@ impl Walk<'_> {
             return self.fail(Kind::Type, site, wants_a_name(name.kind()));
         }
         let limit = self.meter.limits.heap_bytes;
-        let room = limit.saturating_sub(self.notes.bytes) / size_of::<Item>();
+        let room = limit.saturating_sub(self.bytes()) / TAKEN_BYTES;
         let (output, nodes, whole) = self.taken(value, room);
-        self.account(output.items.len(), site)?;
+        self.account(NOTED * output.items.len(), site)?;
         let arms = self.forks.open.iter().map(|fork| {
             let then = !fork.test.is_false();
             // The arm that the test chose comes first.

@@ -5,6 +5,7 @@
 //! - A result has a node exactly if an argument has one.
 //! - What control or structure takes from a number with a node is guarded.
 
+use super::checks::in_short;
 use super::fork::number;
 use super::layout::SITE_COUNTS;
 use super::reasons::Unjoined;
@@ -14,6 +15,9 @@ use crate::error::Kind;
 use crate::prim::value::{Tag, Value};
 use crate::prim::{Prim, Variadic};
 use crate::trace::record::Number;
+
+/// Beyond what a heap can hold every index is out of range all the same.
+const FARTHEST: f64 = 1e15;
 
 impl Walk<'_> {
     /// Relies on a number or boolean being what it is; inside an arm nothing may be relied on.
@@ -171,7 +175,7 @@ impl Walk<'_> {
         }
         let whole = self.boolean(Prim::IsInteger, number(a), number(a))?;
         if whole.is_false() {
-            let message = format!("`{prim}` wants whole numbers, got {}", a.number());
+            let message = format!("`{prim}` wants whole numbers, got {}", in_short(a.number()));
             return self.fail(Kind::Type, site, message);
         }
         self.guard_for(whole, site)
@@ -185,16 +189,17 @@ impl Walk<'_> {
         }
         let x = value.number();
         if !(x.is_finite() && x.fract() == 0.0) {
+            let x = in_short(x);
             let message = format!("`{prim}` wants a whole number as index, got {x}");
             return self.fail(Kind::Type, site, message);
         }
         if x < 0.0 {
+            let x = in_short(x);
             let message = format!("`{prim}` got the index {x}, and indices start at 0");
             return self.fail(Kind::Index, site, message);
         }
         self.guard_for(value, site)?;
-        // Beyond what a heap can hold every index is out of range all the same.
-        Ok(x.min(1e15) as usize)
+        Ok(x.min(FARTHEST) as usize)
     }
 
     /// A numeric or predicate row on any number of staged arguments.

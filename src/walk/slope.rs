@@ -41,6 +41,7 @@ impl Walk<'_> {
             return self.fail(Kind::Type, site, no_vector(shape));
         }
         let numbers = self.numbers_of(value);
+        self.room(numbers.len())?;
         self.account(numbers.len(), site)?;
         let mut variables = Vec::with_capacity(numbers.len());
         for number in numbers {
@@ -76,6 +77,7 @@ impl Walk<'_> {
         // What the program computes between is paid for once more.
         self.account_in_loop(work)?;
         if by.tag == Tag::Vector {
+            self.room(slopes.len())?;
             let shape = Shape::Vector(slopes.len());
             return Ok(self.heap.array(shape, slopes.into_iter().map(float)));
         }

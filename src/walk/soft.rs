@@ -33,7 +33,7 @@ impl Walk<'_> {
         let share = self.operation(Prim::Sigmoid, steep, steep)?;
         let rest = self.operation(Prim::Sub, Number::constant(1.0), share)?;
         let blend = self.blend(&[share, rest], &options)?;
-        Ok(self.shaped(shape, blend))
+        self.shaped(shape, blend)
     }
 
     /// `(soft-choice (e1 e2 …) weights)` on staged options and, last, their weights: the sum of
@@ -87,7 +87,7 @@ impl Walk<'_> {
                 *soft = self.operation(Prim::StraightThrough, held, *soft)?;
             }
         }
-        Ok(self.shaped(shape, blend))
+        self.shaped(shape, blend)
     }
 
     /// The numbers of some staged options: all are numbers, or all arrays of one shape.
@@ -137,11 +137,12 @@ impl Walk<'_> {
         Ok(blend)
     }
 
-    fn shaped(&mut self, shape: Option<Shape>, numbers: Vec<Number>) -> Value {
-        match shape {
+    fn shaped(&mut self, shape: Option<Shape>, numbers: Vec<Number>) -> Outcome<Value> {
+        self.room(numbers.len())?;
+        Ok(match shape {
             None => float(numbers[0]),
             Some(shape) => self.heap.array(shape, numbers.into_iter().map(float)),
-        }
+        })
     }
 
     /// The numbers of a vector or list of weights, one an option.

@@ -5,12 +5,19 @@
 //! - Where an answer depends on a number with a node, the answer has a node (`eqv?`), or the number
 //!   is guarded (`member`, `list-ref`).
 
+use super::checks::in_short;
 use super::fork::number;
 use super::reasons::Unjoined;
 use super::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::value::{Tag, Value, Wrapped};
 use crate::prim::{Prim, linalg, no_clause_in_words, values_in_words};
+
+/// What an element of a list weighs that is made: it is written, and collected one day.
+pub(crate) const MADE: usize = 3;
+
+/// How many elements are gone through before they are accounted for, where their number is not known.
+pub(crate) const STRETCH: usize = 1024;
 
 /// The kind that an int of a bootstrap file means.
 fn wrapped(kind: Value) -> Option<Wrapped> {
@@ -152,6 +159,7 @@ impl Walk<'_> {
                 Ok(self.heap.cons(a, b))
             }
             Prim::List => {
+                self.room(2 * count)?;
                 let mut list = Value::NIL;
                 for at in (top..top + count).rev() {
                     list = self.heap.cons(self.stack[at], list);
@@ -173,8 +181,8 @@ impl Walk<'_> {
                 let Some(length) = self.heap.list_length(list) else {
                     return self.not_a_list(prim, list, site);
                 };
-                self.account(length, site)?;
                 self.room(2 * length)?;
+                self.account(MADE * length, site)?;
                 let mut rest = list;
                 let mut reversed = Value::NIL;
                 while rest.tag == Tag::Pair {
@@ -193,7 +201,7 @@ impl Walk<'_> {
             }
             Prim::CaseMatch => {
                 let (key, data) = (arg(0), arg(1));
-                self.case_match(key, data)
+                self.case_match(key, data, site)
             }
             Prim::SoftChoice => self.soft_choice(count, site),
             Prim::SoftIf => self.soft_if(site),
@@ -213,7 +221,11 @@ impl Walk<'_> {
             Prim::IsSymbol => Ok(Value::bool(arg(0).tag == Tag::Symbol)),
             Prim::IsPair => Ok(Value::bool(arg(0).tag == Tag::Pair)),
             Prim::IsNull => Ok(Value::bool(arg(0).is_nil())),
-            Prim::IsList => Ok(Value::bool(self.is_list(arg(0)))),
+            Prim::IsList => {
+                let items = self.heap.list_length(arg(0));
+                self.account(items.unwrap_or(0), site)?;
+                Ok(Value::bool(items.is_some()))
+            }
             Prim::IsProcedure => Ok(Value::bool(arg(0).tag == Tag::Closure)),
             Prim::IsString => Ok(Value::bool(arg(0).tag == Tag::String)),
             Prim::IsChar => Ok(Value::bool(arg(0).tag == Tag::Char)),
@@ -395,8 +407,8 @@ impl Walk<'_> {
             if length == 0 {
                 continue;
             }
-            self.account(length, site)?;
             self.room(2 * length)?;
+            self.account(MADE * length, site)?;
             let first = self.heap.len() as u32;
             let mut rest = list;
             for index in 0..length {
@@ -414,8 +426,8 @@ impl Walk<'_> {
         Ok(result)
     }
 
-    fn list_at(&mut self, prim: Prim, list: Value, index: Value, site: u32) -> Outcome<Value> {
-        let index = self.index(prim, index, site)?;
+    fn list_at(&mut self, prim: Prim, list: Value, at: Value, site: u32) -> Outcome<Value> {
+        let index = self.index(prim, at, site)?;
         let mut rest = list;
         let mut passed = 0;
         while passed < index && rest.tag == Tag::Pair {
@@ -425,7 +437,8 @@ impl Walk<'_> {
         self.account(passed, site)?;
         let short = passed < index || (prim == Prim::ListRef && rest.is_nil());
         if short && rest.is_nil() && (list.tag == Tag::Pair || list.is_nil()) {
-            let message = format!("`{prim}` wants index {index} of a list of {passed}");
+            let at = in_short(at.number());
+            let message = format!("`{prim}` wants index {at} of a list of {passed}");
             return self.fail(Kind::Index, site, message);
         }
         if short || (prim == Prim::ListRef && rest.tag != Tag::Pair) {
@@ -445,8 +458,8 @@ impl Walk<'_> {
         let mut passed = 0_usize;
         while rest.tag == Tag::Pair {
             passed += 1;
-            if passed.is_multiple_of(1024) {
-                self.account_in_loop(1024)?;
+            if passed.is_multiple_of(STRETCH) {
+                self.account_in_loop(STRETCH)?;
             }
             let item = self.heap.car(rest);
             let candidate = if pairs {
@@ -465,10 +478,12 @@ impl Walk<'_> {
             };
             self.guard_for(same, site)?;
             if !same.is_false() {
+                self.account_in_loop(passed % STRETCH)?;
                 return Ok(if pairs { item } else { rest });
             }
             rest = self.heap.cdr(rest);
         }
+        self.account_in_loop(passed % STRETCH)?;
         if rest.is_nil() {
             Ok(Value::bool(false))
         } else {
@@ -476,7 +491,9 @@ impl Walk<'_> {
         }
     }
 
-    fn case_match(&mut self, key: Value, data: Value) -> Outcome<Value> {
+    fn case_match(&mut self, key: Value, data: Value, site: u32) -> Outcome<Value> {
+        let length = self.heap.list_length(data).unwrap_or(0);
+        self.account(length, site)?;
         let mut result = Value::bool(false);
         let mut rest = data;
         while rest.tag == Tag::Pair {
@@ -498,6 +515,9 @@ impl Walk<'_> {
         }
         if a.tag == Tag::Bool && b.tag == Tag::Bool && a.node.either(b.node) {
             return self.boolean(Prim::NumEq, number(a), number(b));
+        }
+        if a.tag == Tag::String && b.tag == Tag::String && a.code() == b.code() {
+            self.account_in_loop(a.code() as usize)?;
         }
         Ok(Value::bool(self.same(a, b)))
     }
@@ -525,8 +545,8 @@ impl Walk<'_> {
         let mut steps = 0_usize;
         while let Some((a, b)) = open.pop() {
             steps += 1;
-            if steps.is_multiple_of(1024) {
-                self.account_in_loop(1024)?;
+            if steps.is_multiple_of(STRETCH) {
+                self.account_in_loop(STRETCH)?;
             }
             if a.tag == Tag::Pair && b.tag == Tag::Pair {
                 if a.bits != b.bits {
@@ -540,6 +560,7 @@ impl Walk<'_> {
                     continue;
                 }
                 if !self.same_type(a, b) {
+                    self.account_in_loop(steps % STRETCH)?;
                     return Ok(Value::bool(false));
                 }
                 open.push((self.heap.cdr(a), self.heap.cdr(b)));
@@ -548,9 +569,11 @@ impl Walk<'_> {
             let same = self.equal_but_for_pairs(a, b)?;
             self.guard(same)?;
             if same.is_false() {
+                self.account_in_loop(steps % STRETCH)?;
                 return Ok(Value::bool(false));
             }
         }
+        self.account_in_loop(steps % STRETCH)?;
         Ok(Value::bool(true))
     }
 

@@ -15,6 +15,10 @@ use crate::prim::value::{Node, Tag, Value, Wrapped};
 use crate::symbol::Sym;
 use std::sync::Arc;
 
+/// The bytes that a piece of a value takes while it is taken.
+pub(super) const TAKEN_BYTES: usize =
+    size_of::<Item>() + size_of::<Node>() + size_of::<Value>() + size_of::<u64>();
+
 /// How many pieces of an irritant an error message shows.
 const SHOWN: usize = 40;
 
@@ -30,7 +34,9 @@ impl Finished<'_> {
     /// When the value, written out, is larger than the heap may be: what shares structure on the heap
     /// shares none outside.
     pub(crate) fn take(&self) -> Result<(Output, Vec<Node>), Box<EvalError>> {
-        let limit = self.limits.heap_bytes / size_of::<Item>();
+        let room = self.limits.heap_bytes;
+        let room = room.saturating_sub(size_of_val(self.heap.cells()));
+        let limit = room / TAKEN_BYTES;
         let source = Source {
             heap: self.heap,
             names: &self.names,

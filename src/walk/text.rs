@@ -5,9 +5,10 @@
 //! - A text made of a number with a node is guarded: with another number it would be another text.
 //! - A symbol made of a string is the program's own of that name, if it has one.
 
-use super::checks::written;
+use super::checks::{in_message, in_short, written};
 use super::fork::{float, number};
 use super::layout::SITE_COUNTS;
+use super::structure::MADE;
 use super::{Outcome, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
@@ -26,6 +27,18 @@ pub(super) struct Names<'a> {
     /// The bytes that the made ones take.
     pub(super) bytes: usize,
 }
+
+/// The bytes that a text takes for a character, and some more.
+const TEXT_BYTES: usize = 8;
+
+/// The bytes that a name takes for a character, in text, table and what they are copied from.
+const NAME_BYTES: usize = 12;
+
+/// What a name weighs, in elements, besides its characters.
+pub(crate) const NAME_WORK: usize = 16;
+
+/// What a character weighs, in elements, where it is put into another case.
+pub(crate) const CASE_WORK: usize = 4;
 
 /// Whole numbers up to this are told apart by doubles.
 pub(crate) const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
@@ -111,19 +124,22 @@ pub(crate) fn text_to(case: &str, text: &str) -> Option<String> {
 /// Why a number is no base of a text.
 pub(crate) fn no_base(prim: Prim, base: f64) -> Option<String> {
     let known = [2.0, 8.0, 10.0, 16.0].contains(&base);
-    (!known).then(|| format!("`{prim}` wants base 2, 8, 10 or 16, got {base}"))
+    (!known).then(|| format!("`{prim}` wants base 2, 8, 10 or 16, got {}", in_short(base)))
 }
 
 /// What is said of a number that is no character's.
 pub(crate) fn no_character(code: f64) -> String {
-    format!("`integer->char` of {code}, which is no character")
+    format!(
+        "`integer->char` of {}, which is no character",
+        in_short(code)
+    )
 }
 
 /// What is said of a number that cannot be written in a base.
 pub(crate) fn not_whole(value: f64, base: u32) -> String {
     format!(
         "`number->string` writes whole numbers alone in base {base}, got {}",
-        written(value, false)
+        in_message(value)
     )
 }
 
@@ -174,8 +190,8 @@ impl Walk<'_> {
             Prim::StringToList => {
                 self.need(prim, Tag::String, a, site)?;
                 let length = a.code() as usize;
-                self.account(length, SITE_COUNTS)?;
                 self.room(2 * length)?;
+                self.account(MADE * length, SITE_COUNTS)?;
                 let mut list = Value::NIL;
                 for at in (a.address()..a.address() + a.code()).rev() {
                     let character = self.heap.get(at);
@@ -197,6 +213,7 @@ impl Walk<'_> {
                 if prim == Prim::NumberToString {
                     self.number_to_string(a, base, site)
                 } else {
+                    self.account(a.code() as usize, SITE_COUNTS)?;
                     let number = text_number(&self.string(a), base);
                     Ok(match number {
                         Some((value, true)) => Value::int(value),
@@ -208,13 +225,16 @@ impl Walk<'_> {
             Prim::SymbolToString => {
                 self.need(prim, Tag::Symbol, a, site)?;
                 let name = self.symbol_name(a).to_owned();
+                self.account(name.len(), SITE_COUNTS)?;
                 self.new_string(&name)
             }
             Prim::StringToSymbol => {
                 self.need(prim, Tag::String, a, site)?;
+                let length = a.code() as usize;
+                self.need_bytes(NAME_BYTES * length)?;
+                self.account(NAME_WORK + length, SITE_COUNTS)?;
                 let name = self.string(a);
                 let sym = self.names.intern(&name);
-                self.check_bytes()?;
                 Ok(Value::symbol(sym))
             }
             Prim::CharToInteger => {
@@ -229,8 +249,10 @@ impl Walk<'_> {
                 }
             }
             Prim::CharTo if b.tag == Tag::String => {
+                let length = b.code() as usize;
+                self.need_bytes(TEXT_BYTES * length)?;
+                self.account(CASE_WORK * length, SITE_COUNTS)?;
                 let text = text_to(&self.text_of(a), &self.string(b));
-                self.account(b.code() as usize, SITE_COUNTS)?;
                 match text {
                     Some(text) => self.new_string(&text),
                     None => self.misused(prim),
@@ -281,8 +303,9 @@ impl Walk<'_> {
             let message = format!("`list->string` wants a list, got {}", self.no_list(list));
             return self.fail(Kind::Type, site, message);
         };
-        self.account(length, SITE_COUNTS)?;
         self.room(length)?;
+        self.need_bytes(TEXT_BYTES * length)?;
+        self.account(MADE * length, SITE_COUNTS)?;
         let mut rest = list;
         let mut text = String::with_capacity(length);
         while rest.tag == Tag::Pair {
@@ -302,6 +325,7 @@ impl Walk<'_> {
         let Some(text) = number_text(value, a.tag == Tag::Int, base) else {
             return self.fail(Kind::Type, site, not_whole(value, base));
         };
+        self.account(text.len(), SITE_COUNTS)?;
         self.guard_for(a, site)?;
         if value == 0.0 && a.node.is_some() {
             // Zeros of both signs are equal, and are written differently.

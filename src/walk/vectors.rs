@@ -5,7 +5,9 @@
 //! - All numbers of arrays are floats, whatever they were made of.
 //! - What a primitive will record and allocate is accounted for before it begins.
 
+use super::checks::in_short;
 use super::fork::{float, number};
+use super::structure::MADE;
 use super::{Outcome, Stop, Walk};
 use crate::error::Kind;
 use crate::prim::Prim;
@@ -14,6 +16,7 @@ use crate::prim::linalg::{self, Arithmetic, Array, Operand, Place, Shape, Troubl
 use crate::prim::value::{Tag, Value};
 use crate::trace::Operation;
 use crate::trace::record::{Number, compute};
+use std::time::{Duration, Instant};
 
 /// The walk's arithmetic, for a primitive applied at a site.
 struct AtSite<'w, 'a> {
@@ -33,6 +36,7 @@ impl Arithmetic for AtSite<'_, '_> {
 
     #[inline]
     fn apply(&mut self, prim: Prim, a: &Number, b: &Number) -> Outcome<Number> {
+        self.walk.look_in_time(LOOKS)?;
         self.walk.operation(prim, *a, *b)
     }
 
@@ -47,16 +51,12 @@ impl Arithmetic for AtSite<'_, '_> {
     }
 
     fn reserve(&mut self, operations: usize, numbers: usize) -> Outcome<()> {
-        let steps = operations.max(numbers);
-        self.walk.account(steps, self.site)?;
         self.walk.room(numbers)?;
-        let operations = if self.records { operations } else { 0 };
-        let recorded = self.walk.recorder.operations().saturating_add(operations);
-        let bytes = recorded.saturating_mul(size_of::<(Operation, f64)>());
-        if bytes > self.walk.meter.limits.heap_bytes {
-            return self.walk.out_of_heap();
-        }
-        Ok(())
+        let operations_kept = if self.records { operations } else { 0 };
+        let bytes = operations_kept.saturating_mul(RECORDED);
+        self.walk
+            .need_bytes(bytes.saturating_add(numbers.saturating_mul(size_of::<Number>())))?;
+        self.walk.account(operations.max(numbers), self.site)
     }
 
     fn block(
@@ -78,6 +78,63 @@ impl Arithmetic for AtSite<'_, '_> {
     }
 }
 
+/// What an operation on numbers counts for until the clock is looked at, in elements.
+const LOOKS: usize = 8;
+
+/// The bytes that an operation takes in the trace, an operand that is a constant with it.
+const RECORDED: usize = size_of::<(Operation, f64, f64)>();
+
+/// What a block weighs, in elements: those of plain products and eliminations are much faster than numbers
+/// one by one.
+pub(crate) fn block_work(block: BlockKind, operations: usize) -> usize {
+    match block {
+        BlockKind::Eigh { .. } | BlockKind::Svd { .. } => operations,
+        _ => operations / BLOCK_SPEED,
+    }
+}
+
+/// How many operations of a fast block take the time of one on numbers.
+const BLOCK_SPEED: usize = 16;
+
+impl Walk<'_> {
+    /// Fails if the deadline comes before a block can be done: nobody looks at the clock meanwhile.
+    fn need_time_for(&self, block: BlockKind, operations: usize) -> Outcome<()> {
+        let Some(deadline) = self.meter.limits.deadline else {
+            return Ok(());
+        };
+        let nanoseconds = 2 * block_work(block, operations) as u64;
+        if nanoseconds < 1_000_000 || Instant::now() + Duration::from_nanos(nanoseconds) < deadline
+        {
+            return Ok(());
+        }
+        Self::out_of_time()
+    }
+
+    /// Accounts for numbers of arguments, which are copied, and for as many in the result.
+    fn account_numbers(&mut self, numbers: usize, site: u32) -> Outcome<()> {
+        if numbers == 0 {
+            return Ok(());
+        }
+        self.need_bytes(numbers.saturating_mul(2 * size_of::<Number>()))?;
+        self.account(numbers, site)
+    }
+}
+
+/// What the numeric rows that take long weigh for each number, in elements, beyond one.
+pub(crate) fn dearness(prim: Prim) -> usize {
+    match prim {
+        Prim::Lgamma | Prim::Digamma | Prim::Trigamma | Prim::Lbeta | Prim::LogNormalCdf => 6,
+        Prim::Pow | Prim::Erf | Prim::Erfc => 2,
+        _ => 0,
+    }
+}
+
+/// How many numbers the arrays among some values have.
+fn numbers_among(values: &[Value]) -> usize {
+    let arrays = values.iter().filter(|value| value.tag == Tag::Vector);
+    arrays.fold(0, |all, array| all.saturating_add(array.code() as usize))
+}
+
 impl AtSite<'_, '_> {
     fn recorded_block(
         &mut self,
@@ -88,19 +145,16 @@ impl AtSite<'_, '_> {
     ) -> Outcome<Vec<Number>> {
         let records = a.iter().chain(b).any(|number| number.node.is_some());
         let length = block.outputs().saturating_add(block.hidden());
-        self.walk
-            .account(operations.max(block.outputs()), self.site)?;
         self.walk.room(block.outputs())?;
-        if !records {
-            return Ok(compute(block, a, b));
-        }
         // What it reads may have to be gathered.
         let length = length.saturating_add(a.len() + b.len());
-        let recorded = self.walk.recorder.operations().saturating_add(length);
-        if recorded.saturating_mul(size_of::<(Operation, f64)>())
-            > self.walk.meter.limits.heap_bytes
-        {
-            return self.walk.out_of_heap();
+        let each = if records { RECORDED } else { 0 } + 2 * size_of::<Number>();
+        self.walk.need_bytes(length.saturating_mul(each))?;
+        self.walk
+            .account(block_work(block, operations).max(length), self.site)?;
+        self.walk.need_time_for(block, operations)?;
+        if !records {
+            return Ok(compute(block, a, b));
         }
         if !self.walk.forks.open.is_empty() {
             self.walk.spend(length as u64)?;
@@ -121,7 +175,9 @@ impl Walk<'_> {
                     let value = self.stack[top + 1 + at];
                     *index = self.index(prim, value, site)?;
                 }
-                self.element(first, &indices[..count - 1], site)
+                // The slot after the last is there, whatever is in it.
+                let given = [1, 2].map(|at| self.stack[top + at].number());
+                self.element(first, &indices[..count - 1], given, site)
             }
             Prim::Vlen | Prim::Rows | Prim::Cols => {
                 let shape = (first.tag == Tag::Vector).then(|| self.heap.shape(first));
@@ -151,6 +207,7 @@ impl Walk<'_> {
                 }
             }
             _ => {
+                self.account_numbers(numbers_among(&self.stack[top..top + count]), site)?;
                 let operands = (top..top + count).map(|at| self.array_operand(self.stack[at]));
                 let operands: Vec<Operand<Number>> = operands.collect();
                 self.evaluate(prim, &operands, site)
@@ -161,6 +218,8 @@ impl Walk<'_> {
     /// A numeric row on each number of arrays.
     #[cold]
     pub(super) fn elementwise(&mut self, prim: Prim, args: &[Value], site: u32) -> Outcome<Value> {
+        self.account_numbers(numbers_among(args), site)?;
+        self.account(dearness(prim) * numbers_among(args), site)?;
         let operands = args.iter().map(|&arg| self.array_operand(arg));
         let operands: Vec<Operand<Number>> = operands.collect();
         if matches!(prim, Prim::Gcd | Prim::Lcm) {
@@ -293,14 +352,32 @@ impl Walk<'_> {
             Tag::Symbol => Ok(Operand::Symbol(self.symbol_name(value).to_owned())),
             Tag::Pair | Tag::Nil if self.is_list(value) => {
                 let length = self.heap.list_length(value).unwrap_or(0);
-                self.account(length, site)?;
                 self.room(2 * length)?;
+                self.account(length, site)?;
+                self.need_bytes(length.saturating_mul(size_of::<Operand<Number>>()))?;
+                self.account_numbers(self.numbers_in(value), site)?;
                 let items = self.items(value).into_iter();
                 let items = items.map(|item| self.array_operand(item));
                 Ok(Operand::List(items.collect()))
             }
-            _ => Ok(self.array_operand(value)),
+            _ => {
+                self.account_numbers(numbers_among(&[value]), site)?;
+                Ok(self.array_operand(value))
+            }
         }
+    }
+
+    /// How many numbers the arrays in a list have.
+    fn numbers_in(&self, mut list: Value) -> usize {
+        let mut numbers = 0_usize;
+        while list.tag == Tag::Pair {
+            let item = self.heap.car(list);
+            if item.tag == Tag::Vector {
+                numbers = numbers.saturating_add(item.code() as usize);
+            }
+            list = self.heap.cdr(list);
+        }
+        numbers
     }
 
     /// The numbers of a vector or matrix as the recorder sees them.
@@ -329,12 +406,19 @@ impl Walk<'_> {
         }
     }
 
-    fn element(&mut self, array: Value, indices: &[usize], site: u32) -> Outcome<Value> {
-        match locate(self.heap.shape(array), indices) {
+    /// What is at some indices, which are told in errors as they were given.
+    fn element(
+        &mut self,
+        array: Value,
+        indices: &[usize],
+        given: [f64; 2],
+        site: u32,
+    ) -> Outcome<Value> {
+        match locate(self.heap.shape(array), indices, |at| in_short(given[at])) {
             Ok(Place::Number(at)) => Ok(self.heap.numbers(array)[at]),
             Ok(Place::Row(from, length)) => {
-                self.account(length, site)?;
                 self.room(length)?;
+                self.account(length, site)?;
                 let row = self.heap.numbers(array)[from..from + length].to_vec();
                 Ok(self.heap.array(Shape::Vector(length), row.into_iter()))
             }
@@ -352,8 +436,14 @@ impl Walk<'_> {
             let message = "`list->vec` of the empty list; vectors have a number or more";
             return self.fail(Kind::Shape, site, message);
         }
-        self.account(length, site)?;
-        self.room(length)?;
+        let numbers = self.numbers_in(list);
+        self.room(length.max(numbers))?;
+        self.need_bytes(
+            length
+                .saturating_mul(size_of::<Operand<Number>>())
+                .saturating_add(numbers.saturating_mul(2 * size_of::<Number>())),
+        )?;
+        self.account(MADE * length.saturating_add(numbers), site)?;
         let mut operands = Vec::with_capacity(length);
         let mut rest = list;
         while rest.tag == Tag::Pair {
@@ -370,12 +460,12 @@ impl Walk<'_> {
     /// The list of a vector's numbers, or of a matrix's rows.
     fn array_to_list(&mut self, array: Value, site: u32) -> Outcome<Value> {
         let shape = self.heap.shape(array);
-        self.account(shape.size(), site)?;
         self.room(3 * shape.size())?;
+        self.account(MADE * shape.size(), site)?;
         let items: Vec<Value> = match shape {
             Shape::Vector(_) => self.heap.numbers(array).to_vec(),
             Shape::Matrix(rows, _) => {
-                let rows = (0..rows).map(|row| self.element(array, &[row], site));
+                let rows = (0..rows).map(|row| self.element(array, &[row], [0.0; 2], site));
                 rows.collect::<Outcome<_>>()?
             }
         };

@@ -156,3 +156,177 @@ fn deep_and_long_texts_are_run_or_refused() {
         }
     });
 }
+
+/// What goes through many elements, once for each application of `f`.
+const OF_MANY: [(&str, &str); 21] = [
+    ("(define l (iota 100000))", "(length l)"),
+    ("(define l (iota 100000))", "(list? l)"),
+    ("(define l (iota 100000))", "(reverse l)"),
+    ("(define l (iota 100000))", "(list-ref l 99999)"),
+    ("(define l (iota 100000))", "(list-tail l 99999)"),
+    ("(define l (iota 100000))", "(memv -1 l)"),
+    ("(define l (iota 100000))", "(append l '())"),
+    ("(define l (iota 100000))", "(apply + l)"),
+    ("(define l (iota 100000))", "(apply list l)"),
+    ("(define l (iota 100000))", "(apply (lambda r 1) l)"),
+    ("(define l (iota 100000))", "(list->vec l)"),
+    ("(define l (iota 100000))", "(concatenate (list l '()))"),
+    ("(define l (iota 100000))", "(fold-left + 0 l)"),
+    ("(define v (ones 100000))", "(vec->list v)"),
+    ("(define v (ones 100000))", "(norm v)"),
+    ("(define v (ones 100000))", "(+ v 1)"),
+    ("(define v (ones 100000))", "(slice v 0 1)"),
+    ("(define m (+ (eye 60) (ones 60 60)))", "(cholesky m)"),
+    ("(define m (+ (eye 60) (ones 60 60)))", "(eigh m)"),
+    ("(define s (make-string 100000 #\\a))", "(string->symbol s)"),
+    ("(define s (make-string 100000 #\\1))", "(string->number s)"),
+];
+
+#[test]
+fn elements_gone_through_cost_fuel() {
+    let limits = Limits::default().fuel(30_000);
+    for (definition, body) in OF_MANY {
+        let text = format!("{definition} (define (f x) (f {body})) (f 1)");
+        for mode in MODES {
+            let model = Interpreter::embedded().model_for(&text, &Bindings::new(), mode);
+            let model = model.expect("it is a program");
+            let result = model.evaluate(
+                &Bindings::new(),
+                Wrt::Nothing,
+                &limits,
+                &mut Workspace::new(),
+            );
+            let Err(Error::Eval(error)) = result else {
+                panic!("{mode:?} {text} ends");
+            };
+            assert!(error.message.contains("out of fuel"), "{text}: {error}");
+            let applications = error.stats.applications;
+            assert!(applications < 120, "{mode:?} {text}: {applications}");
+        }
+    }
+}
+
+#[test]
+fn fuel_is_the_same_in_every_mode() -> Result<(), Error> {
+    let wide = format!(
+        "(define (f . r) (length r)) (+ (f {0}) (length (list {0})) (+ {0}))",
+        "1 ".repeat(30)
+    );
+    let programs = [
+        "(let go ((i 0) (s 0)) (if (= i 100) s (go (+ i 1) (+ s (sin i)))))",
+        "(map + (iota 10) (iota 10))",
+        "(define (f n) (if (< n 2) n (+ (f (- n 1)) (f (- n 2))))) (f 10)",
+        "(length (append (iota 100) (reverse (iota 50))))",
+        "(list (memv 5 (iota 1000)) (equal? (iota 3000) (iota 3000)))",
+        "(apply + (apply list (iota 200)))",
+        "(string-append (make-string 50 #\\a) (number->string 1e308))",
+        "(norm (+ (ones 100) (list->vec (iota 100))))",
+        "(case 7 ((1 2 3 4 5 6) 1) ((7 8 9) (sort '(3 1 2) <)) (else 3))",
+        "(define-values (a . b) (values 1 2 3)) (force (delay (fold + a b)))",
+        "(delete-duplicates (append (iota 20) (iota 30)))",
+        "(eigh (+ (eye 3) (ones 3 3)))",
+        &wide,
+    ];
+    for text in programs {
+        let mut seen = Vec::new();
+        for mode in [Mode::Interpreter, Mode::Direct, Mode::Nested] {
+            let model = Interpreter::embedded().model_for(text, &Bindings::new(), mode)?;
+            let mut workspace = Workspace::new();
+            let limits = Limits::default();
+            let run = model.evaluate(&Bindings::new(), Wrt::Nothing, &limits, &mut workspace)?;
+            seen.push((run.stats.applications, run.stats.fuel));
+        }
+        assert!(
+            seen.windows(2).all(|pair| pair[0] == pair[1]),
+            "{text}: {seen:?}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn long_texts_without_applications_cost_fuel() {
+    let limits = Limits::default().fuel(20_000);
+    for each in ["1 ", "(if #f 1 2) ", "(let ((a 1)) a) "] {
+        let text = format!("(define (f) {} (f)) (f)", each.repeat(1000));
+        let model = Interpreter::embedded()
+            .model(&text)
+            .expect("it is a program");
+        let result = model.evaluate(
+            &Bindings::new(),
+            Wrt::Nothing,
+            &limits,
+            &mut Workspace::new(),
+        );
+        let Err(Error::Eval(error)) = result else {
+            panic!("{each} ends");
+        };
+        assert!(error.message.contains("out of fuel"), "{each}: {error}");
+        let applications = error.stats.applications;
+        assert!(applications < 4_000, "{each}: {applications}");
+    }
+}
+
+#[test]
+fn a_deadline_is_seen_by_what_takes_long() {
+    let programs = [
+        "(define l (iota 100000)) (define (f x) (f (apply list l))) (f 1)",
+        "(define v (ones 100000)) (define (f x) (f (norm (* v x)))) (f 1)",
+        "(define m (+ (eye 300) (ones 300 300))) (define (f x) (f (eigh m))) (f 1)",
+        "(define (g n a) (if (= n 0) a (g (- n 1) (list a a)))) (equal? (g 40 '(1)) (g 40 '(1)))",
+    ];
+    for text in programs {
+        let model = Interpreter::embedded()
+            .model(text)
+            .expect("it is a program");
+        let began = Instant::now();
+        let limits = Limits::default().timeout(Duration::from_millis(100));
+        let result = model.evaluate(
+            &Bindings::new(),
+            Wrt::Nothing,
+            &limits,
+            &mut Workspace::new(),
+        );
+        let error = result.map(|_| ()).expect_err("it does not end");
+        assert!(error.to_string().contains("out of time"), "{text}: {error}");
+        assert!(began.elapsed() < Duration::from_secs(10), "{text}");
+    }
+}
+
+#[test]
+fn what_would_be_too_large_is_refused_before_it_is_made() {
+    let limits = Limits::default().heap_bytes(64 << 20);
+    let programs = [
+        "(iota 1000000000)",
+        "(zeros 1000000000)",
+        "(make-list 1000000000 0)",
+        "(define (f l) (f (append l l))) (f (list 1))",
+        "(define (f l) (f (cons (zeros 1000000) l))) (f (list))",
+        "(define v (ones 1000)) (define (f l n) (if (= n 0) l (f (cons v l) (- n 1))))
+         (list->vec (f (list) 100000))",
+        "(define (f s) (f (string-append s s))) (f \"a\")",
+        "(eye 100000)",
+        "(outer (ones 100000) (ones 100000))",
+    ];
+    for text in programs {
+        stops(text, &limits, "out of heap: 67108864 bytes");
+    }
+}
+
+#[test]
+fn garbage_is_collected_before_a_large_value_is_refused() -> Result<(), Error> {
+    let limits = Limits::default().heap_bytes(64 << 20);
+    let programs = [
+        "(let go ((i 0) (v (zeros 300000))) (if (= i 9) (ref v 0) (go (+ i 1) (+ v 1))))",
+        "(let go ((i 0) (v 0)) (if (= i 9) (length v) (go (+ i 1) (iota 150000))))",
+        "(let go ((i 0) (v 0)) (if (= i 12) (vlen v) (go (+ i 1) (list->vec (iota 100000)))))",
+        "(define (g . r) (length r)) (define l (iota 100000))
+         (let go ((i 0) (v 0)) (if (= i 20) v (go (+ i 1) (apply g l))))",
+    ];
+    for text in programs {
+        for mode in MODES {
+            evaluate(text, mode, &limits)?;
+        }
+    }
+    Ok(())
+}

@@ -186,3 +186,45 @@ fn ints_that_pass_what_doubles_hold_are_counted() {
         assert_eq!(run.unwrap().stats.rounded_ints, 9, "{mode:?}");
     }
 }
+
+#[test]
+fn messages_are_short_whatever_they_are_about() {
+    let interpreter = Interpreter::embedded();
+    let cases = [
+        (
+            "(ref (ones 3) 1e300)",
+            "`ref` wants index 1e300 of a vector of 3",
+        ),
+        (
+            "(list-ref (list 1 2 3) 18446744073709551616)",
+            "`list-ref` wants index 1.8446744073709552e19 of a list of 3",
+        ),
+        ("(ref (eye 2) 1 1e20)", "`ref` wants index 1e20 of"),
+        (
+            "(gcd 1e308 4.9e-324)",
+            "`gcd` wants whole numbers, got 5e-324",
+        ),
+        (
+            "(iota 1.5e-300)",
+            "`iota` wants a whole number, got 1.5e-300",
+        ),
+        ("(integer->char 1e300)", "`integer->char` of 1e300"),
+        ("(list-ref '(1) -1e300)", "`list-ref` got the index -1e300"),
+    ];
+    for (text, expected) in cases {
+        let (_, message) = error_of(&interpreter, text);
+        assert!(message.contains(expected), "{text}: {message}");
+    }
+    let long = [
+        "(error (make-string 100000 #\\a))",
+        "(error \"it\" (make-string 100000 #\\a))",
+        "(error (string->symbol (make-string 100000 #\\a)))",
+        "(error \"it\" (map (lambda (i) 1e308) (iota 100)))",
+    ];
+    for text in long {
+        let (_, message) = error_of(&interpreter, text);
+        let length = message.chars().count();
+        assert!((1000..1100).contains(&length), "{text}: {length}");
+        assert!(message.contains(" characters)"), "{text}: {message}");
+    }
+}

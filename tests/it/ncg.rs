@@ -383,3 +383,41 @@ fn interpreters_made_by_hand_run_or_fail_but_do_not_panic() {
     }
     assert!(ran > 0 || programs(2) < 2, "nothing passed the checks");
 }
+
+#[test]
+fn fuel_ends_what_no_site_of_a_file_counts() {
+    let interpreter = Interpreter::embedded();
+    let endless = [
+        "(let go () (go))",
+        "(define (f x) (g x)) (define (g x) (f x)) (f 1)",
+        "(define (f g) (g g)) (f f)",
+        "(define (f . r) (apply f r)) (f)",
+        "(define (f l) (map f (list l))) (f 1)",
+    ];
+    for text in endless {
+        let graph = compile_program(&interpreter, text).expect("it compiles");
+        let written = ncg::write(&graph);
+        let changed = rehashed(&written.replace(",true]", ",false]"));
+        let graph = ncg::read(&changed).expect("it is sound");
+        let model = Model::from_graph(&graph).expect("it was read");
+        let limits = Limits::default().fuel(1000).heap_bytes(64 << 20);
+        let result = model.evaluate(
+            &Bindings::new(),
+            Wrt::Nothing,
+            &limits,
+            &mut Workspace::new(),
+        );
+        let Err(Error::Eval(error)) = result else {
+            panic!("{text} ends");
+        };
+        assert!(
+            error.message.contains("out of fuel: 1000"),
+            "{text}: {error}"
+        );
+        assert!(
+            error.stats.nodes < 2_000_000,
+            "{text}: {}",
+            error.stats.nodes
+        );
+    }
+}

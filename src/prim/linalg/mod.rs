@@ -237,10 +237,15 @@ pub(crate) enum Place {
     Row(usize, usize),
 }
 
-/// Where the element at some indices is; otherwise the error of the program.
-pub(crate) fn locate(shape: Shape, indices: &[usize]) -> Result<Place, (Kind, String)> {
-    let beyond = |index: usize| {
-        let message = format!("`ref` wants index {index} of {shape}");
+/// Where the element at some indices is; otherwise the error of the program, in which each index is told
+/// as it was given.
+pub(crate) fn locate(
+    shape: Shape,
+    indices: &[usize],
+    told: impl Fn(usize) -> String,
+) -> Result<Place, (Kind, String)> {
+    let beyond = |which: usize| {
+        let message = format!("`ref` wants index {} of {shape}", told(which));
         Err((Kind::Index, message))
     };
     match (shape, indices) {
@@ -249,12 +254,12 @@ pub(crate) fn locate(shape: Shape, indices: &[usize]) -> Result<Place, (Kind, St
         (Shape::Matrix(rows, columns), &[i, j]) if i < rows && j < columns => {
             Ok(Place::Number(i * columns + j))
         }
-        (Shape::Matrix(rows, _), &[i, j]) if i < rows => beyond(j),
+        (Shape::Matrix(rows, _), &[i, _]) if i < rows => beyond(1),
         (Shape::Vector(_), [_, _, ..]) => {
             let message = format!("`ref` of {shape} takes one index, got {}", indices.len());
             Err((Kind::Shape, message))
         }
-        (_, indices) => beyond(indices.first().copied().unwrap_or(0)),
+        _ => beyond(0),
     }
 }
 
@@ -548,7 +553,7 @@ impl<A: Arithmetic> Context<'_, A> {
             let number = self.number(index)?;
             at.push(self.arithmetic.index(self.prim, &number)?);
         }
-        match locate(array.shape, &at) {
+        match locate(array.shape, &at, |which| at[which].to_string()) {
             Ok(Place::Number(at)) => Ok(Operand::Number(array.numbers[at].clone())),
             Ok(Place::Row(from, length)) => Ok(Operand::Array(Array {
                 shape: Shape::Vector(length),
