@@ -7,9 +7,10 @@
 //! - An operand at or above 0 is a slot, below 0 the constant `!operand`.
 //! - Quoted data are laid out once, at the start of every heap.
 
+use super::TAIL;
 use super::layout::{Image, SITE_COUNTS};
-use super::{PRELUDE_WORK, TAIL};
-use crate::graph::{Function, Graph, GraphConstant, Node, NodeId, Op};
+use super::weights::{evaluators, work_of};
+use crate::graph::{Function, Graph, GraphConstant, NodeId, Op};
 use crate::prim::Prim;
 use crate::prim::value::{FIRST_FUNCTION, Value};
 use crate::source::Span;
@@ -23,9 +24,6 @@ use std::sync::Arc;
 
 /// The name under which an interpreter's graph exports its evaluator.
 pub(crate) const EVALUATE: &str = "%evaluate";
-
-/// An environment of more values than these weighs as many elements where it is made or entered.
-pub(super) const MANY_CAPTURES: u32 = 64;
 
 /// A slot (at or above 0) or a constant (`!index`).
 pub(super) type Operand = i32;
@@ -211,45 +209,6 @@ impl Code {
     }
 }
 
-/// The nodes of a function.
-fn nodes_of(graph: &Graph, function: usize) -> impl Iterator<Item = &Node> {
-    let mut open = vec![graph.functions[function].body];
-    let blocks = iter::from_fn(move || {
-        let block = open.pop()?;
-        let nodes = &graph.blocks[block as usize].nodes;
-        for &id in nodes {
-            if let Op::Mux(a, b) | Op::Branch(a, b) = graph.nodes[id].op {
-                open.extend([a, b]);
-            }
-        }
-        Some(nodes)
-    });
-    blocks.flat_map(|nodes| nodes.iter().map(|&id| &graph.nodes[id]))
-}
-
-/// What entering a function weighs, in elements. Those of the prelude, whose applications have no place in
-/// the program, weigh something where they apply others; environments cost what they have in them.
-pub(crate) fn work_of(graph: &Graph, function: usize) -> u32 {
-    let applies = |node: &Node| {
-        let is_application = matches!(
-            node.op,
-            Op::Call | Op::TailCall | Op::CallKnown(_) | Op::TailCallKnown(_) | Op::Again
-        );
-        is_application && node.site == 0
-    };
-    let prelude = if nodes_of(graph, function).any(applies) {
-        PRELUDE_WORK as u32
-    } else {
-        0
-    };
-    let captures = graph.functions[function].captures;
-    prelude.saturating_add(if captures > MANY_CAPTURES {
-        captures
-    } else {
-        0
-    })
-}
-
 struct Compiler<'a> {
     graph: &'a Graph,
     places: SecondaryMap<NodeId, Operand>,
@@ -348,7 +307,7 @@ impl<'a> Compiler<'a> {
             self.places.insert(id, !(constant.cast_signed()));
         }
         let count = self.graph.functions.len();
-        let own = self.evaluators();
+        let own = evaluators(self.graph);
         self.code.entries = vec![Entry::default(); count];
         for index in (0..count).filter(|&index| own[index]) {
             self.function(index, 0);
@@ -449,31 +408,6 @@ impl<'a> Compiler<'a> {
             slots: open.slots,
             work,
         };
-    }
-
-    /// Which functions are the evaluator's: those it leads to. The prelude beside it is not among them.
-    fn evaluators(&self) -> Vec<bool> {
-        let mut own = vec![false; self.graph.functions.len()];
-        let mut open: Vec<u32> = self.graph.export(EVALUATE).into_iter().collect();
-        while let Some(function) = open.pop() {
-            if std::mem::replace(&mut own[function as usize], true) {
-                continue;
-            }
-            for node in nodes_of(self.graph, function as usize) {
-                if let Op::Closure(f) | Op::CallKnown(f) | Op::TailCallKnown(f) = node.op {
-                    open.push(f);
-                }
-                open.extend(
-                    node.args
-                        .iter()
-                        .filter_map(|&arg| match self.graph.nodes[arg].op {
-                            Op::Function(f) => Some(f),
-                            _ => None,
-                        }),
-                );
-            }
-        }
-        own
     }
 
     /// Where the next instruction goes.

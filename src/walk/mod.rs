@@ -21,6 +21,7 @@ mod heap;
 mod inputs;
 pub(crate) mod layout;
 mod limits;
+mod meter;
 pub(crate) mod monitor;
 mod numbers;
 pub mod output;
@@ -33,14 +34,13 @@ mod structure;
 mod take;
 mod text;
 mod vectors;
+mod weights;
 
 #[cfg(feature = "dfdx")]
 pub(crate) use checks::in_short;
 pub(crate) use checks::{as_written, bounded};
 #[cfg(feature = "dfdx")]
 pub(crate) use checks::{callee, in_words, kind_of, kind_without, no_count};
-#[cfg(feature = "dfdx")]
-pub(crate) use code::work_of;
 pub(crate) use inputs::InputValue;
 pub(crate) use limits::{Clock, out_of_fuel};
 pub use limits::{EvalError, Limits, Stats};
@@ -57,6 +57,8 @@ pub(crate) use text::{
 };
 #[cfg(feature = "dfdx")]
 pub(crate) use vectors::dearness;
+#[cfg(feature = "dfdx")]
+pub(crate) use weights::work_of;
 
 use crate::error::{Call, Kind};
 use crate::prim::Prim;
@@ -64,32 +66,21 @@ use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 use crate::source::Span;
 use crate::symbol::Sym;
 use crate::trace::record::{Number, Recorder};
-use call::{CLOCK_INTERVAL, ENTRIES};
-use code::{Args, Code, Instr, MANY_CAPTURES, Operand};
-use cost::{Cost, Costs};
+use code::{Args, Code, Instr, Operand};
+use cost::Costs;
 use fork::Forks;
 use heap::Heap;
 use inputs::{fill_constants, put_input};
 use layout::CoreProgram;
+pub(crate) use meter::{ARGUMENT_WORK, ELEMENTS, PRELUDE_WORK, WIDE};
+use meter::{Meter, Taken};
 use monitor::{Noted, Notes};
 use room::KEPT_BYTES;
 use text::Names;
+use weights::MANY_CAPTURES;
 
 /// How many applications an error's call chain lists.
 const CHAIN: usize = 32;
-
-/// How many elements that a primitive goes through weigh as much as an application: one of either costs
-/// about the same time in interpreter mode.
-pub(crate) const ELEMENTS: u64 = 32;
-
-/// What a procedure of the prelude weighs, in elements, each time that it is entered or restarted.
-pub(crate) const PRELUDE_WORK: u64 = 8;
-
-/// Up to so many arguments are part of an application; each of more weighs as [`ARGUMENT_WORK`] elements.
-pub(crate) const WIDE: usize = 8;
-
-/// See [`WIDE`].
-pub(crate) const ARGUMENT_WORK: usize = 8;
 
 /// Scratch memory for walks: one walk at a time uses it.
 #[derive(Clone, Debug, Default)]
@@ -190,47 +181,6 @@ struct Registers {
     top: u32,
     /// The application by the user's program that the running procedure serves.
     site: u32,
-}
-
-/// What the walk may take, and what it has taken.
-struct Meter {
-    limits: Limits,
-    nodes: u64,
-    applications: u64,
-    /// Elements that primitives have gone through for the user's program.
-    work: u64,
-    /// Procedures still to be entered before the next look at the clock.
-    clock: u32,
-    /// Procedures entered, as of the last look at the clock.
-    entries: u64,
-    /// How many of them an application explains, and how many none needs to.
-    entries_each: u64,
-    entries_free: u64,
-    /// Elements gone through since the clock was looked at for them.
-    unseen: usize,
-    /// The cells of the heap at which it is collected.
-    collect_at: usize,
-    /// The procedures under way beyond which there is no room, or which there may be.
-    frames: usize,
-    /// The cells that a primitive found no room for.
-    wanted: usize,
-    /// The most bytes in use, as far as they were looked at.
-    peak: usize,
-    /// The most procedures under way at once.
-    deepest: usize,
-    /// Ints that passed 2^53.
-    rounded: u64,
-}
-
-/// What has been taken, as far as it is taken back where a fork is given up: how far its arms came tells
-/// which of them the numbers take.
-#[derive(Clone, Copy)]
-struct Taken {
-    cost: Cost,
-    clock: u32,
-    entries: u64,
-    deepest: usize,
-    rounded: u64,
 }
 
 /// The places of the user's program.
@@ -368,68 +318,6 @@ fn give_back<T>(part: &mut Vec<T>) {
     if part.capacity() > KEPT_BYTES / size_of::<T>() {
         part.clear();
         part.shrink_to(0);
-    }
-}
-
-impl Meter {
-    fn new(job: &Job<'_>) -> Self {
-        let pairs = job.programs.iter().map(|p| p.image.sites.len() as u64);
-        Self {
-            limits: job.limits,
-            nodes: 0,
-            applications: 0,
-            work: 0,
-            clock: CLOCK_INTERVAL,
-            entries: 0,
-            entries_each: match job.programs.len() {
-                0 | 1 => ENTRIES,
-                _ => ENTRIES * ENTRIES,
-            },
-            entries_free: ENTRIES * (pairs.sum::<u64>() + u64::from(CLOCK_INTERVAL)),
-            unseen: 0,
-            collect_at: 0,
-            frames: 0,
-            wanted: 0,
-            peak: 0,
-            deepest: 0,
-            rounded: 0,
-        }
-    }
-
-    /// What has been taken of the fuel.
-    #[inline]
-    pub(super) fn fuel(&self) -> u64 {
-        self.applications + self.work / ELEMENTS
-    }
-
-    /// The same by what it is made of.
-    fn cost(&self) -> Cost {
-        Cost {
-            applications: self.applications,
-            work: self.work,
-        }
-    }
-
-    fn set_cost(&mut self, cost: Cost) {
-        (self.applications, self.work) = (cost.applications, cost.work);
-    }
-
-    fn taken(&self) -> Taken {
-        Taken {
-            cost: self.cost(),
-            clock: self.clock,
-            entries: self.entries,
-            deepest: self.deepest,
-            rounded: self.rounded,
-        }
-    }
-
-    fn take_back(&mut self, taken: Taken) {
-        self.set_cost(taken.cost);
-        self.clock = taken.clock;
-        self.entries = taken.entries;
-        self.deepest = taken.deepest;
-        self.rounded = taken.rounded;
     }
 }
 
