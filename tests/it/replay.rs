@@ -25,7 +25,7 @@ use dmci::{
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::cell::Cell;
 
-/// Little, because a lane that runs out of it is walked in each batch.
+/// Little of each lane's own, because programs without end run out of it.
 const LIMITS: Limits = Limits::new()
     .fuel(2_000)
     .heap_bytes(1 << 30)
@@ -182,7 +182,9 @@ impl Question<'_> {
             .zip(columns.iter().map(Vec::as_slice))
             .collect();
         let (shared, wrt) = (&self.shared, &self.wrt);
-        model.value_and_grad_lanes(shared, &columns, wrt, on_error, &LIMITS, workspace)
+        // None runs out of it alone.
+        let limits = LIMITS.fuel(LIMITS.fuel * lanes.len() as u64);
+        model.value_and_grad_lanes(shared, &columns, wrt, on_error, &limits, workspace)
     }
 
     /// Compares what lanes answer together with what they answer alone.
@@ -394,6 +396,15 @@ fn check_program(
     let names = question.lane_names.len();
     let numbers: Vec<Vec<f64>> = (0..count).map(|_| lane_numbers(names, random)).collect();
     let mut points = question.points(numbers.iter().cloned());
+    // Lanes have fuel together.
+    let has_fuel = |point: &Point| {
+        let error = point.alone.as_ref().err();
+        error.is_none_or(|error| !error.to_string().starts_with("out of fuel"))
+    };
+    points.retain(has_fuel);
+    if points.is_empty() {
+        return Ok(());
+    }
     let is_list =
         |point: &Point| matches!(&point.alone, Ok((value, _)) if value.number().is_none());
     if !question.wrt.is_empty() && points.iter().any(is_list) {
@@ -406,13 +417,14 @@ fn check_program(
         }
         question.wrt.clear();
         points = question.points(numbers.into_iter());
+        points.retain(has_fuel);
     }
     seen.note(question, &points);
     let mut batches: Vec<Vec<&Point>> = sizes
         .iter()
         .map(|&size| {
             let lanes = 0..size;
-            lanes.map(|_| &points[random.below(count)]).collect()
+            lanes.map(|_| &points[random.below(points.len())]).collect()
         })
         .collect();
     let context = |complaint: String| {

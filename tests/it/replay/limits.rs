@@ -35,20 +35,16 @@ fn stats(source: &str, n: f64) -> Result<Stats, Error> {
 #[test]
 fn a_warm_batch_obeys_the_limits_of_a_cold_one() -> Result<(), Error> {
     let usual = Limits::default();
-    let fuel = |fuel| usual.fuel(fuel);
     let depth = |depth: u64| usual.depth(depth as usize);
     let heap = usual.heap_bytes(8 << 20);
-    let loops = "(let go ((i 0) (s x)) (if (< i n) (go (+ i 1) (* s 1.01)) s))";
     let deep = "(define (f i) (if (< i n) (* 1.01 (f (+ i 1))) x)) (f 0)";
     let large = "(define (grow i l) (if (< i n) (grow (+ i 1) (cons (* i x) l)) l))
         (fold-left + 0 (grow 0 '()))";
     let small = [0.0, 10.0, 20.0, 60.0, 30.0, 100.0, 10.0, 60.0];
     let big = [0.0, 10.0, 200_000.0, 3.0, 20_000.0, 0.0, 10.0, 200_000.0];
-    let (long, high) = (stats(loops, 60.0)?, stats(deep, 60.0)?);
+    let high = stats(deep, 60.0)?;
     // As much as the second largest takes, and one less.
     for (source, limits, said, ns, failing) in [
-        (loops, fuel(long.applications), "out of fuel", small, 1),
-        (loops, fuel(long.applications - 1), "out of fuel", small, 3),
         (deep, depth(high.depth), "too deep", small, 1),
         (deep, depth(high.depth - 1), "too deep", small, 3),
         (large, heap, "out of heap", big, 2),

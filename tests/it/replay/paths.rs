@@ -166,14 +166,14 @@ fn a_model_keeps_as_many_paths_as_it_is_told() {
 // ---- lanes that fail ---------------------------------------------------------------------------
 
 /// Fails in three ways, and says at which `x`.
-const FAILING: &str = "(define (spin i) (spin (+ i 1)))
+const FAILING: &str = "(define (spin i) (+ 1 (spin i)))
 (cond ((= k 1) (error \"refused:\" x))
       ((= k 2) (* a (car x)))
       ((= k 3) (spin x))
       ((> x 0) (* a (log x)))
       (else (* a x)))";
 
-const LITTLE: Limits = Limits::new().fuel(300).heap_bytes(1 << 30).depth(1 << 20);
+const LITTLE: Limits = Limits::new().heap_bytes(1 << 30).depth(300);
 
 fn run_failing(xs: &[f64], ks: &[f64], on_error: OnError, model: &Model) -> Result<Lanes, Error> {
     let (shared, columns) = (Bindings::from([("a", 2.0)]), [("x", xs), ("k", ks)]);
@@ -228,7 +228,7 @@ fn a_lane_that_fails_leaves_the_others_as_they_are() -> Result<(), Error> {
                     (Err(error), k @ 1..=3) => {
                         assert_eq!(error.kind(), kinds[k - 1], "{run}, lane {lane}");
                         let line = error.position(FAILING).map(|position| position.line);
-                        // What runs out of fuel is nowhere in particular.
+                        // What is too deep is nowhere in particular.
                         let expected = [Some(2), Some(3), None][k - 1];
                         assert_eq!(line, expected, "{run}: {error}");
                         let said = error.to_string();
