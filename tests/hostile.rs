@@ -58,7 +58,8 @@ const NEXT: (&str, &str) = (
 /// What a case may take.
 struct Bounds {
     cpu: Duration,
-    wall: Duration,
+    /// When to give up, in CPU time.
+    longest: Duration,
     mega: u64,
 }
 
@@ -136,7 +137,7 @@ fn judged(name: String, run: impl FnOnce() -> Result<(), String> + Send + 'stati
 fn defaults(case: &Case) -> Result<(), String> {
     let bounds = Bounds {
         cpu: generous(Duration::from_secs(2)),
-        wall: Duration::from_secs(90),
+        longest: Duration::from_secs(40),
         mega: 256,
     };
     let outcome = check(case, &case.line(&json!({})), &bounds)?;
@@ -146,7 +147,7 @@ fn defaults(case: &Case) -> Result<(), String> {
 fn heap(case: &Case) -> Result<(), String> {
     let bounds = Bounds {
         cpu: generous(Duration::from_secs(2)),
-        wall: Duration::from_secs(90),
+        longest: Duration::from_secs(40),
         mega: 80,
     };
     let line = case.line(&json!({"heap_bytes": 64 << 20}));
@@ -156,7 +157,7 @@ fn heap(case: &Case) -> Result<(), String> {
 fn fuel(case: &Case) -> Result<(), String> {
     let bounds = Bounds {
         cpu: Duration::from_secs(2),
-        wall: Duration::from_secs(90),
+        longest: Duration::from_secs(40),
         mega: 1100,
     };
     check(case, &case.line(&json!({"fuel": 1_000_000})), &bounds).map(drop)
@@ -182,7 +183,7 @@ fn generous(bound: Duration) -> Duration {
 
 /// Answers to a line and to the next, within bounds.
 fn check(case: &Case, line: &[u8], bounds: &Bounds) -> Result<Outcome, String> {
-    let outcome = ask(&[line, NEXT.0.as_bytes()], bounds.wall)?;
+    let outcome = ask(&[line, NEXT.0.as_bytes()], bounds.longest)?;
     let [answer, next] = outcome.answers.as_slice() else {
         return Err(format!("{} answers to two lines", outcome.answers.len()));
     };

@@ -51,15 +51,15 @@ pub(crate) fn idle() -> u64 {
     })
 }
 
-/// Answers to lines, each within a time.
-pub(crate) fn ask(lines: &[&[u8]], wall: Duration) -> Result<Outcome, String> {
+/// Answers to lines, each within so much CPU, so that what else runs on the machine does not count.
+pub(crate) fn ask(lines: &[&[u8]], longest: Duration) -> Result<Outcome, String> {
     let mut child = limited(&["eval", "--jsonl"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| format!("{}: {error}", binary()))?;
-    let outcome = converse(&mut child, lines, wall);
+    let outcome = converse(&mut child, lines, longest);
     // A process that waits for input ends with it, but one that computes does not.
     child.kill().ok();
     let status = child.wait();
@@ -75,7 +75,7 @@ pub(crate) fn ask(lines: &[&[u8]], wall: Duration) -> Result<Outcome, String> {
     })
 }
 
-fn converse(child: &mut Child, lines: &[&[u8]], wall: Duration) -> Result<Outcome, String> {
+fn converse(child: &mut Child, lines: &[&[u8]], longest: Duration) -> Result<Outcome, String> {
     let mut input = child.stdin.take().ok_or("no standard input")?;
     let output = child.stdout.take().ok_or("no standard output")?;
     let (sender, receiver) = mpsc::channel();
@@ -93,10 +93,21 @@ fn converse(child: &mut Child, lines: &[&[u8]], wall: Duration) -> Result<Outcom
         let began = Instant::now();
         // A process that has died reads nothing: that no answer comes says so.
         let _ = input.write_all(line).and_then(|()| input.write_all(b"\n"));
-        let answer = receiver.recv_timeout(wall).map_err(|error| match error {
-            mpsc::RecvTimeoutError::Timeout => format!("no answer in {wall:?} to line {index}"),
-            mpsc::RecvTimeoutError::Disconnected => format!("it died at line {index}"),
-        })?;
+        let start = taken(child.id()).map_or(Duration::ZERO, |(cpu, _)| cpu);
+        let answer = loop {
+            match receiver.recv_timeout(Duration::from_millis(100)) {
+                Ok(answer) => break answer,
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    return Err(format!("it died at line {index}"));
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    let cpu = taken(child.id()).map_or(Duration::ZERO, |(cpu, _)| cpu);
+                    if cpu.saturating_sub(start) > longest || began.elapsed() > 20 * longest {
+                        return Err(format!("no answer to line {index} in {longest:?} of CPU"));
+                    }
+                }
+            }
+        };
         if index == 0 {
             first = began.elapsed();
         }
