@@ -365,7 +365,9 @@ impl<R: Read> Input<R> {
 
     /// Takes a line that is too long: its beginning; gives its length.
     fn skip(&mut self, taken: &mut Vec<u8>) -> u64 {
-        taken.extend_from_slice(&self.buffer[..self.buffer.len().min(BEGINNING)]);
+        let line = self.buffer.split(|&byte| byte == b'\n').next();
+        let line = line.unwrap_or_default();
+        taken.extend_from_slice(&line[..line.len().min(BEGINNING)]);
         let mut length = 0;
         loop {
             if let Some(end) = self.buffer.iter().position(|&byte| byte == b'\n') {
