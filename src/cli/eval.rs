@@ -16,7 +16,7 @@ use super::stats::{STATS, stats_of};
 use crate::model::gradient::Extent;
 use crate::model::json::Column;
 use crate::source::Position;
-use crate::walk::output::{check_room, json_number};
+use crate::walk::output::{Unwritten, check_room, json_number};
 use crate::{
     Bindings, Error, EvalError, Input, Interpreter, Kind, Limits, OnError, Registry, Stats,
     Threads, Workspace, Wrt,
@@ -288,7 +288,7 @@ fn lane_gradient(
     bindings: &Bindings,
     out: &mut String,
     most: usize,
-) -> Result<(), Box<EvalError>> {
+) -> Result<(), Unwritten> {
     if let Some((_, sum)) = lanes.shared.iter().find(|(n, _)| n == name) {
         json_number(*sum, out);
         return Ok(());

@@ -12,8 +12,8 @@ use super::limits::LimitArgs;
 use super::program::{InputArgs, MachineArgs, Prepared, ProgramArgs, distinct, prepare};
 use super::report::{self, Failure};
 use super::stats::{StatsArgs, stats_of};
-use crate::walk::output::json_number;
-use crate::{EvalError, Hessian, Workspace, Wrt};
+use crate::walk::output::{Unwritten, json_number};
+use crate::{Hessian, Workspace, Wrt};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -89,7 +89,7 @@ impl Grad {
         let (evaluation, hessian) = self.stats.outcome(result, &stats, cautions, &source)?;
         report::monitored(&evaluation.monitored);
         let most = limits.output_bytes;
-        let too_long = |error: Box<EvalError>| Failure::of(&source)(error.into());
+        let too_long = |error: Unwritten| Failure::of(&source)(error.into());
         if self.json {
             let text = json::try_line(|answer| {
                 answer.value(&evaluation.value, most)?;

@@ -12,8 +12,8 @@
 //! what is not finite.
 
 use crate::source::Position;
-use crate::walk::output::{json_number, json_string};
-use crate::{EvalError, Evaluation, Output};
+use crate::walk::output::{Unwritten, json_number, json_string};
+use crate::{Evaluation, Output};
 use std::convert::Infallible;
 use std::fmt::{Display, Write as _};
 
@@ -165,7 +165,7 @@ impl Object<'_> {
     }
 
     /// The value of an evaluation, unless there would then be more than so many bytes.
-    pub(super) fn value(&mut self, value: &Output, most: usize) -> Result<(), Box<EvalError>> {
+    pub(super) fn value(&mut self, value: &Output, most: usize) -> Result<(), Unwritten> {
         value.write_json(self.member("value"), most)
     }
 
@@ -175,7 +175,7 @@ impl Object<'_> {
         names: impl IntoIterator<Item = &'n str>,
         evaluation: &Evaluation,
         most: usize,
-    ) -> Result<(), Box<EvalError>> {
+    ) -> Result<(), Unwritten> {
         let Evaluation {
             gradient, value, ..
         } = evaluation;

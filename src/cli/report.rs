@@ -13,7 +13,8 @@ use crate::model::Error;
 use crate::model::render::{self, NamedText, Severity, header, printable, snippet};
 use crate::source::Span;
 use crate::syntax::ExpandError;
-use crate::walk::{EvalError, Monitored, Output};
+use crate::walk::output::Unwritten;
+use crate::walk::{Monitored, Output};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -154,7 +155,7 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// A value as a line, unless it is longer than so many bytes.
-pub(super) fn scheme(value: &Output, most: usize) -> Result<String, Box<EvalError>> {
+pub(super) fn scheme(value: &Output, most: usize) -> Result<String, Unwritten> {
     let mut out = String::new();
     value.write_scheme(&mut out, most)?;
     out.push('\n');

@@ -126,7 +126,8 @@ pub fn fit_observed(
 }
 
 /// Fits as [`fit_observed`] does, and tells where the first evaluation was not finite that was not: a
-/// prediction, a residual or a derivative, or where the program failed; none where all was well.
+/// prediction, a residual or a derivative, or where the program failed; none where all was well. Starts are
+/// done one after the other, so that the first is the same each time.
 ///
 /// ```
 /// use dmci::Interpreter;
@@ -222,7 +223,12 @@ fn fit_noting(
         seed: options.seed,
         max_iterations: options.max_iterations,
         all_starts: options.all_starts,
-        threads: options.threads.clone(),
+        // Which evaluation is the first must not depend on who is quicker.
+        threads: if met.is_some() {
+            Threads::ONE
+        } else {
+            options.threads.clone()
+        },
         ..Options::default()
     };
     let watch = search.watch(observer);

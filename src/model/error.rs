@@ -15,6 +15,7 @@ use crate::paths::tally::Refused;
 use crate::source::{Position, Span};
 use crate::syntax::{ExpandError, ReadError, ReadErrorKind};
 use crate::walk::EvalError;
+use crate::walk::output::Unwritten;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
@@ -70,6 +71,12 @@ impl From<EvalError> for Error {
 impl From<Box<EvalError>> for Error {
     fn from(error: Box<EvalError>) -> Self {
         Self::Eval(error.into())
+    }
+}
+
+impl From<Unwritten> for Error {
+    fn from(why: Unwritten) -> Self {
+        Box::<EvalError>::from(why).into()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::{Variable, columns};
 use crate::paths::Workspace;
 use crate::paths::batch::Batch;
-use crate::paths::meter::Meter;
+use crate::paths::fuel::Fuel;
 use crate::paths::tally::{Special, Tally, Target, Values, Weights};
 use crate::paths::weighed::Scratch;
 use crate::paths::{self, Miss, Query};
@@ -241,7 +241,7 @@ impl Model {
             fuel_for_each: asked.terms.fuel_for_each,
             counts: asked.terms.counts,
             keeps_done: asked.terms.keeps_done,
-            meter: Meter::default(),
+            fuel: Fuel::default(),
             errors: Mutex::default(),
             late_error: Mutex::default(),
             not_numeric: &|stats| self.not_numeric(stats),

@@ -3,9 +3,9 @@
 //! The derivatives of a value's numbers by a trace's inputs go in, a [`Gradient`] comes out.
 
 use crate::prim::linalg::Shape;
-use crate::walk::output::{check_room, json_number};
+use crate::walk::output::{Unwritten, check_room, json_number};
 use crate::walk::serial::{self, Number, Shaped};
-use crate::walk::{EvalError, Monitored, Output, Stats};
+use crate::walk::{Monitored, Output, Stats};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -131,7 +131,7 @@ impl Gradient {
         value: &Output,
         out: &mut String,
         most: usize,
-    ) -> Result<bool, Box<EvalError>> {
+    ) -> Result<bool, Unwritten> {
         let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else {
             return Ok(false);
         };

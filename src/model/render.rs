@@ -255,8 +255,15 @@ pub(crate) fn snippet(
     }
     let before = of.text.as_bytes()[..start].iter();
     let before = before.filter(|&&byte| byte == b'\n').count();
-    let text = displayed(&of.text[start..end]);
-    let range = range.start - start..range.end - start;
+    // The drawing numbers lines as they stand in what it is given: those before are there, empty. Where
+    // they are very many, the place above the drawing has to do.
+    let (empty, offset) = match before {
+        0..=EMPTY_LINES => (before, 0),
+        _ => (0, before),
+    };
+    let mut text = "\n".repeat(empty);
+    text.push_str(&displayed(&of.text[start..end]));
+    let range = range.start - start + empty..range.end - start + empty;
     let (kind, color) = match severity {
         Severity::Error => (ReportKind::Error, Color::Red),
         Severity::Warning => (ReportKind::Warning, Color::Yellow),
@@ -275,7 +282,7 @@ pub(crate) fn snippet(
         .finish();
     let mut bytes = Vec::new();
     // Writing to memory does not fail.
-    let source = ariadne::Source::from(&*text).with_display_line_offset(before);
+    let source = ariadne::Source::from(&*text).with_display_line_offset(offset);
     let _ = report.write((&*name, source), &mut bytes);
     let drawing = String::from_utf8_lossy(&bytes);
     // The first line is the report's own header, for which ours stands.
@@ -290,11 +297,17 @@ fn fitted(span: Span, text: &str) -> std::ops::Range<usize> {
     start..end.max(start)
 }
 
+/// How many lines are left empty before those that are drawn.
+const EMPTY_LINES: usize = 100_000;
+
 /// Where the lines of a range begin, and where the last one ends.
 fn lines_of(text: &str, range: &std::ops::Range<usize>) -> (usize, usize) {
     let start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
     let end = text[range.end..].find('\n');
-    (start, end.map_or(text.len(), |at| range.end + at))
+    let end = end.map_or(text.len(), |at| range.end + at);
+    // What ends a line is no part of it.
+    let is_pair = text[end..].starts_with('\n') && text[range.end..end].ends_with('\r');
+    (start, end - usize::from(is_pair))
 }
 
 fn is_too_long(lines: &str) -> bool {

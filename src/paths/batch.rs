@@ -12,7 +12,7 @@
 //! - Where lanes are to give numbers alone, the first lane in their order that does not is always
 //!   told; those after it may be left out.
 
-use super::meter::Meter;
+use super::fuel::Fuel;
 use super::tally::{Refused, Special, Tally, Target, Values, WeightKind, Weights};
 use super::{Path, PathKey, Paths, Query, Run, Workspace};
 use crate::prim::math::Cpu;
@@ -74,7 +74,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) counts: bool,
     /// Whether lanes that are done are of use where time runs out for others.
     pub(crate) keeps_done: bool,
-    pub(crate) meter: Meter,
+    pub(crate) fuel: Fuel,
     /// Errors of lanes, by what they say.
     pub(crate) errors: Mutex<FxHashMap<u64, Arc<EvalError>>>,
     /// The error of all lanes that there was no time for.
@@ -173,13 +173,13 @@ impl Batch<'_> {
             threads,
             pool,
             &|(task, targets): (usize, &mut TaskTargets<'_>), scratch: &mut TaskScratch| {
-                if self.meter.is_over() {
+                if self.fuel.is_over() {
                     return Err(Refused::Skipped);
                 }
                 self.task(lanes_of(task), targets, false, scratch)
             },
         );
-        let results = if self.meter.is_over() {
+        let results = if self.fuel.is_over() {
             self.each_in_order(&mut tasks, &lanes_of, results, pool)
         } else {
             results
@@ -212,21 +212,21 @@ impl Batch<'_> {
         pool: &mut Vec<TaskScratch>,
     ) -> Vec<Result<Done, Refused>> {
         let mut scratch = pool.pop().unwrap_or_default();
-        self.meter.begin_again();
+        self.fuel.begin_again();
         let in_order =
             tasks
                 .iter_mut()
                 .zip(results)
                 .enumerate()
                 .map(|(task, (targets, result))| {
-                    let before = self.meter.spent();
+                    let before = self.fuel.spent();
                     let lanes = lanes_of(task);
                     if !matches!(result, Err(Refused::Over)) && before < self.limits.fuel {
                         let again = self.task(lanes.clone(), targets, false, &mut scratch);
                         if !matches!(again, Err(Refused::Over)) {
                             return again;
                         }
-                        self.meter.reset(before);
+                        self.fuel.reset(before);
                     }
                     self.task(lanes, targets, true, &mut scratch)
                 });

@@ -18,8 +18,9 @@
 pub(crate) mod batch;
 mod compiled;
 mod costs;
+pub(crate) mod fuel;
 mod gather;
-pub(crate) mod meter;
+mod ration;
 mod reasons;
 mod room;
 mod second;

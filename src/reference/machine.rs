@@ -65,8 +65,8 @@ struct Fork {
     /// Frames below the arm's.
     depth: usize,
     heap: usize,
-    /// Applications and work so far.
-    taken: (u64, u64),
+    /// Applications, work and the most procedures under way so far.
+    taken: (u64, u64, usize),
     entries: usize,
     /// Whether the fork stands in an arm that is not taken.
     paused: bool,
@@ -76,8 +76,8 @@ struct Fork {
     otherwise: u32,
     /// The node that waits for the value; none where the block's end does.
     join: Option<NodeId>,
-    /// The value of the arm taken, and the applications and work it came to.
-    first: Option<(Cell, (u64, u64))>,
+    /// The value of the arm taken, and what had been taken at its end.
+    first: Option<(Cell, (u64, u64, usize))>,
 }
 
 /// Why a run stops short.
@@ -858,7 +858,7 @@ impl<'a> Machine<'a> {
         self.forks.push(Fork {
             depth: self.frames.len(),
             heap: self.heap.len(),
-            taken: (self.applications, self.work),
+            taken: (self.applications, self.work, self.deepest),
             entries: self.tape.len(),
             paused,
             test: holds,
@@ -909,8 +909,8 @@ impl<'a> Machine<'a> {
         self.heap.truncate(fork.heap);
         self.frames.truncate(fork.depth);
         let Some((first, taken)) = fork.first.clone() else {
-            fork.first = Some((value, (self.applications, self.work)));
-            (self.applications, self.work) = fork.taken;
+            fork.first = Some((value, (self.applications, self.work, self.deepest)));
+            (self.applications, self.work, self.deepest) = fork.taken;
             self.begin_arm();
             return Ok(None);
         };
@@ -918,7 +918,7 @@ impl<'a> Machine<'a> {
         self.tape.pause(paused);
         let joined = self.join(test, &first, &value)?;
         let fork = self.forks.pop();
-        (self.applications, self.work) = taken;
+        (self.applications, self.work, self.deepest) = taken;
         if self.forks.is_empty() && self.fuel() > self.limits.fuel {
             // It runs out in the arm taken, as it is found without the fork.
             self.forks.extend(fork);
@@ -977,7 +977,7 @@ impl<'a> Machine<'a> {
         self.operations -= (self.tape.len() - fork.entries) as u64;
         self.tape.truncate(fork.entries);
         self.tape.pause(false);
-        (self.applications, self.work) = fork.taken;
+        (self.applications, self.work, self.deepest) = fork.taken;
         self.guards += 1;
         let block = if fork.test { fork.then } else { fork.otherwise };
         self.go(block, fork.join);

@@ -13,7 +13,8 @@
 //! ```
 
 use super::datum::{Data, Datum, DatumId};
-use super::reader::{ReadError, ReadErrorKind, ReadOptions, fault, read};
+use super::reader::{ReadOptions, read};
+use super::unread::{ReadError, ReadErrorKind, fault};
 use crate::source::Span;
 use crate::symbol::Symbols;
 use lexpr::{Number, Value};

@@ -19,6 +19,7 @@ pub(crate) mod lexpr;
 pub(crate) mod link;
 mod number;
 pub(crate) mod reader;
+mod unread;
 pub(crate) mod write;
 
 pub use ast::{
@@ -29,5 +30,5 @@ pub(crate) use expand::expand_leniently;
 pub use expand::{ExpandError, Goal};
 pub(crate) use expand::{ExpandOptions, expand, expand_within};
 pub(crate) use number::read_number;
-pub use reader::{ReadError, ReadErrorKind};
 pub(crate) use reader::{ReadOptions, read, read_within};
+pub use unread::{ReadError, ReadErrorKind};

@@ -5,6 +5,7 @@
 //! - An error has the place of the innermost expression at fault, and what had been taken by then.
 
 use super::monitor::Monitored;
+use super::output::Unwritten;
 use super::reasons::Way;
 use super::serial::text;
 use crate::error::{Call, CalledModel, Kind};
@@ -273,6 +274,18 @@ impl EvalError {
             stats: Stats::default(),
             monitored: Vec::new(),
         }
+    }
+}
+
+impl From<Unwritten> for Box<EvalError> {
+    fn from(why: Unwritten) -> Self {
+        let message = match why {
+            Unwritten::TooLong(most) => {
+                format!("out of output: the value takes more than {most} bytes to write")
+            }
+            Unwritten::NoMemory => "out of memory while the value is written".to_owned(),
+        };
+        Self::new(EvalError::new(Kind::Resource, message))
     }
 }
 

@@ -6,8 +6,6 @@
 //!   [`Item::Pair`] followed by two values; a vector is [`Item::Vector`] and its numbers, a matrix
 //!   [`Item::Matrix`] and its rows; what has no type of its own is [`Item::Opaque`] and what is in it.
 
-use super::limits::EvalError;
-use crate::error::Kind;
 use crate::syntax::write::{write_char, write_name, write_quoted};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -133,7 +131,7 @@ impl Output {
     }
 
     /// Writes it as Scheme does, unless the text would then be longer than so many bytes.
-    pub(crate) fn write_scheme(&self, out: &mut String, most: usize) -> Result<(), Box<EvalError>> {
+    pub(crate) fn write_scheme(&self, out: &mut String, most: usize) -> Result<(), Unwritten> {
         let atom = &mut |item: &Item, out: &mut String| scheme_atom(item, out);
         self.write(out, most, &Scheme, atom)
     }
@@ -144,7 +142,7 @@ impl Output {
     }
 
     /// Writes it as JSON, unless the text would then be longer than so many bytes.
-    pub(crate) fn write_json(&self, out: &mut String, most: usize) -> Result<(), Box<EvalError>> {
+    pub(crate) fn write_json(&self, out: &mut String, most: usize) -> Result<(), Unwritten> {
         self.write_json_with(&mut |value, out| json_number(value, out), out, most)
     }
 
@@ -162,7 +160,7 @@ impl Output {
         number: &mut dyn FnMut(f64, &mut String),
         out: &mut String,
         most: usize,
-    ) -> Result<(), Box<EvalError>> {
+    ) -> Result<(), Unwritten> {
         self.write(out, most, &Json, &mut |item, out| match item {
             Item::Number { value, .. } => number(*value, out),
             Item::Bool(b) => {
@@ -182,10 +180,10 @@ impl Output {
         most: usize,
         style: &dyn Style,
         atom: &mut dyn FnMut(&Item, &mut String),
-    ) -> Result<(), Box<EvalError>> {
+    ) -> Result<(), Unwritten> {
         // None has fewer than two: its own, and what parts it from the next.
         if self.items.len() > most.saturating_sub(out.len()) / 2 + 1 {
-            return Err(too_long(most));
+            return Err(Unwritten::TooLong(most));
         }
         // What is open: how many values are still to come, and what closes it.
         let mut open: Vec<(u32, Nest)> = Vec::new();
@@ -224,22 +222,31 @@ impl Output {
             }
         }
         if out.len() > most {
-            return Err(too_long(most));
+            return Err(Unwritten::TooLong(most));
         }
         Ok(())
     }
 }
 
+/// Why a value is not written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unwritten {
+    /// It takes more bytes than are allowed.
+    TooLong(usize),
+    /// There is no memory for the text.
+    NoMemory,
+}
+
 /// An error where so many bytes more are too many.
-pub(crate) fn check_room(out: &str, bytes: usize, most: usize) -> Result<(), Box<EvalError>> {
+pub(crate) fn check_room(out: &str, bytes: usize, most: usize) -> Result<(), Unwritten> {
     if out.len().saturating_add(bytes) > most {
-        return Err(too_long(most));
+        return Err(Unwritten::TooLong(most));
     }
     Ok(())
 }
 
 /// Makes room for a piece, if there may be as much.
-fn make_room(out: &mut String, item: &Item, most: usize) -> Result<(), Box<EvalError>> {
+fn make_room(out: &mut String, item: &Item, most: usize) -> Result<(), Unwritten> {
     let text = match item {
         Item::Symbol(text) | Item::String(text) | Item::Opaque { name: text, .. } => &**text,
         _ => "",
@@ -255,20 +262,13 @@ fn make_room(out: &mut String, item: &Item, most: usize) -> Result<(), Box<EvalE
         let more = room.max(out.len().min(most - out.len()));
         out.try_reserve_exact(more)
             .or_else(|_| out.try_reserve_exact(room))
-            .map_err(|_| {
-                EvalError::new(Kind::Resource, "out of memory while the value is written")
-            })?;
+            .map_err(|_| Unwritten::NoMemory)?;
     }
     Ok(())
 }
 
 /// More than any number takes with what parts it from others.
 const NUMBER: usize = 400;
-
-fn too_long(most: usize) -> Box<EvalError> {
-    let message = format!("out of output: the value takes more than {most} bytes to write");
-    Box::new(EvalError::new(Kind::Resource, message))
-}
 
 /// Marks a list of which nothing has been written yet.
 const FIRST: u32 = 1 << 31;

@@ -4,7 +4,9 @@ use dmci::cli::eval::Answerer;
 use dmci::{Bindings, Interpreter, Kind, Limits, Mode, Workspace, Wrt};
 
 fn answer(answerer: &mut Answerer, source: &str, mode: &str) -> String {
-    let request = serde_json::json!({"source": source, "mode": mode, "inputs": {"x": 1.0}});
+    let request = serde_json::json!({
+        "source": source, "mode": mode, "inputs": {"x": 1.0}, "fuel": 10_000_000
+    });
     answerer.answer(&request.to_string())
 }
 

@@ -12,6 +12,15 @@ use crate::syntax::datum::{Datum, DatumId};
 use crate::syntax::forms::Form;
 use std::mem::take;
 
+/// From how many items behind one another on a template's items are one list.
+const SIDE_BY_SIDE: usize = 16;
+
+/// A part of a list's template.
+enum Part {
+    Item(ExprId),
+    Splice(ExprId, Span),
+}
+
 impl Expander<'_> {
     /// The argument of `(name x)` in a template, where `name` is spelled so.
     pub(super) fn template_form(&self, id: DatumId) -> Option<(Form, DatumId)> {
@@ -78,28 +87,26 @@ impl Expander<'_> {
             } else {
                 self.quasiquote(tail_id, depth - 1)?
             };
-            return self.quasi_items(&items, nested, expr, span);
+            return self.quasi_items(&items, nested, Some(expr), span);
         }
-        let expr = match tail {
-            Some(tail) => self.quasiquote(tail, nested)?,
-            None => self.constant(Constant::Nil, span),
+        let tail = match tail {
+            Some(tail) => Some(self.quasiquote(tail, nested)?),
+            None => None,
         };
-        self.quasi_items(&items, nested, expr, span)
+        self.quasi_items(&items, nested, tail, span)
     }
 
-    /// Puts the items of a template in front of `expr`.
-    pub(super) fn quasi_items(
+    /// Puts the items of a template in front of what comes after them, the end of the list if nothing does.
+    fn quasi_items(
         &mut self,
         items: &[DatumId],
         depth: u32,
-        mut expr: ExprId,
+        tail: Option<ExprId>,
         span: Span,
     ) -> Result<ExprId> {
+        let mut is_last = tail.is_none();
+        let mut expr = tail.unwrap_or_else(|| self.constant(Constant::Nil, span));
         // Evaluated from the left, as written: the arguments are expanded in order, then joined.
-        enum Part {
-            Item(ExprId),
-            Splice(ExprId, Span),
-        }
         let mut parts = Vec::with_capacity(items.len());
         for &item in items {
             parts.push(match self.template_form(item) {
@@ -109,11 +116,29 @@ impl Expander<'_> {
                 _ => Part::Item(self.quasiquote(item, depth)?),
             });
         }
-        for part in parts.into_iter().rev() {
+        while let Some(part) = parts.pop() {
+            let run = parts.iter().rev();
+            let run = run.take_while(|part| matches!(part, Part::Item(_))).count();
             expr = match part {
+                // Many side by side are one list: nested, they would be as deep as the template is long.
+                Part::Item(item) if run >= SIDE_BY_SIDE => {
+                    let first = parts.len() - run;
+                    let items = parts.drain(first..).filter_map(|part| match part {
+                        Part::Item(item) => Some(item),
+                        Part::Splice(..) => None,
+                    });
+                    let items = items.chain([item]).collect();
+                    let list = self.call_hidden(Prim::List, items, span);
+                    if is_last {
+                        list
+                    } else {
+                        self.call_hidden(Prim::Append, vec![list, expr], span)
+                    }
+                }
                 Part::Item(item) => self.call_hidden(Prim::Cons, vec![item, expr], span),
                 Part::Splice(list, at) => self.call_hidden(Prim::Append, vec![list, expr], at),
             };
+            is_last = false;
         }
         Ok(expr)
     }

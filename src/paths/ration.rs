@@ -19,45 +19,8 @@ use crate::walk::{EvalError, out_of_fuel};
 use rustc_hash::{FxHashSet, FxHasher};
 use std::collections::hash_map::Entry;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-
-/// What lanes have taken so far.
-#[derive(Debug, Default)]
-pub(crate) struct Meter {
-    spent: AtomicU64,
-    /// Whether that may be more than there is.
-    over: AtomicBool,
-    /// Whether what lanes take is to be told to the unit.
-    exact: AtomicBool,
-    /// The error of the first lane, where it took all of the fuel alone.
-    first: Mutex<Option<Box<EvalError>>>,
-    /// That of lanes that come after the one where it ran out.
-    none_left: Mutex<Option<Arc<EvalError>>>,
-}
-
-impl Meter {
-    /// Whether lanes are to be run in their order.
-    pub(super) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn spent(&self) -> u64 {
-        self.spent.load(Ordering::Relaxed)
-    }
-
-    /// Starts anew, and exactly.
-    pub(super) fn begin_again(&self) {
-        self.exact.store(true, Ordering::Relaxed);
-        self.reset(0);
-    }
-
-    /// Goes back to what had been taken before.
-    pub(super) fn reset(&self, spent: u64) {
-        self.spent.store(spent, Ordering::Relaxed);
-        self.over.store(false, Ordering::Relaxed);
-    }
-}
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Whether an error is that of fuel that has run out.
 fn has_run_out(error: &EvalError, fuel: u64) -> bool {
@@ -80,7 +43,7 @@ impl Batch<'_> {
         if self.fuel_for_each {
             return self.limits.fuel;
         }
-        self.limits.fuel.saturating_sub(self.meter.spent())
+        self.limits.fuel.saturating_sub(self.fuel.spent())
     }
 
     /// Notes what lanes took.
@@ -88,7 +51,7 @@ impl Batch<'_> {
         if self.fuel_for_each {
             return Ok(());
         }
-        let before = self.meter.spent.fetch_add(fuel, Ordering::Relaxed);
+        let before = self.fuel.spent.fetch_add(fuel, Ordering::Relaxed);
         if before.saturating_add(fuel) > self.limits.fuel {
             return Err(self.over());
         }
@@ -96,7 +59,7 @@ impl Batch<'_> {
     }
 
     pub(super) fn over(&self) -> Refused {
-        self.meter.over.store(true, Ordering::Relaxed);
+        self.fuel.over.store(true, Ordering::Relaxed);
         Refused::Over
     }
 
@@ -132,7 +95,7 @@ impl Batch<'_> {
         let (applications, fuel) = if path.has_fixed_cost() {
             let most = path.most();
             (lanes * most.applications, lanes.saturating_mul(most.fuel()))
-        } else if self.counts || self.meter.exact.load(Ordering::Relaxed) {
+        } else if self.counts || self.fuel.exact.load(Ordering::Relaxed) {
             self.counted(path, which, done, failed, cost_file)?
         } else {
             let most = path.most();
@@ -202,7 +165,7 @@ impl Batch<'_> {
             && has_run_out(error, fuel)
         {
             if lane == 0 && fuel == self.limits.fuel {
-                *lock(&self.meter.first) = Some(error.clone());
+                *lock(&self.fuel.first) = Some(error.clone());
             }
             return Err(self.over());
         }
@@ -220,7 +183,7 @@ impl Batch<'_> {
             if !self.wants(lane) {
                 return Ok(());
             }
-            let none_left = lock(&self.meter.none_left).clone();
+            let none_left = lock(&self.fuel.none_left).clone();
             if let Some(error) = none_left {
                 self.fail(lane, error, range);
                 continue;
@@ -230,7 +193,7 @@ impl Batch<'_> {
                 continue;
             }
             let left = self.fuel_left();
-            let known = lock(&self.meter.first).clone().filter(|_| lane == 0);
+            let known = lock(&self.fuel.first).clone().filter(|_| lane == 0);
             let result = match known {
                 Some(error) => {
                     range.tally.walks += 1;
@@ -240,20 +203,18 @@ impl Batch<'_> {
             };
             match result {
                 Ok(run) => {
-                    self.meter
-                        .spent
-                        .fetch_add(run.stats.fuel, Ordering::Relaxed);
+                    self.fuel.spent.fetch_add(run.stats.fuel, Ordering::Relaxed);
                     self.store_run(lane, &run, &mut scratch.workspace, range)?;
                 }
                 Err(mut error) if has_run_out(&error, left) => {
                     error.message = out_of_fuel(self.limits.fuel);
                     let further = EvalError::new(Kind::Resource, error.message.clone());
-                    *lock(&self.meter.none_left) = Some(Arc::new(further));
+                    *lock(&self.fuel.none_left) = Some(Arc::new(further));
                     self.fail(lane, error.into(), range);
                 }
                 Err(error) => {
                     let fuel = error.stats.fuel;
-                    self.meter.spent.fetch_add(fuel, Ordering::Relaxed);
+                    self.fuel.spent.fetch_add(fuel, Ordering::Relaxed);
                     self.fail(lane, error.into(), range);
                 }
             }
