@@ -22,6 +22,13 @@
 //! | `cost` | all of them | CPU per unit of fuel differs 20 times at most |
 //! | `doubling` | generators, from 8,000 to 128,000 | 2.3 times for twice the size |
 
+#![allow(
+    clippy::format_collect,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what was found is told, and inputs are spelled as they come"
+)]
+
 #[path = "hostile/case.rs"]
 mod case;
 #[path = "hostile/command.rs"]
@@ -208,14 +215,14 @@ fn cost(cases: &[Arc<Case>]) -> Result<(), String> {
     let mut rates: Vec<(f64, &str, u64)> = Vec::new();
     for case in cases.iter().filter(|case| case.is_program()) {
         let line = case.line(&json!({"fuel": 1_000_000, "stats": true}));
-        let Ok(outcome) = ask(&[&line], Duration::from_secs(60)) else {
+        let Ok(outcome) = ask(&[&line], Duration::from_mins(1)) else {
             continue;
         };
         let answer: Value = serde_json::from_str(&outcome.answers[0]).unwrap_or_default();
         let fuel = answer["stats"]["fuel"].as_u64().unwrap_or_default();
         if fuel > 10_000 {
             let nanos = outcome.cpu.as_nanos() as f64 / fuel as f64;
-            rates.push((nanos, &case.name, fuel));
+            rates.push((nanos, case.name, fuel));
         }
     }
     rates.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -62,12 +62,11 @@ pub(crate) fn normalize_within(
             }
         }
     }
-    match normalizer.overrun {
-        Some(overrun) => Err(overrun),
-        None => {
-            meter.hold(normalizer.bytes())?;
-            Ok(normalizer.anf)
-        }
+    if let Some(overrun) = normalizer.overrun {
+        Err(overrun)
+    } else {
+        meter.hold(normalizer.bytes())?;
+        Ok(normalizer.anf)
     }
 }
 

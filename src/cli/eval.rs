@@ -307,9 +307,10 @@ fn lane_gradient(
         return nested(sums, out);
     }
     if let Some((_, rows)) = lanes.per_lane_lists.iter().find(|(n, _)| n == name) {
-        return json::try_list(rows, out, |row, out| match row {
-            Some(row) => nested(row, out),
-            None => {
+        return json::try_list(rows, out, |row, out| {
+            if let Some(row) = row {
+                nested(row, out)
+            } else {
                 out.push_str("null");
                 Ok(())
             }
@@ -318,12 +319,11 @@ fn lane_gradient(
     let column = lanes.per_lane.iter().find(|(n, _)| n == name);
     let column: &[Option<f64>] = column.map_or(&[], |(_, column)| column);
     check_room(out, 4 * column.len(), most)?;
-    json::try_list(column, out, |number, out| match number {
-        Some(number) => {
+    json::try_list(column, out, |number, out| {
+        if let Some(number) = number {
             json_number(*number, out);
             check_room(out, 0, most)
-        }
-        None => {
+        } else {
             out.push_str("null");
             Ok(())
         }

@@ -19,7 +19,7 @@ pub(super) fn json(runs: &[(String, Explanation)]) -> String {
         };
         run(first, all);
         if !again.is_empty() {
-            all.objects("again", again, |one, object| run(one, object));
+            all.objects("again", again, run);
         }
     })
 }

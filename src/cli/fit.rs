@@ -108,7 +108,7 @@ pub(super) struct Fit {
     verify: bool,
 
     /// Tell on standard error where the first evaluation that was not finite came from: the row and its
-    /// numbers, the params, the expression and its operands; with --json "trace_nan":{…}, or null
+    /// numbers, the params, the expression and its operands; with --json as the member `trace_nan`, or null
     #[arg(long)]
     trace_nan: bool,
 

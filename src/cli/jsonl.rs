@@ -86,7 +86,11 @@ impl Eval {
             }
         };
         match answer_lines(io::stdin(), io::stdout(), count, longest, make) {
-            Err(error) if error.get_ref().is_some_and(|error| error.is::<Unread>()) => {
+            Err(error)
+                if error
+                    .get_ref()
+                    .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Unread>) =>
+            {
                 Err(Failure::Data(format!("standard input: {error}")))
             }
             result => Ok(result?),

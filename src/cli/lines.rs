@@ -359,7 +359,7 @@ impl<R: Read> Input<R> {
             }
         }
         let new = &self.buffer[length..];
-        self.lines += new.iter().filter(|&&byte| byte == b'\n').count();
+        self.lines += count_lines(new);
         true
     }
 
@@ -384,6 +384,11 @@ impl<R: Read> Input<R> {
             self.read();
         }
     }
+}
+
+/// How many lines end in a piece.
+fn count_lines(bytes: &[u8]) -> usize {
+    bytes.split(|&byte| byte == b'\n').count() - 1
 }
 
 /// Gives memory back that a long line took.

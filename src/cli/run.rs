@@ -49,7 +49,7 @@ pub(super) struct Run {
     again: Vec<Changes>,
 
     /// Tell on standard error where the first NaN or infinity came from: the expression and its operands,
-    /// in the run and in derivatives by all inputs and params; with --json "trace_nan":{…}
+    /// in the run and in derivatives by all inputs and params; with --json as the member `trace_nan`
     #[arg(long, conflicts_with = "explain")]
     trace_nan: bool,
 

@@ -100,12 +100,11 @@ impl Show {
         let program = interpreter
             .expand(&source.text, names, Goal::Value)
             .map_err(Failure::of(source))?;
-        Ok(match self.stage {
-            Stage::Core => core_forms::print(&program),
-            _ => {
-                let graph = interpreter.build(&program, names);
-                self.graph(&graph.map_err(Failure::of(source))?)
-            }
+        Ok(if self.stage == Stage::Core {
+            core_forms::print(&program)
+        } else {
+            let graph = interpreter.build(&program, names);
+            self.graph(&graph.map_err(Failure::of(source))?)
         })
     }
 

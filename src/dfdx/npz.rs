@@ -14,6 +14,8 @@
 //! directory: name, checksum, length and place of each
 //! ```
 
+use std::fmt::Write as _;
+
 /// Numbers and how they lie.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Array {
@@ -91,7 +93,7 @@ fn small(length: usize) -> Result<u32, String> {
 fn write_array(array: &Array) -> Result<Vec<u8>, String> {
     let mut shape = String::new();
     for size in &array.shape {
-        shape += &format!("{size}, ");
+        let _ = write!(shape, "{size}, ");
     }
     // Python's way: `()`, `(3,)`, `(4, 3)`.
     let shape = match array.shape.len() {

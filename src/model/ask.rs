@@ -248,14 +248,13 @@ fn of_literal(
     literals: &mut Vec<(Span, u32)>,
 ) -> Variable {
     let known = literals.iter().find(|known| known.0 == literal.span);
-    let index = match known {
-        Some(&(_, index)) => index,
-        None => {
-            numbers.push(literal.value);
-            let index = numbers.len() as u32 - 1;
-            literals.push((literal.span, index));
-            index
-        }
+    let index = if let Some(&(_, index)) = known {
+        index
+    } else {
+        numbers.push(literal.value);
+        let index = numbers.len() as u32 - 1;
+        literals.push((literal.span, index));
+        index
     };
     Variable::Inputs(index, Extent::Number)
 }

@@ -31,8 +31,9 @@ use crate::syntax::{
     ExpandError, ExpandOptions, Goal, Program, ReadOptions, expand, expand_within, read,
     read_within,
 };
-use crate::walk::code::{Code, EVALUATE};
+use crate::walk::code::Code;
 use crate::walk::layout::{CoreProgram, lay_out};
+use crate::walk::weights::EVALUATE;
 use crate::walk::{Limits, Output};
 use rustc_hash::FxHashSet;
 use std::borrow::Cow;

@@ -8,6 +8,11 @@
 //! - Reading takes memory in proportion to the text, and messages none to speak of.
 //! - A name stands once among inputs, and once among lanes.
 
+#![cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "columns are the command line's")
+)]
+
 use super::bindings::{Bindings, Input};
 use super::error::Error;
 use crate::walk::output::json_string;

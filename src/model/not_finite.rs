@@ -35,7 +35,7 @@ use crate::syntax::ast::Part;
 use crate::syntax::link::place_in;
 use crate::trace::{Ref, Trace};
 use crate::walk::serial::{number, numbers, optional};
-use crate::walk::{EvalError, Job, Limits, Output, walk};
+use crate::walk::{Job, Limits, Output, walk};
 use serde::Serialize;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -228,7 +228,7 @@ impl Model {
             workspace.recorder.reset(&inputs);
             workspace.recorder.limit = OPERATIONS;
             let finished = walk(job, &mut workspace.memory, &mut workspace.recorder)?;
-            Ok::<_, Box<EvalError>>(finished.take()?)
+            finished.take()
         });
         let places = workspace.recorder.take_places();
         let mut leaves = Vec::new();
@@ -617,26 +617,23 @@ impl NotFinite {
         let Some(span) = origin.span else {
             return;
         };
-        match place_in(&self.parts, span) {
-            Some((part, span)) => {
-                let name = format!("<model {}>", part.name);
-                let text = part.span.text(&self.text);
-                let of = NamedText { name: &name, text };
-                snippet(Severity::Warning, of, span, colors, out);
-            }
-            None => {
-                let text = match self.parts.first() {
-                    Some(part) => &self.text[..part.span.start as usize - 1],
-                    None => &self.text,
-                };
-                snippet(
-                    Severity::Warning,
-                    NamedText { name, text },
-                    span,
-                    colors,
-                    out,
-                );
-            }
+        if let Some((part, span)) = place_in(&self.parts, span) {
+            let name = format!("<model {}>", part.name);
+            let text = part.span.text(&self.text);
+            let of = NamedText { name: &name, text };
+            snippet(Severity::Warning, of, span, colors, out);
+        } else {
+            let text = match self.parts.first() {
+                Some(part) => &self.text[..part.span.start as usize - 1],
+                None => &self.text,
+            };
+            snippet(
+                Severity::Warning,
+                NamedText { name, text },
+                span,
+                colors,
+                out,
+            );
         }
     }
 }

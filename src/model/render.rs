@@ -253,8 +253,10 @@ pub(crate) fn snippet(
         window(&of.text[start..end], range.start - start, out);
         return;
     }
-    let before = of.text.as_bytes()[..start].iter();
-    let before = before.filter(|&&byte| byte == b'\n').count();
+    let before = of.text.as_bytes()[..start]
+        .split(|&byte| byte == b'\n')
+        .count()
+        - 1;
     // The drawing numbers lines as they stand in what it is given: those before are there, empty. Where
     // they are very many, the place above the drawing has to do.
     let (empty, offset) = match before {

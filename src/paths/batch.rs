@@ -407,9 +407,10 @@ impl Batch<'_> {
         let mut columns = columns
             .iter_mut()
             .zip(&mut local)
-            .map(|(target, own)| match target {
-                Some(target) => &mut **target,
-                None => {
+            .map(|(target, own)| {
+                if let Some(target) = target {
+                    &mut **target
+                } else {
                     own.clear();
                     own.resize(lanes.len(), 0.0);
                     own.as_mut_slice()

@@ -122,17 +122,16 @@ impl Batch<'_> {
                     value: f64::from_bits(bits),
                 },
             };
-            match clue.next(&known) {
-                Some(place) => work.known.push(Trial {
+            if let Some(place) = clue.next(&known) {
+                work.known.push(Trial {
                     path: known[place].clone(),
                     place: Some(place),
                     past: Some(guard),
                     lanes: Some(lanes),
-                }),
-                None => {
-                    let clue = Some(clue);
-                    work.unknown.push(Unknown { clue, lanes });
-                }
+                });
+            } else {
+                let clue = Some(clue);
+                work.unknown.push(Unknown { clue, lanes });
             }
         }
     }

@@ -120,10 +120,13 @@ pub(crate) struct Path {
     replays: AtomicU32,
     routines: Mutex<Vec<(Purpose, Arc<Routine>)>>,
     /// What it costs, compiled; by which inputs lanes share.
-    cost_routines: Mutex<Vec<(Option<Vec<bool>>, Arc<Routine>)>>,
+    cost_routines: Mutex<Vec<CostRoutine>>,
     seconds: Seconds,
     seeded: Mutex<Option<SeededBy>>,
 }
+
+/// What counts the costs of lanes, by which inputs they share; none for one lane.
+type CostRoutine = (Option<Vec<bool>>, Arc<Routine>);
 
 /// A path compiled with its tangents.
 #[derive(Debug)]

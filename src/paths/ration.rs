@@ -96,7 +96,7 @@ impl Batch<'_> {
             let most = path.most();
             (lanes * most.applications, lanes.saturating_mul(most.fuel()))
         } else if self.counts || self.fuel.exact.load(Ordering::Relaxed) {
-            self.counted(path, which, done, failed, cost_file)?
+            self.counted(path, which, done, failed, cost_file)
         } else {
             let most = path.most();
             (lanes * most.applications, lanes.saturating_mul(most.fuel()))
@@ -114,7 +114,7 @@ impl Batch<'_> {
         done: usize,
         failed: &[FailedLane],
         file: &mut LaneFile,
-    ) -> Result<(u64, u64), Refused> {
+    ) -> (u64, u64) {
         let routine = path.routine_of_costs(Some(&self.shared()));
         let first = (0..done).map(|place| which.at(place)).min().unwrap_or(0);
         let last = (0..done).map(|place| which.at(place)).max().unwrap_or(0);
@@ -131,7 +131,7 @@ impl Batch<'_> {
             failed: &mut others,
         };
         if self.run_lanes_of(&routine, self.inputs, which, &mut results, file) < done {
-            return Ok((0, 0));
+            return (0, 0);
         }
         let [applications, work] = columns;
         let mut total = (0, 0_u64);
@@ -146,7 +146,7 @@ impl Batch<'_> {
                 total.1 = total.1.saturating_add(cost.fuel());
             }
         }
-        Ok(total)
+        total
     }
 
     /// What a lane that was walked within `fuel` came to, noted.
@@ -233,12 +233,11 @@ impl Batch<'_> {
         self.load(lane, workspace);
         let mut query = self.query();
         query.limits.fuel = fuel;
-        match super::replay(self.paths, &query, self.paths.last(), workspace) {
-            Ok(run) => Ok(run),
-            Err(_) => {
-                range.tally.walks += 1;
-                (self.walk)(&query, workspace)
-            }
+        if let Ok(run) = super::replay(self.paths, &query, self.paths.last(), workspace) {
+            Ok(run)
+        } else {
+            range.tally.walks += 1;
+            (self.walk)(&query, workspace)
         }
     }
 

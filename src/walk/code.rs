@@ -22,9 +22,6 @@ use smallvec::{SmallVec, smallvec};
 use std::iter;
 use std::sync::Arc;
 
-/// The name under which an interpreter's graph exports its evaluator.
-pub(crate) const EVALUATE: &str = "%evaluate";
-
 /// A slot (at or above 0) or a constant (`!index`).
 pub(super) type Operand = i32;
 

@@ -123,7 +123,7 @@ impl Walk<'_> {
         let index = self.forks.costs.len();
         let around = self.forks.open.last().map(|fork| {
             // The arm that the test chose comes first.
-            let then = !fork.test.is_false() == fork.first.is_none();
+            let then = fork.test.is_false() != fork.first.is_none();
             (fork.index as u32, then)
         });
         self.forks.costs.push(ForkCost {

@@ -200,11 +200,10 @@ impl Heap {
     /// The new place of a value, moving what it points to if that has not been moved yet.
     fn forward(&mut self, value: Value, to: &mut Vec<Value>, entries: &[Entry]) -> Value {
         let size = match value.tag {
-            Tag::Pair | Tag::Opaque => 2,
             Tag::Vector => value.code() as usize + 1,
             Tag::String | Tag::Rib => value.code() as usize,
             Tag::Env if value.code() > SHALLOW => 3,
-            Tag::Env => 2,
+            Tag::Pair | Tag::Opaque | Tag::Env => 2,
             Tag::Closure if value.code() >= FIRST_FUNCTION => {
                 entries[(value.code() - FIRST_FUNCTION) as usize].captures as usize
             }

@@ -34,7 +34,7 @@ mod structure;
 mod take;
 mod text;
 mod vectors;
-mod weights;
+pub(crate) mod weights;
 
 #[cfg(feature = "dfdx")]
 pub(crate) use checks::in_short;
@@ -460,7 +460,7 @@ impl<'a> Walk<'a> {
         let top = self.at.top as usize;
         self.forks.high = self.forks.high.max(self.at.top + args.count);
         if args.count as usize > WIDE {
-            self.meter.work += args.count as u64 * ARGUMENT_WORK as u64;
+            self.meter.work += u64::from(args.count) * ARGUMENT_WORK as u64;
         }
         for index in 0..args.count as usize {
             let operand = self.code.operands[args.start as usize + index];

@@ -4,9 +4,11 @@
 //! - It follows from the graph, and is the same for the prelude beside an evaluator and in a program.
 
 use super::PRELUDE_WORK;
-use super::code::EVALUATE;
 use crate::graph::{Graph, Node, Op};
 use std::iter;
+
+/// The name under which an interpreter's graph exports its evaluator.
+pub(crate) const EVALUATE: &str = "%evaluate";
 
 /// An environment of more values than these weighs as many elements where it is made or entered.
 pub(super) const MANY_CAPTURES: u32 = 64;

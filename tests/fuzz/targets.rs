@@ -200,9 +200,12 @@ fn lanes() {
         ];
         let length = 1 + random.below(9);
         (0..length)
-            .map(|_| match random.percent(60) {
-                true => STEEP[random.below(STEEP.len())],
-                false => random.between(-4.0, 4.0),
+            .map(|_| {
+                if random.percent(60) {
+                    STEEP[random.below(STEEP.len())]
+                } else {
+                    random.between(-4.0, 4.0)
+                }
             })
             .collect()
     };

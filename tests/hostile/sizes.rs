@@ -113,7 +113,7 @@ pub(crate) const GENERATORS: [(&str, Generator); 30] = [
 
 fn cpu(source: &str) -> Result<(Duration, String), String> {
     let line = json!({"source": source, "fuel": 100_000_000}).to_string();
-    let outcome = ask(&[line.as_bytes()], Duration::from_secs(60))?;
+    let outcome = ask(&[line.as_bytes()], Duration::from_mins(1))?;
     let answer = outcome.answers.into_iter().next().unwrap_or_default();
     Ok((outcome.cpu, answer))
 }

@@ -1,6 +1,11 @@
 //! Models that call models: the composite is the program with the others written into it, to the bit;
 //! swaps are seen by the next evaluation; what cannot be called is told by name.
 
+#![cfg_attr(
+    not(feature = "dfdx"),
+    allow(unused_mut, reason = "modes without another")
+)]
+
 use dmci::fit::{FitOptions, Table, fit};
 use dmci::verify::{Verdict, verify};
 use dmci::{

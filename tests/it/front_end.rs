@@ -4,6 +4,11 @@
 //! prints what each kind of text takes at 8000, 16000, … 128000 parts, fails where twice the parts take
 //! more than 2.3 times as long, and holds deadlines of 100 ms on texts of 5 MB to 150 ms.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "what was measured is told where it is asked for"
+)]
+
 use dmci::{Bindings, Error, Interpreter, Kind, Limits, Mode};
 use std::time::{Duration, Instant};
 
@@ -196,7 +201,7 @@ fn cost(text: &str, mode: Mode, times: usize) -> Duration {
     let one = || {
         let before = cpu();
         drop(interpreter.model_for(text, &inputs, mode));
-        cpu() - before
+        cpu().checked_sub(before).unwrap()
     };
     (0..times).map(|_| one()).min().unwrap_or_default()
 }
@@ -319,7 +324,7 @@ fn limits_of_text_and_memory_hold_before_the_run() -> Result<(), Error> {
         .within(
             &Limits::default()
                 .text_bytes(10)
-                .timeout(Duration::from_secs(60)),
+                .timeout(Duration::from_mins(1)),
         )
         .model("(* x x)")?;
     assert!(model.value(&inputs, &mut dmci::Workspace::new()).is_ok());
@@ -437,5 +442,5 @@ fn tables_of_many_columns_and_rows_are_read_in_linear_time() {
         };
         assert!(message.len() < 300, "{} bytes", message.len());
     }
-    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(began.elapsed() < Duration::from_mins(1));
 }

@@ -52,7 +52,7 @@ unsafe impl GlobalAlloc for Accounting {
         if refuses(layout.size()) {
             return std::ptr::null_mut();
         }
-        count(layout.size() as isize);
+        count(layout.size().cast_signed());
         // SAFETY: the caller keeps the contract of this function, which is the same.
         unsafe { System.alloc(layout) }
     }
@@ -61,13 +61,13 @@ unsafe impl GlobalAlloc for Accounting {
         if refuses(layout.size()) {
             return std::ptr::null_mut();
         }
-        count(layout.size() as isize);
+        count(layout.size().cast_signed());
         // SAFETY: as above.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
+        count(-(layout.size().cast_signed()));
         // SAFETY: as above; what is given back came from there.
         unsafe { System.dealloc(at, layout) }
     }
@@ -76,7 +76,7 @@ unsafe impl GlobalAlloc for Accounting {
         if size > layout.size() && refuses(size) {
             return std::ptr::null_mut();
         }
-        count(size as isize - layout.size() as isize);
+        count(size.cast_signed() - layout.size().cast_signed());
         // SAFETY: as above.
         unsafe { System.realloc(at, layout, size) }
     }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How old a file must be to be taken for left behind: nobody writes one for so long.
-const LEFT_BEHIND: Duration = Duration::from_secs(3600);
+const LEFT_BEHIND: Duration = Duration::from_hours(1);
 
 /// How many names are tried.
 const ATTEMPTS: u32 = 1000;

@@ -11,6 +11,9 @@ use crate::syntax::datum::{Datum, DatumId};
 use crate::syntax::forms::Form;
 use rustc_hash::FxHashSet;
 
+/// Up to how many names are compared one by one: most lists of names are short.
+const FEW_NAMES: usize = 8;
+
 impl Expander<'_> {
     /// What a form defines, one after the other.
     pub(super) fn parse_definitions(&mut self, id: DatumId, form: Form) -> Result<Vec<Definition>> {
@@ -135,11 +138,9 @@ impl Expander<'_> {
 
     pub(super) fn distinct(&mut self, id: DatumId, names: &[Sym]) -> Result<()> {
         self.step(id, names.len())?;
-        // Most lists of names are short.
-        const FEW: usize = 8;
         let mut seen = FxHashSet::default();
         for (index, &name) in names.iter().enumerate() {
-            let again = if names.len() <= FEW {
+            let again = if names.len() <= FEW_NAMES {
                 names[..index].contains(&name)
             } else {
                 !seen.insert(name)

@@ -602,12 +602,11 @@ impl<'a> Expander<'a> {
             Denotation::Newest => self.newest(sym, span),
             Denotation::Primitive(prim) => self.push(Expr::Primitive(sym, prim), span),
             Denotation::Prelude => self.push(Expr::Prelude(sym), span),
-            Denotation::Free => self.free_name(sym, span),
+            Denotation::Free | Denotation::Form(Form::Model) => self.free_name(sym, span),
             Denotation::Form(Form::Unsupported(_)) if may_be_input(self.symbols.name(sym)) => {
                 self.free_name(sym, span)
             }
             // A name that many programs have for an input.
-            Denotation::Form(Form::Model) => self.free_name(sym, span),
             Denotation::Form(Form::Unsupported(instead)) => {
                 return self.unsupported(id, sym, instead);
             }
