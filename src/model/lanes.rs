@@ -255,6 +255,7 @@ impl Model {
     }
 
     /// The same of columns of either kind.
+    #[cfg(feature = "cli")]
     #[expect(
         clippy::too_many_arguments,
         reason = "what its two doors take, and both kinds of columns"

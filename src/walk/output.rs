@@ -142,6 +142,7 @@ impl Output {
     }
 
     /// Writes it as JSON, unless the text would then be longer than so many bytes.
+    #[cfg(feature = "cli")]
     pub(crate) fn write_json(&self, out: &mut String, most: usize) -> Result<(), Unwritten> {
         self.write_json_with(&mut |value, out| json_number(value, out), out, most)
     }
