@@ -219,7 +219,6 @@ fn messages_are_short_whatever_they_are_about() {
         "(error (make-string 100000 #\\a))",
         "(error \"it\" (make-string 100000 #\\a))",
         "(error (string->symbol (make-string 100000 #\\a)))",
-        "(error \"it\" (map (lambda (i) 1e308) (iota 30)))",
     ];
     for text in long {
         let (_, message) = error_of(&interpreter, text);
