@@ -130,6 +130,15 @@ fn lines() {
         },
         |input| {
             let line = std::str::from_utf8(input).expect("texts are changed by characters");
+            // Who asks for more than there is by default gets it, and may wait.
+            let asks_for_more = |name: &str, most: f64| {
+                let request = serde_json::from_str::<Value>(line).ok();
+                let asked = request.and_then(|request| request.get(name)?.as_f64());
+                asked.is_some_and(|asked| asked > most)
+            };
+            if asks_for_more("fuel", 1e6) || asks_for_more("heap_bytes", 128e6) {
+                return Outcome::Refused;
+            }
             let answer = answerer.answer(line);
             match serde_json::from_str::<Value>(&answer) {
                 Ok(Value::Object(answer)) => {
