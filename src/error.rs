@@ -63,10 +63,20 @@ impl fmt::Display for Kind {
     }
 }
 
+/// How many characters messages repeat of a name, or of what else a stranger wrote.
+const WORD: usize = 60;
+
+/// A stranger's text as messages repeat it: its beginning, where it is long.
+pub(crate) fn cut(text: &str) -> String {
+    match text.char_indices().nth(WORD) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// A message that a stranger's text went into, cut to what a person reads: of each word its beginning,
 /// and of the whole.
 pub(crate) fn bounded(message: String) -> String {
-    const WORD: usize = 60;
     const WHOLE: usize = 1000;
     if message.len() <= WORD {
         return message;
@@ -93,6 +103,15 @@ pub(crate) fn bounded(message: String) -> String {
         }
     }
     short
+}
+
+/// The message of an error that a program raised itself, which may have said nothing.
+pub(crate) fn own_words(message: String) -> String {
+    if message.trim().is_empty() {
+        return "the program calls `error` without a message; give it one, as in (error \"what is wrong\")"
+            .to_owned();
+    }
+    message
 }
 
 /// One application that was under way when a run-time error happened.

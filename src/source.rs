@@ -9,6 +9,11 @@
 use serde::Serialize;
 use std::fmt;
 
+/// How many lines end in a piece of text.
+pub(crate) fn line_ends(bytes: &[u8]) -> usize {
+    bytes.split(|&byte| byte == b'\n').count() - 1
+}
+
 /// A half-open range of bytes in a program's text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Span {
@@ -37,7 +42,7 @@ impl Span {
             .iter()
             .rposition(|&b| b == b'\n')
             .map_or(0, |i| i + 1);
-        let line = before.split(|&b| b == b'\n').count();
+        let line = line_ends(before) + 1;
         // Continuation bytes of UTF-8 are 10xxxxxx; all others begin a character.
         let column = before[line_start..]
             .iter()

@@ -18,8 +18,8 @@ use crate::model::json::Column;
 use crate::source::Position;
 use crate::walk::output::{Unwritten, check_room, json_number};
 use crate::{
-    Bindings, Error, EvalError, Input, Interpreter, Kind, Limits, OnError, Registry, Stats,
-    Threads, Workspace, Wrt,
+    Bindings, Error, Input, Interpreter, Kind, Limits, OnError, Registry, Stats, Threads,
+    Workspace, Wrt,
 };
 use std::borrow::Cow;
 use std::time::Duration;
@@ -207,11 +207,6 @@ impl Answerer {
             None => self.limits,
         };
         let limits = request.limits(limits);
-        if request.source.len() > limits.text_bytes {
-            let (given, most) = (request.source.len(), limits.text_bytes);
-            let message = format!("out of text: the program has {given} bytes, of {most} allowed");
-            return Err(EvalError::new(Kind::Resource, message).into());
-        }
         let most = limits.output_bytes;
         let bindings = &request.inputs;
         let mut numbers: Vec<(&str, &[f64])> = Vec::new();

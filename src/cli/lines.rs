@@ -15,6 +15,7 @@
 //! through no queue. They take few where lines take long or there are few, and else several: less is
 //! spent on taking. Whoever ends what comes first writes all that has waited for it.
 
+use crate::source::line_ends;
 use crate::threads::lock;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -359,7 +360,7 @@ impl<R: Read> Input<R> {
             }
         }
         let new = &self.buffer[length..];
-        self.lines += count_lines(new);
+        self.lines += line_ends(new);
         true
     }
 
@@ -384,11 +385,6 @@ impl<R: Read> Input<R> {
             self.read();
         }
     }
-}
-
-/// How many lines end in a piece.
-fn count_lines(bytes: &[u8]) -> usize {
-    bytes.split(|&byte| byte == b'\n').count() - 1
 }
 
 /// Gives memory back that a long line took.

@@ -8,7 +8,8 @@
 //! - Reading takes memory in proportion to the line.
 
 use super::program::ModeArg;
-use crate::model::json::{Column, NamedColumns, NamedInputs, Wrong, cut};
+use crate::error::cut;
+use crate::model::json::{Column, NamedColumns, NamedInputs, Wrong};
 use crate::walk::Limits;
 use crate::{Bindings, Error, Relaxation};
 use serde::Deserialize;

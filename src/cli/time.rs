@@ -30,7 +30,8 @@ use super::program::{
     prepare, thread_count,
 };
 use super::report::{self, Failure, significant};
-use crate::model::json::{JsonNumber, cut};
+use crate::error::cut;
+use crate::model::json::JsonNumber;
 use crate::{
     Bindings, Error, Evaluator, Input, Lane, Limits, Model, PathTotals, Threads, Workspace, Wrt,
 };

@@ -7,15 +7,13 @@
 //! - Models that call one another in a circle have no order; the walk along calls is no recursion.
 
 use super::Model;
+use crate::error::cut;
 use crate::symbol::nearest;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
 /// How many names of models a message tells.
 const NAMES: usize = 8;
-
-/// How many characters of a name.
-const LONGEST: usize = 60;
 
 /// The models that a program calls, itself or through others.
 #[derive(Debug, Default)]
@@ -96,13 +94,5 @@ impl Callees {
             }
         }
         Ok(order)
-    }
-}
-
-/// A name as messages tell it: its beginning, where it is long.
-pub(super) fn cut(name: &str) -> String {
-    match name.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &name[..end]),
-        None => name.to_owned(),
     }
 }

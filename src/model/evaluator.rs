@@ -9,8 +9,8 @@
 //! - Nothing is kept from one call to the next but paths: every call computes from its inputs.
 
 use super::error::Error;
-use super::json::cut;
 use super::{Given, Model};
+use crate::error::cut;
 use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::{Variable, columns};
 use crate::paths::Workspace;

@@ -15,6 +15,7 @@
 
 use super::bindings::{Bindings, Input};
 use super::error::Error;
+use crate::error::cut;
 use crate::walk::output::json_string;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -68,17 +69,6 @@ impl<'de> Deserialize<'de> for Input {
 /// What inputs may be, as errors say it.
 const INPUTS: &str = "inputs are numbers, \"inf\", \"-inf\" or \"nan\"; arrays of numbers, which \
 are vectors; arrays of such arrays, which are matrices; and {\"list\":[1,2]}, which is a list";
-
-/// How much of a text an error repeats, in characters.
-const REPEATED: usize = 60;
-
-/// A text as errors repeat it: its beginning, where it is long.
-pub(crate) fn cut(text: &str) -> String {
-    match text.char_indices().nth(REPEATED) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
 
 /// What is wrong with an input, where serde's own words would not do.
 #[derive(Default)]

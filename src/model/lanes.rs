@@ -10,8 +10,7 @@
 
 use super::error::Error;
 use super::evaluator::{AskedOfLanes, Terms};
-use super::json::cut;
-use crate::error::Kind;
+use crate::error::{Kind, cut};
 use crate::model::Model;
 use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::Variable;

@@ -8,12 +8,12 @@
 //! - A model is linked once to a program, however many call it.
 //! - Models that call one another in a circle are refused.
 
-use super::callees::{Callees, cut};
+use super::callees::Callees;
 use super::error::Error;
 use super::interpreter::{Callable, Interpreter};
 use super::registry::Registry;
 use super::{Literal, Mode, Model};
-use crate::error::{CalledModel, Kind};
+use crate::error::{CalledModel, Kind, cut};
 use crate::source::{Position, Span};
 use crate::syntax::link::{Module, link, place_in};
 use crate::syntax::{ExpandError, Goal, Program};

@@ -18,7 +18,7 @@
 
 use super::error::Error;
 use crate::error::{Call, CalledModel};
-use crate::source::Span;
+use crate::source::{Span, line_ends};
 use crate::syntax::ExpandError;
 use ariadne::{Color, Config, IndexType, Label, Report, ReportKind};
 use std::borrow::Cow;
@@ -253,10 +253,7 @@ pub(crate) fn snippet(
         window(&of.text[start..end], range.start - start, out);
         return;
     }
-    let before = of.text.as_bytes()[..start]
-        .split(|&byte| byte == b'\n')
-        .count()
-        - 1;
+    let before = line_ends(&of.text.as_bytes()[..start]);
     // The drawing numbers lines as they stand in what it is given: those before are there, empty. Where
     // they are very many, the place above the drawing has to do.
     let (empty, offset) = match before {

@@ -50,7 +50,8 @@ use crate::trace::{MOST, Ref, Trace, narrow};
 use crate::walk::cost::Costs;
 use crate::walk::monitor::Noted;
 use crate::walk::{
-    EvalError, ForkGivenUp, Job, Limits, Monitored, Output, Stats, Uncompiled, Way, walk,
+    EvalError, ForkGivenUp, Job, Limits, Monitored, OUT_OF_TIME, Output, Stats, Uncompiled, Way,
+    walk,
 };
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
@@ -370,7 +371,7 @@ pub(crate) fn check_deadline(limits: &Limits) -> Result<(), Box<EvalError>> {
 }
 
 pub(crate) fn out_of_time() -> EvalError {
-    EvalError::new(Kind::Resource, "out of time: the deadline has passed")
+    EvalError::new(Kind::Resource, OUT_OF_TIME)
 }
 
 /// Walks a job, as no known path was run again, and keeps its path. Derivatives are left as with

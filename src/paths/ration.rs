@@ -92,10 +92,8 @@ impl Batch<'_> {
             failed, cost_file, ..
         } = scratch;
         let lanes = (done - failed.len()) as u64;
-        let (applications, fuel) = if path.has_fixed_cost() {
-            let most = path.most();
-            (lanes * most.applications, lanes.saturating_mul(most.fuel()))
-        } else if self.counts || self.fuel.exact.load(Ordering::Relaxed) {
+        let is_exact = self.counts || self.fuel.exact.load(Ordering::Relaxed);
+        let (applications, fuel) = if is_exact && !path.has_fixed_cost() {
             self.counted(path, which, done, failed, cost_file)
         } else {
             let most = path.most();

@@ -26,8 +26,8 @@ use crate::syntax::ast::Constant;
 use crate::syntax::datum::{Data, Datum, DatumId};
 use crate::syntax::{ReadOptions, read};
 use crate::walk::{
-    ARGUMENT_WORK, ELEMENTS, EvalError, Limits, MADE, PRELUDE_WORK, Stats, WIDE, as_written,
-    bounded, callee, operator_text, work_of,
+    ARGUMENT_WORK, ELEMENTS, EvalError, Limits, MADE, OUT_OF_TIME, PRELUDE_WORK, Stats, WIDE,
+    as_written, bounded, callee, operator_text, out_of_fuel, work_of,
 };
 use dfdx::prelude::Cpu;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -562,8 +562,7 @@ impl<'a> Machine<'a> {
         if self.fuel() <= self.limits.fuel {
             return Ok(());
         }
-        let message = format!("out of fuel: {} applications", self.limits.fuel);
-        self.fail(Kind::Resource, 0, message)
+        self.fail(Kind::Resource, 0, out_of_fuel(self.limits.fuel))
     }
 
     /// Accounts for a primitive that goes through `steps` elements.
@@ -709,7 +708,7 @@ impl<'a> Machine<'a> {
     /// The one check of sizes, depth and deadline, where procedures are entered.
     fn meter(&mut self) -> Outcome<()> {
         if self.limits.is_late() {
-            return Self::fail_for_good("out of time: the deadline has passed".to_owned());
+            return Self::fail_for_good(OUT_OF_TIME.to_owned());
         }
         if self.frames.len() > self.limits.depth {
             let message = format!("too deep: {} procedures under way", self.limits.depth);

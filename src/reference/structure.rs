@@ -7,7 +7,7 @@
 
 use super::cell::Cell;
 use super::machine::{Machine, Outcome};
-use crate::error::Kind;
+use crate::error::{Kind, own_words};
 use crate::prim::linalg::{self, Shape};
 use crate::prim::tagged::{Tagged, TypeTag};
 use crate::prim::value::Wrapped;
@@ -737,7 +737,7 @@ impl Machine<'_> {
                 message.push('…');
             }
         }
-        message
+        own_words(message)
     }
 
     /// The first pieces of a value as Scheme writes them.

@@ -422,7 +422,7 @@ impl Walk<'_> {
     pub(super) fn out_of_time<T>() -> Outcome<T> {
         Err(Stop::fail(Failure {
             kind: Kind::Resource,
-            message: "out of time: the deadline has passed".to_owned(),
+            message: super::OUT_OF_TIME.to_owned(),
             site: 0,
             is_final: true,
         }))

@@ -234,6 +234,9 @@ impl Stats {
     }
 }
 
+/// What is said where time has.
+pub(crate) const OUT_OF_TIME: &str = "out of time: the deadline has passed";
+
 /// What is said where fuel has run out.
 pub(crate) fn out_of_fuel(limit: u64) -> String {
     format!("out of fuel: {limit} applications")

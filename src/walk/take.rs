@@ -8,7 +8,7 @@ use super::heap::Heap;
 use super::output::{Item, Output};
 use super::text::Names;
 use super::{Finished, Walk};
-use crate::error::Kind;
+use crate::error::{Kind, own_words};
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
 use crate::prim::value::{Node, Tag, Value, Wrapped};
@@ -226,6 +226,6 @@ impl Walk<'_> {
                 }
             }
         }
-        message
+        own_words(message)
     }
 }

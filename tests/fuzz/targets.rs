@@ -7,6 +7,7 @@ use dmci::cli::eval::Answerer;
 use dmci::fit::{FitOptions, Table, fit};
 use dmci::graph::ncg;
 use dmci::{Bindings, Interpreter, Limits, Mode, Model, Threads, Workspace, Wrt, compile_program};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -140,19 +141,29 @@ fn lines() {
                 return Outcome::Refused;
             }
             let answer = answerer.answer(line);
-            match serde_json::from_str::<Value>(&answer) {
-                Ok(Value::Object(answer)) => {
-                    let error = &answer.get("error").unwrap_or(&Value::Null)["kind"];
-                    match error.as_str() {
-                        Some("request") => Outcome::Refused,
-                        Some("internal") => Outcome::Wrong(format!("{answer:?}")),
-                        _ => Outcome::Ran,
-                    }
-                }
-                other => Outcome::Wrong(format!("the answer is {other:?}: {answer:.300}")),
+            // Read by its members: a value may be a list in a list as deep as the program likes.
+            match serde_json::from_str::<Answer>(&answer) {
+                Ok(Answer { error: None }) => Outcome::Ran,
+                Ok(Answer { error: Some(error) }) => match error.kind.as_str() {
+                    "request" => Outcome::Refused,
+                    "internal" => Outcome::Wrong(answer),
+                    _ => Outcome::Ran,
+                },
+                Err(error) => Outcome::Wrong(format!("the answer is {error}: {answer:.300}")),
             }
         },
     );
+}
+
+/// What is looked at of an answer.
+#[derive(Deserialize)]
+struct Answer {
+    error: Option<Said>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    kind: String,
 }
 
 /// A request that is sound.

@@ -1,6 +1,6 @@
 //! Limits: each stops an evaluation by its name, cold and warm; what is within them works.
 
-use dmci::{Bindings, Error, Interpreter, Kind, Limits, Mode, Workspace, Wrt};
+use dmci::{Bindings, Error, Interpreter, Kind, Limits, Mode, Model, Workspace, Wrt};
 use std::time::{Duration, Instant};
 
 const MODES: [Mode; 2] = [Mode::Interpreter, Mode::Direct];
@@ -182,6 +182,17 @@ const OF_MANY: [(&str, &str); 21] = [
     ("(define s (make-string 100000 #\\1))", "(string->number s)"),
 ];
 
+/// The applications after which a program without inputs, called so, runs out of fuel.
+fn until_out_of_fuel(model: &Model, limits: &Limits, called: &str) -> u64 {
+    let bindings = Bindings::new();
+    let result = model.evaluate(&bindings, Wrt::Nothing, limits, &mut Workspace::new());
+    let Err(Error::Eval(error)) = result else {
+        panic!("{called} ends");
+    };
+    assert!(error.message.contains("out of fuel"), "{called}: {error}");
+    error.stats.applications
+}
+
 #[test]
 fn elements_gone_through_cost_fuel() {
     let limits = Limits::default().fuel(30_000);
@@ -190,17 +201,7 @@ fn elements_gone_through_cost_fuel() {
         for mode in MODES {
             let model = Interpreter::embedded().model_for(&text, &Bindings::new(), mode);
             let model = model.expect("it is a program");
-            let result = model.evaluate(
-                &Bindings::new(),
-                Wrt::Nothing,
-                &limits,
-                &mut Workspace::new(),
-            );
-            let Err(Error::Eval(error)) = result else {
-                panic!("{mode:?} {text} ends");
-            };
-            assert!(error.message.contains("out of fuel"), "{text}: {error}");
-            let applications = error.stats.applications;
+            let applications = until_out_of_fuel(&model, &limits, &format!("{mode:?} {text}"));
             assert!(applications < 120, "{mode:?} {text}: {applications}");
         }
     }
@@ -252,17 +253,7 @@ fn long_texts_without_applications_cost_fuel() {
         let model = Interpreter::embedded()
             .model(&text)
             .expect("it is a program");
-        let result = model.evaluate(
-            &Bindings::new(),
-            Wrt::Nothing,
-            &limits,
-            &mut Workspace::new(),
-        );
-        let Err(Error::Eval(error)) = result else {
-            panic!("{each} ends");
-        };
-        assert!(error.message.contains("out of fuel"), "{each}: {error}");
-        let applications = error.stats.applications;
+        let applications = until_out_of_fuel(&model, &limits, each);
         assert!(applications < 4_000, "{each}: {applications}");
     }
 }

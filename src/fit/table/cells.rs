@@ -7,7 +7,9 @@
 //!   column that holds anything else, the first cell that does.
 //! - Time and memory are linear in the text; rows are not kept.
 
-use super::error::{TableError, check_distinct, cut};
+use super::error::{TableError, check_distinct};
+use crate::error::cut;
+use crate::source::line_ends;
 use std::io::Read;
 
 /// What a file holds.
@@ -62,7 +64,7 @@ pub(super) fn read(mut reader: impl Read, file: &str) -> Result<Cells, TableErro
     let text = match std::str::from_utf8(&bytes) {
         Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
         Err(error) => {
-            let line = 1 + line_ends(&bytes[..error.valid_up_to()]);
+            let line = 1 + line_ends(&bytes[..error.valid_up_to()]) as u64;
             let file = file.to_owned();
             return Err(TableError::NotUtf8 { file, line });
         }
@@ -142,7 +144,7 @@ fn rows(
             .bytes()
             .take_while(|b| matches!(b, b'\r' | b'\n'))
             .count();
-        line += line_ends(&text.as_bytes()[counted..from + blank]);
+        line += line_ends(&text.as_bytes()[counted..from + blank]) as u64;
         counted = from + blank;
         give(line, &record)?;
     }
@@ -157,9 +159,4 @@ fn check_names(names: &[String], file: &str, line: u64) -> Result<(), TableError
         });
     }
     check_distinct(names, Some(file))
-}
-
-/// The number of line ends in the text.
-fn line_ends(bytes: &[u8]) -> u64 {
-    bytes.split(|&b| b == b'\n').count() as u64 - 1
 }

@@ -4,6 +4,7 @@
 //! - What a file is at fault for names the file and, where there is one, the line; what a caller is at
 //!   fault for names column and row.
 
+use crate::error::cut;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -193,15 +194,6 @@ pub(super) fn check_distinct(names: &[String], file: Option<&str>) -> Result<(),
         }
     }
     Ok(())
-}
-
-/// The beginning of a name or cell of a stranger's, for a message.
-pub(super) fn cut(text: &str) -> String {
-    const LONGEST: usize = 60;
-    match text.char_indices().nth(LONGEST) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
-    }
 }
 
 /// The file at fault, in front of what is wrong.

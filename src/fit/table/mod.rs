@@ -24,8 +24,8 @@ mod error;
 
 pub use error::TableError;
 
+use crate::error::cut;
 use cells::{Cells, OtherCell, ReadColumn, read};
-use error::cut;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::io::Read;
