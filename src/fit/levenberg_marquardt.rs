@@ -22,40 +22,11 @@
 //!
 //! The linear algebra of a step is in `triangle`.
 
+use super::objective::Objective;
 use super::triangle::{Step, Triangle, norm};
 use crate::fit::bounds::Bound;
 use faer::Mat;
 use std::ops::AddAssign;
-
-/// A vector of residuals with its exact Jacobian.
-///
-/// What the methods give must depend on `params` alone, bit for bit: the same point is asked for by
-/// different threads, after different others.
-pub(crate) trait Residuals {
-    /// Why a point has no residuals.
-    type Error;
-
-    /// The number of residuals, m.
-    fn len(&self) -> usize;
-
-    /// Writes the m residuals at the n values of `params` to `r`.
-    ///
-    /// # Errors
-    /// When the model fails at this point. Residuals that are not finite are no error.
-    fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Self::Error>;
-
-    /// Writes the residuals to `r` and their derivatives to `jacobian`, row-major m x n:
-    /// `jacobian[i * n + j]` is the derivative of residual i by parameter j.
-    ///
-    /// # Errors
-    /// When the model fails at this point.
-    fn jacobian(
-        &mut self,
-        params: &[f64],
-        r: &mut [f64],
-        jacobian: &mut [f64],
-    ) -> Result<(), Self::Error>;
-}
 
 /// When a point counts as a minimum. All three are relative, with their MINPACK meanings.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,9 +77,9 @@ impl Status {
 /// How often a problem was asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Evaluations {
-    /// Calls of [`Residuals::residuals`].
+    /// Calls of [`Objective::value`].
     pub(crate) residuals: usize,
-    /// Calls of [`Residuals::jacobian`].
+    /// Calls of [`Objective::linearize`].
     pub(crate) jacobians: usize,
 }
 
@@ -199,13 +170,13 @@ impl Minimizer {
     ///
     /// # Panics
     /// When `params` and `bounds` differ in length.
-    pub(crate) fn new<P: Residuals>(
+    pub(crate) fn new<P: Objective>(
         problem: &mut P,
         bounds: &[Bound],
         params: &[f64],
         tolerances: Tolerances,
     ) -> Result<Self, StartError<P::Error>> {
-        let (m, n) = (problem.len(), params.len());
+        let (m, n) = (problem.rows(), params.len());
         assert_eq!(bounds.len(), n, "one bound for each parameter");
         let coordinates = bounds.iter().zip(params);
         let mut current = Point {
@@ -246,7 +217,7 @@ impl Minimizer {
 
     /// Tries one step: one evaluation of the residuals, and one of the Jacobian if it is accepted.
     /// Does nothing unless the status is [`Status::Running`].
-    pub(crate) fn step<P: Residuals>(&mut self, problem: &mut P) -> Status {
+    pub(crate) fn step<P: Objective>(&mut self, problem: &mut P) -> Status {
         if self.status == Status::Running {
             self.status = self.attempt(problem);
         }
@@ -266,7 +237,7 @@ impl Minimizer {
     /// Jacobian a step. Where the residuals' curvature matters too much for that, n more Jacobians
     /// give the second derivatives that turn the steps into Newton's. Does nothing unless the status
     /// says converged; leaves the status as it is. `goes_on` is asked before each step.
-    pub(crate) fn polish<P: Residuals>(&mut self, problem: &mut P, goes_on: impl Fn() -> bool) {
+    pub(crate) fn polish<P: Objective>(&mut self, problem: &mut P, goes_on: impl Fn() -> bool) {
         let mut curvature = None;
         while self.status.converged() && self.linear.cosine > 0.0 && goes_on() {
             let step = match &curvature {
@@ -309,7 +280,7 @@ impl Minimizer {
         &self.current.residuals
     }
 
-    /// The Jacobian at [`Minimizer::params`] in the parameters themselves, row-major m x n.
+    /// The Jacobian at [`Minimizer::params`] in the parameters themselves, column-major m x n.
     pub(crate) fn jacobian(&self) -> &[f64] {
         &self.current.jacobian
     }
@@ -341,7 +312,7 @@ impl Minimizer {
     }
 
     /// Takes a step if it is short and halves the gradient.
-    fn polish_by<P: Residuals>(&mut self, problem: &mut P, step: &Step) -> bool {
+    fn polish_by<P: Objective>(&mut self, problem: &mut P, step: &Step) -> bool {
         // A long one only leads along directions that the residuals do not determine.
         if step.length > POLISH_STEP * self.size() {
             return false;
@@ -366,7 +337,7 @@ impl Minimizer {
     /// The sum over the residuals of each times its second derivatives in the coordinates, n x n and
     /// symmetric: the part of the sum of squares' curvature that `J^T J` leaves out. By differences
     /// of the exact Jacobian; none where that is not finite.
-    fn curvature<P: Residuals>(&mut self, problem: &mut P) -> Option<Mat<f64>> {
+    fn curvature<P: Objective>(&mut self, problem: &mut P) -> Option<Mat<f64>> {
         let n = self.scale.len();
         let here = self.current.gradient(&self.bounds, &self.current.residuals);
         let mut curvature = Mat::zeros(n, n);
@@ -393,7 +364,7 @@ impl Minimizer {
         Some(curvature)
     }
 
-    fn attempt<P: Residuals>(&mut self, problem: &mut P) -> Status {
+    fn attempt<P: Objective>(&mut self, problem: &mut P) -> Status {
         if self.linear.cosine <= self.tolerances.gradient {
             return Status::Gradient;
         }
@@ -454,7 +425,7 @@ impl Minimizer {
     }
 
     /// Moves to the trial point if the model has a Jacobian there.
-    fn advance<P: Residuals>(&mut self, problem: &mut P) -> bool {
+    fn advance<P: Objective>(&mut self, problem: &mut P) -> bool {
         self.evaluations.jacobians += 1;
         if self.trial.evaluate_jacobian(problem).is_err() {
             return false;
@@ -518,33 +489,33 @@ impl Minimizer {
 }
 
 impl Point {
-    fn evaluate_residuals<P: Residuals>(
+    fn evaluate_residuals<P: Objective>(
         &mut self,
         problem: &mut P,
     ) -> Result<(), StartError<P::Error>> {
         self.finite_coordinates()?;
-        problem
-            .residuals(&self.params, &mut self.residuals)
+        self.sse = problem
+            .value(&self.params, &mut self.residuals)
             .map_err(StartError::Model)?;
-        self.sum_squares()
+        self.finite_value()
     }
 
-    fn evaluate_jacobian<P: Residuals>(
+    fn evaluate_jacobian<P: Objective>(
         &mut self,
         problem: &mut P,
     ) -> Result<(), StartError<P::Error>> {
         self.finite_coordinates()?;
-        problem
-            .jacobian(&self.params, &mut self.residuals, &mut self.jacobian)
+        self.sse = problem
+            .linearize(&self.params, &mut self.residuals, &mut self.jacobian)
             .map_err(StartError::Model)?;
-        self.sum_squares()
+        self.finite_value()
     }
 
     /// The Jacobian in the coordinates, transposed, times `residuals`.
     fn gradient(&self, bounds: &[Bound], residuals: &[f64]) -> Vec<f64> {
-        let n = bounds.len();
+        let m = residuals.len();
         let product = |j: usize| -> f64 {
-            let column = self.jacobian.iter().skip(j).step_by(n);
+            let column = self.jacobian[j * m..(j + 1) * m].iter();
             column.zip(residuals).map(|(d, r)| d * r).sum()
         };
         let slopes = self.slopes(bounds).enumerate();
@@ -566,8 +537,7 @@ impl Point {
         }
     }
 
-    fn sum_squares<E>(&mut self) -> Result<(), StartError<E>> {
-        self.sse = self.residuals.iter().map(|r| r * r).sum();
+    fn finite_value<E>(&self) -> Result<(), StartError<E>> {
         if self.sse.is_finite() {
             Ok(())
         } else {
@@ -589,7 +559,7 @@ impl Linear {
         let slopes: Vec<f64> = point.slopes(bounds).collect();
         let (m, n) = (residuals.len(), slopes.len());
         let norms: Vec<f64> = (0..n)
-            .map(|j| norm((0..m).map(|i| jacobian[i * n + j] * slopes[j])))
+            .map(|j| norm(jacobian[j * m..(j + 1) * m].iter().map(|d| d * slopes[j])))
             .collect();
         if norms.iter().any(|norm| !norm.is_finite()) {
             return None;
@@ -605,7 +575,7 @@ impl Linear {
             if j == n {
                 residuals[i]
             } else {
-                jacobian[i * n + j] * slopes[j] / scale[j]
+                jacobian[j * m + i] * slopes[j] / scale[j]
             }
         }));
         let length = sse.sqrt();
@@ -622,7 +592,7 @@ mod tests {
     use super::super::known_problems::*;
     use super::*;
 
-    fn descend<P: Residuals>(problem: &mut P, bounds: &[Bound], params: &[f64]) -> Minimizer {
+    fn descend<P: Objective>(problem: &mut P, bounds: &[Bound], params: &[f64]) -> Minimizer {
         let start = Minimizer::new(problem, bounds, params, Tolerances::default());
         let mut minimizer = start.ok().expect("a start");
         while minimizer.iterations() < 1000 && minimizer.step(problem) == Status::Running {}

@@ -21,6 +21,7 @@ mod error;
 mod known_problems;
 mod levenberg_marquardt;
 mod not_finite;
+mod objective;
 mod observer;
 mod options;
 mod points;

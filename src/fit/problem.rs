@@ -4,14 +4,13 @@
 //!
 //! **Invariants**
 //! - A problem is one thread's; what it shares with others never changes.
-//! - Residuals stand in the order of [`Data`]: by row where rows are predicted one by one, by
-//!   observation and then by row where series are.
+//! - Residuals stand in the order of [`Data`]: by observation and then by row.
 //! - An error that has to do with one row names the row's line in the table's file, or the row where
 //!   there is no file.
 
 use super::declared::column_of;
 use super::error::FitError;
-use super::levenberg_marquardt::Residuals;
+use super::objective::{Objective, sum_of_squares};
 use super::result::FittedColumn;
 use super::table::Table;
 use crate::error::Kind;
@@ -24,6 +23,10 @@ use crate::syntax::{Goal, Noise, Observation};
 use crate::walk::{Item, Output, Stats};
 use std::sync::{Arc, OnceLock};
 
+/// How far a prediction may be from a number that it is meant to be, as a part of that number: some
+/// units in the last place, as a computation of some length has.
+const ROUNDING: f64 = 4.0 * f64::EPSILON;
+
 /// What predictions are compared with.
 pub(super) struct Data<'a> {
     table: &'a Table<'a>,
@@ -34,6 +37,8 @@ pub(super) struct Data<'a> {
     rows: Option<Vec<&'a [f64]>>,
     /// One for each residual.
     observed: Vec<Observed<'a>>,
+    /// The sum of squares that rounding alone may make of a perfect fit.
+    rounding: f64,
     /// Where the params of the first evaluation go that failed or was not finite, if anybody asks.
     met: Option<&'a OnceLock<Vec<f64>>>,
 }
@@ -92,16 +97,15 @@ impl<'a> Data<'a> {
                 }
             }
         }
-        if rows.is_some() {
-            // Stable, so the observations of a row keep their order.
-            observed.sort_by_key(|observed| observed.row);
-        }
+        // Each number is good to half a unit in its last place.
+        let rounding = observed.iter().map(|o| (ROUNDING * o.value).powi(2)).sum();
         Ok(Self {
             table,
             observations,
             goal,
             rows,
             observed,
+            rounding,
             met,
         })
     }
@@ -239,7 +243,12 @@ impl<'a> Problem<'a> {
         self.check_series(self.run.output())?;
         self.predictions.extend(self.run.output().numbers());
         if let Some(jac) = jac {
-            jac.copy_from_slice(self.run.derivatives());
+            let (m, n) = (self.predictions.len(), params.len());
+            for (i, row) in self.run.derivatives().chunks_exact(n.max(1)).enumerate() {
+                for (j, &entry) in row.iter().enumerate() {
+                    jac[j * m + i] = entry;
+                }
+            }
         }
         Ok(())
     }
@@ -275,14 +284,14 @@ impl<'a> Problem<'a> {
             }
             Some((row, Special::Output(output))) => return Err(no_number(&output, data, row)),
         }
-        by_rows(values, rows, |x| self.predictions.push(x));
+        self.predictions.extend_from_slice(values);
         if let Some(jac) = jac {
-            let mut entries = jac.iter_mut();
-            by_rows(gradients, rows, |x| {
-                if let Some(entry) = entries.next() {
-                    *entry = x;
-                }
-            });
+            // Of each prediction a column for each param.
+            for (at, column) in gradients.chunks_exact(rows.max(1)).enumerate() {
+                let (observation, param) = (at / derivatives, at % derivatives);
+                let start = (param * count + observation) * rows;
+                jac[start..start + rows].copy_from_slice(column);
+            }
         }
         Ok(())
     }
@@ -350,28 +359,20 @@ impl<'a> Problem<'a> {
                 self.data.table.place(observed.row),
             ));
         }
-        let mut residuals = vec![0.0; self.len()];
-        let mut jacobian = vec![0.0; self.len() * params.len()];
-        self.jacobian(params, &mut residuals, &mut jacobian).ok()?;
+        let rows = self.rows();
+        let mut residuals = vec![0.0; rows];
+        let mut jacobian = vec![0.0; rows * params.len()];
+        self.linearize(params, &mut residuals, &mut jacobian).ok()?;
         let at = jacobian.iter().position(|entry| !entry.is_finite())?;
-        let observed = &self.data.observed[at / params.len()];
+        let observed = &self.data.observed[at % rows];
         Some(format!(
             " (at the initial values the derivative of `{}` at {} by `{}` is {}; `dmci grad` shows it, and \
              a test in the model can keep such rows from it)",
             observed.column,
             self.data.table.place(observed.row),
-            names.get(at % params.len()).unwrap_or(&"?"),
+            names.get(at / rows).unwrap_or(&"?"),
             jacobian[at],
         ))
-    }
-}
-
-/// Gives the numbers of columns row by row.
-fn by_rows(columns: &[f64], rows: usize, mut give: impl FnMut(f64)) {
-    for row in 0..rows {
-        for column in columns.chunks_exact(rows) {
-            give(column[row]);
-        }
     }
 }
 
@@ -429,34 +430,38 @@ fn in_row(error: Error, row: &str) -> Error {
     }
 }
 
-impl Residuals for Problem<'_> {
+impl Objective for Problem<'_> {
     type Error = Unfit;
 
-    fn len(&self) -> usize {
+    fn rows(&self) -> usize {
         self.data.observed.len()
     }
 
-    fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Unfit> {
+    fn value(&mut self, params: &[f64], r: &mut [f64]) -> Result<f64, Unfit> {
         self.predict(params)?;
         self.compare(r);
         self.note(params, r);
-        Ok(())
+        Ok(sum_of_squares(r))
     }
 
-    fn jacobian(&mut self, params: &[f64], r: &mut [f64], jac: &mut [f64]) -> Result<(), Unfit> {
+    fn linearize(&mut self, params: &[f64], r: &mut [f64], jac: &mut [f64]) -> Result<f64, Unfit> {
         self.predict_with(params, Some(&mut *jac))?;
         self.compare(r);
         self.note(params, r);
-        let rows = jac.chunks_mut(params.len());
-        for ((row, prediction), observed) in rows.zip(&self.predictions).zip(&self.data.observed) {
-            if observed.noise == Noise::Lognormal {
-                for entry in row {
+        for column in jac.chunks_exact_mut(r.len().max(1)) {
+            let predicted = self.predictions.iter().zip(&self.data.observed);
+            for (entry, (prediction, observed)) in column.iter_mut().zip(predicted) {
+                if observed.noise == Noise::Lognormal {
                     *entry /= prediction;
                 }
             }
         }
         self.note(params, jac);
-        Ok(())
+        Ok(sum_of_squares(r))
+    }
+
+    fn rounding(&self) -> f64 {
+        self.data.rounding
     }
 }
 

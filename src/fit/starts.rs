@@ -19,9 +19,8 @@
 //! times as long. Starts that have come to a ten-thousandth of where the starts began stay in any
 //! case: where the data have no noise the lowest sum of squares says nothing about the others.
 
-use super::levenberg_marquardt::{
-    Evaluations, Minimizer, Residuals, StartError, Status, Tolerances,
-};
+use super::levenberg_marquardt::{Evaluations, Minimizer, StartError, Status, Tolerances};
+use super::objective::Objective;
 use super::observer::{Observer, Watch};
 use super::points::Guess;
 use super::result::{Ending, StartEnd};
@@ -68,7 +67,7 @@ pub(crate) struct MultiStart {
     pub(crate) sse: f64,
     /// The m residuals there.
     pub(crate) residuals: Vec<f64>,
-    /// The Jacobian there in the parameters themselves, row-major m x n.
+    /// The Jacobian there in the parameters themselves, column-major m x n.
     pub(crate) jacobian: Vec<f64>,
     /// The number of the start that got there.
     pub(crate) best: usize,
@@ -153,7 +152,7 @@ pub(crate) fn minimize_from_starts<P, F>(
     watch: &Watch<'_>,
 ) -> Result<MultiStart, StartsError<P::Error>>
 where
-    P: Residuals + Send,
+    P: Objective + Send,
     P::Error: Send,
     F: Fn() -> P + Sync,
 {
@@ -215,7 +214,7 @@ where
 }
 
 /// Carries the best start on to the end and collects the results.
-fn finish<P: Residuals>(
+fn finish<P: Objective>(
     problem: &mut P,
     mut starts: Vec<Start<P::Error>>,
     first_sse: f64,
@@ -296,7 +295,7 @@ struct Start<E> {
 
 impl<E> Start<E> {
     /// Start `k` at the first of its points where the problem can be evaluated.
-    fn new<P: Residuals<Error = E>>(
+    fn new<P: Objective<Error = E>>(
         problem: &mut P,
         guess: &Guess,
         k: usize,
@@ -348,7 +347,7 @@ impl<E> Start<E> {
     }
 
     /// Takes steps up to number `last`.
-    fn advance<P: Residuals<Error = E>>(
+    fn advance<P: Objective<Error = E>>(
         &mut self,
         problem: &mut P,
         last: usize,
@@ -368,7 +367,7 @@ impl<E> Start<E> {
     }
 
     /// Carries on to the final tolerances and polishes.
-    fn complete<P: Residuals<Error = E>>(
+    fn complete<P: Objective<Error = E>>(
         &mut self,
         problem: &mut P,
         options: &Options,
@@ -403,7 +402,7 @@ impl<E> Start<E> {
 }
 
 /// Takes steps up to number `last`, for as long as there is something to gain and nobody stops it.
-fn descend<P: Residuals>(
+fn descend<P: Objective>(
     minimizer: &mut Minimizer,
     problem: &mut P,
     last: usize,
@@ -476,7 +475,7 @@ mod tests {
         options: &Options,
     ) -> Result<MultiStart, StartsError<P::Error>>
     where
-        P: Residuals + Send,
+        P: Objective + Send,
         P::Error: Send,
         F: Fn() -> P + Sync,
     {
@@ -493,7 +492,7 @@ mod tests {
         observer: &Observer<'_>,
     ) -> Result<MultiStart, StartsError<P::Error>>
     where
-        P: Residuals + Send,
+        P: Objective + Send,
         P::Error: Send,
         F: Fn() -> P + Sync,
     {

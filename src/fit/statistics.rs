@@ -61,7 +61,7 @@ const SHARE_TOLERANCE: f64 = 1e-6;
 const UPPER_END: f64 = 0.975;
 
 impl Statistics {
-    /// The statistics of a fit at its n `params`, with m `residuals` and the row-major m x n
+    /// The statistics of a fit at its n `params`, with m `residuals` and the column-major m x n
     /// `jacobian` of these by the parameters.
     ///
     /// # Panics
@@ -146,8 +146,8 @@ impl Unscaled {
         // Columns of one length make the rank independent of the parameters' units.
         let norms: Vec<f64> = (0..n)
             .map(|j| {
-                (0..m)
-                    .map(|i| jacobian[i * n + j].powi(2))
+                (jacobian[j * m..(j + 1) * m].iter())
+                    .map(|d| d.powi(2))
                     .sum::<f64>()
                     .sqrt()
             })
@@ -159,7 +159,7 @@ impl Unscaled {
                 }
             })
             .collect();
-        let scaled = Mat::from_fn(m, n, |i, j| jacobian[i * n + j] / norms[j]);
+        let scaled = Mat::from_fn(m, n, |i, j| jacobian[j * m + i] / norms[j]);
         let qr = scaled.col_piv_qr();
         // Column k of R belongs to parameter order[k].
         let order = qr.P().arrays().0;
@@ -475,7 +475,7 @@ mod tests {
         // y = a + b x at x = 1..5 with residuals that are orthogonal to both columns.
         let residuals = [1.0, -2.0, 1.0, 0.0, 0.0].map(|r| r * 0.5);
         let x = [1.0, 2.0, 3.0, 4.0, 5.0];
-        let jacobian: Vec<f64> = x.iter().flat_map(|&x| [1.0, x]).collect();
+        let jacobian: Vec<f64> = x.iter().map(|_| 1.0).chain(x).collect();
         let fit = Statistics::new(&[2.0, 3.0], &residuals, &jacobian);
         // Sxx = 10, the mean of x is 3.
         let s: f64 = (1.5_f64 / 3.0).sqrt();
@@ -495,7 +495,7 @@ mod tests {
         // r = a b + c x: a and b only by their product.
         let (a, b) = (2.0, 3.0);
         let x = [-2.0, -1.0, 0.5, 1.0, 3.0];
-        let jacobian: Vec<f64> = x.iter().flat_map(|&x| [b, a, x]).collect();
+        let jacobian: Vec<f64> = [[b; 5], [a; 5], x].concat();
         let fit = Statistics::new(&[a, b, 1.0], &[0.1, -0.2, 0.1, 0.0, 0.1], &jacobian);
         assert_eq!((fit.rank, &fit.undetermined[..]), (2, &[0, 1][..]));
         assert_eq!(fit.std_err[0], f64::INFINITY);
@@ -504,7 +504,7 @@ mod tests {
             (f64::NEG_INFINITY, f64::INFINITY)
         );
         // The third has the error it would have beside one constant.
-        let pair: Vec<f64> = x.iter().flat_map(|&x| [1.0, x]).collect();
+        let pair: Vec<f64> = [[1.0; 5], x].concat();
         let simple = Statistics::new(&[6.0, 1.0], &[0.1, -0.2, 0.1, 0.0, 0.1], &pair);
         let ratio = fit.std_err[2] / fit.residual_sd / (simple.std_err[1] / simple.residual_sd);
         assert!((ratio - 1.0).abs() < 1e-12);
