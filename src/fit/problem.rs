@@ -21,6 +21,7 @@ use crate::prim::math;
 use crate::source::Span;
 use crate::syntax::{Goal, Noise, Observation};
 use crate::walk::{Item, Output, Stats};
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 /// How far a prediction may be from a number that it is meant to be, as a part of that number: some
@@ -34,7 +35,9 @@ pub(super) struct Data<'a> {
     /// What the program is run for: a list of predictions, or the one prediction itself.
     goal: Goal,
     /// The columns that the program takes as numbers, where rows are predicted one by one.
-    rows: Option<Vec<&'a [f64]>>,
+    rows: Option<Vec<Cow<'a, [f64]>>>,
+    /// How many rows there are.
+    row_count: usize,
     /// One for each residual.
     observed: Vec<Observed<'a>>,
     /// The sum of squares that rounding alone may make of a perfect fit.
@@ -44,6 +47,7 @@ pub(super) struct Data<'a> {
 }
 
 /// One number of the data.
+#[derive(Clone)]
 struct Observed<'a> {
     /// Its logarithm where the noise is lognormal.
     value: f64,
@@ -103,11 +107,46 @@ impl<'a> Data<'a> {
             table,
             observations,
             goal,
-            rows,
+            rows: rows.map(|rows| rows.into_iter().map(Cow::Borrowed).collect()),
+            row_count: table.rows(),
             observed,
             rounding,
             met,
         })
+    }
+
+    /// So many of the rows, evenly spread, where rows are predicted one by one and there are more.
+    pub(super) fn sample(&self, count: usize) -> Option<Self> {
+        let rows = self.rows.as_ref().filter(|_| self.row_count > count)?;
+        let taken: Vec<usize> = (0..count).map(|k| k * self.row_count / count).collect();
+        let columns = rows
+            .iter()
+            .map(|column| taken.iter().map(|&row| column[row]).collect());
+        let observed = self.observed.chunks(self.row_count);
+        let observed = observed.flat_map(|column| taken.iter().map(|&row| column[row].clone()));
+        Some(Self {
+            rows: Some(columns.map(Cow::Owned).collect()),
+            row_count: count,
+            observed: observed.collect(),
+            rounding: self.rounding * count as f64 / self.row_count as f64,
+            ..*self
+        })
+    }
+
+    /// The sum of the squares around each column's mean, on the scale of its noise.
+    pub(super) fn total_squares(&self) -> f64 {
+        let mut total = 0.0;
+        for column in self
+            .observations
+            .iter()
+            .flat_map(|observation| &observation.columns)
+        {
+            let values = || self.observed.iter().filter(|o| o.column == column);
+            let count = values().count();
+            let mean = values().map(|o| o.value).sum::<f64>() / count.max(1) as f64;
+            total += values().map(|o| (o.value - mean).powi(2)).sum::<f64>();
+        }
+        total
     }
 
     /// A row, for people: `the row at data.csv:5`; without a file `row 4`.
@@ -256,11 +295,11 @@ impl<'a> Problem<'a> {
     fn predict_rows(
         &mut self,
         params: &[f64],
-        columns: &[&[f64]],
+        columns: &[Cow<'_, [f64]>],
         jac: Option<&mut [f64]>,
     ) -> Result<(), Unfit> {
         let data = self.data;
-        let (rows, count) = (data.table.rows(), data.observations.len());
+        let (rows, count) = (data.row_count, data.observations.len());
         let derivatives = if jac.is_some() { params.len() } else { 0 };
         let size = rows * count * (1 + derivatives);
         if self.columns.len() < size {
@@ -277,6 +316,7 @@ impl<'a> Problem<'a> {
         let done = self.run.rows(&inputs, rows, form, values, gradients);
         let (stats, fault) = done.map_err(Unfit::Program)?;
         self.stats = stats;
+        let fault = fault.map(|(row, what)| (data.observed[row].row, what));
         match fault {
             None => {}
             Some((row, Special::Failed(error))) => {
