@@ -6,7 +6,7 @@
 //! **Invariants**
 //! - Only this module and its children print, and only through `report`.
 //! - The exit code is 0 when all went well, 1 when a program or its data are at fault, 2 when the
-//!   arguments are.
+//!   arguments are, 130 when Ctrl-C ended a fit.
 //! - A reader that goes away (`dmci … | head`) ends the program quietly.
 //!
 //! ```text
@@ -122,6 +122,9 @@ impl Command {
     }
 }
 
+/// What shells have for a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
 /// Does what the arguments of the process say.
 pub fn main() -> ExitCode {
     let command = match Cli::try_parse() {
@@ -135,6 +138,7 @@ pub fn main() -> ExitCode {
 fn finish(command: &Command, result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Err(Failure::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(Failure::Usage(message)) => {
             let mut cli = Cli::command();
             cli.build();

@@ -27,6 +27,7 @@ mod observer;
 mod optima;
 mod options;
 mod points;
+mod predictions;
 mod problem;
 mod ranges;
 mod result;
@@ -38,14 +39,16 @@ mod statistics;
 pub mod table;
 mod triangle;
 
-pub(crate) use declared::columns_used;
+pub(crate) use declared::{columns_used, usable_rows};
 pub use error::FitError;
 pub use not_finite::FitNotFinite;
 pub use observer::{Observer, Progress};
 pub use options::FitOptions;
 pub(crate) use options::MOST_STARTS;
+pub(crate) use predictions::SCHEMA;
+pub use predictions::{Estimates, PredictedColumn, predict};
 pub use result::{Combination, Ending, Fit, FittedColumn, FittedParam, Optimum, StartEnd};
-pub use table::{Table, TableError};
+pub use table::{Missing, Table, TableError, TableOptions};
 
 use crate::model::{Error, Model};
 use crate::syntax::{Constraint, Goal};
@@ -199,15 +202,21 @@ fn fit_noting(
     let mode = model.mode();
     let program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
     let observations = observations(&program, options.target.as_deref())?;
-    let unknowns = unknowns(&program, table, options)?;
-    check_names(&program, table, &unknowns)?;
+    let (unknowns, held) = unknowns(&program, table, options)?;
+    check_names(&program, table, &unknowns, &held)?;
+    let (all_rows, usable) = (table.rows(), usable_rows(&program, &observations, table)?);
+    let less = usable.as_ref().map(|rows| table.only(rows));
+    let table = less.as_ref().unwrap_or(table);
     let by_row = observations.iter().any(|observation| observation.by_row);
-    let (bindings, rows) = if by_row {
+    let (mut bindings, rows) = if by_row {
         (matrices(&program, table)?, columns(&program, table)?)
     } else {
         (columns_used(&program, table)?, Vec::new())
     };
     let ranges = ranges(&program, table, &unknowns);
+    for (name, value) in &held {
+        bindings.set(name, *value);
+    }
     // What varies: the unknowns, and where rows are predicted one by one, their numbers.
     let names = unknowns.iter().map(|unknown| unknown.name.clone());
     let names: Vec<String> = names
@@ -255,8 +264,14 @@ fn fit_noting(
         ranges,
         ..Options::default()
     };
-    let watch = search.watch(observer);
-    if !watch.goes_on() {
+    // Once it is late no evaluation is done any more, so there is nothing to go on for.
+    let limits = options.limits;
+    let observer = |progress: &Progress| match limits.is_late() {
+        true => ControlFlow::Break(()),
+        false => observer(progress),
+    };
+    let watch = search.watch(&observer);
+    if !watch.goes_on() && !limits.is_late() {
         return Err(FitError::Interrupted);
     }
     // The first evaluation settles what no other numbers could mend.
@@ -275,7 +290,11 @@ fn fit_noting(
                 starts,
                 detail: problem().not_finite(&init, wrt).unwrap_or_default(),
             },
-            StartsError::Interrupted => FitError::Interrupted,
+            // Past a deadline an evaluation says so.
+            StartsError::Interrupted => match problem().predict(&init) {
+                Err(late) if !limits.is_interrupted() && limits.is_late() => late.into_fit_error(),
+                _ => FitError::Interrupted,
+            },
             StartsError::Bound(index) | StartsError::Outside(index) => {
                 let name = &unknowns[index].name;
                 FitError::Init(format!("`{name}` starts outside its constraint"))
@@ -296,8 +315,12 @@ fn fit_noting(
         .collect();
     let mut at_best = problem();
     if let Err(error) = at_best.predict(&best.params) {
-        return Err(error.into_fit_error());
+        if !limits.is_late() {
+            return Err(error.into_fit_error());
+        }
+        at_best.recall(&best.scores);
     }
+    let used = usable.as_deref().map(|rows| (rows, all_rows));
     let dropped = |start: &&StartEnd| start.ending == Ending::Dropped;
     let names: Vec<&str> = unknowns.iter().map(|u| u.name.as_str()).collect();
     let combined = combined(&mut at_best, &best, &statistics, &names);
@@ -314,7 +337,10 @@ fn fit_noting(
         residual_sd: statistics.residual_sd,
         degrees_of_freedom: statistics.degrees_of_freedom,
         residuals: best.scores.len(),
-        columns: at_best.columns(&best.scores),
+        columns: at_best.columns(&best.scores, used),
+        held,
+        rows: all_rows,
+        rows_dropped: usable.as_ref().map_or(0, |rows| all_rows - rows.len()),
         starts: best.starts.len(),
         agree: best.agree,
         as_good: best.as_low,

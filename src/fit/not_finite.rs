@@ -7,7 +7,7 @@
 //! - Rows are looked at in their order, each in a run of its own.
 //! - Nothing of the fit depends on whether it is looked at.
 
-use super::declared::{columns, columns_used, matrices, observations, unknowns};
+use super::declared::{columns, columns_used, matrices, observations, unknowns, usable_rows};
 use super::error::FitError;
 use super::options::FitOptions;
 use super::problem::on_scale;
@@ -84,7 +84,9 @@ pub(super) fn look(
     let mode = Mode::Interpreter;
     let program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
     let observations = observations(&program, options.target.as_deref())?;
-    let unknowns = unknowns(&program, table, options)?;
+    let (unknowns, held) = unknowns(&program, table, options)?;
+    let less = usable_rows(&program, &observations, table)?.map(|rows| table.only(&rows));
+    let table = less.as_ref().unwrap_or(table);
     let by_row = observations.iter().any(|observation| observation.by_row);
     let (mut bindings, rows) = if by_row {
         (matrices(&program, table)?, columns(&program, table)?)
@@ -104,7 +106,7 @@ pub(super) fn look(
     for (name, column) in &rows {
         bindings.set(name, column.first().copied().unwrap_or(0.0));
     }
-    for (name, x) in &params {
+    for (name, x) in params.iter().chain(&held) {
         bindings.set(name, *x);
     }
     let inputs: Vec<&str> = bindings.names().collect();
@@ -173,13 +175,14 @@ fn wrong(
 ) -> Result<Option<String>, FitError> {
     let predictions: Vec<f64> = evaluation.value.numbers().collect();
     for (&prediction, &(column, noise, row)) in predictions.iter().zip(observed) {
-        let number = table.column(column)?[row];
+        let number = table.observed(column)?[row];
         if !prediction.is_finite() {
             return Ok(Some(format!(
                 "the prediction of `{column}` is {prediction:?}"
             )));
         }
-        if !(on_scale(noise, prediction) - on_scale(noise, number)).is_finite() {
+        if !number.is_nan() && !(on_scale(noise, prediction) - on_scale(noise, number)).is_finite()
+        {
             return Ok(Some(format!(
                 "the prediction of `{column}` is {prediction:?}, and lognormal noise needs numbers above 0"
             )));

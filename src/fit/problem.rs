@@ -38,10 +38,14 @@ pub(super) struct Data<'a> {
     rows: Option<Vec<Cow<'a, [f64]>>>,
     /// How many rows there are.
     row_count: usize,
+    /// Which of the table's those are, where they are not all.
+    taken: Option<Vec<usize>>,
     /// One for each residual.
     observed: Vec<Observed<'a>>,
     /// The sum of squares that rounding alone may make of a perfect fit.
     rounding: f64,
+    /// Which of all predictions those are of; none where no observation is missing.
+    kept: Option<Vec<usize>>,
     /// Where the params of the first evaluation go that failed or was not finite, if anybody asks.
     met: Option<&'a OnceLock<Vec<f64>>>,
 }
@@ -74,7 +78,7 @@ impl<'a> Data<'a> {
             let named = |name: &'a String| {
                 // A target is no part of the text.
                 let column = match goal {
-                    Goal::Value => table.column(name)?,
+                    Goal::Value => table.observed(name)?,
                     Goal::Observations => column_of(table, name, observation.span)?,
                 };
                 Ok::<_, FitError>((name.as_str(), column))
@@ -101,6 +105,10 @@ impl<'a> Data<'a> {
                 }
             }
         }
+        let kept = kept(&mut observed);
+        if observed.is_empty() {
+            return Err(FitError::NothingMeasured);
+        }
         // Each number is good to half a unit in its last place.
         let rounding = observed.iter().map(|o| (ROUNDING * o.value).powi(2)).sum();
         Ok(Self {
@@ -109,7 +117,9 @@ impl<'a> Data<'a> {
             goal,
             rows: rows.map(|rows| rows.into_iter().map(Cow::Borrowed).collect()),
             row_count: table.rows(),
+            taken: None,
             observed,
+            kept,
             rounding,
             met,
         })
@@ -119,16 +129,33 @@ impl<'a> Data<'a> {
     pub(super) fn sample(&self, count: usize) -> Option<Self> {
         let rows = self.rows.as_ref().filter(|_| self.row_count > count)?;
         let taken: Vec<usize> = (0..count).map(|k| k * self.row_count / count).collect();
-        let columns = rows
-            .iter()
-            .map(|column| taken.iter().map(|&row| column[row]).collect());
-        let observed = self.observed.chunks(self.row_count);
-        let observed = observed.flat_map(|column| taken.iter().map(|&row| column[row].clone()));
+        let columns = rows.iter();
+        let columns = columns.map(|column| taken.iter().map(|&row| column[row]).collect());
+        let (mut observed, mut kept) = (Vec::new(), Vec::new());
+        for observation in 0..self.observations.len() {
+            for (at, row) in taken.iter().enumerate() {
+                let place = observation * self.row_count + row;
+                let place = match &self.kept {
+                    None => Some(place),
+                    Some(kept) => kept.binary_search(&place).ok(),
+                };
+                if let Some(place) = place {
+                    observed.push(self.observed[place].clone());
+                    kept.push(observation * count + at);
+                }
+            }
+        }
+        if observed.is_empty() {
+            return None;
+        }
+        let all = count * self.observations.len();
         Some(Self {
             rows: Some(columns.map(Cow::Owned).collect()),
             row_count: count,
-            observed: observed.collect(),
-            rounding: self.rounding * count as f64 / self.row_count as f64,
+            taken: Some(taken),
+            rounding: self.rounding * observed.len() as f64 / self.observed.len() as f64,
+            kept: (kept.len() < all).then_some(kept),
+            observed,
             ..*self
         })
     }
@@ -149,6 +176,33 @@ impl<'a> Data<'a> {
         total
     }
 
+    /// The same where nothing is compared with the predictions.
+    pub(super) fn unobserved(
+        table: &'a Table<'a>,
+        observations: &'a [Observation],
+        goal: Goal,
+        rows: Option<Vec<&'a [f64]>>,
+    ) -> Self {
+        Self {
+            table,
+            observations,
+            goal,
+            rows: rows.map(|rows| rows.into_iter().map(Cow::Borrowed).collect()),
+            row_count: table.rows(),
+            taken: None,
+            observed: Vec::new(),
+            rounding: 0.0,
+            kept: Some(Vec::new()),
+            met: None,
+        }
+    }
+
+    /// How many predictions there are, observed or not.
+    fn predictions(&self) -> usize {
+        let columns: usize = self.observations.iter().map(|one| one.columns.len()).sum();
+        self.row_count * columns
+    }
+
     /// A row, for people: `the row at data.csv:5`; without a file `row 4`.
     fn row(&self, row: usize) -> String {
         let place = self.table.place(row);
@@ -157,6 +211,18 @@ impl<'a> Data<'a> {
             None => place,
         }
     }
+}
+
+/// Leaves out observations that are missing; gives the places of the others, if any is.
+fn kept(observed: &mut Vec<Observed<'_>>) -> Option<Vec<usize>> {
+    let is_there = |one: &Observed<'_>| !one.value.is_nan();
+    if observed.iter().all(is_there) {
+        return None;
+    }
+    let places = observed.iter().enumerate().filter(|(_, one)| is_there(one));
+    let places = places.map(|(place, _)| place).collect();
+    observed.retain(is_there);
+    Some(places)
 }
 
 /// A number on the scale on which the noise is additive.
@@ -173,6 +239,9 @@ pub(super) struct Problem<'a> {
     data: &'a Data<'a>,
     /// Of the last evaluation, one for each residual.
     predictions: Vec<f64>,
+    /// All of them, and their derivatives, where some are of observations that are missing.
+    all: Vec<f64>,
+    all_derivatives: Vec<f64>,
     /// Where rows are predicted one by one: a column for each prediction of a row, then for each of
     /// them and each param its derivatives.
     columns: Vec<f64>,
@@ -210,6 +279,8 @@ impl<'a> Problem<'a> {
             run,
             data,
             predictions: Vec::with_capacity(data.observed.len()),
+            all: Vec::new(),
+            all_derivatives: Vec::new(),
             columns: Vec::new(),
             stats: Stats::default(),
         }
@@ -220,28 +291,78 @@ impl<'a> Problem<'a> {
         self.stats
     }
 
-    /// The predictions of the last evaluation with residuals, one for each, by column: all rows of a
-    /// column together.
-    pub(super) fn columns(&self, residuals: &[f64]) -> Vec<FittedColumn> {
+    /// The predictions of the last evaluation with the residuals that are observed, by column: one for
+    /// each row of the data, of which `rows` are used, or all; NaN where there is none.
+    pub(super) fn columns(
+        &self,
+        residuals: &[f64],
+        rows: Option<(&[usize], usize)>,
+    ) -> Vec<FittedColumn> {
+        let data = self.data;
+        let of_rows = data.table.rows();
+        let count = rows.map_or(of_rows, |(_, count)| count);
         let mut columns: Vec<FittedColumn> = Vec::new();
-        for observation in self.data.observations {
+        for observation in data.observations {
             columns.extend(observation.columns.iter().map(|name| FittedColumn {
                 name: name.clone(),
                 noise: observation.noise,
-                predictions: Vec::with_capacity(self.data.table.rows()),
-                residuals: Vec::with_capacity(self.data.table.rows()),
+                used: 0,
+                dropped: count,
+                predictions: vec![f64::NAN; count],
+                residuals: vec![f64::NAN; count],
             }));
         }
+        let place = |row: usize| rows.map_or(row, |(used, _)| used[row]);
         // A column is observed once, and its rows are in their order.
         let pairs = self.predictions.iter().zip(residuals);
-        for (observed, (&prediction, &residual)) in self.data.observed.iter().zip(pairs) {
+        for (observed, (&prediction, &residual)) in data.observed.iter().zip(pairs) {
             let column = columns.iter_mut().find(|c| c.name == observed.column);
             if let Some(column) = column {
-                column.predictions.push(prediction);
-                column.residuals.push(residual);
+                let row = place(observed.row);
+                column.predictions[row] = prediction;
+                column.residuals[row] = residual;
+                column.used += 1;
+                column.dropped -= 1;
+            }
+        }
+        if data.kept.is_some() {
+            for (row, column, prediction) in self.placed(&self.all) {
+                columns[column].predictions[place(row)] = prediction;
             }
         }
         columns
+    }
+
+    /// All predictions, each with its row and the number of its column.
+    pub(super) fn placed<'p>(
+        &'p self,
+        predictions: &'p [f64],
+    ) -> impl Iterator<Item = (usize, usize, f64)> + 'p {
+        let data = self.data;
+        let rows = data.table.rows();
+        // For each column the first of its observation, and how many that has.
+        let firsts = data.observations.iter().scan(0, move |first, one| {
+            let at = *first;
+            *first += one.columns.len();
+            Some((at, one.columns.len()))
+        });
+        let places = firsts.flat_map(move |(first, count)| {
+            (0..rows).flat_map(move |row| (first..first + count).map(move |column| (row, column)))
+        });
+        places
+            .zip(predictions)
+            .map(|((row, column), &prediction)| (row, column, prediction))
+    }
+
+    /// Takes predictions from residuals, where there is no time to make them again.
+    pub(super) fn recall(&mut self, residuals: &[f64]) {
+        let pairs = residuals.iter().zip(&self.data.observed);
+        let predictions = pairs.map(|(residual, observed)| match observed.noise {
+            Noise::Normal => residual + observed.value,
+            Noise::Lognormal => math::exp(residual + observed.value),
+        });
+        self.predictions = predictions.collect();
+        self.all.clear();
     }
 
     pub(super) fn predict(&mut self, params: &[f64]) -> Result<(), Unfit> {
@@ -270,6 +391,42 @@ impl<'a> Problem<'a> {
     }
 
     fn predict_all(&mut self, params: &[f64], jac: Option<&mut [f64]>) -> Result<(), Unfit> {
+        let data = self.data;
+        let Some(kept) = &data.kept else {
+            return self.predict_each(params, jac);
+        };
+        let mut all = std::mem::take(&mut self.all_derivatives);
+        all.resize(data.predictions() * params.len(), 0.0);
+        let predicted = self.predict_each(params, jac.is_some().then_some(&mut all[..]));
+        std::mem::swap(&mut self.all, &mut self.predictions);
+        self.predictions.clear();
+        if predicted.is_ok() {
+            self.predictions
+                .extend(kept.iter().map(|&place| self.all[place]));
+            if let Some(jac) = jac {
+                let columns = all.chunks_exact(data.predictions().max(1));
+                for (entry, from) in jac
+                    .iter_mut()
+                    .zip(columns.flat_map(|column| kept.iter().map(move |&place| column[place])))
+                {
+                    *entry = from;
+                }
+            }
+        }
+        self.all_derivatives = all;
+        predicted
+    }
+
+    /// All predictions, be they observed or not, in the order of the residuals; and their derivatives,
+    /// column-major: one for each prediction by the first param, then by the second.
+    pub(super) fn everything(&mut self, params: &[f64]) -> Result<(Vec<f64>, Vec<f64>), Unfit> {
+        let mut derivatives = vec![0.0; self.data.predictions() * params.len()];
+        self.predict_each(params, Some(&mut derivatives))?;
+        Ok((std::mem::take(&mut self.predictions), derivatives))
+    }
+
+    /// Makes all predictions, be they observed or not.
+    fn predict_each(&mut self, params: &[f64], jac: Option<&mut [f64]>) -> Result<(), Unfit> {
         self.predictions.clear();
         let data = self.data;
         if let Some(columns) = &data.rows {
@@ -316,7 +473,8 @@ impl<'a> Problem<'a> {
         let done = self.run.rows(&inputs, rows, form, values, gradients);
         let (stats, fault) = done.map_err(Unfit::Program)?;
         self.stats = stats;
-        let fault = fault.map(|(row, what)| (data.observed[row].row, what));
+        let of_table = |row: usize| data.taken.as_ref().map_or(row, |taken| taken[row]);
+        let fault = fault.map(|(row, what)| (of_table(row), what));
         match fault {
             None => {}
             Some((row, Special::Failed(error))) => {
