@@ -55,6 +55,9 @@ pub mod dfdx {}
 #[doc = include_str!("kernels.md")]
 pub mod kernels {}
 
+#[doc = include_str!("figures.md")]
+pub mod figures {}
+
 #[doc = include_str!("ncg.md")]
 pub mod ncg {}
 
