@@ -15,6 +15,9 @@ pub mod install {}
 #[doc = include_str!("tutorial.md")]
 pub mod tutorial {}
 
+#[doc = include_str!("fitting.md")]
+pub mod fitting {}
+
 #[doc = include_str!("language.md")]
 pub mod language {}
 
