@@ -16,6 +16,8 @@
 pub(crate) mod bounds;
 mod combinations;
 mod declared;
+mod descents;
+mod desk;
 mod error;
 
 #[cfg(test)]
@@ -26,7 +28,9 @@ mod objective;
 mod observer;
 mod optima;
 mod options;
+mod places;
 mod points;
+mod polish;
 mod predictions;
 mod problem;
 mod ranges;
@@ -57,11 +61,12 @@ use crate::walk::Clock;
 use bounds::Bound;
 use combinations::combinations;
 use declared::{check_names, columns, matrices, observations, unknowns};
+use descents::Options;
 use objective::{Objective, sum_of_squares};
-use optima::symmetry;
+use optima::{MultiStart, symmetry};
 use problem::{Data, Problem};
 use ranges::ranges;
-use starts::{MultiStart, Options, StartsError, minimize_from_starts};
+use starts::{StartsError, minimize_from_starts};
 use statistics::Statistics;
 use std::ops::ControlFlow;
 use std::sync::OnceLock;

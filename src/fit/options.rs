@@ -1,6 +1,6 @@
 //! `FitOptions`: what a caller says of how to fit.
 
-use super::starts::Options;
+use super::descents::Options;
 use crate::syntax::Constraint;
 use crate::threads::Threads;
 use crate::walk::Limits;

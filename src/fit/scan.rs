@@ -9,7 +9,8 @@
 //! A guess of 1 says nothing of a rate where times are in seconds and the process takes a year, or of a
 //! length in metres of an atom: there the model is flat, and no slope leads anywhere.
 
-use super::levenberg_marquardt::{Desk, Minimizer, Tolerances};
+use super::desk::Desk;
+use super::levenberg_marquardt::{Minimizer, Tolerances};
 use super::objective::Objective;
 use super::points::Range;
 use super::space::Space;
