@@ -73,6 +73,9 @@ const ATTEMPTS: u32 = 16;
 /// What all starts of a search share.
 pub(super) struct Search<'a> {
     pub(super) space: &'a Space<'a>,
+    /// The same with nothing solved for: that of start 0, so that the user's own point leads where it would
+    /// alone.
+    pub(super) whole: &'a Space<'a>,
     pub(super) guess: Guess<'a>,
     pub(super) options: &'a Options,
     pub(super) watch: &'a Watch<'a>,
@@ -103,6 +106,7 @@ impl<'a> Search<'a> {
             last_value: f64::INFINITY,
             place: None,
         };
+        let space = if k == 0 { self.whole } else { self.space };
         let attempts = if guess.is_fixed(k) { 1 } else { ATTEMPTS };
         for attempt in 0..attempts {
             start.params = guess.point(k, attempt);
@@ -110,7 +114,7 @@ impl<'a> Search<'a> {
                 start.ending = Ending::Interrupted;
                 break;
             }
-            match Minimizer::new(desk, self.space, &start.params, SEARCH) {
+            match Minimizer::new(desk, space, &start.params, SEARCH) {
                 Ok(minimizer) if minimizer.is_flat() && attempt + 1 < attempts => {
                     start.wasted += minimizer.evaluations();
                 }

@@ -244,7 +244,7 @@ fn fit_noting(
             Threads::ONE
         });
     let data = Data::new(table, &observations, goal, rows, met)?;
-    check_starts(options, data.residuals(), unknowns.len())?;
+    check_starts(options, unknowns.len())?;
     let problem = || Problem::new(first.clone(), &data);
     // With one start there is nothing to save.
     let sample = if options.starts > 1 && data.residuals() > MANY_RESIDUALS {
@@ -431,19 +431,19 @@ const _: fn() = || {
     shared::<Model>();
 };
 
-/// Refuses more starts than have room: each keeps its residuals and their derivatives, twice.
-fn check_starts(options: &FitOptions, residuals: usize, params: usize) -> Result<(), FitError> {
+/// Refuses more starts than have room: each keeps some triangles of as many rows as there are params.
+fn check_starts(options: &FitOptions, params: usize) -> Result<(), FitError> {
     let starts = options.starts;
     let too_many = |most, why| Err(FitError::TooManyStarts { starts, most, why });
     if starts > MOST_STARTS {
         return too_many(MOST_STARTS, String::new());
     }
-    let each = 16 * (params + 1).saturating_mul(residuals).saturating_add(64);
+    let each = 64 * (params + 4).saturating_mul(params + 4);
     let bytes = options.limits.heap_bytes;
-    // Those of the default are begun with any data.
+    // Those of the default are begun with any model.
     let most = (bytes / each).max(FitOptions::default().starts);
     if starts > most {
-        let why = format!(" of {residuals} residuals by {params} params that {bytes} bytes hold");
+        let why = format!(" with {params} params that {bytes} bytes hold");
         return too_many(most, why);
     }
     Ok(())

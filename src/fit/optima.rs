@@ -65,11 +65,12 @@ const EQUAL: f64 = 1e-9;
 /// How many minima are carried to the end.
 const MOST: usize = 6;
 
-/// How far parameters are from the first guess: by factors, and a change of sign is a far way.
+/// How far parameters are from the first guess: by the squares of factors' logarithms, so that two that
+/// are exchanged are farther off than two in their order; and a change of sign is a far way.
 fn way(init: &[f64], params: &[f64]) -> f64 {
     let far = |(&from, &to): (&f64, &f64)| {
         if from == 0.0 {
-            return math::ln_1p(to.abs());
+            return math::ln_1p(to.abs()).powi(2);
         }
         let factor = math::ln((to / from).abs().max(1e-30)).abs();
         if to / from < 0.0 {
@@ -89,7 +90,7 @@ pub(super) fn choose<P: Objective>(
 ) -> MultiStart {
     let watch = search.watch;
     let n = search.guess.init.len();
-    let whole = Space::new(search.space.bounds());
+    let whole = search.whole;
     let rounding = match desk.problem.is_least_squares() {
         true => desk.problem.rounding(),
         false => 0.0,
@@ -145,7 +146,7 @@ pub(super) fn choose<P: Objective>(
         let Some(minimizer) = starts[place[0]].minimizer.clone() else {
             continue;
         };
-        let (end, ending) = complete(minimizer, desk, &whole, search.options, watch);
+        let (end, ending) = complete(minimizer, desk, whole, search.options, watch);
         ends.push(end);
         endings.push(ending);
     }
@@ -159,7 +160,7 @@ pub(super) fn choose<P: Objective>(
     let mut best = places[chosen][0];
     if ends.len() > 1 || !watch.is_stopped() {
         // A mirror image may be what was meant.
-        if let Some(mirrored) = mirrored(&ends[chosen], desk, &whole, search, limit) {
+        if let Some(mirrored) = mirrored(&ends[chosen], desk, whole, search, limit) {
             ends.push(mirrored);
             endings.push(endings[chosen]);
             chosen = ends.len() - 1;

@@ -11,7 +11,7 @@
 //! - A start with a larger number changes nothing about one with a smaller number but through the
 //!   rule for dropping.
 //!
-//! **Where they begin.** The first guess; where a scan over decades found something (`scan`); then
+//! **Where they begin.** The first guess, as it is and with what is linear solved for; where a scan over decades found something (`scan`); then
 //! points around the first guess and around the best of the scan, by turns (`points`). Where the model
 //! fails at a starting point, or no parameter changes anything there, the start tries again, each time
 //! from farther out. Parameters that the scores are linear in are solved for at each point
@@ -22,8 +22,10 @@
 //! times as long. Starts that have come to a ten-thousandth of where the starts began stay in any
 //! case: where the data have no noise the lowest sum of squares says nothing about the others.
 //!
-//! **Many rows.** Where a sample of the rows is given, all but the first start search on it, in batches
-//! until three agree; the minima found there go on with all rows.
+//! **How many.** They are made in batches of 16, 32, … until a quarter of them agree, or all are made.
+//!
+//! **Many rows.** Where a sample of the rows is given, all starts search on it; the minima found there go
+//! on with all rows.
 //!
 //! Which of the minima it is, is for `optima` to say.
 
@@ -64,11 +66,11 @@ pub(crate) enum StartsError<E> {
     Interrupted,
 }
 
-/// How many starts are made at a time on a sample,
+/// How many starts are made at first; then as many again as there are,
 const BATCH: usize = 16;
 
-/// until so many agree.
-const ENOUGH: usize = 3;
+/// until of so many one agrees: a better minimum would hardly have been missed by all of them.
+const ENOUGH: usize = 4;
 
 /// A minimum on a sample is tried on all rows if it is within this multiple of the lowest,
 const SAMPLED: f64 = 1.5;
@@ -119,6 +121,7 @@ where
         init,
         seed: options.seed,
         ranges: &options.ranges,
+        twice: false,
         scanned: Vec::new(),
     };
     let mut idle: Vec<Desk<P>> = Vec::new();
@@ -139,16 +142,19 @@ where
                 k => guess.point(k, 0),
             });
             if linear.is_sure {
-                let whole = Space::with_linear(bounds, linear.marks);
-                guess.scanned = scan(&mut desk, &whole, init, ranges, SEARCH, goes_on);
-                space = whole;
+                let sure = Space::with_linear(bounds, linear.marks);
+                guess.scanned = scan(&mut desk, &sure, init, ranges, SEARCH, goes_on);
+                space = sure;
             }
         }
         before = desk.take_evaluations();
         idle.push(desk);
     }
+    guess.twice = space.solved() > 0;
+    let whole = Space::new(bounds);
     let search = Search {
         space: &space,
+        whole: &whole,
         guess,
         options,
         watch,
@@ -192,7 +198,8 @@ where
             }
         }
         search.advance(&mut starts, first_figure, &mut idle, &searched);
-        if starts.len() < total && (watch.is_stopped() || agreeing(&starts) >= ENOUGH) {
+        let enough = !options.all_starts && agreeing(&starts) * ENOUGH >= starts.len();
+        if starts.len() < total && (watch.is_stopped() || enough) {
             watch.ends(total - starts.len());
             break;
         }
@@ -242,7 +249,12 @@ fn carry_over<'a, P: Objective>(
                     Some(minimizer) => minimizer.params().to_vec(),
                     None => start.params.clone(),
                 };
-                let Ok(minimizer) = Minimizer::new(desk, search.space, &params, SEARCH) else {
+                let space = if index == 0 {
+                    search.whole
+                } else {
+                    search.space
+                };
+                let Ok(minimizer) = Minimizer::new(desk, space, &params, SEARCH) else {
                     start.give_up(scale);
                     continue;
                 };
