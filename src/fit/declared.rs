@@ -15,41 +15,124 @@ use crate::model::bindings::{Bindings, Input};
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::nearest;
-use crate::syntax::ast::{Constraint, Expr, ExprId};
+use crate::syntax::ast::{Constraint, Expr, ExprId, Param, VarId};
 use crate::syntax::{Noise, Observation, Program};
 use crate::walk::EvalError;
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Serialize;
 
 /// A constant to be estimated.
 pub(super) struct Unknown {
     pub(super) name: String,
     pub(super) init: f64,
     pub(super) constraint: Constraint,
+    /// The param of the program that it is a value of, and the number of the group's column, where there
+    /// is a value for each.
+    pub(super) group: Option<GroupOf>,
 }
 
-/// The params, then the free names that a caller gives an initial value.
+/// Whose value an unknown is, of a param that has one for each number of a column.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct GroupOf {
+    /// The param.
+    pub param: String,
+    /// The column.
+    pub column: String,
+    /// Its number.
+    pub number: f64,
+}
+
+/// Where the value of a param of the program is among the unknowns.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// One for all rows.
+    Shared(usize),
+    /// One for each distinct number of a column.
+    Grouped {
+        /// That of each row.
+        of_row: Vec<u32>,
+    },
+}
+
+impl Place {
+    /// The unknown that a row has.
+    pub(super) fn unknown(&self, row: usize) -> usize {
+        match self {
+            Self::Shared(unknown) => *unknown,
+            Self::Grouped { of_row, .. } => of_row[row] as usize,
+        }
+    }
+}
+
+/// What is to be estimated.
+pub(super) struct Unknowns {
+    pub(super) all: Vec<Unknown>,
+    /// What the program calls them, one for each place.
+    pub(super) names: Vec<String>,
+    pub(super) places: Vec<Place>,
+}
+
+/// The params, then the free names that a caller gives an initial value. A param that has a value for
+/// each number of a column is as many unknowns, in ascending order of these.
 pub(super) fn unknowns(
     program: &Program,
     table: &Table<'_>,
     options: &FitOptions,
-) -> Result<Vec<Unknown>, FitError> {
-    let mut unknowns: Vec<Unknown> = program
-        .params()
-        .iter()
-        .map(|param| Unknown {
-            name: param.name.clone(),
+) -> Result<Unknowns, FitError> {
+    let mut found = Unknowns {
+        all: Vec::new(),
+        names: Vec::new(),
+        places: Vec::new(),
+    };
+    for param in program.params() {
+        found.names.push(param.name.clone());
+        let first = found.all.len();
+        let unknown = |name, group| Unknown {
+            name,
             init: param.init,
             constraint: param.constraint,
-        })
-        .collect();
+            group,
+        };
+        let Some(column) = &param.by else {
+            found.all.push(unknown(param.name.clone(), None));
+            found.places.push(Place::Shared(first));
+            continue;
+        };
+        let (groups, mut of_row) = groups_of(program, table, param, column, options)?;
+        for &number in &groups {
+            let name = format!("{}[{column}={number}]", param.name);
+            let group = GroupOf {
+                param: param.name.clone(),
+                column: column.clone(),
+                number,
+            };
+            found.all.push(unknown(name, Some(group)));
+        }
+        for unknown in &mut of_row {
+            *unknown += first as u32;
+        }
+        found.places.push(Place::Grouped { of_row });
+    }
     for (name, init) in &options.init {
-        if let Some(unknown) = unknowns.iter_mut().find(|u| u.name == *name) {
+        let is_meant = |unknown: &&mut Unknown| {
+            let group = unknown.group.as_ref();
+            unknown.name == *name || group.is_some_and(|group| group.param == *name)
+        };
+        let mut is_param = false;
+        for unknown in found.all.iter_mut().filter(is_meant) {
+            is_param = true;
             if !unknown.constraint.admits(*init) || !init.is_finite() {
                 return Err(FitError::Init(format!(
                     "the initial value {init} of `{name}` is outside the param's constraint"
                 )));
             }
             unknown.init = *init;
-        } else if program.free_names().any(|(free, _)| free == name)
+        }
+        if is_param {
+            continue;
+        }
+        if program.free_names().any(|(free, _)| free == name)
             && !table.has_column(name)
             && !is_declared(program, name)
         {
@@ -58,13 +141,16 @@ pub(super) fn unknowns(
                     "the initial value {init} of `{name}` is no finite number"
                 )));
             }
-            unknowns.push(Unknown {
+            found.names.push(name.clone());
+            found.places.push(Place::Shared(found.all.len()));
+            found.all.push(Unknown {
                 name: name.clone(),
                 init: *init,
                 constraint: Constraint::Free,
+                group: None,
             });
         } else {
-            let params = program.params().iter().map(|p| p.name.as_str());
+            let params = found.all.iter().map(|unknown| unknown.name.as_str());
             let free = program.free_names().map(|(free, _)| free);
             let hint = nearest(name, params.chain(free))
                 .map_or(String::new(), |near| format!("; is it `{near}`?"));
@@ -74,10 +160,53 @@ pub(super) fn unknowns(
             )));
         }
     }
-    if unknowns.is_empty() {
+    if found.all.is_empty() {
         return Err(FitError::NoParams);
     }
-    Ok(unknowns)
+    Ok(found)
+}
+
+/// The distinct numbers of a column, in ascending order, and the place of each row's among them.
+fn groups_of(
+    program: &Program,
+    table: &Table<'_>,
+    param: &Param,
+    column: &str,
+    options: &FitOptions,
+) -> Result<(Vec<f64>, Vec<u32>), FitError> {
+    let refused = |message: String| FitError::Form {
+        message,
+        span: param.span,
+    };
+    if program.observations().iter().any(|one| !one.by_row) {
+        return Err(refused(format!(
+            "`{}` has a value for each `{column}`, and `observe-series` predicts all rows at once; write \
+             the model with `observe`, or a param for each",
+            param.name
+        )));
+    }
+    // A column has no -0 that is another group than 0.
+    let numbers: Vec<f64> = column_of(table, column, param.span)?
+        .iter()
+        .map(|number| number + 0.0)
+        .collect();
+    let mut groups = numbers.clone();
+    groups.sort_by(f64::total_cmp);
+    groups.dedup();
+    // The Jacobian has a column for each.
+    let bytes = numbers.len().saturating_mul(groups.len()).saturating_mul(32);
+    if bytes > options.limits.heap_bytes {
+        return Err(refused(format!(
+            "`{column}` has {} different numbers in {} rows, too many for a value of `{}` for each; a \
+             column of groups has few",
+            groups.len(),
+            numbers.len(),
+            param.name
+        )));
+    }
+    let place = |number: &f64| groups.partition_point(|group| group < number) as u32;
+    let of_row = numbers.iter().map(place).collect();
+    Ok((groups, of_row))
 }
 
 /// What the program, or its caller, says of data.
@@ -94,9 +223,55 @@ pub(super) fn observations(
             by_row: true,
             expr: program.root,
             noise: Noise::Normal,
+            sd: None,
+            censored: Vec::new(),
             span: program.span(last_expression(program)),
         }]),
     }
+}
+
+/// Whether an expression may depend on one of some names: it, or a definition that it refers to,
+/// mentions it.
+pub(super) fn mentions(program: &Program, expr: ExprId, names: &[String]) -> bool {
+    let mut definitions: FxHashMap<VarId, ExprId> = FxHashMap::default();
+    if let Expr::Letrec { vars, inits, .. } = program.expr(program.root) {
+        definitions.extend(vars.iter().copied().zip(inits.iter().copied()));
+    }
+    let mut seen: FxHashSet<VarId> = FxHashSet::default();
+    let mut open = vec![expr];
+    while let Some(id) = open.pop() {
+        match program.expr(id) {
+            Expr::Constant(_) | Expr::Quote(_) | Expr::Primitive(..) | Expr::Prelude(_) => {}
+            Expr::Free(sym) => {
+                if names.iter().any(|name| name == program.symbols.name(*sym)) {
+                    return true;
+                }
+            }
+            Expr::Variable(var) => {
+                if seen.insert(*var)
+                    && let Some(&init) = definitions.get(var)
+                {
+                    open.push(init);
+                }
+            }
+            Expr::If {
+                test,
+                then,
+                otherwise,
+            } => open.extend([*test, *then, *otherwise]),
+            Expr::Lambda { body, .. } => open.push(*body),
+            Expr::Let { inits, body, .. } | Expr::Letrec { inits, body, .. } => {
+                open.extend(inits.iter().copied());
+                open.push(*body);
+            }
+            Expr::Begin(all) => open.extend(all.iter().copied()),
+            Expr::Call { operator, args, .. } => {
+                open.push(*operator);
+                open.extend(args.iter().copied());
+            }
+        }
+    }
+    false
 }
 
 /// The expression whose value is the program's.

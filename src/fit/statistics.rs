@@ -27,6 +27,8 @@ use faer::Mat;
 pub(crate) struct Statistics {
     /// Residuals less parameters, m - n; zero when there are no more residuals than parameters.
     pub(crate) degrees_of_freedom: usize,
+    /// Half the width of a 95 % interval, in standard errors.
+    pub(crate) half_width: f64,
     /// The square root of the residual variance, in the unit of the residuals. NaN without degrees
     /// of freedom, and with it everything that is a multiple of it.
     pub(crate) residual_sd: f64,
@@ -60,6 +62,9 @@ const SHARE_TOLERANCE: f64 = 1e-6;
 /// The part of the probability inside an interval and below it.
 const UPPER_END: f64 = 0.975;
 
+/// The quantile of the normal distribution there.
+const NORMAL_UPPER_END: f64 = 1.959_963_984_540_054;
+
 impl Statistics {
     /// The statistics of a fit at its n `params`, with m `residuals` and the column-major m x n
     /// `jacobian` of these by the parameters.
@@ -76,6 +81,32 @@ impl Statistics {
         } else {
             (sse / degrees_of_freedom as f64).sqrt()
         };
+        let mut statistics = Self::scaled(
+            params,
+            m,
+            jacobian,
+            residual_sd,
+            Some(degrees_of_freedom),
+        );
+        statistics.degrees_of_freedom = degrees_of_freedom;
+        statistics
+    }
+
+    /// The statistics of a fit whose m scores have the standard deviation `residual_sd`, with the
+    /// column-major m x n `jacobian` of these. The degrees of freedom are those that the deviation is known
+    /// with; none where it is known as it is, and intervals are those of the normal distribution.
+    ///
+    /// # Panics
+    /// When the Jacobian does not have m x n entries.
+    pub(crate) fn scaled(
+        params: &[f64],
+        m: usize,
+        jacobian: &[f64],
+        residual_sd: f64,
+        degrees_of_freedom: Option<usize>,
+    ) -> Self {
+        let n = params.len();
+        assert_eq!(jacobian.len(), m * n, "the Jacobian has m x n entries");
         let Unscaled {
             inverse,
             rank,
@@ -113,14 +144,18 @@ impl Statistics {
                 }
             })
             .collect();
-        let half_width = student_t_quantile(UPPER_END, degrees_of_freedom);
+        let half_width = match degrees_of_freedom {
+            Some(freedom) => student_t_quantile(UPPER_END, freedom),
+            None => NORMAL_UPPER_END,
+        };
         let ends = |sign: f64| -> Vec<f64> {
             let ends = params.iter().zip(&std_err);
             ends.map(|(p, error)| p + sign * half_width * error)
                 .collect()
         };
         Self {
-            degrees_of_freedom,
+            degrees_of_freedom: m.saturating_sub(n),
+            half_width,
             residual_sd,
             low: ends(-1.0),
             high: ends(1.0),
@@ -130,6 +165,23 @@ impl Statistics {
             rank,
             undetermined,
         }
+    }
+}
+
+impl Statistics {
+    /// Keeps what is said of the first params alone.
+    pub(crate) fn keep(&mut self, count: usize) {
+        let n = self.std_err.len();
+        let kept = |matrix: &[f64]| -> Vec<f64> {
+            let rows = matrix.chunks_exact(n.max(1)).take(count);
+            rows.flat_map(|row| row[..count].iter().copied()).collect()
+        };
+        self.covariance = kept(&self.covariance);
+        self.correlation = kept(&self.correlation);
+        self.std_err.truncate(count);
+        self.low.truncate(count);
+        self.high.truncate(count);
+        self.undetermined.retain(|&index| index < count);
     }
 }
 
