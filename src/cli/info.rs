@@ -260,8 +260,7 @@ fn text(machine: &Compiled, summary: Option<&Summary>) -> String {
     });
     section("observations", observations.collect(), &mut out);
     let priors = summary.priors.iter();
-    let priors =
-        priors.map(|prior| format!("{} = {:?} ± {:?}", prior.param, prior.mean, prior.sd));
+    let priors = priors.map(|prior| format!("{} = {:?} ± {:?}", prior.param, prior.mean, prior.sd));
     section("priors", priors.collect(), &mut out);
     let derived = summary.derived.iter().map(|derived| {
         let position = derived.span.position(&summary.source.text);
@@ -322,7 +321,10 @@ fn section(title: &str, lines: Vec<String>, out: &mut String) {
 fn amounts_of(program: &Program) -> FxHashMap<ExprId, String> {
     let mut texts = FxHashMap::default();
     for observation in program.observations() {
-        let limits = observation.censored.iter().map(|censoring| &censoring.limit);
+        let limits = observation
+            .censored
+            .iter()
+            .map(|censoring| &censoring.limit);
         for amount in observation.sd.iter().chain(limits) {
             if let Amount::Expression(expr) = amount {
                 let text = program.span(*expr).text(program.text());

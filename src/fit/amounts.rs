@@ -92,9 +92,10 @@ impl<'a> Declared<'a> {
                     && mentions(self.program, *expr, self.names)
                 {
                     return Err(FitError::Form {
-                        message: "a limit of censored numbers is known before the fit: it depends on no \
+                        message:
+                            "a limit of censored numbers is known before the fit: it depends on no \
                                   param"
-                            .into(),
+                                .into(),
                         span: censoring.span,
                     });
                 }
@@ -115,7 +116,9 @@ impl<'a> Declared<'a> {
             let known = match (varies, own, given) {
                 (Some(_), ..) => None,
                 (None, Some(own), _) => Some((own, false)),
-                (None, None, Some((column, is_weight))) => Some((Source::Column(column), is_weight)),
+                (None, None, Some((column, is_weight))) => {
+                    Some((Source::Column(column), is_weight))
+                }
                 _ => None,
             };
             for number in numbers.iter_mut().filter(|n| range.contains(&n.column)) {
@@ -127,10 +130,16 @@ impl<'a> Declared<'a> {
                         Side::Above => number.value >= limit,
                     };
                     if limit.is_nan() || noise == Noise::Lognormal && limit <= 0.0 {
-                        return Err(self.wrong(number, observation, limit, "limit of censored numbers", match noise {
-                            Noise::Lognormal => "lognormal noise needs limits above 0",
-                            _ => "give a number",
-                        }));
+                        return Err(self.wrong(
+                            number,
+                            observation,
+                            limit,
+                            "limit of censored numbers",
+                            match noise {
+                                Noise::Lognormal => "lognormal noise needs limits above 0",
+                                _ => "give a number",
+                            },
+                        ));
                     }
                     if beyond {
                         number.value = limit;
@@ -157,7 +166,11 @@ impl<'a> Declared<'a> {
                         "give finite numbers above 0, and leave out rows that are not to count",
                     ));
                 }
-                number.sd = if is_weight { amount.sqrt().recip() } else { amount };
+                number.sd = if is_weight {
+                    amount.sqrt().recip()
+                } else {
+                    amount
+                };
             }
             for name in &observation.columns {
                 let relative = matches!(known, Some((_, true)));
@@ -205,16 +218,15 @@ impl<'a> Declared<'a> {
         let (name, is_weight) = match (&options.sigma, &options.weights) {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => {
-                let message = "standard deviations and weights are both given; leave out one of the two";
+                let message =
+                    "standard deviations and weights are both given; leave out one of the two";
                 return Err(FitError::Noise(message.into()));
             }
             (Some(name), None) => (name, false),
             (None, Some(name)) => (name, true),
         };
         let mut columns = self.observations.iter().flat_map(|one| &one.columns);
-        if !is_weight
-            && let (Some(_), Some(other)) = (columns.next(), columns.next())
-        {
+        if !is_weight && let (Some(_), Some(other)) = (columns.next(), columns.next()) {
             return Err(FitError::Noise(format!(
                 "the column `{name}` of standard deviations (--sigma) is for one observed column, and \
                  `{other}` is another; write `(observe column prediction (normal {name}))` for each"
@@ -322,8 +334,7 @@ impl<'a> Declared<'a> {
             let unknowns = self.unknowns.iter().enumerate();
             let of_param = unknowns.filter(|(_, unknown)| {
                 let group = unknown.group.as_ref();
-                unknown.name == prior.param
-                    || group.is_some_and(|group| group.param == prior.param)
+                unknown.name == prior.param || group.is_some_and(|group| group.param == prior.param)
             });
             all.extend(of_param.map(|(unknown, _)| KnownBefore {
                 unknown,
@@ -341,7 +352,11 @@ impl<'a> Declared<'a> {
                 continue;
             }
             let of_group = |column: &&ColumnNoise| column.spread == Spread::Group(index);
-            let name = scoring.columns.iter().find(of_group).map(|c| c.name.clone());
+            let name = scoring
+                .columns
+                .iter()
+                .find(of_group)
+                .map(|c| c.name.clone());
             return Err(FitError::Noise(format!(
                 "all numbers of `{}` are censored, so nothing tells how they scatter; give the standard \
                  deviation, as in `(normal 0.1)`",

@@ -194,7 +194,10 @@ fn groups_of(
     groups.sort_by(f64::total_cmp);
     groups.dedup();
     // The Jacobian has a column for each.
-    let bytes = numbers.len().saturating_mul(groups.len()).saturating_mul(32);
+    let bytes = numbers
+        .len()
+        .saturating_mul(groups.len())
+        .saturating_mul(32);
     if bytes > options.limits.heap_bytes {
         return Err(refused(format!(
             "`{column}` has {} different numbers in {} rows, too many for a value of `{}` for each; a \

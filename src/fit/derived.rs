@@ -9,9 +9,7 @@
 //! - A quantity of params that have a value for each group is one for each group, in ascending order.
 //! - A quantity that a fit can do nothing about fails before the search; at the estimates it is NaN.
 
-use super::declared::{
-    Place, Unknown, Unknowns, columns, columns_used, matrices, mentions,
-};
+use super::declared::{Place, Unknown, Unknowns, columns, columns_used, matrices, mentions};
 use super::error::FitError;
 use super::result::FittedDerived;
 use super::statistics::Statistics;
@@ -71,9 +69,8 @@ impl<'a> Derivation<'a> {
         let rows: Vec<String> = rows.into_iter().map(str::to_owned).collect();
         let mut quantities = Vec::new();
         for (index, derived) in program.derived().iter().enumerate() {
-            let depends = |name: &String| {
-                mentions(&program, derived.expr, std::slice::from_ref(name))
-            };
+            let depends =
+                |name: &String| mentions(&program, derived.expr, std::slice::from_ref(name));
             if let Some(column) = rows.iter().find(|name| depends(name)) {
                 return Err(FitError::Form {
                     message: format!(
@@ -211,14 +208,22 @@ impl Unknowns {
             return vec![(String::new(), 0)];
         };
         let mut rows: Vec<(Vec<usize>, usize)> = (0..of_row.len())
-            .map(|row| (grouped.iter().map(|place| place.unknown(row)).collect(), row))
+            .map(|row| {
+                (
+                    grouped.iter().map(|place| place.unknown(row)).collect(),
+                    row,
+                )
+            })
             .collect();
         rows.sort();
         rows.dedup_by(|one, other| one.0 == other.0);
         let label = |unknowns: &[usize]| {
             let mut parts: Vec<String> = Vec::new();
             for &unknown in unknowns {
-                let group = self.all.get(unknown).and_then(|u: &Unknown| u.group.as_ref());
+                let group = self
+                    .all
+                    .get(unknown)
+                    .and_then(|u: &Unknown| u.group.as_ref());
                 let Some(group) = group else {
                     continue;
                 };

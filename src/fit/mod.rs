@@ -235,8 +235,7 @@ fn fit_noting(
     let init: Vec<f64> = all.iter().map(|u| u.init).collect();
     let bounds: Vec<Bound> = all.iter().map(|u| Bound::from(u.constraint)).collect();
     let limits = &options.limits;
-    let mut derivation =
-        Derivation::new(model, &expanded, table, &unknowns, by_row, limits)?;
+    let mut derivation = Derivation::new(model, &expanded, table, &unknowns, by_row, limits)?;
     let search = Options {
         starts: options.starts,
         seed: options.seed,
@@ -325,7 +324,11 @@ fn fit_noting(
             let search = if pass == 0 { &search } else { &again };
             let watch = search.watch(observer);
             let next = minimize(&data, &best.params, search, &watch)?;
-            best = if pass == 0 { next } else { carried_on(best, next) };
+            best = if pass == 0 {
+                next
+            } else {
+                carried_on(best, next)
+            };
         }
         best
     } else {

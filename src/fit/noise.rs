@@ -461,8 +461,11 @@ mod tests {
             assert_eq!(Loss::from_name(loss.name()), Some(loss));
             for square in [1e-6, 0.3, 0.999, 1.5, 40.0, 1e6] {
                 let h = 1e-5 * square;
-                let [[below, slope_below, _], [_, slope, second], [above, slope_above, _]] =
-                    [square - h, square, square + h].map(|q| loss.at(q));
+                let [
+                    [below, slope_below, _],
+                    [_, slope, second],
+                    [above, slope_above, _],
+                ] = [square - h, square, square + h].map(|q| loss.at(q));
                 let difference = (above - below) / (2.0 * h);
                 assert!(
                     (difference - slope).abs() <= 1e-5 * slope,

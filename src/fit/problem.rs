@@ -169,7 +169,10 @@ impl<'a> Data<'a> {
 
     /// How many values the program gives.
     fn outputs(&self) -> usize {
-        self.observations.iter().map(|o| o.expressions().count()).sum()
+        self.observations
+            .iter()
+            .map(|o| o.expressions().count())
+            .sum()
     }
 }
 
@@ -515,7 +518,9 @@ impl<'a> Problem<'a> {
                         )
                     } else {
                         let what = what.replace("the prediction", "a standard deviation or limit");
-                        format!("{what}; noise takes a number, or a list with a number for each of {expected} rows")
+                        format!(
+                            "{what}; noise takes a number, or a list with a number for each of {expected} rows"
+                        )
                     };
                     Unfit::Form {
                         message,
@@ -777,7 +782,13 @@ impl Problem<'_> {
                 }
             }
         }
-        if self.data.scoring.columns.iter().any(|c| c.noise == Noise::Lognormal) {
+        if self
+            .data
+            .scoring
+            .columns
+            .iter()
+            .any(|c| c.noise == Noise::Lognormal)
+        {
             for column in jacobian.chunks_exact_mut(m.max(1)) {
                 let predicted = self.predictions.iter().zip(&data.numbers);
                 for (entry, (prediction, number)) in column.iter_mut().zip(predicted) {

@@ -24,6 +24,11 @@ use crate::syntax::{Noise, Side};
 /// units in the last place, as a computation of some length has.
 const ROUNDING: f64 = 4.0 * f64::EPSILON;
 
+/// A group's residuals below this part of its numbers are rounding, and it is fitted exactly: its part of
+/// the value falls no further. Far more than the rounding of one computation, whose noise in the logarithm
+/// would hide what the other groups gain.
+const EXACT: f64 = 1e-10;
+
 /// One number of the data.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Observed {
@@ -96,7 +101,7 @@ pub(super) struct Group {
     pub(super) seen: usize,
     /// How many are.
     pub(super) censored: usize,
-    /// What rounding may make of its sum of squares.
+    /// The sum of squares at which it counts as fitted exactly.
     floor: f64,
     /// The scale of a robust loss, in the unit of its residuals.
     pub(super) scale: f64,
@@ -146,12 +151,12 @@ impl Scoring {
         let (mut rounding, mut any_censored) = (0.0, false);
         for (index, number) in numbers.iter().enumerate() {
             any_censored |= number.censored.is_some();
-            let part = (ROUNDING * number.value / number.sd).powi(2);
-            rounding += part;
+            let size = number.value / number.sd;
+            rounding += (ROUNDING * size).powi(2);
             match columns[number.column as usize].spread {
                 Spread::Group(group) if number.censored.is_none() => {
                     groups[group].seen += 1;
-                    groups[group].floor += part;
+                    groups[group].floor += (EXACT * size).powi(2);
                 }
                 Spread::Group(group) => groups[group].censored += 1,
                 Spread::Predicted if number.censored.is_none() => with_sd.push(index),
@@ -222,7 +227,11 @@ impl Scoring {
         let mut most = 0.0_f64;
         for (group, &scale) in self.groups.iter_mut().zip(scales) {
             let moved = (group.scale / scale - 1.0).abs();
-            most = if moved.is_nan() { f64::INFINITY } else { most.max(moved) };
+            most = if moved.is_nan() {
+                f64::INFINITY
+            } else {
+                most.max(moved)
+            };
             group.scale = scale;
         }
         most
@@ -265,8 +274,9 @@ impl Scoring {
             let prediction = on_scale(column.noise, prediction);
             match number.censored {
                 None => sums[group] += ((prediction - number.value) / number.sd).powi(2),
-                Some(side) => distances[group]
-                    .push(distance(prediction, number.value, side) / number.sd),
+                Some(side) => {
+                    distances[group].push(distance(prediction, number.value, side) / number.sd)
+                }
             }
         }
         let groups = self.groups.iter().zip(sums).zip(distances);

@@ -14,8 +14,8 @@
 //! group with some keeps its likeliest standard deviation, whose doubt is part of the params'.
 
 use super::noise::{
-    Loss, Row, distance, censored_log_probability, median_sd, normal_log_density, poisson_log_probability,
-    robust_sd,
+    Loss, Row, censored_log_probability, distance, median_sd, normal_log_density,
+    poisson_log_probability, robust_sd,
 };
 use super::problem::Problem;
 use super::result::{FittedNoise, SdOrigin};
@@ -74,13 +74,8 @@ pub(super) fn conclude(
         let extended = extended(problem, &rows, jacobian, &sds);
         let mut all = params.to_vec();
         all.resize(n + extended.groups, 0.0);
-        let mut statistics = Statistics::scaled(
-            &all,
-            extended.rows,
-            &extended.jacobian,
-            1.0,
-            freedom,
-        );
+        let mut statistics =
+            Statistics::scaled(&all, extended.rows, &extended.jacobian, 1.0, freedom);
         statistics.keep(n);
         (statistics, sds)
     };
@@ -105,8 +100,7 @@ pub(super) fn robust_scales(problem: &Problem<'_>) -> Vec<f64> {
         .map(|group| {
             let of_group = numbers.iter().zip(problem.predictions());
             let of_group = of_group.filter(|(number, _)| scoring.group(number) == Some(group));
-            let residuals =
-                of_group.map(|(number, &p)| scoring.residual(number, p) / number.sd);
+            let residuals = of_group.map(|(number, &p)| scoring.residual(number, p) / number.sd);
             // Where most are fitted exactly, what is left is rounding.
             median_sd(residuals).max(scoring.groups[group].rounding())
         })
@@ -115,12 +109,7 @@ pub(super) fn robust_scales(problem: &Problem<'_>) -> Vec<f64> {
 
 /// Rows of scores with estimated or robust standard deviations in place of the weights they had while
 /// they were minimized.
-fn unweighted(
-    problem: &Problem<'_>,
-    scores: &[Row],
-    residuals: &[f64],
-    sds: &[f64],
-) -> Vec<Row> {
+fn unweighted(problem: &Problem<'_>, scores: &[Row], residuals: &[f64], sds: &[f64]) -> Vec<Row> {
     let scoring = problem.scoring();
     let mut rows = scores.to_vec();
     for (at, number) in problem.numbers().iter().enumerate() {
@@ -144,12 +133,7 @@ fn unweighted(
 }
 
 /// The standard deviation of each group, for those that the params were found with.
-fn final_sds(
-    problem: &Problem<'_>,
-    residuals: &[f64],
-    basis: &Basis,
-    first: &[f64],
-) -> Vec<f64> {
+fn final_sds(problem: &Problem<'_>, residuals: &[f64], basis: &Basis, first: &[f64]) -> Vec<f64> {
     let (numbers, scoring) = (problem.numbers(), problem.scoring());
     let groups = scoring.groups.iter().enumerate();
     groups
@@ -189,12 +173,7 @@ struct Extended {
 
 /// Extends a Jacobian, so that its `J^T J` is the observed information of params and logarithms of
 /// standard deviations, but for the curvature of predictions.
-fn extended(
-    problem: &Problem<'_>,
-    rows: &[Row],
-    jacobian: Vec<f64>,
-    sds: &[f64],
-) -> Extended {
+fn extended(problem: &Problem<'_>, rows: &[Row], jacobian: Vec<f64>, sds: &[f64]) -> Extended {
     let scoring = problem.scoring();
     let m = rows.len();
     let groups: Vec<usize> = (0..scoring.groups.len())
@@ -410,9 +389,7 @@ fn noise(problem: &Problem<'_>, sds: &[f64]) -> Vec<FittedNoise> {
                     SdOrigin::Predicted,
                     None,
                 ),
-                Spread::Group(group) if weighted => {
-                    (sds[group], SdOrigin::Weighted, Some(group))
-                }
+                Spread::Group(group) if weighted => (sds[group], SdOrigin::Weighted, Some(group)),
                 Spread::Group(group) => (sds[group], SdOrigin::Estimated, Some(group)),
             };
             FittedNoise {
@@ -436,4 +413,3 @@ fn of_all(mut numbers: impl Iterator<Item = f64>) -> f64 {
         f64::NAN
     }
 }
-

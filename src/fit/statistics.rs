@@ -81,13 +81,8 @@ impl Statistics {
         } else {
             (sse / degrees_of_freedom as f64).sqrt()
         };
-        let mut statistics = Self::scaled(
-            params,
-            m,
-            jacobian,
-            residual_sd,
-            Some(degrees_of_freedom),
-        );
+        let mut statistics =
+            Self::scaled(params, m, jacobian, residual_sd, Some(degrees_of_freedom));
         statistics.degrees_of_freedom = degrees_of_freedom;
         statistics
     }

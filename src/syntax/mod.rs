@@ -23,8 +23,8 @@ mod unread;
 pub(crate) mod write;
 
 pub use ast::{
-    Amount, Censoring, Constant, Constraint, DataMatrix, Derived, ExprId, Noise, Observation, Param,
-    Prior, Program, Side, Warning,
+    Amount, Censoring, Constant, Constraint, DataMatrix, Derived, ExprId, Noise, Observation,
+    Param, Prior, Program, Side, Warning,
 };
 #[cfg(feature = "cli")]
 pub(crate) use expand::expand_leniently;

@@ -40,6 +40,7 @@ impl Expander<'_> {
                 };
                 (Some(self.symbols.name(column).to_owned()), bounded)
             }
+            [.., word] if self.is_word(word, "by") => return self.fail(id, USAGE),
             ref bounded => (None, bounded),
         };
         let mut bounds = Vec::new();
@@ -112,8 +113,7 @@ impl Expander<'_> {
         };
         let param = self.symbols.name(sym).to_owned();
         if !self.param_names.contains(&self.root(sym)) {
-            let message =
-                format!("`{param}` is no param; declare it with `(param {param} init)`");
+            let message = format!("`{param}` is no param; declare it with `(param {param} init)`");
             return self.fail(id, message);
         }
         if self.priors.iter().any(|other| other.param == param) {

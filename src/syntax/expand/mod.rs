@@ -36,8 +36,8 @@ use self::macros::{Alias, Macro};
 use self::records::RecordPart;
 use self::syntax_rules::MacroId;
 use super::ast::{
-    Callee, Constant, DataMatrix, Derived, Expr, ExprId, Linked, Observation, Param, Prior, Program,
-    Var, VarId,
+    Callee, Constant, DataMatrix, Derived, Expr, ExprId, Linked, Observation, Param, Prior,
+    Program, Var, VarId,
 };
 use super::datum::{Data, Datum, DatumId};
 use super::forms::Form;
@@ -616,7 +616,9 @@ impl<'a> Expander<'a> {
             Denotation::Newest => self.newest(sym, span),
             Denotation::Primitive(prim) => self.push(Expr::Primitive(sym, prim), span),
             Denotation::Prelude => self.push(Expr::Prelude(sym), span),
-            Denotation::Free | Denotation::Form(Form::Model | Form::Prior | Form::Derive) => self.free_name(sym, span),
+            Denotation::Free | Denotation::Form(Form::Model | Form::Prior | Form::Derive) => {
+                self.free_name(sym, span)
+            }
             Denotation::Form(Form::Unsupported(_)) if may_be_input(self.symbols.name(sym)) => {
                 self.free_name(sym, span)
             }
