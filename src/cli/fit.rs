@@ -14,7 +14,7 @@ use super::fields::{Content, Field, lines, members, table};
 use super::json;
 use super::limits::LimitArgs;
 use super::program::{Loaded, MachineArgs, ProgramArgs, ThreadArgs, assignment, at_least_one};
-use super::report::{self, Failure};
+use super::report::{self, Failure, significant};
 use crate::Bindings;
 use crate::fit::{
     Fit as Fitted, FitError, FitNotFinite, FitOptions, FittedParam, Loss, MOST_STARTS, Progress,
@@ -266,12 +266,38 @@ impl Fit {
                 .iter()
                 .map(|name| format!("`{name}`"))
                 .collect();
-            report::warn(&format!("the data do not determine {}", names.join(", ")));
+            let determined: Vec<String> = fitted
+                .combinations
+                .iter()
+                .map(|one| format!("`{}` = {}", one.text, significant(one.value, 6)))
+                .collect();
+            let but = match &determined[..] {
+                [] => String::new(),
+                all => format!("; they do determine {}", all.join(", ")),
+            };
+            report::warn(&format!(
+                "the data do not determine {}{but}",
+                names.join(", ")
+            ));
+        }
+        if !fitted.optima.is_empty() {
+            report::warn(&format!(
+                "{} optima fit equally well; this is the nearest to the initial values{}",
+                fitted.optima.len() + 1,
+                others(fitted),
+            ));
+        }
+        if fitted.starts >= FEW && fitted.as_good < FEW && fitted.converged && !fitted.interrupted {
+            report::warn(&format!(
+                "{} of {} starts got here: there may be a better minimum; try other initial values, \
+                 bounds, or more --starts",
+                fitted.as_good, fitted.starts
+            ));
         }
         for name in &fitted.at_edge {
             report::warn(&format!(
-                "`{name}` ended at an edge of its range; the minimum may be beyond it: widen the range, \
-                 or give another start with --init"
+                "`{name}` ended at an edge of its range: the minimum may be beyond it, and the errors of the \
+                 others hold with `{name}` there"
             ));
         }
         if fitted.held_back {
@@ -303,6 +329,32 @@ impl Fit {
     }
 }
 
+/// Fewer starts that agree than this leave a doubt.
+const FEW: usize = 3;
+
+/// How many other optima are told.
+const OTHERS: usize = 3;
+
+/// The other optima, in words to go on with.
+fn others(fitted: &Fitted) -> String {
+    let mut told = String::new();
+    for optimum in fitted.optima.iter().take(OTHERS) {
+        told.push_str("; another ");
+        match &optimum.symmetry {
+            Some(symmetry) => told.push_str(&format!("has {symmetry}")),
+            None => {
+                let params = fitted.params.iter().zip(&optimum.params);
+                let each = params.map(|(p, x)| format!("{} = {}", p.name, significant(*x, 4)));
+                told.push_str(&format!("is at {}", each.collect::<Vec<_>>().join(", ")));
+            }
+        }
+    }
+    if fitted.optima.len() > OTHERS {
+        told.push_str("; …");
+    }
+    told
+}
+
 /// Of each param.
 const PARAMS: [Field<FittedParam>; 5] = [
     Field::new("param", "name", |p| Content::Text(&p.name)),
@@ -313,13 +365,16 @@ const PARAMS: [Field<FittedParam>; 5] = [
 ];
 
 /// Of the whole fit.
-const FIGURES: [Field<Fitted>; 6] = [
+const FIGURES: [Field<Fitted>; 7] = [
     Field::new("sum of squares", "sse", |f| Content::Number(f.sse, 8)),
     Field::new("residual sd", "residual_sd", |f| {
         Content::Number(f.residual_sd, 5)
     }),
     Field::new("degrees of freedom", "degrees_of_freedom", |f| {
         count(f.degrees_of_freedom)
+    }),
+    Field::new("R squared", "r_squared", |f| {
+        Content::Number(f.r_squared, 6)
     }),
     Field::untold("residuals", |f| count(f.residuals)),
     Field::untold("starts", |f| count(f.starts)),

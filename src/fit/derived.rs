@@ -12,6 +12,7 @@
 use super::declared::{Place, Unknown, Unknowns, columns, columns_used, matrices, mentions};
 use super::error::FitError;
 use super::result::FittedDerived;
+use super::spread::Concluded;
 use super::statistics::Statistics;
 use super::table::Table;
 use crate::model::{Error, Evaluator, Model};
@@ -118,13 +119,14 @@ impl<'a> Derivation<'a> {
     }
 
     /// The quantities at the estimates.
-    pub(super) fn at(&mut self, params: &[f64], statistics: &Statistics) -> Vec<FittedDerived> {
+    pub(super) fn at(&mut self, params: &[f64], concluded: &Concluded) -> Vec<FittedDerived> {
+        let statistics = &concluded.statistics;
         (0..self.quantities.len())
             .map(|at| {
                 let evaluated = self.evaluate(at, params);
                 let name = self.quantities[at].name.clone();
                 let (estimate, std_err) = match evaluated {
-                    Ok(Evaluated { value, gradient }) => (value, std_err(&gradient, statistics)),
+                    Ok(Evaluated { value, gradient }) => (value, std_err(&gradient, concluded)),
                     Err(_) => (f64::NAN, f64::NAN),
                 };
                 FittedDerived {
@@ -178,13 +180,27 @@ impl<'a> Derivation<'a> {
     }
 }
 
-/// The standard error of what has a gradient by the params.
-fn std_err(gradient: &[f64], statistics: &Statistics) -> f64 {
-    let n = gradient.len();
-    let matters = |j: &usize| gradient[*j] != 0.0;
-    if statistics.undetermined.iter().any(matters) {
+/// A quantity stays the same in a direction if its change there is this part of what its params make of
+/// it one by one.
+const SAME: f64 = 1e-6;
+
+/// The standard error of what has a gradient by the params. Those that are held at a bound have none, and
+/// take no part.
+fn std_err(gradient: &[f64], concluded: &Concluded) -> f64 {
+    let of_all = &concluded.statistics;
+    let stays = |direction: &Vec<f64>| {
+        let changes = gradient.iter().zip(direction).map(|(g, d)| g * d);
+        let size: f64 = changes.clone().map(f64::abs).sum();
+        changes.sum::<f64>().abs() <= SAME * size
+    };
+    if !of_all.directions.iter().all(stays) {
         return f64::INFINITY;
     }
+    let statistics: &Statistics = concluded.conditional.as_ref().unwrap_or(of_all);
+    let n = gradient.len();
+    // Without degrees of freedom nothing is told of any, and of those held nothing of them.
+    let is_told = !of_all.std_err.iter().all(|error| error.is_nan());
+    let matters = |j: &usize| gradient[*j] != 0.0 && !(is_told && statistics.std_err[*j].is_nan());
     let mut variance = 0.0;
     for i in (0..n).filter(matters) {
         for j in (0..n).filter(matters) {
@@ -192,7 +208,7 @@ fn std_err(gradient: &[f64], statistics: &Statistics) -> f64 {
         }
     }
     // Rounding may leave less than nothing of what cancels.
-    variance.max(0.0).sqrt()
+    if variance < 0.0 { 0.0 } else { variance.sqrt() }
 }
 
 impl Unknowns {

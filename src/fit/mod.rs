@@ -15,6 +15,7 @@
 
 mod amounts;
 pub(crate) mod bounds;
+mod combinations;
 mod declared;
 mod derived;
 mod error;
@@ -26,11 +27,16 @@ mod noise;
 mod not_finite;
 mod objective;
 mod observer;
+mod optima;
 mod options;
 mod points;
 mod problem;
+mod ranges;
 mod result;
+mod scan;
 mod scores;
+mod separable;
+mod space;
 mod spread;
 mod starts;
 mod statistics;
@@ -46,7 +52,8 @@ pub use observer::{Observer, Progress};
 pub use options::FitOptions;
 pub(crate) use options::MOST_STARTS;
 pub use result::{
-    Ending, Fit, FittedColumn, FittedDerived, FittedNoise, FittedParam, SdOrigin, StartEnd,
+    Combination, Ending, Fit, FittedColumn, FittedDerived, FittedNoise, FittedParam, Optimum,
+    SdOrigin, StartEnd,
 };
 pub use table::{Table, TableError};
 
@@ -56,14 +63,23 @@ use crate::threads::Threads;
 use crate::walk::Clock;
 use amounts::Declared;
 use bounds::Bound;
+use combinations::combinations;
 use declared::{check_names, columns, matrices, observations, unknowns};
 use derived::Derivation;
+use objective::{Objective, sum_of_squares};
 use observer::Watch;
+use optima::symmetry;
 use problem::{Data, Problem};
+use ranges::ranges;
 use spread::{conclude, robust_scales};
 use starts::{MultiStart, Options, StartsError, minimize_from_starts};
+use statistics::Statistics;
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
+
+/// More residuals than these are searched on a sample of so many: enough for minima to be where they are
+/// with all.
+const MANY_RESIDUALS: usize = 2000;
 
 /// Fits the params of a model to the columns of a table, in the model's mode and with its relaxation.
 /// What the program observes is predicted: its text is prepared anew for that, so what the model has
@@ -206,6 +222,7 @@ fn fit_noting(
     } else {
         (columns_used(&program, table)?, Vec::new())
     };
+    let ranges = ranges(&program, table, &unknowns.all);
     // What varies: the unknowns, and where rows are predicted one by one, their numbers.
     let names = unknowns.names.iter().cloned();
     let names: Vec<String> = names
@@ -247,6 +264,7 @@ fn fit_noting(
         } else {
             options.threads.clone()
         },
+        ranges,
         ..Options::default()
     };
     let watch = search.watch(observer);
@@ -280,7 +298,16 @@ fn fit_noting(
     let unknown_names: Vec<&str> = all.iter().map(|unknown| unknown.name.as_str()).collect();
     let minimize = |data: &Data<'_>, init: &[f64], search: &Options, watch: &Watch<'_>| {
         let problem = || Problem::new(first.clone(), data);
-        minimize_from_starts(problem, &bounds, init, search, watch).map_err(|e| match e {
+        // With one start there is nothing to save.
+        let sample = if search.starts > 1 && data.residuals() > MANY_RESIDUALS {
+            data.sample(MANY_RESIDUALS / observations.len())
+        } else {
+            None
+        };
+        let of_sample = || Problem::new(first.clone(), sample.as_ref().unwrap_or(data));
+        let sampled = sample.is_some().then_some(&of_sample);
+        let found = minimize_from_starts(problem, sampled, &bounds, init, search, watch);
+        found.map_err(|e| match e {
             StartsError::NoStart {
                 cause: Some(cause), ..
             } => cause.into_fit_error(),
@@ -339,9 +366,9 @@ fn fit_noting(
     at_best
         .predict_with_derivatives(&best.params)
         .map_err(problem::Unfit::into_fit_error)?;
-    let concluded = conclude(&mut at_best, &best.params, &best.residuals, &best.jacobian);
+    let concluded = conclude(&mut at_best, &best);
     let statistics = &concluded.statistics;
-    let derived = derivation.map(|mut derivation| derivation.at(&best.params, statistics));
+    let derived = derivation.map(|mut derivation| derivation.at(&best.params, &concluded));
     let params = all
         .iter()
         .enumerate()
@@ -359,12 +386,19 @@ fn fit_noting(
         return Err(error.into_fit_error());
     }
     let dropped = |start: &&StartEnd| start.ending == Ending::Dropped;
+    let names = &unknown_names;
+    let combined = combined(&mut at_best, &best, statistics, names);
+    let optima = best.others.iter().map(|other| Optimum {
+        params: other.params.clone(),
+        sse: other.value,
+        symmetry: symmetry(names, &best.params, &other.params),
+    });
     Ok(Fit {
         params,
         covariance: statistics.covariance.clone(),
         correlation: statistics.correlation.clone(),
         sse: concluded.sse,
-        value: best.sse,
+        value: best.value,
         log_likelihood: concluded.log_likelihood,
         residual_sd: statistics.residual_sd,
         degrees_of_freedom: statistics.degrees_of_freedom,
@@ -374,6 +408,10 @@ fn fit_noting(
         derived: derived.unwrap_or_default(),
         starts: best.starts.len(),
         agree: best.agree,
+        as_good: best.as_low,
+        optima: optima.collect(),
+        r_squared: 1.0 - concluded.sse / data.total_squares(),
+        combinations: combined,
         dropped: best.starts.iter().filter(dropped).count(),
         ends: best.starts,
         best: best.best,
@@ -388,8 +426,11 @@ fn fit_noting(
         at_edge: all
             .iter()
             .zip(best.params.iter().zip(&statistics.std_err))
-            .filter(|(unknown, (x, std_err))| is_at_edge(unknown.constraint, **x, **std_err))
-            .map(|(unknown, _)| unknown.name.clone())
+            .enumerate()
+            .filter(|(index, (unknown, (x, std_err)))| {
+                best.held.contains(index) || is_at_edge(unknown.constraint, **x, **std_err)
+            })
+            .map(|(_, (unknown, _))| unknown.name.clone())
             .collect(),
         evaluations: best.evaluations.residuals + best.evaluations.jacobians,
         stats: at_best.stats(),
@@ -439,6 +480,43 @@ fn check_loss(options: &FitOptions) -> Result<(), FitError> {
         ),
     };
     Err(FitError::Noise(message))
+}
+
+/// The combinations of params that are determined at a minimum where the params are not.
+fn combined(
+    problem: &mut Problem<'_>,
+    best: &MultiStart,
+    statistics: &Statistics,
+    names: &[&str],
+) -> Vec<Combination> {
+    /// Scores that have changed by less than this part of how far one param alone would change them.
+    const SAME: f64 = 1e-5;
+    let rows = best.scores.len();
+    let mut scores = vec![0.0; rows];
+    let mut all: Vec<Combination> = Vec::new();
+    for direction in &statistics.directions {
+        let stays = |params: &[f64]| {
+            if problem.value(params, &mut scores).is_err() {
+                return false;
+            }
+            let changes = scores
+                .iter()
+                .zip(&best.scores)
+                .map(|(a, b)| (a - b).powi(2));
+            let changed = changes.sum::<f64>().sqrt();
+            let alone = (0..params.len()).map(|j| {
+                let column = &best.jacobian[j * rows..(j + 1) * rows];
+                sum_of_squares(column).sqrt() * (params[j] - best.params[j]).abs()
+            });
+            changed <= SAME * alone.fold(0.0, f64::max)
+        };
+        let found = combinations(&best.params, names, direction, stays);
+        all.extend(found.into_iter().map(|one| Combination {
+            text: one.text,
+            value: one.value,
+        }));
+    }
+    all
 }
 
 /// Whether a value is, compared with its standard error, at an edge of its range.

@@ -23,6 +23,7 @@ use crate::paths::tally::{Special, Values};
 use crate::source::Span;
 use crate::syntax::{Goal, Noise, Observation};
 use crate::walk::{Item, Output, Stats};
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 /// What predictions are compared with.
@@ -32,7 +33,9 @@ pub(super) struct Data<'a> {
     /// What the program is run for: a list of predictions, or the one prediction itself.
     goal: Goal,
     /// The columns that the program takes as numbers, where rows are predicted one by one.
-    rows: Option<Vec<&'a [f64]>>,
+    rows: Option<Vec<Cow<'a, [f64]>>>,
+    /// How many rows there are.
+    row_count: usize,
     /// Where the value of each param of the program is among the unknowns.
     places: Vec<Place>,
     /// One for each residual.
@@ -109,6 +112,7 @@ impl<'a> Data<'a> {
                         value: numbers_of[row],
                         sd: 1.0,
                         row,
+                        lane: row as u32,
                         column: (first + place) as u32,
                         place: place as u32,
                         censored: None,
@@ -122,7 +126,8 @@ impl<'a> Data<'a> {
             table,
             observations,
             goal,
-            rows,
+            rows: rows.map(|rows| rows.into_iter().map(Cow::Borrowed).collect()),
+            row_count: table.rows(),
             places,
             numbers,
             names,
@@ -141,6 +146,56 @@ impl<'a> Data<'a> {
         }
         self.numbers = amounts.numbers;
         self.scoring = amounts.scoring;
+    }
+
+    /// So many of the rows, evenly spread, where rows are predicted one by one and there are more.
+    pub(super) fn sample(&self, count: usize) -> Option<Self> {
+        let rows = self.rows.as_ref().filter(|_| self.row_count > count)?;
+        let taken: Vec<usize> = (0..count).map(|k| k * self.row_count / count).collect();
+        let columns = rows
+            .iter()
+            .map(|column| taken.iter().map(|&row| column[row]).collect());
+        let mut numbers = Vec::new();
+        for number in &self.numbers {
+            if let Ok(lane) = taken.binary_search(&(number.lane as usize)) {
+                numbers.push(Observed {
+                    lane: lane as u32,
+                    ..*number
+                });
+            }
+        }
+        let places = self.places.iter().map(|place| match place {
+            Place::Shared(unknown) => Place::Shared(*unknown),
+            Place::Grouped { of_row } => Place::Grouped {
+                of_row: taken.iter().map(|&row| of_row[row]).collect(),
+            },
+        });
+        let scoring = self.scoring.of_some(&numbers)?;
+        Some(Self {
+            rows: Some(columns.map(Cow::Owned).collect()),
+            row_count: count,
+            places: places.collect(),
+            numbers,
+            names: self.names.clone(),
+            computed: self.computed.clone(),
+            scoring,
+            ..*self
+        })
+    }
+
+    /// The sum of the squares around each column's mean, on the scale of its noise; of the numbers that
+    /// are not censored.
+    pub(super) fn total_squares(&self) -> f64 {
+        let mut total = 0.0;
+        for column in 0..self.names.len() {
+            let of_column =
+                |number: &&Observed| number.column as usize == column && number.censored.is_none();
+            let values = || self.numbers.iter().filter(of_column);
+            let count = values().count();
+            let mean = values().map(|o| o.value).sum::<f64>() / count.max(1) as f64;
+            total += values().map(|o| (o.value - mean).powi(2)).sum::<f64>();
+        }
+        total
     }
 
     /// Changes the scales of a robust loss.
@@ -214,8 +269,10 @@ impl Layout {
     fn at(self, number: &Observed) -> usize {
         match self.shape {
             Shape::One => self.first,
-            Shape::Rows => self.first + number.row,
-            Shape::Cells(columns) => self.first + number.row * columns + number.place as usize,
+            Shape::Rows => self.first + number.lane as usize,
+            Shape::Cells(columns) => {
+                self.first + number.lane as usize * columns + number.place as usize
+            }
         }
     }
 }
@@ -307,9 +364,9 @@ impl<'a> Problem<'a> {
     fn place(&self, output: usize, number: &Observed) -> (usize, usize) {
         let data = self.data;
         if data.rows.is_some() {
-            let rows = data.table.rows();
-            let at = output * rows + number.row;
-            let first = output * data.places.len() * rows + number.row;
+            let rows = data.row_count;
+            let at = output * rows + number.lane as usize;
+            let first = output * data.places.len() * rows + number.lane as usize;
             return (at, first);
         }
         let at = self.layout[output].at(number);
@@ -377,11 +434,11 @@ impl<'a> Problem<'a> {
     fn predict_rows(
         &mut self,
         params: &[f64],
-        columns: &[&[f64]],
+        columns: &[Cow<'_, [f64]>],
         derivatives: bool,
     ) -> Result<(), Unfit> {
         let data = self.data;
-        let (rows, count) = (data.table.rows(), data.outputs());
+        let (rows, count) = (data.row_count, data.outputs());
         let derivatives = if derivatives { data.places.len() } else { 0 };
         let size = rows * count * (1 + derivatives);
         if self.columns.len() < size {
@@ -409,6 +466,12 @@ impl<'a> Problem<'a> {
         let done = self.run.rows(&inputs, rows, form, values, gradients);
         let (stats, fault) = done.map_err(Unfit::Program)?;
         self.stats = stats;
+        let row_of = |lane: usize| {
+            let mut numbers = data.numbers.iter();
+            let number = numbers.find(|number| number.lane as usize == lane);
+            number.map_or(lane, |number| number.row)
+        };
+        let fault = fault.map(|(lane, what)| (row_of(lane), what));
         match fault {
             None => Ok(()),
             Some((row, Special::Failed(error))) => {
@@ -424,8 +487,8 @@ impl<'a> Problem<'a> {
         let m = rows.len();
         let by_row = data.rows.is_some();
         let (derivatives, stride) = if by_row {
-            let values = data.table.rows() * data.outputs();
-            (&self.columns[values..], data.table.rows())
+            let values = data.row_count * data.outputs();
+            (&self.columns[values..], data.row_count)
         } else {
             (self.run.derivatives(), 1)
         };
@@ -449,7 +512,7 @@ impl<'a> Problem<'a> {
                 {
                     slope += row.by_sd * derivatives[sd + param * stride];
                 }
-                jacobian[place.unknown(number.row) * m + at] = slope;
+                jacobian[place.unknown(number.lane as usize) * m + at] = slope;
             }
         }
         let first = m - data.scoring.priors.len();
@@ -767,7 +830,7 @@ impl Problem<'_> {
         // The unknowns are the params in another order, if at all.
         let unknown = |param: usize| data.places[param].unknown(0);
         if data.rows.is_some() {
-            let rows = data.table.rows();
+            let rows = data.row_count;
             // Of each prediction a column for each param.
             let derivatives = self.columns[m..m * (1 + count)].chunks_exact(rows.max(1));
             for (at, column) in derivatives.enumerate() {

@@ -64,7 +64,7 @@ pub struct Fit {
     /// Standard deviation of the residuals.
     #[serde(with = "number")]
     pub residual_sd: f64,
-    /// Residuals minus params.
+    /// Residuals minus what the data determine of the params: the rank of the Jacobian.
     pub degrees_of_freedom: usize,
     /// How many residuals there are.
     pub residuals: usize,
@@ -74,10 +74,18 @@ pub struct Fit {
     pub noise: Vec<FittedNoise>,
     /// The quantities that the program derives of params, in its order.
     pub derived: Vec<FittedDerived>,
+    /// Coefficient of determination: the part of the observations' variance, around each column's mean on
+    /// the scale of its noise, that the predictions explain.
+    #[serde(with = "number")]
+    pub r_squared: f64,
     /// How many starts were made.
     pub starts: usize,
     /// How many of them found this minimum.
     pub agree: usize,
+    /// How many of them found one that fits as well, this one or another of [`Fit::optima`].
+    pub as_good: usize,
+    /// Other minima that fit equally well.
+    pub optima: Vec<Optimum>,
     /// How many of them were dropped as hopeless.
     pub dropped: usize,
     /// The end of every start, in their order: first that of the params' own initial values.
@@ -91,6 +99,8 @@ pub struct Fit {
     pub held_back: bool,
     /// Whether the observer broke: this is the best that was found by then.
     pub interrupted: bool,
+    /// What the data do determine of these params: combinations of them.
+    pub combinations: Vec<Combination>,
     /// Params that the data do not determine.
     pub undetermined: Vec<String>,
     /// Params that ended at an edge of their range, within a thousandth of their standard error: the
@@ -121,6 +131,32 @@ pub struct FittedColumn {
     /// which has no unit.
     #[serde(serialize_with = "numbers")]
     pub residuals: Vec<f64>,
+}
+
+/// Another minimum that fits equally well.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Optimum {
+    /// Its params, in the order of [`Fit::params`].
+    #[serde(serialize_with = "numbers")]
+    pub params: Vec<f64>,
+    /// The sum of squared residuals there.
+    #[serde(with = "number")]
+    pub sse: f64,
+    /// What it is of the minimum that was chosen, in words, where it is a symmetry of the model: params
+    /// exchanged, or of the other sign.
+    pub symmetry: Option<String>,
+}
+
+/// A combination of params that the data determine, where they do not determine the params.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Combination {
+    /// What it is: `a*exp(b)`.
+    pub text: String,
+    /// Its value.
+    #[serde(with = "number")]
+    pub value: f64,
 }
 
 /// How an observed column scatters around its predictions.
@@ -210,8 +246,7 @@ pub struct StartEnd {
     /// The params it got to, in the order of [`Fit::params`]; where it began, if it failed.
     #[serde(serialize_with = "numbers")]
     pub params: Vec<f64>,
-    /// The value there, see [`Fit::value`]: the sum of squared residuals, or what is in its place;
-    /// infinite if it failed.
+    /// The sum of squared residuals there; infinite if it failed.
     #[serde(with = "number")]
     pub sse: f64,
     /// What became of it.

@@ -38,6 +38,8 @@ pub(super) struct Observed {
     /// the others'.
     pub(super) sd: f64,
     pub(super) row: usize,
+    /// Which of the rows that are predicted: of a sample of them others than of the data.
+    pub(super) lane: u32,
     /// Which of all observed columns it is of.
     pub(super) column: u32,
     /// Which of the columns of its observation.
@@ -181,6 +183,24 @@ impl Scoring {
         };
         scoring.kind = scoring.kind();
         scoring
+    }
+
+    /// The same for some of the numbers; none where they do not tell of each group.
+    pub(super) fn of_some(&self, numbers: &[Observed]) -> Option<Self> {
+        let mut some = Self::new(
+            self.columns.clone(),
+            numbers,
+            self.priors.clone(),
+            self.loss,
+            self.loss_scale,
+        );
+        for (group, whole) in some.groups.iter_mut().zip(&self.groups) {
+            group.scale = whole.scale;
+        }
+        some.groups
+            .iter()
+            .all(|group| group.seen > 0)
+            .then_some(some)
     }
 
     /// How many rows there are for so many numbers.

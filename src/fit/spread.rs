@@ -20,6 +20,7 @@ use super::noise::{
 use super::problem::Problem;
 use super::result::{FittedNoise, SdOrigin};
 use super::scores::{Observed, Spread, on_scale};
+use super::starts::MultiStart;
 use super::statistics::Statistics;
 use crate::prim::math;
 use crate::syntax::Noise;
@@ -27,6 +28,9 @@ use crate::syntax::Noise;
 /// What a fit says at its end.
 pub(super) struct Concluded {
     pub(super) statistics: Statistics,
+    /// The same with as many undetermined params held as leaves no other undetermined: what of these is
+    /// determined together has its error here.
+    pub(super) conditional: Option<Statistics>,
     pub(super) noise: Vec<FittedNoise>,
     pub(super) log_likelihood: f64,
     /// The sum of squared residuals: of all numbers that have one.
@@ -35,12 +39,8 @@ pub(super) struct Concluded {
 
 /// The figures of a fit, from the scores and their Jacobian at its minimum. The problem's last evaluation
 /// is at these params, with derivatives.
-pub(super) fn conclude(
-    problem: &mut Problem<'_>,
-    params: &[f64],
-    scores: &[f64],
-    jacobian: &[f64],
-) -> Concluded {
+pub(super) fn conclude(problem: &mut Problem<'_>, best: &MultiStart) -> Concluded {
+    let (params, held) = (&best.params[..], &best.held[..]);
     let scores_rows = problem.score(params).1.to_vec();
     let (numbers, scoring) = (problem.numbers(), problem.scoring());
     let n = params.len();
@@ -52,14 +52,15 @@ pub(super) fn conclude(
     let seen = |pair: &(&Observed, &f64)| pair.0.censored.is_none();
     let sse = numbers.iter().zip(&residuals).filter(seen);
     let sse: f64 = sse.map(|(_, residual)| residual * residual).sum();
-    let degrees_of_freedom = numbers.len().saturating_sub(n);
     let likeliest = scoring.likeliest(numbers, problem.predictions());
     let log_likelihood = log_likelihood(problem, &likeliest);
 
-    let (statistics, sds) = if scoring.is_one_group() {
-        let statistics = Statistics::new(params, scores, jacobian);
+    let (statistics, conditional, sds) = if scoring.is_one_group() {
+        let told = |held: &[usize]| Statistics::new(params, &best.scores, &best.jacobian, held);
+        let statistics = told(held);
+        let conditional = conditional(&statistics, held, told);
         let sd = statistics.residual_sd;
-        (statistics, vec![sd])
+        (statistics, conditional, vec![sd])
     } else {
         let first: Vec<f64> = match scoring.loss {
             Loss::Squares => likeliest.clone(),
@@ -70,27 +71,54 @@ pub(super) fn conclude(
         let sds = final_sds(problem, &residuals, &basis, &first);
         let rows = unweighted(problem, &scores_rows, &residuals, &sds);
         let jacobian = problem.jacobian(&rows, n);
-        let freedom = scoring.is_estimated().then_some(degrees_of_freedom);
         let extended = extended(problem, &rows, jacobian, &sds);
         let mut all = params.to_vec();
         all.resize(n + extended.groups, 0.0);
-        let mut statistics =
-            Statistics::scaled(&all, extended.rows, &extended.jacobian, 1.0, freedom);
-        statistics.keep(n);
-        (statistics, sds)
-    };
-    let mut statistics = statistics;
-    statistics.degrees_of_freedom = degrees_of_freedom;
-    statistics.residual_sd = match degrees_of_freedom {
-        0 => f64::NAN,
-        freedom => (sse / freedom as f64).sqrt(),
+        let told = |held: &[usize]| {
+            let mut statistics = Statistics::of_scores(
+                &all,
+                (extended.rows, &extended.jacobian),
+                held,
+                numbers.len() + extended.groups,
+                scoring.is_estimated(),
+            );
+            statistics.keep(n);
+            statistics.residual_sd = match statistics.degrees_of_freedom {
+                0 => f64::NAN,
+                freedom => (sse / freedom as f64).sqrt(),
+            };
+            statistics
+        };
+        let statistics = told(held);
+        let conditional = conditional(&statistics, held, told);
+        (statistics, conditional, sds)
     };
     Concluded {
         statistics,
+        conditional,
         noise: noise(problem, &sds),
         log_likelihood,
         sse,
     }
+}
+
+/// Statistics with undetermined params held, one after the other, until those left are determined; none
+/// where all are.
+fn conditional(
+    statistics: &Statistics,
+    held: &[usize],
+    told: impl Fn(&[usize]) -> Statistics,
+) -> Option<Statistics> {
+    let mut held = held.to_vec();
+    let mut conditional = None;
+    let mut last = statistics.undetermined.last().copied();
+    while let Some(next) = last {
+        held.push(next);
+        let statistics = told(&held);
+        last = statistics.undetermined.last().copied();
+        conditional = Some(statistics);
+    }
+    conditional
 }
 
 /// The scale of each group's residuals for a robust loss.
