@@ -114,7 +114,6 @@ impl<'a> Declared<'a> {
                 _ => None,
             };
             let known = match (varies, own, given) {
-                (Some(_), ..) => None,
                 (None, Some(own), _) => Some((own, false)),
                 (None, None, Some((column, is_weight))) => {
                     Some((Source::Column(column), is_weight))
@@ -204,7 +203,7 @@ impl<'a> Declared<'a> {
             options.loss,
             options.loss_scale,
         );
-        self.check_groups(&scoring)?;
+        check_groups(&scoring)?;
         Ok(Amounts {
             numbers,
             sds,
@@ -344,25 +343,25 @@ impl<'a> Declared<'a> {
         }
         all
     }
+}
 
-    /// Refuses a group whose standard deviation nothing tells of.
-    fn check_groups(&self, scoring: &Scoring) -> Result<(), FitError> {
-        for (index, group) in scoring.groups.iter().enumerate() {
-            if group.seen > 0 || group.censored == 0 {
-                continue;
-            }
-            let of_group = |column: &&ColumnNoise| column.spread == Spread::Group(index);
-            let name = scoring
-                .columns
-                .iter()
-                .find(of_group)
-                .map(|c| c.name.clone());
-            return Err(FitError::Noise(format!(
-                "all numbers of `{}` are censored, so nothing tells how they scatter; give the standard \
-                 deviation, as in `(normal 0.1)`",
-                name.unwrap_or_default()
-            )));
+/// Refuses a group whose standard deviation nothing tells of.
+fn check_groups(scoring: &Scoring) -> Result<(), FitError> {
+    for (index, group) in scoring.groups.iter().enumerate() {
+        if group.seen > 0 || group.censored == 0 {
+            continue;
         }
-        Ok(())
+        let of_group = |column: &&ColumnNoise| column.spread == Spread::Group(index);
+        let name = scoring
+            .columns
+            .iter()
+            .find(of_group)
+            .map(|c| c.name.clone());
+        return Err(FitError::Noise(format!(
+            "all numbers of `{}` are censored, so nothing tells how they scatter; give the standard \
+             deviation, as in `(normal 0.1)`",
+            name.unwrap_or_default()
+        )));
     }
+    Ok(())
 }

@@ -15,7 +15,7 @@ use super::result::FittedDerived;
 use super::spread::Concluded;
 use super::statistics::Statistics;
 use super::table::Table;
-use crate::model::{Error, Evaluator, Model};
+use crate::model::{Evaluator, Model};
 use crate::syntax::{Derived, Goal, Program};
 use crate::walk::{Item, Limits};
 
@@ -149,7 +149,7 @@ impl<'a> Derivation<'a> {
         let inputs: Vec<f64> = inputs
             .chain(self.columns.iter().map(|column| column[row]))
             .collect();
-        self.run.run_at(&inputs, true).map_err(Error::from)?;
+        self.run.run_at(&inputs, true)?;
         // The list comes first. Those before it are numbers, one item each.
         let items = &self.run.output().items()[1..];
         let value = match items.get(quantity.index) {

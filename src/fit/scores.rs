@@ -295,7 +295,8 @@ impl Scoring {
             match number.censored {
                 None => sums[group] += ((prediction - number.value) / number.sd).powi(2),
                 Some(side) => {
-                    distances[group].push(distance(prediction, number.value, side) / number.sd)
+                    let distance = distance(prediction, number.value, side);
+                    distances[group].push(distance / number.sd);
                 }
             }
         }
@@ -306,7 +307,7 @@ impl Scoring {
                 if distances.is_empty() {
                     (sum / group.seen as f64).sqrt()
                 } else {
-                    precision(sum, group.seen, distances.into_iter()).recip()
+                    precision(sum, group.seen, &distances).recip()
                 }
             })
             .collect()

@@ -379,16 +379,15 @@ fn log_likelihood(problem: &Problem<'_>, likeliest: &[f64]) -> f64 {
             Spread::Predicted => problem.sds()[at],
             Spread::Group(group) => number.sd * likeliest[group],
         };
-        sum += match number.censored {
-            Some(side) => censored_log_probability(prediction, number.value, sd, side),
-            None => {
-                // The density of a number is that of its logarithm over the number.
-                let unit = match column.noise {
-                    Noise::Lognormal => number.value,
-                    _ => 0.0,
-                };
-                normal_log_density((prediction - number.value) / sd, sd) - unit
-            }
+        sum += if let Some(side) = number.censored {
+            censored_log_probability(prediction, number.value, sd, side)
+        } else {
+            // The density of a number is that of its logarithm over the number.
+            let unit = match column.noise {
+                Noise::Lognormal => number.value,
+                Noise::Normal | Noise::Poisson => 0.0,
+            };
+            normal_log_density((prediction - number.value) / sd, sd) - unit
         };
     }
     sum
