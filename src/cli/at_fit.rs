@@ -11,8 +11,7 @@ use super::fields::{Content, Field};
 use super::report::{Failure, Source};
 use super::verify;
 use crate::fit::table::Table;
-use crate::fit::{Fit, FitError};
-use crate::fit::{columns_used, usable_rows};
+use crate::fit::{Fit, FitError, FittedParam, columns_used, usable_rows};
 use crate::prim::relaxation::Relaxation;
 use crate::syntax::Goal;
 use crate::verify::{Certificate, Verdict, VerifyOptions, verify_with};
@@ -43,11 +42,12 @@ impl AtFit {
             .map_err(Failure::of(source))?;
         let refused = |error: FitError| failure(&error, source);
         let observed = program.observations();
-        let less = usable_rows(&program, observed, table).map_err(|error| refused(error.into()))?;
+        let less = usable_rows(&program, observed, table, &[]);
+        let less = less.map_err(|error| refused(error.into()))?;
         let less = less.map(|rows| table.only(&rows));
         let table = less.as_ref().unwrap_or(table);
         let mut whole = columns_used(&program, table).map_err(refused)?;
-        for param in &fitted.params {
+        for param in fitted.params.iter().filter(|param| param.group.is_none()) {
             whole.set(&param.name, param.estimate);
         }
         for (name, value) in &fitted.held {
@@ -55,7 +55,8 @@ impl AtFit {
         }
         let by_row = observed.is_empty() || observed.iter().any(|one| one.by_row);
         let runs = if by_row { table.rows() } else { 1 };
-        let names = fitted.params.iter().map(|param| param.name.as_str());
+        let mut names: Vec<&str> = fitted.params.iter().map(program_name).collect();
+        names.dedup();
         let options = VerifyOptions::default()
             .wrt(names)
             .relaxation(relaxation)
@@ -64,7 +65,10 @@ impl AtFit {
         let mut certificates = Vec::with_capacity(count);
         for at in 0..count {
             let bindings = if by_row {
-                row_of(&whole, at * runs / count)
+                let row = at * runs / count;
+                let mut bindings = row_of(&whole, row);
+                set_groups(&mut bindings, fitted, table, row).map_err(refused)?;
+                bindings
             } else {
                 whole.clone()
             };
@@ -111,6 +115,29 @@ fn row_of(whole: &Bindings, row: usize) -> Bindings {
         }
     }
     bindings
+}
+
+/// What the program calls a param.
+fn program_name(param: &FittedParam) -> &str {
+    let group = param.group.as_ref();
+    group.map_or(&param.name, |group| &group.param)
+}
+
+/// Gives params with a value for each group those of a row's.
+fn set_groups(
+    bindings: &mut Bindings,
+    fitted: &Fit,
+    table: &Table<'_>,
+    row: usize,
+) -> Result<(), FitError> {
+    for param in &fitted.params {
+        if let Some(group) = &param.group
+            && table.column(&group.column)?[row] == group.number
+        {
+            bindings.set(&group.param, param.estimate);
+        }
+    }
+    Ok(())
 }
 
 /// What people and machines are told of it.

@@ -16,10 +16,12 @@ use crate::Interpreter;
 use crate::graph::{Graph, GraphConstant, ncg};
 use crate::source::{Position, Span};
 use crate::syntax::ast::{Constant, Expr};
-use crate::syntax::{Constraint, DataMatrix, Goal, Noise, Observation, Param, Program};
+use crate::syntax::{
+    Amount, Constraint, DataMatrix, Derived, ExprId, Goal, Observation, Param, Prior, Program,
+};
 use crate::verify::Certificate;
 use clap::Args;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -121,7 +123,12 @@ struct Summary {
     params: Vec<Param>,
     /// Unknown for a compiled program, which keeps none.
     observations: Option<Vec<Observation>>,
-    /// Likewise.
+    /// The texts of the amounts of their noise that are expressions.
+    amounts: FxHashMap<ExprId, String>,
+    /// A compiled program keeps none of what a fit alone asks for.
+    priors: Vec<Prior>,
+    derived: Vec<Derived>,
+    /// Unknown for a compiled program too.
     matrices: Option<Vec<DataMatrix>>,
     literals: Vec<(Position, f64)>,
     cautions: Vec<Caution>,
@@ -147,6 +154,9 @@ impl Summary {
             source: source.clone(),
             inputs,
             observations: Some(program.observations().to_vec()),
+            priors: program.priors().to_vec(),
+            derived: program.derived().to_vec(),
+            amounts: amounts_of(&program),
             matrices: Some(program.matrices().to_vec()),
             literals: literals_of(&program),
             cautions,
@@ -169,6 +179,9 @@ impl Summary {
                 .collect(),
             params: graph.params.clone(),
             observations: None,
+            priors: Vec::new(),
+            derived: Vec::new(),
+            amounts: FxHashMap::default(),
             matrices: None,
             literals: literals_of_graph(graph),
             cautions: Vec::new(),
@@ -181,6 +194,28 @@ impl Summary {
 
     fn place(&self, caution: &Caution) -> Option<Position> {
         caution.span.map(|span| span.position(&self.source.text))
+    }
+
+    /// An amount of noise, as it is written.
+    fn amount(&self, amount: &Amount) -> String {
+        match amount {
+            Amount::Number(number) => format!("{number:?}"),
+            Amount::Column(column) => column.clone(),
+            Amount::Expression(expr) => self.amounts.get(expr).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The noise of an observation, in words.
+    fn noise(&self, observation: &Observation) -> String {
+        let mut out = format!("{} noise", observation.noise.name());
+        if let Some(sd) = &observation.sd {
+            let _ = write!(out, " of sd {}", self.amount(sd));
+        }
+        for censoring in &observation.censored {
+            let (side, limit) = (censoring.side.name(), self.amount(&censoring.limit));
+            let _ = write!(out, ", censored {side} {limit}");
+        }
+        out
     }
 }
 
@@ -204,7 +239,9 @@ fn text(machine: &Compiled, summary: Option<&Summary>) -> String {
     section("inputs", summary.inputs.clone(), &mut out);
     let params = summary.params.iter().map(|param| {
         let range = constraint_text(param.constraint);
-        format!("{} = {:?}{range}", param.name, param.init)
+        let by = param.by.as_ref();
+        let by = by.map_or(String::new(), |column| format!(", one for each {column}"));
+        format!("{} = {:?}{range}{by}", param.name, param.init)
     });
     section("params", params.collect(), &mut out);
     section("certificate", certificate_text(summary), &mut out);
@@ -217,11 +254,19 @@ fn text(machine: &Compiled, summary: Option<&Summary>) -> String {
             ""
         };
         format!(
-            "{columns} with {} noise{rows}, at {position}",
-            noise_text(observation.noise)
+            "{columns} with {}{rows}, at {position}",
+            summary.noise(observation)
         )
     });
     section("observations", observations.collect(), &mut out);
+    let priors = summary.priors.iter();
+    let priors = priors.map(|prior| format!("{} = {:?} ± {:?}", prior.param, prior.mean, prior.sd));
+    section("priors", priors.collect(), &mut out);
+    let derived = summary.derived.iter().map(|derived| {
+        let position = derived.span.position(&summary.source.text);
+        format!("{}, at {position}", derived.name)
+    });
+    section("derived", derived.collect(), &mut out);
     let matrices = summary.matrices.iter().flatten();
     let matrices =
         matrices.map(|matrix| format!("{} = {}", matrix.name, matrix.columns.join(", ")));
@@ -272,11 +317,22 @@ fn section(title: &str, lines: Vec<String>, out: &mut String) {
     }
 }
 
-fn noise_text(noise: Noise) -> &'static str {
-    match noise {
-        Noise::Normal => "normal",
-        Noise::Lognormal => "lognormal",
+/// The text of each expression that is an amount of noise.
+fn amounts_of(program: &Program) -> FxHashMap<ExprId, String> {
+    let mut texts = FxHashMap::default();
+    for observation in program.observations() {
+        let limits = observation
+            .censored
+            .iter()
+            .map(|censoring| &censoring.limit);
+        for amount in observation.sd.iter().chain(limits) {
+            if let Amount::Expression(expr) = amount {
+                let text = program.span(*expr).text(program.text());
+                texts.insert(*expr, text.to_owned());
+            }
+        }
     }
+    texts
 }
 
 fn constraint_text(constraint: Constraint) -> String {
@@ -312,13 +368,36 @@ fn summary_json(summary: &Summary, program: &mut Object<'_>) {
         };
         one.number("above", low);
         one.number("below", high);
+        if let Some(column) = &param.by {
+            one.text("by", column);
+        }
     });
     if let Some(observations) = &summary.observations {
         program.objects("observations", observations, |observation, one| {
             one.texts("columns", &observation.columns);
             one.plain("by_row", observation.by_row);
-            one.text("noise", noise_text(observation.noise));
+            one.text("noise", observation.noise.name());
+            if let Some(sd) = &observation.sd {
+                one.text("sd", &summary.amount(sd));
+            }
+            for censoring in &observation.censored {
+                let name = format!("censored_{}", censoring.side.name());
+                one.text(&name, &summary.amount(&censoring.limit));
+            }
             one.place(observation.span.position(&summary.source.text));
+        });
+    }
+    if !summary.priors.is_empty() {
+        program.objects("priors", &summary.priors, |prior, one| {
+            one.text("param", &prior.param);
+            one.number("mean", prior.mean);
+            one.number("sd", prior.sd);
+        });
+    }
+    if !summary.derived.is_empty() {
+        program.objects("derived", &summary.derived, |derived, one| {
+            one.text("name", &derived.name);
+            one.place(derived.span.position(&summary.source.text));
         });
     }
     if let Some(matrices) = &summary.matrices {

@@ -15,33 +15,74 @@ use crate::model::bindings::{Bindings, Input};
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::nearest;
-use crate::syntax::ast::{Constraint, Expr, ExprId};
+use crate::syntax::ast::{Constraint, Expr, ExprId, Param, VarId};
 use crate::syntax::{Noise, Observation, Program};
 use crate::walk::EvalError;
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Serialize;
 
 /// A constant to be estimated.
 pub(super) struct Unknown {
     pub(super) name: String,
     pub(super) init: f64,
     pub(super) constraint: Constraint,
+    /// The param of the program that it is a value of, and the number of the group's column, where there
+    /// is a value for each.
+    pub(super) group: Option<GroupOf>,
 }
 
-/// The params, then the free names that a caller gives an initial value; and what is held, each with its
-/// value.
+/// Whose value an unknown is, of a param that has one for each number of a column.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct GroupOf {
+    /// The param.
+    pub param: String,
+    /// The column.
+    pub column: String,
+    /// Its number.
+    pub number: f64,
+}
+
+/// Where the value of a param of the program is among the unknowns.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// One for all rows.
+    Shared(usize),
+    /// One for each distinct number of a column.
+    Grouped {
+        /// That of each row.
+        of_row: Vec<u32>,
+    },
+}
+
+impl Place {
+    /// The unknown that a row has.
+    pub(super) fn unknown(&self, row: usize) -> usize {
+        match self {
+            Self::Shared(unknown) => *unknown,
+            Self::Grouped { of_row, .. } => of_row[row] as usize,
+        }
+    }
+}
+
+/// What is to be estimated.
+pub(super) struct Unknowns {
+    pub(super) all: Vec<Unknown>,
+    /// What the program calls them, one for each place.
+    pub(super) names: Vec<String>,
+    pub(super) places: Vec<Place>,
+    /// What is held, by the program's names.
+    pub(super) held: Vec<(String, f64)>,
+}
+
+/// The params, then the free names that a caller gives an initial value, and what of them is held. A param
+/// that has a value for each number of a column is as many unknowns, in ascending order of these.
 pub(super) fn unknowns(
     program: &Program,
     table: &Table<'_>,
     options: &FitOptions,
-) -> Result<(Vec<Unknown>, Vec<(String, f64)>), FitError> {
-    let mut unknowns: Vec<Unknown> = program
-        .params()
-        .iter()
-        .map(|param| Unknown {
-            name: param.name.clone(),
-            init: param.init,
-            constraint: param.constraint,
-        })
-        .collect();
+) -> Result<Unknowns, FitError> {
+    let mut found = declared_unknowns(program, table, options)?;
     let is_free = |name: &str| {
         program.free_names().any(|(free, _)| free == name)
             && !table.has_column(name)
@@ -62,18 +103,31 @@ pub(super) fn unknowns(
                 "`{name}` has {what} of {value}, which is no finite number"
             )));
         }
-        if let Some(unknown) = unknowns.iter_mut().find(|u| u.name == *name) {
+        let mut is_param = false;
+        for unknown in found
+            .all
+            .iter_mut()
+            .filter(|unknown| unknown.is_called(name))
+        {
+            is_param = true;
             unknown.init = value.unwrap_or(unknown.init);
-        } else if is_free(name)
+        }
+        if is_param {
+            continue;
+        }
+        if is_free(name)
             && let Some(init) = value
         {
-            unknowns.push(Unknown {
+            found.names.push(name.clone());
+            found.places.push(Place::Shared(found.all.len()));
+            found.all.push(Unknown {
                 name: name.clone(),
                 init,
                 constraint: Constraint::Free,
+                group: None,
             });
         } else {
-            let known = unknowns.iter().map(|u| u.name.as_str());
+            let known = found.all.iter().map(|u| u.name.as_str());
             let free = program.free_names().map(|(free, _)| free);
             let hint = nearest(name, known.chain(free))
                 .map_or(String::new(), |near| format!("; is it `{near}`?"));
@@ -88,22 +142,27 @@ pub(super) fn unknowns(
         }
     }
     for (name, range) in &options.bounds {
-        let Some(unknown) = unknowns.iter_mut().find(|u| u.name == *name) else {
-            let known = unknowns.iter().map(|u| u.name.as_str());
+        check_range(name, *range)?;
+        let mut is_param = false;
+        for unknown in found
+            .all
+            .iter_mut()
+            .filter(|unknown| unknown.is_called(name))
+        {
+            is_param = true;
+            unknown.constraint = *range;
+        }
+        if !is_param {
+            let known = found.all.iter().map(|u| u.name.as_str());
             let hint =
                 nearest(name, known).map_or(String::new(), |near| format!("; is it `{near}`?"));
             return Err(FitError::Init(format!(
                 "`{name}` has a bound, and is no param of the program, nor given an initial value{hint}"
             )));
-        };
-        check_range(name, *range)?;
-        unknown.constraint = *range;
+        }
     }
-    let is_held = |name: &str| options.fix.iter().any(|(held, _)| held == name);
-    let (held, unknowns): (Vec<Unknown>, Vec<Unknown>) = unknowns
-        .into_iter()
-        .partition(|unknown| is_held(&unknown.name));
-    for unknown in &unknowns {
+    let found = without_held(found, options)?;
+    for unknown in &found.all {
         if !unknown.constraint.admits(unknown.init) {
             return Err(FitError::Init(format!(
                 "the initial value {} of `{}` is outside the param's constraint, {}; start it inside: \
@@ -115,8 +174,8 @@ pub(super) fn unknowns(
             )));
         }
     }
-    if unknowns.is_empty() {
-        return Err(match held.first() {
+    if found.all.is_empty() {
+        return Err(match found.held.first() {
             None => FitError::NoParams,
             Some(_) => FitError::Init(
                 "every param is held; leave out --fix for one, or run the program with `dmci run`"
@@ -124,8 +183,156 @@ pub(super) fn unknowns(
             ),
         });
     }
-    let held = held.into_iter().map(|held| (held.name, held.init));
-    Ok((unknowns, held.collect()))
+    Ok(found)
+}
+
+/// The params of the program.
+fn declared_unknowns(
+    program: &Program,
+    table: &Table<'_>,
+    options: &FitOptions,
+) -> Result<Unknowns, FitError> {
+    let mut found = Unknowns {
+        all: Vec::new(),
+        names: Vec::new(),
+        places: Vec::new(),
+        held: Vec::new(),
+    };
+    for param in program.params() {
+        found.names.push(param.name.clone());
+        let first = found.all.len();
+        let unknown = |name, group| Unknown {
+            name,
+            init: param.init,
+            constraint: param.constraint,
+            group,
+        };
+        let Some(column) = &param.by else {
+            found.all.push(unknown(param.name.clone(), None));
+            found.places.push(Place::Shared(first));
+            continue;
+        };
+        let (groups, mut of_row) = groups_of(program, table, param, column, options)?;
+        for &number in &groups {
+            let name = format!("{}[{column}={number}]", param.name);
+            let group = GroupOf {
+                param: param.name.clone(),
+                column: column.clone(),
+                number,
+            };
+            found.all.push(unknown(name, Some(group)));
+        }
+        for unknown in &mut of_row {
+            *unknown += first as u32;
+        }
+        found.places.push(Place::Grouped { of_row });
+    }
+    Ok(found)
+}
+
+/// The unknowns without those that are held; these are put aside.
+fn without_held(found: Unknowns, options: &FitOptions) -> Result<Unknowns, FitError> {
+    let is_held = |unknown: &Unknown| options.fix.iter().any(|(name, _)| unknown.is_called(name));
+    let mut left = Unknowns {
+        all: Vec::new(),
+        names: Vec::new(),
+        places: Vec::new(),
+        held: found.held,
+    };
+    let mut moved: Vec<u32> = Vec::new();
+    let mut all = Vec::new();
+    for unknown in found.all {
+        moved.push(left.all.len() as u32);
+        match is_held(&unknown) {
+            true => all.push(unknown),
+            false => left.all.push(unknown),
+        }
+    }
+    for (name, place) in found.names.into_iter().zip(found.places) {
+        if let Some(held) = all.iter().find(|unknown| unknown.is_called(&name)) {
+            if left.all.iter().any(|unknown| unknown.is_called(&name)) {
+                return Err(FitError::Init(format!(
+                    "`{}` is one value of several; hold all of them: --fix {name}",
+                    held.name
+                )));
+            }
+            if all
+                .iter()
+                .any(|one| one.is_called(&name) && one.init != held.init)
+            {
+                return Err(FitError::Init(format!(
+                    "the values of `{name}` are held at different numbers; hold all at one: --fix {name}=…"
+                )));
+            }
+            left.held.push((name, held.init));
+            continue;
+        }
+        left.places.push(match place {
+            Place::Shared(unknown) => Place::Shared(moved[unknown] as usize),
+            Place::Grouped { of_row } => Place::Grouped {
+                of_row: of_row
+                    .iter()
+                    .map(|&unknown| moved[unknown as usize])
+                    .collect(),
+            },
+        });
+        left.names.push(name);
+    }
+    Ok(left)
+}
+
+impl Unknown {
+    /// Whether a name is this unknown's, or that of the param that it is one value of.
+    fn is_called(&self, name: &str) -> bool {
+        let group = self.group.as_ref();
+        self.name == name || group.is_some_and(|group| group.param == name)
+    }
+}
+
+/// The distinct numbers of a column, in ascending order, and the place of each row's among them.
+fn groups_of(
+    program: &Program,
+    table: &Table<'_>,
+    param: &Param,
+    column: &str,
+    options: &FitOptions,
+) -> Result<(Vec<f64>, Vec<u32>), FitError> {
+    let refused = |message: String| FitError::Form {
+        message,
+        span: param.span,
+    };
+    if program.observations().iter().any(|one| !one.by_row) {
+        return Err(refused(format!(
+            "`{}` has a value for each `{column}`, and `observe-series` predicts all rows at once; write \
+             the model with `observe`, or a param for each",
+            param.name
+        )));
+    }
+    // A column has no -0 that is another group than 0.
+    let numbers: Vec<f64> = column_of(table, column, param.span)?
+        .iter()
+        .map(|number| number + 0.0)
+        .collect();
+    let mut groups = numbers.clone();
+    groups.sort_by(f64::total_cmp);
+    groups.dedup();
+    // The Jacobian has a column for each.
+    let bytes = numbers
+        .len()
+        .saturating_mul(groups.len())
+        .saturating_mul(32);
+    if bytes > options.limits.heap_bytes {
+        return Err(refused(format!(
+            "`{column}` has {} different numbers in {} rows, too many for a value of `{}` for each; a \
+             column of groups has few",
+            groups.len(),
+            numbers.len(),
+            param.name
+        )));
+    }
+    let place = |number: &f64| groups.partition_point(|group| group < number) as u32;
+    let of_row = numbers.iter().map(place).collect();
+    Ok((groups, of_row))
 }
 
 /// Refuses a range that no number is in.
@@ -159,11 +366,13 @@ fn in_words(constraint: Constraint) -> String {
 }
 
 /// The rows that a fit can use, from 0: those that miss no number the program takes. None where that is
-/// all of them. A series may miss numbers of the columns that it predicts: it sees NaN there.
+/// all of them. A series may miss numbers of the columns that it predicts: it sees NaN there. `more` are
+/// columns beside those that the program names.
 pub(crate) fn usable_rows(
     program: &Program,
     observations: &[Observation],
     table: &Table<'_>,
+    more: &[&str],
 ) -> Result<Option<Vec<usize>>, TableError> {
     let is_predicted = |name: &str| {
         let series = observations.iter().filter(|one| !one.by_row);
@@ -174,7 +383,12 @@ pub(crate) fn usable_rows(
     let of_matrices = program.matrices().iter().flat_map(|matrix| &matrix.columns);
     let names = program.free_names().map(|(name, _)| name);
     let names = names.filter(|name| !is_declared(program, name));
-    let taken = names.chain(of_matrices.map(String::as_str));
+    let groups = program
+        .params()
+        .iter()
+        .filter_map(|param| param.by.as_deref());
+    let taken = names.chain(of_matrices.map(String::as_str)).chain(groups);
+    let taken = taken.chain(more.iter().copied());
     table.complete_rows(taken.filter(|name| !is_predicted(name)))
 }
 
@@ -192,9 +406,55 @@ pub(super) fn observations(
             by_row: true,
             expr: program.root,
             noise: Noise::Normal,
+            sd: None,
+            censored: Vec::new(),
             span: program.span(last_expression(program)),
         }]),
     }
+}
+
+/// Whether an expression may depend on one of some names: it, or a definition that it refers to,
+/// mentions it.
+pub(super) fn mentions(program: &Program, expr: ExprId, names: &[String]) -> bool {
+    let mut definitions: FxHashMap<VarId, ExprId> = FxHashMap::default();
+    if let Expr::Letrec { vars, inits, .. } = program.expr(program.root) {
+        definitions.extend(vars.iter().copied().zip(inits.iter().copied()));
+    }
+    let mut seen: FxHashSet<VarId> = FxHashSet::default();
+    let mut open = vec![expr];
+    while let Some(id) = open.pop() {
+        match program.expr(id) {
+            Expr::Constant(_) | Expr::Quote(_) | Expr::Primitive(..) | Expr::Prelude(_) => {}
+            Expr::Free(sym) => {
+                if names.iter().any(|name| name == program.symbols.name(*sym)) {
+                    return true;
+                }
+            }
+            Expr::Variable(var) => {
+                if seen.insert(*var)
+                    && let Some(&init) = definitions.get(var)
+                {
+                    open.push(init);
+                }
+            }
+            Expr::If {
+                test,
+                then,
+                otherwise,
+            } => open.extend([*test, *then, *otherwise]),
+            Expr::Lambda { body, .. } => open.push(*body),
+            Expr::Let { inits, body, .. } | Expr::Letrec { inits, body, .. } => {
+                open.extend(inits.iter().copied());
+                open.push(*body);
+            }
+            Expr::Begin(all) => open.extend(all.iter().copied()),
+            Expr::Call { operator, args, .. } => {
+                open.push(*operator);
+                open.extend(args.iter().copied());
+            }
+        }
+    }
+    false
 }
 
 /// The expression whose value is the program's.

@@ -69,6 +69,21 @@ pub enum FitError {
         /// What is wrong with it.
         message: String,
     },
+    /// An observation that is no count.
+    #[error(
+        "{place}: the column `{column}` holds {value}; poisson noise needs whole numbers from 0 on"
+    )]
+    NotCount {
+        /// The row: `data.csv:5`, or `row 4` without a file.
+        place: String,
+        /// The column.
+        column: String,
+        /// The number.
+        value: f64,
+    },
+    /// How numbers scatter is not said, or said twice, or cannot be.
+    #[error("{0}")]
+    Noise(String),
     /// More starts than there may be.
     #[error("{starts} starts are too many; {most} is the most{why}")]
     TooManyStarts {

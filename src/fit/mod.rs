@@ -13,9 +13,11 @@
 //! - A column is one number where the program predicts row by row, and a list where it predicts
 //!   series; no program does both.
 
+mod amounts;
 pub(crate) mod bounds;
 mod combinations;
 mod declared;
+mod derived;
 mod descents;
 mod desk;
 mod error;
@@ -23,6 +25,7 @@ mod error;
 #[cfg(test)]
 mod known_problems;
 mod levenberg_marquardt;
+mod noise;
 mod not_finite;
 mod objective;
 mod observer;
@@ -36,36 +39,47 @@ mod problem;
 mod ranges;
 mod result;
 mod scan;
+mod scores;
 mod separable;
 mod space;
+mod spread;
 mod starts;
 mod statistics;
 pub mod table;
 mod triangle;
 
+pub use declared::GroupOf;
 pub(crate) use declared::{columns_used, usable_rows};
 pub use error::FitError;
+pub use noise::Loss;
 pub use not_finite::FitNotFinite;
 pub use observer::{Observer, Progress};
 pub use options::FitOptions;
 pub(crate) use options::MOST_STARTS;
 pub(crate) use predictions::SCHEMA;
 pub use predictions::{Estimates, PredictedColumn, predict};
-pub use result::{Combination, Ending, Fit, FittedColumn, FittedParam, Optimum, StartEnd};
+pub use result::{
+    Combination, Ending, Fit, FittedColumn, FittedDerived, FittedNoise, FittedParam, Optimum,
+    SdOrigin, StartEnd,
+};
 pub use table::{Missing, Table, TableError, TableOptions};
 
 use crate::model::{Error, Model};
 use crate::syntax::{Constraint, Goal};
 use crate::threads::Threads;
-use crate::walk::Clock;
+use crate::walk::{Clock, Limits};
+use amounts::Declared;
 use bounds::Bound;
 use combinations::combinations;
 use declared::{check_names, columns, matrices, observations, unknowns};
+use derived::Derivation;
 use descents::Options;
 use objective::{Objective, sum_of_squares};
+use observer::Watch;
 use optima::{MultiStart, symmetry};
 use problem::{Data, Problem};
 use ranges::ranges;
+use spread::{conclude, robust_scales};
 use starts::{StartsError, minimize_from_starts};
 use statistics::Statistics;
 use std::ops::ControlFlow;
@@ -207,32 +221,36 @@ fn fit_noting(
     let mode = model.mode();
     let program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
     let observations = observations(&program, options.target.as_deref())?;
-    let (unknowns, held) = unknowns(&program, table, options)?;
-    check_names(&program, table, &unknowns, &held)?;
-    let (all_rows, usable) = (table.rows(), usable_rows(&program, &observations, table)?);
+    let more = options.noise_columns();
+    let usable = usable_rows(&program, &observations, table, &more)?;
+    let all_rows = table.rows();
     let less = usable.as_ref().map(|rows| table.only(rows));
     let table = less.as_ref().unwrap_or(table);
+    let unknowns = unknowns(&program, table, options)?;
+    check_names(&program, table, &unknowns.all, &unknowns.held)?;
+    check_loss(options)?;
     let by_row = observations.iter().any(|observation| observation.by_row);
     let (mut bindings, rows) = if by_row {
         (matrices(&program, table)?, columns(&program, table)?)
     } else {
         (columns_used(&program, table)?, Vec::new())
     };
-    let ranges = ranges(&program, table, &unknowns);
-    for (name, value) in &held {
+    for (name, value) in &unknowns.held {
         bindings.set(name, *value);
     }
+    let ranges = ranges(&program, table, &unknowns.all);
     // What varies: the unknowns, and where rows are predicted one by one, their numbers.
-    let names = unknowns.iter().map(|unknown| unknown.name.clone());
+    let names = unknowns.names.iter().cloned();
     let names: Vec<String> = names
         .chain(rows.iter().map(|row| row.0.to_owned()))
         .collect();
     let rows = by_row.then(|| rows.iter().map(|row| row.1).collect());
     let varied: Vec<&str> = names.iter().map(String::as_str).collect();
     let inputs: Vec<&str> = bindings.names().chain(varied.iter().copied()).collect();
+    let expanded = program.clone();
     let prepared = Model::new(interpreter, program, &inputs, mode)?;
     let prepared = prepared.with_relaxation(model.relaxation())?;
-    let wrt = &varied[..unknowns.len()];
+    let wrt = &varied[..unknowns.names.len()];
     // Starts are more work at a time than rows.
     let share_rows = options.starts <= 1;
     let first = prepared
@@ -243,18 +261,14 @@ fn fit_noting(
         } else {
             Threads::ONE
         });
-    let data = Data::new(table, &observations, goal, rows, met)?;
-    check_starts(options, unknowns.len())?;
-    let problem = || Problem::new(first.clone(), &data);
-    // With one start there is nothing to save.
-    let sample = if options.starts > 1 && data.residuals() > MANY_RESIDUALS {
-        data.sample(MANY_RESIDUALS / observations.len())
-    } else {
-        None
-    };
-    let of_sample = || Problem::new(first.clone(), sample.as_ref().unwrap_or(&data));
-    let init: Vec<f64> = unknowns.iter().map(|u| u.init).collect();
-    let bounds: Vec<Bound> = unknowns.iter().map(|u| Bound::from(u.constraint)).collect();
+    let places = unknowns.places.clone();
+    let mut data = Data::new(table, &observations, goal, rows, places, met)?;
+    let all = &unknowns.all;
+    check_starts(options, all.len())?;
+    let init: Vec<f64> = all.iter().map(|u| u.init).collect();
+    let bounds: Vec<Bound> = all.iter().map(|u| Bound::from(u.constraint)).collect();
+    let limits = &options.limits;
+    let mut derivation = Derivation::new(model, &expanded, table, &unknowns, by_row, limits)?;
     let search = Options {
         starts: options.starts,
         seed: options.seed,
@@ -279,21 +293,51 @@ fn fit_noting(
     if !watch.goes_on() && !limits.is_late() {
         return Err(FitError::Interrupted);
     }
-    // The first evaluation settles what no other numbers could mend.
-    if let Err(error) = problem().predict(&init)
-        && let Some(error) = error.definite()
-    {
-        return Err(error);
+    // The first evaluation settles what no other numbers could mend, and what noise is made of.
+    let declared = Declared {
+        program: &expanded,
+        table,
+        observations: &observations,
+        unknowns: all,
+        names: &unknowns.names,
+        options,
+    };
+    let mut at_init = Problem::new(first.clone(), &data);
+    if let Err(error) = at_init.predict(&init) {
+        if declared.needs_values() {
+            return Err(error.into_fit_error());
+        }
+        if let Some(error) = error.definite() {
+            return Err(error);
+        }
     }
-    let sampled = sample.is_some().then_some(&of_sample);
-    let best = minimize_from_starts(problem, sampled, &bounds, &init, &search, &watch).map_err(
-        |e| match e {
+    let numbers = data.numbers().to_vec();
+    let amounts = declared.settle(numbers, &|output, number| at_init.computed(output, number))?;
+    data.settle(amounts);
+    if let Some(derivation) = &mut derivation {
+        derivation.check(&init)?;
+    }
+    let unknown_names: Vec<&str> = all.iter().map(|unknown| unknown.name.as_str()).collect();
+    let minimize = |data: &Data<'_>, init: &[f64], search: &Options, watch: &Watch<'_>| {
+        let problem = || Problem::new(first.clone(), data);
+        // With one start there is nothing to save.
+        let sample = if search.starts > 1 && data.residuals() > MANY_RESIDUALS {
+            data.sample(MANY_RESIDUALS / observations.len())
+        } else {
+            None
+        };
+        let of_sample = || Problem::new(first.clone(), sample.as_ref().unwrap_or(data));
+        let sampled = sample.is_some().then_some(&of_sample);
+        let found = minimize_from_starts(problem, sampled, &bounds, init, search, watch);
+        found.map_err(|e| match e {
             StartsError::NoStart {
                 cause: Some(cause), ..
             } => cause.into_fit_error(),
             StartsError::NoStart { starts, .. } => FitError::NoStart {
                 starts,
-                detail: problem().not_finite(&init, wrt).unwrap_or_default(),
+                detail: problem()
+                    .not_finite(init, &unknown_names)
+                    .unwrap_or_default(),
             },
             // Past a deadline an evaluation says so.
             StartsError::Interrupted => match problem().predict(&init) {
@@ -301,13 +345,67 @@ fn fit_noting(
                 _ => FitError::Interrupted,
             },
             StartsError::Bound(index) | StartsError::Outside(index) => {
-                let name = &unknowns[index].name;
+                let name = &all[index].name;
                 FitError::Init(format!("`{name}` starts outside its constraint"))
             }
-        },
-    )?;
-    let statistics = Statistics::new(&best.params, &best.scores, &best.jacobian, &best.held);
-    let params = unknowns
+        })
+    };
+    let best = if data.scoring().needs_scales() {
+        let rescale = |data: &mut Data<'_>, params: &[f64]| -> Result<f64, FitError> {
+            let mut problem = Problem::new(first.clone(), data);
+            problem
+                .predict(params)
+                .map_err(problem::Unfit::into_fit_error)?;
+            let scales = robust_scales(&problem);
+            Ok(data.scoring_mut().rescale(&scales))
+        };
+        // By squares first; from there with the scale of their residuals, from many starts once more, and
+        // until the scale is that of the residuals it leads to.
+        let loss = data.scoring().loss;
+        data.scoring_mut().loss_is(Loss::Squares);
+        let mut best = minimize(&data, &init, &search, &watch)?;
+        let again = Options {
+            starts: 1,
+            ..search.clone()
+        };
+        for pass in 0..MOST_PASSES {
+            data.scoring_mut().loss_is(loss);
+            let moved = rescale(&mut data, &best.params)?;
+            if pass > 0 && moved <= SAME_SCALE || best.interrupted {
+                break;
+            }
+            let search = if pass == 0 { &search } else { &again };
+            let watch = search.watch(&observer);
+            let next = minimize(&data, &best.params, search, &watch)?;
+            best = if pass == 0 {
+                next
+            } else {
+                carried_on(best, next)
+            };
+        }
+        best
+    } else {
+        minimize(&data, &init, &search, &watch)?
+    };
+    // What was found is told, late or not: that takes one evaluation more.
+    let mut at_best = if limits.is_late() {
+        let unhurried = Limits {
+            deadline: None,
+            interrupt: None,
+            ..options.limits
+        };
+        let unhurried = prepared.evaluator(&bindings, &varied, wrt, &unhurried)?;
+        Problem::new(unhurried.fuel_for_each().threads(Threads::ONE), &data)
+    } else {
+        Problem::new(first.clone(), &data)
+    };
+    at_best
+        .predict_with_derivatives(&best.params)
+        .map_err(problem::Unfit::into_fit_error)?;
+    let concluded = conclude(&mut at_best, &best);
+    let statistics = &concluded.statistics;
+    let derived = derivation.map(|mut derivation| derivation.at(&best.params, &concluded));
+    let params = all
         .iter()
         .enumerate()
         .map(|(index, unknown)| FittedParam {
@@ -316,41 +414,40 @@ fn fit_noting(
             std_err: statistics.std_err[index],
             low: statistics.low[index],
             high: statistics.high[index],
+            group: unknown.group.clone(),
         })
         .collect();
-    let mut at_best = problem();
-    if let Err(error) = at_best.predict(&best.params) {
-        if !limits.is_late() {
-            return Err(error.into_fit_error());
-        }
-        at_best.recall(&best.scores);
-    }
     let used = usable.as_deref().map(|rows| (rows, all_rows));
     let dropped = |start: &&StartEnd| start.ending == Ending::Dropped;
-    let names: Vec<&str> = unknowns.iter().map(|u| u.name.as_str()).collect();
-    let combined = combined(&mut at_best, &best, &statistics, &names);
+    let names = &unknown_names;
+    let (columns, stats) = (at_best.columns(used), at_best.stats());
+    let combined = combined(&mut at_best, &best, statistics, names);
     let optima = best.others.iter().map(|other| Optimum {
         params: other.params.clone(),
         sse: other.value,
-        symmetry: symmetry(&names, &best.params, &other.params),
+        symmetry: symmetry(names, &best.params, &other.params),
     });
     Ok(Fit {
         params,
-        covariance: statistics.covariance,
-        correlation: statistics.correlation,
-        sse: best.value,
+        covariance: statistics.covariance.clone(),
+        correlation: statistics.correlation.clone(),
+        sse: concluded.sse,
+        value: best.value,
+        log_likelihood: concluded.log_likelihood,
         residual_sd: statistics.residual_sd,
         degrees_of_freedom: statistics.degrees_of_freedom,
-        residuals: best.scores.len(),
-        columns: at_best.columns(&best.scores, used),
-        held,
+        residuals: data.residuals(),
+        columns,
+        held: unknowns.held.clone(),
         rows: all_rows,
         rows_dropped: usable.as_ref().map_or(0, |rows| all_rows - rows.len()),
+        noise: concluded.noise,
+        derived: derived.unwrap_or_default(),
         starts: best.starts.len(),
         agree: best.agree,
         as_good: best.as_low,
         optima: optima.collect(),
-        r_squared: 1.0 - best.value / data.total_squares(),
+        r_squared: 1.0 - concluded.sse / data.total_squares(),
         combinations: combined,
         dropped: best.starts.iter().filter(dropped).count(),
         ends: best.starts,
@@ -361,9 +458,9 @@ fn fit_noting(
         undetermined: statistics
             .undetermined
             .iter()
-            .map(|&index| unknowns[index].name.clone())
+            .map(|&index| all[index].name.clone())
             .collect(),
-        at_edge: unknowns
+        at_edge: all
             .iter()
             .zip(best.params.iter().zip(&statistics.std_err))
             .enumerate()
@@ -373,9 +470,53 @@ fn fit_noting(
             .map(|(_, (unknown, _))| unknown.name.clone())
             .collect(),
         evaluations: best.evaluations.residuals + best.evaluations.jacobians,
-        stats: at_best.stats(),
+        stats,
         seconds: clock.seconds(),
     })
+}
+
+/// How often the scale of a robust loss is taken anew.
+const MOST_PASSES: usize = 50;
+
+/// Scales that differ by less than this part are the same.
+const SAME_SCALE: f64 = 1e-6;
+
+/// A search carried on by a single start from its best.
+fn carried_on(before: MultiStart, next: MultiStart) -> MultiStart {
+    let mut starts = before.starts;
+    if let (Some(end), Some(further)) = (starts.get_mut(before.best), next.starts.first()) {
+        let iterations = end.iterations + further.iterations;
+        *end = StartEnd {
+            iterations,
+            ..further.clone()
+        };
+    }
+    let mut evaluations = before.evaluations;
+    evaluations += next.evaluations;
+    MultiStart {
+        starts,
+        best: before.best,
+        agree: before.agree,
+        evaluations,
+        ..next
+    }
+}
+
+/// Refuses a scale that is none.
+fn check_loss(options: &FitOptions) -> Result<(), FitError> {
+    let message = match options.loss_scale {
+        None => return Ok(()),
+        Some(_) if options.loss == Loss::Squares => {
+            "the scale of a loss (--loss-scale) is for a robust one; give one, such as --loss huber"
+                .to_owned()
+        }
+        Some(scale) if scale.is_finite() && scale > 0.0 => return Ok(()),
+        Some(scale) => format!(
+            "the scale of the loss (--loss-scale) is {scale}; give a number above 0, in the unit of the \
+             residuals"
+        ),
+    };
+    Err(FitError::Noise(message))
 }
 
 /// The combinations of params that are determined at a minimum where the params are not.
@@ -388,6 +529,9 @@ fn combined(
     /// Scores that have changed by less than this part of how far one param alone would change them.
     const SAME: f64 = 1e-5;
     let rows = best.scores.len();
+    if rows == 0 {
+        return Vec::new();
+    }
     let mut scores = vec![0.0; rows];
     let mut all: Vec<Combination> = Vec::new();
     for direction in &statistics.directions {

@@ -10,7 +10,7 @@
 use super::declared::{columns, columns_used, matrices, observations, unknowns, usable_rows};
 use super::error::FitError;
 use super::options::FitOptions;
-use super::problem::on_scale;
+use super::scores::on_scale;
 use super::table::Table;
 use crate::model::bindings::Wrt;
 use crate::model::{Error, Model, NotFinite};
@@ -84,9 +84,10 @@ pub(super) fn look(
     let mode = Mode::Interpreter;
     let program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
     let observations = observations(&program, options.target.as_deref())?;
-    let (unknowns, held) = unknowns(&program, table, options)?;
-    let less = usable_rows(&program, &observations, table)?.map(|rows| table.only(&rows));
+    let less = usable_rows(&program, &observations, table, &options.noise_columns())?;
+    let less = less.map(|rows| table.only(&rows));
     let table = less.as_ref().unwrap_or(table);
+    let unknowns = unknowns(&program, table, options)?;
     let by_row = observations.iter().any(|observation| observation.by_row);
     let (mut bindings, rows) = if by_row {
         (matrices(&program, table)?, columns(&program, table)?)
@@ -94,37 +95,46 @@ pub(super) fn look(
         (columns_used(&program, table)?, Vec::new())
     };
     let rows: Vec<(String, &[f64])> = rows.into_iter().map(|(n, c)| (n.to_owned(), c)).collect();
-    let names: Vec<&str> = unknowns
+    let names: Vec<&str> = unknowns.names.iter().map(String::as_str).collect();
+    let values = params;
+    let params: Vec<(String, f64)> = unknowns
+        .all
         .iter()
-        .map(|unknown| unknown.name.as_str())
-        .collect();
-    let params: Vec<(String, f64)> = names
-        .iter()
-        .map(|&n| n.to_owned())
+        .map(|unknown| unknown.name.clone())
         .zip(params.iter().copied())
         .collect();
     for (name, column) in &rows {
         bindings.set(name, column.first().copied().unwrap_or(0.0));
     }
-    for (name, x) in params.iter().chain(&held) {
+    for (name, x) in &unknowns.held {
         bindings.set(name, *x);
+    }
+    for (&name, place) in names.iter().zip(&unknowns.places) {
+        bindings.set(name, values[place.unknown(0)]);
     }
     let inputs: Vec<&str> = bindings.names().collect();
     let prepared = Model::new(interpreter, program, &inputs, mode)?;
     let prepared = prepared.with_relaxation(model.relaxation())?;
-    // What each number of a prediction is compared with: column, noise, row.
+    // What each number of a prediction is of: column and noise, or none for what noise is made of.
     let predicted = |row: Option<usize>| {
         let mut all = Vec::new();
         for observation in &observations {
-            let rows = row.map_or(0..table.rows(), |row| row..row + 1);
-            for row in rows {
-                all.extend(
-                    observation
-                        .columns
-                        .iter()
-                        .map(|c| (c.as_str(), observation.noise, row)),
-                );
+            let rows = if row.is_some() { 1 } else { table.rows() };
+            for _ in 0..rows {
+                all.extend(observation.columns.iter().map(|column| Number {
+                    column,
+                    noise: Some(observation.noise),
+                }));
             }
+            let amounts = observation.expressions().count() - 1;
+            if row.is_none() && amounts > 0 {
+                // How many numbers these are, a series alone knows.
+                return all;
+            }
+            all.extend((0..amounts).map(|_| Number {
+                column: &observation.columns[0],
+                noise: None,
+            }));
         }
         all
     };
@@ -135,13 +145,16 @@ pub(super) fn look(
         for (name, column) in rows.iter().filter(|_| by_row) {
             bindings.set(name, column[run]);
         }
+        for (&name, place) in names.iter().zip(&unknowns.places).filter(|_| by_row) {
+            bindings.set(name, values[place.unknown(run)]);
+        }
         let wrt = Wrt::Names(&names);
         let limits = &options.limits;
         let evaluation = prepared.evaluate(&bindings, wrt, limits, &mut workspace);
         let observed = predicted(row);
         let what = match &evaluation {
             Err(error) => Some(failed(error)),
-            Ok(evaluation) => wrong(evaluation, &observed, table, &names)?,
+            Ok(evaluation) => wrong(evaluation, &observed, &names),
         };
         let Some(what) = what else {
             continue;
@@ -166,36 +179,46 @@ fn failed(error: &Error) -> String {
     format!("the program fails ({error})")
 }
 
+/// What a number of a prediction is of.
+struct Number<'a> {
+    column: &'a str,
+    /// None for what the noise of that column is made of.
+    noise: Option<Noise>,
+}
+
 /// The first number of a prediction, residual or derivative that is not finite, in words.
-fn wrong(
-    evaluation: &Evaluation,
-    observed: &[(&str, Noise, usize)],
-    table: &Table<'_>,
-    names: &[&str],
-) -> Result<Option<String>, FitError> {
+fn wrong(evaluation: &Evaluation, observed: &[Number<'_>], names: &[&str]) -> Option<String> {
     let predictions: Vec<f64> = evaluation.value.numbers().collect();
-    for (&prediction, &(column, noise, row)) in predictions.iter().zip(observed) {
-        let number = table.observed(column)?[row];
-        if !prediction.is_finite() {
-            return Ok(Some(format!(
-                "the prediction of `{column}` is {prediction:?}"
-            )));
-        }
-        if !number.is_nan() && !(on_scale(noise, prediction) - on_scale(noise, number)).is_finite()
-        {
-            return Ok(Some(format!(
+    for (at, &prediction) in predictions.iter().enumerate() {
+        let Some(&Number { column, noise }) = observed.get(at) else {
+            if prediction.is_finite() {
+                continue;
+            }
+            return Some(format!("what noise is made of is {prediction:?}"));
+        };
+        let wrong = match noise {
+            None if prediction.is_finite() && prediction > 0.0 => continue,
+            None => format!("what the noise of `{column}` is made of is {prediction:?}"),
+            Some(_) if !prediction.is_finite() => {
+                format!("the prediction of `{column}` is {prediction:?}")
+            }
+            Some(Noise::Poisson) if prediction <= 0.0 => format!(
+                "the prediction of `{column}` is {prediction:?}, and poisson noise needs numbers above 0"
+            ),
+            Some(noise) if !on_scale(noise, prediction).is_finite() => format!(
                 "the prediction of `{column}` is {prediction:?}, and lognormal noise needs numbers above 0"
-            )));
-        }
+            ),
+            Some(_) => continue,
+        };
+        return Some(wrong);
     }
     for &name in names {
         let derivatives = evaluation.gradient.jacobian(name).unwrap_or_default();
         let of = derivatives.iter().zip(observed);
-        if let Some((x, (column, ..))) = { of }.find(|(x, _)| !x.is_finite()) {
-            return Ok(Some(format!(
-                "the derivative of `{column}` by `{name}` is {x:?}"
-            )));
+        if let Some((x, number)) = { of }.find(|(x, _)| !x.is_finite()) {
+            let column = number.column;
+            return Some(format!("the derivative of `{column}` by `{name}` is {x:?}"));
         }
     }
-    Ok(None)
+    None
 }

@@ -1,6 +1,7 @@
 //! `FitOptions`: what a caller says of how to fit.
 
 use super::descents::Options;
+use super::noise::Loss;
 use crate::syntax::Constraint;
 use crate::threads::Threads;
 use crate::walk::Limits;
@@ -36,6 +37,19 @@ pub struct FitOptions {
     /// The column that the program's value predicts, row by row and with normal noise; for programs
     /// that observe nothing themselves.
     pub target: Option<String>,
+    /// The column of the standard deviations of the observed one's noise; of its logarithms, where that
+    /// is lognormal. They are absolute: residuals that are larger than these say make no error larger.
+    pub sigma: Option<String>,
+    /// The column of the weights of squared residuals, in proportion to each other: that of a number with
+    /// the standard deviation s is 1/s² times any factor, and the residuals tell which.
+    pub weights: Option<String>,
+    /// What large residuals count for.
+    pub loss: Loss,
+    /// The size of a residual from which on a robust loss counts it for less than its square: in the
+    /// unit of the column (of its logarithm for lognormal noise), or in standard deviations where these
+    /// are given. None for that of the residuals themselves: 1.4826 times the median of their sizes, or
+    /// one standard deviation where these are given.
+    pub loss_scale: Option<f64>,
     /// Limits of each evaluation. A deadline is one moment for all of them, and so is an interrupt: the
     /// best that a fit found by then is its result, with [`Fit::interrupted`](super::Fit::interrupted)
     /// set; a fit that found nothing fails.
@@ -60,6 +74,10 @@ impl Default for FitOptions {
             fix: Vec::new(),
             bounds: Vec::new(),
             target: None,
+            sigma: None,
+            weights: None,
+            loss: Loss::Squares,
+            loss_scale: None,
             limits: Limits::default(),
             threads: Threads::ALL,
         }
@@ -67,6 +85,12 @@ impl Default for FitOptions {
 }
 
 impl FitOptions {
+    /// The columns that say how others scatter.
+    pub(crate) fn noise_columns(&self) -> Vec<&str> {
+        let both = self.sigma.iter().chain(&self.weights);
+        both.map(String::as_str).collect()
+    }
+
     /// The same with so many starts.
     #[must_use]
     pub fn starts(mut self, starts: usize) -> Self {
@@ -120,6 +144,34 @@ impl FitOptions {
     #[must_use]
     pub fn target(mut self, column: impl Into<String>) -> Self {
         self.target = Some(column.into());
+        self
+    }
+
+    /// The same with a column of known standard deviations.
+    #[must_use]
+    pub fn sigma(mut self, column: impl Into<String>) -> Self {
+        self.sigma = Some(column.into());
+        self
+    }
+
+    /// The same with a column of weights of squared residuals.
+    #[must_use]
+    pub fn weights(mut self, column: impl Into<String>) -> Self {
+        self.weights = Some(column.into());
+        self
+    }
+
+    /// The same with another loss.
+    #[must_use]
+    pub fn loss(mut self, loss: Loss) -> Self {
+        self.loss = loss;
+        self
+    }
+
+    /// The same with the scale of a robust loss.
+    #[must_use]
+    pub fn loss_scale(mut self, scale: f64) -> Self {
+        self.loss_scale = Some(scale);
         self
     }
 

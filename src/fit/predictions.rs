@@ -18,7 +18,8 @@
 //! This holds for the model linearized at the estimates, as the standard errors do.
 
 use super::declared::{
-    Unknown, check_names, columns, columns_used, matrices, observations, usable_rows,
+    Place, Unknown, check_names, column_of, columns, columns_used, matrices, observations,
+    usable_rows,
 };
 use super::error::FitError;
 use super::options::FitOptions;
@@ -28,7 +29,7 @@ use super::statistics::student_t_quantile;
 use super::table::Table;
 use crate::model::{Error, Model};
 use crate::prim::math;
-use crate::syntax::{Constraint, Goal, Noise};
+use crate::syntax::{Constraint, Goal, Noise, Program};
 use serde_json::Value;
 
 /// What a fit found, as far as predictions need it.
@@ -135,12 +136,6 @@ impl Estimates {
         })
     }
 
-    /// The value of a name, estimated or held.
-    fn value(&self, name: &str) -> Option<f64> {
-        let mut all = self.params.iter().chain(&self.held);
-        all.find(|(other, _)| other == name).map(|&(_, x)| x)
-    }
-
     /// The standard error of a prediction with such derivatives by the params.
     fn std_err(&self, gradient: &[f64]) -> f64 {
         let n = gradient.len();
@@ -215,35 +210,16 @@ pub fn predict(
     let mode = model.mode();
     let program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
     let observations = observations(&program, target)?;
-    for param in program.params() {
-        if estimates.value(&param.name).is_none() {
-            let message = format!(
-                "the program's param `{}` is not in it; predict with the model that was fitted",
-                param.name
-            );
-            return Err(FitError::Estimates { message });
-        }
-    }
-    let is_known = |name: &str| {
-        program.params().iter().any(|param| param.name == name)
-            || program.free_names().any(|(free, _)| free == name)
-    };
-    if let Some((name, _)) = estimates.params.iter().find(|(name, _)| !is_known(name)) {
-        let message = format!(
-            "its param `{name}` is none of the program; predict with the model that was fitted"
-        );
-        return Err(FitError::Estimates { message });
-    }
-    let unknowns = estimates.params.iter().map(|(name, init)| Unknown {
-        name: name.clone(),
-        init: *init,
-        constraint: Constraint::Free,
-    });
-    let unknowns: Vec<Unknown> = unknowns.collect();
+    let (unknowns, names, places_of) = unknowns_of(&program, estimates)?;
     check_names(&program, table, &unknowns, &estimates.held)?;
-    let (all_rows, usable) = (table.rows(), usable_rows(&program, &observations, table)?);
+    let usable = usable_rows(&program, &observations, table, &[])?;
+    let all_rows = table.rows();
     let less = usable.as_ref().map(|rows| table.only(rows));
     let table = less.as_ref().unwrap_or(table);
+    let places = places_of
+        .into_iter()
+        .map(|place| place.in_rows(&program, table));
+    let places = places.collect::<Result<Vec<_>, _>>()?;
     let by_row = observations.iter().any(|observation| observation.by_row);
     let (mut bindings, rows) = if by_row {
         (matrices(&program, table)?, columns(&program, table)?)
@@ -253,8 +229,9 @@ pub fn predict(
     for (name, value) in &estimates.held {
         bindings.set(name, *value);
     }
-    let names = unknowns.iter().map(|unknown| unknown.name.clone());
+    let count = names.len();
     let names: Vec<String> = names
+        .into_iter()
         .chain(rows.iter().map(|row| row.0.to_owned()))
         .collect();
     let rows = by_row.then(|| rows.iter().map(|row| row.1).collect());
@@ -263,20 +240,16 @@ pub fn predict(
     let prepared = Model::new(interpreter, program, &inputs, mode)?;
     let prepared = prepared.with_relaxation(model.relaxation())?;
     let run = prepared
-        .evaluator(
-            &bindings,
-            &varied,
-            &varied[..unknowns.len()],
-            &options.limits,
-        )?
+        .evaluator(&bindings, &varied, &varied[..count], &options.limits)?
         .fuel_for_each()
         .threads(options.threads.clone());
-    let data = Data::unobserved(table, &observations, goal, rows);
+    let data = Data::unobserved(table, &observations, goal, rows, places)?;
     let mut problem = Problem::new(run, &data);
     let params: Vec<f64> = estimates.params.iter().map(|&(_, x)| x).collect();
-    let (predictions, derivatives) = problem
+    let everything = problem
         .everything(&params)
         .map_err(super::problem::Unfit::into_fit_error)?;
+    let (predictions, derivatives) = (everything.predictions, everything.derivatives);
 
     let nothing = || vec![f64::NAN; all_rows];
     let mut predicted: Vec<PredictedColumn> = Vec::new();
@@ -290,7 +263,7 @@ pub fn predict(
         }));
     }
     let half = student_t_quantile(0.975, estimates.degrees_of_freedom);
-    for (place, (row, column, prediction)) in problem.placed(&predictions).enumerate() {
+    for (place, &(row, column, prediction)) in predictions.iter().enumerate() {
         let row = usable.as_ref().map_or(row, |rows| rows[row]);
         let gradient = derivatives.iter().skip(place).step_by(predictions.len());
         let gradient: Vec<f64> = gradient.copied().collect();
@@ -305,4 +278,109 @@ pub fn predict(
         };
     }
     Ok(predicted)
+}
+
+/// Where the estimate of a param is among all.
+enum Found {
+    Shared(usize),
+    /// One for each number of a column.
+    Grouped {
+        param: String,
+        column: String,
+        of: Vec<(f64, usize)>,
+    },
+}
+
+impl Found {
+    /// The place of each row's.
+    fn in_rows(self, program: &Program, table: &Table<'_>) -> Result<Place, FitError> {
+        let (param, column, of) = match self {
+            Self::Shared(unknown) => return Ok(Place::Shared(unknown)),
+            Self::Grouped { param, column, of } => (param, column, of),
+        };
+        let declared = program.params().iter().find(|one| one.name == param);
+        let span = declared.map(|one| one.span).unwrap_or_default();
+        let numbers = column_of(table, &column, span)?.iter();
+        let of_row = numbers.enumerate().map(|(row, number)| {
+            let found = of.iter().find(|(group, _)| group == number);
+            found.map(|(_, unknown)| *unknown as u32).ok_or_else(|| {
+                let message = format!(
+                    "{}: `{column}` is {number}, of which no `{param}` was fitted",
+                    table.place(row)
+                );
+                FitError::Estimates { message }
+            })
+        });
+        let of_row = of_row.collect::<Result<Vec<_>, _>>()?;
+        Ok(Place::Grouped { of_row })
+    }
+}
+
+/// The estimates as a program has them: as unknowns, what the program calls them, and where each is.
+fn unknowns_of(
+    program: &Program,
+    estimates: &Estimates,
+) -> Result<(Vec<Unknown>, Vec<String>, Vec<Found>), FitError> {
+    let wrong = |message: String| FitError::Estimates { message };
+    let (mut names, mut found) = (Vec::new(), Vec::new());
+    let mut used = vec![false; estimates.params.len()];
+    for param in program.params() {
+        if estimates.held.iter().any(|(name, _)| *name == param.name) {
+            continue;
+        }
+        if let Some(column) = &param.by {
+            let first = format!("{}[{column}=", param.name);
+            let mut of = Vec::new();
+            for (at, (name, _)) in estimates.params.iter().enumerate() {
+                let number = name
+                    .strip_prefix(&first)
+                    .and_then(|rest| rest.strip_suffix(']'));
+                if let Some(number) = number.and_then(|number| number.parse::<f64>().ok()) {
+                    of.push((number, at));
+                    used[at] = true;
+                }
+            }
+            if !of.is_empty() {
+                names.push(param.name.clone());
+                found.push(Found::Grouped {
+                    param: param.name.clone(),
+                    column: column.clone(),
+                    of,
+                });
+                continue;
+            }
+        } else if let Some(at) = estimates
+            .params
+            .iter()
+            .position(|(name, _)| *name == param.name)
+        {
+            used[at] = true;
+            names.push(param.name.clone());
+            found.push(Found::Shared(at));
+            continue;
+        }
+        return Err(wrong(format!(
+            "the program's param `{}` is not in it; predict with the model that was fitted",
+            param.name
+        )));
+    }
+    for (at, (name, _)) in estimates.params.iter().enumerate() {
+        if used[at] {
+            continue;
+        }
+        if !program.free_names().any(|(free, _)| free == name) {
+            return Err(wrong(format!(
+                "its param `{name}` is none of the program; predict with the model that was fitted"
+            )));
+        }
+        names.push(name.clone());
+        found.push(Found::Shared(at));
+    }
+    let unknowns = estimates.params.iter().map(|(name, init)| Unknown {
+        name: name.clone(),
+        init: *init,
+        constraint: Constraint::Free,
+        group: None,
+    });
+    Ok((unknowns.collect(), names, found))
 }

@@ -4,29 +4,27 @@
 //!
 //! **Invariants**
 //! - A problem is one thread's; what it shares with others never changes.
-//! - Residuals stand in the order of [`Data`]: by observation and then by row.
+//! - Numbers of the data, and so residuals, stand in the order of [`Data`]: by observation and then by row.
 //! - An error that has to do with one row names the row's line in the table's file, or the row where
 //!   there is no file.
 
-use super::declared::column_of;
+use super::amounts::Amounts;
+use super::declared::{Place, column_of};
 use super::error::FitError;
+use super::noise::Row;
 use super::objective::{Objective, sum_of_squares};
 use super::result::FittedColumn;
+use super::scores::{Observed, Scoring, on_scale};
 use super::table::Table;
 use crate::error::Kind;
 use crate::model::Error;
 use crate::model::{Evaluator, Lane};
 use crate::paths::tally::{Special, Values};
-use crate::prim::math;
 use crate::source::Span;
 use crate::syntax::{Goal, Noise, Observation};
 use crate::walk::{Item, Output, Stats};
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
-
-/// How far a prediction may be from a number that it is meant to be, as a part of that number: some
-/// units in the last place, as a computation of some length has.
-const ROUNDING: f64 = 4.0 * f64::EPSILON;
 
 /// What predictions are compared with.
 pub(super) struct Data<'a> {
@@ -40,77 +38,133 @@ pub(super) struct Data<'a> {
     row_count: usize,
     /// Which of the table's those are, where they are not all.
     taken: Option<Vec<usize>>,
+    /// Where the value of each param of the program is among the unknowns.
+    places: Vec<Place>,
     /// One for each residual.
-    observed: Vec<Observed<'a>>,
-    /// The sum of squares that rounding alone may make of a perfect fit.
-    rounding: f64,
-    /// Which of all predictions those are of; none where no observation is missing.
-    kept: Option<Vec<usize>>,
+    numbers: Vec<Observed>,
+    /// The names of the observed columns.
+    names: Vec<&'a str>,
+    /// For each observed column what the program computes of it, by their places in what it gives.
+    computed: Vec<Computed>,
+    scoring: Scoring,
+    /// Whether predictions are all that the program gives, one for each number in their order, and each
+    /// param is one unknown.
+    is_direct: bool,
     /// Where the params of the first evaluation go that failed or was not finite, if anybody asks.
     met: Option<&'a OnceLock<Vec<f64>>>,
 }
 
-/// One number of the data.
-#[derive(Clone)]
-struct Observed<'a> {
-    /// Its logarithm where the noise is lognormal.
-    value: f64,
-    noise: Noise,
-    row: usize,
-    column: &'a str,
+/// What the program computes of an observed column: each a place in the list that it gives.
+#[derive(Clone, Copy, Debug)]
+struct Computed {
+    prediction: usize,
+    /// A standard deviation that varies with params.
+    sd: Option<usize>,
 }
 
 impl<'a> Data<'a> {
     /// How many residuals there are.
     pub(super) fn residuals(&self) -> usize {
-        self.observed.len()
+        self.numbers.len()
     }
 
+    pub(super) fn numbers(&self) -> &[Observed] {
+        &self.numbers
+    }
+
+    pub(super) fn scoring(&self) -> &Scoring {
+        &self.scoring
+    }
+
+    /// The numbers of the columns that are observed, but for those that are missing; how they scatter is
+    /// not known yet.
     pub(super) fn new(
         table: &'a Table<'a>,
         observations: &'a [Observation],
         goal: Goal,
         rows: Option<Vec<&'a [f64]>>,
+        places: Vec<Place>,
         met: Option<&'a OnceLock<Vec<f64>>>,
     ) -> Result<Self, FitError> {
-        let mut observed = Vec::new();
+        let mut data = Self::of(table, observations, goal, rows, places, false)?;
+        if data.numbers.is_empty() {
+            return Err(FitError::NothingMeasured);
+        }
+        data.met = met;
+        Ok(data)
+    }
+
+    /// What is predicted where nothing is compared with it: a number for each row and column.
+    pub(super) fn unobserved(
+        table: &'a Table<'a>,
+        observations: &'a [Observation],
+        goal: Goal,
+        rows: Option<Vec<&'a [f64]>>,
+        places: Vec<Place>,
+    ) -> Result<Self, FitError> {
+        let mut data = Self::of(table, observations, goal, rows, places, true)?;
+        data.is_direct = false;
+        Ok(data)
+    }
+
+    fn of(
+        table: &'a Table<'a>,
+        observations: &'a [Observation],
+        goal: Goal,
+        rows: Option<Vec<&'a [f64]>>,
+        places: Vec<Place>,
+        unobserved: bool,
+    ) -> Result<Self, FitError> {
+        let mut missing = false;
+        let mut numbers = Vec::new();
+        let (mut computed, mut names) = (Vec::new(), Vec::new());
+        let mut outputs = 0;
         for observation in observations {
             let named = |name: &'a String| {
                 // A target is no part of the text.
-                let column = match goal {
-                    Goal::Value => table.observed(name)?,
-                    Goal::Observations => column_of(table, name, observation.span)?,
-                };
-                Ok::<_, FitError>((name.as_str(), column))
+                match goal {
+                    Goal::Value | Goal::Derived => Ok::<_, FitError>(table.observed(name)?),
+                    Goal::Observations => column_of(table, name, observation.span),
+                }
             };
-            let columns = observation.columns.iter().map(named);
-            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            let columns = if unobserved {
+                vec![&[][..]; observation.columns.len()]
+            } else {
+                let columns = observation.columns.iter().map(named);
+                columns.collect::<Result<Vec<_>, _>>()?
+            };
+            let first = computed.len();
+            names.extend(observation.columns.iter().map(String::as_str));
+            computed.resize(
+                first + columns.len(),
+                Computed {
+                    prediction: outputs,
+                    sd: None,
+                },
+            );
+            outputs += observation.expressions().count();
             for row in 0..table.rows() {
-                for &(column, numbers) in &columns {
-                    let value = numbers[row];
-                    let noise = observation.noise;
-                    if noise == Noise::Lognormal && value <= 0.0 {
-                        return Err(FitError::NotPositive {
-                            place: table.place(row),
-                            column: column.to_owned(),
-                            value,
-                        });
+                for (place, numbers_of) in columns.iter().enumerate() {
+                    let value = numbers_of.get(row).copied().unwrap_or(0.0);
+                    if value.is_nan() {
+                        missing = true;
+                        continue;
                     }
-                    observed.push(Observed {
-                        value: on_scale(noise, value),
-                        noise,
+                    numbers.push(Observed {
+                        value,
+                        sd: 1.0,
                         row,
-                        column,
+                        lane: row as u32,
+                        column: (first + place) as u32,
+                        place: place as u32,
+                        censored: None,
                     });
                 }
             }
         }
-        let kept = kept(&mut observed);
-        if observed.is_empty() {
-            return Err(FitError::NothingMeasured);
-        }
-        // Each number is good to half a unit in its last place.
-        let rounding = observed.iter().map(|o| (ROUNDING * o.value).powi(2)).sum();
+        let is_direct = !missing
+            && outputs == observations.len()
+            && places.iter().all(|place| matches!(place, Place::Shared(_)));
         Ok(Self {
             table,
             observations,
@@ -118,57 +172,73 @@ impl<'a> Data<'a> {
             rows: rows.map(|rows| rows.into_iter().map(Cow::Borrowed).collect()),
             row_count: table.rows(),
             taken: None,
-            observed,
-            kept,
-            rounding,
-            met,
+            places,
+            numbers,
+            names,
+            computed,
+            scoring: Scoring::default(),
+            is_direct,
+            met: None,
         })
+    }
+
+    /// Takes up how numbers scatter: their standard deviations, and which are censored. `amounts` has
+    /// what was computed of these at the initial values.
+    pub(super) fn settle(&mut self, amounts: Amounts) {
+        for (computed, sd) in self.computed.iter_mut().zip(amounts.sds) {
+            computed.sd = sd;
+        }
+        self.numbers = amounts.numbers;
+        self.scoring = amounts.scoring;
     }
 
     /// So many of the rows, evenly spread, where rows are predicted one by one and there are more.
     pub(super) fn sample(&self, count: usize) -> Option<Self> {
         let rows = self.rows.as_ref().filter(|_| self.row_count > count)?;
         let taken: Vec<usize> = (0..count).map(|k| k * self.row_count / count).collect();
-        let columns = rows.iter();
-        let columns = columns.map(|column| taken.iter().map(|&row| column[row]).collect());
-        let (mut observed, mut kept) = (Vec::new(), Vec::new());
-        for observation in 0..self.observations.len() {
-            for (at, row) in taken.iter().enumerate() {
-                let place = observation * self.row_count + row;
-                let place = match &self.kept {
-                    None => Some(place),
-                    Some(kept) => kept.binary_search(&place).ok(),
-                };
-                if let Some(place) = place {
-                    observed.push(self.observed[place].clone());
-                    kept.push(observation * count + at);
-                }
+        let columns = rows
+            .iter()
+            .map(|column| taken.iter().map(|&row| column[row]).collect());
+        let mut numbers = Vec::new();
+        for number in &self.numbers {
+            if let Ok(lane) = taken.binary_search(&(number.lane as usize)) {
+                numbers.push(Observed {
+                    lane: lane as u32,
+                    ..*number
+                });
             }
         }
-        if observed.is_empty() {
+        let places = self.places.iter().map(|place| match place {
+            Place::Shared(unknown) => Place::Shared(*unknown),
+            Place::Grouped { of_row } => Place::Grouped {
+                of_row: taken.iter().map(|&row| of_row[row]).collect(),
+            },
+        });
+        if numbers.is_empty() {
             return None;
         }
-        let all = count * self.observations.len();
+        let scoring = self.scoring.of_some(&numbers)?;
         Some(Self {
             rows: Some(columns.map(Cow::Owned).collect()),
             row_count: count,
-            taken: Some(taken),
-            rounding: self.rounding * observed.len() as f64 / self.observed.len() as f64,
-            kept: (kept.len() < all).then_some(kept),
-            observed,
+            places: places.collect(),
+            taken: Some(taken.clone()),
+            numbers,
+            names: self.names.clone(),
+            computed: self.computed.clone(),
+            scoring,
             ..*self
         })
     }
 
-    /// The sum of the squares around each column's mean, on the scale of its noise.
+    /// The sum of the squares around each column's mean, on the scale of its noise; of the numbers that
+    /// are not censored.
     pub(super) fn total_squares(&self) -> f64 {
         let mut total = 0.0;
-        for column in self
-            .observations
-            .iter()
-            .flat_map(|observation| &observation.columns)
-        {
-            let values = || self.observed.iter().filter(|o| o.column == column);
+        for column in 0..self.names.len() {
+            let of_column =
+                |number: &&Observed| number.column as usize == column && number.censored.is_none();
+            let values = || self.numbers.iter().filter(of_column);
             let count = values().count();
             let mean = values().map(|o| o.value).sum::<f64>() / count.max(1) as f64;
             total += values().map(|o| (o.value - mean).powi(2)).sum::<f64>();
@@ -176,31 +246,9 @@ impl<'a> Data<'a> {
         total
     }
 
-    /// The same where nothing is compared with the predictions.
-    pub(super) fn unobserved(
-        table: &'a Table<'a>,
-        observations: &'a [Observation],
-        goal: Goal,
-        rows: Option<Vec<&'a [f64]>>,
-    ) -> Self {
-        Self {
-            table,
-            observations,
-            goal,
-            rows: rows.map(|rows| rows.into_iter().map(Cow::Borrowed).collect()),
-            row_count: table.rows(),
-            taken: None,
-            observed: Vec::new(),
-            rounding: 0.0,
-            kept: Some(Vec::new()),
-            met: None,
-        }
-    }
-
-    /// How many predictions there are, observed or not.
-    fn predictions(&self) -> usize {
-        let columns: usize = self.observations.iter().map(|one| one.columns.len()).sum();
-        self.row_count * columns
+    /// Changes the scales of a robust loss.
+    pub(super) fn scoring_mut(&mut self) -> &mut Scoring {
+        &mut self.scoring
     }
 
     /// A row, for people: `the row at data.csv:5`; without a file `row 4`.
@@ -211,25 +259,23 @@ impl<'a> Data<'a> {
             None => place,
         }
     }
-}
 
-/// Leaves out observations that are missing; gives the places of the others, if any is.
-fn kept(observed: &mut Vec<Observed<'_>>) -> Option<Vec<usize>> {
-    let is_there = |one: &Observed<'_>| !one.value.is_nan();
-    if observed.iter().all(is_there) {
-        return None;
+    /// The name of the column that a number is of.
+    fn column(&self, number: &Observed) -> &'a str {
+        self.names[number.column as usize]
     }
-    let places = observed.iter().enumerate().filter(|(_, one)| is_there(one));
-    let places = places.map(|(place, _)| place).collect();
-    observed.retain(is_there);
-    Some(places)
-}
 
-/// A number on the scale on which the noise is additive.
-pub(super) fn on_scale(noise: Noise, number: f64) -> f64 {
-    match noise {
-        Noise::Normal => number,
-        Noise::Lognormal => math::ln(number),
+    fn noise(&self, number: &Observed) -> Noise {
+        let column = self.scoring.columns.get(number.column as usize);
+        column.map_or(Noise::Normal, |column| column.noise)
+    }
+
+    /// How many values the program gives.
+    fn outputs(&self) -> usize {
+        self.observations
+            .iter()
+            .map(|o| o.expressions().count())
+            .sum()
     }
 }
 
@@ -237,15 +283,54 @@ pub(super) fn on_scale(noise: Noise, number: f64) -> f64 {
 pub(super) struct Problem<'a> {
     run: Evaluator,
     data: &'a Data<'a>,
-    /// Of the last evaluation, one for each residual.
+    /// Of the last evaluation, one for each number.
     predictions: Vec<f64>,
-    /// All of them, and their derivatives, where some are of observations that are missing.
-    all: Vec<f64>,
-    all_derivatives: Vec<f64>,
-    /// Where rows are predicted one by one: a column for each prediction of a row, then for each of
-    /// them and each param its derivatives.
+    /// Likewise the standard deviations that are predicted; empty where none is.
+    sds: Vec<f64>,
+    /// Where rows are predicted one by one: a column for each value of a row, then for each of them and
+    /// each param its derivatives. Otherwise the numbers of the output in their order.
     columns: Vec<f64>,
+    /// Where each value lies in the output of a program of series.
+    layout: Vec<Layout>,
+    /// The params that differ between rows, row by row.
+    grouped: Vec<Vec<f64>>,
+    scored: Vec<Row>,
     stats: Stats,
+}
+
+/// All that a program predicts.
+pub(super) struct Everything {
+    /// Each with its row and the number of its column.
+    pub(super) predictions: Vec<(usize, usize, f64)>,
+    /// One for each prediction by the first unknown, then by the second.
+    pub(super) derivatives: Vec<f64>,
+}
+
+/// Where the numbers of a value lie that is one for each row, or for all of them.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    first: usize,
+    shape: Shape,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Shape {
+    One,
+    Rows,
+    /// So many for each row.
+    Cells(usize),
+}
+
+impl Layout {
+    fn at(self, number: &Observed) -> usize {
+        match self.shape {
+            Shape::One => self.first,
+            Shape::Rows => self.first + number.lane as usize,
+            Shape::Cells(columns) => {
+                self.first + number.lane as usize * columns + number.place as usize
+            }
+        }
+    }
 }
 
 /// A point at which there are no residuals.
@@ -278,10 +363,12 @@ impl<'a> Problem<'a> {
         Self {
             run,
             data,
-            predictions: Vec::with_capacity(data.observed.len()),
-            all: Vec::new(),
-            all_derivatives: Vec::new(),
+            predictions: Vec::with_capacity(data.numbers.len()),
+            sds: Vec::new(),
             columns: Vec::new(),
+            layout: Vec::new(),
+            grouped: Vec::new(),
+            scored: Vec::new(),
             stats: Stats::default(),
         }
     }
@@ -292,86 +379,107 @@ impl<'a> Problem<'a> {
     }
 
     /// The predictions of the last evaluation with the residuals that are observed, by column: one for
-    /// each row of the data, of which `rows` are used, or all; NaN where there is none.
-    pub(super) fn columns(
-        &self,
-        residuals: &[f64],
-        rows: Option<(&[usize], usize)>,
-    ) -> Vec<FittedColumn> {
+    /// each row of the data, of which `used` are, or all; NaN where there is none.
+    pub(super) fn columns(&self, used: Option<(&[usize], usize)>) -> Vec<FittedColumn> {
         let data = self.data;
-        let of_rows = data.table.rows();
-        let count = rows.map_or(of_rows, |(_, count)| count);
-        let mut columns: Vec<FittedColumn> = Vec::new();
-        for observation in data.observations {
-            columns.extend(observation.columns.iter().map(|name| FittedColumn {
-                name: name.clone(),
-                noise: observation.noise,
+        let rows = used.map_or(data.row_count, |(_, count)| count);
+        let place = |row: usize| used.map_or(row, |(used, _)| used[row]);
+        let names = data.names.iter().enumerate();
+        let mut columns: Vec<FittedColumn> = names
+            .map(|(at, name)| FittedColumn {
+                name: (*name).to_owned(),
+                noise: data.scoring.columns[at].noise,
                 used: 0,
-                dropped: count,
-                predictions: vec![f64::NAN; count],
-                residuals: vec![f64::NAN; count],
-            }));
-        }
-        let place = |row: usize| rows.map_or(row, |(used, _)| used[row]);
-        // A column is observed once, and its rows are in their order.
-        let pairs = self.predictions.iter().zip(residuals);
-        for (observed, (&prediction, &residual)) in data.observed.iter().zip(pairs) {
-            let column = columns.iter_mut().find(|c| c.name == observed.column);
-            if let Some(column) = column {
-                let row = place(observed.row);
-                column.predictions[row] = prediction;
-                column.residuals[row] = residual;
-                column.used += 1;
-                column.dropped -= 1;
+                dropped: rows,
+                predictions: vec![f64::NAN; rows],
+                residuals: vec![f64::NAN; rows],
+            })
+            .collect();
+        if !data.is_direct && !self.columns.is_empty() {
+            // What is not observed is predicted all the same.
+            for row in 0..data.row_count {
+                let mut first = 0;
+                for observation in data.observations {
+                    for place_in_row in 0..observation.columns.len() {
+                        let column = first + place_in_row;
+                        let number = Observed {
+                            lane: row as u32,
+                            column: column as u32,
+                            place: place_in_row as u32,
+                            ..Observed::default()
+                        };
+                        let (at, _) = self.place(data.computed[column].prediction, &number);
+                        columns[column].predictions[place(row)] = self.columns[at];
+                    }
+                    first += observation.columns.len();
+                }
             }
         }
-        if data.kept.is_some() {
-            for (row, column, prediction) in self.placed(&self.all) {
-                columns[column].predictions[place(row)] = prediction;
-            }
+        for (number, &prediction) in data.numbers.iter().zip(&self.predictions) {
+            let column = &mut columns[number.column as usize];
+            let row = place(number.row);
+            column.predictions[row] = prediction;
+            column.residuals[row] = data.scoring.residual(number, prediction);
+            column.used += 1;
+            column.dropped -= 1;
         }
         columns
     }
 
-    /// All predictions, each with its row and the number of its column.
-    pub(super) fn placed<'p>(
-        &'p self,
-        predictions: &'p [f64],
-    ) -> impl Iterator<Item = (usize, usize, f64)> + 'p {
-        let data = self.data;
-        let rows = data.table.rows();
-        // For each column the first of its observation, and how many that has.
-        let firsts = data.observations.iter().scan(0, move |first, one| {
-            let at = *first;
-            *first += one.columns.len();
-            Some((at, one.columns.len()))
-        });
-        let places = firsts.flat_map(move |(first, count)| {
-            (0..rows).flat_map(move |row| (first..first + count).map(move |column| (row, column)))
-        });
-        places
-            .zip(predictions)
-            .map(|((row, column), &prediction)| (row, column, prediction))
+    /// All predictions of data that are not observed, each with its row and column, and their derivatives by
+    /// the unknowns, column-major.
+    pub(super) fn everything(&mut self, params: &[f64]) -> Result<Everything, Unfit> {
+        self.predict_with_derivatives(params)?;
+        let one = Row {
+            score: 0.0,
+            by_prediction: 1.0,
+            by_sd: 0.0,
+        };
+        let rows = vec![one; self.data.numbers.len()];
+        let numbers = self.data.numbers.iter().zip(&self.predictions);
+        let placed = numbers.map(|(number, &x)| (number.row, number.column as usize, x));
+        Ok(Everything {
+            derivatives: self.jacobian(&rows, params.len()),
+            predictions: placed.collect(),
+        })
     }
 
-    /// Takes predictions from residuals, where there is no time to make them again.
-    pub(super) fn recall(&mut self, residuals: &[f64]) {
-        let pairs = residuals.iter().zip(&self.data.observed);
-        let predictions = pairs.map(|(residual, observed)| match observed.noise {
-            Noise::Normal => residual + observed.value,
-            Noise::Lognormal => math::exp(residual + observed.value),
-        });
-        self.predictions = predictions.collect();
-        self.all.clear();
+    /// The predictions of the last evaluation, one for each number.
+    pub(super) fn predictions(&self) -> &[f64] {
+        &self.predictions
+    }
+
+    /// The predicted standard deviations of the last evaluation, one for each number; none where none is.
+    pub(super) fn sds(&self) -> &[f64] {
+        &self.sds
+    }
+
+    /// A value that the program gives beside predictions, for a number; of the last evaluation.
+    pub(super) fn computed(&self, output: usize, number: &Observed) -> f64 {
+        let at = self.place(output, number).0;
+        self.columns.get(at).copied().unwrap_or(f64::NAN)
+    }
+
+    /// Where a value of a number stands among the values and, of its derivatives, the first.
+    fn place(&self, output: usize, number: &Observed) -> (usize, usize) {
+        let data = self.data;
+        if data.rows.is_some() {
+            let rows = data.row_count;
+            let at = output * rows + number.lane as usize;
+            let first = output * data.places.len() * rows + number.lane as usize;
+            return (at, first);
+        }
+        let at = self.layout[output].at(number);
+        (at, at * data.places.len())
     }
 
     pub(super) fn predict(&mut self, params: &[f64]) -> Result<(), Unfit> {
-        self.predict_with(params, None)
+        self.predict_with(params, false)
     }
 
-    /// Makes the predictions and, where it is asked for, their Jacobian.
-    fn predict_with(&mut self, params: &[f64], jac: Option<&mut [f64]>) -> Result<(), Unfit> {
-        let predicted = self.predict_all(params, jac);
+    /// Makes the predictions and, where it is asked for, their derivatives.
+    fn predict_with(&mut self, params: &[f64], derivatives: bool) -> Result<(), Unfit> {
+        let predicted = self.predict_all(params, derivatives);
         if predicted.is_err() {
             self.note(params, &[]);
         }
@@ -390,60 +498,34 @@ impl<'a> Problem<'a> {
         }
     }
 
-    fn predict_all(&mut self, params: &[f64], jac: Option<&mut [f64]>) -> Result<(), Unfit> {
-        let data = self.data;
-        let Some(kept) = &data.kept else {
-            return self.predict_each(params, jac);
-        };
-        let mut all = std::mem::take(&mut self.all_derivatives);
-        all.resize(data.predictions() * params.len(), 0.0);
-        let predicted = self.predict_each(params, jac.is_some().then_some(&mut all[..]));
-        std::mem::swap(&mut self.all, &mut self.predictions);
-        self.predictions.clear();
-        if predicted.is_ok() {
-            self.predictions
-                .extend(kept.iter().map(|&place| self.all[place]));
-            if let Some(jac) = jac {
-                let columns = all.chunks_exact(data.predictions().max(1));
-                for (entry, from) in jac
-                    .iter_mut()
-                    .zip(columns.flat_map(|column| kept.iter().map(move |&place| column[place])))
-                {
-                    *entry = from;
-                }
-            }
-        }
-        self.all_derivatives = all;
-        predicted
-    }
-
-    /// All predictions, be they observed or not, in the order of the residuals; and their derivatives,
-    /// column-major: one for each prediction by the first param, then by the second.
-    pub(super) fn everything(&mut self, params: &[f64]) -> Result<(Vec<f64>, Vec<f64>), Unfit> {
-        let mut derivatives = vec![0.0; self.data.predictions() * params.len()];
-        self.predict_each(params, Some(&mut derivatives))?;
-        Ok((std::mem::take(&mut self.predictions), derivatives))
-    }
-
-    /// Makes all predictions, be they observed or not.
-    fn predict_each(&mut self, params: &[f64], jac: Option<&mut [f64]>) -> Result<(), Unfit> {
-        self.predictions.clear();
+    fn predict_all(&mut self, params: &[f64], derivatives: bool) -> Result<(), Unfit> {
         let data = self.data;
         if let Some(columns) = &data.rows {
-            return self.predict_rows(params, columns, jac);
+            self.predict_rows(params, columns, derivatives)?;
+        } else {
+            self.run
+                .run_at(params, derivatives)
+                .map_err(Unfit::Program)?;
+            self.stats = self.run.stats();
+            self.layout = self.check_series(self.run.output())?;
+            self.columns.clear();
+            self.columns.extend(self.run.output().numbers());
         }
-        self.run
-            .run_at(params, jac.is_some())
-            .map_err(Unfit::Program)?;
-        self.stats = self.run.stats();
-        self.check_series(self.run.output())?;
-        self.predictions.extend(self.run.output().numbers());
-        if let Some(jac) = jac {
-            let (m, n) = (self.predictions.len(), params.len());
-            for (i, row) in self.run.derivatives().chunks_exact(n.max(1)).enumerate() {
-                for (j, &entry) in row.iter().enumerate() {
-                    jac[j * m + i] = entry;
-                }
+        self.predictions.clear();
+        if data.is_direct {
+            self.predictions
+                .extend_from_slice(&self.columns[..data.numbers.len()]);
+            return Ok(());
+        }
+        self.sds.clear();
+        let any_sd = data.computed.iter().any(|computed| computed.sd.is_some());
+        for number in &data.numbers {
+            let computed = data.computed[number.column as usize];
+            let (at, _) = self.place(computed.prediction, number);
+            self.predictions.push(self.columns[at]);
+            if any_sd {
+                let sd = computed.sd.map(|sd| self.columns[self.place(sd, number).0]);
+                self.sds.push(sd.unwrap_or(f64::NAN));
             }
         }
         Ok(())
@@ -453,108 +535,234 @@ impl<'a> Problem<'a> {
         &mut self,
         params: &[f64],
         columns: &[Cow<'_, [f64]>],
-        jac: Option<&mut [f64]>,
+        derivatives: bool,
     ) -> Result<(), Unfit> {
         let data = self.data;
-        let (rows, count) = (data.row_count, data.observations.len());
-        let derivatives = if jac.is_some() { params.len() } else { 0 };
+        let (rows, count) = (data.row_count, data.outputs());
+        let derivatives = if derivatives { data.places.len() } else { 0 };
         let size = rows * count * (1 + derivatives);
         if self.columns.len() < size {
             self.columns.resize(size, 0.0);
         }
         let (values, gradients) = self.columns[..size].split_at_mut(rows * count);
-        let params = params.iter().map(|&x| Lane::Shared(x));
+        self.grouped.resize(data.places.len(), Vec::new());
+        for (grouped, place) in self.grouped.iter_mut().zip(&data.places) {
+            if let Place::Grouped { of_row } = place {
+                grouped.clear();
+                grouped.extend(of_row.iter().map(|&unknown| params[unknown as usize]));
+            }
+        }
+        let of_params = data.places.iter().zip(&self.grouped);
+        let of_params = of_params.map(|(place, grouped)| match place {
+            Place::Shared(unknown) => Lane::Shared(params[*unknown]),
+            Place::Grouped { .. } => Lane::Each(grouped),
+        });
         let columns = columns.iter().map(|column| Lane::Each(column));
-        let inputs: Vec<Lane<'_>> = params.chain(columns).collect();
+        let inputs: Vec<Lane<'_>> = of_params.chain(columns).collect();
         let form = match data.goal {
             Goal::Value => Values::Number,
-            Goal::Observations => Values::List(count),
+            Goal::Observations | Goal::Derived => Values::List(count),
         };
         let done = self.run.rows(&inputs, rows, form, values, gradients);
         let (stats, fault) = done.map_err(Unfit::Program)?;
         self.stats = stats;
-        let of_table = |row: usize| data.taken.as_ref().map_or(row, |taken| taken[row]);
-        let fault = fault.map(|(row, what)| (of_table(row), what));
+        let of_table = |lane: usize| data.taken.as_ref().map_or(lane, |taken| taken[lane]);
+        let fault = fault.map(|(lane, what)| (of_table(lane), what));
         match fault {
-            None => {}
+            None => Ok(()),
             Some((row, Special::Failed(error))) => {
-                return Err(Unfit::Program(in_row(error.into(), &data.row(row))));
+                Err(Unfit::Program(in_row(error.into(), &data.row(row))))
             }
-            Some((row, Special::Output(output))) => return Err(no_number(&output, data, row)),
+            Some((row, Special::Output(output))) => Err(no_number(&output, data, row)),
         }
-        self.predictions.extend_from_slice(values);
-        if let Some(jac) = jac {
-            // Of each prediction a column for each param.
-            for (at, column) in gradients.chunks_exact(rows.max(1)).enumerate() {
-                let (observation, param) = (at / derivatives, at % derivatives);
-                let start = (param * count + observation) * rows;
-                jac[start..start + rows].copy_from_slice(column);
+    }
+
+    /// Writes the Jacobian of rows that have their slopes, by the derivatives of the last evaluation.
+    fn fill(&self, rows: &[Row], jacobian: &mut [f64]) {
+        let data = self.data;
+        let m = rows.len();
+        let by_row = data.rows.is_some();
+        let (derivatives, stride) = if by_row {
+            let values = data.row_count * data.outputs();
+            (&self.columns[values..], data.row_count)
+        } else {
+            (self.run.derivatives(), 1)
+        };
+        jacobian.fill(0.0);
+        let numbers = data.numbers.iter().enumerate();
+        let of_sd = data.scoring.with_sd.iter().enumerate();
+        let of_sd = of_sd.map(|(at, &number)| (data.numbers.len() + at, &data.numbers[number]));
+        for (at, number) in numbers.chain(of_sd) {
+            let row = rows[at];
+            let computed = data.computed[number.column as usize];
+            let prediction = self.place(computed.prediction, number).1;
+            let sd = computed.sd.map(|sd| self.place(sd, number).1);
+            for (param, place) in data.places.iter().enumerate() {
+                let mut slope = 0.0;
+                // A slope of zero, of a number that is far beyond a limit, counts for nothing.
+                if row.by_prediction != 0.0 {
+                    slope += row.by_prediction * derivatives[prediction + param * stride];
+                }
+                if let Some(sd) = sd
+                    && row.by_sd != 0.0
+                {
+                    slope += row.by_sd * derivatives[sd + param * stride];
+                }
+                jacobian[place.unknown(number.lane as usize) * m + at] = slope;
             }
         }
-        Ok(())
+        let first = m - data.scoring.priors.len();
+        for (at, prior) in data.scoring.priors.iter().enumerate() {
+            jacobian[prior.unknown * m + first + at] = rows[first + at].by_prediction;
+        }
+    }
+
+    /// Makes the predictions and their derivatives.
+    pub(super) fn predict_with_derivatives(&mut self, params: &[f64]) -> Result<(), Unfit> {
+        self.predict_with(params, true)
+    }
+
+    /// The Jacobian of rows that have their slopes, m x n and column-major; of the last evaluation, which
+    /// was with derivatives.
+    pub(super) fn jacobian(&self, rows: &[Row], n: usize) -> Vec<f64> {
+        let mut jacobian = vec![0.0; rows.len() * n];
+        self.fill(rows, &mut jacobian);
+        jacobian
+    }
+
+    pub(super) fn numbers(&self) -> &'a [Observed] {
+        &self.data.numbers
+    }
+
+    pub(super) fn scoring(&self) -> &'a Scoring {
+        &self.data.scoring
+    }
+
+    /// The rows of scores of the last evaluation, and its value.
+    pub(super) fn score(&mut self, params: &[f64]) -> (f64, &[Row]) {
+        let data = self.data;
+        let rows = data.scoring.rows(data.numbers.len());
+        self.scored.resize(rows, Row::default());
+        let value = data.scoring.score(
+            &data.numbers,
+            &self.predictions,
+            &self.sds,
+            params,
+            &mut self.scored,
+        );
+        (value, &self.scored)
+    }
+
+    /// Whether the scores are the residuals as they are.
+    fn is_plain(&self) -> bool {
+        self.data.is_direct && self.data.scoring.is_plain()
     }
 
     /// Checks that the output is, for each observation, as many rows as the table has, each of as
-    /// many numbers as there are columns (or, for one column, a number): lists, vectors or a matrix.
-    fn check_series(&self, output: &Output) -> Result<(), Unfit> {
+    /// many numbers as there are columns (or, for one column, a number): lists, vectors or a matrix. What
+    /// noise is made of may be one number too, or one for each row. Gives the place of each value.
+    fn check_series(&self, output: &Output) -> Result<Vec<Layout>, Unfit> {
         let expected = self.data.table.rows();
         let mut items = output.items().iter();
         items.next();
+        let mut layout = Vec::new();
+        let mut first = 0;
         for observation in self.data.observations {
-            let wrong = |what: String| Unfit::Form {
-                message: format!(
-                    "{what}; `observe-series` needs a list of {expected} rows of {} numbers",
-                    observation.columns.len()
-                ),
-                span: observation.span,
-            };
-            match items.next() {
-                Some(Item::List(rows) | Item::Vector(rows) | Item::Matrix(rows)) => {
-                    if *rows as usize != expected {
-                        return Err(wrong(format!("the program predicts {rows} rows")));
+            let columns = observation.columns.len();
+            for at in 0..observation.expressions().count() {
+                let wrong = |what: String| {
+                    let message = if at == 0 {
+                        format!(
+                            "{what}; `observe-series` needs a list of {expected} rows of {columns} numbers"
+                        )
+                    } else {
+                        let what = what.replace("the prediction", "a standard deviation or limit");
+                        format!(
+                            "{what}; noise takes a number, or a list with a number for each of {expected} rows"
+                        )
+                    };
+                    Unfit::Form {
+                        message,
+                        span: observation.span,
                     }
+                };
+                let rows = match items.next() {
+                    Some(Item::Number { .. }) if at > 0 => {
+                        layout.push(Layout {
+                            first,
+                            shape: Shape::One,
+                        });
+                        first += 1;
+                        continue;
+                    }
+                    Some(Item::List(rows) | Item::Vector(rows) | Item::Matrix(rows)) => {
+                        *rows as usize
+                    }
+                    _ => return Err(wrong("the prediction is no list".to_owned())),
+                };
+                if rows != expected {
+                    return Err(wrong(format!("the program predicts {rows} rows")));
                 }
-                _ => return Err(wrong("the prediction is no list".to_owned())),
-            }
-            for row in 1..=expected {
-                match items.next() {
-                    Some(Item::Number { .. }) if observation.columns.len() == 1 => {}
-                    Some(Item::List(numbers) | Item::Vector(numbers))
-                        if *numbers as usize == observation.columns.len() =>
-                    {
-                        for _ in 0..*numbers {
-                            if !matches!(items.next(), Some(Item::Number { .. })) {
-                                return Err(wrong(format!("row {row} holds more than numbers")));
+                let mut shape = None;
+                for row in 1..=expected {
+                    let found = match items.next() {
+                        Some(Item::Number { .. }) if columns == 1 || at > 0 => Shape::Rows,
+                        Some(Item::List(numbers) | Item::Vector(numbers))
+                            if *numbers as usize == columns =>
+                        {
+                            for _ in 0..*numbers {
+                                if !matches!(items.next(), Some(Item::Number { .. })) {
+                                    return Err(wrong(format!(
+                                        "row {row} holds more than numbers"
+                                    )));
+                                }
                             }
+                            Shape::Cells(columns)
                         }
+                        Some(Item::List(numbers) | Item::Vector(numbers)) => {
+                            return Err(wrong(format!("row {row} holds {numbers} values")));
+                        }
+                        _ => return Err(wrong(format!("row {row} is no list of numbers"))),
+                    };
+                    // One number in a list is as good as the number.
+                    let found = if columns == 1 { Shape::Rows } else { found };
+                    if shape.is_some_and(|shape| shape != found) {
+                        return Err(wrong(format!("row {row} is not as those before it")));
                     }
-                    Some(Item::List(numbers) | Item::Vector(numbers)) => {
-                        return Err(wrong(format!("row {row} holds {numbers} values")));
-                    }
-                    _ => return Err(wrong(format!("row {row} is no list of numbers"))),
+                    shape = Some(found);
                 }
+                let shape = shape.unwrap_or(Shape::Rows);
+                layout.push(Layout { first, shape });
+                first += match shape {
+                    Shape::Cells(columns) => expected * columns,
+                    _ => expected,
+                };
             }
         }
-        Ok(())
+        Ok(layout)
     }
 
     /// The first prediction that gives no finite residual, or the first derivative that is not finite, in
     /// words to go on with. The params' names are in the order of their values.
     pub(super) fn not_finite(&mut self, params: &[f64], names: &[&str]) -> Option<String> {
         self.predict(params).ok()?;
-        let mut all = self.predictions.iter().zip(&self.data.observed);
-        let wrong = all.find(|&(&prediction, observed)| {
-            !(on_scale(observed.noise, prediction) - observed.value).is_finite()
-        });
-        if let Some((prediction, observed)) = wrong {
-            let noise = match observed.noise {
-                Noise::Normal => "",
-                Noise::Lognormal => " with lognormal noise",
+        let (_, rows) = self.score(params);
+        let wrong = rows.iter().position(|row| !row.score.is_finite());
+        let data = self.data;
+        if let Some((number, at)) = wrong.and_then(|at| Some((self.number_of(at)?, at))) {
+            let (place, column) = (data.table.place(number.row), data.column(&number));
+            let at = self.index_of(at);
+            let prediction = self.predictions[at];
+            let sd = self.sds.get(at).copied().unwrap_or(f64::NAN);
+            let about = match data.noise(&number) {
+                _ if sd <= 0.0 || sd.is_infinite() => {
+                    format!(" with noise of the standard deviation {sd}, which is to be above 0")
+                }
+                Noise::Normal => String::new(),
+                noise => format!(" with {} noise", noise.name()),
             };
             return Some(format!(
-                " (at the initial values `{}` at {} is predicted to be {prediction}{noise})",
-                observed.column,
-                self.data.table.place(observed.row),
+                " (at the initial values `{column}` at {place} is predicted to be {prediction}{about})"
             ));
         }
         let rows = self.rows();
@@ -562,15 +770,28 @@ impl<'a> Problem<'a> {
         let mut jacobian = vec![0.0; rows * params.len()];
         self.linearize(params, &mut residuals, &mut jacobian).ok()?;
         let at = jacobian.iter().position(|entry| !entry.is_finite())?;
-        let observed = &self.data.observed[at % rows];
+        let number = self.number_of(at % rows)?;
         Some(format!(
             " (at the initial values the derivative of `{}` at {} by `{}` is {}; `dmci grad` shows it, and \
              a test in the model can keep such rows from it)",
-            observed.column,
-            self.data.table.place(observed.row),
+            data.column(&number),
+            data.table.place(number.row),
             names.get(at / rows).unwrap_or(&"?"),
             jacobian[at],
         ))
+    }
+
+    /// Which number a row of scores is of.
+    fn index_of(&self, row: usize) -> usize {
+        let count = self.data.numbers.len();
+        match row.checked_sub(count) {
+            None => row,
+            Some(at) => self.data.scoring.with_sd.get(at).copied().unwrap_or(count),
+        }
+    }
+
+    fn number_of(&self, row: usize) -> Option<Observed> {
+        self.data.numbers.get(self.index_of(row)).copied()
     }
 }
 
@@ -583,14 +804,25 @@ fn no_number(output: &Output, data: &Data<'_>, row: usize) -> Unfit {
     // Those before it are numbers, one item each.
     let place = items.iter().position(|item| !is_number(item));
     let place = place.unwrap_or_default();
-    let observation = &data.observations[place];
+    let mut places = data.observations.iter().flat_map(|observation| {
+        observation
+            .expressions()
+            .enumerate()
+            .map(move |(at, _)| (observation, at))
+    });
+    let (observation, part) = places.nth(place).unwrap_or((&data.observations[0], 0));
     let form = match data.goal {
         Goal::Value => "the target",
-        Goal::Observations => "`observe`",
+        Goal::Observations | Goal::Derived => "`observe`",
+    };
+    let what = if part == 0 {
+        "the prediction"
+    } else {
+        "a standard deviation or limit"
     };
     Unfit::Form {
         message: format!(
-            "the prediction of `{}` at {} is {}; {form} needs a number for each row",
+            "{what} of `{}` at {} is {}; {form} needs a number for each row",
             observation.columns[0],
             data.table.place(row),
             describe(&items[place])
@@ -632,43 +864,98 @@ impl Objective for Problem<'_> {
     type Error = Unfit;
 
     fn rows(&self) -> usize {
-        self.data.observed.len()
+        self.data.scoring.rows(self.data.numbers.len())
     }
 
-    fn value(&mut self, params: &[f64], r: &mut [f64]) -> Result<f64, Unfit> {
+    fn value(&mut self, params: &[f64], scores: &mut [f64]) -> Result<f64, Unfit> {
         self.predict(params)?;
-        self.compare(r);
-        self.note(params, r);
-        Ok(sum_of_squares(r))
+        let value = self.compare(params, scores);
+        self.note(params, scores);
+        Ok(value)
     }
 
-    fn linearize(&mut self, params: &[f64], r: &mut [f64], jac: &mut [f64]) -> Result<f64, Unfit> {
-        self.predict_with(params, Some(&mut *jac))?;
-        self.compare(r);
-        self.note(params, r);
-        for column in jac.chunks_exact_mut(r.len().max(1)) {
-            let predicted = self.predictions.iter().zip(&self.data.observed);
-            for (entry, (prediction, observed)) in column.iter_mut().zip(predicted) {
-                if observed.noise == Noise::Lognormal {
-                    *entry /= prediction;
-                }
-            }
+    fn linearize(
+        &mut self,
+        params: &[f64],
+        scores: &mut [f64],
+        jacobian: &mut [f64],
+    ) -> Result<f64, Unfit> {
+        self.predict_with(params, true)?;
+        let value = self.compare(params, scores);
+        self.note(params, scores);
+        if self.is_plain() {
+            self.plain_jacobian(jacobian);
+        } else {
+            self.fill(&self.scored, jacobian);
         }
-        self.note(params, jac);
-        Ok(sum_of_squares(r))
+        self.note(params, jacobian);
+        Ok(value)
     }
 
     fn rounding(&self) -> f64 {
-        self.data.rounding
+        self.data.scoring.rounding
+    }
+
+    fn is_least_squares(&self) -> bool {
+        self.data.scoring.is_least_squares()
     }
 }
 
 impl Problem<'_> {
-    /// Writes the residuals of the predictions to `r`.
-    fn compare(&self, r: &mut [f64]) {
-        let pairs = self.predictions.iter().zip(&self.data.observed);
-        for (r, (&prediction, observed)) in r.iter_mut().zip(pairs) {
-            *r = on_scale(observed.noise, prediction) - observed.value;
+    /// Writes the scores of the predictions; gives their value.
+    fn compare(&mut self, params: &[f64], scores: &mut [f64]) -> f64 {
+        if self.is_plain() {
+            let pairs = self.predictions.iter().zip(&self.data.numbers);
+            for (score, (&prediction, number)) in scores.iter_mut().zip(pairs) {
+                *score = on_scale(self.data.noise(number), prediction) - number.value;
+            }
+            return sum_of_squares(scores);
+        }
+        let (value, rows) = self.score(params);
+        for (score, row) in scores.iter_mut().zip(rows) {
+            *score = row.score;
+        }
+        value
+    }
+
+    /// The derivatives of the residuals, where these are the scores.
+    fn plain_jacobian(&self, jacobian: &mut [f64]) {
+        let data = self.data;
+        let m = data.numbers.len();
+        let count = data.places.len();
+        // The unknowns are the params in another order, if at all.
+        let unknown = |param: usize| data.places[param].unknown(0);
+        if data.rows.is_some() {
+            let rows = data.row_count;
+            // Of each prediction a column for each param.
+            let derivatives = self.columns[m..m * (1 + count)].chunks_exact(rows.max(1));
+            for (at, column) in derivatives.enumerate() {
+                let start = unknown(at % count) * m + at / count * rows;
+                jacobian[start..start + rows].copy_from_slice(column);
+            }
+        } else {
+            let rows = self.run.derivatives().chunks_exact(count.max(1));
+            for (at, row) in rows.enumerate() {
+                for (param, &entry) in row.iter().enumerate() {
+                    jacobian[unknown(param) * m + at] = entry;
+                }
+            }
+        }
+        if self
+            .data
+            .scoring
+            .columns
+            .iter()
+            .any(|c| c.noise == Noise::Lognormal)
+        {
+            for column in jacobian.chunks_exact_mut(m.max(1)) {
+                let predicted = self.predictions.iter().zip(&data.numbers);
+                for (entry, (prediction, number)) in column.iter_mut().zip(predicted) {
+                    if data.noise(number) == Noise::Lognormal {
+                        *entry /= prediction;
+                    }
+                }
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //!   [`FitOptions::init`](super::FitOptions::init).
 //! - The residuals of all columns are those that [`Fit::sse`] sums the squares of.
 
+use super::declared::GroupOf;
 use crate::syntax::Noise;
 use crate::walk::Stats;
 use crate::walk::serial::{number, numbers, pairs};
@@ -28,6 +29,10 @@ pub struct FittedParam {
     /// Upper end of the 95 % interval.
     #[serde(with = "number")]
     pub high: f64,
+    /// Whose value it is, of a param with a value for each number of a column; left out of what is
+    /// written where it is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupOf>,
 }
 
 /// The result of a fit. It serializes as an object of its fields, with all that `dmci fit --json` tells
@@ -51,9 +56,18 @@ pub struct Fit {
     /// The correlations of the params, likewise; NaN for undetermined ones.
     #[serde(serialize_with = "numbers")]
     pub correlation: Vec<f64>,
-    /// Sum of squared residuals.
+    /// Sum of squared residuals, of all numbers that are not censored.
     #[serde(with = "number")]
     pub sse: f64,
+    /// What is lowest here: the sum of squares, in units of standard deviations where these are given;
+    /// minus twice the logarithm of the likelihood, up to a constant, where that is something else; or the
+    /// sum of a robust loss.
+    #[serde(with = "number")]
+    pub value: f64,
+    /// The logarithm of the likelihood, natural; where standard deviations are estimated, with the
+    /// likeliest. NaN for a robust loss, which has none. Priors have no part in it.
+    #[serde(with = "number")]
+    pub log_likelihood: f64,
     /// Standard deviation of the residuals.
     #[serde(with = "number")]
     pub residual_sd: f64,
@@ -63,6 +77,10 @@ pub struct Fit {
     pub residuals: usize,
     /// Predictions and residuals of each observed column, in the order of the program.
     pub columns: Vec<FittedColumn>,
+    /// How each of them scatters, in the same order.
+    pub noise: Vec<FittedNoise>,
+    /// The quantities that the program derives of params, in its order.
+    pub derived: Vec<FittedDerived>,
     /// Coefficient of determination: the part of the observations' variance, around each column's mean on
     /// the scale of its noise, that the predictions explain.
     #[serde(with = "number")]
@@ -154,6 +172,66 @@ pub struct Combination {
     pub value: f64,
 }
 
+/// How an observed column scatters around its predictions.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FittedNoise {
+    /// The column's name.
+    pub column: String,
+    /// The kind of its noise.
+    pub noise: Noise,
+    /// Its standard deviation in the unit of the column, of logarithms where it is lognormal; where there
+    /// are weights, that of a number with the weight 1. NaN where rows differ, for counts, and where the
+    /// data do not tell it.
+    #[serde(with = "number")]
+    pub sd: f64,
+    /// Where that comes from.
+    pub origin: SdOrigin,
+    /// Columns with the same number share one estimated standard deviation; none where it is not
+    /// estimated.
+    pub group: Option<usize>,
+    /// How many of its numbers are censored.
+    pub censored: usize,
+}
+
+/// Where a standard deviation comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SdOrigin {
+    /// The residuals tell it.
+    Estimated,
+    /// The residuals tell it, up to weights that are given.
+    Weighted,
+    /// It is given: errors are absolute.
+    Given,
+    /// The program computes it of params, which are fitted.
+    Predicted,
+    /// Counts have that of their mean.
+    Counts,
+}
+
+/// A quantity made of params, as `(derive name expression)` declares it, at the estimates.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FittedDerived {
+    /// Its name; with the group in brackets where it is made of params that have a value for each.
+    pub name: String,
+    /// Its number at the estimates.
+    #[serde(with = "number")]
+    pub estimate: f64,
+    /// Standard error, by the params' covariances and exact derivatives; infinite where the data do not
+    /// determine it.
+    #[serde(with = "number")]
+    pub std_err: f64,
+    /// Lower end of the 95 % interval.
+    #[serde(with = "number")]
+    pub low: f64,
+    /// Upper end of the 95 % interval.
+    #[serde(with = "number")]
+    pub high: f64,
+}
+
 /// What became of one start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -199,6 +277,16 @@ impl Fit {
     /// The observed column of a name.
     pub fn column(&self, name: &str) -> Option<&FittedColumn> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// How an observed column scatters.
+    pub fn noise_of(&self, column: &str) -> Option<&FittedNoise> {
+        self.noise.iter().find(|noise| noise.column == column)
+    }
+
+    /// The derived quantity of a name.
+    pub fn derived(&self, name: &str) -> Option<&FittedDerived> {
+        self.derived.iter().find(|derived| derived.name == name)
     }
 
     /// The covariance of two params by name; of one with itself, its variance.

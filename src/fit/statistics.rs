@@ -33,6 +33,8 @@ pub(crate) struct Statistics {
     /// The square root of the residual variance, in the unit of the residuals. NaN without degrees
     /// of freedom, and with it everything that is a multiple of it.
     pub(crate) residual_sd: f64,
+    /// Half the width of a 95 % interval, in standard errors.
+    pub(crate) half_width: f64,
     /// The standard error of each parameter, in its unit. Infinite where the data do not determine
     /// the parameter, NaN where it is held.
     pub(crate) std_err: Vec<f64>,
@@ -65,6 +67,9 @@ const SHARE_TOLERANCE: f64 = 1e-6;
 /// The part of the probability inside an interval and below it.
 const UPPER_END: f64 = 0.975;
 
+/// The quantile of the normal distribution there.
+const NORMAL_UPPER_END: f64 = 1.959_963_984_540_054;
+
 impl Statistics {
     /// The statistics of a fit at its n `params`, with m `residuals` and the column-major m x n
     /// `jacobian` of these by the parameters, of which some are `held` at their bounds.
@@ -72,20 +77,64 @@ impl Statistics {
     /// # Panics
     /// When the Jacobian does not have m x n entries.
     pub(crate) fn new(params: &[f64], residuals: &[f64], jacobian: &[f64], held: &[usize]) -> Self {
-        let (m, n) = (residuals.len(), params.len());
-        assert_eq!(jacobian.len(), m * n, "the Jacobian has m x n entries");
-        let Unscaled {
-            inverse,
-            rank,
-            undetermined,
-            directions,
-        } = Unscaled::of(jacobian, m, n, held);
-        let degrees_of_freedom = m.saturating_sub(rank);
+        let m = residuals.len();
+        let unscaled = Unscaled::of(jacobian, m, params.len(), held);
+        let degrees_of_freedom = m.saturating_sub(unscaled.rank);
         let residual_sd = if degrees_of_freedom == 0 {
             f64::NAN
         } else {
             (sum_of_squares(residuals) / degrees_of_freedom as f64).sqrt()
         };
+        let half_width = student_t_quantile(UPPER_END, degrees_of_freedom);
+        Self::of(
+            params,
+            held,
+            unscaled,
+            residual_sd,
+            degrees_of_freedom,
+            half_width,
+        )
+    }
+
+    /// The statistics of a fit whose m scores have the standard deviation 1, with the column-major m x n
+    /// `jacobian` of these: the covariance is the inverse of `J^T J`. They are of so many `numbers`. Where
+    /// the deviations are estimates, intervals are those of Student's t; otherwise of the normal
+    /// distribution.
+    ///
+    /// # Panics
+    /// When the Jacobian does not have m x n entries.
+    pub(crate) fn of_scores(
+        params: &[f64],
+        (m, jacobian): (usize, &[f64]),
+        held: &[usize],
+        numbers: usize,
+        are_estimated: bool,
+    ) -> Self {
+        let unscaled = Unscaled::of(jacobian, m, params.len(), held);
+        let degrees_of_freedom = numbers.saturating_sub(unscaled.rank);
+        let half_width = if are_estimated {
+            student_t_quantile(UPPER_END, degrees_of_freedom)
+        } else {
+            NORMAL_UPPER_END
+        };
+        Self::of(params, held, unscaled, 1.0, degrees_of_freedom, half_width)
+    }
+
+    fn of(
+        params: &[f64],
+        held: &[usize],
+        unscaled: Unscaled,
+        residual_sd: f64,
+        degrees_of_freedom: usize,
+        half_width: f64,
+    ) -> Self {
+        let n = params.len();
+        let Unscaled {
+            inverse,
+            rank,
+            undetermined,
+            directions,
+        } = unscaled;
         let is_free = |j: usize| undetermined.contains(&j);
         let is_held = |j: usize| held.contains(&j);
         let entry = |k: usize| (k / n, k % n, inverse[k]);
@@ -116,7 +165,6 @@ impl Statistics {
                 (false, false) => residual_sd * inverse[j * n + j].sqrt(),
             })
             .collect();
-        let half_width = student_t_quantile(UPPER_END, degrees_of_freedom);
         let ends = |sign: f64| -> Vec<f64> {
             let ends = params.iter().zip(&std_err);
             ends.map(|(p, error)| p + sign * half_width * error)
@@ -125,6 +173,7 @@ impl Statistics {
         Self {
             degrees_of_freedom,
             residual_sd,
+            half_width,
             low: ends(-1.0),
             high: ends(1.0),
             std_err,
@@ -133,6 +182,26 @@ impl Statistics {
             rank,
             undetermined,
             directions,
+        }
+    }
+}
+
+impl Statistics {
+    /// Keeps what is said of the first parameters alone.
+    pub(crate) fn keep(&mut self, count: usize) {
+        let n = self.std_err.len();
+        let kept = |matrix: &[f64]| -> Vec<f64> {
+            let rows = matrix.chunks_exact(n.max(1)).take(count);
+            rows.flat_map(|row| row[..count].iter().copied()).collect()
+        };
+        self.covariance = kept(&self.covariance);
+        self.correlation = kept(&self.correlation);
+        self.std_err.truncate(count);
+        self.low.truncate(count);
+        self.high.truncate(count);
+        self.undetermined.retain(|&index| index < count);
+        for direction in &mut self.directions {
+            direction.truncate(count);
         }
     }
 }
@@ -148,6 +217,7 @@ struct Unscaled {
 
 impl Unscaled {
     fn of(jacobian: &[f64], m: usize, n: usize, held: &[usize]) -> Self {
+        assert_eq!(jacobian.len(), m * n, "the Jacobian has m x n entries");
         let moving: Vec<usize> = (0..n).filter(|j| !held.contains(j)).collect();
         // Columns of one length make the rank independent of the parameters' units.
         let norms: Vec<f64> = (0..n)

@@ -155,6 +155,8 @@ pub struct Param {
     pub init: f64,
     /// The range it stays in while it is fitted.
     pub constraint: Constraint,
+    /// The column that it has a value for each distinct number of, in a fit.
+    pub by: Option<String>,
     /// The form.
     pub span: Span,
 }
@@ -167,6 +169,62 @@ pub enum Noise {
     Normal,
     /// Multiplicative: the residual is the difference of logarithms.
     Lognormal,
+    /// Counts, whose mean is the prediction.
+    Poisson,
+}
+
+impl Noise {
+    /// As programs write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Lognormal => "lognormal",
+            Self::Poisson => "poisson",
+        }
+    }
+}
+
+/// A number that noise is made of: a standard deviation or a limit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Amount {
+    /// The same for all rows.
+    Number(f64),
+    /// That of a column, row by row.
+    Column(String),
+    /// What the program computes, with derivatives.
+    Expression(ExprId),
+}
+
+/// A side of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// What is at the limit or less.
+    Below,
+    /// What is at the limit or more.
+    Above,
+}
+
+impl Side {
+    /// As programs write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Below => "below",
+            Self::Above => "above",
+        }
+    }
+}
+
+/// `(censored below limit)`: of an observed number on that side of the limit no more is known than that.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Censoring {
+    /// Which side.
+    pub side: Side,
+    /// Where it begins.
+    pub limit: Amount,
+    /// The form.
+    pub span: Span,
 }
 
 /// `(observe-series (column …) expr noise)`: rows predicted by an expression; or
@@ -182,6 +240,49 @@ pub struct Observation {
     pub expr: ExprId,
     /// The noise.
     pub noise: Noise,
+    /// Its standard deviation, of logarithms where it is lognormal; none where a fit estimates it.
+    pub sd: Option<Amount>,
+    /// Which numbers are known to be beyond a limit alone; one for each side at the most.
+    pub censored: Vec<Censoring>,
+    /// The form.
+    pub span: Span,
+}
+
+impl Observation {
+    /// What the program computes of it, in the order in which it gives it to a fit: the prediction first.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = ExprId> + '_ {
+        let limits = self.censored.iter().map(|censoring| &censoring.limit);
+        let amounts = self.sd.iter().chain(limits);
+        let computed = amounts.filter_map(|amount| match amount {
+            Amount::Expression(expr) => Some(*expr),
+            Amount::Number(_) | Amount::Column(_) => None,
+        });
+        std::iter::once(self.expr).chain(computed)
+    }
+}
+
+/// `(prior name mean sd)`: what is known of a param before the data.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Prior {
+    /// The param.
+    pub param: String,
+    /// The mean of its normal distribution.
+    pub mean: f64,
+    /// The standard deviation of that.
+    pub sd: f64,
+    /// The form.
+    pub span: Span,
+}
+
+/// `(derive name expr)`: a quantity made of params, which a fit tells with its standard error.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Derived {
+    /// What it is called.
+    pub name: String,
+    /// The number.
+    pub expr: ExprId,
     /// The form.
     pub span: Span,
 }
@@ -272,6 +373,8 @@ pub struct Program {
     pub(crate) params: Vec<Param>,
     pub(crate) matrices: Vec<DataMatrix>,
     pub(crate) observations: Vec<Observation>,
+    pub(crate) priors: Vec<Prior>,
+    pub(crate) derived: Vec<Derived>,
     pub(crate) warnings: Vec<Warning>,
     /// The models that it calls itself.
     pub(crate) callees: Vec<Callee>,
@@ -304,6 +407,16 @@ impl Program {
     /// What the program says of data.
     pub fn observations(&self) -> &[Observation] {
         &self.observations
+    }
+
+    /// What is known of params before the data, in the order written.
+    pub fn priors(&self) -> &[Prior] {
+        &self.priors
+    }
+
+    /// The quantities made of params, in the order written.
+    pub fn derived(&self) -> &[Derived] {
+        &self.derived
     }
 
     /// The names that nothing in the program binds, in order of first use: its inputs.

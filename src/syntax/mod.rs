@@ -23,7 +23,8 @@ mod unread;
 pub(crate) mod write;
 
 pub use ast::{
-    Constant, Constraint, DataMatrix, ExprId, Noise, Observation, Param, Program, Warning,
+    Amount, Censoring, Constant, Constraint, DataMatrix, Derived, ExprId, Noise, Observation,
+    Param, Prior, Program, Side, Warning,
 };
 #[cfg(feature = "cli")]
 pub(crate) use expand::expand_leniently;

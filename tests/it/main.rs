@@ -17,6 +17,7 @@ mod dfdx_wide;
 #[cfg(feature = "cli")]
 mod explain;
 mod fit;
+mod fit_noise;
 mod front_door;
 mod front_end;
 #[cfg(feature = "cli")]

@@ -28,7 +28,7 @@ use super::program::{Loaded, MachineArgs, ProgramArgs, ThreadArgs, assignment, a
 use super::report::{self, Failure};
 use crate::Bindings;
 use crate::fit::{
-    Estimates, Fit as Fitted, FitOptions, MOST_STARTS, Progress, fit_observed, fit_traced,
+    Estimates, Fit as Fitted, FitOptions, Loss, MOST_STARTS, Progress, fit_observed, fit_traced,
 };
 use crate::syntax::{Constraint, Goal};
 use clap::Args;
@@ -113,6 +113,14 @@ fn check_once<T>(flag: &str, given: &[(String, T)]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A loss by its name.
+fn loss(argument: &str) -> Result<Loss, String> {
+    Loss::from_name(argument).ok_or_else(|| {
+        let names: Vec<&str> = Loss::ALL.iter().map(|loss| loss.name()).collect();
+        format!("give one of {}", names.join(", "))
+    })
+}
+
 /// Fit the params of a model to data
 ///
 /// The model declares its params with `param` and says which columns of the data it predicts: with
@@ -164,6 +172,25 @@ pub(super) struct Fit {
     /// Predict this column by the model's value, row by row; for a model that observes nothing
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
+
+    /// The column of the known standard deviations of the observed column's noise: they are absolute, so
+    /// errors do not grow with the residuals
+    #[arg(long, value_name = "COLUMN", conflicts_with = "weights")]
+    sigma: Option<String>,
+
+    /// The column of the weights that squared residuals have, such as 1/sd²: they are relative, so errors
+    /// are scaled by the residuals
+    #[arg(long, value_name = "COLUMN")]
+    weights: Option<String>,
+
+    /// What large residuals count for: squares, or less for outliers, huber, soft-l1, cauchy, student-t
+    #[arg(long, value_name = "LOSS", default_value = Loss::Squares.name(), value_parser = loss)]
+    loss: Loss,
+
+    /// The size from which on a residual is large, in the unit of the column, or in standard deviations
+    /// where these are given; else 1.4826 times the median size of the residuals
+    #[arg(long, value_name = "X")]
+    loss_scale: Option<f64>,
 
     /// How many starting points to fit from at most; fewer where a quarter of them agree
     #[arg(long, value_name = "N", default_value_t = FitOptions::default().starts,
@@ -278,6 +305,10 @@ impl Fit {
             seed: self.seed,
             max_iterations: self.max_iterations,
             all_starts: self.all_starts,
+            sigma: self.sigma.clone(),
+            weights: self.weights.clone(),
+            loss: self.loss,
+            loss_scale: self.loss_scale,
             init: self.init.clone(),
             fix: self.fix.clone(),
             bounds: self.bound.clone(),

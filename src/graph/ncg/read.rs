@@ -562,6 +562,7 @@ impl<'de> Deserialize<'de> for ParamRow {
             name,
             init,
             constraint,
+            by: None,
             span: Span::new(start, end),
         }))
     }

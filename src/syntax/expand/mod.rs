@@ -36,7 +36,8 @@ use self::macros::{Alias, Macro};
 use self::records::RecordPart;
 use self::syntax_rules::MacroId;
 use super::ast::{
-    Callee, Constant, DataMatrix, Expr, ExprId, Linked, Observation, Param, Program, Var, VarId,
+    Callee, Constant, DataMatrix, Derived, Expr, ExprId, Linked, Observation, Param, Prior,
+    Program, Var, VarId,
 };
 use super::datum::{Data, Datum, DatumId};
 use super::forms::Form;
@@ -76,8 +77,11 @@ pub enum Goal {
     /// The value of the last expression.
     #[default]
     Value,
-    /// A list with the predictions of each `observe` or `observe-series`, in order.
+    /// A list with the predictions of each `observe` or `observe-series`, in order, each followed by the
+    /// standard deviation and limits that it computes.
     Observations,
+    /// A list with the number of each `derive`, in order.
+    Derived,
 }
 
 /// Procedures by their names, with how few and how many arguments they take.
@@ -201,6 +205,8 @@ pub(crate) fn expand_leniently(
         matrix_names: FxHashSet::default(),
         declared: FxHashSet::default(),
         observations: Vec::new(),
+        priors: Vec::new(),
+        derived: Vec::new(),
         callees: Vec::new(),
     };
     for name in options.inputs {
@@ -234,6 +240,8 @@ pub(crate) fn expand_leniently(
         params,
         matrices,
         observations,
+        priors,
+        derived,
         callees,
         mistakes,
         ..
@@ -252,6 +260,8 @@ pub(crate) fn expand_leniently(
         params,
         matrices,
         observations,
+        priors,
+        derived,
         warnings,
         callees,
         linked: Linked::default(),
@@ -267,6 +277,8 @@ enum Item {
     Param(DatumId),
     DataMatrix(DatumId),
     Observe(DatumId, Form),
+    Prior(DatumId),
+    Derive(DatumId),
     Expression(DatumId),
     /// What is no definition although it begins as one.
     Mistake(ExpandError),
@@ -386,6 +398,8 @@ struct Expander<'a> {
     /// Those of them that are expanded.
     declared: FxHashSet<Sym>,
     observations: Vec<Observation>,
+    priors: Vec<Prior>,
+    derived: Vec<Derived>,
     /// The models that are called, in the order of the first calls.
     callees: Vec<Callee>,
 }
@@ -602,7 +616,9 @@ impl<'a> Expander<'a> {
             Denotation::Newest => self.newest(sym, span),
             Denotation::Primitive(prim) => self.push(Expr::Primitive(sym, prim), span),
             Denotation::Prelude => self.push(Expr::Prelude(sym), span),
-            Denotation::Free | Denotation::Form(Form::Model) => self.free_name(sym, span),
+            Denotation::Free | Denotation::Form(Form::Model | Form::Prior | Form::Derive) => {
+                self.free_name(sym, span)
+            }
             Denotation::Form(Form::Unsupported(_)) if may_be_input(self.symbols.name(sym)) => {
                 self.free_name(sym, span)
             }
@@ -696,9 +712,12 @@ impl<'a> Expander<'a> {
                     "a definition must stand at top level or at the start of a body",
                 ),
             Form::Else | Form::Arrow => self.fail(id, "this belongs inside `cond` or `case`"),
-            Form::Param | Form::DataMatrix | Form::Observe | Form::ObserveSeries => {
-                self.fail(id, "this form must stand at top level")
-            }
+            Form::Param
+            | Form::DataMatrix
+            | Form::Observe
+            | Form::ObserveSeries
+            | Form::Prior
+            | Form::Derive => self.fail(id, "this form must stand at top level"),
             Form::LetValues => self.let_values(id, rest, false),
             Form::LetStarValues => self.let_values(id, rest, true),
             Form::Receive => self.receive(id, rest),

@@ -8,7 +8,7 @@ use super::{DefinedValue, Definition, ExpandError, Expander, Goal, Item, Result}
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::Sym;
-use crate::syntax::ast::{Constant, Expr, ExprId, VarId};
+use crate::syntax::ast::{Constant, Expr, ExprId, Observation, VarId};
 use crate::syntax::datum::{Datum, DatumId};
 use crate::syntax::forms::Form;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -27,7 +27,6 @@ impl Expander<'_> {
         let mut vars = Vec::new();
         let mut inits = Vec::new();
         let mut pending: Vec<ExprId> = Vec::new();
-        let mut predictions = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
             self.item = index;
             match item {
@@ -66,20 +65,35 @@ impl Expander<'_> {
                         Form::Observe => expander.observe(id),
                         _ => expander.observe_series(id),
                     })?;
-                    predictions.push(expr);
                     if goal == Goal::Value {
                         pending.push(expr);
                     }
+                }
+                Item::Prior(id) => {
+                    if let Err(mistake) = self.prior(id) {
+                        self.mistake(mistake)?;
+                    }
+                }
+                Item::Derive(id) => {
+                    self.recovering(id, |expander| expander.derive(id))?;
                 }
                 Item::Expression(id) => pending.push(self.expand(id)?),
                 Item::Mistake(mistake) => self.mistake(mistake)?,
             }
         }
-        if goal == Goal::Observations {
+        let wanted: Option<Vec<ExprId>> = match goal {
+            Goal::Value => None,
+            Goal::Observations => {
+                let all = self.observations.iter();
+                Some(all.flat_map(Observation::expressions).collect())
+            }
+            Goal::Derived => Some(self.derived.iter().map(|derived| derived.expr).collect()),
+        };
+        if let Some(wanted) = wanted {
             let list = self.constant(Constant::Primitive(Prim::List), whole);
             let call = Expr::Call {
                 operator: list,
-                args: predictions.into(),
+                args: wanted.into(),
                 counts: false,
             };
             pending.push(self.push(call, whole));
@@ -109,13 +123,17 @@ impl Expander<'_> {
         let mut next = items.len();
         for (index, item) in items.iter().enumerate().rev() {
             let inert = match item {
-                Item::Param(_) | Item::DataMatrix(_) | Item::Syntax | Item::Mistake(_) => true,
+                Item::Param(_)
+                | Item::DataMatrix(_)
+                | Item::Prior(_)
+                | Item::Syntax
+                | Item::Mistake(_) => true,
                 Item::Define(_, definition) => match &definition.value {
                     DefinedValue::Expression(value) => self.is_inert(*value),
                     DefinedValue::Values { .. } => false,
                     _ => true,
                 },
-                Item::Observe(..) | Item::Expression(_) => false,
+                Item::Observe(..) | Item::Derive(_) | Item::Expression(_) => false,
             };
             if !inert {
                 next = index;
@@ -408,6 +426,8 @@ impl Expander<'_> {
                 Some((form @ (Form::Observe | Form::ObserveSeries), _)) => {
                     items.push(Item::Observe(id, form));
                 }
+                Some((Form::Prior, _)) => items.push(Item::Prior(id)),
+                Some((Form::Derive, _)) => items.push(Item::Derive(id)),
                 _ => items.push(Item::Expression(id)),
             }
         }
