@@ -1,4 +1,4 @@
-//! The command line: `dmci run`, `grad`, `fit`, `verify`, `show`, `info`, `compile`, `time`, `eval`,
+//! The command line: `dmci run`, `grad`, `fit`, `predict`, `verify`, `show`, `info`, `compile`, `time`, `eval`,
 //! and `completions` and `man` for those who install it.
 //!
 //! Arguments go in; data come out on standard output, diagnostics and progress on standard error.
@@ -35,6 +35,7 @@ mod jsonl;
 mod limits;
 mod lines;
 mod man;
+mod predict;
 mod program;
 mod report;
 mod request;
@@ -78,6 +79,7 @@ enum Command {
     Run(run::Run),
     Grad(grad::Grad),
     Fit(fit::Fit),
+    Predict(predict::Predict),
     Verify(verify::Verify),
     Show(show::Show),
     Info(info::Info),
@@ -94,6 +96,7 @@ impl Command {
             Self::Run(_) => "run",
             Self::Grad(_) => "grad",
             Self::Fit(_) => "fit",
+            Self::Predict(_) => "predict",
             Self::Verify(_) => "verify",
             Self::Show(_) => "show",
             Self::Info(_) => "info",
@@ -110,6 +113,7 @@ impl Command {
             Self::Run(command) => command.run(),
             Self::Grad(command) => command.run(),
             Self::Fit(command) => command.run(),
+            Self::Predict(command) => command.run(),
             Self::Verify(command) => command.run(),
             Self::Show(command) => command.run(),
             Self::Info(command) => command.run(),

@@ -94,21 +94,19 @@ pub(super) fn fit(curves: &Curves) -> String {
         };
         all.map(panel).collect()
     };
-    let mut legend: Vec<(Sign, &'static str, String)> = Vec::new();
-    if let [one] = &curves.columns[..] {
-        legend.push((Sign::Point, color(0), "observed".to_owned()));
-        if one.lines.is_empty() {
-            legend.push((Sign::Line, color(0), "fit (hollow), 95 % band".to_owned()));
-        } else {
-            legend.push((Sign::Line, color(0), "fit".to_owned()));
-            legend.push((Sign::Band, color(0), "95 % band of the mean".to_owned()));
+    let mut legend: Vec<(Sign, &'static str, String)> = match names[..] {
+        [_] => vec![(Sign::Point, color(0), "observed".to_owned())],
+        _ => {
+            let shown = names.iter().enumerate().take(4);
+            let point =
+                |(place, name): (usize, &&str)| (Sign::Point, color(place), (*name).to_owned());
+            shown.map(point).collect()
         }
-    } else {
-        let shown = names.iter().enumerate().take(4);
-        legend.extend(shown.map(|(place, name)| (Sign::Point, color(place), (*name).to_owned())));
-        legend.push((Sign::Line, color(0), "fit".to_owned()));
-        legend.push((Sign::Band, color(0), "95 % band of the mean".to_owned()));
-    }
+    };
+    let has_lines = curves.columns.iter().any(|curve| !curve.lines.is_empty());
+    let sign = if has_lines { Sign::Line } else { Sign::Hollow };
+    legend.push((sign, color(0), "fit".to_owned()));
+    legend.push((Sign::Band, color(0), "95 % band of the mean".to_owned()));
     let height = if panels.len() > 1 { 190.0 } else { 300.0 };
     Figure {
         title: format!("Data and fit of {} by {}", names.join(", "), curves.x_name),
@@ -170,10 +168,9 @@ pub(super) fn plot(curves: &Curves) -> String {
     let mut out = String::new();
     for curve in &curves.columns {
         let _ = writeln!(out, "\n{}   o observed   · fit", curve.name);
-        let line = |bands: &Bands| (bands.x.clone(), bands.fit.clone(), '·');
         let mut marks: Vec<(Vec<f64>, Vec<f64>, char)> = match curve.lines.is_empty() {
-            true => vec![line(&curve.rows)],
-            false => curve.lines.iter().map(line).collect(),
+            true => vec![(curve.rows.x.clone(), curve.rows.fit.clone(), '·')],
+            false => curve.lines.iter().map(filled).collect(),
         };
         marks.push((curves.x.clone(), curve.observed.clone(), 'o'));
         write_grid(&marks, LINES, &mut out);
@@ -198,6 +195,24 @@ pub(super) fn plot(curves: &Curves) -> String {
         let _ = writeln!(out, "{:>12}{:^COLUMNS$}", "", curves.x_name);
     }
     out
+}
+
+/// A line with a point for each character.
+fn filled(line: &Bands) -> (Vec<f64>, Vec<f64>, char) {
+    let (mut x, mut y) = (Vec::new(), Vec::new());
+    for (xs, ys) in line.x.windows(2).zip(line.fit.windows(2)) {
+        // As many as would do if this piece were all.
+        let pieces = COLUMNS.div_ceil(line.x.len() - 1).max(1);
+        for piece in 0..=pieces {
+            let share = piece as f64 / pieces as f64;
+            x.push(xs[0] + share * (xs[1] - xs[0]));
+            y.push(ys[0] + share * (ys[1] - ys[0]));
+        }
+    }
+    if x.is_empty() {
+        (x, y) = (line.x.clone(), line.fit.clone());
+    }
+    (x, y, '·')
 }
 
 /// Writes marks in characters, later ones over earlier ones, with the ends of both axes.

@@ -9,7 +9,7 @@
 use crate::cli::at_fit::{AtFit, VERIFIED};
 use crate::cli::fields::{Content, Field, members};
 use crate::cli::json;
-use crate::fit::{Fit as Fitted, FitNotFinite, FittedColumn, FittedParam, SCHEMA};
+use crate::fit::{Ending, Fit as Fitted, FitNotFinite, FittedColumn, FittedParam, SCHEMA};
 
 /// Of each param.
 pub(super) const PARAMS: [Field<FittedParam>; 5] = [
@@ -111,8 +111,17 @@ pub(super) fn json(fitted: &Fitted, beside: &Beside<'_>) -> String {
     })
 }
 
+/// What is known of a fit from its program and its arguments.
+pub(super) struct Known<'a> {
+    /// The params that no prediction depends on.
+    pub(super) unused: &'a [String],
+    /// Whether the estimates are the values that the fit started from.
+    pub(super) stayed: bool,
+    pub(super) max_iterations: usize,
+}
+
 /// What people are to be warned of.
-pub(super) fn warnings(fitted: &Fitted, max_iterations: usize) -> Vec<String> {
+pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
     let mut warnings = Vec::new();
     if fitted.interrupted {
         warnings.push(format!(
@@ -130,10 +139,22 @@ pub(super) fn warnings(fitted: &Fitted, max_iterations: usize) -> Vec<String> {
             "{} cannot determine {n} params; hold some with --fix, or give more rows",
             numbers(fitted.residuals)
         ));
-    } else if !fitted.undetermined.is_empty() {
+    }
+    let (unused, undetermined): (Vec<String>, Vec<String>) = fitted
+        .undetermined
+        .iter()
+        .cloned()
+        .partition(|name| known.unused.contains(name));
+    if !unused.is_empty() {
+        warnings.push(format!(
+            "no prediction depends on {}; leave it out, or hold it with --fix",
+            quoted(&unused)
+        ));
+    }
+    if !undetermined.is_empty() && fitted.residuals >= n {
         warnings.push(format!(
             "the data do not determine {}",
-            quoted(&fitted.undetermined)
+            quoted(&undetermined)
         ));
     }
     if fitted.residuals >= n && fitted.degrees_of_freedom == 0 {
@@ -155,17 +176,27 @@ pub(super) fn warnings(fitted: &Fitted, max_iterations: usize) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let took_no_step = fitted.ends.iter().all(|end| end.iterations == 0);
-    if !fitted.converged && took_no_step && !fitted.interrupted {
+    if let Some(start) = fitted.ends.first()
+        && start.ending == Ending::Failed
+    {
         warnings.push(
-            "no step led to a better fit from any start: the predictions may not depend on the params \
-             where they start; give values nearer to the answer with --init"
+            "the model's own initial values give no finite residuals: the fit is from other starts; \
+             --trace-nan shows the operation at fault"
+                .to_owned(),
+        );
+    }
+    let nothing_gained = known.stayed && (!fitted.converged || !undetermined.is_empty());
+    if nothing_gained && !fitted.interrupted {
+        warnings.push(
+            "no step from the initial values led to a better fit: the predictions may hardly depend on \
+             the params there; give values nearer to the answer with --init, or more --starts"
                 .to_owned(),
         );
     } else if !fitted.converged && !fitted.interrupted {
+        let steps = known.max_iterations;
         warnings.push(format!(
-            "no start converged within {max_iterations} steps; raise --max-iterations, or give better \
-             values with --init"
+            "no start converged within {steps} steps; raise --max-iterations, or give better values \
+             with --init"
         ));
     }
     warnings
