@@ -26,13 +26,16 @@ pub(super) struct Unknown {
     pub(super) constraint: Constraint,
 }
 
+/// What is held, each with its value.
+pub(super) type Held = Vec<(String, f64)>;
+
 /// The params, then the free names that a caller gives an initial value; and what is held, each with its
 /// value.
 pub(super) fn unknowns(
     program: &Program,
     table: &Table<'_>,
     options: &FitOptions,
-) -> Result<(Vec<Unknown>, Vec<(String, f64)>), FitError> {
+) -> Result<(Vec<Unknown>, Held), FitError> {
     let mut unknowns: Vec<Unknown> = program
         .params()
         .iter()

@@ -251,9 +251,12 @@ fn a_series_sees_all_rows_and_is_compared_with_those_measured() {
           (map (lambda (i) (list (* a (exp (- (* k i)))) (* 2 a i))) (iota (length y))))";
     let row = |i: usize| (3.0 * (-0.7 * i as f64).exp(), 6.0 * i as f64);
     let write = |skip: &[usize]| {
-        let rows = (0..8).map(|i| match skip.contains(&i) {
-            true => format!("NA,{}\n", row(i).1),
-            false => format!("{},{}\n", row(i).0, row(i).1),
+        let rows = (0..8).map(|i| {
+            if skip.contains(&i) {
+                format!("NA,{}\n", row(i).1)
+            } else {
+                format!("{},{}\n", row(i).0, row(i).1)
+            }
         });
         format!("y,w\n{}", rows.collect::<String>())
     };

@@ -316,7 +316,9 @@ impl Fit {
         }
         let fitted = result.map_err(|error| failure(&error, &source))?;
         let of_fit = self.warnings(&fitted, program.as_ref());
-        of_fit.iter().for_each(|text| report::warn(text));
+        for text in &of_fit {
+            report::warn(text);
+        }
         warnings.extend(of_fit);
         // What follows is done in any case; a second Ctrl-C ends the process.
         let limits = self.limits.limits().deadline(None);

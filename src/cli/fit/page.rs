@@ -137,9 +137,10 @@ fn correlations(fitted: &Fitted, out: &mut String) {
         let _ = write!(out, "<tr><td>{}</td>", escaped(&param.name));
         for column in 0..=row {
             let correlation = fitted.correlation[row * n + column];
-            let _ = match correlation.is_nan() {
-                true => write!(out, "<td>–</td>"),
-                false => write!(out, "<td>{correlation:.3}</td>"),
+            let _ = if correlation.is_nan() {
+                write!(out, "<td>–</td>")
+            } else {
+                write!(out, "<td>{correlation:.3}</td>")
             };
         }
         out.push_str("</tr>\n");

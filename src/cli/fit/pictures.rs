@@ -94,14 +94,12 @@ pub(super) fn fit(curves: &Curves) -> String {
         };
         all.map(panel).collect()
     };
-    let mut legend: Vec<(Sign, &'static str, String)> = match names[..] {
-        [_] => vec![(Sign::Point, color(0), "observed".to_owned())],
-        _ => {
-            let shown = names.iter().enumerate().take(4);
-            let point =
-                |(place, name): (usize, &&str)| (Sign::Point, color(place), (*name).to_owned());
-            shown.map(point).collect()
-        }
+    let mut legend: Vec<(Sign, &'static str, String)> = if names.len() == 1 {
+        vec![(Sign::Point, color(0), "observed".to_owned())]
+    } else {
+        let shown = names.iter().enumerate().take(4);
+        let point = |(place, name): (usize, &&str)| (Sign::Point, color(place), (*name).to_owned());
+        shown.map(point).collect()
     };
     let has_lines = curves.columns.iter().any(|curve| !curve.lines.is_empty());
     let sign = if has_lines { Sign::Line } else { Sign::Hollow };
@@ -127,7 +125,7 @@ pub(super) fn residuals(curves: &Curves) -> String {
         .map(|(place, curve)| Panel {
             y_label: match curve.noise {
                 Noise::Lognormal => format!("{}: ln fit − ln observed", curve.name),
-                _ => format!("{}: fit − observed", curve.name),
+                Noise::Normal => format!("{}: fit − observed", curve.name),
             },
             marks: vec![
                 Mark::Level(0.0),
@@ -163,14 +161,18 @@ const COLUMNS: usize = 70;
 const LINES: usize = 18;
 const RESIDUAL_LINES: usize = 7;
 
+/// Abscissas, ordinates, and what stands there.
+type Marks = (Vec<f64>, Vec<f64>, char);
+
 /// Data, predictions and residuals in characters.
 pub(super) fn plot(curves: &Curves) -> String {
     let mut out = String::new();
     for curve in &curves.columns {
         let _ = writeln!(out, "\n{}   o observed   · fit", curve.name);
-        let mut marks: Vec<(Vec<f64>, Vec<f64>, char)> = match curve.lines.is_empty() {
-            true => vec![(curve.rows.x.clone(), curve.rows.fit.clone(), '·')],
-            false => curve.lines.iter().map(filled).collect(),
+        let mut marks: Vec<Marks> = if curve.lines.is_empty() {
+            vec![(curve.rows.x.clone(), curve.rows.fit.clone(), '·')]
+        } else {
+            curve.lines.iter().map(filled).collect()
         };
         marks.push((curves.x.clone(), curve.observed.clone(), 'o'));
         write_grid(&marks, LINES, &mut out);
@@ -198,7 +200,7 @@ pub(super) fn plot(curves: &Curves) -> String {
 }
 
 /// A line with a point for each character.
-fn filled(line: &Bands) -> (Vec<f64>, Vec<f64>, char) {
+fn filled(line: &Bands) -> Marks {
     let (mut x, mut y) = (Vec::new(), Vec::new());
     for (xs, ys) in line.x.windows(2).zip(line.fit.windows(2)) {
         // As many as would do if this piece were all.
@@ -216,7 +218,7 @@ fn filled(line: &Bands) -> (Vec<f64>, Vec<f64>, char) {
 }
 
 /// Writes marks in characters, later ones over earlier ones, with the ends of both axes.
-fn write_grid(marks: &[(Vec<f64>, Vec<f64>, char)], lines: usize, out: &mut String) {
+fn write_grid(marks: &[Marks], lines: usize, out: &mut String) {
     let over = |numbers: &mut dyn Iterator<Item = f64>| {
         numbers.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], x| {
             [low.min(x), high.max(x)]

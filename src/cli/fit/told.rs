@@ -9,7 +9,7 @@
 use crate::cli::at_fit::{AtFit, VERIFIED};
 use crate::cli::fields::{Content, Field, members};
 use crate::cli::json;
-use crate::fit::{Ending, Fit as Fitted, FitNotFinite, FittedColumn, FittedParam, SCHEMA};
+use crate::fit::{Ending, Estimates, Fit as Fitted, FitNotFinite, FittedColumn, FittedParam};
 
 /// Of each param.
 pub(super) const PARAMS: [Field<FittedParam>; 5] = [
@@ -79,7 +79,7 @@ pub(super) struct Beside<'a> {
 /// One JSON object.
 pub(super) fn json(fitted: &Fitted, beside: &Beside<'_>) -> String {
     json::line(|all| {
-        all.plain("schema", SCHEMA);
+        all.plain("schema", Estimates::SCHEMA);
         all.objects("params", &fitted.params, |param, one| {
             members(&PARAMS, param, one);
         });

@@ -66,13 +66,13 @@ impl ReadColumn {
         match read_number(cell, form.decimal) {
             Some(number) if number.is_finite() => numbers.push(number),
             read => {
-                if !is_missing(cell) {
-                    *self = Self::Other(other(read.is_some()));
-                } else {
+                if is_missing(cell) {
                     numbers.push(f64::NAN);
                     if let Self::Numbers(numbers) = self {
                         *self = Self::Gaps(std::mem::take(numbers), other(false));
                     }
+                } else {
+                    *self = Self::Other(other(read.is_some()));
                 }
             }
         }
