@@ -1,5 +1,5 @@
-//! The command line: `dmci run`, `grad`, `fit`, `predict`, `verify`, `show`, `info`, `compile`, `time`, `eval`,
-//! and `completions` and `man` for those who install it.
+//! The command line: `dmci run`, `grad`, `fit`, `predict`, `verify`, `show`, `info`, `compile`, `time`,
+//! `bench`, `eval`, and `completions` and `man` for those who install it.
 //!
 //! Arguments go in; data come out on standard output, diagnostics and progress on standard error.
 //!
@@ -19,6 +19,7 @@
 //! ```
 
 mod at_fit;
+mod bench;
 mod cautions;
 mod compile;
 mod completions;
@@ -85,6 +86,7 @@ enum Command {
     Info(info::Info),
     Compile(compile::Compile),
     Time(time::Time),
+    Bench(bench::Bench),
     Eval(jsonl::Eval),
     Completions(completions::Completions),
     Man(man::Man),
@@ -102,6 +104,7 @@ impl Command {
             Self::Info(_) => "info",
             Self::Compile(_) => "compile",
             Self::Time(_) => "time",
+            Self::Bench(_) => "bench",
             Self::Eval(_) => "eval",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
@@ -119,6 +122,7 @@ impl Command {
             Self::Info(command) => command.run(),
             Self::Compile(command) => command.run(),
             Self::Time(command) => command.run(),
+            Self::Bench(command) => command.run(),
             Self::Eval(command) => command.run(),
             Self::Completions(command) => command.run(Cli::command()),
             Self::Man(command) => command.run(Cli::command()),

@@ -1,4 +1,4 @@
-//! Bounds on parameters, as smooth maps to a line without ends.
+//! Bounds on parameters: their ends, and smooth maps to a line without ends.
 //!
 //! A parameter's value goes in with its [`Bound`]; a coordinate that may be any real number comes
 //! out, and back again, with the slope of the way back.
@@ -21,7 +21,7 @@
 use crate::prim::math;
 use crate::syntax::Constraint;
 
-/// Where a parameter may be. The ends themselves are excluded.
+/// Where a parameter may be. Maps exclude the ends themselves; a search may end on one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum Bound {
     /// Anywhere.
@@ -54,6 +54,24 @@ impl Bound {
                 Self::Below(high) => value < high,
                 Self::Between(low, high) => low < value && value < high,
             }
+    }
+
+    /// The lower and the upper end; infinite where there is none.
+    pub(crate) fn ends(self) -> (f64, f64) {
+        match self {
+            Self::Free => (f64::NEG_INFINITY, f64::INFINITY),
+            Self::Above(low) => (low, f64::INFINITY),
+            Self::Below(high) => (f64::NEG_INFINITY, high),
+            Self::Between(low, high) => (low, high),
+        }
+    }
+
+    /// Whether a search may start at `value`: inside, or at an end of an interval.
+    pub(crate) fn admits(self, value: f64) -> bool {
+        match self {
+            Self::Between(low, high) => low <= value && value <= high,
+            _ => self.contains(value),
+        }
     }
 
     /// The coordinate of `value`; infinite or NaN unless the bound contains it.
@@ -97,17 +115,6 @@ impl Bound {
                 let fraction = nearer_fraction(coordinate);
                 (high - low) * fraction * (1.0 - fraction)
             }
-        }
-    }
-
-    /// The size of the coordinate that a small step is small against.
-    ///
-    /// For [`Bound::Free`] that is the coordinate's own magnitude. The coordinates of the others
-    /// are logarithms: their zero means nothing, and 1 is a factor e whatever they are.
-    pub(crate) fn magnitude(self, coordinate: f64) -> f64 {
-        match self {
-            Self::Free => coordinate.abs(),
-            Self::Above(_) | Self::Below(_) | Self::Between(..) => 1.0,
         }
     }
 }

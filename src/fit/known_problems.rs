@@ -5,7 +5,7 @@
 //! **Invariants**
 //! - Jacobians are exact: models are written once, over numbers that carry their derivatives.
 
-use super::levenberg_marquardt::Residuals;
+use super::objective::{Objective, sum_of_squares};
 use std::convert::Infallible;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -131,55 +131,57 @@ impl<const N: usize> Problem<N> {
     }
 }
 
-impl<const N: usize> Residuals for Problem<N> {
+impl<const N: usize> Objective for Problem<N> {
     type Error = Infallible;
 
-    fn len(&self) -> usize {
+    fn rows(&self) -> usize {
         self.m
     }
 
-    fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Infallible> {
+    fn value(&mut self, params: &[f64], r: &mut [f64]) -> Result<f64, Infallible> {
         self.each(params, |i, residual| r[i] = residual.value);
-        Ok(())
+        Ok(sum_of_squares(r))
     }
 
-    fn jacobian(
+    fn linearize(
         &mut self,
         params: &[f64],
         r: &mut [f64],
         jacobian: &mut [f64],
-    ) -> Result<(), Infallible> {
+    ) -> Result<f64, Infallible> {
         self.each(params, |i, residual| {
             r[i] = residual.value;
-            jacobian[i * N..(i + 1) * N].copy_from_slice(&residual.slopes);
+            for (j, slope) in residual.slopes.iter().enumerate() {
+                jacobian[j * self.m + i] = *slope;
+            }
         });
-        Ok(())
+        Ok(sum_of_squares(r))
     }
 }
 
 /// A problem of one residual and one parameter: its function with the derivative, which may fail.
 pub(crate) struct Line<F>(pub(crate) F);
 
-impl<F: FnMut(f64) -> Result<(f64, f64), &'static str>> Residuals for Line<F> {
+impl<F: FnMut(f64) -> Result<(f64, f64), &'static str>> Objective for Line<F> {
     type Error = &'static str;
 
-    fn len(&self) -> usize {
+    fn rows(&self) -> usize {
         1
     }
 
-    fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Self::Error> {
+    fn value(&mut self, params: &[f64], r: &mut [f64]) -> Result<f64, Self::Error> {
         r[0] = self.0(params[0])?.0;
-        Ok(())
+        Ok(sum_of_squares(r))
     }
 
-    fn jacobian(
+    fn linearize(
         &mut self,
         params: &[f64],
         r: &mut [f64],
         jacobian: &mut [f64],
-    ) -> Result<(), Self::Error> {
+    ) -> Result<f64, Self::Error> {
         (r[0], jacobian[0]) = self.0(params[0])?;
-        Ok(())
+        Ok(sum_of_squares(r))
     }
 }
 

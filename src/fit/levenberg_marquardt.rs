@@ -1,71 +1,49 @@
-//! The Levenberg-Marquardt method: least squares from one start, one trial step at a time.
+//! The Levenberg-Marquardt method: a minimum from one start, one trial step at a time.
 //!
-//! Residuals with their exact Jacobian and a starting point go in; a local minimum of the sum of
-//! squares comes out, as far as the steps taken so far have got.
+//! An [`Objective`] and a starting point go in; a local minimum of its value comes out, as far as the
+//! steps taken so far have got.
 //!
 //! **Invariants**
-//! - The sum of squares never grows, but for the last digits in [`Minimizer::polish`].
+//! - The value never grows, but for the last digits in [`Minimizer::polish`].
 //! - A trial point where the model fails, or gives anything but finite numbers, is a rejected step:
 //!   the method shortens the step and never panics.
 //! - Equal problems, starts and numbers of steps give equal bits: nothing here depends on time,
 //!   threads or chance.
+//! - Units do not matter: a factor to the scores, or to a parameter that starts there, changes nothing but
+//!   the exponents of numbers.
+//! - A minimizer keeps n x n numbers; what takes m is a [`Desk`]'s, which all of a thread share.
 //!
 //! The method is Moré's ("The Levenberg-Marquardt algorithm: implementation and theory", 1978; the
-//! one in MINPACK): a trust region `|D s| <= delta`, where `D` holds the largest column norms of the
-//! Jacobian met so far, and the damping that puts the step on its edge. Two things differ:
+//! one in MINPACK): a trust region `|D s| <= delta`, and the damping that puts the step on its edge. What
+//! differs:
 //!
-//! - It works in the unconstrained coordinates of [`Bound`], so bounds need no special steps. The
-//!   first trust region and the step test measure a coordinate against [`Bound::magnitude`].
+//! - It works in the coordinates of [`Space`]. Where a step would go through a wall, it ends there along
+//!   that coordinate, and the others are solved for anew: an active set.
+//! - Parameters that the scores are linear in are solved for at each trial point (Golub and Pereyra's
+//!   variable projection, 1973, with Kaufman's steps: what they take away is taken from the other columns
+//!   too).
+//! - `D` holds the norms of the Jacobian's columns, or a part of what they were before: it forgets, since
+//!   a start may be in other units than the data.
 //! - In place of column pivoting, the damping has a floor of 1e-11 of the Jacobian's size. That is
 //!   below what the step can feel while the problem is determined, and where it is not it keeps the
 //!   step short along the directions that do not matter.
 //!
 //! The linear algebra of a step is in `triangle`.
 
+use super::desk::{Desk, Evaluations, StartError};
+use super::objective::Objective;
+use super::space::Space;
 use super::triangle::{Step, Triangle, norm};
-use crate::fit::bounds::Bound;
-use faer::Mat;
-use std::ops::AddAssign;
-
-/// A vector of residuals with its exact Jacobian.
-///
-/// What the methods give must depend on `params` alone, bit for bit: the same point is asked for by
-/// different threads, after different others.
-pub(crate) trait Residuals {
-    /// Why a point has no residuals.
-    type Error;
-
-    /// The number of residuals, m.
-    fn len(&self) -> usize;
-
-    /// Writes the m residuals at the n values of `params` to `r`.
-    ///
-    /// # Errors
-    /// When the model fails at this point. Residuals that are not finite are no error.
-    fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Self::Error>;
-
-    /// Writes the residuals to `r` and their derivatives to `jacobian`, row-major m x n:
-    /// `jacobian[i * n + j]` is the derivative of residual i by parameter j.
-    ///
-    /// # Errors
-    /// When the model fails at this point.
-    fn jacobian(
-        &mut self,
-        params: &[f64],
-        r: &mut [f64],
-        jacobian: &mut [f64],
-    ) -> Result<(), Self::Error>;
-}
 
 /// When a point counts as a minimum. All three are relative, with their MINPACK meanings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Tolerances {
-    /// Enough when a step lowers the sum of squares, and was expected to lower it, by at most this
-    /// part.
+    /// Enough when a step lowers the value, and was expected to lower it, by at most this part of the
+    /// scores' squares.
     pub(crate) reduction: f64,
     /// Enough when the trust region is at most this part of the parameters.
     pub(crate) step: f64,
-    /// Enough when the cosine of the angle between the residuals and each column of the Jacobian is
+    /// Enough when the cosine of the angle between the scores and each column of the Jacobian is
     /// at most this.
     pub(crate) gradient: f64,
 }
@@ -83,16 +61,16 @@ impl Default for Tolerances {
 /// Where a minimizer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Status {
-    /// Another step may lower the sum of squares.
+    /// Another step may lower the value.
     Running,
-    /// A minimum: steps no longer lower the sum of squares.
+    /// A minimum: steps no longer lower the value.
     Reduction,
     /// A minimum: the steps left are too short to matter.
     Step,
-    /// A minimum: the gradient is zero, or the residuals are.
+    /// A minimum: the gradient is zero, or the scores are.
     Gradient,
-    /// No step lowers the sum of squares although the gradient says so: the model fails all around,
-    /// jumps, or its derivatives are not those of its values.
+    /// No step lowers the value although the gradient says so: the model fails all around, jumps, or its
+    /// derivatives are not those of its values.
     Stuck,
 }
 
@@ -101,31 +79,6 @@ impl Status {
     pub(crate) fn converged(self) -> bool {
         matches!(self, Self::Reduction | Self::Step | Self::Gradient)
     }
-}
-
-/// How often a problem was asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Evaluations {
-    /// Calls of [`Residuals::residuals`].
-    pub(crate) residuals: usize,
-    /// Calls of [`Residuals::jacobian`].
-    pub(crate) jacobians: usize,
-}
-
-impl AddAssign for Evaluations {
-    fn add_assign(&mut self, other: Self) {
-        self.residuals += other.residuals;
-        self.jacobians += other.jacobians;
-    }
-}
-
-/// Why a minimizer cannot start at a point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StartError<E> {
-    /// The model fails there.
-    Model(E),
-    /// A residual, a derivative or the sum of squares is not finite there.
-    NotFinite,
 }
 
 /// The first trust region, in multiples of the parameters' magnitudes. Short, for MINPACK's range of
@@ -139,104 +92,103 @@ const ACCEPTED_GAIN: f64 = 1e-4;
 /// What the worst of rejected steps leaves of the trust region's radius.
 const REJECTED_SHRINK: f64 = 0.1;
 
+/// How much of a column's norm is remembered from one accepted point to the next. Half keeps steps as
+/// careful as Moré's for some steps, and a start that is 1e19 too large is forgotten after sixty.
+const REMEMBERED: f64 = 0.5;
+
 /// A point where no step helps is [`Status::Stuck`], not a minimum, if the cosine is above this
 const STUCK_COSINE: f64 = 1e-6;
 
 /// and the undamped step, in multiples of the parameters' magnitudes, is longer than this.
 const STUCK_STEP: f64 = 1e-6;
 
-/// Growth of the sum of squares below this part counts as rounding while polishing.
-const POLISH_ROUNDING: f64 = 1e-9;
-
-/// The longest step while polishing, in multiples of the parameters' magnitudes.
-const POLISH_STEP: f64 = 1e-3;
-
 /// A descent from one starting point, which [`Minimizer::step`] carries on.
 #[derive(Clone, Debug)]
-pub(crate) struct Minimizer {
-    bounds: Vec<Bound>,
-    tolerances: Tolerances,
-    current: Point,
+pub(crate) struct Minimizer<'a> {
+    pub(super) space: &'a Space<'a>,
+    pub(super) tolerances: Tolerances,
+    pub(super) current: Point,
     /// The point of the last trial step.
-    trial: Point,
-    /// The largest norm so far of each column of the Jacobian: the diagonal of `D`.
-    scale: Vec<f64>,
-    linear: Linear,
+    pub(super) trial: Point,
+    /// The diagonal of `D`, by parameter: zero where a column always was.
+    pub(super) scale: Vec<f64>,
+    /// The linear model in the coordinates that are searched for.
+    pub(super) model: Model,
+    /// The largest cosine between the scores and a column of the Jacobian that may still move.
+    pub(super) cosine: f64,
     /// The radius of the trust region, in the norm `|D s|`.
-    radius: f64,
-    damping: f64,
-    status: Status,
-    iterations: usize,
-    evaluations: Evaluations,
-    /// The lowest sum of squares of a point that was not moved to because its derivatives are not finite.
-    refused: f64,
+    pub(super) radius: f64,
+    pub(super) damping: f64,
+    pub(super) status: Status,
+    pub(super) iterations: usize,
+    pub(super) evaluations: Evaluations,
+    /// The lowest value of a point that was not moved to because its derivatives are not finite.
+    pub(super) refused: f64,
 }
 
 /// A point and what the problem says of it.
 #[derive(Clone, Debug)]
-struct Point {
-    coordinates: Vec<f64>,
-    params: Vec<f64>,
-    residuals: Vec<f64>,
-    jacobian: Vec<f64>,
-    sse: f64,
+pub(super) struct Point {
+    pub(super) coordinates: Vec<f64>,
+    pub(super) params: Vec<f64>,
+    pub(super) value: f64,
+    /// Of the Jacobian in the parameters themselves, in the order of the space.
+    pub(super) triangle: Triangle,
 }
 
-/// The linear model of the residuals around a point: the triangle of its scaled Jacobian.
-#[derive(Clone, Debug)]
-struct Linear {
-    triangle: Triangle,
-    /// The largest cosine between the residuals and a column of the Jacobian.
-    cosine: f64,
+/// The scaled triangle of some parameters.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Model {
+    pub(super) params: Vec<usize>,
+    pub(super) triangle: Triangle,
 }
 
-impl Minimizer {
-    /// A minimizer of `problem` at `params`, n values inside their `bounds`. Takes one evaluation
-    /// of the residuals, and one of the Jacobian where they are finite.
+impl<'a> Minimizer<'a> {
+    /// A minimizer at `params`, n values inside their bounds. Takes one evaluation of the value, and one
+    /// of the Jacobian where it is finite; two where parameters are solved for.
     ///
     /// # Errors
     /// When the model fails at `params` or is not finite there.
-    ///
-    /// # Panics
-    /// When `params` and `bounds` differ in length.
-    pub(crate) fn new<P: Residuals>(
-        problem: &mut P,
-        bounds: &[Bound],
+    pub(crate) fn new<P: Objective>(
+        desk: &mut Desk<P>,
+        space: &'a Space<'a>,
         params: &[f64],
         tolerances: Tolerances,
     ) -> Result<Self, StartError<P::Error>> {
-        let (m, n) = (problem.len(), params.len());
-        assert_eq!(bounds.len(), n, "one bound for each parameter");
-        let coordinates = bounds.iter().zip(params);
+        desk.take_evaluations();
+        // The value first: many a random start ends there, and it is the cheaper half.
+        desk.value(params)?;
+        let (value, triangle) = desk.linearize(params, space.order())?;
+        let coordinate = |(j, &p)| space.coordinate(j, p);
         let mut current = Point {
-            coordinates: coordinates.map(|(b, &p)| b.coordinate(p)).collect(),
+            coordinates: params.iter().enumerate().map(coordinate).collect(),
             params: params.to_vec(),
-            residuals: vec![0.0; m],
-            jacobian: vec![0.0; m * n],
-            sse: f64::INFINITY,
+            value,
+            triangle,
         };
-        // The residuals first: many a random start ends there, and they are the cheaper half.
-        current.evaluate_residuals(problem)?;
-        current.evaluate_jacobian(problem)?;
-        let (linear, scale) =
-            Linear::at(&current, bounds, &vec![0.0; n]).ok_or(StartError::NotFinite)?;
+        if space.solved() > 0
+            && let Some((params, _)) = current.solved(space)
+            && let Ok((value, triangle)) = desk.linearize(&params, space.order())
+            && value < current.value
+        {
+            current.move_to(space, params, value, triangle);
+        }
         let mut minimizer = Self {
-            bounds: bounds.to_vec(),
+            space,
             tolerances,
             trial: current.clone(),
+            scale: vec![0.0; params.len()],
             current,
-            scale,
-            linear,
+            model: Model::default(),
+            cosine: 0.0,
             radius: FIRST_RADIUS,
             damping: 0.0,
             status: Status::Running,
             iterations: 0,
-            evaluations: Evaluations {
-                residuals: 1,
-                jacobians: 1,
-            },
+            evaluations: desk.take_evaluations(),
             refused: f64::INFINITY,
         };
+        minimizer.look();
         let size = minimizer.size();
         if size > 0.0 {
             minimizer.radius *= size;
@@ -244,59 +196,69 @@ impl Minimizer {
         Ok(minimizer)
     }
 
-    /// Tries one step: one evaluation of the residuals, and one of the Jacobian if it is accepted.
-    /// Does nothing unless the status is [`Status::Running`].
-    pub(crate) fn step<P: Residuals>(&mut self, problem: &mut P) -> Status {
+    /// Tries one step: one evaluation of the value, and one of the Jacobian if it is accepted; where
+    /// parameters are solved for, one or two of the Jacobian. Does nothing unless the status is
+    /// [`Status::Running`].
+    pub(crate) fn step<P: Objective>(&mut self, desk: &mut Desk<P>) -> Status {
         if self.status == Status::Running {
-            self.status = self.attempt(problem);
+            desk.take_evaluations();
+            self.status = self.attempt(desk);
+            self.evaluations += desk.take_evaluations();
         }
         self.status
     }
 
-    /// Takes up a descent that has ended, to end by other tolerances.
-    pub(crate) fn resume(&mut self, tolerances: Tolerances) {
+    /// Takes up a descent that has ended, in another space of the same parameters and to end by other
+    /// tolerances. One evaluation of the Jacobian.
+    ///
+    /// # Errors
+    /// When the model fails where it gave numbers before.
+    pub(crate) fn resume<P: Objective>(
+        &mut self,
+        desk: &mut Desk<P>,
+        space: &'a Space<'a>,
+        tolerances: Tolerances,
+    ) -> Result<(), StartError<P::Error>> {
+        let params = self.current.params.clone();
+        let (value, triangle) = desk.linearize(&params, space.order())?;
+        self.space = space;
+        self.current.move_to(space, params, value, triangle);
+        self.trial = self.current.clone();
+        self.scale.fill(0.0);
+        self.look();
+        let size = self.size();
+        self.radius = if size > 0.0 {
+            FIRST_RADIUS * size
+        } else {
+            FIRST_RADIUS
+        };
+        self.damping = 0.0;
         self.tolerances = tolerances;
         self.status = Status::Running;
+        Ok(())
     }
 
-    /// Carries a minimum on to the last digits the model gives.
-    ///
-    /// Near a minimum the sum of squares is flat, so its rounding hides half the digits of the
-    /// parameters. The gradient is not: steps go on for as long as each at least halves it, at one
-    /// Jacobian a step. Where the residuals' curvature matters too much for that, n more Jacobians
-    /// give the second derivatives that turn the steps into Newton's. Does nothing unless the status
-    /// says converged; leaves the status as it is. `goes_on` is asked before each step.
-    pub(crate) fn polish<P: Residuals>(&mut self, problem: &mut P, goes_on: impl Fn() -> bool) {
-        let mut curvature = None;
-        while self.status.converged() && self.linear.cosine > 0.0 && goes_on() {
-            let step = match &curvature {
-                None => Some(self.linear.triangle.floor_step()),
-                Some(curvature) => self.linear.triangle.newton_step(curvature, &self.scale),
-            };
-            if step.is_some_and(|step| self.polish_by(problem, &step)) {
-                continue;
-            }
-            if curvature.is_some() || self.linear.cosine <= self.tolerances.gradient {
-                return;
-            }
-            curvature = self.curvature(problem);
-            if curvature.is_none() {
-                return;
-            }
-        }
+    /// The value at [`Minimizer::params`].
+    pub(crate) fn value(&self) -> f64 {
+        self.current.value
     }
 
-    /// The sum of squares at [`Minimizer::params`].
-    pub(crate) fn sse(&self) -> f64 {
-        self.current.sse
+    /// The sum of the scores' squares there: what changes of the value are small against.
+    pub(crate) fn spread(&self) -> f64 {
+        self.current.triangle.length().powi(2)
     }
 
-    /// Forgets all but where it is and how it got there: it takes no further step.
-    pub(crate) fn forget(&mut self) {
-        self.current.residuals = Vec::new();
-        self.current.jacobian = Vec::new();
-        self.trial.residuals = Vec::new();
-        self.trial.jacobian = Vec::new();
+    /// How far other parameters are from these, by how much the scores would change in all: the square of
+    /// the length, by the linear model.
+    pub(crate) fn distance(&self, params: &[f64]) -> f64 {
+        let order = self.space.order().iter();
+        let by: Vec<f64> = order.map(|&j| params[j] - self.current.params[j]).collect();
+        self.current.triangle.image_norm(&by).powi(2)
+    }
+
+    /// Where it moves.
+    pub(super) fn space(&self) -> &'a Space<'a> {
+        self.space
     }
 
     /// The n parameters, inside their bounds.
@@ -304,25 +266,21 @@ impl Minimizer {
         &self.current.params
     }
 
-    /// The m residuals at [`Minimizer::params`].
-    pub(crate) fn residuals(&self) -> &[f64] {
-        &self.current.residuals
-    }
-
-    /// The Jacobian at [`Minimizer::params`] in the parameters themselves, row-major m x n.
-    pub(crate) fn jacobian(&self) -> &[f64] {
-        &self.current.jacobian
-    }
-
-    /// Whether no parameter changes the residuals, and they are not zero: a point that has nothing
+    /// Whether no parameter changes the scores, and they are not zero: a point that has nothing
     /// to go by.
     pub(crate) fn is_flat(&self) -> bool {
-        self.sse() > 0.0 && self.current.jacobian.iter().all(|&d| d == 0.0)
+        self.spread() > 0.0 && self.scale.iter().all(|&d| d == 0.0)
     }
 
-    /// Whether a point that fits better was met and not moved to, because its derivatives are not finite.
+    /// The parameters that are at an end and would go on if they could.
+    pub(crate) fn held(&self) -> Vec<usize> {
+        (0..self.space.len()).filter(|&j| self.is_held(j)).collect()
+    }
+
+    /// Whether a point with a lower value was met and not moved to, because its derivatives are not
+    /// finite.
     pub(crate) fn is_held_back(&self) -> bool {
-        self.refused < self.sse()
+        self.refused < self.value()
     }
 
     /// Where the minimizer stands.
@@ -340,91 +298,136 @@ impl Minimizer {
         self.evaluations
     }
 
-    /// Takes a step if it is short and halves the gradient.
-    fn polish_by<P: Residuals>(&mut self, problem: &mut P, step: &Step) -> bool {
-        // A long one only leads along directions that the residuals do not determine.
-        if step.length > POLISH_STEP * self.size() {
-            return false;
-        }
-        self.place_trial(step);
-        self.evaluations.jacobians += 1;
-        if self.trial.evaluate_jacobian(problem).is_err() {
-            return false;
-        }
-        match Linear::at(&self.trial, &self.bounds, &self.scale) {
-            Some((linear, scale))
-                if linear.cosine <= 0.5 * self.linear.cosine
-                    && self.trial.sse <= self.current.sse * (1.0 + POLISH_ROUNDING) =>
-            {
-                self.accept(linear, scale);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The sum over the residuals of each times its second derivatives in the coordinates, n x n and
-    /// symmetric: the part of the sum of squares' curvature that `J^T J` leaves out. By differences
-    /// of the exact Jacobian; none where that is not finite.
-    fn curvature<P: Residuals>(&mut self, problem: &mut P) -> Option<Mat<f64>> {
-        let n = self.scale.len();
-        let here = self.current.gradient(&self.bounds, &self.current.residuals);
-        let mut curvature = Mat::zeros(n, n);
-        for j in 0..n {
-            let (z, bound) = (self.current.coordinates[j], self.bounds[j]);
-            // Far enough for digits, and near against both the parameter and its uncertainty.
-            let uncertainty = self.current.sse.sqrt() / self.scale[j];
-            let next = z + f64::max(1e-6 * bound.magnitude(z), 1e-4 * uncertainty);
-            self.trial
-                .coordinates
-                .copy_from_slice(&self.current.coordinates);
-            self.trial.params.copy_from_slice(&self.current.params);
-            self.trial.coordinates[j] = next;
-            self.trial.params[j] = bound.value(next);
-            self.evaluations.jacobians += 1;
-            self.trial.evaluate_jacobian(problem).ok()?;
-            let there = self.trial.gradient(&self.bounds, &self.current.residuals);
-            for i in 0..n {
-                let entry = 0.5 * (there[i] - here[i]) / (next - z);
-                curvature[(i, j)] += entry;
-                curvature[(j, i)] += entry;
-            }
-        }
-        Some(curvature)
-    }
-
-    fn attempt<P: Residuals>(&mut self, problem: &mut P) -> Status {
-        if self.linear.cosine <= self.tolerances.gradient {
+    fn attempt<P: Objective>(&mut self, desk: &mut Desk<P>) -> Status {
+        let no_noise =
+            desk.problem.is_least_squares() && self.current.value <= desk.problem.rounding();
+        if self.cosine <= self.tolerances.gradient || no_noise {
             return Status::Gradient;
         }
-        let step = self.linear.triangle.bounded_step(self.radius, self.damping);
-        self.place_trial(&step);
+        if self.model.params.is_empty() {
+            // What is left is linear, and was solved for.
+            return Status::Reduction;
+        }
+        let step = self.boxed_step();
+        let params = std::mem::take(&mut self.model.params);
+        self.place_trial(&params, &step.by);
+        self.model.params = params;
         if self.iterations == 0 {
             self.radius = self.radius.min(step.length);
         }
         self.damping = step.damping;
         self.iterations += 1;
 
-        self.evaluations.residuals += 1;
-        let finite = self.trial.evaluate_residuals(problem).is_ok();
-        let before = self.current.sse;
-        let reduction = if finite && 0.01 * self.trial.sse < before {
-            1.0 - self.trial.sse / before
-        } else {
-            -1.0
+        let spread = self.spread();
+        let along: f64 = (step.by.iter().enumerate())
+            .map(|(k, by)| by * self.model.triangle.gradient(0, k))
+            .sum();
+        let slope = -along / spread;
+        let predicted = 2.0 * slope - self.model.triangle.image_norm(&step.by).powi(2) / spread;
+        let solved = self.space.solved() > 0;
+        let value = match solved {
+            true => self.solve_trial(desk),
+            false => desk.value(&self.trial.params).ok(),
         };
-        // |J s|^2 and lambda |D s|^2 as parts of the sum of squares.
-        let linear = self.linear.triangle.image_norm(&step.scaled).powi(2) / before;
-        let damped = step.damping * step.length.powi(2) / before;
-        let predicted = linear + 2.0 * damped;
+        let reduction = match value.map(|value| (self.current.value - value) / spread) {
+            Some(reduction) if reduction > -99.0 => reduction,
+            _ => -1.0,
+        };
         let gain = reduction / predicted;
-        self.resize(&step, gain, reduction, linear + damped);
+        self.resize(&step, gain, reduction, slope);
 
-        let accepted = gain >= ACCEPTED_GAIN && self.advance(problem);
+        let accepted = gain >= ACCEPTED_GAIN && (solved || self.linearize_trial(desk));
         if gain >= ACCEPTED_GAIN && !accepted {
             self.radius = REJECTED_SHRINK * step.length;
         }
+        if accepted {
+            self.accept();
+        }
         self.judge(accepted, reduction, predicted)
+    }
+
+    /// A step of the model within the trust region and the walls.
+    fn boxed_step(&self) -> Step {
+        let room = |&j: &usize| {
+            let (down, up) = self.space.room(j, self.current.coordinates[j]);
+            (down * self.scale[j], up * self.scale[j])
+        };
+        let room: Vec<(f64, f64)> = self.model.params.iter().map(room).collect();
+        let mut step = self.model.triangle.bounded_step(self.radius, self.damping);
+        let mut fixed: Vec<Option<f64>> = vec![None; room.len()];
+        loop {
+            let mut more = false;
+            for (k, &(down, up)) in room.iter().enumerate() {
+                if fixed[k].is_none() && (step.by[k] < down || step.by[k] > up) {
+                    fixed[k] = Some(step.by[k].clamp(down, up));
+                    more = true;
+                }
+            }
+            if !more {
+                return step;
+            }
+            let free: Vec<usize> = (0..room.len()).filter(|&k| fixed[k].is_none()).collect();
+            let part = self.model.triangle.part(
+                0,
+                free.iter().map(|&k| (k, 1.0)),
+                fixed
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(k, by)| Some((k, (*by)?))),
+            );
+            let inner = part.bounded_step(self.radius, self.damping);
+            for (k, by) in fixed.iter().enumerate() {
+                step.by[k] = by.unwrap_or_default();
+            }
+            for (&k, by) in free.iter().zip(&inner.by) {
+                step.by[k] = *by;
+            }
+            step.damping = inner.damping;
+            step.length = norm(step.by.iter().copied());
+        }
+    }
+
+    /// Solves for the linear parameters at the trial point, where that lowers the value, and linearizes
+    /// there; gives the value.
+    fn solve_trial<P: Objective>(&mut self, desk: &mut Desk<P>) -> Option<f64> {
+        let order = self.space.order();
+        let (value, triangle) = self.linearized(desk)?;
+        (self.trial.value, self.trial.triangle) = (value, triangle);
+        let (params, left) = self.trial.solved(self.space)?;
+        if desk.problem.is_least_squares() && left >= self.current.value {
+            return Some(left);
+        }
+        if let Ok((value, triangle)) = desk.linearize(&params, order)
+            && value <= self.trial.value
+        {
+            self.trial.move_to(self.space, params, value, triangle);
+        }
+        Some(self.trial.value)
+    }
+
+    fn linearized<P: Objective>(&mut self, desk: &mut Desk<P>) -> Option<(f64, Triangle)> {
+        match desk.linearize(&self.trial.params, self.space.order()) {
+            Ok(point) => Some(point),
+            Err(StartError::Model(_)) => None,
+            Err(StartError::NotFinite) => {
+                // The value may be finite, and only the derivatives are not.
+                if let Ok(value) = desk.value(&self.trial.params) {
+                    self.refused = self.refused.min(value);
+                }
+                None
+            }
+        }
+    }
+
+    /// Looks at the trial point's derivatives; whether it has any.
+    fn linearize_trial<P: Objective>(&mut self, desk: &mut Desk<P>) -> bool {
+        match self.linearized(desk) {
+            Some((value, triangle)) => {
+                (self.trial.value, self.trial.triangle) = (value, triangle);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Moves the trust region's radius by how well the linear model foretold the reduction: the
@@ -432,7 +435,7 @@ impl Minimizer {
     fn resize(&mut self, step: &Step, gain: f64, reduction: f64, slope: f64) {
         // A NaN gain counts as a bad one.
         if gain > 0.25 {
-            if step.damping <= self.linear.triangle.damping_floor() || gain >= 0.75 {
+            if step.damping <= self.model.triangle.damping_floor() || gain >= 0.75 {
                 self.radius = 2.0 * step.length;
                 self.damping *= 0.5;
             }
@@ -453,24 +456,67 @@ impl Minimizer {
         }
     }
 
-    /// Moves to the trial point if the model has a Jacobian there.
-    fn advance<P: Residuals>(&mut self, problem: &mut P) -> bool {
-        self.evaluations.jacobians += 1;
-        if self.trial.evaluate_jacobian(problem).is_err() {
-            return false;
-        }
-        let at = Linear::at(&self.trial, &self.bounds, &self.scale);
-        if at.is_none() {
-            self.refused = self.refused.min(self.trial.sse);
-        }
-        at.map(|(linear, scale)| self.accept(linear, scale))
-            .is_some()
+    pub(super) fn accept(&mut self) {
+        std::mem::swap(&mut self.current, &mut self.trial);
+        self.look();
     }
 
-    fn accept(&mut self, linear: Linear, scale: Vec<f64>) {
-        std::mem::swap(&mut self.current, &mut self.trial);
-        self.linear = linear;
-        self.scale = scale;
+    /// Takes in what the current point says: the scale, the model and the cosine.
+    pub(super) fn look(&mut self) {
+        let length = self.current.triangle.length();
+        self.cosine = 0.0;
+        for (k, &j) in self.space.order().iter().enumerate() {
+            let norm = self.current.triangle.column_norm(k);
+            let slope = self.space.slope(j, self.current.coordinates[j]);
+            self.scale[j] = f64::max(norm * slope, REMEMBERED * self.scale[j]);
+            if norm > 0.0 && length > 0.0 && !self.is_held(j) {
+                let cosine = self.current.triangle.gradient(0, k) / (norm * length);
+                self.cosine = self.cosine.max(cosine.abs());
+            }
+        }
+        self.model = self.model_from(self.space.solved());
+    }
+
+    /// The model of the parameters from a place of the order on.
+    pub(super) fn model_from(&self, from: usize) -> Model {
+        let order = self.space.order();
+        let moves = |k: &usize| self.scale[order[*k]] > 0.0 && !self.is_held(order[*k]);
+        let places: Vec<usize> = (from..order.len()).filter(moves).collect();
+        let factor = |&k: &usize| {
+            let j = order[k];
+            (
+                k,
+                self.space.slope(j, self.current.coordinates[j]) / self.scale[j],
+            )
+        };
+        let none = std::iter::empty();
+        Model {
+            triangle: self
+                .current
+                .triangle
+                .part(from, places.iter().map(factor), none),
+            params: places.iter().map(|&k| order[k]).collect(),
+        }
+    }
+
+    /// Whether a parameter is at an end and would go on if it could.
+    pub(super) fn is_held(&self, j: usize) -> bool {
+        let (low, high) = self.space.bounds()[j].ends();
+        let at = self.current.params[j];
+        if at != low && at != high {
+            return false;
+        }
+        let down = self.current.triangle.gradient(0, self.place(j));
+        (at == low && down >= 0.0) || (at == high && down <= 0.0)
+    }
+
+    /// The place of a parameter in the order.
+    pub(super) fn place(&self, j: usize) -> usize {
+        self.space
+            .order()
+            .iter()
+            .position(|&i| i == j)
+            .unwrap_or_default()
     }
 
     fn judge(&self, accepted: bool, reduction: f64, predicted: f64) -> Status {
@@ -479,7 +525,7 @@ impl Minimizer {
             step,
             gradient,
         } = self.tolerances;
-        if self.linear.cosine <= gradient {
+        if self.cosine <= gradient {
             return Status::Gradient;
         }
         // A reduction far above the predicted one is a lucky step, not the last one.
@@ -491,8 +537,8 @@ impl Minimizer {
         if self.radius > step.max(f64::EPSILON) * size {
             Status::Running
         } else if accepted
-            || self.linear.cosine <= STUCK_COSINE
-            || self.linear.triangle.floor_step().length <= STUCK_STEP * size
+            || self.cosine <= STUCK_COSINE
+            || self.model.triangle.floor_step().length <= STUCK_STEP * size
         {
             Status::Step
         } else {
@@ -500,120 +546,87 @@ impl Minimizer {
         }
     }
 
-    /// The length `|D z|` of the parameters' magnitudes.
+    /// The length `|D z|` of the magnitudes of what is searched for.
     fn size(&self) -> f64 {
-        let magnitudes = self.bounds.iter().zip(&self.current.coordinates);
-        let scaled = magnitudes.zip(&self.scale);
-        norm(scaled.map(|((bound, &z), d)| d * bound.magnitude(z)))
+        self.size_of(self.space.solved())
     }
 
-    /// Puts the trial point a step from the current one.
-    fn place_trial(&mut self, step: &Step) {
-        for (j, bound) in self.bounds.iter().enumerate() {
-            let coordinate = self.current.coordinates[j] + step.scaled[j] / self.scale[j];
-            self.trial.params[j] = bound.value(coordinate);
+    pub(super) fn size_of(&self, from: usize) -> f64 {
+        norm(self.space.order()[from..].iter().map(|&j| {
+            let magnitude = self.space.magnitude(j, self.current.coordinates[j]);
+            // At an end that a logarithm is taken from there is no scale.
+            if self.scale[j] > 0.0 {
+                self.scale[j] * magnitude
+            } else {
+                0.0
+            }
+        }))
+    }
+
+    /// Puts the trial point a step of some parameters from the current one.
+    pub(super) fn place_trial(&mut self, params: &[usize], by: &[f64]) {
+        self.trial
+            .coordinates
+            .copy_from_slice(&self.current.coordinates);
+        self.trial.params.copy_from_slice(&self.current.params);
+        for (&j, by) in params.iter().zip(by) {
+            let coordinate = self.current.coordinates[j] + by / self.scale[j];
+            self.trial.params[j] = self.space.value(j, coordinate);
             self.trial.coordinates[j] = coordinate;
         }
     }
 }
 
 impl Point {
-    fn evaluate_residuals<P: Residuals>(
+    pub(super) fn move_to(
         &mut self,
-        problem: &mut P,
-    ) -> Result<(), StartError<P::Error>> {
-        self.finite_coordinates()?;
-        problem
-            .residuals(&self.params, &mut self.residuals)
-            .map_err(StartError::Model)?;
-        self.sum_squares()
-    }
-
-    fn evaluate_jacobian<P: Residuals>(
-        &mut self,
-        problem: &mut P,
-    ) -> Result<(), StartError<P::Error>> {
-        self.finite_coordinates()?;
-        problem
-            .jacobian(&self.params, &mut self.residuals, &mut self.jacobian)
-            .map_err(StartError::Model)?;
-        self.sum_squares()
-    }
-
-    /// The Jacobian in the coordinates, transposed, times `residuals`.
-    fn gradient(&self, bounds: &[Bound], residuals: &[f64]) -> Vec<f64> {
-        let n = bounds.len();
-        let product = |j: usize| -> f64 {
-            let column = self.jacobian.iter().skip(j).step_by(n);
-            column.zip(residuals).map(|(d, r)| d * r).sum()
-        };
-        let slopes = self.slopes(bounds).enumerate();
-        slopes.map(|(j, slope)| slope * product(j)).collect()
-    }
-
-    /// The derivative of each parameter by its coordinate.
-    fn slopes(&self, bounds: &[Bound]) -> impl Iterator<Item = f64> {
-        let coordinates = bounds.iter().zip(&self.coordinates);
-        coordinates.map(|(bound, &z)| bound.slope(z))
-    }
-
-    fn finite_coordinates<E>(&self) -> Result<(), StartError<E>> {
-        let finite = self.coordinates.iter().all(|z| z.is_finite());
-        if finite {
-            Ok(())
-        } else {
-            Err(StartError::NotFinite)
+        space: &Space<'_>,
+        params: Vec<f64>,
+        value: f64,
+        triangle: Triangle,
+    ) {
+        for (j, &p) in params.iter().enumerate() {
+            self.coordinates[j] = space.coordinate(j, p);
         }
+        (self.params, self.value, self.triangle) = (params, value, triangle);
     }
 
-    fn sum_squares<E>(&mut self) -> Result<(), StartError<E>> {
-        self.sse = self.residuals.iter().map(|r| r * r).sum();
-        if self.sse.is_finite() {
-            Ok(())
-        } else {
-            Err(StartError::NotFinite)
-        }
-    }
-}
-
-impl Linear {
-    /// The linear model at `point` and the scale it is in, the larger of `scale` and the norms of
-    /// the Jacobian's columns. None when the Jacobian is not finite.
-    fn at(point: &Point, bounds: &[Bound], scale: &[f64]) -> Option<(Self, Vec<f64>)> {
-        let Point {
-            residuals,
-            jacobian,
-            sse,
-            ..
-        } = point;
-        let slopes: Vec<f64> = point.slopes(bounds).collect();
-        let (m, n) = (residuals.len(), slopes.len());
-        let norms: Vec<f64> = (0..n)
-            .map(|j| norm((0..m).map(|i| jacobian[i * n + j] * slopes[j])))
-            .collect();
-        if norms.iter().any(|norm| !norm.is_finite()) {
-            return None;
-        }
-        let scale: Vec<f64> = scale
-            .iter()
-            .zip(&norms)
-            .map(|(&old, &norm)| old.max(norm))
-            // A column that was always zero is not scaled, as in MINPACK.
-            .map(|d| if d > 0.0 { d } else { 1.0 })
-            .collect();
-        let triangle = Triangle::of(&Mat::from_fn(m, n + 1, |i, j| {
-            if j == n {
-                residuals[i]
-            } else {
-                jacobian[i * n + j] * slopes[j] / scale[j]
+    /// The parameters with the linear ones solved for, within their bounds, and the sum of the scores'
+    /// squares that is left by then. None where numbers are not finite.
+    fn solved(&self, space: &Space<'_>) -> Option<(Vec<f64>, f64)> {
+        let mut params = self.params.clone();
+        let mut fixed: Vec<Option<f64>> = vec![None; space.solved()];
+        loop {
+            let norm = |k: &usize| self.triangle.column_norm(*k);
+            let free = |k: &usize| fixed[*k].is_none() && norm(k) > 0.0;
+            let free: Vec<usize> = (0..fixed.len()).filter(free).collect();
+            let part = self.triangle.part(
+                0,
+                free.iter().map(|k| (*k, 1.0 / norm(k))),
+                fixed
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(k, by)| Some((k, (*by)?))),
+            );
+            let step = part.floor_step();
+            let mut more = false;
+            for (k, by) in free.iter().zip(&step.by) {
+                let j = space.order()[*k];
+                let (low, high) = space.bounds()[j].ends();
+                let to = self.params[j] + by / norm(k);
+                if !to.is_finite() {
+                    return None;
+                }
+                params[j] = to.clamp(low, high);
+                if params[j] != to {
+                    fixed[*k] = Some(params[j] - self.params[j]);
+                    more = true;
+                }
             }
-        }));
-        let length = sse.sqrt();
-        let cosine = (0..n)
-            .filter(|&j| norms[j] > 0.0 && length > 0.0)
-            .map(|j| (triangle.gradient(j) * (scale[j] / norms[j]) / length).abs())
-            .fold(0.0, f64::max);
-        Some((Self { triangle, cosine }, scale))
+            if !more {
+                return Some((params, part.rest(part.len()).powi(2)));
+            }
+        }
     }
 }
 
@@ -621,29 +634,51 @@ impl Linear {
 mod tests {
     use super::super::known_problems::*;
     use super::*;
+    use crate::fit::bounds::Bound;
 
-    fn descend<P: Residuals>(problem: &mut P, bounds: &[Bound], params: &[f64]) -> Minimizer {
-        let start = Minimizer::new(problem, bounds, params, Tolerances::default());
+    /// Where a descent ended.
+    struct End {
+        status: Status,
+        params: Vec<f64>,
+        value: f64,
+        held: Vec<usize>,
+        is_flat: bool,
+    }
+
+    fn descend<P: Objective>(problem: P, bounds: &[Bound], params: &[f64]) -> End {
+        descend_in(problem, &Space::new(bounds), params)
+    }
+
+    fn descend_in<P: Objective>(problem: P, space: &Space<'_>, params: &[f64]) -> End {
+        let mut desk = Desk::new(problem, params.len());
+        let start = Minimizer::new(&mut desk, space, params, Tolerances::default());
         let mut minimizer = start.ok().expect("a start");
-        while minimizer.iterations() < 1000 && minimizer.step(problem) == Status::Running {}
-        minimizer.polish(problem, || true);
-        minimizer
+        while minimizer.iterations() < 1000 && minimizer.step(&mut desk) == Status::Running {}
+        minimizer.polish(&mut desk, || true);
+        minimizer.settle(&mut desk);
+        End {
+            status: minimizer.status(),
+            params: minimizer.params().to_vec(),
+            value: minimizer.value(),
+            held: minimizer.held(),
+            is_flat: minimizer.is_flat(),
+        }
     }
 
     fn reaches_the_certified_minimum<const N: usize>(nist: &Nist<N>) {
         for start in nist.starts {
-            let minimizer = descend(&mut nist.problem(), &[Bound::Free; N], &start);
+            let minimizer = descend(nist.problem(), &[Bound::Free; N], &start);
             assert!(
-                minimizer.status().converged(),
+                minimizer.status.converged(),
                 "{start:?}: {:?}",
-                minimizer.status()
+                minimizer.status
             );
             // Eleven digits are certified.
             assert!(
-                (minimizer.sse() / nist.sse - 1.0).abs() < 1e-10,
+                (minimizer.value / nist.sse - 1.0).abs() < 1e-10,
                 "{start:?}"
             );
-            for (estimate, certified) in minimizer.params().iter().zip(nist.params) {
+            for (estimate, certified) in minimizer.params.iter().zip(nist.params) {
                 assert!(
                     (estimate / certified - 1.0).abs() < 1e-10,
                     "{start:?}: {estimate}"
@@ -664,18 +699,71 @@ mod tests {
     #[test]
     fn bounds_do_not_move_a_minimum_inside_them() {
         let bounds = [Bound::Above(0.0), Bound::Between(0.0, 1.0)];
-        let minimizer = descend(&mut MISRA1A.problem(), &bounds, &MISRA1A.starts[1]);
-        for (estimate, certified) in minimizer.params().iter().zip(MISRA1A.params) {
+        let minimizer = descend(MISRA1A.problem(), &bounds, &MISRA1A.starts[1]);
+        for (estimate, certified) in minimizer.params.iter().zip(MISRA1A.params) {
             assert!((estimate / certified - 1.0).abs() < 1e-10);
         }
     }
 
     #[test]
-    fn a_minimum_beyond_a_bound_ends_next_to_it() {
-        let bounds = [Bound::Above(0.0), Bound::Below(5e-4)];
-        let minimizer = descend(&mut MISRA1A.problem(), &bounds, &[250.0, 4e-4]);
-        assert!(minimizer.status().converged());
-        assert!(minimizer.params()[1] < 5e-4 && minimizer.params()[1] > 5e-4 - 1e-9);
+    fn a_minimum_beyond_a_bound_ends_on_it() {
+        for bound in [Bound::Below(5e-4), Bound::Between(4e-4, 5e-4)] {
+            for linear in [false, true] {
+                // MISRA1A is linear in its first parameter.
+                let bounds = [Bound::Above(0.0), bound];
+                let space = Space::with_linear(&bounds, vec![linear, false]);
+                let minimizer = descend_in(MISRA1A.problem(), &space, &[250.0, 4e-4]);
+                assert!(minimizer.status.converged());
+                assert_eq!((minimizer.params[1], &minimizer.held[..]), (5e-4, &[1][..]));
+                // The best of the first beside it.
+                let free = Space::with_linear(&[Bound::Free; 2], vec![true, false]);
+                let mut desk = Desk::new(MISRA1A.problem(), 2);
+                let best = Minimizer::new(&mut desk, &free, &[1.0, 5e-4], Tolerances::default());
+                let best = best.ok().expect("a start").params()[0];
+                assert!((minimizer.params[0] / best - 1.0).abs() < 1e-10);
+            }
+        }
+    }
+
+    #[test]
+    fn a_start_on_a_wall_leads_inside() {
+        for linear in [false, true] {
+            let bounds = [Bound::Between(0.0, 240.0), Bound::Between(1e-4, 1.0)];
+            let space = Space::with_linear(&bounds, vec![linear, false]);
+            let minimizer = descend_in(MISRA1A.problem(), &space, &[240.0, 1e-4]);
+            for (estimate, certified) in minimizer.params.iter().zip(MISRA1A.params) {
+                assert!(
+                    (estimate / certified - 1.0).abs() < 1e-10,
+                    "{linear}: {estimate}"
+                );
+            }
+            assert!(minimizer.held.is_empty());
+        }
+    }
+
+    #[test]
+    fn units_change_nothing_but_exponents() {
+        // Eckerle's peak in other units, its height from 1.
+        for power in [-100, -44, -19, 0, 12, 23, 100] {
+            let unit = 10.0_f64.powi(power);
+            let problem = Problem::new(9, move |&[height, mean, sd], sink| {
+                let heights = [0.02, 0.05, 0.25, 0.79, 1.22, 0.80, 0.24, 0.04, -0.01];
+                for (i, y) in heights.into_iter().enumerate() {
+                    let z = (mean * -1.0 + (1.0 + 0.1 * i as f64)) / sd;
+                    sink(height * (z * z * -0.5).exp() - y * unit);
+                }
+            });
+            let bounds = [Bound::Free; 3];
+            let space = Space::with_linear(&bounds, vec![true, false, false]);
+            let minimizer = descend_in(problem, &space, &[1.0, 1.5, 0.2]);
+            let [height, mean, sd] = minimizer.params[..] else {
+                unreachable!()
+            };
+            let expected = [1.207_930_9, 1.400_145_5, 0.111_196_72];
+            for (found, expected) in [height / unit, mean, sd].into_iter().zip(expected) {
+                assert!((found / expected - 1.0).abs() < 1e-6, "1e{power}: {found}");
+            }
+        }
     }
 
     #[test]
@@ -686,64 +774,65 @@ mod tests {
             Ok((f64::NAN, f64::NAN)),
             Ok((f64::INFINITY, 1.0)),
         ] {
-            let mut problem = Line(|x: f64| {
+            let problem = Line(|x: f64| {
                 if x < 0.0 {
                     failure
                 } else {
                     Ok((x.sqrt().atan() - 0.1, 0.5 / x.sqrt() / (1.0 + x)))
                 }
             });
-            let minimizer = descend(&mut problem, &[Bound::Free], &[3.0]);
-            assert!(minimizer.status().converged());
-            assert!((minimizer.params()[0] - 0.1_f64.tan().powi(2)).abs() < 1e-12);
+            let minimizer = descend(problem, &[Bound::Free], &[3.0]);
+            assert!(minimizer.status.converged());
+            assert!((minimizer.params[0] - 0.1_f64.tan().powi(2)).abs() < 1e-12);
         }
     }
 
     #[test]
     fn a_start_that_fails_says_why() {
-        let mut fails = Line(|_| Err("always"));
-        let start = Minimizer::new(&mut fails, &[Bound::Free], &[1.0], Tolerances::default());
+        let space = Space::new(&[Bound::Free]);
+        let mut fails = Desk::new(Line(|_| Err("always")), 1);
+        let start = Minimizer::new(&mut fails, &space, &[1.0], Tolerances::default());
         assert_eq!(start.err(), Some(StartError::Model("always")));
         for values in [(f64::NAN, 1.0), (1.0, f64::INFINITY), (1e200, 1.0)] {
-            let mut problem = Line(|_| Ok(values));
-            let start = Minimizer::new(&mut problem, &[Bound::Free], &[1.0], Tolerances::default());
+            let mut desk = Desk::new(Line(|_| Ok(values)), 1);
+            let start = Minimizer::new(&mut desk, &space, &[1.0], Tolerances::default());
             assert_eq!(start.err(), Some(StartError::NotFinite));
         }
     }
 
     #[test]
     fn a_wrong_derivative_is_stuck_and_no_minimum() {
-        let mut problem = Line(|x: f64| Ok((1.0 + x * x, -1.0)));
-        let minimizer = descend(&mut problem, &[Bound::Free], &[1.0]);
-        assert_eq!(minimizer.status(), Status::Stuck);
+        let problem = Line(|x: f64| Ok((1.0 + x * x, -1.0)));
+        let minimizer = descend(problem, &[Bound::Free], &[1.0]);
+        assert_eq!(minimizer.status, Status::Stuck);
     }
 
     #[test]
     fn exact_data_end_at_zero_residuals() {
-        let mut problem = Line(|x: f64| Ok((x.exp() - 2.0, x.exp())));
-        let minimizer = descend(&mut problem, &[Bound::Free], &[0.0]);
-        assert!(minimizer.status().converged());
-        assert!((minimizer.params()[0] - std::f64::consts::LN_2).abs() < 1e-15);
+        let problem = Line(|x: f64| Ok((x.exp() - 2.0, x.exp())));
+        let minimizer = descend(problem, &[Bound::Free], &[0.0]);
+        assert!(minimizer.status.converged());
+        assert!((minimizer.params[0] - std::f64::consts::LN_2).abs() < 1e-15);
     }
 
     #[test]
     fn a_flat_direction_neither_fails_nor_wanders() {
-        let mut product = Problem::new(2, |&[a, b], sink| {
+        let product = Problem::new(2, |&[a, b], sink| {
             sink(a * b - 6.0);
             sink(a * b - 7.0);
         });
-        let minimizer = descend(&mut product, &[Bound::Free; 2], &[2.0, 1.0]);
-        let params = minimizer.params();
-        assert!(minimizer.status().converged());
+        let minimizer = descend(product, &[Bound::Free; 2], &[2.0, 1.0]);
+        let params = minimizer.params;
+        assert!(minimizer.status.converged());
         assert!((params[0] * params[1] - 6.5).abs() < 1e-12);
         assert!(params[0].abs() < 10.0 && params[1].abs() < 10.0);
     }
 
     #[test]
     fn fewer_residuals_than_parameters_are_met_exactly() {
-        let mut sum = Problem::new(1, |&[a, b, c], sink| sink(a + b * 2.0 + c.exp() - 4.0));
-        let minimizer = descend(&mut sum, &[Bound::Free; 3], &[0.0; 3]);
-        assert!(minimizer.status().converged() && minimizer.sse() < 1e-28);
+        let sum = Problem::new(1, |&[a, b, c], sink| sink(a + b * 2.0 + c.exp() - 4.0));
+        let minimizer = descend(sum, &[Bound::Free; 3], &[0.0; 3]);
+        assert!(minimizer.status.converged() && minimizer.value < 1e-28);
     }
 
     #[test]
@@ -752,16 +841,13 @@ mod tests {
         fn ones<const N: usize>(m: usize) -> Problem<N> {
             Problem::new(m, move |_, sink| (0..m).for_each(|_| sink(1.0.into())))
         }
-        assert_eq!(
-            descend(&mut ones::<0>(3), &[], &[]).status(),
-            Status::Gradient
-        );
+        assert_eq!(descend(ones::<0>(3), &[], &[]).status, Status::Gradient);
         let free = [Bound::Free];
         assert_eq!(
-            descend(&mut ones::<1>(0), &free, &[1.0]).status(),
+            descend(ones::<1>(0), &free, &[1.0]).status,
             Status::Gradient
         );
-        let flat = descend(&mut ones::<1>(3), &free, &[1.0]);
-        assert!(flat.is_flat() && flat.sse() == 3.0);
+        let flat = descend(ones::<1>(3), &free, &[1.0]);
+        assert!(flat.is_flat && flat.value == 3.0);
     }
 }

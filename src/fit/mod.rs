@@ -14,19 +14,30 @@
 //!   series; no program does both.
 
 pub(crate) mod bounds;
+mod combinations;
 mod declared;
+mod descents;
+mod desk;
 mod error;
 
 #[cfg(test)]
 mod known_problems;
 mod levenberg_marquardt;
 mod not_finite;
+mod objective;
 mod observer;
+mod optima;
 mod options;
+mod places;
 mod points;
+mod polish;
 mod predictions;
 mod problem;
+mod ranges;
 mod result;
+mod scan;
+mod separable;
+mod space;
 mod starts;
 mod statistics;
 pub mod table;
@@ -39,7 +50,7 @@ pub use observer::{Observer, Progress};
 pub use options::FitOptions;
 pub(crate) use options::MOST_STARTS;
 pub use predictions::{Estimates, PredictedColumn, predict};
-pub use result::{Ending, Fit, FittedColumn, FittedParam, StartEnd};
+pub use result::{Combination, Ending, Fit, FittedColumn, FittedParam, Optimum, StartEnd};
 pub use table::{Missing, Table, TableError, TableOptions};
 
 use crate::model::{Error, Model};
@@ -47,12 +58,21 @@ use crate::syntax::{Constraint, Goal};
 use crate::threads::Threads;
 use crate::walk::Clock;
 use bounds::Bound;
+use combinations::combinations;
 use declared::{check_names, columns, matrices, observations, unknowns};
+use descents::Options;
+use objective::{Objective, sum_of_squares};
+use optima::{MultiStart, symmetry};
 use problem::{Data, Problem};
-use starts::{Options, StartsError, minimize_from_starts};
+use ranges::ranges;
+use starts::{StartsError, minimize_from_starts};
 use statistics::Statistics;
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
+
+/// More residuals than these are searched on a sample of so many: enough for minima to be where they are
+/// with all.
+const MANY_RESIDUALS: usize = 2000;
 
 /// Fits the params of a model to the columns of a table, in the model's mode and with its relaxation.
 /// What the program observes is predicted: its text is prepared anew for that, so what the model has
@@ -197,6 +217,7 @@ fn fit_noting(
     } else {
         (columns_used(&program, table)?, Vec::new())
     };
+    let ranges = ranges(&program, table, &unknowns);
     for (name, value) in &held {
         bindings.set(name, *value);
     }
@@ -222,8 +243,15 @@ fn fit_noting(
             Threads::ONE
         });
     let data = Data::new(table, &observations, goal, rows, met)?;
-    check_starts(options, data.residuals(), unknowns.len())?;
+    check_starts(options, unknowns.len())?;
     let problem = || Problem::new(first.clone(), &data);
+    // With one start there is nothing to save.
+    let sample = if options.starts > 1 && data.residuals() > MANY_RESIDUALS {
+        data.sample(MANY_RESIDUALS / observations.len())
+    } else {
+        None
+    };
+    let of_sample = || Problem::new(first.clone(), sample.as_ref().unwrap_or(&data));
     let init: Vec<f64> = unknowns.iter().map(|u| u.init).collect();
     let bounds: Vec<Bound> = unknowns.iter().map(|u| Bound::from(u.constraint)).collect();
     let search = Options {
@@ -237,6 +265,7 @@ fn fit_noting(
         } else {
             options.threads.clone()
         },
+        ranges,
         ..Options::default()
     };
     // Once it is late no evaluation is done any more, so there is nothing to go on for.
@@ -257,8 +286,9 @@ fn fit_noting(
     {
         return Err(error);
     }
-    let best =
-        minimize_from_starts(problem, &bounds, &init, &search, &watch).map_err(|e| match e {
+    let sampled = sample.is_some().then_some(&of_sample);
+    let best = minimize_from_starts(problem, sampled, &bounds, &init, &search, &watch).map_err(
+        |e| match e {
             StartsError::NoStart {
                 cause: Some(cause), ..
             } => cause.into_fit_error(),
@@ -275,8 +305,9 @@ fn fit_noting(
                 let name = &unknowns[index].name;
                 FitError::Init(format!("`{name}` starts outside its constraint"))
             }
-        })?;
-    let statistics = Statistics::new(&best.params, &best.residuals, &best.jacobian);
+        },
+    )?;
+    let statistics = Statistics::new(&best.params, &best.scores, &best.jacobian, &best.held);
     let params = unknowns
         .iter()
         .enumerate()
@@ -293,24 +324,35 @@ fn fit_noting(
         if !limits.is_late() {
             return Err(error.into_fit_error());
         }
-        at_best.recall(&best.residuals);
+        at_best.recall(&best.scores);
     }
     let used = usable.as_deref().map(|rows| (rows, all_rows));
     let dropped = |start: &&StartEnd| start.ending == Ending::Dropped;
+    let names: Vec<&str> = unknowns.iter().map(|u| u.name.as_str()).collect();
+    let combined = combined(&mut at_best, &best, &statistics, &names);
+    let optima = best.others.iter().map(|other| Optimum {
+        params: other.params.clone(),
+        sse: other.value,
+        symmetry: symmetry(&names, &best.params, &other.params),
+    });
     Ok(Fit {
         params,
         covariance: statistics.covariance,
         correlation: statistics.correlation,
-        sse: best.sse,
+        sse: best.value,
         residual_sd: statistics.residual_sd,
         degrees_of_freedom: statistics.degrees_of_freedom,
-        residuals: best.residuals.len(),
-        columns: at_best.columns(&best.residuals, used),
+        residuals: best.scores.len(),
+        columns: at_best.columns(&best.scores, used),
         held,
         rows: all_rows,
         rows_dropped: usable.as_ref().map_or(0, |rows| all_rows - rows.len()),
         starts: best.starts.len(),
         agree: best.agree,
+        as_good: best.as_low,
+        optima: optima.collect(),
+        r_squared: 1.0 - best.value / data.total_squares(),
+        combinations: combined,
         dropped: best.starts.iter().filter(dropped).count(),
         ends: best.starts,
         best: best.best,
@@ -325,13 +367,53 @@ fn fit_noting(
         at_edge: unknowns
             .iter()
             .zip(best.params.iter().zip(&statistics.std_err))
-            .filter(|(unknown, (x, std_err))| is_at_edge(unknown.constraint, **x, **std_err))
-            .map(|(unknown, _)| unknown.name.clone())
+            .enumerate()
+            .filter(|(index, (unknown, (x, std_err)))| {
+                best.held.contains(index) || is_at_edge(unknown.constraint, **x, **std_err)
+            })
+            .map(|(_, (unknown, _))| unknown.name.clone())
             .collect(),
         evaluations: best.evaluations.residuals + best.evaluations.jacobians,
         stats: at_best.stats(),
         seconds: clock.seconds(),
     })
+}
+
+/// The combinations of params that are determined at a minimum where the params are not.
+fn combined(
+    problem: &mut Problem<'_>,
+    best: &MultiStart,
+    statistics: &Statistics,
+    names: &[&str],
+) -> Vec<Combination> {
+    /// Scores that have changed by less than this part of how far one param alone would change them.
+    const SAME: f64 = 1e-5;
+    let rows = best.scores.len();
+    let mut scores = vec![0.0; rows];
+    let mut all: Vec<Combination> = Vec::new();
+    for direction in &statistics.directions {
+        let stays = |params: &[f64]| {
+            if problem.value(params, &mut scores).is_err() {
+                return false;
+            }
+            let changes = scores
+                .iter()
+                .zip(&best.scores)
+                .map(|(a, b)| (a - b).powi(2));
+            let changed = changes.sum::<f64>().sqrt();
+            let alone = (0..params.len()).map(|j| {
+                let column = &best.jacobian[j * rows..(j + 1) * rows];
+                sum_of_squares(column).sqrt() * (params[j] - best.params[j]).abs()
+            });
+            changed <= SAME * alone.fold(0.0, f64::max)
+        };
+        let found = combinations(&best.params, names, direction, stays);
+        all.extend(found.into_iter().map(|one| Combination {
+            text: one.text,
+            value: one.value,
+        }));
+    }
+    all
 }
 
 /// Whether a value is, compared with its standard error, at an edge of its range.
@@ -350,19 +432,19 @@ const _: fn() = || {
     shared::<Model>();
 };
 
-/// Refuses more starts than have room: each keeps its residuals and their derivatives, twice.
-fn check_starts(options: &FitOptions, residuals: usize, params: usize) -> Result<(), FitError> {
+/// Refuses more starts than have room: each keeps some triangles of as many rows as there are params.
+fn check_starts(options: &FitOptions, params: usize) -> Result<(), FitError> {
     let starts = options.starts;
     let too_many = |most, why| Err(FitError::TooManyStarts { starts, most, why });
     if starts > MOST_STARTS {
         return too_many(MOST_STARTS, String::new());
     }
-    let each = 16 * (params + 1).saturating_mul(residuals).saturating_add(64);
+    let each = 64 * (params + 4).saturating_mul(params + 4);
     let bytes = options.limits.heap_bytes;
-    // Those of the default are begun with any data.
+    // Those of the default are begun with any model.
     let most = (bytes / each).max(FitOptions::default().starts);
     if starts > most {
-        let why = format!(" of {residuals} residuals by {params} params that {bytes} bytes hold");
+        let why = format!(" with {params} params that {bytes} bytes hold");
         return too_many(most, why);
     }
     Ok(())

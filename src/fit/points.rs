@@ -5,12 +5,14 @@
 //! **Invariants**
 //! - A number of a point is a function of (seed, start, parameter, attempt) and of what goes in for
 //!   that parameter.
-//! - Start 0 is the first guess itself.
+//! - Start 0 is the first guess itself, and start 1 may be; those after it are where a scan found something.
 //! - No number is outside its bound.
 //!
 //! A first guess is often right within a factor of three and sometimes wrong by a hundred, and nobody
 //! knows which. So the spread climbs a ladder, start after start: half a decade, one, one and a half,
 //! two; attempts climb on from there.
+//! - A parameter that is compared with a column, or subtracted from one, lies in the column's range half
+//!   of the time, and always where the guess is outside of it.
 //! - `Above` and `Below`: the distance from the bound is the guess's times a log-uniform factor
 //!   within the spread, because a positive number is a scale.
 //! - `Between`: uniform, whatever the guess, because the interval already says where to look;
@@ -26,26 +28,62 @@ use std::f64::consts::{LN_10, TAU};
 /// The ladder of spreads, in decades.
 const SPREADS: [f64; 4] = [0.5, 1.0, 1.5, 2.0];
 
+/// Where a parameter may lie, from the lowest to the highest number of a column that a program compares it
+/// with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Range {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
 /// What starting points are made from.
 pub(super) struct Guess<'a> {
     pub(super) bounds: &'a [Bound],
     pub(super) init: &'a [f64],
     pub(super) seed: u64,
+    /// None, or one for each parameter.
+    pub(super) ranges: &'a [Option<Range>],
+    /// Whether start 1 is the first guess once more.
+    pub(super) twice: bool,
+    /// What a scan found, the best last.
+    pub(super) scanned: Vec<Vec<f64>>,
 }
 
 impl Guess<'_> {
-    /// The point of start `k` at its given attempt; start 0 is the guess itself.
+    /// Whether start `k` has one point and no other.
+    pub(super) fn is_fixed(&self, k: usize) -> bool {
+        k <= usize::from(self.twice) + self.scanned.len()
+    }
+
+    /// The point of start `k` at its given attempt.
     pub(super) fn point(&self, k: usize, attempt: u32) -> Vec<f64> {
-        if k == 0 {
+        let fixed = 1 + usize::from(self.twice);
+        if k < fixed {
             return self.init.to_vec();
         }
+        if let Some(point) = self.scanned.iter().rev().nth(k - fixed) {
+            return point.clone();
+        }
+        // Around the first guess and what a scan made of it, by turns of eight.
+        let centre = match self.scanned.last() {
+            Some(scanned) if (k / (2 * SPREADS.len())).is_multiple_of(2) => scanned,
+            _ => self.init,
+        };
         let spread = SPREADS[k % SPREADS.len()] * (1.0 + 0.25 * f64::from(attempt));
         let keep_sign = (k / SPREADS.len()).is_multiple_of(2);
         (0..self.init.len())
             .map(|j| {
                 let [u, v] = uniforms(self.seed, [k as u32, j as u32, attempt]);
                 let factor = spread * LN_10 * (2.0 * u - 1.0);
-                let (bound, init) = (self.bounds[j], self.init[j]);
+                let (bound, init) = (self.bounds[j], centre[j]);
+                if let Some(Some(range)) = self.ranges.get(j)
+                    && (k.is_multiple_of(2) || init < range.low || init > range.high)
+                {
+                    let value = range.low + u * (range.high - range.low);
+                    if bound.contains(value) {
+                        return value;
+                    }
+                }
                 match bound {
                     Bound::Above(_) => bound.value(bound.coordinate(init) + factor),
                     Bound::Below(_) => bound.value(bound.coordinate(init) - factor),
@@ -112,6 +150,9 @@ mod tests {
             bounds: &bounds,
             init: &init,
             seed: 3,
+            ranges: &[],
+            twice: false,
+            scanned: Vec::new(),
         };
         for k in 1..200 {
             let point = guess.point(k, (k % 16) as u32);

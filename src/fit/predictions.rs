@@ -293,9 +293,10 @@ pub fn predict(
     let half = student_t_quantile(0.975, estimates.degrees_of_freedom);
     for (place, (row, column, prediction)) in problem.placed(&predictions).enumerate() {
         let row = usable.as_ref().map_or(row, |rows| rows[row]);
-        let gradient = &derivatives[place * params.len()..(place + 1) * params.len()];
+        let gradient = derivatives.iter().skip(place).step_by(predictions.len());
+        let gradient: Vec<f64> = gradient.copied().collect();
         let column = &mut predicted[column];
-        let width = half * estimates.std_err(gradient);
+        let width = half * estimates.std_err(&gradient);
         column.predictions[row] = prediction;
         (column.low[row], column.high[row]) = if column.noise == Noise::Lognormal {
             let factor = math::exp(width / prediction.abs());

@@ -4,14 +4,13 @@
 //!
 //! **Invariants**
 //! - A problem is one thread's; what it shares with others never changes.
-//! - Residuals stand in the order of [`Data`]: by row where rows are predicted one by one, by
-//!   observation and then by row where series are.
+//! - Residuals stand in the order of [`Data`]: by observation and then by row.
 //! - An error that has to do with one row names the row's line in the table's file, or the row where
 //!   there is no file.
 
 use super::declared::column_of;
 use super::error::FitError;
-use super::levenberg_marquardt::Residuals;
+use super::objective::{Objective, sum_of_squares};
 use super::result::FittedColumn;
 use super::table::Table;
 use crate::error::Kind;
@@ -22,7 +21,12 @@ use crate::prim::math;
 use crate::source::Span;
 use crate::syntax::{Goal, Noise, Observation};
 use crate::walk::{Item, Output, Stats};
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
+
+/// How far a prediction may be from a number that it is meant to be, as a part of that number: some
+/// units in the last place, as a computation of some length has.
+const ROUNDING: f64 = 4.0 * f64::EPSILON;
 
 /// What predictions are compared with.
 pub(super) struct Data<'a> {
@@ -31,9 +35,15 @@ pub(super) struct Data<'a> {
     /// What the program is run for: a list of predictions, or the one prediction itself.
     goal: Goal,
     /// The columns that the program takes as numbers, where rows are predicted one by one.
-    rows: Option<Vec<&'a [f64]>>,
+    rows: Option<Vec<Cow<'a, [f64]>>>,
+    /// How many rows there are.
+    row_count: usize,
+    /// Which of the table's those are, where they are not all.
+    taken: Option<Vec<usize>>,
     /// One for each residual.
     observed: Vec<Observed<'a>>,
+    /// The sum of squares that rounding alone may make of a perfect fit.
+    rounding: f64,
     /// Which of all predictions those are of; none where no observation is missing.
     kept: Option<Vec<usize>>,
     /// Where the params of the first evaluation go that failed or was not finite, if anybody asks.
@@ -41,6 +51,7 @@ pub(super) struct Data<'a> {
 }
 
 /// One number of the data.
+#[derive(Clone)]
 struct Observed<'a> {
     /// Its logarithm where the noise is lognormal.
     value: f64,
@@ -94,23 +105,75 @@ impl<'a> Data<'a> {
                 }
             }
         }
-        if rows.is_some() {
-            // Stable, so the observations of a row keep their order.
-            observed.sort_by_key(|observed| observed.row);
-        }
         let kept = kept(&mut observed);
         if observed.is_empty() {
             return Err(FitError::NothingMeasured);
         }
+        // Each number is good to half a unit in its last place.
+        let rounding = observed.iter().map(|o| (ROUNDING * o.value).powi(2)).sum();
         Ok(Self {
             table,
             observations,
             goal,
-            rows,
+            rows: rows.map(|rows| rows.into_iter().map(Cow::Borrowed).collect()),
+            row_count: table.rows(),
+            taken: None,
             observed,
             kept,
+            rounding,
             met,
         })
+    }
+
+    /// So many of the rows, evenly spread, where rows are predicted one by one and there are more.
+    pub(super) fn sample(&self, count: usize) -> Option<Self> {
+        let rows = self.rows.as_ref().filter(|_| self.row_count > count)?;
+        let taken: Vec<usize> = (0..count).map(|k| k * self.row_count / count).collect();
+        let columns = rows.iter();
+        let columns = columns.map(|column| taken.iter().map(|&row| column[row]).collect());
+        let (mut observed, mut kept) = (Vec::new(), Vec::new());
+        for observation in 0..self.observations.len() {
+            for (at, row) in taken.iter().enumerate() {
+                let place = observation * self.row_count + row;
+                let place = match &self.kept {
+                    None => Some(place),
+                    Some(kept) => kept.binary_search(&place).ok(),
+                };
+                if let Some(place) = place {
+                    observed.push(self.observed[place].clone());
+                    kept.push(observation * count + at);
+                }
+            }
+        }
+        if observed.is_empty() {
+            return None;
+        }
+        let all = count * self.observations.len();
+        Some(Self {
+            rows: Some(columns.map(Cow::Owned).collect()),
+            row_count: count,
+            taken: Some(taken),
+            rounding: self.rounding * observed.len() as f64 / self.observed.len() as f64,
+            kept: (kept.len() < all).then_some(kept),
+            observed,
+            ..*self
+        })
+    }
+
+    /// The sum of the squares around each column's mean, on the scale of its noise.
+    pub(super) fn total_squares(&self) -> f64 {
+        let mut total = 0.0;
+        for column in self
+            .observations
+            .iter()
+            .flat_map(|observation| &observation.columns)
+        {
+            let values = || self.observed.iter().filter(|o| o.column == column);
+            let count = values().count();
+            let mean = values().map(|o| o.value).sum::<f64>() / count.max(1) as f64;
+            total += values().map(|o| (o.value - mean).powi(2)).sum::<f64>();
+        }
+        total
     }
 
     /// The same where nothing is compared with the predictions.
@@ -124,8 +187,11 @@ impl<'a> Data<'a> {
             table,
             observations,
             goal,
-            rows,
+            rows: rows.map(|rows| rows.into_iter().map(Cow::Borrowed).collect()),
+            row_count: table.rows(),
+            taken: None,
             observed: Vec::new(),
+            rounding: 0.0,
             kept: Some(Vec::new()),
             met: None,
         }
@@ -134,19 +200,7 @@ impl<'a> Data<'a> {
     /// How many predictions there are, observed or not.
     fn predictions(&self) -> usize {
         let columns: usize = self.observations.iter().map(|one| one.columns.len()).sum();
-        self.table.rows() * columns
-    }
-
-    /// Takes from all predictions, of so many numbers each, those that are observed.
-    fn keep(&self, all: &[f64], width: usize, mut give: impl FnMut(&[f64])) {
-        match &self.kept {
-            None => give(all),
-            Some(kept) => {
-                for &place in kept {
-                    give(&all[place * width..(place + 1) * width]);
-                }
-            }
-        }
+        self.row_count * columns
     }
 
     /// A row, for people: `the row at data.csv:5`; without a file `row 4`.
@@ -286,18 +340,13 @@ impl<'a> Problem<'a> {
     ) -> impl Iterator<Item = (usize, usize, f64)> + 'p {
         let data = self.data;
         let rows = data.table.rows();
-        let all: usize = data.observations.iter().map(|one| one.columns.len()).sum();
         // For each column the first of its observation, and how many that has.
         let firsts = data.observations.iter().scan(0, move |first, one| {
             let at = *first;
             *first += one.columns.len();
             Some((at, one.columns.len()))
         });
-        let blocks: Vec<(usize, usize)> = match data.rows {
-            Some(_) => vec![(0, all)],
-            None => firsts.collect(),
-        };
-        let places = blocks.into_iter().flat_map(move |(first, count)| {
+        let places = firsts.flat_map(move |(first, count)| {
             (0..rows).flat_map(move |row| (first..first + count).map(move |column| (row, column)))
         });
         places
@@ -343,31 +392,33 @@ impl<'a> Problem<'a> {
 
     fn predict_all(&mut self, params: &[f64], jac: Option<&mut [f64]>) -> Result<(), Unfit> {
         let data = self.data;
-        if data.kept.is_none() {
+        let Some(kept) = &data.kept else {
             return self.predict_each(params, jac);
-        }
+        };
         let mut all = std::mem::take(&mut self.all_derivatives);
         all.resize(data.predictions() * params.len(), 0.0);
         let predicted = self.predict_each(params, jac.is_some().then_some(&mut all[..]));
         std::mem::swap(&mut self.all, &mut self.predictions);
         self.predictions.clear();
         if predicted.is_ok() {
-            data.keep(&self.all, 1, |one| self.predictions.extend(one));
+            self.predictions
+                .extend(kept.iter().map(|&place| self.all[place]));
             if let Some(jac) = jac {
-                let mut rows = jac.chunks_exact_mut(params.len().max(1));
-                data.keep(&all, params.len(), |one| {
-                    if let Some(row) = rows.next() {
-                        row.copy_from_slice(one);
-                    }
-                });
+                let columns = all.chunks_exact(data.predictions().max(1));
+                for (entry, from) in jac
+                    .iter_mut()
+                    .zip(columns.flat_map(|column| kept.iter().map(move |&place| column[place])))
+                {
+                    *entry = from;
+                }
             }
         }
         self.all_derivatives = all;
         predicted
     }
 
-    /// All predictions, be they observed or not, in the order of the residuals; and for each its
-    /// derivatives by the params.
+    /// All predictions, be they observed or not, in the order of the residuals; and their derivatives,
+    /// column-major: one for each prediction by the first param, then by the second.
     pub(super) fn everything(&mut self, params: &[f64]) -> Result<(Vec<f64>, Vec<f64>), Unfit> {
         let mut derivatives = vec![0.0; self.data.predictions() * params.len()];
         self.predict_each(params, Some(&mut derivatives))?;
@@ -388,7 +439,12 @@ impl<'a> Problem<'a> {
         self.check_series(self.run.output())?;
         self.predictions.extend(self.run.output().numbers());
         if let Some(jac) = jac {
-            jac.copy_from_slice(self.run.derivatives());
+            let (m, n) = (self.predictions.len(), params.len());
+            for (i, row) in self.run.derivatives().chunks_exact(n.max(1)).enumerate() {
+                for (j, &entry) in row.iter().enumerate() {
+                    jac[j * m + i] = entry;
+                }
+            }
         }
         Ok(())
     }
@@ -396,11 +452,11 @@ impl<'a> Problem<'a> {
     fn predict_rows(
         &mut self,
         params: &[f64],
-        columns: &[&[f64]],
+        columns: &[Cow<'_, [f64]>],
         jac: Option<&mut [f64]>,
     ) -> Result<(), Unfit> {
         let data = self.data;
-        let (rows, count) = (data.table.rows(), data.observations.len());
+        let (rows, count) = (data.row_count, data.observations.len());
         let derivatives = if jac.is_some() { params.len() } else { 0 };
         let size = rows * count * (1 + derivatives);
         if self.columns.len() < size {
@@ -417,6 +473,8 @@ impl<'a> Problem<'a> {
         let done = self.run.rows(&inputs, rows, form, values, gradients);
         let (stats, fault) = done.map_err(Unfit::Program)?;
         self.stats = stats;
+        let of_table = |row: usize| data.taken.as_ref().map_or(row, |taken| taken[row]);
+        let fault = fault.map(|(row, what)| (of_table(row), what));
         match fault {
             None => {}
             Some((row, Special::Failed(error))) => {
@@ -424,14 +482,14 @@ impl<'a> Problem<'a> {
             }
             Some((row, Special::Output(output))) => return Err(no_number(&output, data, row)),
         }
-        by_rows(values, rows, |x| self.predictions.push(x));
+        self.predictions.extend_from_slice(values);
         if let Some(jac) = jac {
-            let mut entries = jac.iter_mut();
-            by_rows(gradients, rows, |x| {
-                if let Some(entry) = entries.next() {
-                    *entry = x;
-                }
-            });
+            // Of each prediction a column for each param.
+            for (at, column) in gradients.chunks_exact(rows.max(1)).enumerate() {
+                let (observation, param) = (at / derivatives, at % derivatives);
+                let start = (param * count + observation) * rows;
+                jac[start..start + rows].copy_from_slice(column);
+            }
         }
         Ok(())
     }
@@ -499,28 +557,20 @@ impl<'a> Problem<'a> {
                 self.data.table.place(observed.row),
             ));
         }
-        let mut residuals = vec![0.0; self.len()];
-        let mut jacobian = vec![0.0; self.len() * params.len()];
-        self.jacobian(params, &mut residuals, &mut jacobian).ok()?;
+        let rows = self.rows();
+        let mut residuals = vec![0.0; rows];
+        let mut jacobian = vec![0.0; rows * params.len()];
+        self.linearize(params, &mut residuals, &mut jacobian).ok()?;
         let at = jacobian.iter().position(|entry| !entry.is_finite())?;
-        let observed = &self.data.observed[at / params.len()];
+        let observed = &self.data.observed[at % rows];
         Some(format!(
             " (at the initial values the derivative of `{}` at {} by `{}` is {}; `dmci grad` shows it, and \
              a test in the model can keep such rows from it)",
             observed.column,
             self.data.table.place(observed.row),
-            names.get(at % params.len()).unwrap_or(&"?"),
+            names.get(at / rows).unwrap_or(&"?"),
             jacobian[at],
         ))
-    }
-}
-
-/// Gives the numbers of columns row by row.
-fn by_rows(columns: &[f64], rows: usize, mut give: impl FnMut(f64)) {
-    for row in 0..rows {
-        for column in columns.chunks_exact(rows) {
-            give(column[row]);
-        }
     }
 }
 
@@ -578,34 +628,38 @@ fn in_row(error: Error, row: &str) -> Error {
     }
 }
 
-impl Residuals for Problem<'_> {
+impl Objective for Problem<'_> {
     type Error = Unfit;
 
-    fn len(&self) -> usize {
+    fn rows(&self) -> usize {
         self.data.observed.len()
     }
 
-    fn residuals(&mut self, params: &[f64], r: &mut [f64]) -> Result<(), Unfit> {
+    fn value(&mut self, params: &[f64], r: &mut [f64]) -> Result<f64, Unfit> {
         self.predict(params)?;
         self.compare(r);
         self.note(params, r);
-        Ok(())
+        Ok(sum_of_squares(r))
     }
 
-    fn jacobian(&mut self, params: &[f64], r: &mut [f64], jac: &mut [f64]) -> Result<(), Unfit> {
+    fn linearize(&mut self, params: &[f64], r: &mut [f64], jac: &mut [f64]) -> Result<f64, Unfit> {
         self.predict_with(params, Some(&mut *jac))?;
         self.compare(r);
         self.note(params, r);
-        let rows = jac.chunks_mut(params.len());
-        for ((row, prediction), observed) in rows.zip(&self.predictions).zip(&self.data.observed) {
-            if observed.noise == Noise::Lognormal {
-                for entry in row {
+        for column in jac.chunks_exact_mut(r.len().max(1)) {
+            let predicted = self.predictions.iter().zip(&self.data.observed);
+            for (entry, (prediction, observed)) in column.iter_mut().zip(predicted) {
+                if observed.noise == Noise::Lognormal {
                     *entry /= prediction;
                 }
             }
         }
         self.note(params, jac);
-        Ok(())
+        Ok(sum_of_squares(r))
+    }
+
+    fn rounding(&self) -> f64 {
+        self.data.rounding
     }
 }
 

@@ -57,16 +57,24 @@ pub struct Fit {
     /// Standard deviation of the residuals.
     #[serde(with = "number")]
     pub residual_sd: f64,
-    /// Residuals minus params.
+    /// Residuals minus what the data determine of the params: the rank of the Jacobian.
     pub degrees_of_freedom: usize,
     /// How many residuals there are.
     pub residuals: usize,
     /// Predictions and residuals of each observed column, in the order of the program.
     pub columns: Vec<FittedColumn>,
+    /// Coefficient of determination: the part of the observations' variance, around each column's mean on
+    /// the scale of its noise, that the predictions explain.
+    #[serde(with = "number")]
+    pub r_squared: f64,
     /// How many starts were made.
     pub starts: usize,
     /// How many of them found this minimum.
     pub agree: usize,
+    /// How many of them found one that fits as well, this one or another of [`Fit::optima`].
+    pub as_good: usize,
+    /// Other minima that fit equally well.
+    pub optima: Vec<Optimum>,
     /// How many of them were dropped as hopeless.
     pub dropped: usize,
     /// The end of every start, in their order: first that of the params' own initial values.
@@ -81,6 +89,8 @@ pub struct Fit {
     /// Whether the observer broke, a deadline passed or something interrupted: this is the best that was
     /// found by then.
     pub interrupted: bool,
+    /// What the data do determine of these params: combinations of them.
+    pub combinations: Vec<Combination>,
     /// Params that the data do not determine.
     pub undetermined: Vec<String>,
     /// Params that ended at an edge of their range, within a thousandth of their standard error: the
@@ -116,6 +126,32 @@ pub struct FittedColumn {
     /// which has no unit. NaN where the observation is missing.
     #[serde(serialize_with = "numbers")]
     pub residuals: Vec<f64>,
+}
+
+/// Another minimum that fits equally well.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Optimum {
+    /// Its params, in the order of [`Fit::params`].
+    #[serde(serialize_with = "numbers")]
+    pub params: Vec<f64>,
+    /// The sum of squared residuals there.
+    #[serde(with = "number")]
+    pub sse: f64,
+    /// What it is of the minimum that was chosen, in words, where it is a symmetry of the model: params
+    /// exchanged, or of the other sign.
+    pub symmetry: Option<String>,
+}
+
+/// A combination of params that the data determine, where they do not determine the params.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Combination {
+    /// What it is: `a*exp(b)`.
+    pub text: String,
+    /// Its value.
+    #[serde(with = "number")]
+    pub value: f64,
 }
 
 /// What became of one start.

@@ -17,21 +17,24 @@
 //!
 //! These hold for the model linearized at the minimum and independent errors of one variance; see
 //! Seber and Wild, "Nonlinear regression", section 2.1. An interval knows nothing of bounds and may
-//! cross them.
+//! cross them; a parameter that is held at one has none, and the others' are those with it there. n is the
+//! rank of the Jacobian: a parameter that the data do not determine takes no degree of freedom.
 
+use super::objective::sum_of_squares;
+use super::triangle::Triangle;
 use crate::prim::math;
 use faer::Mat;
 
 /// The precision of a fit's n parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Statistics {
-    /// Residuals less parameters, m - n; zero when there are no more residuals than parameters.
+    /// Residuals less the Jacobian's rank; zero when there are no more residuals than that.
     pub(crate) degrees_of_freedom: usize,
     /// The square root of the residual variance, in the unit of the residuals. NaN without degrees
     /// of freedom, and with it everything that is a multiple of it.
     pub(crate) residual_sd: f64,
     /// The standard error of each parameter, in its unit. Infinite where the data do not determine
-    /// the parameter.
+    /// the parameter, NaN where it is held.
     pub(crate) std_err: Vec<f64>,
     /// The lower end of each parameter's 95 % interval.
     pub(crate) low: Vec<f64>,
@@ -48,6 +51,8 @@ pub(crate) struct Statistics {
     /// The parameters that can change, alone or together with others, without changing any residual
     /// to first order; in ascending order.
     pub(crate) undetermined: Vec<usize>,
+    /// Directions in which no residual changes, n numbers each, to first order.
+    pub(crate) directions: Vec<Vec<f64>>,
 }
 
 /// A diagonal entry of `R` counts as zero below this part of the largest. Exact Jacobians of long
@@ -61,56 +66,54 @@ const SHARE_TOLERANCE: f64 = 1e-6;
 const UPPER_END: f64 = 0.975;
 
 impl Statistics {
-    /// The statistics of a fit at its n `params`, with m `residuals` and the row-major m x n
-    /// `jacobian` of these by the parameters.
+    /// The statistics of a fit at its n `params`, with m `residuals` and the column-major m x n
+    /// `jacobian` of these by the parameters, of which some are `held` at their bounds.
     ///
     /// # Panics
     /// When the Jacobian does not have m x n entries.
-    pub(crate) fn new(params: &[f64], residuals: &[f64], jacobian: &[f64]) -> Self {
+    pub(crate) fn new(params: &[f64], residuals: &[f64], jacobian: &[f64], held: &[usize]) -> Self {
         let (m, n) = (residuals.len(), params.len());
         assert_eq!(jacobian.len(), m * n, "the Jacobian has m x n entries");
-        let degrees_of_freedom = m.saturating_sub(n);
-        let sse: f64 = residuals.iter().map(|r| r * r).sum();
-        let residual_sd = if degrees_of_freedom == 0 {
-            f64::NAN
-        } else {
-            (sse / degrees_of_freedom as f64).sqrt()
-        };
         let Unscaled {
             inverse,
             rank,
             undetermined,
-        } = Unscaled::of(jacobian, m, n);
-        let free = |j: &usize| undetermined.contains(j);
+            directions,
+        } = Unscaled::of(jacobian, m, n, held);
+        let degrees_of_freedom = m.saturating_sub(rank);
+        let residual_sd = if degrees_of_freedom == 0 {
+            f64::NAN
+        } else {
+            (sum_of_squares(residuals) / degrees_of_freedom as f64).sqrt()
+        };
+        let is_free = |j: usize| undetermined.contains(&j);
+        let is_held = |j: usize| held.contains(&j);
         let entry = |k: usize| (k / n, k % n, inverse[k]);
-
-        let covariance =
-            (0..n * n)
-                .map(entry)
-                .map(|(i, j, unscaled)| match (i == j, free(&i) || free(&j)) {
-                    (true, true) => f64::INFINITY,
-                    (false, true) => f64::NAN,
-                    (_, false) => residual_sd * residual_sd * unscaled,
-                });
-        let correlation =
-            (0..n * n)
-                .map(entry)
-                .map(|(i, j, unscaled)| match (i == j, free(&i) || free(&j)) {
-                    (_, true) => f64::NAN,
-                    (true, false) => 1.0,
-                    (false, false) => {
-                        unscaled / inverse[i * n + i].sqrt() / inverse[j * n + j].sqrt()
-                    }
-                });
+        let covariance = (0..n * n).map(entry).map(|(i, j, unscaled)| {
+            if is_held(i) || is_held(j) {
+                f64::NAN
+            } else if is_free(i) || is_free(j) {
+                if i == j { f64::INFINITY } else { f64::NAN }
+            } else {
+                residual_sd * residual_sd * unscaled
+            }
+        });
+        let correlation = (0..n * n).map(entry).map(|(i, j, unscaled)| {
+            if [i, j].into_iter().any(|j| is_held(j) || is_free(j)) {
+                f64::NAN
+            } else if i == j {
+                1.0
+            } else {
+                unscaled / inverse[i * n + i].sqrt() / inverse[j * n + j].sqrt()
+            }
+        });
         let covariance: Vec<f64> = covariance.collect();
         let correlation: Vec<f64> = correlation.collect();
         let std_err: Vec<f64> = (0..n)
-            .map(|j| {
-                if free(&j) {
-                    f64::INFINITY
-                } else {
-                    residual_sd * inverse[j * n + j].sqrt()
-                }
+            .map(|j| match (is_held(j), is_free(j)) {
+                (true, _) => f64::NAN,
+                (false, true) => f64::INFINITY,
+                (false, false) => residual_sd * inverse[j * n + j].sqrt(),
             })
             .collect();
         let half_width = student_t_quantile(UPPER_END, degrees_of_freedom);
@@ -129,28 +132,26 @@ impl Statistics {
             correlation,
             rank,
             undetermined,
+            directions,
         }
     }
 }
 
 /// `(J^T J)^-1`, as far as it exists.
 struct Unscaled {
-    /// Row-major n x n; of no meaning in the rows and columns of undetermined parameters.
+    /// Row-major n x n; of no meaning in the rows and columns of undetermined and held parameters.
     inverse: Vec<f64>,
     rank: usize,
     undetermined: Vec<usize>,
+    directions: Vec<Vec<f64>>,
 }
 
 impl Unscaled {
-    fn of(jacobian: &[f64], m: usize, n: usize) -> Self {
+    fn of(jacobian: &[f64], m: usize, n: usize, held: &[usize]) -> Self {
+        let moving: Vec<usize> = (0..n).filter(|j| !held.contains(j)).collect();
         // Columns of one length make the rank independent of the parameters' units.
         let norms: Vec<f64> = (0..n)
-            .map(|j| {
-                (0..m)
-                    .map(|i| jacobian[i * n + j].powi(2))
-                    .sum::<f64>()
-                    .sqrt()
-            })
+            .map(|j| sum_of_squares(&jacobian[j * m..(j + 1) * m]).sqrt())
             .map(|norm| {
                 if norm > 0.0 && norm.is_finite() {
                     norm
@@ -159,13 +160,29 @@ impl Unscaled {
                 }
             })
             .collect();
-        let scaled = Mat::from_fn(m, n, |i, j| jacobian[i * n + j] / norms[j]);
-        let qr = scaled.col_piv_qr();
+        // The triangle has all that is asked for, and is small.
+        let mut columns: Vec<f64> = Vec::with_capacity(m * (moving.len() + 1));
+        for &j in &moving {
+            columns.extend(jacobian[j * m..(j + 1) * m].iter().map(|x| x / norms[j]));
+        }
+        columns.extend(std::iter::repeat_n(0.0, m));
+        let order: Vec<usize> = (0..moving.len()).collect();
+        let triangle = Triangle::of(&mut columns, m, &order);
+        drop(columns);
+        let count = moving.len();
+        let square = Mat::from_fn(count, count, |i, j| {
+            if i <= j { triangle.entry(i, j) } else { 0.0 }
+        });
+        let qr = square.col_piv_qr();
         // Column k of R belongs to parameter order[k].
-        let order = qr.P().arrays().0;
+        let order: Vec<usize> = qr.P().arrays().0.iter().map(|&k| moving[k]).collect();
         let r = qr.thin_R();
-        let largest = if m > 0 && n > 0 { r[(0, 0)].abs() } else { 0.0 };
-        let rank = (0..m.min(n))
+        let largest = if m > 0 && count > 0 {
+            r[(0, 0)].abs()
+        } else {
+            0.0
+        };
+        let rank = (0..m.min(count))
             .take_while(|&k| r[(k, k)].abs() > RANK_TOLERANCE * largest)
             .count();
 
@@ -174,12 +191,17 @@ impl Unscaled {
             .map(|j| solve_upper(|i, k| r[(i, k)], rank, |i| if i == j { 1.0 } else { 0.0 }))
             .collect();
         let mut share = vec![0.0_f64; n];
-        for j in rank..n {
+        let mut directions = Vec::new();
+        for j in rank..count {
             share[order[j]] = f64::INFINITY;
-            let direction = solve_upper(|i, k| r[(i, k)], rank, |i| r[(i, j)]);
-            for (k, value) in direction.into_iter().enumerate() {
+            let mut direction = vec![0.0; n];
+            direction[order[j]] = 1.0 / norms[order[j]];
+            let solved = solve_upper(|i, k| r[(i, k)], rank, |i| r[(i, j)]);
+            for (k, value) in solved.into_iter().enumerate() {
                 share[order[k]] = share[order[k]].max(value.abs());
+                direction[order[k]] = -value / norms[order[k]];
             }
+            directions.push(direction);
         }
         let undetermined = (0..n)
             .filter(|&j| share[j].is_nan() || share[j] > SHARE_TOLERANCE)
@@ -198,6 +220,7 @@ impl Unscaled {
             inverse: product,
             rank,
             undetermined,
+            directions,
         }
     }
 }
@@ -475,8 +498,8 @@ mod tests {
         // y = a + b x at x = 1..5 with residuals that are orthogonal to both columns.
         let residuals = [1.0, -2.0, 1.0, 0.0, 0.0].map(|r| r * 0.5);
         let x = [1.0, 2.0, 3.0, 4.0, 5.0];
-        let jacobian: Vec<f64> = x.iter().flat_map(|&x| [1.0, x]).collect();
-        let fit = Statistics::new(&[2.0, 3.0], &residuals, &jacobian);
+        let jacobian: Vec<f64> = x.iter().map(|_| 1.0).chain(x).collect();
+        let fit = Statistics::new(&[2.0, 3.0], &residuals, &jacobian, &[]);
         // Sxx = 10, the mean of x is 3.
         let s: f64 = (1.5_f64 / 3.0).sqrt();
         assert_eq!((fit.degrees_of_freedom, fit.rank), (3, 2));
@@ -495,8 +518,8 @@ mod tests {
         // r = a b + c x: a and b only by their product.
         let (a, b) = (2.0, 3.0);
         let x = [-2.0, -1.0, 0.5, 1.0, 3.0];
-        let jacobian: Vec<f64> = x.iter().flat_map(|&x| [b, a, x]).collect();
-        let fit = Statistics::new(&[a, b, 1.0], &[0.1, -0.2, 0.1, 0.0, 0.1], &jacobian);
+        let jacobian: Vec<f64> = [[b; 5], [a; 5], x].concat();
+        let fit = Statistics::new(&[a, b, 1.0], &[0.1, -0.2, 0.1, 0.0, 0.1], &jacobian, &[]);
         assert_eq!((fit.rank, &fit.undetermined[..]), (2, &[0, 1][..]));
         assert_eq!(fit.std_err[0], f64::INFINITY);
         assert_eq!(
@@ -504,8 +527,8 @@ mod tests {
             (f64::NEG_INFINITY, f64::INFINITY)
         );
         // The third has the error it would have beside one constant.
-        let pair: Vec<f64> = x.iter().flat_map(|&x| [1.0, x]).collect();
-        let simple = Statistics::new(&[6.0, 1.0], &[0.1, -0.2, 0.1, 0.0, 0.1], &pair);
+        let pair: Vec<f64> = [[1.0; 5], x].concat();
+        let simple = Statistics::new(&[6.0, 1.0], &[0.1, -0.2, 0.1, 0.0, 0.1], &pair, &[]);
         let ratio = fit.std_err[2] / fit.residual_sd / (simple.std_err[1] / simple.residual_sd);
         assert!((ratio - 1.0).abs() < 1e-12);
         assert!(fit.correlation[1].is_nan() && fit.covariance[2].is_nan());
@@ -513,18 +536,18 @@ mod tests {
 
     #[test]
     fn degenerate_fits_do_not_panic() {
-        let none = Statistics::new(&[], &[], &[]);
+        let none = Statistics::new(&[], &[], &[], &[]);
         assert_eq!((none.degrees_of_freedom, none.rank), (0, 0));
-        let no_data = Statistics::new(&[1.0], &[], &[]);
+        let no_data = Statistics::new(&[1.0], &[], &[], &[]);
         assert_eq!(no_data.undetermined, [0]);
-        let flat = Statistics::new(&[1.0, 2.0], &[1.0, 2.0, 3.0], &[0.0; 6]);
+        let flat = Statistics::new(&[1.0, 2.0], &[1.0, 2.0, 3.0], &[0.0; 6], &[]);
         assert_eq!((flat.rank, &flat.undetermined[..]), (0, &[0, 1][..]));
-        let short = Statistics::new(&[1.0, 2.0], &[1.0], &[1.0, 2.0]);
+        let short = Statistics::new(&[1.0, 2.0], &[1.0], &[1.0, 2.0], &[]);
         assert_eq!((short.degrees_of_freedom, short.rank), (0, 1));
         assert!(short.residual_sd.is_nan());
-        let exact = Statistics::new(&[1.0], &[0.5], &[2.0]);
+        let exact = Statistics::new(&[1.0], &[0.5], &[2.0], &[]);
         assert!(exact.std_err[0].is_nan() && exact.correlation[0] == 1.0);
-        let broken = Statistics::new(&[1.0, 2.0], &[1.0; 3], &[f64::NAN; 6]);
+        let broken = Statistics::new(&[1.0, 2.0], &[1.0; 3], &[f64::NAN; 6], &[]);
         assert_eq!(broken.std_err.len(), 2);
     }
 }

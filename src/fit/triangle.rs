@@ -1,15 +1,17 @@
-//! The linear algebra of a step: a triangle, and the damped steps that it gives.
+//! The linear algebra of a step: a triangle, and the steps that it gives.
 //!
-//! The scaled Jacobian beside its residuals goes in, as one matrix; steps come out, in the same scale.
+//! Rows of a Jacobian beside its scores go in, column-major; the triangle of its factorization comes
+//! out, and from that damped steps within a trust region and a box.
 //!
 //! **Invariants**
 //! - `J^T J`, whose condition is the square of the Jacobian's, is formed for Newton's steps alone.
+//! - Rows are taken in blocks that stay in the cache, in their order: equal rows give equal bits.
 //! - No step is damped by less than [`Triangle::damping_floor`], so a zero on the diagonal of `R` is
 //!   divided by only where all of `R` is as good as zero.
 //!
 //! ```text
-//! J D^-1 | r  =  Q (R | c)              once for each accepted point
-//! (R; sqrt(lambda) I) | (c; 0)  =  Q' (S | e),   D s = -S^-1 e        once for each lambda tried
+//! J | r  =  Q (R | c)                                   Householder's reflections, block by block
+//! (R; sqrt(lambda) I) | (c; 0)  =  Q' (S | e),   s = -S^-1 e        once for each lambda tried
 //! ```
 
 use faer::Mat;
@@ -22,53 +24,175 @@ const DAMPING_FLOOR: f64 = 1e-11;
 /// enough.
 const MAX_DAMPINGS: usize = 10;
 
-/// An upper triangle `R`, n x n, with a right-hand side `c`.
-#[derive(Clone, Debug)]
+/// How many numbers of a block stay in the nearest cache.
+const BLOCK: usize = 2048;
+
+/// An upper triangle `R`, n x n, with a right-hand side `c`, and below `c` the length of what of the
+/// scores no step takes away.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Triangle {
     n: usize,
-    /// Row-major.
+    /// Row-major, (n + 1) x (n + 1).
     entries: Vec<f64>,
-    right: Vec<f64>,
 }
 
 /// A step of the linear model.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Step {
-    /// `D s`, n values.
-    pub(super) scaled: Vec<f64>,
+    /// A number for each column.
+    pub(super) by: Vec<f64>,
+    /// Its length.
     pub(super) length: f64,
     pub(super) damping: f64,
 }
 
 impl Triangle {
-    /// The triangle of a matrix whose last column is the right-hand side. Rows that the matrix is
-    /// short of are zero.
-    pub(super) fn of(matrix: &Mat<f64>) -> Self {
-        let n = matrix.ncols() - 1;
-        let qr = matrix.qr();
-        let r = qr.thin_R();
-        let entry = |i: usize, j: usize| {
-            if i < r.nrows() && i <= j {
-                r[(i, j)]
-            } else {
-                0.0
-            }
-        };
+    /// The triangle of no rows.
+    pub(super) fn empty(n: usize) -> Self {
         Self {
             n,
-            entries: (0..n * n).map(|k| entry(k / n, k % n)).collect(),
-            right: (0..n).map(|i| entry(i, n)).collect(),
+            entries: vec![0.0; (n + 1) * (n + 1)],
         }
     }
 
-    /// The step of length `radius`, within a tenth, or the shortest-damped one if that is shorter.
-    /// The damping is found by Newton's method from `damping`, safeguarded: Moré's `lmpar`.
+    /// The triangle of m rows: `columns` is n columns of a Jacobian, then the scores, m numbers each, of
+    /// which `order` says in which order the first n come. They are overwritten.
+    pub(super) fn of(columns: &mut [f64], m: usize, order: &[usize]) -> Self {
+        let mut triangle = Self::empty(order.len());
+        let block = (BLOCK / (order.len() + 1)).max(16);
+        for start in (0..m).step_by(block) {
+            triangle.absorb(columns, m, order, start..m.min(start + block));
+        }
+        triangle
+    }
+
+    /// Takes in some rows of columns that are `stride` apart.
+    fn absorb(
+        &mut self,
+        columns: &mut [f64],
+        stride: usize,
+        order: &[usize],
+        rows: std::ops::Range<usize>,
+    ) {
+        let n = self.n;
+        let place = |k: usize| order.get(k).map_or(n, |&j| j) * stride;
+        for k in 0..=n {
+            let at = place(k);
+            let column = &columns[at + rows.start..at + rows.end];
+            let square = dot(column, column);
+            if square == 0.0 {
+                continue;
+            }
+            let diagonal = self.entries[k * (n + 1) + k];
+            let length = (diagonal * diagonal + square).sqrt();
+            let reflected = if diagonal > 0.0 { -length } else { length };
+            let first = diagonal - reflected;
+            let factor = -first / reflected;
+            self.entries[k * (n + 1) + k] = reflected;
+            for j in k + 1..=n {
+                let other = place(j);
+                let (column, other) = disjoint(columns, at, other, &rows);
+                let entry = &mut self.entries[k * (n + 1) + j];
+                let by = factor * (*entry + dot(column, other) / first);
+                *entry -= by;
+                let by = by / first;
+                for (x, v) in other.iter_mut().zip(column) {
+                    *x -= by * v;
+                }
+            }
+        }
+    }
+
+    /// The triangle of some of the columns, in their order and each times a factor, from row `from` on;
+    /// columns that are left out take the number that is given them as their step.
+    pub(super) fn part(
+        &self,
+        from: usize,
+        chosen: impl Iterator<Item = (usize, f64)>,
+        fixed: impl Iterator<Item = (usize, f64)>,
+    ) -> Self {
+        let (n, rows) = (self.n, self.n + 1 - from);
+        let mut columns: Vec<f64> = Vec::with_capacity(rows * (n + 1));
+        let entry = |i: usize, j: usize| self.entries[i * (n + 1) + j];
+        let mut sorted = true;
+        let mut count = 0;
+        for (j, factor) in chosen {
+            sorted &= j == from + count;
+            count += 1;
+            columns.extend((from..=n).map(|i| if i <= j { factor * entry(i, j) } else { 0.0 }));
+        }
+        let at = columns.len();
+        columns.extend((from..=n).map(|i| entry(i, n)));
+        for (j, by) in fixed {
+            if by != 0.0 {
+                for (i, x) in (from..=n).zip(&mut columns[at..]) {
+                    if i <= j {
+                        *x += by * entry(i, j);
+                    }
+                }
+            }
+        }
+        if sorted && count == n - from {
+            // It is a triangle already.
+            let mut part = Self::empty(count);
+            for (k, x) in columns.iter().enumerate() {
+                part.entries[(k % rows) * (count + 1) + k / rows] = *x;
+            }
+            return part;
+        }
+        let order: Vec<usize> = (0..count).collect();
+        Self::of(&mut columns, rows, &order)
+    }
+
+    /// The number of columns.
+    pub(super) fn len(&self) -> usize {
+        self.n
+    }
+
+    /// Whether all entries are numbers.
+    pub(super) fn is_finite(&self) -> bool {
+        self.entries.iter().all(|x| x.is_finite())
+    }
+
+    pub(super) fn entry(&self, i: usize, j: usize) -> f64 {
+        self.entries[i * (self.n + 1) + j]
+    }
+
+    fn right(&self, i: usize) -> f64 {
+        self.entry(i, self.n)
+    }
+
+    /// The length of the scores.
+    pub(super) fn length(&self) -> f64 {
+        norm((0..=self.n).map(|i| self.right(i)))
+    }
+
+    /// The length of what of the scores no step along the first `columns` takes away.
+    pub(super) fn rest(&self, columns: usize) -> f64 {
+        norm((columns..=self.n).map(|i| self.right(i)))
+    }
+
+    /// The length of a column of the Jacobian.
+    pub(super) fn column_norm(&self, j: usize) -> f64 {
+        norm((0..=j).map(|i| self.entry(i, j)))
+    }
+
+    /// Entry `j` of `J^T r`, by what is left of both by the first `columns`.
+    pub(super) fn gradient(&self, columns: usize, j: usize) -> f64 {
+        (columns..=j)
+            .map(|i| self.entry(i, j) * self.right(i))
+            .sum()
+    }
+
+    /// The step of length `radius`, within a tenth, or the least damped one if that is shorter. The
+    /// damping is found by Newton's method from `damping`, safeguarded: Moré's `lmpar`.
     pub(super) fn bounded_step(&self, radius: f64, damping: f64) -> Step {
         let floor = self.damping_floor();
         let (mut step, mut newton) = self.damped_step(floor, radius);
         if step.length <= 1.1 * radius {
             return step;
         }
-        let gradient = norm((0..self.n).map(|j| self.gradient(j)));
+        let gradient = norm((0..self.n).map(|j| self.gradient(0, j)));
         let (mut low, mut high) = (floor + newton, floor + gradient / radius);
         let mut damping = damping.max(low).min(high);
         for _ in 0..MAX_DAMPINGS {
@@ -91,24 +215,22 @@ impl Triangle {
         self.damped_step(self.damping_floor(), f64::INFINITY).0
     }
 
-    /// The step to where the gradient vanishes, with `curvature` (in unscaled coordinates) added to
-    /// `R^T R`. None where the sum of the two is singular.
-    pub(super) fn newton_step(&self, curvature: &Mat<f64>, scale: &[f64]) -> Option<Step> {
+    /// The step to where the gradient vanishes, with `curvature`, row-major n x n, added to `R^T R`. None
+    /// where the sum of the two is singular.
+    pub(super) fn newton_step(&self, curvature: &[f64]) -> Option<Step> {
         let n = self.n;
         let product = |i: usize, j: usize| -> f64 {
             (0..=i.min(j))
-                .map(|k| self.entries[k * n + i] * self.entries[k * n + j])
+                .map(|k| self.entry(k, i) * self.entry(k, j))
                 .sum()
         };
-        let hessian = Mat::from_fn(n, n, |i, j| {
-            product(i, j) + curvature[(i, j)] / (scale[i] * scale[j])
-        });
-        let right = Mat::from_fn(n, 1, |i, _| -self.gradient(i));
+        let hessian = Mat::from_fn(n, n, |i, j| product(i, j) + curvature[i * n + j]);
+        let right = Mat::from_fn(n, 1, |i, _| -self.gradient(0, i));
         let solution = hessian.partial_piv_lu().solve(&right);
-        let scaled: Vec<f64> = (0..n).map(|i| solution[(i, 0)]).collect();
-        let length = norm(scaled.iter().copied());
+        let by: Vec<f64> = (0..n).map(|i| solution[(i, 0)]).collect();
+        let length = norm(by.iter().copied());
         length.is_finite().then_some(Step {
-            scaled,
+            by,
             length,
             damping: 0.0,
         })
@@ -118,60 +240,208 @@ impl Triangle {
     /// damping towards `|y| = radius`.
     fn damped_step(&self, damping: f64, radius: f64) -> (Step, f64) {
         let n = self.n;
-        let root = damping.sqrt();
-        let stack = Self::of(&Mat::from_fn(2 * n, n + 1, |i, j| match (i < n, j < n) {
-            (true, true) => self.entries[i * n + j],
-            (true, false) => self.right[i],
-            (false, true) if i - n == j => root,
-            (false, _) => 0.0,
-        }));
-        let mut scaled = vec![0.0; n];
+        let mut stack = self.clone();
+        stack.damp(damping.sqrt());
+        let mut by = vec![0.0; n];
         for i in (0..n).rev() {
-            let known: f64 = (i + 1..n)
-                .map(|j| stack.entries[i * n + j] * scaled[j])
-                .sum();
-            scaled[i] = (-stack.right[i] - known) / stack.entries[i * n + i];
+            let known: f64 = (i + 1..n).map(|j| stack.entry(i, j) * by[j]).sum();
+            by[i] = (-stack.right(i) - known) / stack.entry(i, i);
         }
-        let length = norm(scaled.iter().copied());
+        let length = norm(by.iter().copied());
+        if radius.is_infinite() {
+            return (
+                Step {
+                    by,
+                    length,
+                    damping,
+                },
+                0.0,
+            );
+        }
         // w = S^-T y / |y|; the correction is (|y| - radius) / (radius |w|^2).
         let mut w = vec![0.0; n];
         for i in 0..n {
-            let known: f64 = (0..i).map(|j| stack.entries[j * n + i] * w[j]).sum();
-            w[i] = (scaled[i] / length - known) / stack.entries[i * n + i];
+            let known: f64 = (0..i).map(|j| stack.entry(j, i) * w[j]).sum();
+            w[i] = (by[i] / length - known) / stack.entry(i, i);
         }
         let newton = (length - radius) / radius / norm(w.iter().copied()).powi(2);
-        let step = Step {
-            scaled,
-            length,
-            damping,
-        };
-        (step, newton)
+        (
+            Step {
+                by,
+                length,
+                damping,
+            },
+            newton,
+        )
+    }
+
+    /// Takes in `root` times the identity, by Givens' rotations.
+    fn damp(&mut self, root: f64) {
+        let n = self.n;
+        let mut row = vec![0.0; n + 1];
+        for first in 0..n {
+            row[first..].fill(0.0);
+            row[first] = root;
+            for k in first..n {
+                if row[k] == 0.0 {
+                    continue;
+                }
+                let diagonal = self.entry(k, k);
+                let length = diagonal.hypot(row[k]);
+                let (cosine, sine) = (diagonal / length, row[k] / length);
+                for (j, below) in row.iter_mut().enumerate().skip(k) {
+                    let above = &mut self.entries[k * (n + 1) + j];
+                    (*above, *below) = (
+                        cosine * *above + sine * *below,
+                        cosine * *below - sine * *above,
+                    );
+                }
+            }
+        }
     }
 
     pub(super) fn damping_floor(&self) -> f64 {
-        let largest = (0..self.n).map(|i| self.entries[i * self.n + i].abs());
+        let largest = (0..self.n).map(|i| self.entry(i, i).abs());
         (DAMPING_FLOOR * largest.fold(0.0, f64::max)).powi(2)
-    }
-
-    /// Entry `j` of `R^T c`.
-    pub(super) fn gradient(&self, j: usize) -> f64 {
-        (0..=j)
-            .map(|i| self.entries[i * self.n + j] * self.right[i])
-            .sum()
     }
 
     /// `|R y|`.
     pub(super) fn image_norm(&self, y: &[f64]) -> f64 {
-        let row = |i: usize| {
-            (i..self.n)
-                .map(|j| self.entries[i * self.n + j] * y[j])
-                .sum()
-        };
+        let row = |i: usize| (i..self.n).map(|j| self.entry(i, j) * y[j]).sum();
         norm((0..self.n).map(row))
     }
+}
+
+/// Two columns, the first to read and the second to write.
+fn disjoint<'a>(
+    columns: &'a mut [f64],
+    one: usize,
+    other: usize,
+    rows: &std::ops::Range<usize>,
+) -> (&'a [f64], &'a mut [f64]) {
+    let count = rows.len();
+    if one < other {
+        let (low, high) = columns.split_at_mut(other);
+        (
+            &low[one + rows.start..][..count],
+            &mut high[rows.start..][..count],
+        )
+    } else {
+        let (low, high) = columns.split_at_mut(one);
+        (
+            &high[rows.start..][..count],
+            &mut low[other + rows.start..][..count],
+        )
+    }
+}
+
+/// The inner product, summed in eight lanes: in an order that vectors of any width keep.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f64 = a
+        .remainder()
+        .iter()
+        .zip(b.remainder())
+        .map(|(x, y)| x * y)
+        .sum();
+    for (a, b) in a.zip(b) {
+        for lane in 0..8 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = sums;
+    ((a + b) + (c + d)) + ((e + f) + (g + h)) + rest
 }
 
 /// The Euclidean norm. Without scaling: a square that overflows makes the point no finite one.
 pub(super) fn norm(values: impl Iterator<Item = f64>) -> f64 {
     values.map(|v| v * v).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows by a recurrence: neither in order nor dependent.
+    fn columns(m: usize, n: usize) -> Vec<f64> {
+        let mut x = 0.4_f64;
+        (0..m * (n + 1))
+            .map(|_| {
+                x = 3.9 * x * (1.0 - x);
+                x - 0.5
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_triangle_has_the_products_of_the_rows() {
+        for (m, n) in [(1, 3), (3, 3), (5000, 1), (700, 4), (64, 9)] {
+            let all = columns(m, n);
+            let order: Vec<usize> = (0..n).rev().collect();
+            let triangle = Triangle::of(&mut all.clone(), m, &order);
+            let column = |k: usize| &all[order.get(k).map_or(n, |&j| j) * m..][..m];
+            for i in 0..=n {
+                for j in i..=n {
+                    let expected: f64 = column(i).iter().zip(column(j)).map(|(a, b)| a * b).sum();
+                    let found: f64 = (0..=i)
+                        .map(|k| triangle.entry(k, i) * triangle.entry(k, j))
+                        .sum();
+                    let error = (found - expected).abs();
+                    assert!(
+                        error < 1e-11 * m as f64,
+                        "{m} x {n}: {i} {j} {found} {expected}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_is_the_triangle_of_its_columns() {
+        let (m, n) = (50, 5);
+        let all = columns(m, n);
+        let whole = Triangle::of(&mut all.clone(), m, &[0, 1, 2, 3, 4]);
+        let part = whole.part(0, [(1, 2.0), (4, 0.5)].into_iter(), [(2, 3.0)].into_iter());
+        let mut direct: Vec<f64> = all[m..2 * m].iter().map(|x| 2.0 * x).collect();
+        direct.extend(all[4 * m..5 * m].iter().map(|x| 0.5 * x));
+        direct.extend((0..m).map(|i| all[5 * m + i] + 3.0 * all[2 * m + i]));
+        let direct = Triangle::of(&mut direct, m, &[0, 1]);
+        for (i, j) in [(0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2)] {
+            assert!((part.entry(i, j).abs() - direct.entry(i, j).abs()).abs() < 1e-13);
+        }
+        assert!(
+            (whole
+                .part(2, (2..5).map(|j| (j, 1.0)), [].into_iter())
+                .gradient(0, 1)
+                - whole.gradient(2, 3))
+            .abs()
+                < 1e-14
+        );
+    }
+
+    #[test]
+    fn steps_keep_to_the_radius_or_reach_the_minimum() {
+        let all = columns(40, 3);
+        let triangle = Triangle::of(&mut all.clone(), 40, &[0, 1, 2]);
+        let full = triangle.floor_step();
+        // The normal equations.
+        for j in 0..3 {
+            let column = &all[j * 40..][..40];
+            let left: f64 = (0..40)
+                .map(|i| {
+                    let predicted: f64 = (0..3).map(|k| all[k * 40 + i] * full.by[k]).sum();
+                    column[i] * (all[120 + i] + predicted)
+                })
+                .sum();
+            assert!(left.abs() < 1e-12, "{left}");
+        }
+        let short = triangle.bounded_step(0.3 * full.length, 0.0);
+        assert!((short.length / (0.3 * full.length) - 1.0).abs() <= 0.1 && short.damping > 0.0);
+        let same = triangle.bounded_step(full.length, 0.0);
+        assert_eq!(
+            (same.damping, same.length),
+            (triangle.damping_floor(), full.length)
+        );
+    }
 }

@@ -129,7 +129,7 @@ pub enum Constraint {
     Above(f64),
     /// Less than the number.
     Below(f64),
-    /// Strictly between the two.
+    /// From the one to the other: both ends are in it.
     Between(f64, f64),
 }
 
@@ -140,7 +140,7 @@ impl Constraint {
             Self::Free => true,
             Self::Above(lo) => x > lo,
             Self::Below(hi) => x < hi,
-            Self::Between(lo, hi) => lo < x && x < hi,
+            Self::Between(lo, hi) => lo <= x && x <= hi,
         }
     }
 }
@@ -349,6 +349,16 @@ impl Program {
 
     pub(crate) fn expr(&self, id: ExprId) -> &Expr {
         &self.exprs[id.0 as usize]
+    }
+
+    /// All expressions, in no order.
+    pub(crate) fn exprs(&self) -> &[Expr] {
+        &self.exprs
+    }
+
+    /// What an input, a param or an unbound name is called.
+    pub(crate) fn free_name(&self, sym: Sym) -> &str {
+        self.symbols.name(sym)
     }
 
     pub(crate) fn var(&self, id: VarId) -> Var {

@@ -9,6 +9,7 @@
 use crate::cli::at_fit::{AtFit, VERIFIED};
 use crate::cli::fields::{Content, Field, members};
 use crate::cli::json;
+use crate::cli::report::significant;
 use crate::fit::{Ending, Estimates, Fit as Fitted, FitNotFinite, FittedColumn, FittedParam};
 
 /// Of each param.
@@ -21,13 +22,16 @@ pub(super) const PARAMS: [Field<FittedParam>; 5] = [
 ];
 
 /// Of the whole fit.
-pub(super) const FIGURES: [Field<Fitted>; 6] = [
+pub(super) const FIGURES: [Field<Fitted>; 7] = [
     Field::new("sum of squares", "sse", |f| Content::Number(f.sse, 8)),
     Field::new("residual sd", "residual_sd", |f| {
         Content::Number(f.residual_sd, 5)
     }),
     Field::new("degrees of freedom", "degrees_of_freedom", |f| {
         count(f.degrees_of_freedom)
+    }),
+    Field::new("R squared", "r_squared", |f| {
+        Content::Number(f.r_squared, 6)
     }),
     Field::untold("residuals", |f| count(f.residuals)),
     Field::untold("starts", |f| count(f.starts)),
@@ -120,6 +124,36 @@ pub(super) struct Known<'a> {
     pub(super) max_iterations: usize,
 }
 
+/// Fewer starts that agree than this leave a doubt.
+const FEW: usize = 3;
+
+/// How many other optima are told.
+const OTHERS: usize = 3;
+
+/// The other optima, in words to go on with.
+fn others(fitted: &Fitted) -> String {
+    let mut told = String::new();
+    for optimum in fitted.optima.iter().take(OTHERS) {
+        told.push_str("; another ");
+        match &optimum.symmetry {
+            Some(symmetry) => {
+                told.push_str("has ");
+                told.push_str(symmetry);
+            }
+            None => {
+                let params = fitted.params.iter().zip(&optimum.params);
+                let each = params.map(|(p, x)| format!("{} = {}", p.name, significant(*x, 4)));
+                told.push_str("is at ");
+                told.push_str(&each.collect::<Vec<_>>().join(", "));
+            }
+        }
+    }
+    if fitted.optima.len() > OTHERS {
+        told.push_str("; …");
+    }
+    told
+}
+
 /// What people are to be warned of.
 pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -152,8 +186,15 @@ pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
         ));
     }
     if !undetermined.is_empty() && fitted.residuals >= n {
+        let determined = fitted.combinations.iter();
+        let determined =
+            determined.map(|one| format!("`{}` = {}", one.text, significant(one.value, 6)));
+        let but = match &determined.collect::<Vec<_>>()[..] {
+            [] => String::new(),
+            all => format!("; they do determine {}", all.join(", ")),
+        };
         warnings.push(format!(
-            "the data do not determine {}",
+            "the data do not determine {}{but}",
             quoted(&undetermined)
         ));
     }
@@ -165,8 +206,23 @@ pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
     }
     for name in &fitted.at_edge {
         warnings.push(format!(
-            "`{name}` ended at an edge of its range; the minimum may be beyond it: widen the range, \
-             or give another start with --init"
+            "`{name}` ended at an edge of its range: the minimum may be beyond it, and the errors of the \
+             others hold with `{name}` there"
+        ));
+    }
+    if !fitted.optima.is_empty() {
+        warnings.push(format!(
+            "{} optima fit equally well; this is the nearest to the initial values{}",
+            fitted.optima.len() + 1,
+            others(fitted),
+        ));
+    }
+    let few = fitted.starts >= FEW && fitted.as_good < FEW;
+    if few && fitted.converged && !fitted.interrupted {
+        warnings.push(format!(
+            "{} of {} starts got here: there may be a better minimum; try other initial values, bounds, or \
+             more --starts",
+            fitted.as_good, fitted.starts
         ));
     }
     if fitted.held_back {

@@ -60,9 +60,8 @@ impl Expander<'_> {
         }
         if !constraint.admits(init) || !init.is_finite() {
             let on_bound = match constraint {
-                Constraint::Free => false,
                 Constraint::Above(end) | Constraint::Below(end) => init == end,
-                Constraint::Between(lo, hi) => init == lo || init == hi,
+                Constraint::Free | Constraint::Between(..) => false,
             };
             let message = if on_bound {
                 format!("the param `{name}` starts on its bound {init}; start it inside")

@@ -1,0 +1,350 @@
+//! Which minimum it is: of equally good ones that which the user meant, and what else fits as well.
+//!
+//! The ends of all starts go in; one minimum comes out, carried to the last digits, with others that are
+//! as low and how many starts agree.
+//!
+//! **Invariants**
+//! - Starts agree where they are in one place: where all scores would change, in all, by a thousandth of
+//!   their length at the most. Where the scores do not determine the place, they agree in the value.
+//! - Of minima that are equal to the final tolerance it is the one that the first guess leads to, else the
+//!   nearest to it.
+
+use super::descents::{Search, Start, complete};
+use super::desk::{Desk, Evaluations};
+use super::levenberg_marquardt::Minimizer;
+use super::objective::Objective;
+use super::places::{NEAR, is_same_place, places};
+use super::result::{Ending, StartEnd};
+use super::space::Space;
+use super::statistics::Statistics;
+use crate::prim::math;
+
+/// A minimum that is as low as the best.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Optimum {
+    pub(crate) params: Vec<f64>,
+    pub(crate) value: f64,
+}
+
+/// The best minimum of many starts.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MultiStart {
+    /// The n parameters at the lowest value.
+    pub(crate) params: Vec<f64>,
+    /// The lowest value.
+    pub(crate) value: f64,
+    /// The m scores there.
+    pub(crate) scores: Vec<f64>,
+    /// The Jacobian there in the parameters themselves, column-major m x n.
+    pub(crate) jacobian: Vec<f64>,
+    /// The parameters that are at an end of their bound, and would go on if they could.
+    pub(crate) held: Vec<usize>,
+    /// Other minima that are as low.
+    pub(crate) others: Vec<Optimum>,
+    /// The number of the start that got there.
+    pub(crate) best: usize,
+    /// Whether that is a minimum by the tolerances asked for.
+    pub(crate) converged: bool,
+    /// Whether it was held back from points that fit better, whose derivatives are not finite.
+    pub(crate) held_back: bool,
+    /// Whether the observer broke.
+    pub(crate) interrupted: bool,
+    /// All starts, in their order.
+    pub(crate) starts: Vec<StartEnd>,
+    /// How many starts converged to this minimum.
+    pub(crate) agree: usize,
+    /// How many starts converged to a minimum as low, be it another one.
+    pub(crate) as_low: usize,
+    /// How often the problem was asked, all starts together.
+    pub(crate) evaluations: Evaluations,
+}
+
+/// Values that differ by less than this part of the scores' squares are equal in the end.
+const EQUAL: f64 = 1e-9;
+
+/// How many minima are carried to the end.
+const MOST: usize = 6;
+
+/// How far parameters are from the first guess: by the squares of factors' logarithms, so that two that
+/// are exchanged are farther off than two in their order; and a change of sign is a far way.
+fn way(init: &[f64], params: &[f64]) -> f64 {
+    let far = |(&from, &to): (&f64, &f64)| {
+        if from == 0.0 {
+            return math::ln_1p(to.abs()).powi(2);
+        }
+        let factor = math::ln((to / from).abs().max(1e-30)).abs();
+        if to / from < 0.0 {
+            factor + 3.0
+        } else {
+            factor
+        }
+    };
+    init.iter().zip(params).map(far).sum()
+}
+
+/// Carries the lowest minima to the end, chooses one, and collects the results.
+pub(super) fn choose<P: Objective>(
+    desk: &mut Desk<P>,
+    starts: Vec<Start<'_, P::Error>>,
+    search: &Search<'_>,
+) -> MultiStart {
+    let watch = search.watch;
+    let n = search.guess.init.len();
+    let whole = search.whole;
+    let rounding = match desk.problem.is_least_squares() {
+        true => desk.problem.rounding(),
+        false => 0.0,
+    };
+    let mut evaluations = Evaluations::default();
+    for start in &starts {
+        evaluations += start.evaluations();
+    }
+    desk.take_evaluations();
+
+    // The places that may be as low as the lowest, the first guess's first, the others by their way.
+    let lowest = (0..starts.len())
+        .min_by(|&a, &b| starts[a].value().total_cmp(&starts[b].value()))
+        .unwrap_or_default();
+    let mut places = places(&starts);
+    if !places.iter().any(|place| place.contains(&lowest)) {
+        places.insert(0, vec![lowest]);
+    }
+    let bar = match &starts[lowest].minimizer {
+        Some(minimizer) => minimizer.value() + NEAR * minimizer.spread() + rounding,
+        None => f64::INFINITY,
+    };
+    let params = |k: usize, starts: &[Start<'_, P::Error>]| match &starts[k].minimizer {
+        Some(minimizer) => minimizer.params().to_vec(),
+        None => starts[k].params.clone(),
+    };
+    let members = |place: &[usize], starts: &[Start<'_, P::Error>]| -> Vec<usize> {
+        let on_sample = (0..starts.len()).filter(|&k| starts[k].place == Some(place[0]));
+        let mut all: Vec<usize> = place.iter().copied().chain(on_sample).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    places.retain(|place| starts[place[0]].value() <= bar);
+    places.sort_by(|a, b| {
+        let key = |place: &[usize]| {
+            let first = !members(place, &starts).contains(&0);
+            (first, way(search.guess.init, &params(place[0], &starts)))
+        };
+        let ((a_first, a_way), (b_first, b_way)) = (key(a), key(b));
+        a_first.cmp(&b_first).then(a_way.total_cmp(&b_way))
+    });
+    // The lowest itself is among those carried on.
+    if let Some(at) = places.iter().position(|place| place.contains(&lowest))
+        && at >= MOST
+    {
+        places.swap(at, MOST - 1);
+    }
+    places.truncate(MOST);
+    let mut ends: Vec<Minimizer<'_>> = Vec::new();
+    let mut endings = Vec::new();
+    for place in &places {
+        let Some(minimizer) = starts[place[0]].minimizer.clone() else {
+            continue;
+        };
+        let (end, ending) = complete(minimizer, desk, whole, search.options, watch);
+        ends.push(end);
+        endings.push(ending);
+    }
+    evaluations += desk.take_evaluations();
+    let value = |k: usize| ends[k].value();
+    let deepest = (0..ends.len()).min_by(|&a, &b| value(a).total_cmp(&value(b)));
+    let deepest = deepest.unwrap_or_default();
+    let limit = value(deepest) + EQUAL * ends[deepest].spread() + rounding;
+    let equal: Vec<usize> = (0..ends.len()).filter(|&k| value(k) <= limit).collect();
+    let mut chosen = equal[0];
+    let mut best = places[chosen][0];
+    if ends.len() > 1 || !watch.is_stopped() {
+        // A mirror image may be what was meant.
+        if let Some(mirrored) = mirrored(&ends[chosen], desk, whole, search, limit) {
+            ends.push(mirrored);
+            endings.push(endings[chosen]);
+            chosen = ends.len() - 1;
+        }
+        evaluations += desk.take_evaluations();
+    }
+    let end = &ends[chosen];
+    let mut others: Vec<Optimum> = Vec::new();
+    for &k in equal.iter().filter(|&&k| k != chosen) {
+        let known = is_same_place(end, ends[k].params())
+            || others
+                .iter()
+                .any(|other| is_same_place(&ends[k], &other.params));
+        if !known && endings[k] == Ending::Converged {
+            others.push(Optimum {
+                params: ends[k].params().to_vec(),
+                value: ends[k].value(),
+            });
+        }
+    }
+
+    // What came of it, as the full problem has it.
+    let filled = desk.fill(end.params()).is_ok();
+    let (jacobian, scores) = match filled {
+        true => {
+            let (jacobian, scores) = desk.filled(n);
+            (jacobian.to_vec(), scores.to_vec())
+        }
+        false => (Vec::new(), Vec::new()),
+    };
+    let undetermined = filled && {
+        let statistics = Statistics::new(end.params(), &scores, &jacobian, &end.held());
+        !statistics.undetermined.is_empty()
+    };
+    let low = |k: usize| starts[k].ending == Ending::Converged && starts[k].value() <= bar;
+    let as_low_on_sample = |k: usize| {
+        starts[k].place.is_some_and(|place| low(place)) && starts[k].ending == Ending::Converged
+    };
+    let as_low: Vec<usize> = (0..starts.len())
+        .filter(|&k| low(k) || as_low_on_sample(k))
+        .collect();
+    let mut agree = as_low.len();
+    if !undetermined {
+        let here = |k: &&usize| {
+            let there = starts[**k].place.unwrap_or(**k);
+            is_same_place(end, &params(there, &starts))
+        };
+        agree = as_low.iter().filter(here).count();
+    }
+    let ending = endings[chosen];
+    if agree == 0 && ending == Ending::Converged {
+        // It was carried on until it did.
+        agree = 1;
+    }
+    let (held, held_back) = (end.held(), end.is_held_back());
+    let (chosen_params, chosen_value) = (end.params().to_vec(), end.value());
+    let iterations = end.iterations();
+    best = best.min(starts.len().saturating_sub(1));
+    let mut starts: Vec<_> = starts.into_iter().map(Start::into_end).collect();
+    if let Some(start) = starts.get_mut(best) {
+        start.params.clone_from(&chosen_params);
+        start.sse = chosen_value;
+        start.ending = ending;
+        start.iterations = iterations;
+    }
+    MultiStart {
+        params: chosen_params,
+        value: chosen_value,
+        scores,
+        jacobian,
+        held,
+        others,
+        best,
+        converged: ending == Ending::Converged,
+        held_back,
+        interrupted: watch.is_stopped(),
+        agree,
+        as_low: as_low.len().max(agree),
+        starts,
+        evaluations,
+    }
+}
+
+/// The most parameters of which all combinations of signs are tried.
+const TURNED: usize = 6;
+
+/// The same minimum with other signs, where that is one and nearer to the first guess.
+fn mirrored<'a, P: Objective>(
+    end: &Minimizer<'a>,
+    desk: &mut Desk<P>,
+    whole: &'a Space<'a>,
+    search: &Search<'_>,
+    limit: f64,
+) -> Option<Minimizer<'a>> {
+    let init = search.guess.init;
+    let can_turn = |j: usize| {
+        let to = -end.params()[j];
+        to != 0.0 && whole.bounds()[j].admits(to)
+    };
+    let away = |j: &usize| end.params()[*j] * init[*j] < 0.0;
+    let turning: Vec<usize> = (0..init.len()).filter(|&j| can_turn(j)).collect();
+    if !turning.iter().any(|j| away(j)) {
+        return None;
+    }
+    let here = way(init, end.params());
+    let turned = |which: &[usize]| {
+        let mut params = end.params().to_vec();
+        which.iter().for_each(|&j| params[j] = -params[j]);
+        (way(init, &params), params)
+    };
+    let mut images: Vec<(f64, Vec<f64>)> = if turning.len() <= TURNED {
+        let chosen = |set: usize| -> Vec<usize> {
+            let bits = turning
+                .iter()
+                .enumerate()
+                .filter(|(bit, _)| set >> bit & 1 == 1);
+            bits.map(|(_, j)| *j).collect()
+        };
+        (1..1 << turning.len())
+            .map(|set: usize| turned(&chosen(set)))
+            .collect()
+    } else {
+        let all: Vec<usize> = turning.iter().copied().filter(|j| away(j)).collect();
+        let ones = all.iter().map(|&j| turned(&[j]));
+        std::iter::once(turned(&all)).chain(ones).collect()
+    };
+    images.retain(|image| image.0 < here);
+    images.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (_, params) in images {
+        let tolerances = search.options.tolerances;
+        if !search.watch.goes_on() || !desk.is_as_low(&params, limit) {
+            continue;
+        }
+        if let Ok(start) = Minimizer::new(desk, whole, &params, tolerances) {
+            let (minimizer, ending) = complete(start, desk, whole, search.options, search.watch);
+            if ending == Ending::Converged && minimizer.value() <= limit {
+                return Some(minimizer);
+            }
+        }
+    }
+    None
+}
+
+/// What one minimum is of another, in words: parameters exchanged, or of the other sign. None where it is
+/// neither.
+pub(super) fn symmetry(names: &[&str], one: &[f64], other: &[f64]) -> Option<String> {
+    let close = |a: f64, b: f64| (a - b).abs() <= SYMMETRIC * a.abs().max(b.abs());
+    let mut words = Vec::new();
+    let mut open: Vec<usize> = (0..one.len())
+        .filter(|&j| !close(one[j], other[j]))
+        .collect();
+    while let Some(j) = open.pop() {
+        if close(one[j], -other[j]) {
+            words.push(format!("the sign of `{}`", names[j]));
+            continue;
+        }
+        let is_partner = |&k: &usize| close(one[j], other[k]) && close(one[k], other[j]);
+        let at = open.iter().position(is_partner)?;
+        let k = open.remove(at);
+        words.push(format!("`{}` and `{}` exchanged", names[k], names[j]));
+    }
+    words.reverse();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// Parameters of two minima that are one but for a symmetry differ by less than this part.
+const SYMMETRIC: f64 = 1e-6;
+
+#[cfg(test)]
+mod tests {
+    use super::symmetry;
+
+    #[test]
+    fn symmetries_are_named() {
+        let names = ["a", "b", "c", "d"];
+        let one = [1.0, 2.0, -3.0, 4.0];
+        let named = |other: [f64; 4]| symmetry(&names, &one, &other);
+        assert_eq!(
+            named([1.0, 2.0, 3.0, 4.0]).as_deref(),
+            Some("the sign of `c`")
+        );
+        let exchanged = "`a` and `b` exchanged, `c` and `d` exchanged";
+        assert_eq!(named([2.0, 1.0, 4.0, -3.0]).as_deref(), Some(exchanged));
+        assert_eq!(named([1.0, 2.0, -3.0, 5.0]), None);
+        assert_eq!(named(one), None);
+    }
+}
