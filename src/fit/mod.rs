@@ -56,7 +56,6 @@ pub use not_finite::FitNotFinite;
 pub use observer::{Observer, Progress};
 pub use options::FitOptions;
 pub(crate) use options::MOST_STARTS;
-pub(crate) use predictions::SCHEMA;
 pub use predictions::{Estimates, PredictedColumn, predict};
 pub use result::{
     Combination, Ending, Fit, FittedColumn, FittedDerived, FittedNoise, FittedParam, Optimum,
@@ -285,9 +284,11 @@ fn fit_noting(
     };
     // Once it is late no evaluation is done any more, so there is nothing to go on for.
     let limits = options.limits;
-    let observer = |progress: &Progress| match limits.is_late() {
-        true => ControlFlow::Break(()),
-        false => observer(progress),
+    let observer = |progress: &Progress| {
+        if limits.is_late() {
+            return ControlFlow::Break(());
+        }
+        observer(progress)
     };
     let watch = search.watch(&observer);
     if !watch.goes_on() && !limits.is_late() {

@@ -79,10 +79,10 @@ impl From<&Fit> for Estimates {
     }
 }
 
-/// The version of what `dmci fit` writes as JSON.
-pub(crate) const SCHEMA: u64 = 1;
-
 impl Estimates {
+    /// The version of what `dmci fit` writes as JSON.
+    pub const SCHEMA: u64 = 1;
+
     /// Reads what `dmci fit --json` prints, or writes as `fit.json`.
     ///
     /// # Errors
@@ -92,10 +92,11 @@ impl Estimates {
         let json: Value = serde_json::from_str(text)
             .map_err(|error| wrong(format!("it is no JSON ({error})")))?;
         match json.get("schema").and_then(Value::as_u64) {
-            Some(SCHEMA) => {}
+            Some(Self::SCHEMA) => {}
             Some(other) => {
                 return Err(wrong(format!(
-                    "its schema is {other}, and this version reads {SCHEMA}"
+                    "its schema is {other}, and this version reads {}",
+                    Self::SCHEMA
                 )));
             }
             None => return Err(wrong("its member `schema` is missing".to_owned())),

@@ -43,7 +43,7 @@ pub(crate) use checks::{as_written, bounded};
 pub(crate) use checks::{callee, in_words, kind_of, kind_without, no_count};
 pub(crate) use inputs::InputValue;
 pub(crate) use limits::{Clock, OUT_OF_TIME, out_of_fuel};
-pub use limits::{EvalError, Limits, Stats};
+pub use limits::{EvalError, Interrupt, Limits, Stats};
 pub use monitor::Monitored;
 pub use output::{Item, Output};
 pub(crate) use reasons::span_of;

@@ -22,7 +22,7 @@ pub(super) const COLORS: [&str; 6] = [
 const MOST_POINTS: usize = 2000;
 
 const WIDTH: f64 = 640.0;
-const LEFT: f64 = 70.0;
+const LEFT: f64 = 78.0;
 const RIGHT: f64 = 18.0;
 const TOP: f64 = 36.0;
 const BOTTOM: f64 = 48.0;
@@ -63,6 +63,7 @@ pub(super) enum Mark {
 #[derive(Clone, Copy)]
 pub(super) enum Sign {
     Point,
+    Hollow,
     Line,
     Band,
 }
@@ -274,6 +275,11 @@ impl Figure {
                     "<circle cx=\"{}\" cy=\"{y}\" r=\"3.5\" fill=\"{color}\"/>",
                     at + 10.0
                 ),
+                Sign::Hollow => writeln!(
+                    out,
+                    "<circle cx=\"{}\" cy=\"{y}\" r=\"3.5\" fill=\"none\" stroke=\"{color}\"/>",
+                    at + 10.0
+                ),
                 Sign::Line => writeln!(
                     out,
                     "<path d=\"M{at} {y}h20\" stroke=\"{color}\" stroke-width=\"2\"/>"
@@ -344,7 +350,7 @@ impl Panel {
         let label = escaped(&y.label(&self.y_label));
         let _ = writeln!(
             out,
-            "<text x=\"16\" y=\"{middle}\" text-anchor=\"middle\" transform=\"rotate(-90 16 {middle})\">\
+            "<text x=\"15\" y=\"{middle}\" text-anchor=\"middle\" transform=\"rotate(-90 15 {middle})\">\
              {label}</text>"
         );
         // Ids are those of a whole page, where several figures may stand.

@@ -5,8 +5,17 @@
 //! **Invariants**
 //! - Nothing here changes how a file is read: what is seen is said beside an error that is there anyway.
 
-use super::cells::Form;
 use std::fmt;
+
+/// How a file is written.
+pub(super) struct Form {
+    /// What parts cells; a space for any blanks.
+    pub(super) separator: u8,
+    /// A point or a comma.
+    pub(super) decimal: char,
+    /// What lines begin with that are skipped.
+    pub(super) comment: Option<u8>,
+}
 
 /// How a file looks as if it were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
