@@ -10,9 +10,8 @@ use super::data::failure;
 use super::fields::{Content, Field};
 use super::report::{Failure, Source};
 use super::verify;
-use crate::fit::columns_used;
 use crate::fit::table::Table;
-use crate::fit::{Fit, FitError, FittedParam};
+use crate::fit::{Fit, FitError, FittedParam, columns_used, usable_rows};
 use crate::prim::relaxation::Relaxation;
 use crate::syntax::Goal;
 use crate::verify::{Certificate, Verdict, VerifyOptions, verify_with};
@@ -42,11 +41,17 @@ impl AtFit {
             .expand(&source.text, &[], Goal::Value)
             .map_err(Failure::of(source))?;
         let refused = |error: FitError| failure(&error, source);
+        let observed = program.observations();
+        let less = usable_rows(&program, observed, table).map_err(|error| refused(error.into()))?;
+        let less = less.map(|rows| table.only(&rows));
+        let table = less.as_ref().unwrap_or(table);
         let mut whole = columns_used(&program, table).map_err(refused)?;
         for param in fitted.params.iter().filter(|param| param.group.is_none()) {
             whole.set(&param.name, param.estimate);
         }
-        let observed = program.observations();
+        for (name, value) in &fitted.held {
+            whole.set(name, *value);
+        }
         let by_row = observed.is_empty() || observed.iter().any(|one| one.by_row);
         let runs = if by_row { table.rows() } else { 1 };
         let mut names: Vec<&str> = fitted.params.iter().map(program_name).collect();

@@ -8,6 +8,7 @@
 //!   others.
 
 use crate::error::bounded;
+use crate::fit::Table;
 use crate::graph::Graph;
 use crate::model::Error;
 use crate::prim::Prim;
@@ -109,6 +110,38 @@ pub(super) fn unused_inputs(bindings: &Bindings, used: &[&str]) -> Vec<Caution> 
         }
     };
     unused.map(caution).collect()
+}
+
+/// Columns of data that a program has a name of its own for, so that it does not see them. Those that it
+/// predicts may be called what the prediction is.
+pub(super) fn shadowed_columns(program: &Program, data: &Table<'_>) -> Vec<Caution> {
+    let observed = program.observations().iter().flat_map(|one| &one.columns);
+    let observed: FxHashSet<&str> = observed.map(String::as_str).collect();
+    let mut defined: Vec<(&str, &str, Option<Span>)> = Vec::new();
+    if let Expr::Letrec { vars, inits, .. } = program.expr(program.root) {
+        let names = vars
+            .iter()
+            .map(|&var| program.symbols.name(program.var(var).name));
+        let spans = inits.iter().map(|&init| Some(program.span(init)));
+        defined.extend(
+            names
+                .zip(spans)
+                .map(|(name, span)| (name, "definition", span)),
+        );
+    }
+    let params = program.params().iter();
+    defined.extend(params.map(|param| (param.name.as_str(), "param", Some(param.span))));
+    let shadowed = defined.into_iter();
+    let shadowed = shadowed.filter(|(name, ..)| data.has_column(name) && !observed.contains(name));
+    let caution = |(name, what, span): (&str, &str, Option<Span>)| Caution {
+        message: format!(
+            "the column `{name}` of the data is not used: the program's {what} of that name is"
+        ),
+        span,
+        name: None,
+        help: Some("rename one of them, if the column was meant".to_owned()),
+    };
+    shadowed.take(MOST_NAMES).map(caution).collect()
 }
 
 /// What may go wrong with a program: wrong numbers of arguments, names that nothing defines.

@@ -67,11 +67,19 @@ pub(super) fn told<T>(
     fields.map(|field| (field.label, (field.of)(record).text()))
 }
 
+/// The labels, and a row of texts for each record.
+pub(super) fn cells<T>(
+    fields: &'static [Field<T>],
+    records: &[T],
+) -> (Vec<&'static str>, Vec<Vec<String>>) {
+    let header = fields.iter().map(|field| field.label).collect();
+    let row = |record| fields.iter().map(|f| (f.of)(record).text()).collect();
+    (header, records.iter().map(row).collect())
+}
+
 /// A table with a row for each record.
 pub(super) fn table<T>(fields: &'static [Field<T>], records: &[T]) -> String {
-    let header: Vec<&str> = fields.iter().map(|field| field.label).collect();
-    let row = |record| fields.iter().map(|f| (f.of)(record).text()).collect();
-    let rows: Vec<Vec<String>> = records.iter().map(row).collect();
+    let (header, rows) = cells(fields, records);
     report::table(&header, &rows)
 }
 

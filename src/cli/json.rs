@@ -127,6 +127,10 @@ impl Object<'_> {
         json_number(x, self.member(name));
     }
 
+    pub(super) fn numbers(&mut self, name: &str, numbers: &[f64]) {
+        list(numbers, self.member(name), |&x, out| json_number(x, out));
+    }
+
     /// A whole number, or a truth.
     pub(super) fn plain(&mut self, name: &str, value: impl Display) {
         let _ = write!(self.member(name), "{value}");

@@ -59,7 +59,7 @@ impl LimitArgs {
             text_bytes: self.text.unwrap_or(limits.text_bytes),
             output_bytes: self.output_bytes.unwrap_or(limits.output_bytes),
             trace_bytes: self.trace_bytes.unwrap_or(limits.trace_bytes),
-            deadline: limits.deadline,
+            ..limits
         };
         match self.timeout {
             Some(time) => limits.timeout(time),

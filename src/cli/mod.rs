@@ -1,12 +1,12 @@
-//! The command line: `dmci run`, `grad`, `fit`, `verify`, `show`, `info`, `compile`, `time`, `eval`,
-//! and `completions` and `man` for those who install it.
+//! The command line: `dmci run`, `grad`, `fit`, `verify`, `show`, `info`, `compile`, `time`, `bench`,
+//! `eval`, and `completions` and `man` for those who install it.
 //!
 //! Arguments go in; data come out on standard output, diagnostics and progress on standard error.
 //!
 //! **Invariants**
 //! - Only this module and its children print, and only through `report`.
 //! - The exit code is 0 when all went well, 1 when a program or its data are at fault, 2 when the
-//!   arguments are.
+//!   arguments are, 130 when Ctrl-C ended a fit.
 //! - A reader that goes away (`dmci … | head`) ends the program quietly.
 //!
 //! ```text
@@ -19,6 +19,7 @@
 //! ```
 
 mod at_fit;
+mod bench;
 mod cautions;
 mod compile;
 mod completions;
@@ -83,6 +84,7 @@ enum Command {
     Info(info::Info),
     Compile(compile::Compile),
     Time(time::Time),
+    Bench(bench::Bench),
     Eval(jsonl::Eval),
     Completions(completions::Completions),
     Man(man::Man),
@@ -99,6 +101,7 @@ impl Command {
             Self::Info(_) => "info",
             Self::Compile(_) => "compile",
             Self::Time(_) => "time",
+            Self::Bench(_) => "bench",
             Self::Eval(_) => "eval",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
@@ -115,12 +118,16 @@ impl Command {
             Self::Info(command) => command.run(),
             Self::Compile(command) => command.run(),
             Self::Time(command) => command.run(),
+            Self::Bench(command) => command.run(),
             Self::Eval(command) => command.run(),
             Self::Completions(command) => command.run(Cli::command()),
             Self::Man(command) => command.run(Cli::command()),
         }
     }
 }
+
+/// What shells have for a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
 
 /// Does what the arguments of the process say.
 pub fn main() -> ExitCode {
@@ -135,6 +142,7 @@ pub fn main() -> ExitCode {
 fn finish(command: &Command, result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Err(Failure::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(Failure::Usage(message)) => {
             let mut cli = Cli::command();
             cli.build();

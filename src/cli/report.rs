@@ -65,6 +65,8 @@ pub(super) enum Failure {
     Usage(String),
     /// Nobody reads the output any more.
     ClosedPipe,
+    /// Ctrl-C ended it, and what there was to tell is told.
+    Interrupted,
 }
 
 /// What is wrong with a program, and where.
@@ -176,7 +178,7 @@ pub(super) fn failure(failure: &Failure) {
             header(Severity::Error, None, message, has_colors(), &mut out);
             to_stderr(&out);
         }
-        Failure::ClosedPipe => {}
+        Failure::ClosedPipe | Failure::Interrupted => {}
     }
 }
 

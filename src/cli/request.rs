@@ -98,10 +98,10 @@ impl<'a> Request<'a> {
             fuel: asked.fuel.unwrap_or(others.fuel),
             heap_bytes: bytes(asked.heap_bytes, others.heap_bytes),
             depth: bytes(asked.depth, others.depth),
-            deadline: others.deadline,
             trace_bytes: bytes(asked.trace_bytes, others.trace_bytes),
             text_bytes: bytes(asked.text_bytes, others.text_bytes),
             output_bytes: bytes(asked.output_bytes, others.output_bytes),
+            ..others
         };
         match asked.timeout {
             Some(time) => limits.timeout(time),

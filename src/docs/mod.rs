@@ -15,6 +15,9 @@ pub mod install {}
 #[doc = include_str!("tutorial.md")]
 pub mod tutorial {}
 
+#[doc = include_str!("fitting.md")]
+pub mod fitting {}
+
 #[doc = include_str!("language.md")]
 pub mod language {}
 
@@ -54,6 +57,9 @@ pub mod dfdx {}
 
 #[doc = include_str!("kernels.md")]
 pub mod kernels {}
+
+#[doc = include_str!("figures.md")]
+pub mod figures {}
 
 #[doc = include_str!("ncg.md")]
 pub mod ncg {}

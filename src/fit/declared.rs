@@ -43,6 +43,21 @@ pub struct GroupOf {
     pub number: f64,
 }
 
+impl GroupOf {
+    /// What its value is called.
+    pub(super) fn name(&self) -> String {
+        format!("{}[{}={}]", self.param, self.column, self.number)
+    }
+}
+
+impl Unknown {
+    /// Whether a name is its own, or that of the param which it is a value of.
+    pub(super) fn is(&self, name: &str) -> bool {
+        let group = self.group.as_ref();
+        self.name == name || group.is_some_and(|group| group.param == name)
+    }
+}
+
 /// Where the value of a param of the program is among the unknowns.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
@@ -71,23 +86,21 @@ pub(super) struct Unknowns {
     /// What the program calls them, one for each place.
     pub(super) names: Vec<String>,
     pub(super) places: Vec<Place>,
+    /// What the program calls what is held, each with its value.
+    pub(super) held: Vec<(String, f64)>,
 }
 
-/// The params, then the free names that a caller gives an initial value. A param that has a value for
-/// each number of a column is as many unknowns, in ascending order of these.
+/// The params, then the free names that a caller gives an initial value; and what is held. A param that
+/// has a value for each number of a column is as many unknowns, in ascending order of these.
 pub(super) fn unknowns(
     program: &Program,
     table: &Table<'_>,
     options: &FitOptions,
 ) -> Result<Unknowns, FitError> {
-    let mut found = Unknowns {
-        all: Vec::new(),
-        names: Vec::new(),
-        places: Vec::new(),
-    };
+    let mut unknowns: Vec<Unknown> = Vec::new();
+    // For each param its name, and for each row which of its unknowns it has.
+    let mut params: Vec<(String, Option<Vec<u32>>)> = Vec::new();
     for param in program.params() {
-        found.names.push(param.name.clone());
-        let first = found.all.len();
         let unknown = |name, group| Unknown {
             name,
             init: param.init,
@@ -95,73 +108,145 @@ pub(super) fn unknowns(
             group,
         };
         let Some(column) = &param.by else {
-            found.all.push(unknown(param.name.clone(), None));
-            found.places.push(Place::Shared(first));
+            unknowns.push(unknown(param.name.clone(), None));
+            params.push((param.name.clone(), None));
             continue;
         };
-        let (groups, mut of_row) = groups_of(program, table, param, column, options)?;
-        for &number in &groups {
-            let name = format!("{}[{column}={number}]", param.name);
+        let (groups, of_row) = groups_of(program, table, param, column, options)?;
+        unknowns.extend(groups.into_iter().map(|number| {
             let group = GroupOf {
                 param: param.name.clone(),
                 column: column.clone(),
                 number,
             };
-            found.all.push(unknown(name, Some(group)));
-        }
-        for unknown in &mut of_row {
-            *unknown += first as u32;
-        }
-        found.places.push(Place::Grouped { of_row });
+            unknown(group.name(), Some(group))
+        }));
+        params.push((param.name.clone(), Some(of_row)));
     }
-    for (name, init) in &options.init {
-        let is_meant = |unknown: &&mut Unknown| {
-            let group = unknown.group.as_ref();
-            unknown.name == *name || group.is_some_and(|group| group.param == *name)
-        };
-        let mut is_param = false;
-        for unknown in found.all.iter_mut().filter(is_meant) {
-            is_param = true;
-            if !unknown.constraint.admits(*init) || !init.is_finite() {
-                return Err(FitError::Init(format!(
-                    "the initial value {init} of `{name}` is outside the param's constraint"
-                )));
-            }
-            unknown.init = *init;
-        }
-        if is_param {
-            continue;
-        }
-        if program.free_names().any(|(free, _)| free == name)
+    let is_free = |name: &str| {
+        program.free_names().any(|(free, _)| free == name)
             && !table.has_column(name)
             && !is_declared(program, name)
+    };
+    let inits = options
+        .init
+        .iter()
+        .map(|(name, init)| (name, Some(*init), "an initial value"));
+    // Those that are held without a value have one already, or none.
+    let held = options
+        .fix
+        .iter()
+        .map(|(name, value)| (name, *value, "a value to be held at"));
+    for (name, value, what) in inits.chain(held) {
+        if let Some(value) = value.filter(|value| !value.is_finite()) {
+            return Err(FitError::Init(format!(
+                "`{name}` has {what} of {value}, which is no finite number"
+            )));
+        }
+        let mut is_known = false;
+        for unknown in unknowns.iter_mut().filter(|unknown| unknown.is(name)) {
+            unknown.init = value.unwrap_or(unknown.init);
+            is_known = true;
+        }
+        if is_known {
+            continue;
+        }
+        if is_free(name)
+            && let Some(init) = value
         {
-            if !init.is_finite() {
-                return Err(FitError::Init(format!(
-                    "the initial value {init} of `{name}` is no finite number"
-                )));
-            }
-            found.names.push(name.clone());
-            found.places.push(Place::Shared(found.all.len()));
-            found.all.push(Unknown {
+            unknowns.push(Unknown {
                 name: name.clone(),
-                init: *init,
+                init,
                 constraint: Constraint::Free,
                 group: None,
             });
+            params.push((name.clone(), None));
         } else {
-            let params = found.all.iter().map(|unknown| unknown.name.as_str());
+            let known = unknowns.iter().map(|u| u.name.as_str());
             let free = program.free_names().map(|(free, _)| free);
-            let hint = nearest(name, params.chain(free))
+            let hint = nearest(name, known.chain(free))
                 .map_or(String::new(), |near| format!("; is it `{near}`?"));
+            return Err(FitError::Init(match value {
+                None if is_free(name) => {
+                    format!("`{name}` is no param and is to be held; say at what: --fix {name}=1.5")
+                }
+                _ => format!(
+                    "`{name}` has {what}, and is neither a param nor a free name of the program{hint}"
+                ),
+            }));
+        }
+    }
+    for (name, range) in &options.bounds {
+        check_range(name, *range)?;
+        let mut is_known = false;
+        for unknown in unknowns.iter_mut().filter(|unknown| unknown.is(name)) {
+            unknown.constraint = *range;
+            is_known = true;
+        }
+        if !is_known {
+            let known = unknowns.iter().map(|u| u.name.as_str());
+            let hint =
+                nearest(name, known).map_or(String::new(), |near| format!("; is it `{near}`?"));
             return Err(FitError::Init(format!(
-                "`{name}` has an initial value, and is neither a param nor a free name of the \
-                 program{hint}"
+                "`{name}` has a bound, and is no param of the program, nor given an initial value{hint}"
+            )));
+        }
+    }
+    let is_held = |name: &str| options.fix.iter().any(|(held, _)| held == name);
+    let mut found = Unknowns {
+        all: Vec::new(),
+        names: Vec::new(),
+        places: Vec::new(),
+        held: Vec::new(),
+    };
+    for (name, of_row) in params {
+        let (of_param, others): (Vec<Unknown>, Vec<Unknown>) =
+            unknowns.into_iter().partition(|unknown| unknown.is(&name));
+        unknowns = others;
+        if let Some(one) = of_param
+            .iter()
+            .find(|one| one.name != name && is_held(&one.name))
+        {
+            return Err(FitError::Init(format!(
+                "`{}` is to be held, and the others of `{name}` are not; hold all of them, --fix {name}",
+                one.name
+            )));
+        }
+        if is_held(&name) {
+            let value = of_param.first().map_or(f64::NAN, |one| one.init);
+            found.held.push((name, value));
+            continue;
+        }
+        let first = found.all.len();
+        found.places.push(match of_row {
+            None => Place::Shared(first),
+            Some(of_row) => Place::Grouped {
+                of_row: of_row.iter().map(|group| group + first as u32).collect(),
+            },
+        });
+        found.names.push(name);
+        found.all.extend(of_param);
+    }
+    for unknown in &found.all {
+        if !unknown.constraint.admits(unknown.init) {
+            return Err(FitError::Init(format!(
+                "the initial value {} of `{}` is outside the param's constraint, {}; start it inside: \
+                 --init {}=…",
+                unknown.init,
+                unknown.name,
+                in_words(unknown.constraint),
+                unknown.name
             )));
         }
     }
     if found.all.is_empty() {
-        return Err(FitError::NoParams);
+        return Err(match found.held.first() {
+            None => FitError::NoParams,
+            Some(_) => FitError::Init(
+                "every param is held; leave out --fix for one, or run the program with `dmci run`"
+                    .to_owned(),
+            ),
+        });
     }
     Ok(found)
 }
@@ -210,6 +295,62 @@ fn groups_of(
     let place = |number: &f64| groups.partition_point(|group| group < number) as u32;
     let of_row = numbers.iter().map(place).collect();
     Ok((groups, of_row))
+}
+
+/// Refuses a range that no number is in.
+fn check_range(name: &str, range: Constraint) -> Result<(), FitError> {
+    let refused = |message: String| Err(FitError::Init(message));
+    match range {
+        Constraint::Between(lo, hi) if lo > hi => refused(format!(
+            "the bounds of `{name}` are reversed: {lo} is above {hi}; write {name}={hi}..{lo}"
+        )),
+        Constraint::Between(lo, hi) if lo == hi => refused(format!(
+            "the bounds of `{name}` are both {lo}; hold it there with --fix {name}={lo}"
+        )),
+        Constraint::Above(end) | Constraint::Below(end) if !end.is_finite() => {
+            refused(format!("the bound {end} of `{name}` is no finite number"))
+        }
+        Constraint::Between(lo, hi) if !(hi - lo).is_finite() => refused(format!(
+            "the bounds {lo} and {hi} of `{name}` are no finite numbers with a finite distance"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A range as people say it.
+fn in_words(constraint: Constraint) -> String {
+    match constraint {
+        Constraint::Free => "any number".to_owned(),
+        Constraint::Above(lo) => format!("above {lo}"),
+        Constraint::Below(hi) => format!("below {hi}"),
+        Constraint::Between(lo, hi) => format!("between {lo} and {hi}"),
+    }
+}
+
+/// The rows that a fit can use, from 0: those that miss no number the program takes. None where that is
+/// all of them. A series may miss numbers of the columns that it predicts: it sees NaN there.
+pub(crate) fn usable_rows(
+    program: &Program,
+    observations: &[Observation],
+    table: &Table<'_>,
+) -> Result<Option<Vec<usize>>, TableError> {
+    let is_predicted = |name: &str| {
+        let series = observations.iter().filter(|one| !one.by_row);
+        series
+            .flat_map(|one| &one.columns)
+            .any(|column| column == name)
+    };
+    let of_matrices = program.matrices().iter().flat_map(|matrix| &matrix.columns);
+    let names = program.free_names().map(|(name, _)| name);
+    let names = names.filter(|name| !is_declared(program, name));
+    let of_groups = program
+        .params()
+        .iter()
+        .filter_map(|param| param.by.as_deref());
+    let taken = names
+        .chain(of_matrices.map(String::as_str))
+        .chain(of_groups);
+    table.complete_rows(taken.filter(|name| !is_predicted(name)))
 }
 
 /// What the program, or its caller, says of data.
@@ -291,13 +432,13 @@ fn last_expression(program: &Program) -> ExprId {
     }
 }
 
-/// A column of a table that a form of the program asks for.
+/// A column of a table that a form of the program asks for; NaN where a number is missing.
 pub(super) fn column_of<'t>(
     table: &'t Table<'_>,
     name: &str,
     span: Span,
 ) -> Result<&'t [f64], FitError> {
-    table.column(name).map_err(|error| match error {
+    table.observed(name).map_err(|error| match error {
         TableError::MissingColumn { .. } => FitError::Column { error, span },
         // The fault is the file's, and the error says where.
         error => FitError::Table(error),
@@ -334,7 +475,7 @@ pub(super) fn columns<'p, 't>(
     let names = program.free_names().map(|(name, _)| name);
     let columns = names.filter(|name| table.has_column(name) && !is_declared(program, name));
     columns
-        .map(|name| Ok((name, table.column(name)?)))
+        .map(|name| Ok((name, table.observed(name)?)))
         .collect()
 }
 
@@ -361,20 +502,24 @@ pub(crate) fn columns_used(program: &Program, table: &Table<'_>) -> Result<Bindi
 pub(super) fn check_names(
     program: &Program,
     table: &Table<'_>,
-    unknowns: &[Unknown],
+    unknowns: &Unknowns,
 ) -> Result<(), FitError> {
     for (name, span) in program.free_names() {
         if table.has_column(name)
             || is_declared(program, name)
-            || unknowns.iter().any(|u| u.name == name)
+            || unknowns.names.iter().any(|known| known == name)
+            || unknowns.held.iter().any(|(held, _)| held == name)
         {
             continue;
         }
         let mut known: Vec<&str> = Prim::names().collect();
-        known.extend(unknowns.iter().map(|u| u.name.as_str()));
+        known.extend(unknowns.names.iter().map(String::as_str));
         known.extend(table.names().iter().map(String::as_str));
-        let hint = nearest(name, known.into_iter())
-            .map_or(String::new(), |near| format!("; is it `{near}`?"));
+        let hint = table.hint(name).or_else(|| {
+            let near = nearest(name, known.into_iter())?;
+            Some(format!("; is it `{near}`?"))
+        });
+        let hint = hint.unwrap_or_default();
         let mut error = EvalError::new(
             Kind::Unbound,
             format!(

@@ -36,6 +36,9 @@ pub enum FitError {
         /// The first observation.
         span: Span,
     },
+    /// Every number of the observed columns is missing.
+    #[error("every number of the observed columns is missing; there is nothing to fit")]
+    NothingMeasured,
     /// There is nothing to fit.
     #[error("the program has no params; declare one with `(param name init)`")]
     NoParams,
@@ -75,6 +78,12 @@ pub enum FitError {
     /// How numbers scatter is not said, or said twice, or cannot be.
     #[error("{0}")]
     Noise(String),
+    /// What should be the result of a fit is none, or that of another program.
+    #[error("the result of the fit cannot be used: {message}")]
+    Estimates {
+        /// What is wrong with it.
+        message: String,
+    },
     /// More starts than there may be.
     #[error("{starts} starts are too many; {most} is the most{why}")]
     TooManyStarts {

@@ -30,6 +30,7 @@ mod observer;
 mod optima;
 mod options;
 mod points;
+mod predictions;
 mod problem;
 mod ranges;
 mod result;
@@ -44,18 +45,20 @@ pub mod table;
 mod triangle;
 
 pub use declared::GroupOf;
-pub(crate) use declared::columns_used;
+pub(crate) use declared::{columns_used, usable_rows};
 pub use error::FitError;
 pub use noise::Loss;
 pub use not_finite::FitNotFinite;
 pub use observer::{Observer, Progress};
 pub use options::FitOptions;
 pub(crate) use options::MOST_STARTS;
+pub(crate) use predictions::SCHEMA;
+pub use predictions::{Estimates, PredictedColumn, predict};
 pub use result::{
     Combination, Ending, Fit, FittedColumn, FittedDerived, FittedNoise, FittedParam, Optimum,
     SdOrigin, StartEnd,
 };
-pub use table::{Table, TableError};
+pub use table::{Missing, Table, TableError, TableOptions};
 
 use crate::model::{Error, Model};
 use crate::syntax::{Constraint, Goal};
@@ -71,7 +74,7 @@ use observer::Watch;
 use optima::symmetry;
 use problem::{Data, Problem};
 use ranges::ranges;
-use spread::{conclude, robust_scales};
+use spread::{conclude, recalled, robust_scales};
 use starts::{MultiStart, Options, StartsError, minimize_from_starts};
 use statistics::Statistics;
 use std::ops::ControlFlow;
@@ -213,16 +216,22 @@ fn fit_noting(
     let mode = model.mode();
     let program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
     let observations = observations(&program, options.target.as_deref())?;
+    let (all_rows, usable) = (table.rows(), usable_rows(&program, &observations, table)?);
+    let less = usable.as_ref().map(|rows| table.only(rows));
+    let table = less.as_ref().unwrap_or(table);
     let unknowns = unknowns(&program, table, options)?;
-    check_names(&program, table, &unknowns.all)?;
+    check_names(&program, table, &unknowns)?;
     check_loss(options)?;
     let by_row = observations.iter().any(|observation| observation.by_row);
-    let (bindings, rows) = if by_row {
+    let (mut bindings, rows) = if by_row {
         (matrices(&program, table)?, columns(&program, table)?)
     } else {
         (columns_used(&program, table)?, Vec::new())
     };
     let ranges = ranges(&program, table, &unknowns.all);
+    for (name, value) in &unknowns.held {
+        bindings.set(name, *value);
+    }
     // What varies: the unknowns, and where rows are predicted one by one, their numbers.
     let names = unknowns.names.iter().cloned();
     let names: Vec<String> = names
@@ -251,8 +260,8 @@ fn fit_noting(
     check_starts(options, data.residuals(), all.len())?;
     let init: Vec<f64> = all.iter().map(|u| u.init).collect();
     let bounds: Vec<Bound> = all.iter().map(|u| Bound::from(u.constraint)).collect();
-    let limits = &options.limits;
-    let mut derivation = Derivation::new(model, &expanded, table, &unknowns, by_row, limits)?;
+    let mut derivation =
+        Derivation::new(model, &expanded, table, &unknowns, by_row, &options.limits)?;
     let search = Options {
         starts: options.starts,
         seed: options.seed,
@@ -267,8 +276,14 @@ fn fit_noting(
         ranges,
         ..Options::default()
     };
-    let watch = search.watch(observer);
-    if !watch.goes_on() {
+    // Once it is late no evaluation is done any more, so there is nothing to go on for.
+    let limits = options.limits;
+    let observer = |progress: &Progress| match limits.is_late() {
+        true => ControlFlow::Break(()),
+        false => observer(progress),
+    };
+    let watch = search.watch(&observer);
+    if !watch.goes_on() && !limits.is_late() {
         return Err(FitError::Interrupted);
     }
     // The first evaluation settles what no other numbers could mend, and what noise is made of.
@@ -317,7 +332,11 @@ fn fit_noting(
                     .not_finite(init, &unknown_names)
                     .unwrap_or_default(),
             },
-            StartsError::Interrupted => FitError::Interrupted,
+            // Past a deadline an evaluation says so.
+            StartsError::Interrupted => match problem().predict(init) {
+                Err(late) if !limits.is_interrupted() && limits.is_late() => late.into_fit_error(),
+                _ => FitError::Interrupted,
+            },
             StartsError::Bound(index) | StartsError::Outside(index) => {
                 let name = &all[index].name;
                 FitError::Init(format!("`{name}` starts outside its constraint"))
@@ -349,7 +368,7 @@ fn fit_noting(
                 break;
             }
             let search = if pass == 0 { &search } else { &again };
-            let watch = search.watch(observer);
+            let watch = search.watch(&observer);
             let next = minimize(&data, &best.params, search, &watch)?;
             best = if pass == 0 {
                 next
@@ -363,10 +382,19 @@ fn fit_noting(
     };
     let problem = || Problem::new(first.clone(), &data);
     let mut at_best = problem();
-    at_best
-        .predict_with_derivatives(&best.params)
-        .map_err(problem::Unfit::into_fit_error)?;
-    let concluded = conclude(&mut at_best, &best);
+    let mut is_recalled = false;
+    if let Err(error) = at_best.predict_with_derivatives(&best.params) {
+        if !limits.is_late() {
+            return Err(error.into_fit_error());
+        }
+        at_best.recall(&best.scores);
+        is_recalled = true;
+    }
+    let concluded = if is_recalled {
+        recalled(&at_best, &best)
+    } else {
+        conclude(&mut at_best, &best)
+    };
     let statistics = &concluded.statistics;
     let derived = derivation.map(|mut derivation| derivation.at(&best.params, &concluded));
     let params = all
@@ -381,10 +409,7 @@ fn fit_noting(
             group: unknown.group.clone(),
         })
         .collect();
-    let mut at_best = problem();
-    if let Err(error) = at_best.predict(&best.params) {
-        return Err(error.into_fit_error());
-    }
+    let used = usable.as_deref().map(|rows| (rows, all_rows));
     let dropped = |start: &&StartEnd| start.ending == Ending::Dropped;
     let names = &unknown_names;
     let combined = combined(&mut at_best, &best, statistics, names);
@@ -403,9 +428,12 @@ fn fit_noting(
         residual_sd: statistics.residual_sd,
         degrees_of_freedom: statistics.degrees_of_freedom,
         residuals: data.residuals(),
-        columns: at_best.columns(),
+        columns: at_best.columns(used),
         noise: concluded.noise,
         derived: derived.unwrap_or_default(),
+        held: unknowns.held.clone(),
+        rows: all_rows,
+        rows_dropped: usable.as_ref().map_or(0, |rows| all_rows - rows.len()),
         starts: best.starts.len(),
         agree: best.agree,
         as_good: best.as_low,

@@ -7,7 +7,7 @@
 //! - Rows are looked at in their order, each in a run of its own.
 //! - Nothing of the fit depends on whether it is looked at.
 
-use super::declared::{columns, columns_used, matrices, observations, unknowns};
+use super::declared::{columns, columns_used, matrices, observations, unknowns, usable_rows};
 use super::error::FitError;
 use super::options::FitOptions;
 use super::scores::on_scale;
@@ -84,6 +84,8 @@ pub(super) fn look(
     let mode = Mode::Interpreter;
     let program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
     let observations = observations(&program, options.target.as_deref())?;
+    let less = usable_rows(&program, &observations, table)?.map(|rows| table.only(&rows));
+    let table = less.as_ref().unwrap_or(table);
     let unknowns = unknowns(&program, table, options)?;
     let by_row = observations.iter().any(|observation| observation.by_row);
     let (mut bindings, rows) = if by_row {
@@ -105,6 +107,9 @@ pub(super) fn look(
     }
     for (&name, place) in names.iter().zip(&unknowns.places) {
         bindings.set(name, values[place.unknown(0)]);
+    }
+    for (name, x) in &unknowns.held {
+        bindings.set(name, *x);
     }
     let inputs: Vec<&str> = bindings.names().collect();
     let prepared = Model::new(interpreter, program, &inputs, mode)?;

@@ -2,6 +2,7 @@
 
 use super::noise::Loss;
 use super::starts::Options;
+use crate::syntax::Constraint;
 use crate::threads::Threads;
 use crate::walk::Limits;
 
@@ -28,6 +29,11 @@ pub struct FitOptions {
     pub all_starts: bool,
     /// Initial values: of params, in place of their own, or of free names, which are then fitted.
     pub init: Vec<(String, f64)>,
+    /// Names that are held at a value and not fitted: params, or free names; a param without a value is
+    /// held at its initial one.
+    pub fix: Vec<(String, Option<f64>)>,
+    /// The ranges of params, in place of their own, or of free names that are fitted.
+    pub bounds: Vec<(String, Constraint)>,
     /// The column that the program's value predicts, row by row and with normal noise; for programs
     /// that observe nothing themselves.
     pub target: Option<String>,
@@ -44,8 +50,9 @@ pub struct FitOptions {
     /// are given. None for that of the residuals themselves: 1.4826 times the median of their sizes, or
     /// one standard deviation where these are given.
     pub loss_scale: Option<f64>,
-    /// Limits of each evaluation. A deadline is one moment for all of them: a fit that is not done by
-    /// then fails. To have the best so far instead, let an observer break.
+    /// Limits of each evaluation. A deadline is one moment for all of them, and so is an interrupt: the
+    /// best that a fit found by then is its result, with [`Fit::interrupted`](super::Fit::interrupted)
+    /// set; a fit that found nothing fails.
     pub limits: Limits,
     /// Who shares the starts; or the rows, where there is one start. Those that the model was given for
     /// lanes have no part in it.
@@ -64,6 +71,8 @@ impl Default for FitOptions {
             max_iterations: search.max_iterations,
             all_starts: search.all_starts,
             init: Vec::new(),
+            fix: Vec::new(),
+            bounds: Vec::new(),
             target: None,
             sigma: None,
             weights: None,
@@ -108,6 +117,20 @@ impl FitOptions {
     #[must_use]
     pub fn init(mut self, name: impl Into<String>, value: f64) -> Self {
         self.init.push((name.into(), value));
+        self
+    }
+
+    /// The same with a name that is held, beside those given before: at a value, or at its initial one.
+    #[must_use]
+    pub fn fix(mut self, name: impl Into<String>, value: impl Into<Option<f64>>) -> Self {
+        self.fix.push((name.into(), value.into()));
+        self
+    }
+
+    /// The same with the range of a param, beside those given before.
+    #[must_use]
+    pub fn bound(mut self, name: impl Into<String>, range: Constraint) -> Self {
+        self.bounds.push((name.into(), range));
         self
     }
 

@@ -20,6 +20,7 @@ use crate::error::Kind;
 use crate::model::Error;
 use crate::model::{Evaluator, Lane};
 use crate::paths::tally::{Special, Values};
+use crate::prim::math;
 use crate::source::Span;
 use crate::syntax::{Goal, Noise, Observation};
 use crate::walk::{Item, Output, Stats};
@@ -36,6 +37,8 @@ pub(super) struct Data<'a> {
     rows: Option<Vec<Cow<'a, [f64]>>>,
     /// How many rows there are.
     row_count: usize,
+    /// Which of the table's those are, where they are not all.
+    taken: Option<Vec<usize>>,
     /// Where the value of each param of the program is among the unknowns.
     places: Vec<Place>,
     /// One for each residual.
@@ -74,7 +77,8 @@ impl<'a> Data<'a> {
         &self.scoring
     }
 
-    /// The numbers of the columns that are observed; how they scatter is not known yet.
+    /// The numbers of the columns that are observed, but those that are missing; how they scatter is not
+    /// known yet.
     pub(super) fn new(
         table: &'a Table<'a>,
         observations: &'a [Observation],
@@ -83,33 +87,27 @@ impl<'a> Data<'a> {
         places: Vec<Place>,
         met: Option<&'a OnceLock<Vec<f64>>>,
     ) -> Result<Self, FitError> {
-        let mut numbers = Vec::new();
-        let (mut computed, mut names) = (Vec::new(), Vec::new());
-        let mut outputs = 0;
+        let mut data = Self::unobserved(table, observations, goal, rows, places);
+        data.met = met;
+        let mut first = 0;
         for observation in observations {
             let named = |name: &'a String| {
                 // A target is no part of the text.
                 match goal {
-                    Goal::Value | Goal::Derived => Ok::<_, FitError>(table.column(name)?),
+                    Goal::Value | Goal::Derived => Ok::<_, FitError>(table.observed(name)?),
                     Goal::Observations => column_of(table, name, observation.span),
                 }
             };
             let columns = observation.columns.iter().map(named);
             let columns = columns.collect::<Result<Vec<_>, _>>()?;
-            let first = computed.len();
-            names.extend(observation.columns.iter().map(String::as_str));
-            computed.resize(
-                first + columns.len(),
-                Computed {
-                    prediction: outputs,
-                    sd: None,
-                },
-            );
-            outputs += observation.expressions().count();
             for row in 0..table.rows() {
-                for (place, numbers_of) in columns.iter().enumerate() {
-                    numbers.push(Observed {
-                        value: numbers_of[row],
+                for (place, numbers) in columns.iter().enumerate() {
+                    if numbers[row].is_nan() {
+                        data.is_direct = false;
+                        continue;
+                    }
+                    data.numbers.push(Observed {
+                        value: numbers[row],
                         sd: 1.0,
                         row,
                         lane: row as u32,
@@ -119,23 +117,51 @@ impl<'a> Data<'a> {
                     });
                 }
             }
+            first += columns.len();
+        }
+        if data.numbers.is_empty() {
+            return Err(FitError::NothingMeasured);
+        }
+        Ok(data)
+    }
+
+    /// The same where nothing is compared with the predictions.
+    pub(super) fn unobserved(
+        table: &'a Table<'a>,
+        observations: &'a [Observation],
+        goal: Goal,
+        rows: Option<Vec<&'a [f64]>>,
+        places: Vec<Place>,
+    ) -> Self {
+        let (mut computed, mut names) = (Vec::new(), Vec::new());
+        let mut outputs = 0;
+        for observation in observations {
+            for name in &observation.columns {
+                names.push(name.as_str());
+                computed.push(Computed {
+                    prediction: outputs,
+                    sd: None,
+                });
+            }
+            outputs += observation.expressions().count();
         }
         let is_direct = outputs == observations.len()
             && places.iter().all(|place| matches!(place, Place::Shared(_)));
-        Ok(Self {
+        Self {
             table,
             observations,
             goal,
             rows: rows.map(|rows| rows.into_iter().map(Cow::Borrowed).collect()),
             row_count: table.rows(),
+            taken: None,
             places,
-            numbers,
+            numbers: Vec::new(),
             names,
             computed,
             scoring: Scoring::default(),
             is_direct,
-            met,
-        })
+            met: None,
+        }
     }
 
     /// Takes up how numbers scatter: their standard deviations, and which are censored. `amounts` has
@@ -179,6 +205,7 @@ impl<'a> Data<'a> {
             names: self.names.clone(),
             computed: self.computed.clone(),
             scoring,
+            taken: Some(taken),
             ..*self
         })
     }
@@ -322,26 +349,115 @@ impl<'a> Problem<'a> {
         self.stats
     }
 
-    /// The predictions of the last evaluation with residuals, by column: all rows of a column together.
-    pub(super) fn columns(&self) -> Vec<FittedColumn> {
+    /// The predictions of the last evaluation with the residuals that are observed, by column: one for
+    /// each row of the data, of which `rows` are used, or all; NaN where there is none.
+    pub(super) fn columns(&self, rows: Option<(&[usize], usize)>) -> Vec<FittedColumn> {
         let data = self.data;
-        let rows = data.table.rows();
+        let count = rows.map_or(data.table.rows(), |(_, count)| count);
+        let place = |row: usize| rows.map_or(row, |(used, _)| used[row]);
         let names = data.names.iter().enumerate();
         let mut columns: Vec<FittedColumn> = names
             .map(|(at, name)| FittedColumn {
                 name: (*name).to_owned(),
                 noise: data.scoring.columns[at].noise,
-                predictions: Vec::with_capacity(rows),
-                residuals: Vec::with_capacity(rows),
+                used: 0,
+                dropped: count,
+                predictions: vec![f64::NAN; count],
+                residuals: vec![f64::NAN; count],
             })
             .collect();
+        self.each(|row, column, prediction, _| {
+            columns[column].predictions[place(row)] = prediction;
+        });
         for (number, &prediction) in data.numbers.iter().zip(&self.predictions) {
             let column = &mut columns[number.column as usize];
-            column.predictions.push(prediction);
-            let residual = data.scoring.residual(number, prediction);
-            column.residuals.push(residual);
+            let row = place(number.row);
+            column.predictions[row] = prediction;
+            column.residuals[row] = data.scoring.residual(number, prediction);
+            column.used += 1;
+            column.dropped -= 1;
         }
         columns
+    }
+
+    /// Gives all predictions of the last evaluation, be they observed or not: the row, which of the
+    /// observed columns, the number, and where the first of its derivatives stands. None where predictions
+    /// were recalled.
+    fn each(&self, mut give: impl FnMut(usize, usize, f64, usize)) {
+        let data = self.data;
+        if self.columns.is_empty() {
+            return;
+        }
+        let mut first = 0;
+        for observation in data.observations {
+            for row in 0..data.table.rows() {
+                for place in 0..observation.columns.len() {
+                    let number = Observed {
+                        value: f64::NAN,
+                        sd: f64::NAN,
+                        row,
+                        lane: row as u32,
+                        column: (first + place) as u32,
+                        place: place as u32,
+                        censored: None,
+                    };
+                    let output = data.computed[first + place].prediction;
+                    let (at, derivatives) = self.place(output, &number);
+                    give(row, first + place, self.columns[at], derivatives);
+                }
+            }
+            first += observation.columns.len();
+        }
+    }
+
+    /// Gives all predictions at params, be they observed or not: the row, which of the observed columns,
+    /// the number, and its derivatives by the params.
+    pub(super) fn everything(
+        &mut self,
+        params: &[f64],
+        mut give: impl FnMut(usize, usize, f64, &[f64]),
+    ) -> Result<(), Unfit> {
+        self.predict_with(params, true)?;
+        let (derivatives, stride) = self.derivatives();
+        let mut gradient = vec![0.0; params.len()];
+        self.each(|row, column, prediction, first| {
+            gradient.fill(0.0);
+            for (param, place) in self.data.places.iter().enumerate() {
+                gradient[place.unknown(row)] += derivatives[first + param * stride];
+            }
+            give(row, column, prediction, &gradient);
+        });
+        Ok(())
+    }
+
+    /// The derivatives of the last evaluation, and how far those of a value by two params are apart.
+    fn derivatives(&self) -> (&[f64], usize) {
+        let data = self.data;
+        if data.rows.is_some() {
+            let values = data.row_count * data.outputs();
+            (&self.columns[values..], data.row_count)
+        } else {
+            (self.run.derivatives(), 1)
+        }
+    }
+
+    /// Takes predictions from scores, where there is no time to make them again: as far as these are
+    /// residuals.
+    pub(super) fn recall(&mut self, scores: &[f64]) {
+        let is_plain = self.is_plain();
+        let pairs = scores.iter().zip(&self.data.numbers);
+        let predictions = pairs.map(|(score, number)| {
+            if !is_plain {
+                return f64::NAN;
+            }
+            match self.data.noise(number) {
+                Noise::Normal | Noise::Poisson => score + number.value,
+                Noise::Lognormal => math::exp(score + number.value),
+            }
+        });
+        self.predictions = predictions.collect();
+        self.sds = vec![f64::NAN; self.predictions.len()];
+        self.columns.clear();
     }
 
     /// The predictions of the last evaluation, one for each number.
@@ -466,12 +582,8 @@ impl<'a> Problem<'a> {
         let done = self.run.rows(&inputs, rows, form, values, gradients);
         let (stats, fault) = done.map_err(Unfit::Program)?;
         self.stats = stats;
-        let row_of = |lane: usize| {
-            let mut numbers = data.numbers.iter();
-            let number = numbers.find(|number| number.lane as usize == lane);
-            number.map_or(lane, |number| number.row)
-        };
-        let fault = fault.map(|(lane, what)| (row_of(lane), what));
+        let of_table = |row: usize| data.taken.as_ref().map_or(row, |taken| taken[row]);
+        let fault = fault.map(|(row, what)| (of_table(row), what));
         match fault {
             None => Ok(()),
             Some((row, Special::Failed(error))) => {
@@ -485,13 +597,7 @@ impl<'a> Problem<'a> {
     fn fill(&self, rows: &[Row], jacobian: &mut [f64]) {
         let data = self.data;
         let m = rows.len();
-        let by_row = data.rows.is_some();
-        let (derivatives, stride) = if by_row {
-            let values = data.row_count * data.outputs();
-            (&self.columns[values..], data.row_count)
-        } else {
-            (self.run.derivatives(), 1)
-        };
+        let (derivatives, stride) = self.derivatives();
         jacobian.fill(0.0);
         let numbers = data.numbers.iter().enumerate();
         let of_sd = data.scoring.with_sd.iter().enumerate();

@@ -42,7 +42,7 @@ pub(super) fn ranges(
             continue;
         };
         let columns = names.iter().filter(|name| unknown(name).is_none());
-        let columns = columns.filter_map(|name| table.column(name).ok());
+        let columns = columns.filter_map(|name| table.observed(name).ok());
         for column in columns {
             let low = column.iter().copied().fold(f64::INFINITY, f64::min);
             let high = column.iter().copied().fold(f64::NEG_INFINITY, f64::max);

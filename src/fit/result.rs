@@ -8,7 +8,7 @@
 use super::declared::GroupOf;
 use crate::syntax::Noise;
 use crate::walk::Stats;
-use crate::walk::serial::{number, numbers};
+use crate::walk::serial::{number, numbers, pairs};
 use serde::Serialize;
 
 /// An estimated constant.
@@ -42,6 +42,13 @@ pub struct FittedParam {
 pub struct Fit {
     /// In the order of the program, then of [`FitOptions::init`](super::FitOptions::init).
     pub params: Vec<FittedParam>,
+    /// What was held, each with its value.
+    #[serde(serialize_with = "pairs")]
+    pub held: Vec<(String, f64)>,
+    /// How many rows the data have.
+    pub rows: usize,
+    /// How many of them were used for no column, because they miss a number that the program takes.
+    pub rows_dropped: usize,
     /// The covariances of the params, row-major: a row and a column for each, in their order. Those of
     /// undetermined params are infinite on the diagonal and NaN beside it.
     #[serde(serialize_with = "numbers")]
@@ -97,7 +104,8 @@ pub struct Fit {
     /// Whether the best start was held back: a step led to a point that fits better, and was not taken
     /// because derivatives are infinite or NaN there. What was found may be no minimum.
     pub held_back: bool,
-    /// Whether the observer broke: this is the best that was found by then.
+    /// Whether the observer broke, a deadline passed or something interrupted: this is the best that was
+    /// found by then.
     pub interrupted: bool,
     /// What the data do determine of these params: combinations of them.
     pub combinations: Vec<Combination>,
@@ -123,12 +131,17 @@ pub struct FittedColumn {
     pub name: String,
     /// How its numbers scatter around their predictions.
     pub noise: Noise,
-    /// One for each row of the data, in the unit of the column.
+    /// How many of its numbers were fitted.
+    pub used: usize,
+    /// How many rows were not: the number is missing, or one that the program takes.
+    pub dropped: usize,
+    /// One for each row of the data, in the unit of the column; NaN where the program takes a number that
+    /// is missing.
     #[serde(serialize_with = "numbers")]
     pub predictions: Vec<f64>,
     /// One for each row of the data, as they are squared and summed: prediction less observation, in
     /// the unit of the column; for lognormal noise the logarithm of the one less that of the other,
-    /// which has no unit.
+    /// which has no unit. NaN where the observation is missing.
     #[serde(serialize_with = "numbers")]
     pub residuals: Vec<f64>,
 }
@@ -196,6 +209,19 @@ pub enum SdOrigin {
     Predicted,
     /// Counts have that of their mean.
     Counts,
+}
+
+impl SdOrigin {
+    /// As results are written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Estimated => "estimated",
+            Self::Weighted => "weighted",
+            Self::Given => "given",
+            Self::Predicted => "predicted",
+            Self::Counts => "counts",
+        }
+    }
 }
 
 /// A quantity made of params, as `(derive name expression)` declares it, at the estimates.

@@ -12,6 +12,7 @@ use crate::error::{Call, CalledModel, Kind};
 use crate::source::{Position, Span};
 use serde::Serialize;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How far an evaluation may go; each limit is told by name when it is met.
@@ -38,6 +39,8 @@ pub struct Limits {
     pub depth: usize,
     /// When to stop.
     pub deadline: Option<Instant>,
+    /// What stops it at any time, as if the deadline had passed.
+    pub interrupt: Option<Interrupt>,
     /// Bytes of traces, and of what they are compiled to, that are kept from one evaluation to the
     /// next; what is recorded beyond them is forgotten afterwards.
     pub trace_bytes: usize,
@@ -63,6 +66,7 @@ impl Limits {
             heap_bytes: 1 << 30,
             depth: 100_000_000,
             deadline: None,
+            interrupt: None,
             trace_bytes: 256 << 20,
             text_bytes: 64 << 20,
             output_bytes: 1 << 30,
@@ -128,19 +132,53 @@ impl Limits {
         self.deadline(deadline)
     }
 
+    /// The same with something that stops it when it is set.
+    #[must_use]
+    pub const fn interrupt(mut self, flag: &'static AtomicBool) -> Self {
+        self.interrupt = Some(Interrupt(flag));
+        self
+    }
+
     /// Whether there is so much time left.
     pub(crate) fn has_time(&self, time: Duration) -> bool {
         self.deadline
             .is_none_or(|at| at.saturating_duration_since(Instant::now()) >= time)
     }
 
-    /// Whether the deadline has passed. Without one no clock is asked, so limits work where there is
-    /// none.
+    /// Whether the deadline has passed, or what interrupts is set. Without a deadline no clock is asked,
+    /// so limits work where there is none.
     #[inline]
     pub(crate) fn is_late(&self) -> bool {
-        self.deadline.is_some_and(|at| Instant::now() >= at)
+        self.deadline.is_some_and(|at| Instant::now() >= at) || self.is_interrupted()
+    }
+
+    /// Whether what interrupts is set.
+    #[inline]
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupt.is_some_and(Interrupt::is_set)
     }
 }
+
+/// A flag that another thread, or a handler of signals, sets to stop what is under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Interrupt(&'static AtomicBool);
+
+impl Interrupt {
+    /// Whether it is set.
+    #[inline]
+    pub fn is_set(self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The same flag, whatever it holds.
+impl PartialEq for Interrupt {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for Interrupt {}
 
 /// Whether the machine has a clock: wasm32-unknown-unknown has none, and asking for the time there
 /// ends the program.

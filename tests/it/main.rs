@@ -38,6 +38,7 @@ mod mistakes;
 #[cfg(feature = "cli")]
 mod monitor;
 mod ncg;
+mod nist;
 mod not_finite;
 mod r7rs;
 #[cfg_attr(

@@ -4,7 +4,9 @@
 //! - What a file is at fault for names the file and, where there is one, the line; what a caller is at
 //!   fault for names column and row.
 
+use super::form::Seen;
 use crate::error::cut;
+use crate::syntax::write::write_name;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -26,13 +28,23 @@ pub enum TableError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// How a table is said to be written contradicts itself.
+    #[error("{message}")]
+    Options {
+        /// What does, and what to say instead.
+        message: String,
+    },
     /// The file is not text in UTF-8.
-    #[error("{file}:{line}: not UTF-8 text")]
+    #[error(
+        "{file}:{line}: not UTF-8 text; if it is {encoding}, `iconv -f {encoding} -t UTF-8` converts it"
+    )]
     NotUtf8 {
         /// The path as given.
         file: String,
         /// The line of the first byte that is not, from 1.
         line: u64,
+        /// What it may be instead.
+        encoding: &'static str,
     },
     /// The file has no line of names.
     #[error("{file}: empty; expected a line of column names")]
@@ -71,7 +83,9 @@ pub enum TableError {
         second: usize,
     },
     /// A row is longer or shorter than the line of names.
-    #[error("{file}:{line}: {found} cells where there are {expected} columns")]
+    #[error(
+        "{file}:{line}: {found} cells where there are {expected} columns{}", Maybe(*hint)
+    )]
     Ragged {
         /// The path as given.
         file: String,
@@ -81,10 +95,12 @@ pub enum TableError {
         found: usize,
         /// The number of columns.
         expected: usize,
+        /// How the file may be written instead.
+        hint: Option<Seen>,
     },
     /// No column has this name.
     #[error(
-        "{}no column `{name}`{}", In(file.as_deref()), Hint(nearest.as_deref(), columns)
+        "{}no column `{name}`{}", In(file.as_deref()), Hint(nearest.as_deref(), columns, *hint)
     )]
     MissingColumn {
         /// The path as given; none where a caller gave the columns.
@@ -95,9 +111,11 @@ pub enum TableError {
         nearest: Option<String>,
         /// All names in the table.
         columns: Vec<String>,
+        /// How the file may be written instead.
+        hint: Option<Seen>,
     },
     /// A cell of a column of numbers holds something else.
-    #[error("{file}:{line}: column `{column}`: `{text}` is not a number")]
+    #[error("{file}:{line}: column `{column}`: `{text}` is not a number{}", Maybe(*hint))]
     NotANumber {
         /// The path as given.
         file: String,
@@ -107,18 +125,37 @@ pub enum TableError {
         column: String,
         /// What the cell holds.
         text: String,
+        /// How it may be written instead.
+        hint: Option<Seen>,
     },
-    /// A cell of a column of numbers holds nothing.
-    #[error("{file}:{line}: column `{column}`: empty where a number should be")]
-    EmptyCell {
-        /// The path as given.
-        file: String,
-        /// The line, from 1.
-        line: u64,
+    /// A number is missing, and missing numbers are refused.
+    #[error(
+        "{place}: column `{column}`: {} where a number should be, as in {count} of {rows} rows; \
+         --missing drop fits what is there",
+        Cell(text)
+    )]
+    MissingNumber {
+        /// Where the first is: `data.csv:5`; `row 4` without a file.
+        place: String,
         /// The name of the column.
         column: String,
+        /// What the cell holds.
+        text: String,
+        /// How many numbers the column misses.
+        count: usize,
+        /// How many rows there are.
+        rows: usize,
     },
-    /// A cell of a column of numbers holds an infinity, a NaN or a number too large to hold.
+    /// No row is left where rows that miss numbers are dropped.
+    #[error(
+        "no row is left: each misses a number in a column that the program takes; the first such \
+         column is `{column}`"
+    )]
+    NothingLeft {
+        /// The first column that misses a number.
+        column: String,
+    },
+    /// A cell of a column of numbers holds an infinity, or a number too large to hold.
     #[error("{file}:{line}: column `{column}`: `{text}` is not a finite number")]
     NotFinite {
         /// The path as given.
@@ -205,21 +242,52 @@ impl fmt::Display for In<'_> {
     }
 }
 
+/// What a cell without a number holds.
+struct Cell<'a>(&'a str);
+
+impl fmt::Display for Cell<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "" => f.write_str("empty"),
+            text => write!(f, "`{text}`"),
+        }
+    }
+}
+
+/// What may be the matter, if anything is seen.
+struct Maybe(Option<Seen>);
+
+impl fmt::Display for Maybe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |seen| seen.fmt(f))
+    }
+}
+
+/// A name as a program writes it: `time`, `|time (s)|`.
+pub(crate) fn as_written(name: &str) -> String {
+    let mut out = String::new();
+    write_name(&cut(name), &mut out);
+    out
+}
+
 /// How many columns are named where one is missing.
 const MOST_TOLD: usize = 20;
 
 /// What to try in place of a missing column.
-struct Hint<'a>(Option<&'a str>, &'a [String]);
+struct Hint<'a>(Option<&'a str>, &'a [String], Option<Seen>);
 
 impl fmt::Display for Hint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(seen) = self.2 {
+            return seen.fmt(f);
+        }
         if let Some(nearest) = self.0 {
-            return write!(f, "; did you mean `{nearest}`?");
+            return write!(f, "; did you mean `{}`?", as_written(nearest));
         }
         let mut separator = "; the columns are ";
         let mut names = self.1.iter().filter(|name| !name.is_empty());
         for name in names.by_ref().take(MOST_TOLD) {
-            write!(f, "{separator}`{}`", cut(name))?;
+            write!(f, "{separator}`{}`", as_written(name))?;
             separator = ", ";
         }
         match names.count() {

@@ -5,7 +5,8 @@
 //!
 //! **Invariants**
 //! - All columns have one length, at least one.
-//! - A column that [`Table::column`] gives holds finite numbers only.
+//! - A column that [`Table::column`] gives holds finite numbers only; one that [`Table::observed`] gives,
+//!   NaN besides where a number is missing.
 //! - A column of a file that holds anything else is no error until it is asked for, so a file may
 //!   carry notes.
 //! - Columns of a caller's are borrowed, not copied.
@@ -13,19 +14,26 @@
 //! ```text
 //! year, hare, lynx, note
 //! 1900, 30.0,  4.0, first of the series
-//! 1901, 47.2,  6.1,
+//! 1901, 47.2,   NA,
 //! ```
 //!
 //! Cells are separated by commas, may be quoted (right after the comma), and lose the spaces around
-//! them; blank lines and a byte order mark are skipped. There are no comments.
+//! them; blank lines and a byte order mark are skipped. There are no comments. [`TableOptions`] says
+//! otherwise, and what missing numbers mean. A file may be compressed by gzip.
+//! A name such as `time (s)` is written `|time (s)|` in a program.
 
 mod cells;
 mod error;
+mod form;
+mod options;
 
 pub use error::TableError;
+pub(crate) use error::as_written;
+pub use form::Seen;
+pub use options::{Missing, TableOptions};
 
 use crate::error::cut;
-use cells::{Cells, OtherCell, ReadColumn, read};
+use cells::OtherCell;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::io::Read;
@@ -51,6 +59,7 @@ pub struct Table<'a> {
     places: FxHashMap<String, usize>,
     columns: Vec<Column<'a>>,
     rows: usize,
+    missing: Missing,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -58,13 +67,70 @@ struct File {
     name: String,
     /// The line of each row, from 1.
     lines: Vec<u64>,
+    /// How it may be written instead, if it does not look as if it were written so.
+    hint: Option<Seen>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 enum Column<'a> {
     Numbers(Cow<'a, [f64]>),
+    /// Numbers, NaN where they are missing.
+    Gaps {
+        numbers: Cow<'a, [f64]>,
+        /// How many are missing.
+        missing: usize,
+        /// What a file has in place of the first.
+        first: Option<OtherCell>,
+    },
     /// Of a file's, that holds anything else.
     Text(OtherCell),
+}
+
+impl<'a> Column<'a> {
+    fn gaps(numbers: Cow<'a, [f64]>, first: Option<OtherCell>) -> Self {
+        let missing = numbers.iter().filter(|number| number.is_nan()).count();
+        Self::Gaps {
+            numbers,
+            missing,
+            first,
+        }
+    }
+
+    /// The same in other rows; none of them may be past the last.
+    fn only(&self, rows: &[usize]) -> Column<'static> {
+        let of = |numbers: &[f64]| rows.iter().map(|&row| numbers[row]).collect::<Vec<f64>>();
+        match self {
+            Self::Numbers(numbers) => Column::Numbers(of(numbers).into()),
+            Self::Gaps { numbers, first, .. } => {
+                let numbers = of(numbers);
+                if numbers.iter().any(|number| number.is_nan()) {
+                    Column::gaps(numbers.into(), first.clone())
+                } else {
+                    Column::Numbers(numbers.into())
+                }
+            }
+            Self::Text(cell) => Column::Text(cell.clone()),
+        }
+    }
+}
+
+/// A column of a caller's numbers, whose NaNs are missing where those are dropped.
+fn column_of_numbers<'a>(
+    name: &str,
+    numbers: Cow<'a, [f64]>,
+    missing: Missing,
+) -> Result<Column<'a>, TableError> {
+    let is_good = |number: &f64| number.is_finite() || missing == Missing::Drop && number.is_nan();
+    if let Some(row) = numbers.iter().position(|number| !is_good(number)) {
+        let (column, value) = (name.to_owned(), numbers[row]);
+        let row = row + 1;
+        return Err(TableError::NotFiniteInRow { column, row, value });
+    }
+    Ok(if numbers.iter().any(|number| number.is_nan()) {
+        Column::gaps(numbers, None)
+    } else {
+        Column::Numbers(numbers)
+    })
 }
 
 impl<'a> Table<'a> {
@@ -78,45 +144,7 @@ impl<'a> Table<'a> {
         N: Into<String>,
         C: Into<Cow<'a, [f64]>>,
     {
-        let mut names: Vec<String> = Vec::new();
-        let mut all = Vec::new();
-        let mut rows = 0;
-        for (name, numbers) in columns {
-            let (name, numbers) = (name.into(), numbers.into());
-            match names.first() {
-                None => rows = numbers.len(),
-                Some(first) if numbers.len() != rows => {
-                    return Err(TableError::Unequal {
-                        column: name,
-                        found: numbers.len(),
-                        first: first.clone(),
-                        expected: rows,
-                    });
-                }
-                Some(_) => {}
-            }
-            if numbers.is_empty() {
-                return Err(TableError::NoNumbers { column: name });
-            }
-            if let Some(row) = numbers.iter().position(|number| !number.is_finite()) {
-                let (column, value) = (name, numbers[row]);
-                let row = row + 1;
-                return Err(TableError::NotFiniteInRow { column, row, value });
-            }
-            names.push(name);
-            all.push(Column::Numbers(numbers));
-        }
-        if names.is_empty() {
-            return Err(TableError::NoColumns);
-        }
-        error::check_distinct(&names, None)?;
-        Ok(Self {
-            file: None,
-            places: places(&names),
-            names,
-            columns: all,
-            rows,
-        })
+        TableOptions::default().from_columns(columns)
     }
 }
 
@@ -126,15 +154,7 @@ impl Table<'static> {
     /// # Errors
     /// When there is no such file, or as [`Table::from_reader`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, TableError> {
-        let path = path.as_ref();
-        let file = path.display().to_string();
-        match std::fs::File::open(path) {
-            Ok(reader) => Self::from_reader(reader, &file),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Err(TableError::NotFound { file })
-            }
-            Err(source) => Err(TableError::Unreadable { file, source }),
-        }
+        TableOptions::default().read(path)
     }
 
     /// Reads CSV text; errors call it `file`.
@@ -143,25 +163,7 @@ impl Table<'static> {
     /// When the text cannot be read or is not UTF-8, has no names, no rows or two equal names, or
     /// has a row that is longer or shorter than the names.
     pub fn from_reader(reader: impl Read, file: &str) -> Result<Self, TableError> {
-        let Cells {
-            names,
-            columns,
-            lines,
-        } = read(reader, file)?;
-        let columns = columns.into_iter().map(|column| match column {
-            ReadColumn::Numbers(numbers) => Column::Numbers(numbers.into()),
-            ReadColumn::Other(cell) => Column::Text(cell),
-        });
-        Ok(Self {
-            columns: columns.collect(),
-            places: places(&names),
-            names,
-            rows: lines.len(),
-            file: Some(File {
-                name: file.to_owned(),
-                lines,
-            }),
-        })
+        TableOptions::default().from_reader(reader, file)
     }
 }
 
@@ -204,37 +206,142 @@ impl Table<'_> {
     /// # Errors
     /// When there is no column of this name, or a cell of it is anything but a finite number.
     pub fn column(&self, name: &str) -> Result<&[f64], TableError> {
-        let Some(index) = self.position(name) else {
-            return Err(TableError::MissingColumn {
+        match self.found(name)? {
+            Column::Numbers(numbers) => Ok(numbers),
+            Column::Gaps {
+                numbers,
+                missing,
+                first,
+            } => {
+                let row = numbers.iter().position(|number| number.is_nan());
+                Err(TableError::MissingNumber {
+                    place: self.place(row.unwrap_or_default()),
+                    column: cut(name),
+                    text: first
+                        .as_ref()
+                        .map_or("nan".into(), |cell| cell.text.clone()),
+                    count: *missing,
+                    rows: self.rows,
+                })
+            }
+            Column::Text(cell) => Err(self.no_number(name, cell)),
+        }
+    }
+
+    /// The numbers in a column, one for each row, and NaN where one is missing: of a table whose missing
+    /// numbers are dropped.
+    ///
+    /// # Errors
+    /// As [`Table::column`], but where numbers are missing only if they are refused.
+    pub fn observed(&self, name: &str) -> Result<&[f64], TableError> {
+        match self.found(name)? {
+            Column::Gaps { numbers, .. } if self.missing == Missing::Drop => Ok(numbers),
+            _ => self.column(name),
+        }
+    }
+
+    /// How many numbers a column misses; 0 of one that is not there, or holds anything else.
+    pub fn missing_in(&self, name: &str) -> usize {
+        match self.found(name) {
+            Ok(Column::Gaps { missing, .. }) => *missing,
+            _ => 0,
+        }
+    }
+
+    /// The rows in which none of the columns misses a number, from 0; none where that is all of them, or
+    /// missing numbers are refused.
+    ///
+    /// # Errors
+    /// When no row is left.
+    pub(super) fn complete_rows<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<Option<Vec<usize>>, TableError> {
+        if self.missing == Missing::Refuse {
+            return Ok(None);
+        }
+        let mut first = None;
+        let mut complete = vec![true; self.rows];
+        for name in names {
+            if let Ok(Column::Gaps { numbers, .. }) = self.found(name) {
+                first.get_or_insert(name);
+                for (complete, number) in complete.iter_mut().zip(&**numbers) {
+                    *complete &= !number.is_nan();
+                }
+            }
+        }
+        let Some(first) = first else {
+            return Ok(None);
+        };
+        let rows: Vec<usize> = (0..self.rows).filter(|&row| complete[row]).collect();
+        if rows.is_empty() {
+            let column = cut(first);
+            return Err(TableError::NothingLeft { column });
+        }
+        Ok(Some(rows))
+    }
+
+    /// The same table with some of its rows, none past the last.
+    pub(crate) fn only(&self, rows: &[usize]) -> Table<'static> {
+        let file = self.file.as_ref().map(|file| File {
+            name: file.name.clone(),
+            lines: rows.iter().map(|&row| file.lines[row]).collect(),
+            hint: file.hint,
+        });
+        Table {
+            file,
+            names: self.names.clone(),
+            places: self.places.clone(),
+            columns: self
+                .columns
+                .iter()
+                .map(|column| column.only(rows))
+                .collect(),
+            rows: rows.len(),
+            missing: self.missing,
+        }
+    }
+
+    /// What to say of a name that no column has: how the file may be written instead, or which name is
+    /// meant; nothing where neither can be told.
+    pub(super) fn hint(&self, name: &str) -> Option<String> {
+        let hint = self.file.as_ref().and_then(|file| file.hint);
+        hint.map(|seen| seen.to_string()).or_else(|| {
+            let other = nearest(name, &self.names)?;
+            Some(format!("; did you mean `{}`?", as_written(&other)))
+        })
+    }
+
+    fn found(&self, name: &str) -> Result<&Column<'_>, TableError> {
+        self.position(name)
+            .map(|index| &self.columns[index])
+            .ok_or_else(|| TableError::MissingColumn {
                 file: self.file().map(str::to_owned),
                 name: cut(name),
                 nearest: nearest(name, &self.names),
                 columns: self.names.clone(),
-            });
-        };
-        match &self.columns[index] {
-            Column::Numbers(numbers) => Ok(numbers),
-            Column::Text(cell) => {
-                let (file, line) = (self.file().unwrap_or_default().to_owned(), cell.line);
-                let (column, text) = (cut(name), cell.text.clone());
-                Err(if text.is_empty() {
-                    TableError::EmptyCell { file, line, column }
-                } else if cell.is_number {
-                    TableError::NotFinite {
-                        file,
-                        line,
-                        column,
-                        text,
-                    }
-                } else {
-                    TableError::NotANumber {
-                        file,
-                        line,
-                        column,
-                        text,
-                    }
-                })
-            }
+                hint: self.file.as_ref().and_then(|file| file.hint),
+            })
+    }
+
+    /// What is wrong with a column of text.
+    fn no_number(&self, name: &str, cell: &OtherCell) -> TableError {
+        let (file, line) = (self.file().unwrap_or_default().to_owned(), cell.line);
+        let (column, text) = (cut(name), cell.text.clone());
+        if cell.is_number {
+            return TableError::NotFinite {
+                file,
+                line,
+                column,
+                text,
+            };
+        }
+        TableError::NotANumber {
+            file,
+            line,
+            column,
+            text,
+            hint: cell.hint,
         }
     }
 
@@ -261,6 +368,17 @@ fn nearest(name: &str, names: &[String]) -> Option<String> {
     let likeness = |other: &String| strsim::jaro_winkler(&folded, &other.to_lowercase());
     if name.len() > LONGEST {
         return None;
+    }
+    // `time` for `time (s)`: units are often part of a name.
+    let with_unit = |other: &&String| {
+        let rest = other.to_lowercase();
+        let rest = rest.strip_prefix(&folded).map(str::to_owned);
+        rest.is_some_and(|rest| rest.starts_with([' ', '(', '[', '/', '_']))
+    };
+    if !name.is_empty()
+        && let Some(other) = names.iter().take(MOST_COMPARED).find(with_unit)
+    {
+        return Some(other.clone());
     }
     names
         .iter()
@@ -339,15 +457,137 @@ mod tests {
         );
         assert_eq!(
             column_refusal(text, "y"),
-            "data.csv:4: column `y`: empty where a number should be"
+            "data.csv:4: column `y`: empty where a number should be, as in 1 of 2 rows; --missing drop \
+             fits what is there"
         );
         assert_eq!(
             column_refusal(text, "z"),
             "data.csv:3: column `z`: `1e999` is not a finite number"
         );
-        for word in ["nan", "inf", "-Infinity"] {
+        for word in ["inf", "-Infinity"] {
             assert!(column_refusal(&format!("x\n{word}\n"), "x").ends_with("not a finite number"));
         }
+    }
+
+    #[test]
+    fn what_is_missing_is_refused_or_dropped() {
+        for word in [
+            "", "NA", "n/a", "#N/A", "nan", "NaN", "null", "NULL", "None", ".", "-",
+        ] {
+            let text = format!("t,y\n0,1\n1,{word}\n2,{word}\n");
+            let said = column_refusal(&text, "y");
+            assert!(
+                said.contains("data.csv:3") && said.contains("2 of 3 rows"),
+                "{said}"
+            );
+            let options = TableOptions::default().missing(Missing::Drop);
+            let table = options.from_reader(text.as_bytes(), "data.csv").unwrap();
+            let seen = table.observed("y").unwrap();
+            assert!(
+                seen[0] == 1.0 && seen[1].is_nan() && seen[2].is_nan(),
+                "{word}"
+            );
+            assert_eq!((table.missing_in("y"), table.missing_in("t")), (2, 0));
+            assert!(table.column("y").is_err() && table.observed("t").is_ok());
+            let rows = table.complete_rows(["t", "y"].into_iter()).unwrap();
+            assert_eq!(rows.as_deref(), Some(&[0][..]));
+            let less = table.only(&[0]);
+            assert_eq!(
+                (less.column("y").unwrap(), less.line(0)),
+                (&[1.0][..], Some(2))
+            );
+            assert_eq!(table.only(&[0, 2]).missing_in("y"), 1);
+        }
+        // A word that says something else is no missing number, wherever it stands.
+        let text = "y\nNA\nlow\n";
+        assert!(column_refusal(text, "y").contains("3: column `y`: `low` is not a number"));
+        let none = TableOptions::default().missing(Missing::Drop);
+        let none = none.from_reader("t,y\n1,\n".as_bytes(), "d").unwrap();
+        let error = none.complete_rows(["t", "y"].into_iter()).unwrap_err();
+        assert!(error.to_string().contains("no row is left") && error.to_string().contains("`y`"));
+        let gaps = [1.0, f64::NAN];
+        let columns = || [("y", &gaps[..])];
+        assert!(Table::from_columns(columns()).is_err());
+        let table = TableOptions::default()
+            .missing(Missing::Drop)
+            .from_columns(columns());
+        assert_eq!(table.unwrap().missing_in("y"), 1);
+    }
+
+    #[test]
+    fn other_ways_of_writing_are_read() {
+        type Edit = fn(TableOptions) -> TableOptions;
+        let cases: [(&str, Edit); 6] = [
+            ("t;y\n0;1,5\n-1;2e0\n", |o| o.decimal(',')),
+            ("t\ty\n0\t1.5\n-1\t2\n", |o| o.separator('\t')),
+            ("# made by a meter\nt,y\n0,1.5\n#,\n-1,2\n", |o| {
+                o.comment('#')
+            }),
+            ("  t   y\n  0 1.5\n -1\t2  \n", |o| o.separator(' ')),
+            ("t|y\n0|1.5\n-1|2\n", |o| o.separator('|')),
+            ("t,\"y\"\n0,1.5\n-1,2\n", |o| o),
+        ];
+        for (text, edit) in cases {
+            let options = edit(TableOptions::default());
+            let table = options.from_reader(text.as_bytes(), "d").expect(text);
+            assert_eq!(table.column("t").expect(text), [0.0, -1.0], "{text}");
+            assert_eq!(table.column("y").expect(text), [1.5, 2.0], "{text}");
+        }
+        let commented = "#one\n\n# two\nt\n\n#three\n5\n";
+        let options = TableOptions::default().comment('#');
+        let table = options.from_reader(commented.as_bytes(), "d").unwrap();
+        assert_eq!(table.line(0), Some(7));
+        // The smallest file that gzip makes of `x\n1\n`.
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut gz, b"x\n1\n").unwrap();
+        let mut bytes = gz.finish().unwrap();
+        let table = Table::from_reader(&bytes[..], "x.csv.gz").unwrap();
+        assert_eq!(table.column("x").unwrap(), [1.0]);
+        bytes.truncate(12);
+        let error = Table::from_reader(&bytes[..], "x.csv.gz").unwrap_err();
+        assert!(matches!(error, TableError::Unreadable { .. }), "{error}");
+        for odd in [
+            TableOptions::default().separator('5'),
+            TableOptions::default().separator('é'),
+            TableOptions::default().separator('"'),
+            TableOptions::default().decimal(';'),
+            TableOptions::default().decimal(',').separator(','),
+            TableOptions::default().comment(','),
+        ] {
+            let error = odd.from_reader("x\n1\n".as_bytes(), "d").unwrap_err();
+            assert!(matches!(error, TableError::Options { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn wrong_separators_and_decimal_marks_are_recognized() {
+        let said = column_refusal("t;y\n0;1\n1;2\n", "y");
+        assert_eq!(
+            said,
+            "data.csv: no column `y`; cells look parted by semicolons: try --sep ';'"
+        );
+        let said = refusal(b"t;y\n0;1,5\n1;2,5\n");
+        assert_eq!(
+            said,
+            "data.csv:2: 2 cells where there are 1 columns; cells look parted by semicolons: try \
+             --sep ';' --decimal ,"
+        );
+        assert!(column_refusal("t\ty\n0\t1\n", "y").ends_with("try --sep tab"));
+        assert!(column_refusal("t  y\n0 1\n", "y").ends_with("try --sep space"));
+        assert!(refusal(b"t,y\n0,5,1,5\n").contains("--decimal ,"));
+        let options = TableOptions::default().separator(';');
+        let table = options.from_reader("t;y\n0;1,5\n".as_bytes(), "d").unwrap();
+        let said = table.column("y").unwrap_err().to_string();
+        assert!(said.contains("`1,5` is not a number; decimal commas? read them with --decimal ,"));
+        let table = options
+            .decimal(',')
+            .from_reader("t;y\n0;1.5\n".as_bytes(), "d")
+            .unwrap();
+        let said = table.column("y").unwrap_err().to_string();
+        assert!(
+            said.contains("decimal points: leave out --decimal"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -357,6 +597,11 @@ mod tests {
             column_refusal(text, "Hares"),
             "data.csv: no column `Hares`; did you mean `hare`?"
         );
+        assert_eq!(
+            column_refusal("Time (s),Y\n1,2\n", "time"),
+            "data.csv: no column `time`; did you mean `|Time (s)|`?"
+        );
+        assert!(column_refusal("a,Y\n1,2\n", "y").ends_with("did you mean `Y`?"));
         assert_eq!(
             column_refusal(text, "pressure"),
             "data.csv: no column `pressure`; the columns are `year`, `hare`, `lynx`"
@@ -394,7 +639,11 @@ mod tests {
             refusal(b"a,b\n1\n"),
             "data.csv:2: 1 cells where there are 2 columns"
         );
-        assert_eq!(refusal(b"a,b\n1,2\n\xff,3\n"), "data.csv:3: not UTF-8 text");
+        assert_eq!(
+            refusal(b"a,b\n1,2\n\xff,3\n"),
+            "data.csv:3: not UTF-8 text; if it is LATIN1, `iconv -f LATIN1 -t UTF-8` converts it"
+        );
+        assert!(refusal(b"\xff\xfea\0\n\0").contains("iconv -f UTF-16"));
     }
 
     #[test]

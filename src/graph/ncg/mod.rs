@@ -31,7 +31,7 @@
 //! ```
 
 mod read;
-mod whole;
+pub(crate) mod whole;
 mod write;
 
 pub(super) use read::excerpt;

@@ -20,7 +20,7 @@ const LEFT_BEHIND: Duration = Duration::from_hours(1);
 const ATTEMPTS: u32 = 1000;
 
 /// Writes a file, in place of what is there.
-pub(super) fn save(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn save(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path
         .file_name()
         .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "the path has no file name"))?;

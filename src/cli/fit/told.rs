@@ -1,0 +1,299 @@
+//! What is told of a fit: to people in tables, lines and warnings, to machines as JSON.
+//!
+//! A fit goes in, with what was looked into besides; text comes out.
+//!
+//! **Invariants**
+//! - What people are warned of is in the JSON too, in the same words.
+//! - The JSON of a fit depends on nothing but the program, the data and the arguments: no time is in it.
+
+use crate::cli::at_fit::{AtFit, VERIFIED};
+use crate::cli::fields::{Content, Field, members};
+use crate::cli::json;
+use crate::cli::report::significant;
+use crate::fit::{
+    Fit as Fitted, FitNotFinite, FittedColumn, FittedDerived, FittedNoise, FittedParam, SCHEMA,
+    SdOrigin,
+};
+use std::fmt::Write as _;
+
+/// Of each param.
+pub(super) const PARAMS: [Field<FittedParam>; 5] = [
+    Field::new("param", "name", |p| Content::Text(&p.name)),
+    Field::new("estimate", "estimate", |p| Content::Number(p.estimate, 6)),
+    Field::new("std. error", "std_err", |p| Content::Number(p.std_err, 3)),
+    Field::new("95 % from", "low", |p| Content::Number(p.low, 6)),
+    Field::new("to", "high", |p| Content::Number(p.high, 6)),
+];
+
+/// Of each quantity that is made of them.
+pub(super) const DERIVED: [Field<FittedDerived>; 5] = [
+    Field::new("derived", "name", |d| Content::Text(&d.name)),
+    Field::new("estimate", "estimate", |d| Content::Number(d.estimate, 6)),
+    Field::new("std. error", "std_err", |d| Content::Number(d.std_err, 3)),
+    Field::new("95 % from", "low", |d| Content::Number(d.low, 6)),
+    Field::new("to", "high", |d| Content::Number(d.high, 6)),
+];
+
+/// How each column scatters.
+const NOISE: [Field<FittedNoise>; 5] = [
+    Field::untold("column", |n| Content::Text(&n.column)),
+    Field::untold("noise", |n| Content::Text(n.noise.name())),
+    Field::untold("sd", |n| Content::Number(n.sd, 5)),
+    Field::untold("origin", |n| Content::Text(n.origin.name())),
+    Field::untold("censored", |n| count(n.censored)),
+];
+
+/// How each column scatters, in words: a label and what it is; nothing where one estimated standard
+/// deviation is that of all residuals, which the figures tell.
+pub(super) fn noise(fitted: &Fitted) -> Vec<(String, String)> {
+    let is_plain = |noise: &FittedNoise| {
+        noise.origin == SdOrigin::Estimated && noise.censored == 0 && noise.sd == fitted.residual_sd
+    };
+    if fitted.noise.iter().all(is_plain) {
+        return Vec::new();
+    }
+    let told = fitted.noise.iter().map(|noise| {
+        let sd = significant(noise.sd, 5);
+        let mut text = match noise.origin {
+            SdOrigin::Counts => "counts, by Poisson's law".to_owned(),
+            SdOrigin::Given if noise.sd.is_nan() => {
+                "given for each row: errors are absolute".into()
+            }
+            SdOrigin::Given => format!("{sd}, given: errors are absolute"),
+            SdOrigin::Predicted if noise.sd.is_nan() => "predicted for each row".to_owned(),
+            SdOrigin::Predicted => format!("{sd}, predicted"),
+            SdOrigin::Weighted => format!("{sd} at weight 1: errors are relative to the residuals"),
+            SdOrigin::Estimated => format!("{sd}, estimated"),
+        };
+        if noise.censored > 0 {
+            let _ = write!(text, "; {} censored", noise.censored);
+        }
+        (format!("sd of {}", noise.column), text)
+    });
+    told.collect()
+}
+
+/// Of the whole fit.
+pub(super) const FIGURES: [Field<Fitted>; 9] = [
+    Field::new("sum of squares", "sse", |f| Content::Number(f.sse, 8)),
+    Field::new("residual sd", "residual_sd", |f| {
+        Content::Number(f.residual_sd, 5)
+    }),
+    Field::new("degrees of freedom", "degrees_of_freedom", |f| {
+        count(f.degrees_of_freedom)
+    }),
+    Field::new("R squared", "r_squared", |f| {
+        Content::Number(f.r_squared, 6)
+    }),
+    Field::untold("value", |f| Content::Number(f.value, 8)),
+    Field::untold("log_likelihood", |f| Content::Number(f.log_likelihood, 8)),
+    Field::untold("residuals", |f| count(f.residuals)),
+    Field::untold("starts", |f| count(f.starts)),
+    Field::new("starts that agree", "agree", |f| {
+        Content::Share(f.agree, f.starts)
+    }),
+];
+
+/// What it took, which people are told with `--stats`.
+pub(super) const EFFORT: [Field<Fitted>; 2] = [
+    Field::new("starts dropped", "dropped", |f| count(f.dropped)),
+    Field::new("evaluations", "evaluations", |f| count(f.evaluations)),
+];
+
+/// What people are warned of.
+const DOUBTS: [Field<Fitted>; 5] = [
+    Field::untold("converged", |f| Content::Flag(f.converged)),
+    Field::untold("held_back", |f| Content::Flag(f.held_back)),
+    Field::untold("interrupted", |f| Content::Flag(f.interrupted)),
+    Field::untold("undetermined", |f| Content::Texts(&f.undetermined)),
+    Field::untold("at_edge", |f| Content::Texts(&f.at_edge)),
+];
+
+/// Of each observed column.
+pub(super) const COLUMNS: [Field<FittedColumn>; 3] = [
+    Field::new("column", "name", |c| Content::Text(&c.name)),
+    Field::new("rows used", "used", |c| count(c.used)),
+    Field::new("dropped", "dropped", |c| count(c.dropped)),
+];
+
+/// Of all columns.
+const ROWS: [Field<Fitted>; 2] = [
+    Field::untold("rows", |f| count(f.rows)),
+    Field::untold("rows_dropped", |f| count(f.rows_dropped)),
+];
+
+fn count(n: usize) -> Content<'static> {
+    Content::Count(n as u64)
+}
+
+/// What is told beside the fit itself.
+pub(super) struct Beside<'a> {
+    pub(super) verified: Option<&'a AtFit>,
+    pub(super) traced: Option<&'a Option<FitNotFinite>>,
+    pub(super) warnings: &'a [String],
+    pub(super) target: Option<&'a str>,
+}
+
+/// One JSON object.
+pub(super) fn json(fitted: &Fitted, beside: &Beside<'_>) -> String {
+    json::line(|all| {
+        all.plain("schema", SCHEMA);
+        all.objects("params", &fitted.params, |param, one| {
+            members(&PARAMS, param, one);
+        });
+        all.objects("derived", &fitted.derived, |derived, one| {
+            members(&DERIVED, derived, one);
+        });
+        members(&FIGURES, fitted, all);
+        members(&EFFORT, fitted, all);
+        members(&DOUBTS, fitted, all);
+        all.texts("warnings", beside.warnings);
+        all.object("held", |held| {
+            for (name, value) in &fitted.held {
+                held.number(name, *value);
+            }
+        });
+        match beside.target {
+            Some(target) => all.text("target", target),
+            None => all.raw("target", "null"),
+        }
+        members(&ROWS, fitted, all);
+        all.objects("columns", &fitted.columns, |column, one| {
+            members(&COLUMNS, column, one);
+        });
+        all.objects("noise", &fitted.noise, |noise, one| {
+            members(&NOISE, noise, one);
+            match noise.group {
+                Some(group) => one.plain("group", group),
+                None => one.raw("group", "null"),
+            }
+        });
+        all.numbers("covariance", &fitted.covariance);
+        all.numbers("correlation", &fitted.correlation);
+        if let Some(at_fit) = beside.verified {
+            members(&VERIFIED, at_fit, all);
+        }
+        if let Some(traced) = beside.traced {
+            all.serialized("trace_nan", traced);
+        }
+    })
+}
+
+/// Fewer starts that agree than this leave a doubt.
+const FEW: usize = 3;
+
+/// How many other optima are told.
+const OTHERS: usize = 3;
+
+/// The other optima, in words to go on with.
+fn others(fitted: &Fitted) -> String {
+    let mut told = String::new();
+    for optimum in fitted.optima.iter().take(OTHERS) {
+        told.push_str("; another ");
+        match &optimum.symmetry {
+            Some(symmetry) => {
+                told.push_str("has ");
+                told.push_str(symmetry);
+            }
+            None => {
+                let params = fitted.params.iter().zip(&optimum.params);
+                let each = params.map(|(p, x)| format!("{} = {}", p.name, significant(*x, 4)));
+                told.push_str("is at ");
+                told.push_str(&each.collect::<Vec<_>>().join(", "));
+            }
+        }
+    }
+    if fitted.optima.len() > OTHERS {
+        told.push_str("; …");
+    }
+    told
+}
+
+/// What people are to be warned of.
+pub(super) fn warnings(fitted: &Fitted, max_iterations: usize) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if fitted.interrupted {
+        warnings.push(format!(
+            "the fit was stopped before it was done: this is the best of {} evaluations",
+            fitted.evaluations
+        ));
+    }
+    let quoted = |names: &[String]| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(", ")
+    };
+    let n = fitted.params.len();
+    if fitted.residuals < n {
+        warnings.push(format!(
+            "{} cannot determine {n} params; hold some with --fix, or give more rows",
+            numbers(fitted.residuals)
+        ));
+    } else if !fitted.undetermined.is_empty() {
+        let determined = fitted.combinations.iter();
+        let determined =
+            determined.map(|one| format!("`{}` = {}", one.text, significant(one.value, 6)));
+        let but = match &determined.collect::<Vec<_>>()[..] {
+            [] => String::new(),
+            all => format!("; they do determine {}", all.join(", ")),
+        };
+        warnings.push(format!(
+            "the data do not determine {}{but}",
+            quoted(&fitted.undetermined)
+        ));
+    }
+    if fitted.residuals >= n && fitted.degrees_of_freedom == 0 {
+        warnings.push(format!(
+            "{} for {n} params leave no degree of freedom: the errors cannot be told",
+            numbers(fitted.residuals)
+        ));
+    }
+    for name in &fitted.at_edge {
+        warnings.push(format!(
+            "`{name}` ended at an edge of its range: the minimum may be beyond it, and the errors of the \
+             others hold with `{name}` there"
+        ));
+    }
+    if !fitted.optima.is_empty() {
+        warnings.push(format!(
+            "{} optima fit equally well; this is the nearest to the initial values{}",
+            fitted.optima.len() + 1,
+            others(fitted),
+        ));
+    }
+    let few = fitted.starts >= FEW && fitted.as_good < FEW;
+    if few && fitted.converged && !fitted.interrupted {
+        warnings.push(format!(
+            "{} of {} starts got here: there may be a better minimum; try other initial values, bounds, or \
+             more --starts",
+            fitted.as_good, fitted.starts
+        ));
+    }
+    if fitted.held_back {
+        warnings.push(
+            "points that fit better were not moved to, because derivatives are infinite or NaN there: \
+             this may be no minimum; `dmci grad` at nearby values shows which derivative it is"
+                .to_owned(),
+        );
+    }
+    let took_no_step = fitted.ends.iter().all(|end| end.iterations == 0);
+    if !fitted.converged && took_no_step && !fitted.interrupted {
+        warnings.push(
+            "no step led to a better fit from any start: the predictions may not depend on the params \
+             where they start; give values nearer to the answer with --init"
+                .to_owned(),
+        );
+    } else if !fitted.converged && !fitted.interrupted {
+        warnings.push(format!(
+            "no start converged within {max_iterations} steps; raise --max-iterations, or give better \
+             values with --init"
+        ));
+    }
+    warnings
+}
+
+fn numbers(count: usize) -> String {
+    match count {
+        1 => "1 number".to_owned(),
+        count => format!("{count} numbers"),
+    }
+}
