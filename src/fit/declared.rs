@@ -9,6 +9,7 @@
 
 use super::error::FitError;
 use super::options::FitOptions;
+use super::result::GroupOf;
 use super::table::{Table, TableError};
 use crate::error::Kind;
 use crate::model::bindings::{Bindings, Input};
@@ -19,7 +20,6 @@ use crate::syntax::ast::{Constraint, Expr, ExprId, Param, VarId};
 use crate::syntax::{Noise, Observation, Program};
 use crate::walk::EvalError;
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde::Serialize;
 
 /// A constant to be estimated.
 pub(super) struct Unknown {
@@ -29,25 +29,6 @@ pub(super) struct Unknown {
     /// The param of the program that it is a value of, and the number of the group's column, where there
     /// is a value for each.
     pub(super) group: Option<GroupOf>,
-}
-
-/// Whose value an unknown is, of a param that has one for each number of a column.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct GroupOf {
-    /// The param.
-    pub param: String,
-    /// The column.
-    pub column: String,
-    /// Its number.
-    pub number: f64,
-}
-
-impl GroupOf {
-    /// What its value is called.
-    pub(super) fn name(&self) -> String {
-        format!("{}[{}={}]", self.param, self.column, self.number)
-    }
 }
 
 impl Unknown {

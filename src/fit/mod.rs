@@ -26,9 +26,11 @@ mod levenberg_marquardt;
 mod noise;
 mod not_finite;
 mod objective;
+mod observed;
 mod observer;
 mod optima;
 mod options;
+mod outputs;
 mod points;
 mod predictions;
 mod problem;
@@ -44,7 +46,6 @@ mod statistics;
 pub mod table;
 mod triangle;
 
-pub use declared::GroupOf;
 pub(crate) use declared::{columns_used, usable_rows};
 pub use error::FitError;
 pub use noise::Loss;
@@ -55,8 +56,8 @@ pub(crate) use options::MOST_STARTS;
 pub(crate) use predictions::SCHEMA;
 pub use predictions::{Estimates, PredictedColumn, predict};
 pub use result::{
-    Combination, Ending, Fit, FittedColumn, FittedDerived, FittedNoise, FittedParam, Optimum,
-    SdOrigin, StartEnd,
+    Combination, Ending, Fit, FittedColumn, FittedDerived, FittedNoise, FittedParam, GroupOf,
+    Optimum, SdOrigin, StartEnd,
 };
 pub use table::{Missing, Table, TableError, TableOptions};
 
@@ -70,9 +71,11 @@ use combinations::combinations;
 use declared::{check_names, columns, matrices, observations, unknowns};
 use derived::Derivation;
 use objective::{Objective, sum_of_squares};
+use observed::Data;
 use observer::Watch;
 use optima::symmetry;
-use problem::{Data, Problem};
+use outputs::Unfit;
+use problem::Problem;
 use ranges::ranges;
 use spread::{conclude, recalled, robust_scales};
 use starts::{MultiStart, Options, StartsError, minimize_from_starts};
@@ -346,9 +349,7 @@ fn fit_noting(
     let best = if data.scoring().needs_scales() {
         let rescale = |data: &mut Data<'_>, params: &[f64]| -> Result<f64, FitError> {
             let mut problem = Problem::new(first.clone(), data);
-            problem
-                .predict(params)
-                .map_err(problem::Unfit::into_fit_error)?;
+            problem.predict(params).map_err(Unfit::into_fit_error)?;
             let scales = robust_scales(&problem);
             Ok(data.scoring_mut().rescale(&scales))
         };

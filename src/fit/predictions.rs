@@ -21,8 +21,10 @@ use super::declared::{
     Place, Unknowns, check_names, columns, columns_used, matrices, observations, usable_rows,
 };
 use super::error::FitError;
+use super::observed::Data;
 use super::options::FitOptions;
-use super::problem::{Data, Problem};
+use super::outputs::Unfit;
+use super::problem::Problem;
 use super::result::Fit;
 use super::statistics::student_t_quantile;
 use super::table::Table;
@@ -355,6 +357,6 @@ pub fn predict(
             (prediction - width, prediction + width)
         };
     });
-    predicting.map_err(super::problem::Unfit::into_fit_error)?;
+    predicting.map_err(Unfit::into_fit_error)?;
     Ok(predicted)
 }
