@@ -18,6 +18,8 @@ pub(crate) mod bounds;
 mod combinations;
 mod declared;
 mod derived;
+mod descents;
+mod desk;
 mod error;
 
 #[cfg(test)]
@@ -31,7 +33,9 @@ mod observer;
 mod optima;
 mod options;
 mod outputs;
+mod places;
 mod points;
+mod polish;
 mod predictions;
 mod problem;
 mod ranges;
@@ -70,15 +74,16 @@ use bounds::Bound;
 use combinations::combinations;
 use declared::{check_names, columns, matrices, observations, unknowns};
 use derived::Derivation;
+use descents::Options;
 use objective::{Objective, sum_of_squares};
 use observed::Data;
 use observer::Watch;
-use optima::symmetry;
+use optima::{MultiStart, symmetry};
 use outputs::Unfit;
 use problem::Problem;
 use ranges::ranges;
 use spread::{conclude, recalled, robust_scales};
-use starts::{MultiStart, Options, StartsError, minimize_from_starts};
+use starts::{StartsError, minimize_from_starts};
 use statistics::Statistics;
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
@@ -260,7 +265,7 @@ fn fit_noting(
     let places = unknowns.places.clone();
     let mut data = Data::new(table, &observations, goal, rows, places, met)?;
     let all = &unknowns.all;
-    check_starts(options, data.residuals(), all.len())?;
+    check_starts(options, all.len())?;
     let init: Vec<f64> = all.iter().map(|u| u.init).collect();
     let bounds: Vec<Bound> = all.iter().map(|u| Bound::from(u.constraint)).collect();
     let mut derivation =
@@ -564,19 +569,19 @@ const _: fn() = || {
     shared::<Model>();
 };
 
-/// Refuses more starts than have room: each keeps its residuals and their derivatives, twice.
-fn check_starts(options: &FitOptions, residuals: usize, params: usize) -> Result<(), FitError> {
+/// Refuses more starts than have room: each keeps some triangles of as many rows as there are params.
+fn check_starts(options: &FitOptions, params: usize) -> Result<(), FitError> {
     let starts = options.starts;
     let too_many = |most, why| Err(FitError::TooManyStarts { starts, most, why });
     if starts > MOST_STARTS {
         return too_many(MOST_STARTS, String::new());
     }
-    let each = 16 * (params + 1).saturating_mul(residuals).saturating_add(64);
+    let each = 64 * (params + 4).saturating_mul(params + 4);
     let bytes = options.limits.heap_bytes;
-    // Those of the default are begun with any data.
+    // Those of the default are begun with any model.
     let most = (bytes / each).max(FitOptions::default().starts);
     if starts > most {
-        let why = format!(" of {residuals} residuals by {params} params that {bytes} bytes hold");
+        let why = format!(" with {params} params that {bytes} bytes hold");
         return too_many(most, why);
     }
     Ok(())

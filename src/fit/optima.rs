@@ -9,11 +9,13 @@
 //! - Of minima that are equal to the final tolerance it is the one that the first guess leads to, else the
 //!   nearest to it.
 
-use super::levenberg_marquardt::{Desk, Evaluations, Minimizer};
+use super::descents::{Search, Start, complete};
+use super::desk::{Desk, Evaluations};
+use super::levenberg_marquardt::Minimizer;
 use super::objective::Objective;
-use super::result::Ending;
+use super::places::{NEAR, is_same_place, places};
+use super::result::{Ending, StartEnd};
 use super::space::Space;
-use super::starts::{MultiStart, Search, Start, complete};
 use super::statistics::Statistics;
 use crate::prim::math;
 
@@ -24,68 +26,51 @@ pub(crate) struct Optimum {
     pub(crate) value: f64,
 }
 
-/// Values that differ by less than this part of the scores' squares may be one minimum, as far as the
-/// search goes,
-const NEAR: f64 = 1e-6;
+/// The best minimum of many starts.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MultiStart {
+    /// The n parameters at the lowest value.
+    pub(crate) params: Vec<f64>,
+    /// The lowest value.
+    pub(crate) value: f64,
+    /// The m scores there.
+    pub(crate) scores: Vec<f64>,
+    /// The Jacobian there in the parameters themselves, column-major m x n.
+    pub(crate) jacobian: Vec<f64>,
+    /// The parameters that are at an end of their bound, and would go on if they could.
+    pub(crate) held: Vec<usize>,
+    /// Other minima that are as low.
+    pub(crate) others: Vec<Optimum>,
+    /// The number of the start that got there.
+    pub(crate) best: usize,
+    /// Whether that is a minimum by the tolerances asked for.
+    pub(crate) converged: bool,
+    /// Whether it was held back from points that fit better, whose derivatives are not finite.
+    pub(crate) held_back: bool,
+    /// Whether the observer broke.
+    pub(crate) interrupted: bool,
+    /// All starts, in their order.
+    pub(crate) starts: Vec<StartEnd>,
+    /// How many starts converged to this minimum.
+    pub(crate) agree: usize,
+    /// How many starts converged to a minimum as low, be it another one.
+    pub(crate) as_low: usize,
+    /// How often the problem was asked, all starts together.
+    pub(crate) evaluations: Evaluations,
+}
 
-/// and are equal in the end if they differ by less than this part.
+/// Values that differ by less than this part of the scores' squares are equal in the end.
 const EQUAL: f64 = 1e-9;
-
-/// The square of what the scores may change between two ends in one place, as a part of their squares.
-const SAME_PLACE: f64 = 1e-6;
-
-/// Of parameters of exact data, which have no scores left to compare with.
-const SAME_NUMBER: f64 = 1e-6;
 
 /// How many minima are carried to the end.
 const MOST: usize = 6;
 
-/// Whether an end is where a minimizer is.
-fn is_same_place(minimizer: &Minimizer<'_>, params: &[f64]) -> bool {
-    let close = |(a, b): (&f64, &f64)| (a - b).abs() <= SAME_NUMBER * a.abs().max(b.abs());
-    minimizer.distance(params) <= SAME_PLACE * minimizer.spread()
-        || minimizer.params().iter().zip(params).all(close)
-}
-
-/// The starts that have got anywhere by the place they are in, the lowest place first and in each the
-/// lowest start first.
-pub(super) fn places<E>(starts: &[Start<'_, E>], _search: &Search<'_>) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..starts.len())
-        .filter(|&k| starts[k].minimizer.is_some() && starts[k].ending != Ending::Dropped)
-        .collect();
-    order.sort_by(|&a, &b| starts[a].value().total_cmp(&starts[b].value()));
-    let mut places: Vec<Vec<usize>> = Vec::new();
-    for k in order {
-        let minimizer = |k: usize| starts[k].minimizer.as_ref();
-        let Some(here) = minimizer(k) else { continue };
-        let place = places.iter_mut().find(|place| {
-            minimizer(place[0]).is_some_and(|first| {
-                (here.value() - first.value()).abs() <= NEAR * first.spread()
-                    && is_same_place(first, here.params())
-            })
-        });
-        match place {
-            Some(place) => place.push(k),
-            None => places.push(vec![k]),
-        }
-    }
-    places
-}
-
-/// How many starts converged to the lowest place.
-pub(super) fn agreeing<E>(starts: &[Start<'_, E>], search: &Search<'_>) -> usize {
-    let places = places(starts, search);
-    let converged = |k: &&usize| starts[**k].ending == Ending::Converged;
-    places
-        .first()
-        .map_or(0, |place| place.iter().filter(converged).count())
-}
-
-/// How far parameters are from the first guess: by factors, and a change of sign is a far way.
+/// How far parameters are from the first guess: by the squares of factors' logarithms, so that two that
+/// are exchanged are farther off than two in their order; and a change of sign is a far way.
 fn way(init: &[f64], params: &[f64]) -> f64 {
     let far = |(&from, &to): (&f64, &f64)| {
         if from == 0.0 {
-            return math::ln_1p(to.abs());
+            return math::ln_1p(to.abs()).powi(2);
         }
         let factor = math::ln((to / from).abs().max(1e-30)).abs();
         if to / from < 0.0 {
@@ -105,7 +90,7 @@ pub(super) fn choose<P: Objective>(
 ) -> MultiStart {
     let watch = search.watch;
     let n = search.guess.init.len();
-    let whole = Space::new(search.space.bounds());
+    let whole = search.whole;
     let rounding = match desk.problem.is_least_squares() {
         true => desk.problem.rounding(),
         false => 0.0,
@@ -120,7 +105,7 @@ pub(super) fn choose<P: Objective>(
     let lowest = (0..starts.len())
         .min_by(|&a, &b| starts[a].value().total_cmp(&starts[b].value()))
         .unwrap_or_default();
-    let mut places = places(&starts, search);
+    let mut places = places(&starts);
     if !places.iter().any(|place| place.contains(&lowest)) {
         places.insert(0, vec![lowest]);
     }
@@ -161,7 +146,7 @@ pub(super) fn choose<P: Objective>(
         let Some(minimizer) = starts[place[0]].minimizer.clone() else {
             continue;
         };
-        let (end, ending) = complete(minimizer, desk, &whole, search.options, watch);
+        let (end, ending) = complete(minimizer, desk, whole, search.options, watch);
         ends.push(end);
         endings.push(ending);
     }
@@ -175,7 +160,7 @@ pub(super) fn choose<P: Objective>(
     let mut best = places[chosen][0];
     if ends.len() > 1 || !watch.is_stopped() {
         // A mirror image may be what was meant.
-        if let Some(mirrored) = mirrored(&ends[chosen], desk, &whole, search, limit) {
+        if let Some(mirrored) = mirrored(&ends[chosen], desk, whole, search, limit) {
             ends.push(mirrored);
             endings.push(endings[chosen]);
             chosen = ends.len() - 1;

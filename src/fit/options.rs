@@ -1,7 +1,7 @@
 //! `FitOptions`: what a caller says of how to fit.
 
+use super::descents::Options;
 use super::noise::Loss;
-use super::starts::Options;
 use crate::syntax::Constraint;
 use crate::threads::Threads;
 use crate::walk::Limits;
@@ -17,14 +17,14 @@ use crate::walk::Limits;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FitOptions {
-    /// The number of starts, the params' own initial values among them; 100,000 at the most, and no more
-    /// than have room in the limits' heap together.
+    /// The most starts, the params' own initial values among them; fewer are made where a quarter of 16, 32,
+    /// … agree. 100,000 at the most, and no more than have room in the limits' heap together.
     pub starts: usize,
     /// The seed of the other starts.
     pub seed: u64,
     /// The most steps of one start.
     pub max_iterations: usize,
-    /// Whether every start is run to its end. Otherwise those that will not catch up with the best
+    /// Whether every start is made and run to its end. Otherwise those that will not catch up with the best
     /// are dropped on the way.
     pub all_starts: bool,
     /// Initial values: of params, in place of their own, or of free names, which are then fitted.

@@ -5,7 +5,7 @@
 //! **Invariants**
 //! - A number of a point is a function of (seed, start, parameter, attempt) and of what goes in for
 //!   that parameter.
-//! - Start 0 is the first guess itself; those after it are where a scan found something.
+//! - Start 0 is the first guess itself, and start 1 may be; those after it are where a scan found something.
 //! - No number is outside its bound.
 //!
 //! A first guess is often right within a factor of three and sometimes wrong by a hundred, and nobody
@@ -43,6 +43,8 @@ pub(super) struct Guess<'a> {
     pub(super) seed: u64,
     /// None, or one for each parameter.
     pub(super) ranges: &'a [Option<Range>],
+    /// Whether start 1 is the first guess once more.
+    pub(super) twice: bool,
     /// What a scan found, the best last.
     pub(super) scanned: Vec<Vec<f64>>,
 }
@@ -50,15 +52,16 @@ pub(super) struct Guess<'a> {
 impl Guess<'_> {
     /// Whether start `k` has one point and no other.
     pub(super) fn is_fixed(&self, k: usize) -> bool {
-        k <= self.scanned.len()
+        k <= usize::from(self.twice) + self.scanned.len()
     }
 
     /// The point of start `k` at its given attempt.
     pub(super) fn point(&self, k: usize, attempt: u32) -> Vec<f64> {
-        if k == 0 {
+        let fixed = 1 + usize::from(self.twice);
+        if k < fixed {
             return self.init.to_vec();
         }
-        if let Some(point) = self.scanned.iter().rev().nth(k - 1) {
+        if let Some(point) = self.scanned.iter().rev().nth(k - fixed) {
             return point.clone();
         }
         // Around the first guess and what a scan made of it, by turns of eight.
@@ -148,6 +151,7 @@ mod tests {
             init: &init,
             seed: 3,
             ranges: &[],
+            twice: false,
             scanned: Vec::new(),
         };
         for k in 1..200 {

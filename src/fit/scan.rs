@@ -9,7 +9,8 @@
 //! A guess of 1 says nothing of a rate where times are in seconds and the process takes a year, or of a
 //! length in metres of an atom: there the model is flat, and no slope leads anywhere.
 
-use super::levenberg_marquardt::{Desk, Minimizer, Tolerances};
+use super::desk::Desk;
+use super::levenberg_marquardt::{Minimizer, Tolerances};
 use super::objective::Objective;
 use super::points::Range;
 use super::space::Space;
@@ -56,9 +57,12 @@ pub(super) fn scan<'a, P: Objective>(
     tolerances: Tolerances,
     goes_on: impl Fn() -> bool,
 ) -> Vec<Vec<f64>> {
-    let scanned: Vec<usize> = (0..space.len())
+    let range_of = |j: usize| ranges.get(j).copied().flatten();
+    let mut scanned: Vec<usize> = (0..space.len())
         .filter(|&j| !space.is_linear(j) && !matches!(space.bounds()[j], Bound::Between(..)))
         .collect();
+    // A width says more of where a place is than a place of how wide it is.
+    scanned.sort_by_key(|&j| range_of(j).is_some());
     let mut found = Vec::new();
     if scanned.len() > MOST {
         return found;
@@ -67,18 +71,24 @@ pub(super) fn scan<'a, P: Objective>(
         let minimizer = Minimizer::new(desk, space, params, tolerances).ok()?;
         Some((minimizer.value(), minimizer.params().to_vec()))
     };
-    let (mut lowest, mut best) = match at(init) {
-        Some((value, params)) => (value, params),
-        None => (f64::INFINITY, init.to_vec()),
-    };
-    let first = lowest;
+    let first = at(init).map_or(f64::INFINITY, |there| there.0);
+    // What is outside of its range is nowhere yet.
+    let mut begun = init.to_vec();
+    for &j in &scanned {
+        if let Some(Range { low, high }) = range_of(j)
+            && (begun[j] < low || begun[j] > high)
+            && space.bounds()[j].contains(low + 0.5 * (high - low))
+        {
+            begun[j] = low + 0.5 * (high - low);
+        }
+    }
+    let (mut lowest, mut best) = at(&begun).unwrap_or((f64::INFINITY, begun));
     for sweep in 0..SWEEPS {
         let before = lowest;
         for &j in &scanned {
             let bound = space.bounds()[j];
-            let range = ranges.get(j).copied().flatten();
             let mut line: Vec<Option<(f64, Vec<f64>)>> = Vec::new();
-            for to in numbers(bound, best[j], range) {
+            for to in numbers(bound, best[j], range_of(j)) {
                 if !goes_on() {
                     return found;
                 }

@@ -11,7 +11,7 @@
 //! every parameter has a derivative, at two points, because a model may be flat, or on one side of a test,
 //! at one.
 
-use super::levenberg_marquardt::Desk;
+use super::desk::Desk;
 use super::objective::Objective;
 use crate::fit::bounds::Bound;
 

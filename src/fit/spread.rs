@@ -17,10 +17,10 @@ use super::noise::{
     Loss, Row, censored_log_probability, distance, median_sd, normal_log_density,
     poisson_log_probability, robust_sd,
 };
+use super::optima::MultiStart;
 use super::problem::Problem;
 use super::result::{FittedNoise, SdOrigin};
 use super::scores::{Observed, Spread, on_scale};
-use super::starts::MultiStart;
 use super::statistics::Statistics;
 use crate::prim::math;
 use crate::syntax::Noise;

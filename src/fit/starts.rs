@@ -11,7 +11,7 @@
 //! - A start with a larger number changes nothing about one with a smaller number but through the
 //!   rule for dropping.
 //!
-//! **Where they begin.** The first guess; where a scan over decades found something (`scan`); then
+//! **Where they begin.** The first guess, as it is and with what is linear solved for; where a scan over decades found something (`scan`); then
 //! points around the first guess and around the best of the scan, by turns (`points`). Where the model
 //! fails at a starting point, or no parameter changes anything there, the start tries again, each time
 //! from farther out. Parameters that the scores are linear in are solved for at each point
@@ -22,90 +22,26 @@
 //! times as long. Starts that have come to a ten-thousandth of where the starts began stay in any
 //! case: where the data have no noise the lowest sum of squares says nothing about the others.
 //!
-//! **Many rows.** Where a sample of the rows is given, all but the first start search on it, in batches
-//! until three agree; the minima found there go on with all rows.
+//! **How many.** They are made in batches of 16, 32, … until a quarter of them agree, or all are made.
+//!
+//! **Many rows.** Where a sample of the rows is given, all starts search on it; the minima found there go
+//! on with all rows.
 //!
 //! Which of the minima it is, is for `optima` to say.
 
-use super::levenberg_marquardt::{Desk, Evaluations, Minimizer, StartError, Status, Tolerances};
+use super::descents::{Options, SEARCH, Search, Start};
+use super::desk::{Desk, Evaluations};
+use super::levenberg_marquardt::Minimizer;
 use super::objective::Objective;
-use super::observer::{Observer, Watch};
-use super::optima::{self, Optimum};
-use super::points::{Guess, Range};
-use super::result::{Ending, StartEnd};
+use super::observer::Watch;
+use super::optima::{MultiStart, choose};
+use super::places::{agreeing, places};
+use super::points::Guess;
 use super::scan::scan;
 use super::separable::linear_params;
 use super::space::Space;
 use crate::fit::bounds::Bound;
-use crate::prim::math;
-use crate::threads::{Threads, in_tasks_with};
-
-/// How to search.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Options {
-    /// The number of starts, the first guess among them; at least one is made.
-    pub(crate) starts: usize,
-    /// The seed of the starting points.
-    pub(crate) seed: u64,
-    /// The most trial steps of one start in the search. The best may then take five times as many
-    /// more.
-    pub(crate) max_iterations: usize,
-    /// Whether every start is run to its end, hopeless or not.
-    pub(crate) all_starts: bool,
-    /// When the best minimum is good enough. The search itself stops each start earlier.
-    pub(crate) tolerances: Tolerances,
-    /// Who shares the starts.
-    pub(crate) threads: Threads,
-    /// Where else some parameters may lie, as the program has it; none, or one for each.
-    pub(crate) ranges: Vec<Option<Range>>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            starts: 64,
-            seed: 0,
-            max_iterations: 200,
-            all_starts: false,
-            tolerances: Tolerances::default(),
-            threads: Threads::ALL,
-            ranges: Vec::new(),
-        }
-    }
-}
-
-/// The best minimum of many starts.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct MultiStart {
-    /// The n parameters at the lowest value.
-    pub(crate) params: Vec<f64>,
-    /// The lowest value.
-    pub(crate) value: f64,
-    /// The m scores there.
-    pub(crate) scores: Vec<f64>,
-    /// The Jacobian there in the parameters themselves, column-major m x n.
-    pub(crate) jacobian: Vec<f64>,
-    /// The parameters that are at an end of their bound, and would go on if they could.
-    pub(crate) held: Vec<usize>,
-    /// Other minima that are as low.
-    pub(crate) others: Vec<Optimum>,
-    /// The number of the start that got there.
-    pub(crate) best: usize,
-    /// Whether that is a minimum by the tolerances asked for.
-    pub(crate) converged: bool,
-    /// Whether it was held back from points that fit better, whose derivatives are not finite.
-    pub(crate) held_back: bool,
-    /// Whether the observer broke.
-    pub(crate) interrupted: bool,
-    /// All starts, in their order.
-    pub(crate) starts: Vec<StartEnd>,
-    /// How many starts converged to this minimum.
-    pub(crate) agree: usize,
-    /// How many starts converged to a minimum as low, be it another one.
-    pub(crate) as_low: usize,
-    /// How often the problem was asked, all starts together.
-    pub(crate) evaluations: Evaluations,
-}
+use crate::threads::in_tasks_with;
 
 /// Why there is no fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -130,29 +66,11 @@ pub(crate) enum StartsError<E> {
     Interrupted,
 }
 
-/// The first round ends after this many steps, each later one after twice as many.
-const FIRST_ROUND: usize = 5;
-
-/// A start counts as catching up while it heads for this multiple of the lowest sum of squares.
-const CLOSE: f64 = 2.0;
-
-/// How many times its fall since the last round a start is trusted to fall on.
-const TRUSTED_FALLS: i32 = 4;
-
-/// A start that came down to this part of the median first sum of squares is not dropped.
-const KEPT_REDUCTION: f64 = 1e-4;
-
-/// How many times `max_iterations` the best start may go on for in the end.
-const PATIENCE: usize = 5;
-
-/// How many points a start tries before it counts as failed.
-const ATTEMPTS: u32 = 16;
-
-/// How many starts are made at a time on a sample,
+/// How many starts are made at first; then as many again as there are,
 const BATCH: usize = 16;
 
-/// until so many agree.
-const ENOUGH: usize = 3;
+/// until of so many one agrees: a better minimum would hardly have been missed by all of them.
+const ENOUGH: usize = 4;
 
 /// A minimum on a sample is tried on all rows if it is within this multiple of the lowest,
 const SAMPLED: f64 = 1.5;
@@ -203,6 +121,7 @@ where
         init,
         seed: options.seed,
         ranges: &options.ranges,
+        twice: false,
         scanned: Vec::new(),
     };
     let mut idle: Vec<Desk<P>> = Vec::new();
@@ -223,16 +142,19 @@ where
                 k => guess.point(k, 0),
             });
             if linear.is_sure {
-                let whole = Space::with_linear(bounds, linear.marks);
-                guess.scanned = scan(&mut desk, &whole, init, ranges, SEARCH, goes_on);
-                space = whole;
+                let sure = Space::with_linear(bounds, linear.marks);
+                guess.scanned = scan(&mut desk, &sure, init, ranges, SEARCH, goes_on);
+                space = sure;
             }
         }
         before = desk.take_evaluations();
         idle.push(desk);
     }
+    guess.twice = space.solved() > 0;
+    let whole = Space::new(bounds);
     let search = Search {
         space: &space,
+        whole: &whole,
         guess,
         options,
         watch,
@@ -276,9 +198,8 @@ where
             }
         }
         search.advance(&mut starts, first_figure, &mut idle, &searched);
-        if starts.len() < total
-            && (watch.is_stopped() || optima::agreeing(&starts, &search) >= ENOUGH)
-        {
+        let enough = !options.all_starts && agreeing(&starts) * ENOUGH >= starts.len();
+        if starts.len() < total && (watch.is_stopped() || enough) {
             watch.ends(total - starts.len());
             break;
         }
@@ -288,323 +209,63 @@ where
         Some(_) => {
             idle.clear();
             let mut desk = desk();
-            search.carry_over(&mut starts, &mut desk);
+            carry_over(&search, &mut starts, &mut desk);
             desk
         }
     };
-    let mut found = optima::choose(&mut desk, starts, &search);
+    let mut found = choose(&mut desk, starts, &search);
     found.evaluations += before;
     Ok(found)
 }
 
-/// What all starts of a search share.
-pub(super) struct Search<'a> {
-    pub(super) space: &'a Space<'a>,
-    pub(super) guess: Guess<'a>,
-    pub(super) options: &'a Options,
-    pub(super) watch: &'a Watch<'a>,
-    /// How many scores there are.
-    rows: usize,
-    least_squares: bool,
-}
-
-impl<'a> Search<'a> {
-    /// A value as a sum of squares, or what compares as one: positive, and smaller is better.
-    fn figure(&self, value: f64) -> f64 {
-        match self.least_squares {
-            true => value,
-            false => math::exp(value / self.rows.max(1) as f64),
-        }
-    }
-
-    /// Start `k` at the first of its points where the problem can be evaluated.
-    fn begin<P: Objective>(&self, desk: &mut Desk<P>, k: usize) -> Start<'a, P::Error> {
-        let (guess, watch) = (&self.guess, self.watch);
-        let mut start = Start {
-            params: guess.init.to_vec(),
-            minimizer: None,
-            cause: None,
-            wasted: Evaluations::default(),
-            active: false,
-            ending: Ending::Failed,
-            last_value: f64::INFINITY,
-            place: None,
-        };
-        let attempts = if guess.is_fixed(k) { 1 } else { ATTEMPTS };
-        for attempt in 0..attempts {
-            start.params = guess.point(k, attempt);
-            if !watch.goes_on() {
-                start.ending = Ending::Interrupted;
-                break;
-            }
-            match Minimizer::new(desk, self.space, &start.params, SEARCH) {
-                Ok(minimizer) if minimizer.is_flat() && attempt + 1 < attempts => {
-                    start.wasted += minimizer.evaluations();
-                }
-                Ok(minimizer) => {
-                    start.active = true;
-                    start.ending = Ending::Exhausted;
-                    start.last_value = minimizer.value();
-                    watch.meets(minimizer.value());
-                    start.minimizer = Some(minimizer);
-                    break;
-                }
-                Err(error) => {
-                    start.wasted += desk.take_evaluations();
-                    if let StartError::Model(error) = error {
-                        start.cause.get_or_insert(error);
-                    }
-                }
-            }
-        }
-        start
-    }
-
-    /// Runs the starts that are under way to their ends, but for those that are dropped.
-    fn advance<P>(
-        &self,
-        starts: &mut [Start<'a, P::Error>],
-        first_figure: f64,
-        idle: &mut Vec<Desk<P>>,
-        make: &(dyn Fn() -> Desk<P> + Sync),
-    ) where
-        P: Objective + Send,
-        P::Error: Send,
-    {
-        let (options, watch) = (self.options, self.watch);
-        let mut round = FIRST_ROUND;
-        while starts.iter().any(|start| start.active) {
-            let last = round.min(options.max_iterations);
-            let tasks = starts.iter_mut().filter(|start| start.active).collect();
-            let advance = |start: &mut Start<'a, P::Error>, desk: &mut Desk<P>| {
-                start.advance(desk, last, options.max_iterations, watch);
-                watch.ends(usize::from(!start.active));
-            };
-            in_tasks_with(tasks, &options.threads, idle, make, &advance);
-            if !options.all_starts {
-                watch.ends(self.drop_hopeless(starts, first_figure));
-            }
-            round = round.saturating_mul(2);
-        }
-    }
-
-    /// Drops the starts that will not catch up with the lowest; gives their number.
-    fn drop_hopeless<E>(&self, starts: &mut [Start<'_, E>], first_figure: f64) -> usize {
-        let lowest = starts
-            .iter()
-            .map(Start::value)
-            .fold(f64::INFINITY, f64::min);
-        let enough = (CLOSE * self.figure(lowest)).max(KEPT_REDUCTION * first_figure);
-        let mut dropped = 0;
-        for start in starts.iter_mut().skip(1).filter(|start| start.active) {
-            let now = self.figure(start.value());
-            let fall = now / self.figure(start.last_value);
-            start.last_value = start.value();
-            if now * fall.powi(TRUSTED_FALLS) > enough {
-                start.active = false;
-                start.ending = Ending::Dropped;
-                dropped += 1;
-            }
-        }
-        dropped
-    }
-
-    /// Takes the minima that were found on a sample up with all rows; what the others found is told as
-    /// of as many rows.
-    fn carry_over<P: Objective>(&self, starts: &mut [Start<'a, P::Error>], desk: &mut Desk<P>) {
-        let mut places = optima::places(starts, self);
-        let lowest = starts
-            .iter()
-            .map(Start::value)
-            .fold(f64::INFINITY, f64::min);
-        let within = SAMPLED * self.figure(lowest);
-        places
-            .retain(|place| place.contains(&0) || self.figure(starts[place[0]].value()) <= within);
-        places.truncate(FINALISTS);
-        if !places.iter().any(|place| place.contains(&0)) {
-            places.push(vec![0]);
-        }
-        let scale = match self.least_squares {
-            true => desk.problem.rows() as f64 / self.rows.max(1) as f64,
-            false => 1.0,
-        };
-        for (index, start) in starts.iter_mut().enumerate() {
-            let place = places.iter().find(|place| place.contains(&index));
-            start.place = place.map(|place| place[0]);
-            match place {
-                Some(place) if place[0] == index => {
-                    let params = match &start.minimizer {
-                        Some(minimizer) => minimizer.params().to_vec(),
-                        None => start.params.clone(),
-                    };
-                    let Ok(minimizer) = Minimizer::new(desk, self.space, &params, SEARCH) else {
-                        start.give_up(scale);
-                        continue;
-                    };
-                    start.minimizer = Some(minimizer);
-                    let more = self.options.max_iterations;
-                    start.advance(desk, more, more, self.watch);
-                }
-                _ => start.give_up(scale),
-            }
-        }
-    }
-}
-
-/// A start under way.
-pub(super) struct Start<'a, E> {
-    pub(super) params: Vec<f64>,
-    pub(super) minimizer: Option<Minimizer<'a>>,
-    cause: Option<E>,
-    /// What attempts cost that came to nothing.
-    wasted: Evaluations,
-    active: bool,
-    pub(super) ending: Ending,
-    /// The value when the last round ended, or for good where the minimizer was given up.
-    last_value: f64,
-    /// The start that went on for it with all rows, where it searched on a sample.
-    pub(super) place: Option<usize>,
-}
-
-impl<'a, E> Start<'a, E> {
-    /// The value where it is; infinite if it failed.
-    pub(super) fn value(&self) -> f64 {
-        match &self.minimizer {
-            Some(minimizer) => minimizer.value(),
-            None => f64::INFINITY,
-        }
-    }
-
-    /// Takes steps up to number `last`.
-    fn advance<P: Objective<Error = E>>(
-        &mut self,
-        desk: &mut Desk<P>,
-        last: usize,
-        limit: usize,
-        watch: &Watch<'_>,
-    ) {
-        let Some(minimizer) = &mut self.minimizer else {
-            return;
-        };
-        let status = descend(minimizer, desk, last, watch);
-        self.ending = Ending::of(status);
-        self.active = status == Status::Running && minimizer.iterations() < limit;
-        if self.active && watch.is_stopped() {
-            self.active = false;
-            self.ending = Ending::Interrupted;
-        }
-    }
-
-    /// Takes no further part, with a value that is told as that of more rows.
-    fn give_up(&mut self, scale: f64) {
-        if let Some(minimizer) = self.minimizer.take() {
-            self.params = minimizer.params().to_vec();
-            self.wasted += minimizer.evaluations();
-            self.last_value = scale * minimizer.value();
-        }
-    }
-
-    pub(super) fn evaluations(&self) -> Evaluations {
-        let mut all = self.wasted;
-        if let Some(minimizer) = &self.minimizer {
-            all += minimizer.evaluations();
-        }
-        all
-    }
-
-    pub(super) fn into_end(self) -> StartEnd {
-        let minimizer = self.minimizer.as_ref();
-        StartEnd {
-            sse: minimizer.map_or(self.last_value, Minimizer::value),
-            ending: self.ending,
-            iterations: minimizer.map_or(0, Minimizer::iterations),
-            params: match minimizer {
-                Some(minimizer) => minimizer.params().to_vec(),
-                None => self.params,
-            },
-        }
-    }
-}
-
-/// Takes steps up to number `last`, for as long as there is something to gain and nobody stops it.
-fn descend<P: Objective>(
-    minimizer: &mut Minimizer<'_>,
+/// Takes the minima that were found on a sample up with all rows; what the others found is told as
+/// of as many rows.
+fn carry_over<'a, P: Objective>(
+    search: &Search<'a>,
+    starts: &mut [Start<'a, P::Error>],
     desk: &mut Desk<P>,
-    last: usize,
-    watch: &Watch<'_>,
-) -> Status {
-    while minimizer.iterations() < last && watch.goes_on() {
-        let before = minimizer.iterations();
-        let status = minimizer.step(desk);
-        if minimizer.iterations() > before {
-            watch.steps_to(minimizer.value());
-        }
-        if status != Status::Running {
-            break;
-        }
+) {
+    let mut places = places(starts);
+    let lowest = starts
+        .iter()
+        .map(Start::value)
+        .fold(f64::INFINITY, f64::min);
+    let within = SAMPLED * search.figure(lowest);
+    places.retain(|place| place.contains(&0) || search.figure(starts[place[0]].value()) <= within);
+    places.truncate(FINALISTS);
+    if !places.iter().any(|place| place.contains(&0)) {
+        places.push(vec![0]);
     }
-    minimizer.status()
-}
-
-/// Carries a minimizer on to the final tolerances, first as it searched and then in the whole space, and
-/// polishes it.
-pub(super) fn complete<'a, P: Objective>(
-    mut minimizer: Minimizer<'a>,
-    desk: &mut Desk<P>,
-    whole: &'a Space<'a>,
-    options: &Options,
-    watch: &Watch<'_>,
-) -> (Minimizer<'a>, Ending) {
-    let more = PATIENCE.saturating_mul(options.max_iterations);
-    let mut status = Status::Running;
-    let first = (minimizer.space().solved() > 0).then(|| minimizer.space());
-    for space in first.into_iter().chain([whole]) {
-        // It gave numbers there before.
-        if minimizer.resume(desk, space, options.tolerances).is_err() {
-            return (minimizer, Ending::Failed);
-        }
-        let limit = minimizer.iterations().saturating_add(more);
-        status = descend(&mut minimizer, desk, limit, watch);
-    }
-    minimizer.polish(desk, || watch.goes_on());
-    if status.converged() && watch.goes_on() {
-        minimizer.settle(desk);
-    }
-    let ending = match status {
-        Status::Running if watch.is_stopped() => Ending::Interrupted,
-        status => Ending::of(status),
+    let scale = match search.least_squares {
+        true => desk.problem.rows() as f64 / search.rows.max(1) as f64,
+        false => 1.0,
     };
-    (minimizer, ending)
-}
-
-impl Options {
-    /// The state of a search that has not begun.
-    pub(super) fn watch<'a>(&self, observer: &'a Observer<'a>) -> Watch<'a> {
-        let starts = self.starts.max(1);
-        // The last steps of the best are counted too.
-        let most = starts.saturating_add(PATIENCE);
-        Watch::new(observer, starts, self.max_iterations.saturating_mul(most))
-    }
-}
-
-impl Ending {
-    /// What a descent that stopped at a status came to.
-    fn of(status: Status) -> Self {
-        match status {
-            Status::Reduction | Status::Step | Status::Gradient => Self::Converged,
-            Status::Running => Self::Exhausted,
-            Status::Stuck => Self::Stuck,
+    for (index, start) in starts.iter_mut().enumerate() {
+        let place = places.iter().find(|place| place.contains(&index));
+        start.place = place.map(|place| place[0]);
+        match place {
+            Some(place) if place[0] == index => {
+                let params = match &start.minimizer {
+                    Some(minimizer) => minimizer.params().to_vec(),
+                    None => start.params.clone(),
+                };
+                let space = if index == 0 {
+                    search.whole
+                } else {
+                    search.space
+                };
+                let Ok(minimizer) = Minimizer::new(desk, space, &params, SEARCH) else {
+                    start.give_up(scale);
+                    continue;
+                };
+                start.minimizer = Some(minimizer);
+                let more = search.options.max_iterations;
+                start.advance(desk, more, more, search.watch);
+            }
+            _ => start.give_up(scale),
         }
     }
 }
-
-/// The tolerances of the search: enough to tell minima apart.
-const SEARCH: Tolerances = Tolerances {
-    reduction: 1e-9,
-    step: 1e-9,
-    gradient: 1e-9,
-};
-
 /// The middle value, the upper one of two; none of nothing.
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.collect();
@@ -617,7 +278,9 @@ mod tests {
     use super::super::known_problems::*;
     use super::super::statistics::Statistics;
     use super::*;
-    use crate::fit::observer::Progress;
+    use crate::fit::observer::{Observer, Progress};
+    use crate::fit::result::{Ending, StartEnd};
+    use crate::threads::Threads;
     use std::ops::ControlFlow;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};

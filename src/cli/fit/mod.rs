@@ -192,7 +192,7 @@ pub(super) struct Fit {
     #[arg(long, value_name = "X")]
     loss_scale: Option<f64>,
 
-    /// How many starting points to fit from
+    /// How many starting points to fit from at most; fewer where a quarter of them agree
     #[arg(long, value_name = "N", default_value_t = FitOptions::default().starts,
         value_parser = starts_count)]
     starts: usize,
@@ -206,7 +206,7 @@ pub(super) struct Fit {
         value_parser = at_least_one)]
     max_iterations: usize,
 
-    /// Run every start to the end: none is dropped as hopeless
+    /// Make every start and run it to the end: none is left out, or dropped as hopeless
     #[arg(long)]
     all_starts: bool,
 
