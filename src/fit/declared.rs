@@ -9,6 +9,7 @@
 
 use super::error::FitError;
 use super::options::FitOptions;
+use super::result::GroupOf;
 use super::table::{Table, TableError};
 use crate::error::Kind;
 use crate::model::bindings::{Bindings, Input};
@@ -19,7 +20,6 @@ use crate::syntax::ast::{Constraint, Expr, ExprId, Param, VarId};
 use crate::syntax::{Noise, Observation, Program};
 use crate::walk::EvalError;
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde::Serialize;
 
 /// A constant to be estimated.
 pub(super) struct Unknown {
@@ -31,16 +31,12 @@ pub(super) struct Unknown {
     pub(super) group: Option<GroupOf>,
 }
 
-/// Whose value an unknown is, of a param that has one for each number of a column.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct GroupOf {
-    /// The param.
-    pub param: String,
-    /// The column.
-    pub column: String,
-    /// Its number.
-    pub number: f64,
+impl Unknown {
+    /// Whether a name is its own, or that of the param which it is a value of.
+    pub(super) fn is(&self, name: &str) -> bool {
+        let group = self.group.as_ref();
+        self.name == name || group.is_some_and(|group| group.param == name)
+    }
 }
 
 /// Where the value of a param of the program is among the unknowns.
@@ -71,18 +67,43 @@ pub(super) struct Unknowns {
     /// What the program calls them, one for each place.
     pub(super) names: Vec<String>,
     pub(super) places: Vec<Place>,
-    /// What is held, by the program's names.
+    /// What the program calls what is held, each with its value.
     pub(super) held: Vec<(String, f64)>,
 }
 
-/// The params, then the free names that a caller gives an initial value, and what of them is held. A param
-/// that has a value for each number of a column is as many unknowns, in ascending order of these.
+/// The params, then the free names that a caller gives an initial value; and what is held. A param that
+/// has a value for each number of a column is as many unknowns, in ascending order of these.
 pub(super) fn unknowns(
     program: &Program,
     table: &Table<'_>,
     options: &FitOptions,
 ) -> Result<Unknowns, FitError> {
-    let mut found = declared_unknowns(program, table, options)?;
+    let mut unknowns: Vec<Unknown> = Vec::new();
+    // For each param its name, and for each row which of its unknowns it has.
+    let mut params: Vec<(String, Option<Vec<u32>>)> = Vec::new();
+    for param in program.params() {
+        let unknown = |name, group| Unknown {
+            name,
+            init: param.init,
+            constraint: param.constraint,
+            group,
+        };
+        let Some(column) = &param.by else {
+            unknowns.push(unknown(param.name.clone(), None));
+            params.push((param.name.clone(), None));
+            continue;
+        };
+        let (groups, of_row) = groups_of(program, table, param, column, options)?;
+        unknowns.extend(groups.into_iter().map(|number| {
+            let group = GroupOf {
+                param: param.name.clone(),
+                column: column.clone(),
+                number,
+            };
+            unknown(group.name(), Some(group))
+        }));
+        params.push((param.name.clone(), Some(of_row)));
+    }
     let is_free = |name: &str| {
         program.free_names().any(|(free, _)| free == name)
             && !table.has_column(name)
@@ -103,31 +124,26 @@ pub(super) fn unknowns(
                 "`{name}` has {what} of {value}, which is no finite number"
             )));
         }
-        let mut is_param = false;
-        for unknown in found
-            .all
-            .iter_mut()
-            .filter(|unknown| unknown.is_called(name))
-        {
-            is_param = true;
+        let mut is_known = false;
+        for unknown in unknowns.iter_mut().filter(|unknown| unknown.is(name)) {
             unknown.init = value.unwrap_or(unknown.init);
+            is_known = true;
         }
-        if is_param {
+        if is_known {
             continue;
         }
         if is_free(name)
             && let Some(init) = value
         {
-            found.names.push(name.clone());
-            found.places.push(Place::Shared(found.all.len()));
-            found.all.push(Unknown {
+            unknowns.push(Unknown {
                 name: name.clone(),
                 init,
                 constraint: Constraint::Free,
                 group: None,
             });
+            params.push((name.clone(), None));
         } else {
-            let known = found.all.iter().map(|u| u.name.as_str());
+            let known = unknowns.iter().map(|u| u.name.as_str());
             let free = program.free_names().map(|(free, _)| free);
             let hint = nearest(name, known.chain(free))
                 .map_or(String::new(), |near| format!("; is it `{near}`?"));
@@ -143,17 +159,13 @@ pub(super) fn unknowns(
     }
     for (name, range) in &options.bounds {
         check_range(name, *range)?;
-        let mut is_param = false;
-        for unknown in found
-            .all
-            .iter_mut()
-            .filter(|unknown| unknown.is_called(name))
-        {
-            is_param = true;
+        let mut is_known = false;
+        for unknown in unknowns.iter_mut().filter(|unknown| unknown.is(name)) {
             unknown.constraint = *range;
+            is_known = true;
         }
-        if !is_param {
-            let known = found.all.iter().map(|u| u.name.as_str());
+        if !is_known {
+            let known = unknowns.iter().map(|u| u.name.as_str());
             let hint =
                 nearest(name, known).map_or(String::new(), |near| format!("; is it `{near}`?"));
             return Err(FitError::Init(format!(
@@ -161,7 +173,41 @@ pub(super) fn unknowns(
             )));
         }
     }
-    let found = without_held(found, options)?;
+    let is_held = |name: &str| options.fix.iter().any(|(held, _)| held == name);
+    let mut found = Unknowns {
+        all: Vec::new(),
+        names: Vec::new(),
+        places: Vec::new(),
+        held: Vec::new(),
+    };
+    for (name, of_row) in params {
+        let (of_param, others): (Vec<Unknown>, Vec<Unknown>) =
+            unknowns.into_iter().partition(|unknown| unknown.is(&name));
+        unknowns = others;
+        if let Some(one) = of_param
+            .iter()
+            .find(|one| one.name != name && is_held(&one.name))
+        {
+            return Err(FitError::Init(format!(
+                "`{}` is to be held, and the others of `{name}` are not; hold all of them, --fix {name}",
+                one.name
+            )));
+        }
+        if is_held(&name) {
+            let value = of_param.first().map_or(f64::NAN, |one| one.init);
+            found.held.push((name, value));
+            continue;
+        }
+        let first = found.all.len();
+        found.places.push(match of_row {
+            None => Place::Shared(first),
+            Some(of_row) => Place::Grouped {
+                of_row: of_row.iter().map(|group| group + first as u32).collect(),
+            },
+        });
+        found.names.push(name);
+        found.all.extend(of_param);
+    }
     for unknown in &found.all {
         if !unknown.constraint.admits(unknown.init) {
             return Err(FitError::Init(format!(
@@ -184,109 +230,6 @@ pub(super) fn unknowns(
         });
     }
     Ok(found)
-}
-
-/// The params of the program.
-fn declared_unknowns(
-    program: &Program,
-    table: &Table<'_>,
-    options: &FitOptions,
-) -> Result<Unknowns, FitError> {
-    let mut found = Unknowns {
-        all: Vec::new(),
-        names: Vec::new(),
-        places: Vec::new(),
-        held: Vec::new(),
-    };
-    for param in program.params() {
-        found.names.push(param.name.clone());
-        let first = found.all.len();
-        let unknown = |name, group| Unknown {
-            name,
-            init: param.init,
-            constraint: param.constraint,
-            group,
-        };
-        let Some(column) = &param.by else {
-            found.all.push(unknown(param.name.clone(), None));
-            found.places.push(Place::Shared(first));
-            continue;
-        };
-        let (groups, mut of_row) = groups_of(program, table, param, column, options)?;
-        for &number in &groups {
-            let name = format!("{}[{column}={number}]", param.name);
-            let group = GroupOf {
-                param: param.name.clone(),
-                column: column.clone(),
-                number,
-            };
-            found.all.push(unknown(name, Some(group)));
-        }
-        for unknown in &mut of_row {
-            *unknown += first as u32;
-        }
-        found.places.push(Place::Grouped { of_row });
-    }
-    Ok(found)
-}
-
-/// The unknowns without those that are held; these are put aside.
-fn without_held(found: Unknowns, options: &FitOptions) -> Result<Unknowns, FitError> {
-    let is_held = |unknown: &Unknown| options.fix.iter().any(|(name, _)| unknown.is_called(name));
-    let mut left = Unknowns {
-        all: Vec::new(),
-        names: Vec::new(),
-        places: Vec::new(),
-        held: found.held,
-    };
-    let mut moved: Vec<u32> = Vec::new();
-    let mut all = Vec::new();
-    for unknown in found.all {
-        moved.push(left.all.len() as u32);
-        match is_held(&unknown) {
-            true => all.push(unknown),
-            false => left.all.push(unknown),
-        }
-    }
-    for (name, place) in found.names.into_iter().zip(found.places) {
-        if let Some(held) = all.iter().find(|unknown| unknown.is_called(&name)) {
-            if left.all.iter().any(|unknown| unknown.is_called(&name)) {
-                return Err(FitError::Init(format!(
-                    "`{}` is one value of several; hold all of them: --fix {name}",
-                    held.name
-                )));
-            }
-            if all
-                .iter()
-                .any(|one| one.is_called(&name) && one.init != held.init)
-            {
-                return Err(FitError::Init(format!(
-                    "the values of `{name}` are held at different numbers; hold all at one: --fix {name}=…"
-                )));
-            }
-            left.held.push((name, held.init));
-            continue;
-        }
-        left.places.push(match place {
-            Place::Shared(unknown) => Place::Shared(moved[unknown] as usize),
-            Place::Grouped { of_row } => Place::Grouped {
-                of_row: of_row
-                    .iter()
-                    .map(|&unknown| moved[unknown as usize])
-                    .collect(),
-            },
-        });
-        left.names.push(name);
-    }
-    Ok(left)
-}
-
-impl Unknown {
-    /// Whether a name is this unknown's, or that of the param that it is one value of.
-    fn is_called(&self, name: &str) -> bool {
-        let group = self.group.as_ref();
-        self.name == name || group.is_some_and(|group| group.param == name)
-    }
 }
 
 /// The distinct numbers of a column, in ascending order, and the place of each row's among them.
@@ -383,12 +326,14 @@ pub(crate) fn usable_rows(
     let of_matrices = program.matrices().iter().flat_map(|matrix| &matrix.columns);
     let names = program.free_names().map(|(name, _)| name);
     let names = names.filter(|name| !is_declared(program, name));
-    let groups = program
+    let of_groups = program
         .params()
         .iter()
         .filter_map(|param| param.by.as_deref());
-    let taken = names.chain(of_matrices.map(String::as_str)).chain(groups);
-    let taken = taken.chain(more.iter().copied());
+    let taken = names
+        .chain(of_matrices.map(String::as_str))
+        .chain(of_groups)
+        .chain(more.iter().copied());
     table.complete_rows(taken.filter(|name| !is_predicted(name)))
 }
 
@@ -541,19 +486,18 @@ pub(crate) fn columns_used(program: &Program, table: &Table<'_>) -> Result<Bindi
 pub(super) fn check_names(
     program: &Program,
     table: &Table<'_>,
-    unknowns: &[Unknown],
-    held: &[(String, f64)],
+    unknowns: &Unknowns,
 ) -> Result<(), FitError> {
     for (name, span) in program.free_names() {
         if table.has_column(name)
             || is_declared(program, name)
-            || unknowns.iter().any(|u| u.name == name)
-            || held.iter().any(|(held, _)| held == name)
+            || unknowns.names.iter().any(|known| known == name)
+            || unknowns.held.iter().any(|(held, _)| held == name)
         {
             continue;
         }
         let mut known: Vec<&str> = Prim::names().collect();
-        known.extend(unknowns.iter().map(|u| u.name.as_str()));
+        known.extend(unknowns.names.iter().map(String::as_str));
         known.extend(table.names().iter().map(String::as_str));
         let hint = table.hint(name).or_else(|| {
             let near = nearest(name, known.into_iter())?;

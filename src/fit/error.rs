@@ -63,12 +63,6 @@ pub enum FitError {
         /// The number.
         value: f64,
     },
-    /// What should be the result of a fit is none, or that of another program.
-    #[error("the result of the fit cannot be used: {message}")]
-    Estimates {
-        /// What is wrong with it.
-        message: String,
-    },
     /// An observation that is no count.
     #[error(
         "{place}: the column `{column}` holds {value}; poisson noise needs whole numbers from 0 on"
@@ -84,6 +78,12 @@ pub enum FitError {
     /// How numbers scatter is not said, or said twice, or cannot be.
     #[error("{0}")]
     Noise(String),
+    /// What should be the result of a fit is none, or that of another program.
+    #[error("the result of the fit cannot be used: {message}")]
+    Estimates {
+        /// What is wrong with it.
+        message: String,
+    },
     /// More starts than there may be.
     #[error("{starts} starts are too many; {most} is the most{why}")]
     TooManyStarts {

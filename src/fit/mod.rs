@@ -28,9 +28,11 @@ mod levenberg_marquardt;
 mod noise;
 mod not_finite;
 mod objective;
+mod observed;
 mod observer;
 mod optima;
 mod options;
+mod outputs;
 mod places;
 mod points;
 mod polish;
@@ -48,7 +50,6 @@ mod statistics;
 pub mod table;
 mod triangle;
 
-pub use declared::GroupOf;
 pub(crate) use declared::{columns_used, usable_rows};
 pub use error::FitError;
 pub use noise::Loss;
@@ -58,8 +59,8 @@ pub use options::FitOptions;
 pub(crate) use options::MOST_STARTS;
 pub use predictions::{Estimates, PredictedColumn, predict};
 pub use result::{
-    Combination, Ending, Fit, FittedColumn, FittedDerived, FittedNoise, FittedParam, Optimum,
-    SdOrigin, StartEnd,
+    Combination, Ending, Fit, FittedColumn, FittedDerived, FittedNoise, FittedParam, GroupOf,
+    Optimum, SdOrigin, StartEnd,
 };
 pub use table::{Missing, Table, TableError, TableOptions};
 
@@ -74,9 +75,11 @@ use declared::{check_names, columns, matrices, observations, unknowns};
 use derived::Derivation;
 use descents::Options;
 use objective::{Objective, sum_of_squares};
+use observed::Data;
 use observer::Watch;
 use optima::{MultiStart, symmetry};
-use problem::{Data, Problem};
+use outputs::Unfit;
+use problem::Problem;
 use ranges::ranges;
 use spread::{conclude, robust_scales};
 use starts::{StartsError, minimize_from_starts};
@@ -226,7 +229,7 @@ fn fit_noting(
     let less = usable.as_ref().map(|rows| table.only(rows));
     let table = less.as_ref().unwrap_or(table);
     let unknowns = unknowns(&program, table, options)?;
-    check_names(&program, table, &unknowns.all, &unknowns.held)?;
+    check_names(&program, table, &unknowns)?;
     check_loss(options)?;
     let by_row = observations.iter().any(|observation| observation.by_row);
     let (mut bindings, rows) = if by_row {
@@ -234,10 +237,10 @@ fn fit_noting(
     } else {
         (columns_used(&program, table)?, Vec::new())
     };
+    let ranges = ranges(&program, table, &unknowns.all);
     for (name, value) in &unknowns.held {
         bindings.set(name, *value);
     }
-    let ranges = ranges(&program, table, &unknowns.all);
     // What varies: the unknowns, and where rows are predicted one by one, their numbers.
     let names = unknowns.names.iter().cloned();
     let names: Vec<String> = names
@@ -266,8 +269,8 @@ fn fit_noting(
     check_starts(options, all.len())?;
     let init: Vec<f64> = all.iter().map(|u| u.init).collect();
     let bounds: Vec<Bound> = all.iter().map(|u| Bound::from(u.constraint)).collect();
-    let limits = &options.limits;
-    let mut derivation = Derivation::new(model, &expanded, table, &unknowns, by_row, limits)?;
+    let mut derivation =
+        Derivation::new(model, &expanded, table, &unknowns, by_row, &options.limits)?;
     let search = Options {
         starts: options.starts,
         seed: options.seed,
@@ -341,7 +344,7 @@ fn fit_noting(
                     .unwrap_or_default(),
             },
             // Past a deadline an evaluation says so.
-            StartsError::Interrupted => match problem().predict(&init) {
+            StartsError::Interrupted => match problem().predict(init) {
                 Err(late) if !limits.is_interrupted() && limits.is_late() => late.into_fit_error(),
                 _ => FitError::Interrupted,
             },
@@ -354,9 +357,7 @@ fn fit_noting(
     let best = if data.scoring().needs_scales() {
         let rescale = |data: &mut Data<'_>, params: &[f64]| -> Result<f64, FitError> {
             let mut problem = Problem::new(first.clone(), data);
-            problem
-                .predict(params)
-                .map_err(problem::Unfit::into_fit_error)?;
+            problem.predict(params).map_err(Unfit::into_fit_error)?;
             let scales = robust_scales(&problem);
             Ok(data.scoring_mut().rescale(&scales))
         };
@@ -402,7 +403,7 @@ fn fit_noting(
     };
     at_best
         .predict_with_derivatives(&best.params)
-        .map_err(problem::Unfit::into_fit_error)?;
+        .map_err(Unfit::into_fit_error)?;
     let concluded = conclude(&mut at_best, &best);
     let statistics = &concluded.statistics;
     let derived = derivation.map(|mut derivation| derivation.at(&best.params, &concluded));
@@ -439,11 +440,11 @@ fn fit_noting(
         degrees_of_freedom: statistics.degrees_of_freedom,
         residuals: data.residuals(),
         columns,
+        noise: concluded.noise,
+        derived: derived.unwrap_or_default(),
         held: unknowns.held.clone(),
         rows: all_rows,
         rows_dropped: usable.as_ref().map_or(0, |rows| all_rows - rows.len()),
-        noise: concluded.noise,
-        derived: derived.unwrap_or_default(),
         starts: best.starts.len(),
         agree: best.agree,
         as_good: best.as_low,

@@ -84,8 +84,8 @@ pub(super) fn look(
     let mode = Mode::Interpreter;
     let program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
     let observations = observations(&program, options.target.as_deref())?;
-    let less = usable_rows(&program, &observations, table, &options.noise_columns())?;
-    let less = less.map(|rows| table.only(&rows));
+    let less = usable_rows(&program, &observations, table, &options.noise_columns())?
+        .map(|rows| table.only(&rows));
     let table = less.as_ref().unwrap_or(table);
     let unknowns = unknowns(&program, table, options)?;
     let by_row = observations.iter().any(|observation| observation.by_row);
@@ -106,11 +106,11 @@ pub(super) fn look(
     for (name, column) in &rows {
         bindings.set(name, column.first().copied().unwrap_or(0.0));
     }
-    for (name, x) in &unknowns.held {
-        bindings.set(name, *x);
-    }
     for (&name, place) in names.iter().zip(&unknowns.places) {
         bindings.set(name, values[place.unknown(0)]);
+    }
+    for (name, x) in &unknowns.held {
+        bindings.set(name, *x);
     }
     let inputs: Vec<&str> = bindings.names().collect();
     let prepared = Model::new(interpreter, program, &inputs, mode)?;

@@ -18,18 +18,19 @@
 //! This holds for the model linearized at the estimates, as the standard errors do.
 
 use super::declared::{
-    Place, Unknown, check_names, column_of, columns, columns_used, matrices, observations,
-    usable_rows,
+    Place, Unknowns, check_names, columns, columns_used, matrices, observations, usable_rows,
 };
 use super::error::FitError;
+use super::observed::Data;
 use super::options::FitOptions;
-use super::problem::{Data, Problem};
+use super::outputs::Unfit;
+use super::problem::Problem;
 use super::result::Fit;
 use super::statistics::student_t_quantile;
 use super::table::Table;
 use crate::model::{Error, Model};
 use crate::prim::math;
-use crate::syntax::{Constraint, Goal, Noise, Program};
+use crate::syntax::{Goal, Noise, Param, Program};
 use serde_json::Value;
 
 /// What a fit found, as far as predictions need it.
@@ -137,6 +138,93 @@ impl Estimates {
         })
     }
 
+    /// The estimates as what a program takes for the rows of a table: a param that has a value for each
+    /// number of a column has that of each row.
+    fn unknowns(&self, program: &Program, table: &Table<'_>) -> Result<Unknowns, FitError> {
+        let wrong = |message: String| FitError::Estimates { message };
+        let mut unknowns = Unknowns {
+            all: Vec::new(),
+            names: Vec::new(),
+            places: Vec::new(),
+            held: self.held.clone(),
+        };
+        let mut used = vec![false; self.params.len()];
+        for param in program.params() {
+            if self.held.iter().any(|(held, _)| *held == param.name) {
+                continue;
+            }
+            let place = match &param.by {
+                None => self
+                    .params
+                    .iter()
+                    .position(|(name, _)| *name == param.name)
+                    .map(Place::Shared),
+                Some(column) => self.groups(param, column, table)?,
+            };
+            let Some(place) = place else {
+                return Err(wrong(format!(
+                    "the program's param `{}` is not in it; predict with the model that was fitted",
+                    param.name
+                )));
+            };
+            let prefix = format!("{}[", param.name);
+            for ((name, _), used) in self.params.iter().zip(&mut used) {
+                *used |= *name == param.name || param.by.is_some() && name.starts_with(&prefix);
+            }
+            unknowns.names.push(param.name.clone());
+            unknowns.places.push(place);
+        }
+        for (at, (name, _)) in self.params.iter().enumerate() {
+            if used[at] {
+                continue;
+            }
+            if program.free_names().all(|(free, _)| free != name) {
+                return Err(wrong(format!(
+                    "its param `{name}` is none of the program; predict with the model that was fitted"
+                )));
+            }
+            unknowns.names.push(name.clone());
+            unknowns.places.push(Place::Shared(at));
+        }
+        Ok(unknowns)
+    }
+
+    /// Which of a param's values each row has; none where there is none of them.
+    fn groups(
+        &self,
+        param: &Param,
+        column: &str,
+        table: &Table<'_>,
+    ) -> Result<Option<Place>, FitError> {
+        let prefix = format!("{}[{column}=", param.name);
+        let groups: Vec<(f64, u32)> = self
+            .params
+            .iter()
+            .enumerate()
+            .filter_map(|(at, (name, _))| {
+                let number = name.strip_prefix(&prefix)?.strip_suffix(']')?;
+                Some((number.parse().ok()?, at as u32))
+            })
+            .collect();
+        if groups.is_empty() {
+            return Ok(None);
+        }
+        let mut of_row = Vec::with_capacity(table.rows());
+        for (row, &number) in table.observed(column)?.iter().enumerate() {
+            let Some((_, at)) = groups.iter().find(|(group, _)| *group == number) else {
+                return Err(FitError::Estimates {
+                    message: format!(
+                        "{}: the `{column}` {number} has no value of `{}`; predict those that were fitted",
+                        table.place(row),
+                        param.name
+                    ),
+                });
+            };
+            of_row.push(*at);
+        }
+        Ok(Some(Place::Grouped { of_row }))
+    }
+
     /// The standard error of a prediction with such derivatives by the params.
     fn std_err(&self, gradient: &[f64]) -> f64 {
         let n = gradient.len();
@@ -211,28 +299,23 @@ pub fn predict(
     let mode = model.mode();
     let program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
     let observations = observations(&program, target)?;
-    let (unknowns, names, places_of) = unknowns_of(&program, estimates)?;
-    check_names(&program, table, &unknowns, &estimates.held)?;
     let usable = usable_rows(&program, &observations, table, &[])?;
     let all_rows = table.rows();
     let less = usable.as_ref().map(|rows| table.only(rows));
     let table = less.as_ref().unwrap_or(table);
-    let places = places_of
-        .into_iter()
-        .map(|place| place.in_rows(&program, table));
-    let places = places.collect::<Result<Vec<_>, _>>()?;
+    let unknowns = estimates.unknowns(&program, table)?;
+    check_names(&program, table, &unknowns)?;
     let by_row = observations.iter().any(|observation| observation.by_row);
     let (mut bindings, rows) = if by_row {
         (matrices(&program, table)?, columns(&program, table)?)
     } else {
         (columns_used(&program, table)?, Vec::new())
     };
-    for (name, value) in &estimates.held {
+    for (name, value) in &unknowns.held {
         bindings.set(name, *value);
     }
-    let count = names.len();
+    let names = unknowns.names.iter().cloned();
     let names: Vec<String> = names
-        .into_iter()
         .chain(rows.iter().map(|row| row.0.to_owned()))
         .collect();
     let rows = by_row.then(|| rows.iter().map(|row| row.1).collect());
@@ -241,17 +324,17 @@ pub fn predict(
     let prepared = Model::new(interpreter, program, &inputs, mode)?;
     let prepared = prepared.with_relaxation(model.relaxation())?;
     let run = prepared
-        .evaluator(&bindings, &varied, &varied[..count], &options.limits)?
+        .evaluator(
+            &bindings,
+            &varied,
+            &varied[..unknowns.names.len()],
+            &options.limits,
+        )?
         .fuel_for_each()
         .threads(options.threads.clone());
-    let data = Data::unobserved(table, &observations, goal, rows, places)?;
+    let data = Data::unobserved(table, &observations, goal, rows, unknowns.places);
     let mut problem = Problem::new(run, &data);
     let params: Vec<f64> = estimates.params.iter().map(|&(_, x)| x).collect();
-    let everything = problem
-        .everything(&params)
-        .map_err(super::problem::Unfit::into_fit_error)?;
-    let (predictions, derivatives) = (everything.predictions, everything.derivatives);
-
     let nothing = || vec![f64::NAN; all_rows];
     let mut predicted: Vec<PredictedColumn> = Vec::new();
     for observation in &observations {
@@ -264,12 +347,10 @@ pub fn predict(
         }));
     }
     let half = student_t_quantile(0.975, estimates.degrees_of_freedom);
-    for (place, &(row, column, prediction)) in predictions.iter().enumerate() {
+    let predicting = problem.everything(&params, |row, column, prediction, gradient| {
         let row = usable.as_ref().map_or(row, |rows| rows[row]);
-        let gradient = derivatives.iter().skip(place).step_by(predictions.len());
-        let gradient: Vec<f64> = gradient.copied().collect();
         let column = &mut predicted[column];
-        let width = half * estimates.std_err(&gradient);
+        let width = half * estimates.std_err(gradient);
         column.predictions[row] = prediction;
         (column.low[row], column.high[row]) = if column.noise == Noise::Lognormal {
             let factor = math::exp(width / prediction.abs());
@@ -277,111 +358,7 @@ pub fn predict(
         } else {
             (prediction - width, prediction + width)
         };
-    }
-    Ok(predicted)
-}
-
-/// Where the estimate of a param is among all.
-enum Found {
-    Shared(usize),
-    /// One for each number of a column.
-    Grouped {
-        param: String,
-        column: String,
-        of: Vec<(f64, usize)>,
-    },
-}
-
-impl Found {
-    /// The place of each row's.
-    fn in_rows(self, program: &Program, table: &Table<'_>) -> Result<Place, FitError> {
-        let (param, column, of) = match self {
-            Self::Shared(unknown) => return Ok(Place::Shared(unknown)),
-            Self::Grouped { param, column, of } => (param, column, of),
-        };
-        let declared = program.params().iter().find(|one| one.name == param);
-        let span = declared.map(|one| one.span).unwrap_or_default();
-        let numbers = column_of(table, &column, span)?.iter();
-        let of_row = numbers.enumerate().map(|(row, number)| {
-            let found = of.iter().find(|(group, _)| group == number);
-            found.map(|(_, unknown)| *unknown as u32).ok_or_else(|| {
-                let message = format!(
-                    "{}: `{column}` is {number}, of which no `{param}` was fitted",
-                    table.place(row)
-                );
-                FitError::Estimates { message }
-            })
-        });
-        let of_row = of_row.collect::<Result<Vec<_>, _>>()?;
-        Ok(Place::Grouped { of_row })
-    }
-}
-
-/// The estimates as a program has them: as unknowns, what the program calls them, and where each is.
-fn unknowns_of(
-    program: &Program,
-    estimates: &Estimates,
-) -> Result<(Vec<Unknown>, Vec<String>, Vec<Found>), FitError> {
-    let wrong = |message: String| FitError::Estimates { message };
-    let (mut names, mut found) = (Vec::new(), Vec::new());
-    let mut used = vec![false; estimates.params.len()];
-    for param in program.params() {
-        if estimates.held.iter().any(|(name, _)| *name == param.name) {
-            continue;
-        }
-        if let Some(column) = &param.by {
-            let first = format!("{}[{column}=", param.name);
-            let mut of = Vec::new();
-            for (at, (name, _)) in estimates.params.iter().enumerate() {
-                let number = name
-                    .strip_prefix(&first)
-                    .and_then(|rest| rest.strip_suffix(']'));
-                if let Some(number) = number.and_then(|number| number.parse::<f64>().ok()) {
-                    of.push((number, at));
-                    used[at] = true;
-                }
-            }
-            if !of.is_empty() {
-                names.push(param.name.clone());
-                found.push(Found::Grouped {
-                    param: param.name.clone(),
-                    column: column.clone(),
-                    of,
-                });
-                continue;
-            }
-        } else if let Some(at) = estimates
-            .params
-            .iter()
-            .position(|(name, _)| *name == param.name)
-        {
-            used[at] = true;
-            names.push(param.name.clone());
-            found.push(Found::Shared(at));
-            continue;
-        }
-        return Err(wrong(format!(
-            "the program's param `{}` is not in it; predict with the model that was fitted",
-            param.name
-        )));
-    }
-    for (at, (name, _)) in estimates.params.iter().enumerate() {
-        if used[at] {
-            continue;
-        }
-        if !program.free_names().any(|(free, _)| free == name) {
-            return Err(wrong(format!(
-                "its param `{name}` is none of the program; predict with the model that was fitted"
-            )));
-        }
-        names.push(name.clone());
-        found.push(Found::Shared(at));
-    }
-    let unknowns = estimates.params.iter().map(|(name, init)| Unknown {
-        name: name.clone(),
-        init: *init,
-        constraint: Constraint::Free,
-        group: None,
     });
-    Ok((unknowns.collect(), names, found))
+    predicting.map_err(Unfit::into_fit_error)?;
+    Ok(predicted)
 }

@@ -8,276 +8,18 @@
 //! - An error that has to do with one row names the row's line in the table's file, or the row where
 //!   there is no file.
 
-use super::amounts::Amounts;
-use super::declared::{Place, column_of};
-use super::error::FitError;
+use super::declared::Place;
 use super::noise::Row;
 use super::objective::{Objective, sum_of_squares};
+use super::observed::Data;
+use super::outputs::{Layout, Unfit, in_row, layout, no_number};
 use super::result::FittedColumn;
 use super::scores::{Observed, Scoring, on_scale};
-use super::table::Table;
-use crate::error::Kind;
-use crate::model::Error;
 use crate::model::{Evaluator, Lane};
 use crate::paths::tally::{Special, Values};
-use crate::source::Span;
-use crate::syntax::{Goal, Noise, Observation};
-use crate::walk::{Item, Output, Stats};
+use crate::syntax::{Goal, Noise};
+use crate::walk::Stats;
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
-
-/// What predictions are compared with.
-pub(super) struct Data<'a> {
-    table: &'a Table<'a>,
-    observations: &'a [Observation],
-    /// What the program is run for: a list of predictions, or the one prediction itself.
-    goal: Goal,
-    /// The columns that the program takes as numbers, where rows are predicted one by one.
-    rows: Option<Vec<Cow<'a, [f64]>>>,
-    /// How many rows there are.
-    row_count: usize,
-    /// Which of the table's those are, where they are not all.
-    taken: Option<Vec<usize>>,
-    /// Where the value of each param of the program is among the unknowns.
-    places: Vec<Place>,
-    /// One for each residual.
-    numbers: Vec<Observed>,
-    /// The names of the observed columns.
-    names: Vec<&'a str>,
-    /// For each observed column what the program computes of it, by their places in what it gives.
-    computed: Vec<Computed>,
-    scoring: Scoring,
-    /// Whether predictions are all that the program gives, one for each number in their order, and each
-    /// param is one unknown.
-    is_direct: bool,
-    /// Where the params of the first evaluation go that failed or was not finite, if anybody asks.
-    met: Option<&'a OnceLock<Vec<f64>>>,
-}
-
-/// What the program computes of an observed column: each a place in the list that it gives.
-#[derive(Clone, Copy, Debug)]
-struct Computed {
-    prediction: usize,
-    /// A standard deviation that varies with params.
-    sd: Option<usize>,
-}
-
-impl<'a> Data<'a> {
-    /// How many residuals there are.
-    pub(super) fn residuals(&self) -> usize {
-        self.numbers.len()
-    }
-
-    pub(super) fn numbers(&self) -> &[Observed] {
-        &self.numbers
-    }
-
-    pub(super) fn scoring(&self) -> &Scoring {
-        &self.scoring
-    }
-
-    /// The numbers of the columns that are observed, but for those that are missing; how they scatter is
-    /// not known yet.
-    pub(super) fn new(
-        table: &'a Table<'a>,
-        observations: &'a [Observation],
-        goal: Goal,
-        rows: Option<Vec<&'a [f64]>>,
-        places: Vec<Place>,
-        met: Option<&'a OnceLock<Vec<f64>>>,
-    ) -> Result<Self, FitError> {
-        let mut data = Self::of(table, observations, goal, rows, places, false)?;
-        if data.numbers.is_empty() {
-            return Err(FitError::NothingMeasured);
-        }
-        data.met = met;
-        Ok(data)
-    }
-
-    /// What is predicted where nothing is compared with it: a number for each row and column.
-    pub(super) fn unobserved(
-        table: &'a Table<'a>,
-        observations: &'a [Observation],
-        goal: Goal,
-        rows: Option<Vec<&'a [f64]>>,
-        places: Vec<Place>,
-    ) -> Result<Self, FitError> {
-        let mut data = Self::of(table, observations, goal, rows, places, true)?;
-        data.is_direct = false;
-        Ok(data)
-    }
-
-    fn of(
-        table: &'a Table<'a>,
-        observations: &'a [Observation],
-        goal: Goal,
-        rows: Option<Vec<&'a [f64]>>,
-        places: Vec<Place>,
-        unobserved: bool,
-    ) -> Result<Self, FitError> {
-        let mut missing = false;
-        let mut numbers = Vec::new();
-        let (mut computed, mut names) = (Vec::new(), Vec::new());
-        let mut outputs = 0;
-        for observation in observations {
-            let named = |name: &'a String| {
-                // A target is no part of the text.
-                match goal {
-                    Goal::Value | Goal::Derived => Ok::<_, FitError>(table.observed(name)?),
-                    Goal::Observations => column_of(table, name, observation.span),
-                }
-            };
-            let columns = if unobserved {
-                vec![&[][..]; observation.columns.len()]
-            } else {
-                let columns = observation.columns.iter().map(named);
-                columns.collect::<Result<Vec<_>, _>>()?
-            };
-            let first = computed.len();
-            names.extend(observation.columns.iter().map(String::as_str));
-            computed.resize(
-                first + columns.len(),
-                Computed {
-                    prediction: outputs,
-                    sd: None,
-                },
-            );
-            outputs += observation.expressions().count();
-            for row in 0..table.rows() {
-                for (place, numbers_of) in columns.iter().enumerate() {
-                    let value = numbers_of.get(row).copied().unwrap_or(0.0);
-                    if value.is_nan() {
-                        missing = true;
-                        continue;
-                    }
-                    numbers.push(Observed {
-                        value,
-                        sd: 1.0,
-                        row,
-                        lane: row as u32,
-                        column: (first + place) as u32,
-                        place: place as u32,
-                        censored: None,
-                    });
-                }
-            }
-        }
-        let is_direct = !missing
-            && outputs == observations.len()
-            && places.iter().all(|place| matches!(place, Place::Shared(_)));
-        Ok(Self {
-            table,
-            observations,
-            goal,
-            rows: rows.map(|rows| rows.into_iter().map(Cow::Borrowed).collect()),
-            row_count: table.rows(),
-            taken: None,
-            places,
-            numbers,
-            names,
-            computed,
-            scoring: Scoring::default(),
-            is_direct,
-            met: None,
-        })
-    }
-
-    /// Takes up how numbers scatter: their standard deviations, and which are censored. `amounts` has
-    /// what was computed of these at the initial values.
-    pub(super) fn settle(&mut self, amounts: Amounts) {
-        for (computed, sd) in self.computed.iter_mut().zip(amounts.sds) {
-            computed.sd = sd;
-        }
-        self.numbers = amounts.numbers;
-        self.scoring = amounts.scoring;
-    }
-
-    /// So many of the rows, evenly spread, where rows are predicted one by one and there are more.
-    pub(super) fn sample(&self, count: usize) -> Option<Self> {
-        let rows = self.rows.as_ref().filter(|_| self.row_count > count)?;
-        let taken: Vec<usize> = (0..count).map(|k| k * self.row_count / count).collect();
-        let columns = rows
-            .iter()
-            .map(|column| taken.iter().map(|&row| column[row]).collect());
-        let mut numbers = Vec::new();
-        for number in &self.numbers {
-            if let Ok(lane) = taken.binary_search(&(number.lane as usize)) {
-                numbers.push(Observed {
-                    lane: lane as u32,
-                    ..*number
-                });
-            }
-        }
-        let places = self.places.iter().map(|place| match place {
-            Place::Shared(unknown) => Place::Shared(*unknown),
-            Place::Grouped { of_row } => Place::Grouped {
-                of_row: taken.iter().map(|&row| of_row[row]).collect(),
-            },
-        });
-        if numbers.is_empty() {
-            return None;
-        }
-        let scoring = self.scoring.of_some(&numbers)?;
-        Some(Self {
-            rows: Some(columns.map(Cow::Owned).collect()),
-            row_count: count,
-            places: places.collect(),
-            taken: Some(taken.clone()),
-            numbers,
-            names: self.names.clone(),
-            computed: self.computed.clone(),
-            scoring,
-            ..*self
-        })
-    }
-
-    /// The sum of the squares around each column's mean, on the scale of its noise; of the numbers that
-    /// are not censored.
-    pub(super) fn total_squares(&self) -> f64 {
-        let mut total = 0.0;
-        for column in 0..self.names.len() {
-            let of_column =
-                |number: &&Observed| number.column as usize == column && number.censored.is_none();
-            let values = || self.numbers.iter().filter(of_column);
-            let count = values().count();
-            let mean = values().map(|o| o.value).sum::<f64>() / count.max(1) as f64;
-            total += values().map(|o| (o.value - mean).powi(2)).sum::<f64>();
-        }
-        total
-    }
-
-    /// Changes the scales of a robust loss.
-    pub(super) fn scoring_mut(&mut self) -> &mut Scoring {
-        &mut self.scoring
-    }
-
-    /// A row, for people: `the row at data.csv:5`; without a file `row 4`.
-    fn row(&self, row: usize) -> String {
-        let place = self.table.place(row);
-        match self.table.file() {
-            Some(_) => format!("the row at {place}"),
-            None => place,
-        }
-    }
-
-    /// The name of the column that a number is of.
-    fn column(&self, number: &Observed) -> &'a str {
-        self.names[number.column as usize]
-    }
-
-    fn noise(&self, number: &Observed) -> Noise {
-        let column = self.scoring.columns.get(number.column as usize);
-        column.map_or(Noise::Normal, |column| column.noise)
-    }
-
-    /// How many values the program gives.
-    fn outputs(&self) -> usize {
-        self.observations
-            .iter()
-            .map(|o| o.expressions().count())
-            .sum()
-    }
-}
 
 /// Residuals of a program's predictions, on one thread.
 pub(super) struct Problem<'a> {
@@ -296,66 +38,6 @@ pub(super) struct Problem<'a> {
     grouped: Vec<Vec<f64>>,
     scored: Vec<Row>,
     stats: Stats,
-}
-
-/// All that a program predicts.
-pub(super) struct Everything {
-    /// Each with its row and the number of its column.
-    pub(super) predictions: Vec<(usize, usize, f64)>,
-    /// One for each prediction by the first unknown, then by the second.
-    pub(super) derivatives: Vec<f64>,
-}
-
-/// Where the numbers of a value lie that is one for each row, or for all of them.
-#[derive(Clone, Copy, Debug)]
-struct Layout {
-    first: usize,
-    shape: Shape,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Shape {
-    One,
-    Rows,
-    /// So many for each row.
-    Cells(usize),
-}
-
-impl Layout {
-    fn at(self, number: &Observed) -> usize {
-        match self.shape {
-            Shape::One => self.first,
-            Shape::Rows => self.first + number.lane as usize,
-            Shape::Cells(columns) => {
-                self.first + number.lane as usize * columns + number.place as usize
-            }
-        }
-    }
-}
-
-/// A point at which there are no residuals.
-#[derive(Debug)]
-pub(super) enum Unfit {
-    Program(Error),
-    Form { message: String, span: Span },
-}
-
-impl Unfit {
-    pub(super) fn into_fit_error(self) -> FitError {
-        match self {
-            Self::Program(error) => FitError::Program(error),
-            Self::Form { message, span } => FitError::Form { message, span },
-        }
-    }
-
-    /// The error, if other numbers would not mend it: all but what a program may do on purpose or
-    /// by running away.
-    pub(super) fn definite(self) -> Option<FitError> {
-        match &self {
-            Self::Program(error) if matches!(error.kind(), Kind::User | Kind::Resource) => None,
-            _ => Some(self.into_fit_error()),
-        }
-    }
 }
 
 impl<'a> Problem<'a> {
@@ -379,42 +61,25 @@ impl<'a> Problem<'a> {
     }
 
     /// The predictions of the last evaluation with the residuals that are observed, by column: one for
-    /// each row of the data, of which `used` are, or all; NaN where there is none.
-    pub(super) fn columns(&self, used: Option<(&[usize], usize)>) -> Vec<FittedColumn> {
+    /// each row of the data, of which `rows` are used, or all; NaN where there is none.
+    pub(super) fn columns(&self, rows: Option<(&[usize], usize)>) -> Vec<FittedColumn> {
         let data = self.data;
-        let rows = used.map_or(data.row_count, |(_, count)| count);
-        let place = |row: usize| used.map_or(row, |(used, _)| used[row]);
+        let count = rows.map_or(data.table.rows(), |(_, count)| count);
+        let place = |row: usize| rows.map_or(row, |(used, _)| used[row]);
         let names = data.names.iter().enumerate();
         let mut columns: Vec<FittedColumn> = names
             .map(|(at, name)| FittedColumn {
                 name: (*name).to_owned(),
                 noise: data.scoring.columns[at].noise,
                 used: 0,
-                dropped: rows,
-                predictions: vec![f64::NAN; rows],
-                residuals: vec![f64::NAN; rows],
+                dropped: count,
+                predictions: vec![f64::NAN; count],
+                residuals: vec![f64::NAN; count],
             })
             .collect();
-        if !data.is_direct && !self.columns.is_empty() {
-            // What is not observed is predicted all the same.
-            for row in 0..data.row_count {
-                let mut first = 0;
-                for observation in data.observations {
-                    for place_in_row in 0..observation.columns.len() {
-                        let column = first + place_in_row;
-                        let number = Observed {
-                            lane: row as u32,
-                            column: column as u32,
-                            place: place_in_row as u32,
-                            ..Observed::default()
-                        };
-                        let (at, _) = self.place(data.computed[column].prediction, &number);
-                        columns[column].predictions[place(row)] = self.columns[at];
-                    }
-                    first += observation.columns.len();
-                }
-            }
-        }
+        self.each(|row, column, prediction, _| {
+            columns[column].predictions[place(row)] = prediction;
+        });
         for (number, &prediction) in data.numbers.iter().zip(&self.predictions) {
             let column = &mut columns[number.column as usize];
             let row = place(number.row);
@@ -426,22 +91,64 @@ impl<'a> Problem<'a> {
         columns
     }
 
-    /// All predictions of data that are not observed, each with its row and column, and their derivatives by
-    /// the unknowns, column-major.
-    pub(super) fn everything(&mut self, params: &[f64]) -> Result<Everything, Unfit> {
-        self.predict_with_derivatives(params)?;
-        let one = Row {
-            score: 0.0,
-            by_prediction: 1.0,
-            by_sd: 0.0,
-        };
-        let rows = vec![one; self.data.numbers.len()];
-        let numbers = self.data.numbers.iter().zip(&self.predictions);
-        let placed = numbers.map(|(number, &x)| (number.row, number.column as usize, x));
-        Ok(Everything {
-            derivatives: self.jacobian(&rows, params.len()),
-            predictions: placed.collect(),
-        })
+    /// Gives all predictions of the last evaluation, be they observed or not: the row, which of the
+    /// observed columns, the number, and where the first of its derivatives stands.
+    fn each(&self, mut give: impl FnMut(usize, usize, f64, usize)) {
+        let data = self.data;
+        if self.columns.is_empty() {
+            return;
+        }
+        let mut first = 0;
+        for observation in data.observations {
+            for row in 0..data.table.rows() {
+                for place in 0..observation.columns.len() {
+                    let number = Observed {
+                        value: f64::NAN,
+                        sd: f64::NAN,
+                        row,
+                        lane: row as u32,
+                        column: (first + place) as u32,
+                        place: place as u32,
+                        censored: None,
+                    };
+                    let output = data.computed[first + place].prediction;
+                    let (at, derivatives) = self.place(output, &number);
+                    give(row, first + place, self.columns[at], derivatives);
+                }
+            }
+            first += observation.columns.len();
+        }
+    }
+
+    /// Gives all predictions at params, be they observed or not: the row, which of the observed columns,
+    /// the number, and its derivatives by the params.
+    pub(super) fn everything(
+        &mut self,
+        params: &[f64],
+        mut give: impl FnMut(usize, usize, f64, &[f64]),
+    ) -> Result<(), Unfit> {
+        self.predict_with(params, true)?;
+        let (derivatives, stride) = self.derivatives();
+        let mut gradient = vec![0.0; params.len()];
+        self.each(|row, column, prediction, first| {
+            gradient.fill(0.0);
+            for (param, place) in self.data.places.iter().enumerate() {
+                gradient[place.unknown(row)] += derivatives[first + param * stride];
+            }
+            give(row, column, prediction, &gradient);
+        });
+        Ok(())
+    }
+
+    /// The derivatives of the last evaluation, and how far those of a value by two params are apart.
+    fn derivatives(&self) -> (&[f64], usize) {
+        let data = self.data;
+        if data.rows.is_some() {
+            let values = data.row_count * data.outputs();
+            (&self.columns[values..], data.row_count)
+        } else {
+            (self.run.derivatives(), 1)
+        }
     }
 
     /// The predictions of the last evaluation, one for each number.
@@ -507,7 +214,7 @@ impl<'a> Problem<'a> {
                 .run_at(params, derivatives)
                 .map_err(Unfit::Program)?;
             self.stats = self.run.stats();
-            self.layout = self.check_series(self.run.output())?;
+            self.layout = layout(self.run.output(), data.observations, data.table.rows())?;
             self.columns.clear();
             self.columns.extend(self.run.output().numbers());
         }
@@ -566,8 +273,8 @@ impl<'a> Problem<'a> {
         let done = self.run.rows(&inputs, rows, form, values, gradients);
         let (stats, fault) = done.map_err(Unfit::Program)?;
         self.stats = stats;
-        let of_table = |lane: usize| data.taken.as_ref().map_or(lane, |taken| taken[lane]);
-        let fault = fault.map(|(lane, what)| (of_table(lane), what));
+        let of_table = |row: usize| data.taken.as_ref().map_or(row, |taken| taken[row]);
+        let fault = fault.map(|(row, what)| (of_table(row), what));
         match fault {
             None => Ok(()),
             Some((row, Special::Failed(error))) => {
@@ -581,13 +288,7 @@ impl<'a> Problem<'a> {
     fn fill(&self, rows: &[Row], jacobian: &mut [f64]) {
         let data = self.data;
         let m = rows.len();
-        let by_row = data.rows.is_some();
-        let (derivatives, stride) = if by_row {
-            let values = data.row_count * data.outputs();
-            (&self.columns[values..], data.row_count)
-        } else {
-            (self.run.derivatives(), 1)
-        };
+        let (derivatives, stride) = self.derivatives();
         jacobian.fill(0.0);
         let numbers = data.numbers.iter().enumerate();
         let of_sd = data.scoring.with_sd.iter().enumerate();
@@ -658,90 +359,6 @@ impl<'a> Problem<'a> {
         self.data.is_direct && self.data.scoring.is_plain()
     }
 
-    /// Checks that the output is, for each observation, as many rows as the table has, each of as
-    /// many numbers as there are columns (or, for one column, a number): lists, vectors or a matrix. What
-    /// noise is made of may be one number too, or one for each row. Gives the place of each value.
-    fn check_series(&self, output: &Output) -> Result<Vec<Layout>, Unfit> {
-        let expected = self.data.table.rows();
-        let mut items = output.items().iter();
-        items.next();
-        let mut layout = Vec::new();
-        let mut first = 0;
-        for observation in self.data.observations {
-            let columns = observation.columns.len();
-            for at in 0..observation.expressions().count() {
-                let wrong = |what: String| {
-                    let message = if at == 0 {
-                        format!(
-                            "{what}; `observe-series` needs a list of {expected} rows of {columns} numbers"
-                        )
-                    } else {
-                        let what = what.replace("the prediction", "a standard deviation or limit");
-                        format!(
-                            "{what}; noise takes a number, or a list with a number for each of {expected} rows"
-                        )
-                    };
-                    Unfit::Form {
-                        message,
-                        span: observation.span,
-                    }
-                };
-                let rows = match items.next() {
-                    Some(Item::Number { .. }) if at > 0 => {
-                        layout.push(Layout {
-                            first,
-                            shape: Shape::One,
-                        });
-                        first += 1;
-                        continue;
-                    }
-                    Some(Item::List(rows) | Item::Vector(rows) | Item::Matrix(rows)) => {
-                        *rows as usize
-                    }
-                    _ => return Err(wrong("the prediction is no list".to_owned())),
-                };
-                if rows != expected {
-                    return Err(wrong(format!("the program predicts {rows} rows")));
-                }
-                let mut shape = None;
-                for row in 1..=expected {
-                    let found = match items.next() {
-                        Some(Item::Number { .. }) if columns == 1 || at > 0 => Shape::Rows,
-                        Some(Item::List(numbers) | Item::Vector(numbers))
-                            if *numbers as usize == columns =>
-                        {
-                            for _ in 0..*numbers {
-                                if !matches!(items.next(), Some(Item::Number { .. })) {
-                                    return Err(wrong(format!(
-                                        "row {row} holds more than numbers"
-                                    )));
-                                }
-                            }
-                            Shape::Cells(columns)
-                        }
-                        Some(Item::List(numbers) | Item::Vector(numbers)) => {
-                            return Err(wrong(format!("row {row} holds {numbers} values")));
-                        }
-                        _ => return Err(wrong(format!("row {row} is no list of numbers"))),
-                    };
-                    // One number in a list is as good as the number.
-                    let found = if columns == 1 { Shape::Rows } else { found };
-                    if shape.is_some_and(|shape| shape != found) {
-                        return Err(wrong(format!("row {row} is not as those before it")));
-                    }
-                    shape = Some(found);
-                }
-                let shape = shape.unwrap_or(Shape::Rows);
-                layout.push(Layout { first, shape });
-                first += match shape {
-                    Shape::Cells(columns) => expected * columns,
-                    _ => expected,
-                };
-            }
-        }
-        Ok(layout)
-    }
-
     /// The first prediction that gives no finite residual, or the first derivative that is not finite, in
     /// words to go on with. The params' names are in the order of their values.
     pub(super) fn not_finite(&mut self, params: &[f64], names: &[&str]) -> Option<String> {
@@ -792,71 +409,6 @@ impl<'a> Problem<'a> {
 
     fn number_of(&self, row: usize) -> Option<Observed> {
         self.data.numbers.get(self.index_of(row)).copied()
-    }
-}
-
-/// Which prediction of a row is no number.
-fn no_number(output: &Output, data: &Data<'_>, row: usize) -> Unfit {
-    let items = output.items();
-    // The list of the predictions comes first; a target has one prediction, as it is.
-    let items = &items[usize::from(data.goal == Goal::Observations)..];
-    let is_number = |item: &Item| matches!(item, Item::Number { .. });
-    // Those before it are numbers, one item each.
-    let place = items.iter().position(|item| !is_number(item));
-    let place = place.unwrap_or_default();
-    let mut places = data.observations.iter().flat_map(|observation| {
-        observation
-            .expressions()
-            .enumerate()
-            .map(move |(at, _)| (observation, at))
-    });
-    let (observation, part) = places.nth(place).unwrap_or((&data.observations[0], 0));
-    let form = match data.goal {
-        Goal::Value => "the target",
-        Goal::Observations | Goal::Derived => "`observe`",
-    };
-    let what = if part == 0 {
-        "the prediction"
-    } else {
-        "a standard deviation or limit"
-    };
-    Unfit::Form {
-        message: format!(
-            "{what} of `{}` at {} is {}; {form} needs a number for each row",
-            observation.columns[0],
-            data.table.place(row),
-            describe(&items[place])
-        ),
-        span: observation.span,
-    }
-}
-
-fn describe(item: &Item) -> &'static str {
-    match item {
-        Item::Number { .. } => "a number",
-        Item::Bool(_) => "a boolean",
-        Item::Char(_) => "a character",
-        Item::Symbol(_) => "a symbol",
-        Item::String(_) => "a string",
-        Item::Procedure => "a procedure",
-        Item::Unspecified => "unspecified",
-        Item::List(_) => "a list",
-        Item::Pair => "a pair",
-        Item::Vector(_) => "a vector",
-        Item::Matrix(_) => "a matrix",
-        Item::Opaque { .. } => "no number",
-    }
-}
-
-/// The error of an evaluation, with the row that it was for.
-fn in_row(error: Error, row: &str) -> Error {
-    match error {
-        Error::Eval(mut error) => {
-            let message = format!("{}, for {row}", error.message);
-            Arc::make_mut(&mut error).message = message;
-            Error::Eval(error)
-        }
-        error => error,
     }
 }
 

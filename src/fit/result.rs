@@ -5,7 +5,6 @@
 //!   [`FitOptions::init`](super::FitOptions::init).
 //! - The residuals of all columns are those that [`Fit::sse`] sums the squares of.
 
-use super::declared::GroupOf;
 use crate::syntax::Noise;
 use crate::walk::Stats;
 use crate::walk::serial::{number, numbers, pairs};
@@ -33,6 +32,25 @@ pub struct FittedParam {
     /// written where it is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupOf>,
+}
+
+/// Whose value an unknown is, of a param that has one for each number of a column.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct GroupOf {
+    /// The param.
+    pub param: String,
+    /// The column.
+    pub column: String,
+    /// Its number.
+    pub number: f64,
+}
+
+impl GroupOf {
+    /// What its value is called.
+    pub(super) fn name(&self) -> String {
+        format!("{}[{}={}]", self.param, self.column, self.number)
+    }
 }
 
 /// The result of a fit. It serializes as an object of its fields, with all that `dmci fit --json` tells
@@ -209,6 +227,19 @@ pub enum SdOrigin {
     Predicted,
     /// Counts have that of their mean.
     Counts,
+}
+
+impl SdOrigin {
+    /// As results are written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Estimated => "estimated",
+            Self::Weighted => "weighted",
+            Self::Given => "given",
+            Self::Predicted => "predicted",
+            Self::Counts => "counts",
+        }
+    }
 }
 
 /// A quantity made of params, as `(derive name expression)` declares it, at the estimates.

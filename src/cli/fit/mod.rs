@@ -39,7 +39,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use told::{Beside, EFFORT, FIGURES, Known, PARAMS};
+use told::{Beside, DERIVED, EFFORT, FIGURES, Known, PARAMS};
 use written::Results;
 
 /// A number of starts.
@@ -477,8 +477,15 @@ impl Fit {
 
     fn summary(&self, fitted: &Fitted, verified: Option<&AtFit>) -> String {
         let mut out = table(&PARAMS, &fitted.params);
+        if !fitted.derived.is_empty() {
+            out.push('\n');
+            out.push_str(&table(&DERIVED, &fitted.derived));
+        }
         out.push('\n');
         lines(&FIGURES, fitted, [18, 0], &mut out);
+        for (label, text) in told::noise(fitted) {
+            let _ = writeln!(out, "{label:<18}  {text}");
+        }
         for column in fitted.columns.iter().filter(|column| column.dropped > 0) {
             let label = format!("rows of {}", column.name);
             let (used, dropped) = (column.used, column.dropped);

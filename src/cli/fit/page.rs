@@ -7,7 +7,7 @@
 //! - Its numbers are those that the terminal shows: both are made of the same fields.
 
 use super::figure::escaped;
-use super::told::{COLUMNS, EFFORT, FIGURES, PARAMS};
+use super::told::{COLUMNS, DERIVED, EFFORT, FIGURES, PARAMS, noise};
 use crate::cli::at_fit::{AtFit, VERIFIED};
 use crate::cli::fields::{Field, cells, told};
 use crate::cli::report::significant;
@@ -78,6 +78,10 @@ pub(super) fn html(contents: &Contents<'_>) -> String {
         let held: Vec<String> = held.collect();
         let _ = writeln!(out, "<p>Held: {}.</p>", held.join(", "));
     }
+    if !fitted.derived.is_empty() {
+        out.push_str("<h2>Derived quantities</h2>\n");
+        records(&DERIVED, &fitted.derived, &mut out);
+    }
     for figure in contents.figures {
         let _ = writeln!(out, "<figure style=\"margin:1.5rem 0\">{figure}</figure>");
     }
@@ -86,6 +90,10 @@ pub(super) fn html(contents: &Contents<'_>) -> String {
          measurements scatter more widely.</p>\n<h2>The fit</h2>\n<table>\n",
     );
     figures(&FIGURES, *fitted, &mut out);
+    for (label, text) in noise(fitted) {
+        let (label, text) = (escaped(&label), escaped(&text));
+        let _ = writeln!(out, "<tr><td>{label}</td><td>{text}</td></tr>");
+    }
     figures(&EFFORT, *fitted, &mut out);
     if let Some(at_fit) = contents.verified {
         figures(&VERIFIED, at_fit, &mut out);

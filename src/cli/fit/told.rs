@@ -10,7 +10,11 @@ use crate::cli::at_fit::{AtFit, VERIFIED};
 use crate::cli::fields::{Content, Field, members};
 use crate::cli::json;
 use crate::cli::report::significant;
-use crate::fit::{Ending, Estimates, Fit as Fitted, FitNotFinite, FittedColumn, FittedParam};
+use crate::fit::{
+    Ending, Estimates, Fit as Fitted, FitNotFinite, FittedColumn, FittedDerived, FittedNoise,
+    FittedParam, SdOrigin,
+};
+use std::fmt::Write as _;
 
 /// Of each param.
 pub(super) const PARAMS: [Field<FittedParam>; 5] = [
@@ -21,8 +25,56 @@ pub(super) const PARAMS: [Field<FittedParam>; 5] = [
     Field::new("to", "high", |p| Content::Number(p.high, 6)),
 ];
 
+/// Of each quantity that is made of them.
+pub(super) const DERIVED: [Field<FittedDerived>; 5] = [
+    Field::new("derived", "name", |d| Content::Text(&d.name)),
+    Field::new("estimate", "estimate", |d| Content::Number(d.estimate, 6)),
+    Field::new("std. error", "std_err", |d| Content::Number(d.std_err, 3)),
+    Field::new("95 % from", "low", |d| Content::Number(d.low, 6)),
+    Field::new("to", "high", |d| Content::Number(d.high, 6)),
+];
+
+/// How each column scatters.
+const NOISE: [Field<FittedNoise>; 5] = [
+    Field::untold("column", |n| Content::Text(&n.column)),
+    Field::untold("noise", |n| Content::Text(n.noise.name())),
+    Field::untold("sd", |n| Content::Number(n.sd, 5)),
+    Field::untold("origin", |n| Content::Text(n.origin.name())),
+    Field::untold("censored", |n| count(n.censored)),
+];
+
+/// How each column scatters, in words: a label and what it is; nothing where one estimated standard
+/// deviation is that of all residuals, which the figures tell.
+pub(super) fn noise(fitted: &Fitted) -> Vec<(String, String)> {
+    let is_plain = |noise: &FittedNoise| {
+        noise.origin == SdOrigin::Estimated && noise.censored == 0 && noise.sd == fitted.residual_sd
+    };
+    if fitted.noise.iter().all(is_plain) {
+        return Vec::new();
+    }
+    let told = fitted.noise.iter().map(|noise| {
+        let sd = significant(noise.sd, 5);
+        let mut text = match noise.origin {
+            SdOrigin::Counts => "counts, by Poisson's law".to_owned(),
+            SdOrigin::Given if noise.sd.is_nan() => {
+                "given for each row: errors are absolute".into()
+            }
+            SdOrigin::Given => format!("{sd}, given: errors are absolute"),
+            SdOrigin::Predicted if noise.sd.is_nan() => "predicted for each row".to_owned(),
+            SdOrigin::Predicted => format!("{sd}, predicted"),
+            SdOrigin::Weighted => format!("{sd} at weight 1: errors are relative to the residuals"),
+            SdOrigin::Estimated => format!("{sd}, estimated"),
+        };
+        if noise.censored > 0 {
+            let _ = write!(text, "; {} censored", noise.censored);
+        }
+        (format!("sd of {}", noise.column), text)
+    });
+    told.collect()
+}
+
 /// Of the whole fit.
-pub(super) const FIGURES: [Field<Fitted>; 7] = [
+pub(super) const FIGURES: [Field<Fitted>; 9] = [
     Field::new("sum of squares", "sse", |f| Content::Number(f.sse, 8)),
     Field::new("residual sd", "residual_sd", |f| {
         Content::Number(f.residual_sd, 5)
@@ -33,6 +85,8 @@ pub(super) const FIGURES: [Field<Fitted>; 7] = [
     Field::new("R squared", "r_squared", |f| {
         Content::Number(f.r_squared, 6)
     }),
+    Field::untold("value", |f| Content::Number(f.value, 8)),
+    Field::untold("log_likelihood", |f| Content::Number(f.log_likelihood, 8)),
     Field::untold("residuals", |f| count(f.residuals)),
     Field::untold("starts", |f| count(f.starts)),
     Field::new("starts that agree", "agree", |f| {
@@ -87,6 +141,9 @@ pub(super) fn json(fitted: &Fitted, beside: &Beside<'_>) -> String {
         all.objects("params", &fitted.params, |param, one| {
             members(&PARAMS, param, one);
         });
+        all.objects("derived", &fitted.derived, |derived, one| {
+            members(&DERIVED, derived, one);
+        });
         members(&FIGURES, fitted, all);
         members(&EFFORT, fitted, all);
         members(&DOUBTS, fitted, all);
@@ -103,6 +160,13 @@ pub(super) fn json(fitted: &Fitted, beside: &Beside<'_>) -> String {
         members(&ROWS, fitted, all);
         all.objects("columns", &fitted.columns, |column, one| {
             members(&COLUMNS, column, one);
+        });
+        all.objects("noise", &fitted.noise, |noise, one| {
+            members(&NOISE, noise, one);
+            match noise.group {
+                Some(group) => one.plain("group", group),
+                None => one.raw("group", "null"),
+            }
         });
         all.numbers("covariance", &fitted.covariance);
         all.numbers("correlation", &fitted.correlation);
