@@ -26,6 +26,8 @@ pub(crate) const ARGUMENT_WORK: usize = 8;
 /// What the walk may take, and what it has taken.
 pub(super) struct Meter {
     pub(super) limits: Limits,
+    /// What the program takes, whether it is walked or not.
+    pub(super) program: usize,
     pub(super) nodes: u64,
     pub(super) applications: u64,
     /// Elements that primitives have gone through for the user's program.
@@ -69,6 +71,7 @@ impl Meter {
         let pairs = job.programs.iter().map(|p| p.image.sites.len() as u64);
         Self {
             limits: job.limits,
+            program: job.programs.last().map_or(0, |program| program.bytes()),
             nodes: 0,
             applications: 0,
             work: 0,

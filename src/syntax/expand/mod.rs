@@ -48,6 +48,7 @@ use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -161,6 +162,7 @@ pub(crate) fn expand_leniently(
         data: &grown,
         meter,
         boxed: 0,
+        listed: 0,
         symbol_bytes: symbols.bytes(),
         work: Cell::new(0),
         templates: FxHashMap::default(),
@@ -215,8 +217,13 @@ pub(crate) fn expand_leniently(
             expander.constant(Constant::Unspecified, Span::new(0, 0))
         }
     };
-    let warnings = expander.check();
-    if !options.internal {
+    // Nothing is looked for once a limit is met.
+    let warnings = if expander.exhausted {
+        Vec::new()
+    } else {
+        expander.check()
+    };
+    if !options.internal && !expander.exhausted {
         expander.weigh();
     }
     if let Err(overrun) = meter.hold(expander.bytes()) {
@@ -261,7 +268,7 @@ pub(crate) fn expand_leniently(
 
 /// One top-level form, with `begin`s already opened.
 enum Item {
-    Define(DatumId, Definition),
+    Define(DatumId, Box<Definition>),
     /// A macro, made already.
     Syntax,
     Param(DatumId),
@@ -269,7 +276,7 @@ enum Item {
     Observe(DatumId, Form),
     Expression(DatumId),
     /// What is no definition although it begins as one.
-    Mistake(ExpandError),
+    Mistake(Box<ExpandError>),
 }
 
 /// `(define name init)` or `(define (name . params) body …)`, taken apart.
@@ -316,7 +323,7 @@ enum Denotation {
 }
 
 /// The definitions of one name at top level: the item that makes each, and its variable.
-type Versions = Vec<(usize, VarId)>;
+type Versions = SmallVec<[(usize, VarId); 1]>;
 
 struct Expander<'a> {
     text: &'a str,
@@ -324,6 +331,8 @@ struct Expander<'a> {
     meter: &'a Meter,
     /// The bytes of the lists in expressions.
     boxed: usize,
+    /// The bytes of the lists of the top level's forms.
+    listed: usize,
     /// What the symbols took before.
     symbol_bytes: usize,
     /// Steps of looking macros' names up and of matching their rules.
