@@ -77,7 +77,9 @@ impl Symbols {
         // names has for each that it has room for.
         let each = 32 + size_of::<(Arc<str>, bool)>();
         let room: usize = self.ids.iter().map(FxHashMap::capacity).sum();
-        each * self.names.len() + (size_of::<(Arc<str>, Sym)>() + 4) * room + self.text_bytes
+        // A table that grows is there twice for a while.
+        let table = (size_of::<(Arc<str>, Sym)>() + 4) * room * 3 / 2;
+        each * self.names.len() + table + self.text_bytes
     }
 
     /// The symbol of an ordinary name.

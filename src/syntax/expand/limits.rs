@@ -55,10 +55,10 @@ impl Expander<'_> {
         const ADDED: usize = 32;
         let exprs = self.exprs.len() * (size_of::<Expr>() + size_of::<Span>());
         let of_var = size_of::<Var>() + size_of::<Option<VarId>>() + size_of::<u32>();
-        // What a symbol means, here and where nothing binds it; and a table's entries, with the room that
-        // tables keep.
+        // What a symbol means, here and where nothing binds it; and the entries of tables by names, with the
+        // room that these keep, once more while they grow.
         let of_symbol = size_of::<Option<VarId>>() + size_of::<Option<Denotation>>();
-        let of_name = 2 * (size_of::<Sym>() + size_of::<Versions>());
+        let of_name = 4 * (size_of::<Sym>() + size_of::<Versions>());
         exprs
             + self.boxed
             + self.listed
