@@ -51,6 +51,8 @@ pub(super) struct Meter {
     pub(super) peak: usize,
     /// The most procedures under way at once.
     pub(super) deepest: usize,
+    /// The same with arms that were not taken.
+    pub(super) reach: usize,
     /// Ints that passed 2^53.
     pub(super) rounded: u64,
 }
@@ -88,6 +90,7 @@ impl Meter {
             wanted: 0,
             peak: 0,
             deepest: 0,
+            reach: 0,
             rounded: 0,
         }
     }
