@@ -217,6 +217,8 @@ impl Batch<'_> {
         let mut scratch = pool.pop().unwrap_or_default();
         self.fuel.begin_again();
         self.held.store(0, Ordering::Relaxed);
+        // What ended the lanes is told by this run, too.
+        self.end.store(u32::MAX, Ordering::Relaxed);
         let in_order =
             tasks
                 .iter_mut()
@@ -225,6 +227,7 @@ impl Batch<'_> {
                 .map(|(task, (targets, result))| {
                     let before = self.fuel.spent();
                     let held = self.held.load(Ordering::Relaxed);
+                    let end = self.end.load(Ordering::Relaxed);
                     let lanes = lanes_of(task);
                     if !matches!(result, Err(Refused::Over)) && before < self.limits.fuel {
                         let again = self.task(lanes.clone(), targets, false, &mut scratch);
@@ -233,6 +236,7 @@ impl Batch<'_> {
                         }
                         self.fuel.reset(before);
                         self.held.store(held, Ordering::Relaxed);
+                        self.end.store(end, Ordering::Relaxed);
                     }
                     self.task(lanes, targets, true, &mut scratch)
                 });

@@ -353,6 +353,8 @@ fn seeds_that_went_wrong_once_are_right() {
         777_000_272,
         // A limit of depth that an arm not taken did not keep: a walk joined other arms.
         131_313_000_415,
+        // Lanes that were run again, in order, for want of fuel: the first had no number, and the sum was 0.
+        131_313_001_029,
     ] {
         if let Err(complaint) = run(&Interpreter::embedded(), seed) {
             panic!("{complaint}");
