@@ -41,6 +41,7 @@ mod program;
 mod report;
 mod request;
 mod run;
+mod searches;
 mod show;
 mod stats;
 mod time;

@@ -230,6 +230,8 @@ pub(crate) struct Finished<'a> {
     pub(crate) costs: Costs,
     /// Whether other limits might have led to another trace.
     pub(crate) is_limited: bool,
+    /// The most procedures under way at once, in arms that were not taken too.
+    pub(crate) reach: usize,
     limits: Limits,
 }
 
@@ -298,6 +300,7 @@ pub(crate) fn walk<'a>(
                 std::mem::take(&mut walk.forks.costs),
             ),
             is_limited: walk.forks.is_limited,
+            reach: walk.meter.reach,
             value,
             heap: walk.heap,
             names: walk.names,
