@@ -48,8 +48,8 @@ use serde_json::Value;
 /// let new = Table::from_columns([("x", vec![10.0])])?;
 /// let predicted = predict(&model, &Estimates::from(&fitted), &new, &options)?;
 /// let y = &predicted[0];
-/// assert!((y.predictions[0] - 10.93).abs() < 1e-9);
-/// assert!(y.low[0] < 10.93 && 10.93 < y.high[0]);
+/// assert!((y.predictions[0] - 10.83).abs() < 1e-9);
+/// assert!(y.low[0] < 10.83 && 10.83 < y.high[0]);
 /// # Ok::<(), dmci::fit::FitError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

@@ -21,6 +21,9 @@ pub(super) const COLORS: [&str; 6] = [
 /// How many points of one kind are drawn.
 const MOST_POINTS: usize = 2000;
 
+/// What is shorter is nothing: numbers of so few digits have no ticks.
+const TINY: f64 = 1e-290;
+
 const WIDTH: f64 = 640.0;
 const LEFT: f64 = 78.0;
 const RIGHT: f64 = 18.0;
@@ -104,6 +107,9 @@ impl Axis {
         if high - low <= 1e-12 * size || high == low {
             let half = if size == 0.0 { 1.0 } else { 0.05 * size };
             (low, high) = (low - half, high + half);
+        }
+        if high - low < TINY {
+            (low, high) = (-1.0, 1.0);
         }
         let margin = 0.04 * (high - low);
         (low, high) = (low - margin, high + margin);

@@ -57,7 +57,7 @@ pub(super) fn of_text(text: &str, form: &Form) -> Option<Seen> {
 
 /// What is to be said of rows of twice as many cells as names, where commas part them.
 pub(super) fn of_doubled(found: usize, expected: usize, form: &Form) -> Option<Seen> {
-    (form.separator == b',' && found > expected && found <= 2 * expected).then_some(Seen {
+    (form.separator == b',' && found == 2 * expected).then_some(Seen {
         separator: None,
         decimal: Some(','),
     })
