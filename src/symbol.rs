@@ -73,8 +73,13 @@ impl Symbols {
 
     /// The bytes that this table takes beside its base's, about.
     pub(crate) fn bytes(&self) -> usize {
-        // A name, its counts, its places in the table and under its text.
-        80 * self.names.len() + self.text_bytes
+        // A name and its counts in a block of the allocator's, its place in the list, and what a table of
+        // names has for each that it has room for.
+        let each = 32 + size_of::<(Arc<str>, bool)>();
+        let room: usize = self.ids.iter().map(FxHashMap::capacity).sum();
+        // A table that grows is there twice for a while.
+        let table = (size_of::<(Arc<str>, Sym)>() + 4) * room * 3 / 2;
+        each * self.names.len() + table + self.text_bytes
     }
 
     /// The symbol of an ordinary name.

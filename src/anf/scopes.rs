@@ -30,6 +30,15 @@ impl Scopes {
     /// # Errors
     /// When a limit is met.
     pub(super) fn of(program: &Program, meter: &Meter) -> Result<Self, Overrun> {
+        let is_letrec = |expr: &Expr| matches!(expr, Expr::Letrec { .. });
+        if !program.exprs.iter().any(is_letrec) {
+            // Most formulas: there is nothing to find.
+            let none = vec![false; program.vars.len()];
+            return Ok(Self {
+                environment_free: none.clone(),
+                read_early: none,
+            });
+        }
         let mut finder = Finder::new(program);
         finder.look(meter)?;
         let reads = finder.reads_of_siblings();

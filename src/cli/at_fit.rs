@@ -42,7 +42,8 @@ impl AtFit {
             .map_err(Failure::of(source))?;
         let refused = |error: FitError| failure(&error, source);
         let observed = program.observations();
-        let less = usable_rows(&program, observed, table).map_err(|error| refused(error.into()))?;
+        let less = usable_rows(&program, observed, table, &[]);
+        let less = less.map_err(|error| refused(error.into()))?;
         let less = less.map(|rows| table.only(&rows));
         let table = less.as_ref().unwrap_or(table);
         let mut whole = columns_used(&program, table).map_err(refused)?;

@@ -12,6 +12,7 @@ use super::json::{self, Object};
 use super::limits::LimitArgs;
 use super::program::{Loaded, ProgramArgs, interpreter};
 use super::report::{self, Failure, Source};
+use super::searches::searches;
 use crate::Interpreter;
 use crate::graph::{Graph, GraphConstant, ncg};
 use crate::source::{Position, Span};
@@ -132,6 +133,8 @@ struct Summary {
     matrices: Option<Vec<DataMatrix>>,
     literals: Vec<(Position, f64)>,
     cautions: Vec<Caution>,
+    /// Forms that would serve better than what is written.
+    suggestions: Vec<Caution>,
     graph: Compiled,
     /// What a compiled program carries, or what is wrong with it.
     certificate: Option<Result<Certificate, String>>,
@@ -160,6 +163,7 @@ impl Summary {
             matrices: Some(program.matrices().to_vec()),
             literals: literals_of(&program),
             cautions,
+            suggestions: searches(&program),
             graph: Compiled::of(&graph),
             certificate: None,
             params,
@@ -185,6 +189,7 @@ impl Summary {
             matrices: None,
             literals: literals_of_graph(graph),
             cautions: Vec::new(),
+            suggestions: Vec::new(),
             graph: Compiled::of(graph),
             certificate: Certificate::of_graph(graph)
                 .map_err(|error| error.to_string())
@@ -276,14 +281,15 @@ fn text(machine: &Compiled, summary: Option<&Summary>) -> String {
         .iter()
         .map(|(position, value)| format!("@{position} = {value:?}"));
     section("literals", literals.collect(), &mut out);
-    let warnings = summary
-        .cautions
-        .iter()
-        .map(|caution| match summary.place(caution) {
+    let lines = |cautions: &[Caution]| {
+        let line = |caution: &Caution| match summary.place(caution) {
             Some(position) => format!("{position}: {}", caution.message),
             None => caution.message.clone(),
-        });
-    section("warnings", warnings.collect(), &mut out);
+        };
+        cautions.iter().map(line).collect()
+    };
+    section("warnings", lines(&summary.cautions), &mut out);
+    section("suggestions", lines(&summary.suggestions), &mut out);
     out
 }
 
@@ -413,12 +419,18 @@ fn summary_json(summary: &Summary, program: &mut Object<'_>) {
         one.text("name", &format!("@{position}"));
         one.number("value", *value);
     });
-    program.objects("warnings", &summary.cautions, |caution, one| {
-        one.text("message", &caution.message);
-        if let Some(position) = summary.place(caution) {
-            one.place(position);
-        }
-    });
+    let told = [
+        ("warnings", &summary.cautions),
+        ("suggestions", &summary.suggestions),
+    ];
+    for (name, cautions) in told {
+        program.objects(name, cautions, |caution, one| {
+            one.text("message", &caution.message);
+            if let Some(position) = summary.place(caution) {
+                one.place(position);
+            }
+        });
+    }
 }
 
 /// The float literals of a program: where `wrt` can name them, and their values.

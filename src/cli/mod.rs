@@ -1,5 +1,5 @@
-//! The command line: `dmci run`, `grad`, `fit`, `verify`, `show`, `info`, `compile`, `time`, `bench`,
-//! `eval`, and `completions` and `man` for those who install it.
+//! The command line: `dmci run`, `grad`, `fit`, `predict`, `verify`, `show`, `info`, `compile`, `time`,
+//! `bench`, `eval`, and `completions` and `man` for those who install it.
 //!
 //! Arguments go in; data come out on standard output, diagnostics and progress on standard error.
 //!
@@ -36,10 +36,12 @@ mod jsonl;
 mod limits;
 mod lines;
 mod man;
+mod predict;
 mod program;
 mod report;
 mod request;
 mod run;
+mod searches;
 mod show;
 mod stats;
 mod time;
@@ -79,6 +81,7 @@ enum Command {
     Run(run::Run),
     Grad(grad::Grad),
     Fit(fit::Fit),
+    Predict(predict::Predict),
     Verify(verify::Verify),
     Show(show::Show),
     Info(info::Info),
@@ -96,6 +99,7 @@ impl Command {
             Self::Run(_) => "run",
             Self::Grad(_) => "grad",
             Self::Fit(_) => "fit",
+            Self::Predict(_) => "predict",
             Self::Verify(_) => "verify",
             Self::Show(_) => "show",
             Self::Info(_) => "info",
@@ -113,6 +117,7 @@ impl Command {
             Self::Run(command) => command.run(),
             Self::Grad(command) => command.run(),
             Self::Fit(command) => command.run(),
+            Self::Predict(command) => command.run(),
             Self::Verify(command) => command.run(),
             Self::Show(command) => command.run(),
             Self::Info(command) => command.run(),

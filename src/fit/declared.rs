@@ -309,11 +309,13 @@ fn in_words(constraint: Constraint) -> String {
 }
 
 /// The rows that a fit can use, from 0: those that miss no number the program takes. None where that is
-/// all of them. A series may miss numbers of the columns that it predicts: it sees NaN there.
+/// all of them. A series may miss numbers of the columns that it predicts: it sees NaN there. `more` are
+/// columns beside those that the program names.
 pub(crate) fn usable_rows(
     program: &Program,
     observations: &[Observation],
     table: &Table<'_>,
+    more: &[&str],
 ) -> Result<Option<Vec<usize>>, TableError> {
     let is_predicted = |name: &str| {
         let series = observations.iter().filter(|one| !one.by_row);
@@ -330,7 +332,8 @@ pub(crate) fn usable_rows(
         .filter_map(|param| param.by.as_deref());
     let taken = names
         .chain(of_matrices.map(String::as_str))
-        .chain(of_groups);
+        .chain(of_groups)
+        .chain(more.iter().copied());
     table.complete_rows(taken.filter(|name| !is_predicted(name)))
 }
 

@@ -96,8 +96,8 @@ pub enum FitError {
     },
     /// No start gave finite residuals.
     #[error(
-        "none of {starts} starts gave finite residuals{detail}; other initial values may: \
-         `(param name init)` or `--init name=value`"
+        "none of {starts} starts gave finite residuals{detail}; --trace-nan shows the operation at fault, \
+         and other initial values may avoid it: `(param name init)` or `--init name=value`"
     )]
     NoStart {
         /// How many were tried.

@@ -57,7 +57,6 @@ pub use not_finite::FitNotFinite;
 pub use observer::{Observer, Progress};
 pub use options::FitOptions;
 pub(crate) use options::MOST_STARTS;
-pub(crate) use predictions::SCHEMA;
 pub use predictions::{Estimates, PredictedColumn, predict};
 pub use result::{
     Combination, Ending, Fit, FittedColumn, FittedDerived, FittedNoise, FittedParam, GroupOf,
@@ -68,7 +67,7 @@ pub use table::{Missing, Table, TableError, TableOptions};
 use crate::model::{Error, Model};
 use crate::syntax::{Constraint, Goal};
 use crate::threads::Threads;
-use crate::walk::Clock;
+use crate::walk::{Clock, Limits};
 use amounts::Declared;
 use bounds::Bound;
 use combinations::combinations;
@@ -82,7 +81,7 @@ use optima::{MultiStart, symmetry};
 use outputs::Unfit;
 use problem::Problem;
 use ranges::ranges;
-use spread::{conclude, recalled, robust_scales};
+use spread::{conclude, robust_scales};
 use starts::{StartsError, minimize_from_starts};
 use statistics::Statistics;
 use std::ops::ControlFlow;
@@ -224,7 +223,9 @@ fn fit_noting(
     let mode = model.mode();
     let program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
     let observations = observations(&program, options.target.as_deref())?;
-    let (all_rows, usable) = (table.rows(), usable_rows(&program, &observations, table)?);
+    let more = options.noise_columns();
+    let usable = usable_rows(&program, &observations, table, &more)?;
+    let all_rows = table.rows();
     let less = usable.as_ref().map(|rows| table.only(rows));
     let table = less.as_ref().unwrap_or(table);
     let unknowns = unknowns(&program, table, options)?;
@@ -286,9 +287,11 @@ fn fit_noting(
     };
     // Once it is late no evaluation is done any more, so there is nothing to go on for.
     let limits = options.limits;
-    let observer = |progress: &Progress| match limits.is_late() {
-        true => ControlFlow::Break(()),
-        false => observer(progress),
+    let observer = |progress: &Progress| {
+        if limits.is_late() {
+            return ControlFlow::Break(());
+        }
+        observer(progress)
     };
     let watch = search.watch(&observer);
     if !watch.goes_on() && !limits.is_late() {
@@ -386,21 +389,22 @@ fn fit_noting(
     } else {
         minimize(&data, &init, &search, &watch)?
     };
-    let problem = || Problem::new(first.clone(), &data);
-    let mut at_best = problem();
-    let mut is_recalled = false;
-    if let Err(error) = at_best.predict_with_derivatives(&best.params) {
-        if !limits.is_late() {
-            return Err(error.into_fit_error());
-        }
-        at_best.recall(&best.scores);
-        is_recalled = true;
-    }
-    let concluded = if is_recalled {
-        recalled(&at_best, &best)
+    // What was found is told, late or not: that takes one evaluation more.
+    let mut at_best = if limits.is_late() {
+        let unhurried = Limits {
+            deadline: None,
+            interrupt: None,
+            ..options.limits
+        };
+        let unhurried = prepared.evaluator(&bindings, &varied, wrt, &unhurried)?;
+        Problem::new(unhurried.fuel_for_each().threads(Threads::ONE), &data)
     } else {
-        conclude(&mut at_best, &best)
+        Problem::new(first.clone(), &data)
     };
+    at_best
+        .predict_with_derivatives(&best.params)
+        .map_err(Unfit::into_fit_error)?;
+    let concluded = conclude(&mut at_best, &best);
     let statistics = &concluded.statistics;
     let derived = derivation.map(|mut derivation| derivation.at(&best.params, &concluded));
     let params = all
@@ -418,6 +422,7 @@ fn fit_noting(
     let used = usable.as_deref().map(|rows| (rows, all_rows));
     let dropped = |start: &&StartEnd| start.ending == Ending::Dropped;
     let names = &unknown_names;
+    let (columns, stats) = (at_best.columns(used), at_best.stats());
     let combined = combined(&mut at_best, &best, statistics, names);
     let optima = best.others.iter().map(|other| Optimum {
         params: other.params.clone(),
@@ -434,7 +439,7 @@ fn fit_noting(
         residual_sd: statistics.residual_sd,
         degrees_of_freedom: statistics.degrees_of_freedom,
         residuals: data.residuals(),
-        columns: at_best.columns(used),
+        columns,
         noise: concluded.noise,
         derived: derived.unwrap_or_default(),
         held: unknowns.held.clone(),
@@ -467,7 +472,7 @@ fn fit_noting(
             .map(|(_, (unknown, _))| unknown.name.clone())
             .collect(),
         evaluations: best.evaluations.residuals + best.evaluations.jacobians,
-        stats: at_best.stats(),
+        stats,
         seconds: clock.seconds(),
     })
 }
@@ -526,6 +531,9 @@ fn combined(
     /// Scores that have changed by less than this part of how far one param alone would change them.
     const SAME: f64 = 1e-5;
     let rows = best.scores.len();
+    if rows == 0 {
+        return Vec::new();
+    }
     let mut scores = vec![0.0; rows];
     let mut all: Vec<Combination> = Vec::new();
     for direction in &statistics.directions {

@@ -84,7 +84,8 @@ pub(super) fn look(
     let mode = Mode::Interpreter;
     let program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
     let observations = observations(&program, options.target.as_deref())?;
-    let less = usable_rows(&program, &observations, table)?.map(|rows| table.only(&rows));
+    let less = usable_rows(&program, &observations, table, &options.noise_columns())?
+        .map(|rows| table.only(&rows));
     let table = less.as_ref().unwrap_or(table);
     let unknowns = unknowns(&program, table, options)?;
     let by_row = observations.iter().any(|observation| observation.by_row);

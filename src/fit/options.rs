@@ -85,6 +85,12 @@ impl Default for FitOptions {
 }
 
 impl FitOptions {
+    /// The columns that say how others scatter.
+    pub(crate) fn noise_columns(&self) -> Vec<&str> {
+        let both = self.sigma.iter().chain(&self.weights);
+        both.map(String::as_str).collect()
+    }
+
     /// The same with so many starts.
     #[must_use]
     pub fn starts(mut self, starts: usize) -> Self {

@@ -48,8 +48,8 @@ use serde_json::Value;
 /// let new = Table::from_columns([("x", vec![10.0])])?;
 /// let predicted = predict(&model, &Estimates::from(&fitted), &new, &options)?;
 /// let y = &predicted[0];
-/// assert!((y.predictions[0] - 10.93).abs() < 1e-9);
-/// assert!(y.low[0] < 10.93 && 10.93 < y.high[0]);
+/// assert!((y.predictions[0] - 10.83).abs() < 1e-9);
+/// assert!(y.low[0] < 10.83 && 10.83 < y.high[0]);
 /// # Ok::<(), dmci::fit::FitError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -80,10 +80,10 @@ impl From<&Fit> for Estimates {
     }
 }
 
-/// The version of what `dmci fit` writes as JSON.
-pub(crate) const SCHEMA: u64 = 1;
-
 impl Estimates {
+    /// The version of what `dmci fit` writes as JSON.
+    pub const SCHEMA: u64 = 1;
+
     /// Reads what `dmci fit --json` prints, or writes as `fit.json`.
     ///
     /// # Errors
@@ -93,10 +93,11 @@ impl Estimates {
         let json: Value = serde_json::from_str(text)
             .map_err(|error| wrong(format!("it is no JSON ({error})")))?;
         match json.get("schema").and_then(Value::as_u64) {
-            Some(SCHEMA) => {}
+            Some(Self::SCHEMA) => {}
             Some(other) => {
                 return Err(wrong(format!(
-                    "its schema is {other}, and this version reads {SCHEMA}"
+                    "its schema is {other}, and this version reads {}",
+                    Self::SCHEMA
                 )));
             }
             None => return Err(wrong("its member `schema` is missing".to_owned())),
@@ -298,7 +299,8 @@ pub fn predict(
     let mode = model.mode();
     let program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
     let observations = observations(&program, target)?;
-    let (all_rows, usable) = (table.rows(), usable_rows(&program, &observations, table)?);
+    let usable = usable_rows(&program, &observations, table, &[])?;
+    let all_rows = table.rows();
     let less = usable.as_ref().map(|rows| table.only(rows));
     let table = less.as_ref().unwrap_or(table);
     let unknowns = estimates.unknowns(&program, table)?;

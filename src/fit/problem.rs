@@ -17,7 +17,6 @@ use super::result::FittedColumn;
 use super::scores::{Observed, Scoring, on_scale};
 use crate::model::{Evaluator, Lane};
 use crate::paths::tally::{Special, Values};
-use crate::prim::math;
 use crate::syntax::{Goal, Noise};
 use crate::walk::Stats;
 use std::borrow::Cow;
@@ -93,8 +92,7 @@ impl<'a> Problem<'a> {
     }
 
     /// Gives all predictions of the last evaluation, be they observed or not: the row, which of the
-    /// observed columns, the number, and where the first of its derivatives stands. None where predictions
-    /// were recalled.
+    /// observed columns, the number, and where the first of its derivatives stands.
     fn each(&self, mut give: impl FnMut(usize, usize, f64, usize)) {
         let data = self.data;
         if self.columns.is_empty() {
@@ -151,25 +149,6 @@ impl<'a> Problem<'a> {
         } else {
             (self.run.derivatives(), 1)
         }
-    }
-
-    /// Takes predictions from scores, where there is no time to make them again: as far as these are
-    /// residuals.
-    pub(super) fn recall(&mut self, scores: &[f64]) {
-        let is_plain = self.is_plain();
-        let pairs = scores.iter().zip(&self.data.numbers);
-        let predictions = pairs.map(|(score, number)| {
-            if !is_plain {
-                return f64::NAN;
-            }
-            match self.data.noise(number) {
-                Noise::Normal | Noise::Poisson => score + number.value,
-                Noise::Lognormal => math::exp(score + number.value),
-            }
-        });
-        self.predictions = predictions.collect();
-        self.sds = vec![f64::NAN; self.predictions.len()];
-        self.columns.clear();
     }
 
     /// The predictions of the last evaluation, one for each number.

@@ -30,7 +30,7 @@ const ROUNDING: f64 = 4.0 * f64::EPSILON;
 const EXACT: f64 = 1e-10;
 
 /// One number of the data.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Observed {
     /// What it is, or the limit that it is beyond; its logarithm where the noise is lognormal.
     pub(super) value: f64,

@@ -102,31 +102,6 @@ pub(super) fn conclude(problem: &mut Problem<'_>, best: &MultiStart) -> Conclude
     }
 }
 
-/// The same where there is no time for another evaluation: from what the search found with.
-pub(super) fn recalled(problem: &Problem<'_>, best: &MultiStart) -> Concluded {
-    let (numbers, scoring) = (problem.numbers(), problem.scoring());
-    let (params, scores, jacobian) = (&best.params, &best.scores, &best.jacobian);
-    let statistics = if scoring.is_one_group() {
-        Statistics::new(params, scores, jacobian, &best.held)
-    } else {
-        let (m, estimated) = (scores.len(), scoring.is_estimated());
-        Statistics::of_scores(params, (m, jacobian), &best.held, numbers.len(), estimated)
-    };
-    let sds = match &scoring.groups[..] {
-        [_] if scoring.is_one_group() => vec![statistics.residual_sd],
-        groups => vec![f64::NAN; groups.len()],
-    };
-    let squares = numbers.iter().zip(problem.predictions());
-    let squares = squares.map(|(number, &p)| scoring.residual(number, p).powi(2));
-    Concluded {
-        statistics,
-        conditional: None,
-        noise: noise(problem, &sds),
-        log_likelihood: f64::NAN,
-        sse: squares.sum(),
-    }
-}
-
 /// Statistics with undetermined params held, one after the other, until those left are determined; none
 /// where all are.
 fn conditional(

@@ -95,7 +95,7 @@ impl From<Overrun> for Error {
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Late(error) => error.into(),
+            Refused::Ended(error) => error.into(),
             // Lanes are run in their order then.
             Refused::Over | Refused::Skipped => paths::out_of_time().into(),
             Refused::NotOneNumber => {

@@ -27,7 +27,7 @@ use crate::walk::{EvalError, Limits, Output, Stats};
 use crate::walk::{InputValue, RelaxationInputs};
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 /// One model at many values of some of its inputs.
@@ -242,6 +242,7 @@ impl Model {
             counts: asked.terms.counts,
             keeps_done: asked.terms.keeps_done,
             fuel: Fuel::default(),
+            held: AtomicUsize::new(0),
             errors: Mutex::default(),
             late_error: Mutex::default(),
             not_numeric: &|stats| self.not_numeric(stats),

@@ -13,6 +13,7 @@
 //!   told; those after it may be left out.
 
 use super::fuel::Fuel;
+use super::room::out_of_heap;
 use super::tally::{Refused, Special, Tally, Target, Values, WeightKind, Weights};
 use super::{Path, PathKey, Paths, Query, Run, Workspace};
 use crate::prim::math::Cpu;
@@ -23,10 +24,10 @@ use crate::trace::routine::lanes::{
 };
 use crate::trace::routine::weighed::Wishes;
 use crate::trace::routine::{Place, Routine};
-use crate::walk::{EvalError, Limits, Stats};
+use crate::walk::{EvalError, Limits, Output, Stats};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// How many lanes a task of one thread has at most: as many as give lanes of one path company.
@@ -75,6 +76,8 @@ pub(crate) struct Batch<'a> {
     /// Whether lanes that are done are of use where time runs out for others.
     pub(crate) keeps_done: bool,
     pub(crate) fuel: Fuel,
+    /// The bytes of values that are told by themselves.
+    pub(crate) held: AtomicUsize,
     /// Errors of lanes, by what they say.
     pub(crate) errors: Mutex<FxHashMap<u64, Arc<EvalError>>>,
     /// The error of all lanes that there was no time for.
@@ -213,6 +216,9 @@ impl Batch<'_> {
     ) -> Vec<Result<Done, Refused>> {
         let mut scratch = pool.pop().unwrap_or_default();
         self.fuel.begin_again();
+        self.held.store(0, Ordering::Relaxed);
+        // What ended the lanes is told by this run, too.
+        self.end.store(u32::MAX, Ordering::Relaxed);
         let in_order =
             tasks
                 .iter_mut()
@@ -220,6 +226,8 @@ impl Batch<'_> {
                 .enumerate()
                 .map(|(task, (targets, result))| {
                     let before = self.fuel.spent();
+                    let held = self.held.load(Ordering::Relaxed);
+                    let end = self.end.load(Ordering::Relaxed);
                     let lanes = lanes_of(task);
                     if !matches!(result, Err(Refused::Over)) && before < self.limits.fuel {
                         let again = self.task(lanes.clone(), targets, false, &mut scratch);
@@ -227,6 +235,8 @@ impl Batch<'_> {
                             return again;
                         }
                         self.fuel.reset(before);
+                        self.held.store(held, Ordering::Relaxed);
+                        self.end.store(end, Ordering::Relaxed);
                     }
                     self.task(lanes, targets, true, &mut scratch)
                 });
@@ -584,22 +594,38 @@ impl Batch<'_> {
         if self.values == Values::Any && path.is_int() {
             for lane in which.others(failed, done) {
                 let output = path.output_with(&[range.values[0][lane as usize - first]]);
-                range.tally.special.push((lane, Special::Output(output)));
+                self.tell(lane, output, range)?;
             }
         }
         self.count_group(path, which, done, range, scratch)?;
         self.late_from(which, done, range)
     }
 
+    /// Keeps a value that no column has; all of them together are within the limit.
+    pub(super) fn tell(
+        &self,
+        lane: u32,
+        output: Output,
+        range: &mut Results<'_>,
+    ) -> Result<(), Refused> {
+        let bytes = size_of::<(u32, Special)>() + size_of_val(output.items());
+        let before = self.held.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > self.limits.heap_bytes {
+            return Err(Refused::Ended(Box::new(out_of_heap(&self.limits))));
+        }
+        range.tally.special.push((lane, Special::Output(output)));
+        Ok(())
+    }
+
     /// Notes that there was no time for lanes from a place on.
-    fn late_from(
+    pub(super) fn late_from(
         &self,
         which: Which<'_>,
         done: usize,
         range: &mut Results<'_>,
     ) -> Result<(), Refused> {
-        let mut late = (done..which.len()).map(|place| which.at(place) as u32);
-        late.try_for_each(|lane| self.late(lane, range))
+        let late = (done..which.len()).map(|place| which.at(place) as u32);
+        self.all_late(late, range)
     }
 
     /// Runs lanes whose values hold something else than one number: each is put together from its
@@ -651,7 +677,7 @@ impl Batch<'_> {
                 });
             }
             let output = path.output_with(&leaves);
-            range.tally.special.push((lane, Special::Output(output)));
+            self.tell(lane, output, range)?;
         }
         self.count_group(path, which, done, range, scratch)?;
         self.late_from(which, done, range)

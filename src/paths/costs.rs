@@ -29,7 +29,8 @@ impl Path {
         let bytes = self.stats.bytes as usize;
         let has_room = |limit: usize| limit / ROOM >= bytes.saturating_add(ROOM_BYTES / ROOM);
         let is_same = limits.heap_bytes == self.heap_bytes;
-        self.stats.depth as usize <= limits.depth
+        // Where an arm would be too deep, a walk does not join it.
+        self.reach <= limits.depth
             && bytes <= limits.heap_bytes
             && (is_same || (has_room(limits.heap_bytes) && has_room(self.heap_bytes)))
     }

@@ -150,7 +150,7 @@ impl Batch<'_> {
             return Ok(());
         }
         if self.is_late() {
-            return lanes.iter().try_for_each(|&lane| self.late(lane, range));
+            return self.all_late(lanes.iter().copied(), range);
         }
         // Where there is no room for further paths, there is nothing to wait for.
         let walking = self.paths.has_room().then(|| self.paths.while_walking());

@@ -112,6 +112,8 @@ pub(crate) struct Path {
     costs: Costs,
     /// The limit that the walk had.
     heap_bytes: usize,
+    /// The depth that the walk came to, in arms that were not taken too.
+    reach: usize,
     pub(crate) given_up: Box<[ForkGivenUp]>,
     /// What monitors were given.
     noted: Box<[Noted]>,
@@ -414,6 +416,7 @@ fn walk_and_keep(
     };
     let given_up = finished.given_up.into_boxed_slice();
     let (costs, is_limited) = (finished.costs, finished.is_limited);
+    let reach = finished.reach;
     let noted = finished.noted.into_boxed_slice();
     let monitored = noted.iter().filter_map(Noted::as_walked).collect();
     let trace = &workspace.recorder.trace;
@@ -450,6 +453,7 @@ fn walk_and_keep(
         stats,
         costs,
         heap_bytes: query.limits.heap_bytes,
+        reach,
         given_up,
         noted,
         replays: AtomicU32::new(0),

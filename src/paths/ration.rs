@@ -242,6 +242,19 @@ impl Batch<'_> {
     /// Notes that there was no time for a lane; refuses the batch where lanes that are done are of no use
     /// then.
     pub(super) fn late(&self, lane: u32, range: &mut Results<'_>) -> Result<(), Refused> {
+        self.all_late(std::iter::once(lane), range)
+    }
+
+    /// The same for several lanes.
+    pub(super) fn all_late(
+        &self,
+        lanes: impl Iterator<Item = u32>,
+        range: &mut Results<'_>,
+    ) -> Result<(), Refused> {
+        let mut lanes = lanes.peekable();
+        if lanes.peek().is_none() {
+            return Ok(());
+        }
         if !self.keeps_done {
             return Err(Refused::late());
         }
@@ -250,8 +263,11 @@ impl Batch<'_> {
             let late = late.get_or_insert_with(|| Arc::new(super::out_of_time()));
             late.clone()
         };
-        self.end_at(lane);
-        range.tally.special.push((lane, Special::Failed(error)));
+        for lane in lanes {
+            self.end_at(lane);
+            let special = Special::Failed(error.clone());
+            range.tally.special.push((lane, special));
+        }
         Ok(())
     }
 

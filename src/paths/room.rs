@@ -114,6 +114,15 @@ impl Path {
     }
 }
 
+/// The error of lanes whose values take too much together.
+pub(super) fn out_of_heap(limits: &Limits) -> EvalError {
+    let message = format!(
+        "out of heap: the values of all lanes take more than {} bytes; ask for fewer lanes at once",
+        limits.heap_bytes
+    );
+    EvalError::new(Kind::Resource, message)
+}
+
 /// Whether the numbers of a chunk of lanes fit.
 pub(super) fn chunk_fits(routine: &Routine, limits: &Limits) -> bool {
     routine.chunk_bytes() <= limits.heap_bytes

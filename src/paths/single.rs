@@ -66,13 +66,13 @@ impl Batch<'_> {
         range: &mut Results<'_>,
         scratch: &mut TaskScratch,
     ) -> Result<(), Refused> {
-        for lane in (0..which.len()).map(|place| which.at(place) as u32) {
+        for place in 0..which.len() {
+            let lane = which.at(place) as u32;
             if !self.wants(lane) {
                 continue;
             }
             if self.is_late() {
-                self.late(lane, range)?;
-                continue;
+                return self.late_from(which, place, range);
             }
             self.run_one(path, lane, range, scratch)?;
         }
@@ -177,8 +177,7 @@ impl Batch<'_> {
                 column[at] = x;
             }
             if self.values == Values::Any && output.is_int() {
-                let special = Special::Output(output.clone());
-                range.tally.special.push((lane, special));
+                self.tell(lane, output.clone(), range)?;
             }
             let columns = range.derivatives.iter_mut();
             for (column, &x) in columns.zip(&workspace.derivatives) {
@@ -198,9 +197,7 @@ impl Batch<'_> {
             return Ok(());
         }
         self.end_at(lane);
-        let special = Special::Output(output.clone());
-        range.tally.special.push((lane, special));
-        Ok(())
+        self.tell(lane, output.clone(), range)
     }
 
     /// What a lane's derivatives come to by the weights, after it has run on a path, where its value is

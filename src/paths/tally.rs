@@ -91,8 +91,8 @@ pub(crate) struct Tally {
 /// Why a batch as a whole gives nothing.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    /// Time ran out.
-    Late(Box<EvalError>),
+    /// Time or memory ran out.
+    Ended(Box<EvalError>),
     /// Derivatives are asked for, and a lane's value is not one number.
     NotOneNumber,
     /// Lanes may take more fuel than there is: they are to be run in their order.
@@ -103,7 +103,7 @@ pub(crate) enum Refused {
 
 impl Refused {
     pub(super) fn late() -> Self {
-        Self::Late(Box::new(super::out_of_time()))
+        Self::Ended(Box::new(super::out_of_time()))
     }
 }
 

@@ -260,6 +260,7 @@ impl Walk<'_> {
             });
             self.at.base = self.at.top;
             self.meter.deepest = self.meter.deepest.max(self.frames.len());
+            self.meter.reach = self.meter.reach.max(self.frames.len());
         }
         if site != 0 {
             self.at.site = site;

@@ -11,6 +11,7 @@ use super::TAIL;
 use super::layout::{Image, SITE_COUNTS};
 use super::weights::{evaluators, work_of};
 use crate::graph::{Function, Graph, GraphConstant, NodeId, Op};
+use crate::meter::Meter;
 use crate::prim::Prim;
 use crate::prim::value::{FIRST_FUNCTION, Value};
 use crate::source::Span;
@@ -356,7 +357,12 @@ impl<'a> Compiler<'a> {
                     ..ReadOptions::default()
                 };
                 let data = read(text, &mut self.symbols, options).expect("quotes are verified");
-                self.code.image.datum(&data, data.roots()[0])
+                // What made the graph has counted it.
+                let value = self
+                    .code
+                    .image
+                    .datum(&data, data.roots()[0], &Meter::default());
+                value.expect("there are no limits")
             }
         }
     }

@@ -155,6 +155,7 @@ impl Walk<'_> {
             dst: ARM,
             site: self.at.site,
         });
+        self.meter.reach = self.meter.reach.max(self.frames.len());
         self.begin_arm(!test.is_false())
     }
 

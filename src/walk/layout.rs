@@ -134,7 +134,15 @@ impl Image {
     }
 
     /// Quoted data; brackets are lists there.
-    pub(super) fn datum(&mut self, data: &Data, root: DatumId) -> Value {
+    ///
+    /// # Errors
+    /// When a limit is met.
+    pub(super) fn datum(
+        &mut self,
+        data: &Data,
+        root: DatumId,
+        meter: &Meter,
+    ) -> Result<Value, Overrun> {
         enum Put {
             Car(u32),
             Cdr(u32),
@@ -143,6 +151,15 @@ impl Image {
         let mut result = Value::NIL;
         let mut open = vec![(root, Put::Result)];
         while let Some((id, put)) = open.pop() {
+            let cells = match data.get(id) {
+                Datum::String(text) => text.len(),
+                Datum::Numbers(numbers) => numbers.len(),
+                Datum::List(items) | Datum::Bracket(items) | Datum::Dotted(items, _) => {
+                    2 * items.len()
+                }
+                _ => 0,
+            };
+            self.has_room(cells, size_of_val(&open[..]), meter)?;
             let value = match data.get(id) {
                 Datum::Bool(b) => Value::bool(b),
                 Datum::Int(x) => Value::int(x),
@@ -173,7 +190,16 @@ impl Image {
                 Put::Result => result = value,
             }
         }
-        result
+        Ok(result)
+    }
+
+    /// Whether there is room for so many cells more, beside other bytes.
+    fn has_room(&self, cells: usize, other: usize, meter: &Meter) -> Result<(), Overrun> {
+        if meter.is_due(1 + cells) {
+            let more = cells.saturating_mul(size_of::<Value>() + size_of::<u32>() / 2);
+            return meter.check(self.bytes() + other + more);
+        }
+        Ok(())
     }
 }
 
@@ -236,6 +262,11 @@ impl CoreProgram {
             numbers.push((car.number(), span.copied().unwrap_or_default()));
         }
         (program, numbers)
+    }
+
+    /// The bytes that it takes, about, whether it is walked or not.
+    pub(super) fn bytes(&self) -> usize {
+        self.image.bytes() + size_of_val(&self.spans[..]) + self.symbols.bytes()
     }
 
     /// The spans of the sites.
@@ -308,6 +339,10 @@ pub(crate) fn lay_out(
                 if places && program.literals.binary_search(&id).is_ok() {
                     literals.push((pair, program.span(id)));
                 }
+                if let Constant::String(text) = constant {
+                    let open = size_of_val(&form.open[..]);
+                    form.image.has_room(text.len(), open, meter)?;
+                }
                 match form.image.constant(constant) {
                     // A list or a symbol would be taken for code.
                     value if value.tag == Tag::Nil => {
@@ -320,7 +355,7 @@ pub(crate) fn lay_out(
                 }
             }
             Expr::Quote(datum) => {
-                let value = form.image.datum(&program.data, *datum);
+                let value = form.image.datum(&program.data, *datum, meter)?;
                 let rest = form.image.chain(1, Value::NIL);
                 form.image.set_car(rest, value, 0);
                 form.image

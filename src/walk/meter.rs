@@ -26,6 +26,8 @@ pub(crate) const ARGUMENT_WORK: usize = 8;
 /// What the walk may take, and what it has taken.
 pub(super) struct Meter {
     pub(super) limits: Limits,
+    /// What the program takes, whether it is walked or not.
+    pub(super) program: usize,
     pub(super) nodes: u64,
     pub(super) applications: u64,
     /// Elements that primitives have gone through for the user's program.
@@ -49,6 +51,8 @@ pub(super) struct Meter {
     pub(super) peak: usize,
     /// The most procedures under way at once.
     pub(super) deepest: usize,
+    /// The same with arms that were not taken.
+    pub(super) reach: usize,
     /// Ints that passed 2^53.
     pub(super) rounded: u64,
 }
@@ -69,6 +73,7 @@ impl Meter {
         let pairs = job.programs.iter().map(|p| p.image.sites.len() as u64);
         Self {
             limits: job.limits,
+            program: job.programs.last().map_or(0, |program| program.bytes()),
             nodes: 0,
             applications: 0,
             work: 0,
@@ -85,6 +90,7 @@ impl Meter {
             wanted: 0,
             peak: 0,
             deepest: 0,
+            reach: 0,
             rounded: 0,
         }
     }

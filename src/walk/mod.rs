@@ -43,7 +43,7 @@ pub(crate) use checks::{as_written, bounded};
 pub(crate) use checks::{callee, in_words, kind_of, kind_without, no_count};
 pub(crate) use inputs::InputValue;
 pub(crate) use limits::{Clock, OUT_OF_TIME, out_of_fuel};
-pub use limits::{EvalError, Limits, Stats};
+pub use limits::{EvalError, Interrupt, Limits, Stats};
 pub use monitor::Monitored;
 pub use output::{Item, Output};
 pub(crate) use reasons::span_of;
@@ -230,6 +230,8 @@ pub(crate) struct Finished<'a> {
     pub(crate) costs: Costs,
     /// Whether other limits might have led to another trace.
     pub(crate) is_limited: bool,
+    /// The most procedures under way at once, in arms that were not taken too.
+    pub(crate) reach: usize,
     limits: Limits,
 }
 
@@ -298,6 +300,7 @@ pub(crate) fn walk<'a>(
                 std::mem::take(&mut walk.forks.costs),
             ),
             is_limited: walk.forks.is_limited,
+            reach: walk.meter.reach,
             value,
             heap: walk.heap,
             names: walk.names,

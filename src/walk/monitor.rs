@@ -23,6 +23,9 @@ use std::sync::Arc;
 /// How many nodes are shown of a value that has more numbers.
 const SHOWN: usize = 8;
 
+/// Notes stay with the path, and are told to the caller besides.
+const TWICE: usize = 2;
+
 /// What a piece of a noted value weighs, in elements.
 const NOTED: usize = 8;
 
@@ -97,7 +100,11 @@ impl Noted {
 
     /// The memory it takes, in bytes.
     pub(crate) fn bytes(&self) -> usize {
+        /// What an allocator adds to a name, a value, its nodes and the arms.
+        const BLOCKS: usize = 64;
         size_of::<Self>()
+            + BLOCKS
+            + self.monitored.name.len()
             + self.monitored.value.items.len() * size_of::<Item>()
             + self.monitored.nodes.len() * size_of::<Option<u32>>()
             + self.arms.len() * size_of::<(u32, bool)>()
@@ -120,7 +127,7 @@ impl Notes {
     /// Forgets all but the first so many.
     pub(super) fn truncate(&mut self, len: usize) {
         for noted in self.list.drain(len..) {
-            self.bytes -= noted.bytes();
+            self.bytes -= TWICE * noted.bytes();
         }
     }
 
@@ -144,7 +151,8 @@ impl Walk<'_> {
         }
         let limit = self.meter.limits.heap_bytes;
         let room = limit.saturating_sub(self.bytes()) / TAKEN_BYTES;
-        let (output, nodes, whole) = self.taken(value, room);
+        let (mut output, nodes, whole) = self.taken(value, room);
+        output.items.shrink_to_fit();
         self.account(NOTED * output.items.len(), site)?;
         let arms = self.forks.open.iter().map(|fork| {
             let then = !fork.test.is_false();
@@ -163,7 +171,7 @@ impl Walk<'_> {
             arms: arms.collect(),
             is_taken: self.forks.open.iter().all(|fork| fork.first.is_none()),
         };
-        self.notes.bytes += noted.bytes();
+        self.notes.bytes += TWICE * noted.bytes();
         self.notes.list.push(noted);
         if !whole || self.notes.bytes > limit {
             return self.out_of_heap();

@@ -3,7 +3,7 @@
 //! Sizes go in; heap, stack and frames have grown by them, or the walk is out of heap.
 //!
 //! **Invariants**
-//! - All that the walk holds, and the space that a collection copies to, is within the limit together:
+//! - All that the walk holds, its program, and the space that a collection copies to, is within the limit together:
 //!   cells may take half of what the rest leaves.
 //! - A collection leaves room for an eighth of what it went through, or the walk is out of heap: so the
 //!   time spent on collections is a small multiple of what is allocated.
@@ -38,7 +38,8 @@ impl Walk<'_> {
 
     /// What is in use besides the heap.
     fn bytes_beside(&self) -> usize {
-        self.at.top as usize * size_of::<Value>()
+        self.meter.program
+            + self.at.top as usize * size_of::<Value>()
             + self.frames.len() * size_of::<Frame>()
             + self.recorder.bytes()
             + self.notes.bytes

@@ -4,7 +4,7 @@ use crate::change::changed;
 use crate::random::Random;
 use crate::{Outcome, fuzz};
 use dmci::cli::eval::Answerer;
-use dmci::fit::{FitOptions, Table, fit};
+use dmci::fit::{FitOptions, Missing, TableOptions, fit};
 use dmci::graph::ncg;
 use dmci::{Bindings, Interpreter, Limits, Mode, Model, Threads, Workspace, Wrt, compile_program};
 use serde::Deserialize;
@@ -355,7 +355,15 @@ fn tables() {
             bytes
         },
         |input| {
-            let Ok(table) = Table::from_reader(input, "random.csv") else {
+            // How it is read is made of the input too.
+            let sum = input.iter().fold(0_u8, |sum, &byte| sum.wrapping_add(byte));
+            let options = match sum % 5 {
+                0 => TableOptions::default().separator(';').decimal(','),
+                1 => TableOptions::default().separator(' ').comment('#'),
+                2 => TableOptions::default().missing(Missing::Drop),
+                _ => TableOptions::default(),
+            };
+            let Ok(table) = options.from_reader(input, "random.csv") else {
                 return Outcome::Refused;
             };
             let options = FitOptions::default().starts(1);

@@ -682,6 +682,26 @@ fn core_forms_read_as_the_evaluator_sees_them() {
 // ---- info ----------------------------------------------------------------------------------
 
 #[test]
+fn info_suggests_root_for_a_search_by_tests() {
+    let program = "(define (f y) (- (exp y) x))\n(define (bisect lo hi n)\n  (let ((m (/ (+ lo hi) 2)))\n    \
+                   (cond ((= n 0) m) ((> (f m) 0) (bisect lo m (- n 1))) (else (bisect m hi (- n 1))))))\n\
+                   (bisect 0 4 50)";
+    let text = dmci(&["info", "-e", program]).ok();
+    assert!(
+        text.contains("  suggestions\n    2:1: `bisect` searches by halving"),
+        "{text}"
+    );
+    let info = dmci(&["info", "-e", program, "--json"]).json();
+    let suggestions = &info["program"]["suggestions"];
+    assert_eq!(suggestions[0]["line"], 2);
+    let message = suggestions[0]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("`(root f lo hi)`"), "{info}");
+    let direct = "(root (lambda (y) (- (exp y) x)) 0 4)";
+    let info = dmci(&["info", "-e", direct, "--json"]).json();
+    assert_eq!(info["program"]["suggestions"], json!([]));
+}
+
+#[test]
 fn info_tells_of_interpreter_and_program() {
     let out = dmci(&["info"]).ok();
     assert!(out.contains("interpreter") && out.contains("nodes") && !out.contains("inputs"));

@@ -546,7 +546,8 @@ fn what_is_wrong_with_columns_of_a_caller_names_the_row() {
         (
             "(param b -1 (< 0)) (observe y (log b))",
             "none of 8 starts gave finite residuals (at the initial values `y` at row 1 is predicted \
-             to be NaN); other initial values may: `(param name init)` or `--init name=value`",
+             to be NaN); --trace-nan shows the operation at fault, and other initial values may avoid \
+             it: `(param name init)` or `--init name=value`",
         ),
     ] {
         let prepared = Interpreter::embedded().model(model).expect(model);

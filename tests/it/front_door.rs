@@ -360,6 +360,7 @@ fn models_asked_for_what_they_do_not_have() -> Result<(), Error> {
 
 #[test]
 fn limits_of_nothing() -> Result<(), Error> {
+    static SET: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(true);
     let model = model("(let go ((i 0) (s x)) (if (= i 50) s (go (+ i 1) (* s s))))");
     let none = Limits::default()
         .fuel(0)
@@ -374,6 +375,11 @@ fn limits_of_nothing() -> Result<(), Error> {
         Limits::new().timeout(std::time::Duration::MAX).deadline,
         None
     );
+    // What interrupts may be set before anything begins.
+    let interrupted = Limits::new().interrupt(&SET);
+    assert!(interrupted.interrupt.expect("it is there").is_set());
+    let stopped = model.evaluate(&at(1.0), Wrt::All, &interrupted, &mut Workspace::new());
+    assert_eq!(stopped.expect_err("it is stopped").kind(), Kind::Resource);
     let workspace = &mut Workspace::new();
     for _ in 0..2 {
         let met = |result: Result<(), Error>| {
@@ -935,7 +941,11 @@ fn threads_of_any_number() {
 
 #[test]
 fn fits_that_cannot_be() {
-    use dmci::fit::{FitError, FitOptions, Progress, Table, fit, fit_observed, fit_traced};
+    use dmci::fit::{
+        Estimates, FitError, FitOptions, Missing, Progress, Table, TableOptions, fit, fit_observed,
+        fit_traced, predict,
+    };
+    use dmci::syntax::Constraint;
     use std::ops::ControlFlow;
     for path in ["", "/no/such/folder/file"] {
         fails(path, Table::read(path));
@@ -951,7 +961,21 @@ fn fits_that_cannot_be() {
     ] {
         fails(text, Table::from_reader(text.as_bytes(), ""));
     }
+    for c in ['\0', '"', 'é', '5', ';', ' '] {
+        let odd = [
+            TableOptions::default().separator(c),
+            TableOptions::default().decimal(c).missing(Missing::Drop),
+            TableOptions::default().comment(c).separator(c),
+        ];
+        for options in odd {
+            let _ = options.from_reader("x;y\n1;2\n".as_bytes(), "");
+            fails("/no/such/file", options.read("/no/such/file"));
+            fails("no columns", options.from_columns::<&str, &[f64]>([]));
+        }
+    }
     let table = Table::from_reader("x,y,s\n1,2,a\n3,4,b\n".as_bytes(), "").expect("a table");
+    fails("a column of text", table.observed("s"));
+    assert_eq!((table.missing_in("s"), table.missing_in("no")), (0, 0));
     assert_eq!(
         (table.rows(), table.names().len(), table.file()),
         (2, 3, Some(""))
@@ -993,6 +1017,8 @@ fn fits_that_cannot_be() {
         new().sigma("no"),
         new().weights("s"),
         new().loss(dmci::fit::Loss::Huber).loss_scale(NAN),
+        new().fix("a", NAN).fix("no", None),
+        new().bound("a", Constraint::Above(NAN)),
         new().limits(Limits::default().fuel(0)),
     ];
     for (index, options) in odd.iter().enumerate() {
@@ -1014,6 +1040,14 @@ fn fits_that_cannot_be() {
             }
         }
     }
+    for text in TEXTS.iter().chain(&["{}", "{\"schema\":1}", "[1"]) {
+        fails(text, Estimates::from_json(text));
+    }
+    let mut estimates = Estimates::from(&fit(&good, &table, &options).expect("a fit"));
+    let predicted = predict(&good, &estimates, &table, &options).expect("predictions");
+    assert_eq!(predicted.len(), 1);
+    estimates.target = Some("no".into());
+    fails("a target too", predict(&good, &estimates, &table, &options));
     let (_, met) = fit_traced(&good, &table, &FitOptions::default(), &|_| {
         ControlFlow::Continue(())
     });

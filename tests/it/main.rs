@@ -17,6 +17,8 @@ mod dfdx_wide;
 #[cfg(feature = "cli")]
 mod explain;
 mod fit;
+#[cfg(feature = "cli")]
+mod fit_files;
 mod fit_noise;
 mod front_door;
 mod front_end;

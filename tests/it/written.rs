@@ -227,7 +227,26 @@ fn the_command_line_tells_a_part_of_a_fit() {
     let all = written(&fit(&model(&text), &table, &options).expect("it fits"));
     let told = told.as_object().expect("it is an object");
     assert!(told.len() > 10, "{told:?}");
-    for (name, value) in told {
-        assert_eq!(&all[name], value, "{name}");
+    // What is told of the file, the warnings and the arguments is no part of the fit itself.
+    let beside = ["schema", "warnings", "target"];
+    for (name, value) in told
+        .iter()
+        .filter(|(name, _)| !beside.contains(&name.as_str()))
+    {
+        assert!(is_part(value, &all[name]), "{name}: {value}");
+    }
+}
+
+/// Whether a value is another's, but for members that it leaves out.
+#[cfg(feature = "cli")]
+fn is_part(part: &Value, whole: &Value) -> bool {
+    match (part, whole) {
+        (Value::Object(part), Value::Object(whole)) => part
+            .iter()
+            .all(|(name, value)| whole.get(name).is_some_and(|all| is_part(value, all))),
+        (Value::Array(part), Value::Array(whole)) => {
+            part.len() == whole.len() && part.iter().zip(whole).all(|(a, b)| is_part(a, b))
+        }
+        _ => part == whole,
     }
 }

@@ -125,17 +125,14 @@ impl Curves {
         let only_inputs = !inputs.is_empty();
         if !only_inputs {
             let others = table.names().iter().filter(|name| !is_observed(name));
-            let first = others
-                .filter_map(|name| Some((name.clone(), numbers(name)?)))
-                .next();
+            let first = { others }.find_map(|name| Some((name.clone(), numbers(name)?)));
             inputs.extend(first);
         }
-        let (x_name, x) = match most_distinct(&inputs) {
-            Some(place) => inputs[place].clone(),
-            None => {
-                let rows = 1..=table.rows();
-                ("row".to_owned(), rows.map(|row| row as f64).collect())
-            }
+        let (x_name, x) = if let Some(place) = most_distinct(&inputs) {
+            inputs[place].clone()
+        } else {
+            let rows = 1..=table.rows();
+            ("row".to_owned(), rows.map(|row| row as f64).collect())
         };
         let by_row = program.observations().iter().all(|one| one.by_row);
         let lines = if by_row && only_inputs && program.matrices().is_empty() {

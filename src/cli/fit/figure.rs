@@ -21,8 +21,11 @@ pub(super) const COLORS: [&str; 6] = [
 /// How many points of one kind are drawn.
 const MOST_POINTS: usize = 2000;
 
+/// What is shorter is nothing: numbers of so few digits have no ticks.
+const TINY: f64 = 1e-290;
+
 const WIDTH: f64 = 640.0;
-const LEFT: f64 = 70.0;
+const LEFT: f64 = 78.0;
 const RIGHT: f64 = 18.0;
 const TOP: f64 = 36.0;
 const BOTTOM: f64 = 48.0;
@@ -63,6 +66,7 @@ pub(super) enum Mark {
 #[derive(Clone, Copy)]
 pub(super) enum Sign {
     Point,
+    Hollow,
     Line,
     Band,
 }
@@ -103,6 +107,9 @@ impl Axis {
         if high - low <= 1e-12 * size || high == low {
             let half = if size == 0.0 { 1.0 } else { 0.05 * size };
             (low, high) = (low - half, high + half);
+        }
+        if high - low < TINY {
+            (low, high) = (-1.0, 1.0);
         }
         let margin = 0.04 * (high - low);
         (low, high) = (low - margin, high + margin);
@@ -274,6 +281,11 @@ impl Figure {
                     "<circle cx=\"{}\" cy=\"{y}\" r=\"3.5\" fill=\"{color}\"/>",
                     at + 10.0
                 ),
+                Sign::Hollow => writeln!(
+                    out,
+                    "<circle cx=\"{}\" cy=\"{y}\" r=\"3.5\" fill=\"none\" stroke=\"{color}\"/>",
+                    at + 10.0
+                ),
                 Sign::Line => writeln!(
                     out,
                     "<path d=\"M{at} {y}h20\" stroke=\"{color}\" stroke-width=\"2\"/>"
@@ -344,7 +356,7 @@ impl Panel {
         let label = escaped(&y.label(&self.y_label));
         let _ = writeln!(
             out,
-            "<text x=\"16\" y=\"{middle}\" text-anchor=\"middle\" transform=\"rotate(-90 16 {middle})\">\
+            "<text x=\"15\" y=\"{middle}\" text-anchor=\"middle\" transform=\"rotate(-90 15 {middle})\">\
              {label}</text>"
         );
         // Ids are those of a whole page, where several figures may stand.

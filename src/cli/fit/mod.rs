@@ -30,7 +30,7 @@ use crate::Bindings;
 use crate::fit::{
     Estimates, Fit as Fitted, FitOptions, Loss, MOST_STARTS, Progress, fit_observed, fit_traced,
 };
-use crate::syntax::{Constraint, Goal};
+use crate::syntax::{Constraint, Goal, Program};
 use clap::Args;
 use curves::Curves;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -39,7 +39,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use told::{Beside, DERIVED, EFFORT, FIGURES, PARAMS};
+use told::{Beside, DERIVED, EFFORT, FIGURES, Known, PARAMS};
 use written::Results;
 
 /// A number of starts.
@@ -289,11 +289,12 @@ impl Fit {
             None => Goal::Observations,
         };
         let mut warnings = Vec::new();
-        if let Ok(program) = interpreter.expand(&source.text, &[], goal) {
-            let mut cautions = cautions_of(&program, &interpreter, &[]);
+        let program = interpreter.expand(&source.text, &[], goal).ok();
+        if let Some(program) = &program {
+            let mut cautions = cautions_of(program, &interpreter, &[]);
             // A name that is no column is for the fit to refuse.
             cautions.retain(|caution| caution.name.is_none());
-            cautions.extend(shadowed_columns(&program, &data));
+            cautions.extend(shadowed_columns(program, &data));
             warnings.extend(cautions.iter().map(|caution| caution.message.clone()));
             report::cautions(&cautions, &source);
         }
@@ -305,14 +306,14 @@ impl Fit {
             seed: self.seed,
             max_iterations: self.max_iterations,
             all_starts: self.all_starts,
-            init: self.init.clone(),
-            fix: self.fix.clone(),
-            bounds: self.bound.clone(),
-            target: self.target.clone(),
             sigma: self.sigma.clone(),
             weights: self.weights.clone(),
             loss: self.loss,
             loss_scale: self.loss_scale,
+            init: self.init.clone(),
+            fix: self.fix.clone(),
+            bounds: self.bound.clone(),
+            target: self.target.clone(),
             limits,
             threads: self.threads.threads(),
         };
@@ -345,8 +346,10 @@ impl Fit {
             });
         }
         let fitted = result.map_err(|error| failure(&error, &source))?;
-        let of_fit = told::warnings(&fitted, self.max_iterations);
-        of_fit.iter().for_each(|text| report::warn(text));
+        let of_fit = self.warnings(&fitted, program.as_ref());
+        for text in &of_fit {
+            report::warn(text);
+        }
         warnings.extend(of_fit);
         // What follows is done in any case; a second Ctrl-C ends the process.
         let limits = self.limits.limits().deadline(None);
@@ -375,10 +378,7 @@ impl Fit {
         } else {
             report::print(&self.summary(&fitted, verified.as_ref()))?;
         }
-        if self.out.is_some() || self.plot {
-            let program = interpreter
-                .expand(&source.text, &[], goal)
-                .map_err(Failure::of(&source))?;
+        if let Some(program) = program.filter(|_| self.out.is_some() || self.plot) {
             let mut estimates = Estimates::from(&fitted);
             estimates.target.clone_from(&self.target);
             let curves = Curves::new(&model, &program, &fitted, &estimates, &data, &options)
@@ -446,6 +446,33 @@ impl Fit {
         let style = ProgressStyle::with_template("{bar:32} {pos} of {len} starts, {eta} left")
             .expect("the template is well formed");
         ProgressBar::with_draw_target(Some(self.starts as u64), target).with_style(style)
+    }
+
+    fn warnings(&self, fitted: &Fitted, program: Option<&Program>) -> Vec<String> {
+        let is_used = |name: &str| {
+            program.is_none_or(|program| program.free_names().any(|(free, _)| free == name))
+        };
+        let unused = fitted.params.iter().map(|param| param.name.clone());
+        let unused: Vec<String> = unused.filter(|name| !is_used(name)).collect();
+        let of_program = program.map(|program| program.params().iter());
+        let of_program = of_program.into_iter().flatten();
+        let initial = |name: &str| {
+            let given = self.init.iter().find(|(given, _)| given == name);
+            given
+                .map(|&(_, x)| x)
+                .or_else(|| of_program.clone().find(|p| p.name == name).map(|p| p.init))
+        };
+        // A range maps its values to a line and back, with rounding.
+        let stays = |from: f64, to: f64| (to - from).abs() <= 1e-12 * from.abs();
+        let known = Known {
+            unused: &unused,
+            stayed: fitted
+                .params
+                .iter()
+                .all(|param| initial(&param.name).is_some_and(|x| stays(x, param.estimate))),
+            max_iterations: self.max_iterations,
+        };
+        told::warnings(fitted, &known)
     }
 
     fn summary(&self, fitted: &Fitted, verified: Option<&AtFit>) -> String {

@@ -41,15 +41,24 @@ th:first-child, td:first-child { text-align: left; }
 pre { overflow-x: auto; padding: .8rem; border: 1px solid #8888; border-radius: .3rem; }
 .warning { border-left: .25rem solid #d08000; padding: .2rem .8rem; margin: .6rem 0; }
 svg { max-width: 100%; height: auto; }
+@media print { pre { white-space: pre-wrap; } }
 .note { color: #808791; font-size: .9rem; }
 ";
 
 /// The text of the page.
 pub(super) fn html(contents: &Contents<'_>) -> String {
     let Contents { fitted, text, .. } = contents;
-    let (model, data) = (escaped(contents.model), contents.data.display().to_string());
     let mut out = String::new();
-    let title = format!("Fit of {model} to {}", escaped(&data));
+    // Where the files were is nobody's business who gets the page.
+    let last = |path: &Path| {
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        escaped(&name.to_string_lossy())
+    };
+    let title = format!(
+        "Fit of {} to {}",
+        last(Path::new(contents.model)),
+        last(contents.data)
+    );
     let _ = writeln!(
         out,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -145,9 +154,10 @@ fn correlations(fitted: &Fitted, out: &mut String) {
         let _ = write!(out, "<tr><td>{}</td>", escaped(&param.name));
         for column in 0..=row {
             let correlation = fitted.correlation[row * n + column];
-            let _ = match correlation.is_nan() {
-                true => write!(out, "<td>–</td>"),
-                false => write!(out, "<td>{correlation:.3}</td>"),
+            let _ = if correlation.is_nan() {
+                write!(out, "<td>–</td>")
+            } else {
+                write!(out, "<td>{correlation:.3}</td>")
             };
         }
         out.push_str("</tr>\n");

@@ -94,21 +94,17 @@ pub(super) fn fit(curves: &Curves) -> String {
         };
         all.map(panel).collect()
     };
-    let mut legend: Vec<(Sign, &'static str, String)> = Vec::new();
-    if let [one] = &curves.columns[..] {
-        legend.push((Sign::Point, color(0), "observed".to_owned()));
-        if one.lines.is_empty() {
-            legend.push((Sign::Line, color(0), "fit (hollow), 95 % band".to_owned()));
-        } else {
-            legend.push((Sign::Line, color(0), "fit".to_owned()));
-            legend.push((Sign::Band, color(0), "95 % band of the mean".to_owned()));
-        }
+    let mut legend: Vec<(Sign, &'static str, String)> = if names.len() == 1 {
+        vec![(Sign::Point, color(0), "observed".to_owned())]
     } else {
         let shown = names.iter().enumerate().take(4);
-        legend.extend(shown.map(|(place, name)| (Sign::Point, color(place), (*name).to_owned())));
-        legend.push((Sign::Line, color(0), "fit".to_owned()));
-        legend.push((Sign::Band, color(0), "95 % band of the mean".to_owned()));
-    }
+        let point = |(place, name): (usize, &&str)| (Sign::Point, color(place), (*name).to_owned());
+        shown.map(point).collect()
+    };
+    let has_lines = curves.columns.iter().any(|curve| !curve.lines.is_empty());
+    let sign = if has_lines { Sign::Line } else { Sign::Hollow };
+    legend.push((sign, color(0), "fit".to_owned()));
+    legend.push((Sign::Band, color(0), "95 % band of the mean".to_owned()));
     let height = if panels.len() > 1 { 190.0 } else { 300.0 };
     Figure {
         title: format!("Data and fit of {} by {}", names.join(", "), curves.x_name),
@@ -129,7 +125,7 @@ pub(super) fn residuals(curves: &Curves) -> String {
         .map(|(place, curve)| Panel {
             y_label: match curve.noise {
                 Noise::Lognormal => format!("{}: ln fit − ln observed", curve.name),
-                _ => format!("{}: fit − observed", curve.name),
+                Noise::Normal | Noise::Poisson => format!("{}: fit − observed", curve.name),
             },
             marks: vec![
                 Mark::Level(0.0),
@@ -165,15 +161,18 @@ const COLUMNS: usize = 70;
 const LINES: usize = 18;
 const RESIDUAL_LINES: usize = 7;
 
+/// Abscissas, ordinates, and what stands there.
+type Marks = (Vec<f64>, Vec<f64>, char);
+
 /// Data, predictions and residuals in characters.
 pub(super) fn plot(curves: &Curves) -> String {
     let mut out = String::new();
     for curve in &curves.columns {
         let _ = writeln!(out, "\n{}   o observed   · fit", curve.name);
-        let line = |bands: &Bands| (bands.x.clone(), bands.fit.clone(), '·');
-        let mut marks: Vec<(Vec<f64>, Vec<f64>, char)> = match curve.lines.is_empty() {
-            true => vec![line(&curve.rows)],
-            false => curve.lines.iter().map(line).collect(),
+        let mut marks: Vec<Marks> = if curve.lines.is_empty() {
+            vec![(curve.rows.x.clone(), curve.rows.fit.clone(), '·')]
+        } else {
+            curve.lines.iter().map(filled).collect()
         };
         marks.push((curves.x.clone(), curve.observed.clone(), 'o'));
         write_grid(&marks, LINES, &mut out);
@@ -200,8 +199,26 @@ pub(super) fn plot(curves: &Curves) -> String {
     out
 }
 
+/// A line with a point for each character.
+fn filled(line: &Bands) -> Marks {
+    let (mut x, mut y) = (Vec::new(), Vec::new());
+    for (xs, ys) in line.x.windows(2).zip(line.fit.windows(2)) {
+        // As many as would do if this piece were all.
+        let pieces = COLUMNS.div_ceil(line.x.len() - 1).max(1);
+        for piece in 0..=pieces {
+            let share = piece as f64 / pieces as f64;
+            x.push(xs[0] + share * (xs[1] - xs[0]));
+            y.push(ys[0] + share * (ys[1] - ys[0]));
+        }
+    }
+    if x.is_empty() {
+        (x, y) = (line.x.clone(), line.fit.clone());
+    }
+    (x, y, '·')
+}
+
 /// Writes marks in characters, later ones over earlier ones, with the ends of both axes.
-fn write_grid(marks: &[(Vec<f64>, Vec<f64>, char)], lines: usize, out: &mut String) {
+fn write_grid(marks: &[Marks], lines: usize, out: &mut String) {
     let over = |numbers: &mut dyn Iterator<Item = f64>| {
         numbers.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], x| {
             [low.min(x), high.max(x)]

@@ -11,8 +11,8 @@ use crate::cli::fields::{Content, Field, members};
 use crate::cli::json;
 use crate::cli::report::significant;
 use crate::fit::{
-    Fit as Fitted, FitNotFinite, FittedColumn, FittedDerived, FittedNoise, FittedParam, SCHEMA,
-    SdOrigin,
+    Ending, Estimates, Fit as Fitted, FitNotFinite, FittedColumn, FittedDerived, FittedNoise,
+    FittedParam, SdOrigin,
 };
 use std::fmt::Write as _;
 
@@ -137,7 +137,7 @@ pub(super) struct Beside<'a> {
 /// One JSON object.
 pub(super) fn json(fitted: &Fitted, beside: &Beside<'_>) -> String {
     json::line(|all| {
-        all.plain("schema", SCHEMA);
+        all.plain("schema", Estimates::SCHEMA);
         all.objects("params", &fitted.params, |param, one| {
             members(&PARAMS, param, one);
         });
@@ -179,6 +179,15 @@ pub(super) fn json(fitted: &Fitted, beside: &Beside<'_>) -> String {
     })
 }
 
+/// What is known of a fit from its program and its arguments.
+pub(super) struct Known<'a> {
+    /// The params that no prediction depends on.
+    pub(super) unused: &'a [String],
+    /// Whether the estimates are the values that the fit started from.
+    pub(super) stayed: bool,
+    pub(super) max_iterations: usize,
+}
+
 /// Fewer starts that agree than this leave a doubt.
 const FEW: usize = 3;
 
@@ -210,7 +219,7 @@ fn others(fitted: &Fitted) -> String {
 }
 
 /// What people are to be warned of.
-pub(super) fn warnings(fitted: &Fitted, max_iterations: usize) -> Vec<String> {
+pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
     let mut warnings = Vec::new();
     if fitted.interrupted {
         warnings.push(format!(
@@ -228,7 +237,19 @@ pub(super) fn warnings(fitted: &Fitted, max_iterations: usize) -> Vec<String> {
             "{} cannot determine {n} params; hold some with --fix, or give more rows",
             numbers(fitted.residuals)
         ));
-    } else if !fitted.undetermined.is_empty() {
+    }
+    let (unused, undetermined): (Vec<String>, Vec<String>) = fitted
+        .undetermined
+        .iter()
+        .cloned()
+        .partition(|name| known.unused.contains(name));
+    if !unused.is_empty() {
+        warnings.push(format!(
+            "no prediction depends on {}; leave it out, or hold it with --fix",
+            quoted(&unused)
+        ));
+    }
+    if !undetermined.is_empty() && fitted.residuals >= n {
         let determined = fitted.combinations.iter();
         let determined =
             determined.map(|one| format!("`{}` = {}", one.text, significant(one.value, 6)));
@@ -238,7 +259,7 @@ pub(super) fn warnings(fitted: &Fitted, max_iterations: usize) -> Vec<String> {
         };
         warnings.push(format!(
             "the data do not determine {}{but}",
-            quoted(&fitted.undetermined)
+            quoted(&undetermined)
         ));
     }
     if fitted.residuals >= n && fitted.degrees_of_freedom == 0 {
@@ -275,17 +296,27 @@ pub(super) fn warnings(fitted: &Fitted, max_iterations: usize) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let took_no_step = fitted.ends.iter().all(|end| end.iterations == 0);
-    if !fitted.converged && took_no_step && !fitted.interrupted {
+    if let Some(start) = fitted.ends.first()
+        && start.ending == Ending::Failed
+    {
         warnings.push(
-            "no step led to a better fit from any start: the predictions may not depend on the params \
-             where they start; give values nearer to the answer with --init"
+            "the model's own initial values give no finite residuals: the fit is from other starts; \
+             --trace-nan shows the operation at fault"
+                .to_owned(),
+        );
+    }
+    let nothing_gained = known.stayed && (!fitted.converged || !undetermined.is_empty());
+    if nothing_gained && !fitted.interrupted {
+        warnings.push(
+            "no step from the initial values led to a better fit: the predictions may hardly depend on \
+             the params there; give values nearer to the answer with --init, or more --starts"
                 .to_owned(),
         );
     } else if !fitted.converged && !fitted.interrupted {
+        let steps = known.max_iterations;
         warnings.push(format!(
-            "no start converged within {max_iterations} steps; raise --max-iterations, or give better \
-             values with --init"
+            "no start converged within {steps} steps; raise --max-iterations, or give better values \
+             with --init"
         ));
     }
     warnings

@@ -9,20 +9,10 @@
 //! - Time and memory are linear in the text; rows are not kept.
 
 use super::error::{TableError, check_distinct};
-use super::form::{self, Seen};
+use super::form::{self, Form, Seen};
 use crate::error::cut;
 use crate::source::line_ends;
 use std::borrow::Cow;
-
-/// How a file is written.
-pub(super) struct Form {
-    /// What parts cells; a space for any blanks.
-    pub(super) separator: u8,
-    /// A point or a comma.
-    pub(super) decimal: char,
-    /// What lines begin with that are skipped.
-    pub(super) comment: Option<u8>,
-}
 
 /// What a file holds.
 pub(super) struct Cells {
@@ -76,13 +66,13 @@ impl ReadColumn {
         match read_number(cell, form.decimal) {
             Some(number) if number.is_finite() => numbers.push(number),
             read => {
-                if !is_missing(cell) {
-                    *self = Self::Other(other(read.is_some()));
-                } else {
+                if is_missing(cell) {
                     numbers.push(f64::NAN);
                     if let Self::Numbers(numbers) = self {
                         *self = Self::Gaps(std::mem::take(numbers), other(false));
                     }
+                } else {
+                    *self = Self::Other(other(read.is_some()));
                 }
             }
         }

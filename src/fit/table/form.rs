@@ -5,8 +5,17 @@
 //! **Invariants**
 //! - Nothing here changes how a file is read: what is seen is said beside an error that is there anyway.
 
-use super::cells::Form;
 use std::fmt;
+
+/// How a file is written.
+pub(super) struct Form {
+    /// What parts cells; a space for any blanks.
+    pub(super) separator: u8,
+    /// A point or a comma.
+    pub(super) decimal: char,
+    /// What lines begin with that are skipped.
+    pub(super) comment: Option<u8>,
+}
 
 /// How a file looks as if it were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +57,7 @@ pub(super) fn of_text(text: &str, form: &Form) -> Option<Seen> {
 
 /// What is to be said of rows of twice as many cells as names, where commas part them.
 pub(super) fn of_doubled(found: usize, expected: usize, form: &Form) -> Option<Seen> {
-    (form.separator == b',' && found > expected && found <= 2 * expected).then_some(Seen {
+    (form.separator == b',' && found == 2 * expected).then_some(Seen {
         separator: None,
         decimal: Some(','),
     })

@@ -302,13 +302,13 @@ impl Table<'_> {
         }
     }
 
-    /// What to say of a name that no column has: how the file may be written instead, or which name is
-    /// meant; nothing where neither can be told.
+    /// What to say of a name that no column has: how the file may be written instead, or the column that
+    /// differs in capitals or by a unit; nothing where neither can be told.
     pub(super) fn hint(&self, name: &str) -> Option<String> {
         let hint = self.file.as_ref().and_then(|file| file.hint);
         hint.map(|seen| seen.to_string()).or_else(|| {
-            let other = nearest(name, &self.names)?;
-            Some(format!("; did you mean `{}`?", as_written(&other)))
+            let other = same_but_for_unit(&name.to_lowercase(), &self.names)?;
+            Some(format!("; is it `{}`?", as_written(other)))
         })
     }
 
@@ -357,28 +357,34 @@ fn places(names: &[String]) -> FxHashMap<String, usize> {
     named.map(|(place, name)| (name.clone(), place)).collect()
 }
 
+/// With how many names another is compared.
+const MOST_COMPARED: usize = 10_000;
+
+/// The name that is a folded one but for capitals, or with a unit behind it: `Time (s)` for `time`.
+fn same_but_for_unit<'n>(folded: &str, names: &'n [String]) -> Option<&'n str> {
+    let rest = |other: &String| other.to_lowercase().strip_prefix(folded).map(str::to_owned);
+    let names = || names.iter().take(MOST_COMPARED);
+    let same = names().find(|other| rest(other).is_some_and(|rest| rest.is_empty()));
+    let is_unit = |rest: String| rest.starts_with([' ', '(', '[', '/', '_']);
+    let with_unit = || names().find(|other| rest(other).is_some_and(is_unit));
+    (!folded.is_empty())
+        .then(|| same.or_else(with_unit).map(String::as_str))
+        .flatten()
+}
+
 /// The name most like `name`, if it is like it at all.
 fn nearest(name: &str, names: &[String]) -> Option<String> {
     /// So that `tme` finds `time` and `temp` does not, by Jaro and Winkler's likeness.
     const LIKE: f64 = 0.7;
     /// Longer names are none that somebody mistyped.
     const LONGEST: usize = 200;
-    const MOST_COMPARED: usize = 10_000;
     let folded = name.to_lowercase();
     let likeness = |other: &String| strsim::jaro_winkler(&folded, &other.to_lowercase());
     if name.len() > LONGEST {
         return None;
     }
-    // `time` for `time (s)`: units are often part of a name.
-    let with_unit = |other: &&String| {
-        let rest = other.to_lowercase();
-        let rest = rest.strip_prefix(&folded).map(str::to_owned);
-        rest.is_some_and(|rest| rest.starts_with([' ', '(', '[', '/', '_']))
-    };
-    if !name.is_empty()
-        && let Some(other) = names.iter().take(MOST_COMPARED).find(with_unit)
-    {
-        return Some(other.clone());
+    if let Some(other) = same_but_for_unit(&folded, names) {
+        return Some(other.to_owned());
     }
     names
         .iter()

@@ -8,6 +8,7 @@
 
 use super::cells::{self, Cells, ReadColumn};
 use super::error::{self, TableError};
+use super::form::Form;
 use super::{Column, File, Table, column_of_numbers, places};
 use std::borrow::Cow;
 use std::io::Read;
@@ -203,7 +204,7 @@ impl TableOptions {
     }
 
     /// What the reader of cells has to know.
-    fn form(&self) -> Result<cells::Form, TableError> {
+    fn form(&self) -> Result<Form, TableError> {
         let refused = |message: String| Err(TableError::Options { message });
         let decimal = match self.decimal {
             None | Some('.') => '.',
@@ -240,7 +241,7 @@ impl TableOptions {
                 "`{separator}` cannot both part cells and begin comments"
             ));
         }
-        Ok(cells::Form {
+        Ok(Form {
             separator: byte(separator, "the separator")?,
             decimal,
             comment: match self.comment {

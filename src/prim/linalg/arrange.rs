@@ -7,6 +7,7 @@
 use super::{Arithmetic, Array, Context, Number, Operand, Outcome, Shape, fail};
 use crate::error::Kind;
 use crate::prim::Prim;
+use std::borrow::Cow;
 
 impl<A: Arithmetic> Context<'_, A> {
     fn made(shape: Shape, numbers: Vec<Number<A>>) -> Operand<Number<A>> {
@@ -81,18 +82,19 @@ impl<A: Arithmetic> Context<'_, A> {
         let mut arrays = Vec::with_capacity(parts.len());
         for part in parts {
             arrays.push(match part {
-                Operand::Array(array) => array.clone(),
-                Operand::Number(number) => Array {
+                Operand::Array(array) => Cow::Borrowed(array),
+                Operand::Number(number) => Cow::Owned(Array {
                     shape: Shape::Vector(1),
                     numbers: vec![number.clone()],
-                },
+                }),
                 other => return self.wants("vectors, matrices or numbers", other),
             });
         }
-        let is_matrix = |array: &Array<Number<A>>| matches!(array.shape, Shape::Matrix(..));
+        let is_matrix =
+            |array: &Cow<'_, Array<Number<A>>>| matches!(array.shape, Shape::Matrix(..));
         let total = arrays.iter().map(|array| array.numbers.len()).sum();
         self.arithmetic.reserve(0, total)?;
-        let first = &arrays[0];
+        let first = &*arrays[0];
         match self.prim {
             Prim::Vstack => {
                 // Of a vector, the one row.
@@ -137,8 +139,11 @@ impl<A: Arithmetic> Context<'_, A> {
                 if let Some(at) = at {
                     return self.wants("vectors or numbers", &parts[at]);
                 }
-                let numbers = arrays.into_iter().flat_map(|array| array.numbers);
-                Ok(Self::made(Shape::Vector(total), numbers.collect()))
+                let mut numbers = Vec::with_capacity(total);
+                for array in &arrays {
+                    numbers.extend_from_slice(&array.numbers);
+                }
+                Ok(Self::made(Shape::Vector(total), numbers))
             }
         }
     }

@@ -5,10 +5,11 @@
 //! **Invariants**
 //! - Nothing else is looked for once a limit is met.
 
-use super::{ExpandError, Expander, Result};
+use super::{Denotation, ExpandError, Expander, Result, Versions};
 use crate::error::Kind;
 use crate::meter::Overrun;
 use crate::source::Span;
+use crate::symbol::Sym;
 use crate::syntax::ast::{Expr, ExprId, Var, VarId};
 use crate::syntax::datum::DatumId;
 
@@ -54,8 +55,16 @@ impl Expander<'_> {
         const ADDED: usize = 32;
         let exprs = self.exprs.len() * (size_of::<Expr>() + size_of::<Span>());
         let of_var = size_of::<Var>() + size_of::<Option<VarId>>() + size_of::<u32>();
+        // What a symbol means, here and where nothing binds it; and the entries of tables by names, with the
+        // room that these keep, once more while they grow.
+        let of_symbol = size_of::<Option<VarId>>() + size_of::<Option<Denotation>>();
+        let of_name = 4 * (size_of::<Sym>() + size_of::<Versions>());
         exprs
             + self.boxed
+            + self.listed
+            + self.scope.len() * of_symbol
+            + self.top.len() * of_name
+            + self.lambdas.len() * 2 * (size_of::<VarId>() + 12)
             + self.vars.len() * of_var
             + self.data.weight() as usize * ADDED
             + (self.symbols.bytes() - self.symbol_bytes)

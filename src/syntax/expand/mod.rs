@@ -49,6 +49,7 @@ use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -165,6 +166,7 @@ pub(crate) fn expand_leniently(
         data: &grown,
         meter,
         boxed: 0,
+        listed: 0,
         symbol_bytes: symbols.bytes(),
         work: Cell::new(0),
         templates: FxHashMap::default(),
@@ -221,8 +223,13 @@ pub(crate) fn expand_leniently(
             expander.constant(Constant::Unspecified, Span::new(0, 0))
         }
     };
-    let warnings = expander.check();
-    if !options.internal {
+    // Nothing is looked for once a limit is met.
+    let warnings = if expander.exhausted {
+        Vec::new()
+    } else {
+        expander.check()
+    };
+    if !options.internal && !expander.exhausted {
         expander.weigh();
     }
     if let Err(overrun) = meter.hold(expander.bytes()) {
@@ -271,7 +278,7 @@ pub(crate) fn expand_leniently(
 
 /// One top-level form, with `begin`s already opened.
 enum Item {
-    Define(DatumId, Definition),
+    Define(DatumId, Box<Definition>),
     /// A macro, made already.
     Syntax,
     Param(DatumId),
@@ -281,7 +288,7 @@ enum Item {
     Derive(DatumId),
     Expression(DatumId),
     /// What is no definition although it begins as one.
-    Mistake(ExpandError),
+    Mistake(Box<ExpandError>),
 }
 
 /// `(define name init)` or `(define (name . params) body …)`, taken apart.
@@ -328,7 +335,7 @@ enum Denotation {
 }
 
 /// The definitions of one name at top level: the item that makes each, and its variable.
-type Versions = Vec<(usize, VarId)>;
+type Versions = SmallVec<[(usize, VarId); 1]>;
 
 struct Expander<'a> {
     text: &'a str,
@@ -336,6 +343,8 @@ struct Expander<'a> {
     meter: &'a Meter,
     /// The bytes of the lists in expressions.
     boxed: usize,
+    /// The bytes of the lists of the top level's forms.
+    listed: usize,
     /// What the symbols took before.
     symbol_bytes: usize,
     /// Steps of looking macros' names up and of matching their rules.

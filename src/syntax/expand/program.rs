@@ -15,14 +15,17 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
 /// A form of the top level, and what is wrong with it, as far as that is known before it is expanded.
-type TopForm = (DatumId, Option<ExpandError>);
+type TopForm = (DatumId, Option<Box<ExpandError>>);
+
+/// The bytes of a definition that is taken apart, with its lists and what an allocator adds.
+const DEFINITION: usize = size_of::<Definition>() + 80;
 
 impl Expander<'_> {
     pub(super) fn program(&mut self, roots: &[DatumId], goal: Goal) -> Result<ExprId> {
         let whole = Span::new(0, self.text.len() as u32);
-        self.find_params(roots);
-        let forms = self.find_definitions(roots);
-        let items = self.items(forms);
+        self.find_params(roots)?;
+        let forms = self.find_definitions(roots)?;
+        let items = self.items(forms)?;
         self.live = self.live(&items);
         let mut vars = Vec::new();
         let mut inits = Vec::new();
@@ -78,7 +81,7 @@ impl Expander<'_> {
                     self.recovering(id, |expander| expander.derive(id))?;
                 }
                 Item::Expression(id) => pending.push(self.expand(id)?),
-                Item::Mistake(mistake) => self.mistake(mistake)?,
+                Item::Mistake(mistake) => self.mistake(*mistake)?,
             }
         }
         let wanted: Option<Vec<ExprId>> = match goal {
@@ -190,10 +193,11 @@ impl Expander<'_> {
     }
 
     /// Collects the names of params and data matrices, which shadow forms in the whole program.
-    fn find_params(&mut self, roots: &[DatumId]) {
+    fn find_params(&mut self, roots: &[DatumId]) -> Result<()> {
         let mut open: Vec<DatumId> = roots.iter().rev().copied().collect();
         let mut defined: FxHashSet<Sym> = FxHashSet::default();
         while let Some(id) = open.pop() {
+            self.step(id, 1)?;
             if self.begins_with_any(id, &defined) {
                 continue;
             }
@@ -214,6 +218,7 @@ impl Expander<'_> {
                 _ => {}
             }
         }
+        Ok(())
     }
 
     fn note_param(&mut self, form: Form, items: &[DatumId]) {
@@ -231,20 +236,14 @@ impl Expander<'_> {
     /// The forms of the top level, with `begin`s opened and uses of macros expanded. Collects the names
     /// that they define, so that forms they shadow are not taken for forms, and makes a variable for
     /// each definition. With a form stands what is wrong with it, if that is known.
-    pub(super) fn find_definitions(&mut self, roots: &[DatumId]) -> Vec<TopForm> {
+    fn find_definitions(&mut self, roots: &[DatumId]) -> Result<Vec<TopForm>> {
         let mut open: Vec<DatumId> = roots.iter().rev().copied().collect();
         let mut forms = Vec::with_capacity(roots.len());
         let mut defined: FxHashSet<Sym> = FxHashSet::default();
         let mut names = Vec::new();
         while let Some(id) = open.pop() {
-            // Nothing is looked for once a limit is met.
-            if self.exhausted {
-                break;
-            }
-            if let Err(mistake) = self.step(id, 1) {
-                forms.push((id, Some(mistake)));
-                break;
-            }
+            self.listed = size_of_val(&forms[..]) + size_of_val(&open[..]);
+            self.step(id, 1)?;
             self.item = forms.len();
             if self.begins_with_any(id, &defined) {
                 forms.push((id, None));
@@ -260,8 +259,9 @@ impl Expander<'_> {
                         defined.remove(&name);
                     }
                     Err(mistake) => {
+                        self.unless_exhausted(&mistake)?;
                         self.spoil(id);
-                        forms.push((id, Some(mistake)));
+                        forms.push((id, Some(Box::new(mistake))));
                         continue;
                     }
                 },
@@ -281,7 +281,10 @@ impl Expander<'_> {
                 None if let Some(made) = self.macro_of(id) => {
                     match self.use_macro(made, id) {
                         Ok(datum) => open.push(datum),
-                        Err(mistake) => forms.push((id, Some(mistake))),
+                        Err(mistake) => {
+                            self.unless_exhausted(&mistake)?;
+                            forms.push((id, Some(Box::new(mistake))));
+                        }
                     }
                     continue;
                 }
@@ -314,7 +317,15 @@ impl Expander<'_> {
                 }
             }
         }
-        forms
+        Ok(forms)
+    }
+
+    /// Nothing else is looked for once a limit is met.
+    fn unless_exhausted(&self, mistake: &ExpandError) -> Result<()> {
+        if self.exhausted {
+            return Err(mistake.clone());
+        }
+        Ok(())
     }
 
     /// What a name that a definition may not have is declared as.
@@ -378,8 +389,10 @@ impl Expander<'_> {
         places
     }
 
-    pub(super) fn items(&mut self, forms: Vec<TopForm>) -> Vec<Item> {
-        let mut items = Vec::new();
+    fn items(&mut self, forms: Vec<TopForm>) -> Result<Vec<Item>> {
+        let listed = size_of_val(&forms[..]);
+        let mut items = Vec::with_capacity(forms.len());
+        let mut definitions_bytes = 0;
         let mut made: FxHashMap<Sym, usize> = FxHashMap::default();
         let mut macros = self.unplaced_macros();
         for (id, mistake) in forms {
@@ -389,6 +402,8 @@ impl Expander<'_> {
             }
             // Definitions before this item shadow forms.
             self.item = items.len();
+            self.listed = listed + size_of_val(&items[..]) + definitions_bytes;
+            self.step(id, 1)?;
             match self.form_of(id) {
                 Some((Form::DefineSyntax, _)) => {
                     let next = macros.get_mut(&id).and_then(VecDeque::pop_front);
@@ -406,7 +421,7 @@ impl Expander<'_> {
                     let definitions = match self.definitions_of_top(id, form) {
                         Ok(definitions) => definitions,
                         Err(mistake) => {
-                            items.push(Item::Mistake(mistake));
+                            items.push(Item::Mistake(Box::new(mistake)));
                             continue;
                         }
                     };
@@ -418,7 +433,8 @@ impl Expander<'_> {
                             version.0 = items.len();
                         }
                         *count += 1;
-                        items.push(Item::Define(id, definition));
+                        definitions_bytes += DEFINITION;
+                        items.push(Item::Define(id, Box::new(definition)));
                     }
                 }
                 Some((Form::Param, _)) => items.push(Item::Param(id)),
@@ -431,6 +447,9 @@ impl Expander<'_> {
                 _ => items.push(Item::Expression(id)),
             }
         }
-        items
+        // For each, where it is live, and its part of the program.
+        let each = size_of::<Item>() + size_of::<usize>() + 2 * size_of::<ExprId>();
+        self.listed = items.len() * each + definitions_bytes;
+        Ok(items)
     }
 }
