@@ -318,8 +318,13 @@ fn fit_noting(
             return Err(error);
         }
     }
-    let numbers = data.numbers().to_vec();
-    let amounts = declared.settle(numbers, &|output, number| at_init.computed(output, number))?;
+    let amounts = if declared.needs_values() {
+        let numbers = data.numbers().to_vec();
+        declared.settle(numbers, &|output, number| at_init.computed(output, number))?
+    } else {
+        drop(at_init);
+        declared.settle(data.take_numbers(), &|_, _| f64::NAN)?
+    };
     data.settle(amounts);
     if let Some(derivation) = &mut derivation {
         derivation.check(&init)?;
@@ -427,10 +432,9 @@ fn fit_noting(
     let names = &unknown_names;
     let (columns, stats) = (at_best.columns(used), at_best.stats());
     let origins = || concluded.noise.iter().map(|noise| noise.origin);
-    let chi_squared = match origins().all(|origin| origin == SdOrigin::Given) {
-        true => best.value,
-        false => f64::NAN,
-    };
+    let are_given = origins().all(|origin| origin == SdOrigin::Given);
+    let chi_squared = are_given.then_some(best.value);
+    let freedom = statistics.degrees_of_freedom as f64;
     let mut groups: Vec<usize> = concluded.noise.iter().filter_map(|one| one.group).collect();
     groups.dedup();
     let determined = (statistics.rank + groups.len()) as f64;
@@ -448,7 +452,9 @@ fn fit_noting(
         value: best.value,
         log_likelihood: concluded.log_likelihood,
         chi_squared,
-        reduced_chi_squared: chi_squared / statistics.degrees_of_freedom as f64,
+        reduced_chi_squared: chi_squared
+            .map(|all| all / freedom)
+            .filter(|x| x.is_finite()),
         aic: 2.0 * determined - 2.0 * concluded.log_likelihood,
         bic: determined * math::ln(data.residuals() as f64) - 2.0 * concluded.log_likelihood,
         residual_sd: statistics.residual_sd,

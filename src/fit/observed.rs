@@ -153,6 +153,11 @@ impl<'a> Data<'a> {
         }
     }
 
+    /// Gives the numbers away, to be settled.
+    pub(super) fn take_numbers(&mut self) -> Vec<Observed> {
+        std::mem::take(&mut self.numbers)
+    }
+
     /// Takes up how numbers scatter: their standard deviations, and which are censored. `amounts` has
     /// what was computed of these at the initial values.
     pub(super) fn settle(&mut self, amounts: Amounts) {

@@ -87,12 +87,11 @@ pub struct Fit {
     #[serde(with = "number")]
     pub log_likelihood: f64,
     /// Chi squared: the sum of the squares of residuals in units of their standard deviations, where these
-    /// are given; else NaN.
-    #[serde(with = "number")]
-    pub chi_squared: f64,
-    /// Chi squared by the degrees of freedom: near 1 where model and standard deviations are right.
-    #[serde(with = "number")]
-    pub reduced_chi_squared: f64,
+    /// are given.
+    pub chi_squared: Option<f64>,
+    /// Chi squared by the degrees of freedom: near 1 where model and standard deviations are right. None
+    /// without degrees of freedom.
+    pub reduced_chi_squared: Option<f64>,
     /// Akaike's information criterion: twice the number of params that the data determine, estimated
     /// standard deviations among them, less twice the logarithm of the likelihood.
     #[serde(with = "number")]

@@ -65,13 +65,11 @@ const NOISE: [Field<FittedNoise>; 5] = [
 /// standard deviation is that of all residuals, which the figures tell.
 pub(super) fn particulars(fitted: &Fitted) -> Vec<(String, String)> {
     let mut told = Vec::new();
-    if fitted.chi_squared.is_finite() {
-        let (all, reduced) = (fitted.chi_squared, fitted.reduced_chi_squared);
-        let text = format!(
-            "{}, reduced {}",
-            significant(all, 6),
-            significant(reduced, 4)
-        );
+    if let Some(all) = fitted.chi_squared {
+        let mut text = significant(all, 6);
+        if let Some(reduced) = fitted.reduced_chi_squared {
+            let _ = write!(text, ", reduced {}", significant(reduced, 4));
+        }
         told.push(("chi squared".to_owned(), text));
     }
     let n = fitted.params.len();
@@ -133,7 +131,7 @@ const STRONG: f64 = 0.95;
 const MOST_STRONG: usize = 3;
 
 /// Of the whole fit.
-pub(super) const FIGURES: [Field<Fitted>; 13] = [
+pub(super) const FIGURES: [Field<Fitted>; 11] = [
     Field::new("sum of squares", "sse", |f| Content::Number(f.sse, 8)),
     Field::new("residual sd", "residual_sd", |f| {
         Content::Number(f.residual_sd, 5)
@@ -153,10 +151,6 @@ pub(super) const FIGURES: [Field<Fitted>; 13] = [
     }),
     Field::new("AIC", "aic", |f| Content::Number(f.aic, 6)),
     Field::new("BIC", "bic", |f| Content::Number(f.bic, 6)),
-    Field::untold("chi_squared", |f| Content::Number(f.chi_squared, 8)),
-    Field::untold("reduced_chi_squared", |f| {
-        Content::Number(f.reduced_chi_squared, 5)
-    }),
 ];
 
 /// What it took, which people are told with `--stats`.
@@ -211,6 +205,8 @@ pub(super) fn json(fitted: &Fitted, beside: &Beside<'_>) -> String {
             members(&DERIVED, derived, one);
         });
         members(&FIGURES, fitted, all);
+        all.serialized("chi_squared", &fitted.chi_squared);
+        all.serialized("reduced_chi_squared", &fitted.reduced_chi_squared);
         members(&EFFORT, fitted, all);
         members(&DOUBTS, fitted, all);
         all.texts("warnings", beside.warnings);
