@@ -276,21 +276,6 @@ pub(crate) fn expand_leniently(
     (program, mistakes)
 }
 
-/// One top-level form, with `begin`s already opened.
-enum Item {
-    Define(DatumId, Box<Definition>),
-    /// A macro, made already.
-    Syntax,
-    Param(DatumId),
-    DataMatrix(DatumId),
-    Observe(DatumId, Form),
-    Prior(DatumId),
-    Derive(DatumId),
-    Expression(DatumId),
-    /// What is no definition although it begins as one.
-    Mistake(Box<ExpandError>),
-}
-
 /// `(define name init)` or `(define (name . params) body …)`, taken apart.
 #[derive(Clone)]
 struct Definition {

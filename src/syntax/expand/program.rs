@@ -4,7 +4,7 @@
 //! - Names that the top level defines are known before any form is expanded.
 //! - Expressions between definitions keep their place: the program is one `letrec` in order.
 
-use super::{DefinedValue, Definition, ExpandError, Expander, Goal, Item, Result};
+use super::{DefinedValue, Definition, ExpandError, Expander, Goal, Result};
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::Sym;
@@ -19,6 +19,21 @@ type TopForm = (DatumId, Option<Box<ExpandError>>);
 
 /// The bytes of a definition that is taken apart, with its lists and what an allocator adds.
 const DEFINITION: usize = size_of::<Definition>() + 80;
+
+/// One top-level form, with `begin`s already opened.
+enum Item {
+    Define(DatumId, Box<Definition>),
+    /// A macro, made already.
+    Syntax,
+    Param(DatumId),
+    DataMatrix(DatumId),
+    Observe(DatumId, Form),
+    Prior(DatumId),
+    Derive(DatumId),
+    Expression(DatumId),
+    /// What is no definition although it begins as one.
+    Mistake(Box<ExpandError>),
+}
 
 impl Expander<'_> {
     pub(super) fn program(&mut self, roots: &[DatumId], goal: Goal) -> Result<ExprId> {
