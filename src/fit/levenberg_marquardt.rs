@@ -96,6 +96,9 @@ const REJECTED_SHRINK: f64 = 0.1;
 /// careful as Moré's for some steps, and a start that is 1e19 too large is forgotten after sixty.
 const REMEMBERED: f64 = 0.5;
 
+/// A linear parameter that comes out at less than this part of what it was has lost as many digits.
+const TINY: f64 = 1e-4;
+
 /// A point where no step helps is [`Status::Stuck`], not a minimum, if the cosine is above this
 const STUCK_COSINE: f64 = 1e-6;
 
@@ -166,13 +169,7 @@ impl<'a> Minimizer<'a> {
             value,
             triangle,
         };
-        if space.solved() > 0
-            && let Some((params, _)) = current.solved(space)
-            && let Ok((value, triangle)) = desk.linearize(&params, space.order())
-            && value < current.value
-        {
-            current.move_to(space, params, value, triangle);
-        }
+        current.solve(desk, space);
         let mut minimizer = Self {
             space,
             tolerances,
@@ -390,18 +387,13 @@ impl<'a> Minimizer<'a> {
     /// Solves for the linear parameters at the trial point, where that lowers the value, and linearizes
     /// there; gives the value.
     fn solve_trial<P: Objective>(&mut self, desk: &mut Desk<P>) -> Option<f64> {
-        let order = self.space.order();
         let (value, triangle) = self.linearized(desk)?;
         (self.trial.value, self.trial.triangle) = (value, triangle);
-        let (params, left) = self.trial.solved(self.space)?;
+        let (_, left) = self.trial.solved(self.space)?;
         if desk.problem.is_least_squares() && left >= self.current.value {
             return Some(left);
         }
-        if let Ok((value, triangle)) = desk.linearize(&params, order)
-            && value <= self.trial.value
-        {
-            self.trial.move_to(self.space, params, value, triangle);
-        }
+        self.trial.solve(desk, self.space);
         Some(self.trial.value)
     }
 
@@ -589,6 +581,37 @@ impl Point {
             self.coordinates[j] = space.coordinate(j, p);
         }
         (self.params, self.value, self.triangle) = (params, value, triangle);
+    }
+
+    /// Moves to where the linear parameters are solved for, as long as that lowers the value.
+    fn solve<P: Objective>(&mut self, desk: &mut Desk<P>, space: &Space<'_>) {
+        /// Each time a number that was far too large gives its place to 0, where no digit is lost.
+        const TIMES: usize = 3;
+        for _ in 0..TIMES {
+            if space.solved() == 0 {
+                return;
+            }
+            let Some((mut params, _)) = self.solved(space) else {
+                return;
+            };
+            let mut again = false;
+            for &j in &space.order()[..space.solved()] {
+                let (low, high) = space.bounds()[j].ends();
+                if params[j].abs() < TINY * self.params[j].abs() && low < 0.0 && 0.0 < high {
+                    params[j] = 0.0;
+                    again = true;
+                }
+            }
+            match desk.linearize(&params, space.order()) {
+                Ok((value, triangle)) if value < self.value || again && value <= self.value => {
+                    self.move_to(space, params, value, triangle);
+                }
+                _ => return,
+            }
+            if !again {
+                return;
+            }
+        }
     }
 
     /// The parameters with the linear ones solved for, within their bounds, and the sum of the scores'

@@ -29,11 +29,14 @@ fn reach(curve: &Curve) -> f64 {
 
 /// Data and predictions with their bands.
 pub(super) fn fit(curves: &Curves) -> String {
+    // Of one column the fit has a color of its own, so that it is seen among many points.
+    let color_of_fit = |place: usize| color(place + usize::from(curves.columns.len() == 1));
     let marks = |place: usize, curve: &Curve| {
-        let color = color(place);
+        let (color, of_fit) = (color(place), color_of_fit(place));
         let mut marks: Vec<Mark> = Vec::new();
         for Bands { x, low, high, .. } in &curve.lines {
             let (x, low, high) = (x.clone(), low.clone(), high.clone());
+            let color = of_fit;
             marks.push(Mark::Band {
                 x,
                 low,
@@ -41,24 +44,18 @@ pub(super) fn fit(curves: &Curves) -> String {
                 color,
             });
         }
-        let lines = curve.lines.iter().map(|line| Mark::Line {
-            x: line.x.clone(),
-            y: line.fit.clone(),
-            color,
-        });
-        marks.extend(lines);
         if curve.lines.is_empty() {
             let Bands { x, fit, low, high } = &curve.rows;
             marks.push(Mark::Bars {
                 x: x.clone(),
                 low: low.clone(),
                 high: high.clone(),
-                color,
+                color: of_fit,
             });
             marks.push(Mark::Points {
                 x: x.clone(),
                 y: fit.clone(),
-                color,
+                color: of_fit,
                 hollow: true,
             });
         }
@@ -68,6 +65,12 @@ pub(super) fn fit(curves: &Curves) -> String {
             color,
             hollow: false,
         });
+        let lines = curve.lines.iter().map(|line| Mark::Line {
+            x: line.x.clone(),
+            y: line.fit.clone(),
+            color: of_fit,
+        });
+        marks.extend(lines);
         marks
     };
     let all = curves.columns.iter().enumerate();
@@ -103,8 +106,9 @@ pub(super) fn fit(curves: &Curves) -> String {
     };
     let has_lines = curves.columns.iter().any(|curve| !curve.lines.is_empty());
     let sign = if has_lines { Sign::Line } else { Sign::Hollow };
-    legend.push((sign, color(0), "fit".to_owned()));
-    legend.push((Sign::Band, color(0), "95 % band of the mean".to_owned()));
+    let of_fit = color_of_fit(0);
+    legend.push((sign, of_fit, "fit".to_owned()));
+    legend.push((Sign::Band, of_fit, "95 % band of the mean".to_owned()));
     let height = if panels.len() > 1 { 190.0 } else { 300.0 };
     Figure {
         title: format!("Data and fit of {} by {}", names.join(", "), curves.x_name),
