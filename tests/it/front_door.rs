@@ -943,7 +943,7 @@ fn threads_of_any_number() {
 fn fits_that_cannot_be() {
     use dmci::fit::{
         Estimates, FitError, FitOptions, Missing, Progress, Table, TableOptions, fit, fit_observed,
-        fit_traced, predict,
+        fit_traced, predict, profile,
     };
     use dmci::syntax::Constraint;
     use std::ops::ControlFlow;
@@ -1048,6 +1048,12 @@ fn fits_that_cannot_be() {
     assert_eq!(predicted.len(), 1);
     estimates.target = Some("no".into());
     fails("a target too", predict(&good, &estimates, &table, &options));
+    let fitted = fit(&good, &table, &FitOptions::default()).expect("it is good");
+    for name in ["a", "k", "", "\u{0}"] {
+        if let Ok(profile) = profile(&good, &table, &FitOptions::default(), &fitted, name) {
+            assert!(!profile.shape().is_empty() && !profile.low.value().is_nan());
+        }
+    }
     let (_, met) = fit_traced(&good, &table, &FitOptions::default(), &|_| {
         ControlFlow::Continue(())
     });

@@ -8,6 +8,7 @@
 use super::curves::{Bands, Curve, Curves};
 use super::figure::{COLORS, Figure, Mark, Panel, Sign};
 use crate::cli::report::significant;
+use crate::fit::Profile;
 use crate::syntax::Noise;
 use std::fmt::Write as _;
 
@@ -156,6 +157,59 @@ pub(super) fn residuals(curves: &Curves) -> String {
             .take(if names.len() > 3 { 0 } else { 3 })
             .collect(),
         height: 190.0,
+    }
+    .svg()
+}
+
+/// Profiles, a panel for each param: the deviance by how far the param is from its estimate, in units of the
+/// interval's half.
+pub(super) fn profiles(profiles: &[Profile]) -> String {
+    let panels = profiles.iter().enumerate().map(|(place, profile)| {
+        let (x, y): (Vec<f64>, Vec<f64>) = profile
+            .points
+            .iter()
+            .filter(|point| point.deviance <= 2.0 * profile.bound)
+            .map(|point| (point.value, point.deviance))
+            .unzip();
+        (place, profile, x, y)
+    });
+    // Each param has a unit of its own, so each has its own axis: positions in the interval.
+    let panels = panels.map(|(place, profile, x, y)| {
+        let half = 0.5 * (profile.high.value() - profile.low.value());
+        let unit = if half > 0.0 && half.is_finite() {
+            half
+        } else {
+            1.0
+        };
+        let x: Vec<f64> = x.iter().map(|x| (x - profile.estimate) / unit).collect();
+        Panel {
+            y_label: format!("{}: deviance", profile.name),
+            marks: vec![
+                Mark::Level(profile.bound),
+                Mark::Line {
+                    x: x.clone(),
+                    y: y.clone(),
+                    color: color(place),
+                },
+                Mark::Points {
+                    x,
+                    y,
+                    color: color(place),
+                    hollow: false,
+                },
+            ],
+        }
+    });
+    Figure {
+        title: "Profiles: likelihood lost by the distance from the estimate".to_owned(),
+        x_label: "distance from the estimate, in halves of the 95 % interval".to_owned(),
+        panels: panels.collect(),
+        legend: vec![(
+            Sign::Line,
+            color(0),
+            "95 % where the line crosses the level".to_owned(),
+        )],
+        height: 150.0,
     }
     .svg()
 }

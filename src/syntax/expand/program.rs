@@ -4,13 +4,14 @@
 //! - Names that the top level defines are known before any form is expanded.
 //! - Expressions between definitions keep their place: the program is one `letrec` in order.
 
-use super::{DefinedValue, Definition, ExpandError, Expander, Goal, Result};
+use super::{DefinedValue, Definition, ExpandError, Expander, Item, Result};
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::Sym;
 use crate::syntax::ast::{Constant, Expr, ExprId, Observation, VarId};
 use crate::syntax::datum::{Datum, DatumId};
 use crate::syntax::forms::Form;
+use crate::syntax::goal::Goal;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
@@ -19,21 +20,6 @@ type TopForm = (DatumId, Option<Box<ExpandError>>);
 
 /// The bytes of a definition that is taken apart, with its lists and what an allocator adds.
 const DEFINITION: usize = size_of::<Definition>() + 80;
-
-/// One top-level form, with `begin`s already opened.
-enum Item {
-    Define(DatumId, Box<Definition>),
-    /// A macro, made already.
-    Syntax,
-    Param(DatumId),
-    DataMatrix(DatumId),
-    Observe(DatumId, Form),
-    Prior(DatumId),
-    Derive(DatumId),
-    Expression(DatumId),
-    /// What is no definition although it begins as one.
-    Mistake(Box<ExpandError>),
-}
 
 impl Expander<'_> {
     pub(super) fn program(&mut self, roots: &[DatumId], goal: Goal) -> Result<ExprId> {
