@@ -53,7 +53,7 @@ impl Source<'_> {
     fn of(self, number: &Observed, computed: &dyn Fn(usize, &Observed) -> f64) -> f64 {
         match self {
             Self::Number(amount) => amount,
-            Self::Column(column) => column[number.row],
+            Self::Column(column) => column[number.row as usize],
             Self::Computed(output) => computed(output, number),
         }
     }
@@ -300,12 +300,12 @@ impl<'a> Declared<'a> {
         let value = number.value;
         match observation.noise {
             Noise::Lognormal if value <= 0.0 => Err(FitError::NotPositive {
-                place: self.table.place(number.row),
+                place: self.table.place(number.row as usize),
                 column: observation.columns[number.place as usize].clone(),
                 value,
             }),
             Noise::Poisson if value < 0.0 || value.fract() != 0.0 => Err(FitError::NotCount {
-                place: self.table.place(number.row),
+                place: self.table.place(number.row as usize),
                 column: observation.columns[number.place as usize].clone(),
                 value,
             }),
@@ -323,7 +323,7 @@ impl<'a> Declared<'a> {
     ) -> FitError {
         FitError::Noise(format!(
             "{}: the {what} of `{}` is {amount}; {advice}",
-            self.table.place(number.row),
+            self.table.place(number.row as usize),
             observation.columns[number.place as usize],
         ))
     }

@@ -98,7 +98,7 @@ impl<'a> Data<'a> {
                     data.numbers.push(Observed {
                         value: numbers[row],
                         sd: 1.0,
-                        row,
+                        row: row as u32,
                         lane: row as u32,
                         column: (first + place) as u32,
                         place: place as u32,

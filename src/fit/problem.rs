@@ -82,7 +82,7 @@ impl<'a> Problem<'a> {
         });
         for (number, &prediction) in data.numbers.iter().zip(&self.predictions) {
             let column = &mut columns[number.column as usize];
-            let row = place(number.row);
+            let row = place(number.row as usize);
             column.predictions[row] = prediction;
             column.residuals[row] = data.scoring.residual(number, prediction);
             column.used += 1;
@@ -105,7 +105,7 @@ impl<'a> Problem<'a> {
                     let number = Observed {
                         value: f64::NAN,
                         sd: f64::NAN,
-                        row,
+                        row: row as u32,
                         lane: row as u32,
                         column: (first + place) as u32,
                         place: place as u32,
@@ -403,7 +403,7 @@ impl<'a> Problem<'a> {
         let wrong = rows.iter().position(|row| !row.score.is_finite());
         let data = self.data;
         if let Some((number, at)) = wrong.and_then(|at| Some((self.number_of(at)?, at))) {
-            let (place, column) = (data.table.place(number.row), data.column(&number));
+            let (place, column) = (data.table.place(number.row as usize), data.column(&number));
             let at = self.index_of(at);
             let prediction = self.predictions[at];
             let sd = self.sds.get(at).copied().unwrap_or(f64::NAN);
@@ -428,7 +428,7 @@ impl<'a> Problem<'a> {
             " (at the initial values the derivative of `{}` at {} by `{}` is {}; `dmci grad` shows it, and \
              a test in the model can keep such rows from it)",
             data.column(&number),
-            data.table.place(number.row),
+            data.table.place(number.row as usize),
             names.get(at / rows).unwrap_or(&"?"),
             jacobian[at],
         ))
