@@ -95,9 +95,10 @@ pub(super) struct Search<'a> {
 impl<'a> Search<'a> {
     /// A value as a sum of squares, or what compares as one: positive, and smaller is better.
     pub(super) fn figure(&self, value: f64) -> f64 {
-        match self.least_squares {
-            true => value,
-            false => math::exp(value / self.rows.max(1) as f64),
+        if self.least_squares {
+            value
+        } else {
+            math::exp(value / self.rows.max(1) as f64)
         }
     }
 
@@ -221,7 +222,7 @@ pub(super) struct Start<'a, E> {
     pub(super) place: Option<usize>,
 }
 
-impl<'a, E> Start<'a, E> {
+impl<E> Start<'_, E> {
     /// The value where it is; infinite if it failed.
     pub(super) fn value(&self) -> f64 {
         match &self.minimizer {

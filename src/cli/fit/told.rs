@@ -264,17 +264,14 @@ fn others(fitted: &Fitted) -> String {
     let mut told = String::new();
     for optimum in fitted.optima.iter().take(OTHERS) {
         told.push_str("; another ");
-        match &optimum.symmetry {
-            Some(symmetry) => {
-                told.push_str("has ");
-                told.push_str(symmetry);
-            }
-            None => {
-                let params = fitted.params.iter().zip(&optimum.params);
-                let each = params.map(|(p, x)| format!("{} = {}", p.name, significant(*x, 4)));
-                told.push_str("is at ");
-                told.push_str(&each.collect::<Vec<_>>().join(", "));
-            }
+        if let Some(symmetry) = &optimum.symmetry {
+            told.push_str("has ");
+            told.push_str(symmetry);
+        } else {
+            let params = fitted.params.iter().zip(&optimum.params);
+            let each = params.map(|(p, x)| format!("{} = {}", p.name, significant(*x, 4)));
+            told.push_str("is at ");
+            told.push_str(&each.collect::<Vec<_>>().join(", "));
         }
     }
     if fitted.optima.len() > OTHERS {
