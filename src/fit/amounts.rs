@@ -6,6 +6,8 @@
 //! **Invariants**
 //! - A column with normal noise and no standard deviation has one of its own, which is estimated; all
 //!   columns with lognormal noise share one, because relative noise has no unit.
+//! - A group has more numbers than the params that they depend on: otherwise these could fit it exactly, and
+//!   its standard deviation would be none. Where one has not, all share one.
 //! - Which numbers are censored is settled before the search: no param moves a limit.
 //! - What is refused names its form, or its place in the data.
 
@@ -51,7 +53,7 @@ impl Source<'_> {
     fn of(self, number: &Observed, computed: &dyn Fn(usize, &Observed) -> f64) -> f64 {
         match self {
             Self::Number(amount) => amount,
-            Self::Column(column) => column[number.row],
+            Self::Column(column) => column[number.row as usize],
             Self::Computed(output) => computed(output, number),
         }
     }
@@ -196,6 +198,7 @@ impl<'a> Declared<'a> {
             }
         }
         let options = self.options;
+        self.share(&mut columns, &numbers)?;
         let scoring = Scoring::new(
             columns,
             &numbers,
@@ -203,7 +206,6 @@ impl<'a> Declared<'a> {
             options.loss,
             options.loss_scale,
         );
-        check_groups(&scoring)?;
         Ok(Amounts {
             numbers,
             sds,
@@ -298,12 +300,12 @@ impl<'a> Declared<'a> {
         let value = number.value;
         match observation.noise {
             Noise::Lognormal if value <= 0.0 => Err(FitError::NotPositive {
-                place: self.table.place(number.row),
+                place: self.table.place(number.row as usize),
                 column: observation.columns[number.place as usize].clone(),
                 value,
             }),
             Noise::Poisson if value < 0.0 || value.fract() != 0.0 => Err(FitError::NotCount {
-                place: self.table.place(number.row),
+                place: self.table.place(number.row as usize),
                 column: observation.columns[number.place as usize].clone(),
                 value,
             }),
@@ -321,7 +323,7 @@ impl<'a> Declared<'a> {
     ) -> FitError {
         FitError::Noise(format!(
             "{}: the {what} of `{}` is {amount}; {advice}",
-            self.table.place(number.row),
+            self.table.place(number.row as usize),
             observation.columns[number.place as usize],
         ))
     }
@@ -343,25 +345,77 @@ impl<'a> Declared<'a> {
         }
         all
     }
-}
 
-/// Refuses a group whose standard deviation nothing tells of.
-fn check_groups(scoring: &Scoring) -> Result<(), FitError> {
-    for (index, group) in scoring.groups.iter().enumerate() {
-        if group.seen > 0 || group.censored == 0 {
-            continue;
+    /// Lets all columns share one standard deviation where one of them has too few numbers for its own;
+    /// refuses what nothing tells the standard deviation of.
+    fn share(&self, columns: &mut [ColumnNoise], numbers: &[Observed]) -> Result<(), FitError> {
+        let group_of = |column: &ColumnNoise| match column.spread {
+            Spread::Group(group) => Some(group),
+            _ => None,
+        };
+        let is_alone = |columns: &[ColumnNoise]| {
+            let groups: Vec<Option<usize>> = columns.iter().map(group_of).collect();
+            groups.iter().all(|group| *group == Some(0))
+        };
+        let any_censored = numbers.iter().any(|number| number.censored.is_some());
+        let is_plain = !any_censored && self.program.priors().is_empty();
+        if is_plain && is_alone(columns) {
+            return Ok(());
         }
-        let of_group = |column: &&ColumnNoise| column.spread == Spread::Group(index);
-        let name = scoring
-            .columns
-            .iter()
-            .find(of_group)
-            .map(|c| c.name.clone());
-        return Err(FitError::Noise(format!(
-            "all numbers of `{}` are censored, so nothing tells how they scatter; give the standard \
-             deviation, as in `(normal 0.1)`",
-            name.unwrap_or_default()
-        )));
+        let Some(poor) = self.poor(columns, numbers) else {
+            return Ok(());
+        };
+        if !any_censored && columns.iter().all(|column| group_of(column).is_some()) {
+            for column in &mut *columns {
+                column.spread = Spread::Group(0);
+            }
+            if is_plain || self.poor(columns, numbers).is_none() {
+                return Ok(());
+            }
+        }
+        let name = &columns[poor].name;
+        let is_seen =
+            |number: &&Observed| number.column as usize == poor && number.censored.is_none();
+        let seen = numbers.iter().filter(is_seen).count();
+        let message = match seen {
+            0 => format!("all numbers of `{name}` are censored, so nothing tells how they scatter"),
+            seen => format!(
+                "`{name}` has no more numbers ({seen}) than params that fit them, so nothing tells how they scatter"
+            ),
+        };
+        Err(FitError::Noise(format!(
+            "{message}; give the standard deviation, as in `(normal 0.1)`"
+        )))
     }
-    Ok(())
+
+    /// A column of a group that has no more numbers than the params that they depend on.
+    fn poor(&self, columns: &[ColumnNoise], numbers: &[Observed]) -> Option<usize> {
+        let owners = self.observations.iter();
+        let owners: Vec<&Observation> = owners
+            .flat_map(|one| one.columns.iter().map(move |_| one))
+            .collect();
+        let mut seen = vec![0; columns.len()];
+        for number in numbers.iter().filter(|number| number.censored.is_none()) {
+            seen[number.column as usize] += 1;
+        }
+        let of_group = |group: usize| {
+            let columns = columns.iter().enumerate();
+            let own = columns.filter(move |(_, column)| column.spread == Spread::Group(group));
+            own.map(|(at, _)| at)
+        };
+        (0..columns.len()).find(|&at| {
+            let Spread::Group(group) = columns[at].spread else {
+                return false;
+            };
+            let spent = self.unknowns.iter().filter(|unknown| {
+                let name = unknown
+                    .group
+                    .as_ref()
+                    .map_or(&unknown.name, |group| &group.param);
+                let name = std::slice::from_ref(name);
+                of_group(group).any(|at| mentions(self.program, owners[at].expr, name))
+            });
+            of_group(group).map(|at| seen[at]).sum::<usize>() <= spent.count()
+        })
+    }
 }

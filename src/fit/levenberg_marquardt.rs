@@ -22,8 +22,8 @@
 //! - Parameters that the scores are linear in are solved for at each trial point (Golub and Pereyra's
 //!   variable projection, 1973, with Kaufman's steps: what they take away is taken from the other columns
 //!   too).
-//! - `D` holds the norms of the Jacobian's columns, or a part of what they were before: it forgets, since
-//!   a start may be in other units than the data.
+//! - `D` holds the largest norms of the Jacobian's columns, and after some steps it forgets, since a start
+//!   may be in other units than the data.
 //! - In place of column pivoting, the damping has a floor of 1e-11 of the Jacobian's size. That is
 //!   below what the step can feel while the problem is determined, and where it is not it keeps the
 //!   step short along the directions that do not matter.
@@ -92,9 +92,13 @@ const ACCEPTED_GAIN: f64 = 1e-4;
 /// What the worst of rejected steps leaves of the trust region's radius.
 const REJECTED_SHRINK: f64 = 0.1;
 
-/// How much of a column's norm is remembered from one accepted point to the next. Half keeps steps as
-/// careful as Moré's for some steps, and a start that is 1e19 too large is forgotten after sixty.
-const REMEMBERED: f64 = 0.5;
+/// For so many steps a column's largest norm is remembered, as Moré has it: that keeps the first steps
+/// careful.
+const CAREFUL: usize = 20;
+
+/// How much of it is remembered from one accepted point to the next after that: a start that was 1e19 too
+/// large is forgotten after some steps.
+const REMEMBERED: f64 = 0.1;
 
 /// A linear parameter that comes out at less than this part of what it was has lost as many digits.
 const TINY: f64 = 1e-4;
@@ -243,6 +247,12 @@ impl<'a> Minimizer<'a> {
     /// The sum of the scores' squares there: what changes of the value are small against.
     pub(crate) fn spread(&self) -> f64 {
         self.current.triangle.length().powi(2)
+    }
+
+    /// What the linear model says the value can fall by, of the current point and with no bounds.
+    pub(crate) fn promised(&self) -> f64 {
+        let triangle = &self.current.triangle;
+        self.spread() - triangle.rest(triangle.len()).powi(2)
     }
 
     /// How far other parameters are from these, by how much the scores would change in all: the square of
@@ -457,10 +467,14 @@ impl<'a> Minimizer<'a> {
     pub(super) fn look(&mut self) {
         let length = self.current.triangle.length();
         self.cosine = 0.0;
+        let remembered = match self.iterations <= CAREFUL {
+            true => 1.0,
+            false => REMEMBERED,
+        };
         for (k, &j) in self.space.order().iter().enumerate() {
             let norm = self.current.triangle.column_norm(k);
             let slope = self.space.slope(j, self.current.coordinates[j]);
-            self.scale[j] = f64::max(norm * slope, REMEMBERED * self.scale[j]);
+            self.scale[j] = f64::max(norm * slope, remembered * self.scale[j]);
             if norm > 0.0 && length > 0.0 && !self.is_held(j) {
                 let cosine = self.current.triangle.gradient(0, k) / (norm * length);
                 self.cosine = self.cosine.max(cosine.abs());

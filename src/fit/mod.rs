@@ -38,6 +38,7 @@ mod points;
 mod polish;
 mod predictions;
 mod problem;
+mod profile;
 mod ranges;
 mod result;
 mod scan;
@@ -58,6 +59,7 @@ pub use observer::{Observer, Progress};
 pub use options::FitOptions;
 pub(crate) use options::MOST_STARTS;
 pub use predictions::{Estimates, PredictedColumn, predict};
+pub use profile::{Profile, ProfileEnd, ProfilePoint, profile};
 pub use result::{
     Combination, Ending, Fit, FittedColumn, FittedDerived, FittedNoise, FittedParam, GroupOf,
     Optimum, SdOrigin, StartEnd,
@@ -65,6 +67,7 @@ pub use result::{
 pub use table::{Missing, Table, TableError, TableOptions};
 
 use crate::model::{Error, Model};
+use crate::prim::math;
 use crate::syntax::{Constraint, Goal};
 use crate::threads::Threads;
 use crate::walk::{Clock, Limits};
@@ -315,8 +318,13 @@ fn fit_noting(
             return Err(error);
         }
     }
-    let numbers = data.numbers().to_vec();
-    let amounts = declared.settle(numbers, &|output, number| at_init.computed(output, number))?;
+    let amounts = if declared.needs_values() {
+        let numbers = data.numbers().to_vec();
+        declared.settle(numbers, &|output, number| at_init.computed(output, number))?
+    } else {
+        drop(at_init);
+        declared.settle(data.take_numbers(), &|_, _| f64::NAN)?
+    };
     data.settle(amounts);
     if let Some(derivation) = &mut derivation {
         derivation.check(&init)?;
@@ -423,6 +431,13 @@ fn fit_noting(
     let dropped = |start: &&StartEnd| start.ending == Ending::Dropped;
     let names = &unknown_names;
     let (columns, stats) = (at_best.columns(used), at_best.stats());
+    let origins = || concluded.noise.iter().map(|noise| noise.origin);
+    let are_given = origins().all(|origin| origin == SdOrigin::Given);
+    let chi_squared = are_given.then_some(best.value);
+    let freedom = statistics.degrees_of_freedom as f64;
+    let mut groups: Vec<usize> = concluded.noise.iter().filter_map(|one| one.group).collect();
+    groups.dedup();
+    let determined = (statistics.rank + groups.len()) as f64;
     let combined = combined(&mut at_best, &best, statistics, names);
     let optima = best.others.iter().map(|other| Optimum {
         params: other.params.clone(),
@@ -436,6 +451,12 @@ fn fit_noting(
         sse: concluded.sse,
         value: best.value,
         log_likelihood: concluded.log_likelihood,
+        chi_squared,
+        reduced_chi_squared: chi_squared
+            .map(|all| all / freedom)
+            .filter(|x| x.is_finite()),
+        aic: 2.0 * determined - 2.0 * concluded.log_likelihood,
+        bic: determined * math::ln(data.residuals() as f64) - 2.0 * concluded.log_likelihood,
         residual_sd: statistics.residual_sd,
         degrees_of_freedom: statistics.degrees_of_freedom,
         residuals: data.residuals(),

@@ -98,7 +98,7 @@ impl<'a> Data<'a> {
                     data.numbers.push(Observed {
                         value: numbers[row],
                         sd: 1.0,
-                        row,
+                        row: row as u32,
                         lane: row as u32,
                         column: (first + place) as u32,
                         place: place as u32,
@@ -151,6 +151,11 @@ impl<'a> Data<'a> {
             is_direct,
             met: None,
         }
+    }
+
+    /// Gives the numbers away, to be settled.
+    pub(super) fn take_numbers(&mut self) -> Vec<Observed> {
+        std::mem::take(&mut self.numbers)
     }
 
     /// Takes up how numbers scatter: their standard deviations, and which are censored. `amounts` has

@@ -95,6 +95,8 @@ pub(super) fn choose<P: Objective>(
         true => desk.problem.rounding(),
         false => 0.0,
     };
+    // What rounding of the scores moves their sum of squares by.
+    let noise = |value: f64| rounding + 2.0 * (value * rounding).max(0.0).sqrt();
     let mut evaluations = Evaluations::default();
     for start in &starts {
         evaluations += start.evaluations();
@@ -110,7 +112,7 @@ pub(super) fn choose<P: Objective>(
         places.insert(0, vec![lowest]);
     }
     let bar = match &starts[lowest].minimizer {
-        Some(minimizer) => minimizer.value() + NEAR * minimizer.spread() + rounding,
+        Some(minimizer) => minimizer.value() + NEAR * minimizer.spread() + noise(minimizer.value()),
         None => f64::INFINITY,
     };
     let params = |k: usize, starts: &[Start<'_, P::Error>]| match &starts[k].minimizer {
@@ -124,7 +126,9 @@ pub(super) fn choose<P: Objective>(
         all.dedup();
         all
     };
-    places.retain(|place| starts[place[0]].value() <= bar);
+    // That of the first guess in any case: where nothing is left of the scores, it may only have stopped
+    // earlier.
+    places.retain(|place| starts[place[0]].value() <= bar || members(place, &starts).contains(&0));
     places.sort_by(|a, b| {
         let key = |place: &[usize]| {
             let first = !members(place, &starts).contains(&0);
@@ -154,7 +158,7 @@ pub(super) fn choose<P: Objective>(
     let value = |k: usize| ends[k].value();
     let deepest = (0..ends.len()).min_by(|&a, &b| value(a).total_cmp(&value(b)));
     let deepest = deepest.unwrap_or_default();
-    let limit = value(deepest) + EQUAL * ends[deepest].spread() + rounding;
+    let limit = value(deepest) + EQUAL * ends[deepest].spread() + noise(value(deepest));
     let equal: Vec<usize> = (0..ends.len()).filter(|&k| value(k) <= limit).collect();
     let mut chosen = equal[0];
     let mut best = places[chosen][0];

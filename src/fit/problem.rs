@@ -82,7 +82,7 @@ impl<'a> Problem<'a> {
         });
         for (number, &prediction) in data.numbers.iter().zip(&self.predictions) {
             let column = &mut columns[number.column as usize];
-            let row = place(number.row);
+            let row = place(number.row as usize);
             column.predictions[row] = prediction;
             column.residuals[row] = data.scoring.residual(number, prediction);
             column.used += 1;
@@ -105,7 +105,7 @@ impl<'a> Problem<'a> {
                     let number = Observed {
                         value: f64::NAN,
                         sd: f64::NAN,
-                        row,
+                        row: row as u32,
                         lane: row as u32,
                         column: (first + place) as u32,
                         place: place as u32,
@@ -251,7 +251,6 @@ impl<'a> Problem<'a> {
         if self.columns.len() < size {
             self.columns.resize(size, 0.0);
         }
-        let (values, gradients) = self.columns[..size].split_at_mut(rows * count);
         self.grouped.resize(data.places.len(), Vec::new());
         for (grouped, place) in self.grouped.iter_mut().zip(&data.places) {
             if let Place::Grouped { of_row } = place {
@@ -259,28 +258,65 @@ impl<'a> Problem<'a> {
                 grouped.extend(of_row.iter().map(|&unknown| params[unknown as usize]));
             }
         }
-        let of_params = data.places.iter().zip(&self.grouped);
-        let of_params = of_params.map(|(place, grouped)| match place {
-            Place::Shared(unknown) => Lane::Shared(params[*unknown]),
-            Place::Grouped { .. } => Lane::Each(grouped),
-        });
-        let columns = columns.iter().map(|column| Lane::Each(column));
-        let inputs: Vec<Lane<'_>> = of_params.chain(columns).collect();
+        let inputs = inputs(data, &self.grouped, params, columns, None);
         let form = match data.goal {
             Goal::Value => Values::Number,
             Goal::Observations | Goal::Derived => Values::List(count),
         };
+        let (values, gradients) = self.columns[..size].split_at_mut(rows * count);
         let done = self.run.rows(&inputs, rows, form, values, gradients);
         let (stats, fault) = done.map_err(Unfit::Program)?;
         self.stats = stats;
         let of_table = |row: usize| data.taken.as_ref().map_or(row, |taken| taken[row]);
         let fault = fault.map(|(row, what)| (of_table(row), what));
         match fault {
-            None => Ok(()),
+            None => {
+                if gradients.iter().any(|slope| !slope.is_finite()) {
+                    self.level(params, columns, form);
+                }
+                Ok(())
+            }
             Some((row, Special::Failed(error))) => {
                 Err(Unfit::Program(in_row(error.into(), &data.row(row))))
             }
             Some((row, Special::Output(output))) => Err(no_number(&output, data, row)),
+        }
+    }
+
+    /// Sets slopes that are not finite to 0 where a value does not depend on the param at all: `(sqrt (* a x))`
+    /// at x = 0 is an endless slope times nothing. That it does not is looked at on both sides of the param.
+    fn level(&mut self, params: &[f64], columns: &[Cow<'_, [f64]>], form: Values) {
+        let data = self.data;
+        let (rows, of_params) = (data.row_count, data.places.len());
+        let all = rows * data.outputs();
+        let mut moved = vec![0.0; all];
+        for param in 0..of_params {
+            let slope = |at: usize| all + (at / rows * of_params + param) * rows + at % rows;
+            let mut steep: Vec<usize> = (0..all)
+                .filter(|&at| !self.columns[slope(at)].is_finite())
+                .collect();
+            for part in [ASIDE, -ASIDE] {
+                if steep.is_empty() {
+                    break;
+                }
+                let changed = match &data.places[param] {
+                    Place::Shared(unknown) => vec![aside(params[*unknown], part)],
+                    Place::Grouped { .. } => self.grouped[param]
+                        .iter()
+                        .map(|&x| aside(x, part))
+                        .collect(),
+                };
+                let change = Some((param, &changed[..]));
+                let inputs = inputs(data, &self.grouped, params, columns, change);
+                match self.run.rows(&inputs, rows, form, &mut moved, &mut []) {
+                    Ok((_, None)) => {}
+                    _ => steep.clear(),
+                }
+                steep.retain(|&at| moved[at].to_bits() == self.columns[at].to_bits());
+            }
+            for at in steep {
+                self.columns[slope(at)] = 0.0;
+            }
         }
     }
 
@@ -367,7 +403,7 @@ impl<'a> Problem<'a> {
         let wrong = rows.iter().position(|row| !row.score.is_finite());
         let data = self.data;
         if let Some((number, at)) = wrong.and_then(|at| Some((self.number_of(at)?, at))) {
-            let (place, column) = (data.table.place(number.row), data.column(&number));
+            let (place, column) = (data.table.place(number.row as usize), data.column(&number));
             let at = self.index_of(at);
             let prediction = self.predictions[at];
             let sd = self.sds.get(at).copied().unwrap_or(f64::NAN);
@@ -392,7 +428,7 @@ impl<'a> Problem<'a> {
             " (at the initial values the derivative of `{}` at {} by `{}` is {}; `dmci grad` shows it, and \
              a test in the model can keep such rows from it)",
             data.column(&number),
-            data.table.place(number.row),
+            data.table.place(number.row as usize),
             names.get(at / rows).unwrap_or(&"?"),
             jacobian[at],
         ))
@@ -410,6 +446,34 @@ impl<'a> Problem<'a> {
     fn number_of(&self, row: usize) -> Option<Observed> {
         self.data.numbers.get(self.index_of(row)).copied()
     }
+}
+
+/// How far aside of a param is looked, as a part of it.
+const ASIDE: f64 = 1e-3;
+
+/// A number a part of itself away.
+fn aside(x: f64, part: f64) -> f64 {
+    x + part * if x == 0.0 { 1.0 } else { x.abs() }
+}
+
+/// What a program takes for all rows: params, of which one may be changed, then columns.
+fn inputs<'b>(
+    data: &Data<'_>,
+    grouped: &'b [Vec<f64>],
+    params: &[f64],
+    columns: &'b [Cow<'_, [f64]>],
+    change: Option<(usize, &'b [f64])>,
+) -> Vec<Lane<'b>> {
+    let places = data.places.iter().zip(grouped).enumerate();
+    let of_params = places.map(|(param, (place, grouped))| match (place, change) {
+        (Place::Shared(_), Some((changed, to))) if changed == param => Lane::Shared(to[0]),
+        (Place::Grouped { .. }, Some((changed, to))) if changed == param => Lane::Each(to),
+        (Place::Shared(unknown), _) => Lane::Shared(params[*unknown]),
+        (Place::Grouped { .. }, _) => Lane::Each(grouped),
+    });
+    of_params
+        .chain(columns.iter().map(|column| Lane::Each(column)))
+        .collect()
 }
 
 impl Objective for Problem<'_> {

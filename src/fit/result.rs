@@ -86,6 +86,20 @@ pub struct Fit {
     /// likeliest. NaN for a robust loss, which has none. Priors have no part in it.
     #[serde(with = "number")]
     pub log_likelihood: f64,
+    /// Chi squared: the sum of the squares of residuals in units of their standard deviations, where these
+    /// are given.
+    pub chi_squared: Option<f64>,
+    /// Chi squared by the degrees of freedom: near 1 where model and standard deviations are right. None
+    /// without degrees of freedom.
+    pub reduced_chi_squared: Option<f64>,
+    /// Akaike's information criterion: twice the number of params that the data determine, estimated
+    /// standard deviations among them, less twice the logarithm of the likelihood.
+    #[serde(with = "number")]
+    pub aic: f64,
+    /// The Bayesian information criterion: that number times the logarithm of the number of residuals, less
+    /// twice the logarithm of the likelihood.
+    #[serde(with = "number")]
+    pub bic: f64,
     /// Standard deviation of the residuals.
     #[serde(with = "number")]
     pub residual_sd: f64,

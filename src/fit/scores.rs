@@ -37,7 +37,7 @@ pub(super) struct Observed {
     /// Its standard deviation where that is known; where it is estimated, what it has in proportion to
     /// the others'.
     pub(super) sd: f64,
-    pub(super) row: usize,
+    pub(super) row: u32,
     /// Which of the rows that are predicted: of a sample of them others than of the data.
     pub(super) lane: u32,
     /// Which of all observed columns it is of.

@@ -21,6 +21,8 @@
 //! twice the lowest sum of squares after falling on, as it fell since the round before, for four
 //! times as long. Starts that have come to a ten-thousandth of where the starts began stay in any
 //! case: where the data have no noise the lowest sum of squares says nothing about the others.
+//! From the tenth step on one is hopeless too if four times what its own linear model promises does not
+//! bring it to the lowest: it settles in a minimum of its own.
 //!
 //! **How many.** They are made in batches of 16, 32, … until a quarter of them agree, or all are made.
 //!

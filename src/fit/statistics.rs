@@ -279,11 +279,11 @@ impl Unscaled {
 
         let mut product = vec![f64::NAN; n * n];
         for a in 0..rank {
-            for b in 0..rank {
-                let dot: f64 = (a.max(b)..rank)
-                    .map(|k| inverse[k][a] * inverse[k][b])
-                    .sum();
-                product[order[a] * n + order[b]] = dot / norms[order[a]] / norms[order[b]];
+            for b in 0..=a {
+                let dot: f64 = (a..rank).map(|k| inverse[k][a] * inverse[k][b]).sum();
+                let entry = dot / norms[order[a]] / norms[order[b]];
+                product[order[a] * n + order[b]] = entry;
+                product[order[b] * n + order[a]] = entry;
             }
         }
         Self {

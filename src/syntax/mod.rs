@@ -12,6 +12,7 @@ mod chars;
 pub(crate) mod datum;
 pub(crate) mod expand;
 mod forms;
+mod goal;
 mod grown;
 pub(crate) mod hints;
 mod left_out;
@@ -26,10 +27,11 @@ pub use ast::{
     Amount, Censoring, Constant, Constraint, DataMatrix, Derived, ExprId, Noise, Observation,
     Param, Prior, Program, Side, Warning,
 };
+pub use expand::ExpandError;
 #[cfg(feature = "cli")]
 pub(crate) use expand::expand_leniently;
-pub use expand::{ExpandError, Goal};
 pub(crate) use expand::{ExpandOptions, expand, expand_within};
+pub use goal::Goal;
 pub(crate) use number::read_number;
 pub(crate) use reader::{ReadOptions, read, read_within};
 pub use unread::{ReadError, ReadErrorKind};

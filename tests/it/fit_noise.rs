@@ -292,6 +292,21 @@ fn columns_of_different_scale_have_deviations_of_their_own() {
     );
     param(&with_exact, "B", [2.007_266_04, 0.004_263_987], 1e-4);
     near(with_exact.param("c").unwrap().estimate, 1.0, 1e-12);
+    // Two numbers of two params tell nothing of how they scatter: both columns share one deviation.
+    let few = "x,a_col,b\n0,9,1\n1,6,2\n";
+    let pooled = fitted(model, few);
+    assert_eq!(pooled.noise[0].group, pooled.noise[1].group);
+    near(pooled.value, pooled.sse, 1e-12);
+    let alone = refusal(
+        "(param k 1) (observe a (* k x) (normal 1)) (observe b (* k x))",
+        "x,a,b\n1,2,2\n",
+        &options(),
+    );
+    assert!(
+        alone.0.contains("`b` has no more numbers (1) than params"),
+        "{}",
+        alone.0
+    );
     // Lognormal columns have no unit, and share theirs.
     let shared = fitted(
         "(param a 5000) (param k 1 (> 0))

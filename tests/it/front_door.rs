@@ -243,6 +243,7 @@ fn programs_in_core_forms() -> Result<(), Error> {
     assert_eq!(program.text().len(), 25);
     assert_eq!(program.params().len(), 1);
     assert!(program.matrices().is_empty() && program.observations().is_empty());
+    assert!(program.priors().is_empty() && program.derived().is_empty());
     assert!(program.free_names().count() > 0);
     assert!(!program.warnings().is_empty());
     let far = u32::MAX;
@@ -942,7 +943,7 @@ fn threads_of_any_number() {
 fn fits_that_cannot_be() {
     use dmci::fit::{
         Estimates, FitError, FitOptions, Missing, Progress, Table, TableOptions, fit, fit_observed,
-        fit_traced, predict,
+        fit_traced, predict, profile,
     };
     use dmci::syntax::Constraint;
     use std::ops::ControlFlow;
@@ -1013,6 +1014,9 @@ fn fits_that_cannot_be() {
         new().init("a", NAN).threads(0),
         new().init("no", 1.0).init("", 1.0),
         new().target("no"),
+        new().sigma("no"),
+        new().weights("s"),
+        new().loss(dmci::fit::Loss::Huber).loss_scale(NAN),
         new().fix("a", NAN).fix("no", None),
         new().bound("a", Constraint::Above(NAN)),
         new().limits(Limits::default().fuel(0)),
@@ -1024,6 +1028,7 @@ fn fits_that_cannot_be() {
         match found {
             Ok(fitted) => {
                 assert!(fitted.param("no").is_none() && fitted.column("").is_none());
+                assert!(fitted.noise_of("no").is_none() && fitted.derived("").is_none());
                 assert!(fitted.covariance_of("a", "no").is_none());
             }
             Err(error) => {
@@ -1043,6 +1048,12 @@ fn fits_that_cannot_be() {
     assert_eq!(predicted.len(), 1);
     estimates.target = Some("no".into());
     fails("a target too", predict(&good, &estimates, &table, &options));
+    let fitted = fit(&good, &table, &FitOptions::default()).expect("it is good");
+    for name in ["a", "k", "", "\u{0}"] {
+        if let Ok(profile) = profile(&good, &table, &FitOptions::default(), &fitted, name) {
+            assert!(!profile.shape().is_empty() && !profile.low.value().is_nan());
+        }
+    }
     let (_, met) = fit_traced(&good, &table, &FitOptions::default(), &|_| {
         ControlFlow::Continue(())
     });

@@ -20,6 +20,7 @@ mod fit;
 #[cfg(feature = "cli")]
 mod fit_files;
 mod fit_noise;
+mod fit_trust;
 mod front_door;
 mod front_end;
 #[cfg(feature = "cli")]

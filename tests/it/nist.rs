@@ -255,3 +255,37 @@ mod bench {
         );
     }
 }
+
+/// The correct digits of an estimate, eleven at the most.
+fn digits(found: f64, certified: f64) -> f64 {
+    (-((found - certified) / certified).abs().log10()).clamp(0.0, 11.0)
+}
+
+#[test]
+fn default_starts_find_the_certified_values_in_the_certified_labelling() {
+    for problem in problems() {
+        let name = problem["name"].as_str().expect("a name");
+        let model = Interpreter::embedded()
+            .model(&text(&format!("{name}.scm")))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let table = Table::read(folder().join(format!("{name}.csv"))).expect("a table");
+        for start in 0..2 {
+            let params = problem["params"].as_array().expect("a list");
+            let mut options = FitOptions::default();
+            for param in params {
+                let init = number(&param["starts"][start]);
+                options = options.init(param["name"].as_str().expect("a name"), init);
+            }
+            let fitted = fit_observed(&model, &table, &options, &|_| ControlFlow::Continue(()));
+            let fitted = fitted.unwrap_or_else(|error| panic!("{name}: {error}"));
+            for (found, param) in fitted.params.iter().zip(params) {
+                let estimate = digits(found.estimate, number(&param["certified"]));
+                assert!(estimate >= 6.0, "{name} {start}: {} {estimate}", found.name);
+                // Rounding of Lanczos1's data moves its sum of squares by 6.5e-4.
+                let error = digits(found.std_err, number(&param["std_err"]));
+                let least = if name == "Lanczos1" { 2.8 } else { 4.0 };
+                assert!(error >= least, "{name} {start}: {} {error}", found.name);
+            }
+        }
+    }
+}

@@ -17,7 +17,7 @@ use crate::syntax::{Noise, Program};
 use std::collections::BTreeSet;
 
 /// How many points a line has.
-const GRID: usize = 200;
+const GRID: usize = 500;
 
 /// For how many combinations of other inputs lines are drawn.
 const MOST_LINES: usize = 6;

@@ -21,6 +21,9 @@ pub(super) const COLORS: [&str; 6] = [
 /// How many points of one kind are drawn.
 const MOST_POINTS: usize = 2000;
 
+/// More points than this are drawn small and clear.
+const CROWDED: usize = 300;
+
 /// What is shorter is nothing: numbers of so few digits have no ticks.
 const TINY: f64 = 1e-290;
 
@@ -401,11 +404,21 @@ fn write_mark(mark: &Mark, at_x: impl Fn(f64) -> f64, at_y: impl Fn(f64) -> f64,
             } else {
                 format!("fill=\"{color}\"")
             };
-            let _ = writeln!(out, "<g {look}>");
-            for row in some(x.len().min(y.len())) {
+            // Many points are let through, so that what is behind them is seen, and how dense they are.
+            let count = x.len().min(y.len());
+            let (radius, opacity) = if count > CROWDED {
+                (2.2, 0.4)
+            } else {
+                (3.5, 1.0)
+            };
+            let _ = writeln!(
+                out,
+                "<g {look} fill-opacity=\"{opacity}\" stroke-opacity=\"{opacity}\">"
+            );
+            for row in some(count) {
                 if x[row].is_finite() && y[row].is_finite() {
                     let (x, y) = (at_x(x[row]), at_y(y[row]));
-                    let _ = writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\"/>");
+                    let _ = writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/>");
                 }
             }
             out.push_str("</g>\n");

@@ -5,6 +5,7 @@
 //! **Invariants**
 //! - Comments, layout and every other byte stay as they are.
 //! - What the text does not declare, because the caller named it, is declared in a line before it.
+//! - A param with a value for each group starts at their mean; the values are in comments before the text.
 
 use crate::Output;
 use crate::source::Span;
@@ -18,7 +19,25 @@ pub(super) fn with_values(text: &str, params: &[Param], values: &[(String, f64)]
     let value_of = |name: &str| values.iter().find(|(other, _)| other == name);
     let mut edits: Vec<(Span, String)> = Vec::new();
     let mut declared: Vec<&str> = Vec::new();
+    let mut out = String::with_capacity(text.len() + 64);
     for param in params {
+        if let Some(column) = &param.by {
+            let prefix = format!("{}[{column}=", param.name);
+            let of_param = || values.iter().filter(|(name, _)| name.starts_with(&prefix));
+            let count = of_param().count();
+            for (name, value) in of_param() {
+                // A line of a comment ends where the line does.
+                let name: String = name.chars().filter(|c| !c.is_control()).collect();
+                let _ = writeln!(out, "; {name} = {}", Output::of(*value).to_scheme());
+            }
+            declared.extend(of_param().map(|(name, _)| name.as_str()));
+            if count > 0
+                && let Some(span) = initial_value(text, param)
+            {
+                let sum: f64 = of_param().map(|(_, value)| value / count as f64).sum();
+                edits.push((span, Output::of(sum).to_scheme()));
+            }
+        }
         if let Some((_, value)) = value_of(&param.name)
             && let Some(span) = initial_value(text, param)
         {
@@ -27,7 +46,6 @@ pub(super) fn with_values(text: &str, params: &[Param], values: &[(String, f64)]
         }
     }
     edits.sort_by_key(|(span, _)| span.start);
-    let mut out = String::with_capacity(text.len() + 64);
     let others = values
         .iter()
         .filter(|(name, _)| !declared.contains(&name.as_str()));
@@ -68,4 +86,25 @@ fn initial_value(text: &str, param: &Param) -> Option<Span> {
     let span = data.span(value);
     let offset = param.span.start;
     Some(Span::new(span.start + offset, span.end + offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Interpreter;
+    use crate::syntax::Goal;
+
+    #[test]
+    fn a_param_of_groups_starts_at_their_mean() {
+        let text = "(param a 5 (> 0) by s) ; the amount\n(param k 1)\n(observe y (* a k))";
+        let program = Interpreter::embedded().expand(text, &[], Goal::Value);
+        let program = program.expect("a program");
+        let values = [("a[s=1]", 2.0), ("a[s=2]", 5.0), ("k", 0.5)];
+        let values = values.map(|(name, value)| (name.to_owned(), value));
+        assert_eq!(
+            with_values(text, program.params(), &values),
+            "; a[s=1] = 2.0\n; a[s=2] = 5.0\n(param a 3.5 (> 0) by s) ; the amount\n(param k 0.5)\n\
+             (observe y (* a k))"
+        );
+    }
 }

@@ -29,6 +29,7 @@ use super::report::{self, Failure};
 use crate::Bindings;
 use crate::fit::{
     Estimates, Fit as Fitted, FitOptions, Loss, MOST_STARTS, Progress, fit_observed, fit_traced,
+    profile,
 };
 use crate::syntax::{Constraint, Goal, Program};
 use clap::Args;
@@ -39,7 +40,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use told::{Beside, DERIVED, EFFORT, FIGURES, Known, PARAMS};
+use told::{Beside, DERIVED, EFFORT, FIGURES, Known, PARAMS, PROFILES};
 use written::Results;
 
 /// A number of starts.
@@ -265,8 +266,39 @@ pub(super) struct Fit {
     limits: LimitArgs,
 }
 
+/// Fit as `dmci fit` does, and tell how far each param can be from its estimate
+///
+/// A profile is the likelihood that is left where a param is held at a value and all others are fitted
+/// anew. Its interval knows of curvature and of ranges, and says where the data set no end. All
+/// arguments of `fit` are understood; --out writes profile.svg too.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  dmci profile model.scm data.csv
+  dmci profile model.scm data.csv --param k --json
+  dmci profile model.scm data.csv --out results")]
+pub(super) struct Profiles {
+    #[command(flatten)]
+    fit: Fit,
+
+    /// Profile this param; may be repeated; without it, all of them
+    #[arg(long, value_name = "NAME")]
+    param: Vec<String>,
+}
+
+impl Profiles {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        self.fit.run_with(Some(&self.param))
+    }
+}
+
 impl Fit {
     pub(super) fn run(&self) -> Result<(), Failure> {
+        self.run_with(None)
+    }
+
+    /// Fits, and profiles some params, or all where none is named.
+    fn run_with(&self, profiled: Option<&[String]>) -> Result<(), Failure> {
         let limits = self.limits.limits();
         let Loaded::Text(source) = ProgramArgs::of(&self.model).load(&limits)? else {
             let message = "a compiled program does not say what it predicts; give its source";
@@ -354,6 +386,20 @@ impl Fit {
         // What follows is done in any case; a second Ctrl-C ends the process.
         let limits = self.limits.limits().deadline(None);
         let options = FitOptions { limits, ..options };
+        let mut profiles = None;
+        if let Some(names) = profiled.filter(|_| !fitted.interrupted) {
+            let all: Vec<String> = fitted.params.iter().map(|p| p.name.clone()).collect();
+            let names = if names.is_empty() { &all } else { names };
+            let options = FitOptions {
+                limits: interrupts::stopped_by_ctrl_c(limits),
+                ..options.clone()
+            };
+            let made = names
+                .iter()
+                .map(|name| profile(&model, &data, &options, &fitted, name))
+                .collect::<Result<Vec<_>, _>>();
+            profiles = Some(made.map_err(|error| failure(&error, &source))?);
+        }
         let mut verified = None;
         if self.verify {
             let relaxation = self.machine.relaxation();
@@ -371,12 +417,16 @@ impl Fit {
                 traced: traced.as_ref(),
                 warnings: &warnings,
                 target: self.target.as_deref(),
+                profiles: profiles.as_deref(),
             },
         );
         if self.json {
             report::print(&json)?;
         } else {
             report::print(&self.summary(&fitted, verified.as_ref()))?;
+            if let Some(profiles) = &profiles {
+                report::print(&format!("\n{}", table(&PROFILES, profiles)))?;
+            }
         }
         if let Some(program) = program.filter(|_| self.out.is_some() || self.plot) {
             let mut estimates = Estimates::from(&fitted);
@@ -401,6 +451,7 @@ impl Fit {
                     json: &json,
                     warnings: &warnings,
                     verified: verified.as_ref(),
+                    profiles: profiles.as_deref(),
                 };
                 written::write(folder, &all)?;
             }
@@ -483,7 +534,7 @@ impl Fit {
         }
         out.push('\n');
         lines(&FIGURES, fitted, [18, 0], &mut out);
-        for (label, text) in told::noise(fitted) {
+        for (label, text) in told::particulars(fitted) {
             let _ = writeln!(out, "{label:<18}  {text}");
         }
         for column in fitted.columns.iter().filter(|column| column.dropped > 0) {

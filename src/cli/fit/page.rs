@@ -7,7 +7,7 @@
 //! - Its numbers are those that the terminal shows: both are made of the same fields.
 
 use super::figure::escaped;
-use super::told::{COLUMNS, DERIVED, EFFORT, FIGURES, PARAMS, noise};
+use super::told::{COLUMNS, DERIVED, EFFORT, FIGURES, PARAMS, particulars};
 use crate::cli::at_fit::{AtFit, VERIFIED};
 use crate::cli::fields::{Field, cells, told};
 use crate::cli::report::significant;
@@ -24,7 +24,7 @@ pub(super) struct Contents<'a> {
     pub(super) warnings: &'a [String],
     pub(super) verified: Option<&'a AtFit>,
     /// As SVG.
-    pub(super) figures: [&'a str; 2],
+    pub(super) figures: &'a [&'a str],
 }
 
 /// More params than this have no table of correlations: nobody reads it.
@@ -90,7 +90,7 @@ pub(super) fn html(contents: &Contents<'_>) -> String {
          measurements scatter more widely.</p>\n<h2>The fit</h2>\n<table>\n",
     );
     figures(&FIGURES, *fitted, &mut out);
-    for (label, text) in noise(fitted) {
+    for (label, text) in particulars(fitted) {
         let (label, text) = (escaped(&label), escaped(&text));
         let _ = writeln!(out, "<tr><td>{label}</td><td>{text}</td></tr>");
     }

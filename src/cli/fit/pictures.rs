@@ -8,6 +8,7 @@
 use super::curves::{Bands, Curve, Curves};
 use super::figure::{COLORS, Figure, Mark, Panel, Sign};
 use crate::cli::report::significant;
+use crate::fit::Profile;
 use crate::syntax::Noise;
 use std::fmt::Write as _;
 
@@ -29,11 +30,14 @@ fn reach(curve: &Curve) -> f64 {
 
 /// Data and predictions with their bands.
 pub(super) fn fit(curves: &Curves) -> String {
+    // Of one column the fit has a color of its own, so that it is seen among many points.
+    let color_of_fit = |place: usize| color(place + usize::from(curves.columns.len() == 1));
     let marks = |place: usize, curve: &Curve| {
-        let color = color(place);
+        let (color, of_fit) = (color(place), color_of_fit(place));
         let mut marks: Vec<Mark> = Vec::new();
         for Bands { x, low, high, .. } in &curve.lines {
             let (x, low, high) = (x.clone(), low.clone(), high.clone());
+            let color = of_fit;
             marks.push(Mark::Band {
                 x,
                 low,
@@ -41,24 +45,18 @@ pub(super) fn fit(curves: &Curves) -> String {
                 color,
             });
         }
-        let lines = curve.lines.iter().map(|line| Mark::Line {
-            x: line.x.clone(),
-            y: line.fit.clone(),
-            color,
-        });
-        marks.extend(lines);
         if curve.lines.is_empty() {
             let Bands { x, fit, low, high } = &curve.rows;
             marks.push(Mark::Bars {
                 x: x.clone(),
                 low: low.clone(),
                 high: high.clone(),
-                color,
+                color: of_fit,
             });
             marks.push(Mark::Points {
                 x: x.clone(),
                 y: fit.clone(),
-                color,
+                color: of_fit,
                 hollow: true,
             });
         }
@@ -68,6 +66,12 @@ pub(super) fn fit(curves: &Curves) -> String {
             color,
             hollow: false,
         });
+        let lines = curve.lines.iter().map(|line| Mark::Line {
+            x: line.x.clone(),
+            y: line.fit.clone(),
+            color: of_fit,
+        });
+        marks.extend(lines);
         marks
     };
     let all = curves.columns.iter().enumerate();
@@ -106,8 +110,9 @@ pub(super) fn fit(curves: &Curves) -> String {
     };
     let has_lines = curves.columns.iter().any(|curve| !curve.lines.is_empty());
     let sign = if has_lines { Sign::Line } else { Sign::Hollow };
-    legend.push((sign, color(0), "fit".to_owned()));
-    legend.push((Sign::Band, color(0), "95 % band of the mean".to_owned()));
+    let of_fit = color_of_fit(0);
+    legend.push((sign, of_fit, "fit".to_owned()));
+    legend.push((Sign::Band, of_fit, "95 % band of the mean".to_owned()));
     let height = if panels.len() > 1 { 190.0 } else { 300.0 };
     Figure {
         title: format!("Data and fit of {} by {}", names.join(", "), curves.x_name),
@@ -155,6 +160,59 @@ pub(super) fn residuals(curves: &Curves) -> String {
             .take(if names.len() > 3 { 0 } else { 3 })
             .collect(),
         height: 190.0,
+    }
+    .svg()
+}
+
+/// Profiles, a panel for each param: the deviance by how far the param is from its estimate, in units of the
+/// interval's half.
+pub(super) fn profiles(profiles: &[Profile]) -> String {
+    let panels = profiles.iter().enumerate().map(|(place, profile)| {
+        let (x, y): (Vec<f64>, Vec<f64>) = profile
+            .points
+            .iter()
+            .filter(|point| point.deviance <= 2.0 * profile.bound)
+            .map(|point| (point.value, point.deviance))
+            .unzip();
+        (place, profile, x, y)
+    });
+    // Each param has a unit of its own, so each has its own axis: positions in the interval.
+    let panels = panels.map(|(place, profile, x, y)| {
+        let half = 0.5 * (profile.high.value() - profile.low.value());
+        let unit = if half > 0.0 && half.is_finite() {
+            half
+        } else {
+            1.0
+        };
+        let x: Vec<f64> = x.iter().map(|x| (x - profile.estimate) / unit).collect();
+        Panel {
+            y_label: format!("{}: deviance", profile.name),
+            marks: vec![
+                Mark::Level(profile.bound),
+                Mark::Line {
+                    x: x.clone(),
+                    y: y.clone(),
+                    color: color(place),
+                },
+                Mark::Points {
+                    x,
+                    y,
+                    color: color(place),
+                    hollow: false,
+                },
+            ],
+        }
+    });
+    Figure {
+        title: "Profiles: likelihood lost by the distance from the estimate".to_owned(),
+        x_label: "distance from the estimate, in halves of the 95 % interval".to_owned(),
+        panels: panels.collect(),
+        legend: vec![(
+            Sign::Line,
+            color(0),
+            "95 % where the line crosses the level".to_owned(),
+        )],
+        height: 150.0,
     }
     .svg()
 }

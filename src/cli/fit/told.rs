@@ -12,7 +12,7 @@ use crate::cli::json;
 use crate::cli::report::significant;
 use crate::fit::{
     Ending, Estimates, Fit as Fitted, FitNotFinite, FittedColumn, FittedDerived, FittedNoise,
-    FittedParam, SdOrigin,
+    FittedParam, Profile, ProfileEnd, SdOrigin,
 };
 use std::fmt::Write as _;
 
@@ -24,6 +24,23 @@ pub(super) const PARAMS: [Field<FittedParam>; 5] = [
     Field::new("95 % from", "low", |p| Content::Number(p.low, 6)),
     Field::new("to", "high", |p| Content::Number(p.high, 6)),
 ];
+
+/// Of each profile.
+pub(super) const PROFILES: [Field<Profile>; 5] = [
+    Field::new("profile", "name", |p| Content::Text(&p.name)),
+    Field::new("estimate", "estimate", |p| Content::Number(p.estimate, 6)),
+    Field::new("95 % from", "low", |p| Content::Number(end(p.low, -1.0), 6)),
+    Field::new("to", "high", |p| Content::Number(end(p.high, 1.0), 6)),
+    Field::new("interval", "shape", |p| Content::Text(p.shape())),
+];
+
+/// An end as a number; infinite where there is none on that side.
+fn end(end: ProfileEnd, side: f64) -> f64 {
+    match end {
+        ProfileEnd::Open(_) => side * f64::INFINITY,
+        end => end.value(),
+    }
+}
 
 /// Of each quantity that is made of them.
 pub(super) const DERIVED: [Field<FittedDerived>; 5] = [
@@ -43,16 +60,49 @@ const NOISE: [Field<FittedNoise>; 5] = [
     Field::untold("censored", |n| count(n.censored)),
 ];
 
-/// How each column scatters, in words: a label and what it is; nothing where one estimated standard
-/// deviation is that of all residuals, which the figures tell.
-pub(super) fn noise(fitted: &Fitted) -> Vec<(String, String)> {
+/// What is told of some fits only, in words: a label and what it is. Chi squared, where standard deviations
+/// are given; params that are strongly correlated; how each column scatters, but where one estimated
+/// standard deviation is that of all residuals, which the figures tell.
+pub(super) fn particulars(fitted: &Fitted) -> Vec<(String, String)> {
+    let mut told = Vec::new();
+    if let Some(all) = fitted.chi_squared {
+        let mut text = significant(all, 6);
+        if let Some(reduced) = fitted.reduced_chi_squared {
+            let _ = write!(text, ", reduced {}", significant(reduced, 4));
+        }
+        told.push(("chi squared".to_owned(), text));
+    }
+    let n = fitted.params.len();
+    let pairs = (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
+    let mut strong: Vec<(f64, String)> = pairs
+        .map(|(i, j)| (fitted.correlation[i * n + j], i, j))
+        .filter(|(r, ..)| r.abs() >= STRONG)
+        .map(|(r, i, j)| {
+            let (one, other) = (&fitted.params[i].name, &fitted.params[j].name);
+            (r.abs(), format!("{one}, {other} {}", significant(r, 3)))
+        })
+        .collect();
+    strong.sort_by(|a, b| b.0.total_cmp(&a.0));
+    if !strong.is_empty() {
+        let more = if strong.len() > MOST_STRONG {
+            "; …"
+        } else {
+            ""
+        };
+        let strong: Vec<String> = strong
+            .into_iter()
+            .take(MOST_STRONG)
+            .map(|one| one.1)
+            .collect();
+        told.push(("correlations".to_owned(), strong.join("; ") + more));
+    }
     let is_plain = |noise: &FittedNoise| {
         noise.origin == SdOrigin::Estimated && noise.censored == 0 && noise.sd == fitted.residual_sd
     };
     if fitted.noise.iter().all(is_plain) {
-        return Vec::new();
+        return told;
     }
-    let told = fitted.noise.iter().map(|noise| {
+    let of_columns = fitted.noise.iter().map(|noise| {
         let sd = significant(noise.sd, 5);
         let mut text = match noise.origin {
             SdOrigin::Counts => "counts, by Poisson's law".to_owned(),
@@ -70,11 +120,18 @@ pub(super) fn noise(fitted: &Fitted) -> Vec<(String, String)> {
         }
         (format!("sd of {}", noise.column), text)
     });
-    told.collect()
+    told.extend(of_columns);
+    told
 }
 
+/// Correlations are told from this size on,
+const STRONG: f64 = 0.95;
+
+/// and so many of them.
+const MOST_STRONG: usize = 3;
+
 /// Of the whole fit.
-pub(super) const FIGURES: [Field<Fitted>; 9] = [
+pub(super) const FIGURES: [Field<Fitted>; 11] = [
     Field::new("sum of squares", "sse", |f| Content::Number(f.sse, 8)),
     Field::new("residual sd", "residual_sd", |f| {
         Content::Number(f.residual_sd, 5)
@@ -92,6 +149,8 @@ pub(super) const FIGURES: [Field<Fitted>; 9] = [
     Field::new("starts that agree", "agree", |f| {
         Content::Share(f.agree, f.starts)
     }),
+    Field::new("AIC", "aic", |f| Content::Number(f.aic, 6)),
+    Field::new("BIC", "bic", |f| Content::Number(f.bic, 6)),
 ];
 
 /// What it took, which people are told with `--stats`.
@@ -132,6 +191,7 @@ pub(super) struct Beside<'a> {
     pub(super) traced: Option<&'a Option<FitNotFinite>>,
     pub(super) warnings: &'a [String],
     pub(super) target: Option<&'a str>,
+    pub(super) profiles: Option<&'a [Profile]>,
 }
 
 /// One JSON object.
@@ -145,6 +205,8 @@ pub(super) fn json(fitted: &Fitted, beside: &Beside<'_>) -> String {
             members(&DERIVED, derived, one);
         });
         members(&FIGURES, fitted, all);
+        all.serialized("chi_squared", &fitted.chi_squared);
+        all.serialized("reduced_chi_squared", &fitted.reduced_chi_squared);
         members(&EFFORT, fitted, all);
         members(&DOUBTS, fitted, all);
         all.texts("warnings", beside.warnings);
@@ -170,6 +232,9 @@ pub(super) fn json(fitted: &Fitted, beside: &Beside<'_>) -> String {
         });
         all.numbers("covariance", &fitted.covariance);
         all.numbers("correlation", &fitted.correlation);
+        if let Some(profiles) = beside.profiles {
+            all.serialized("profiles", &profiles);
+        }
         if let Some(at_fit) = beside.verified {
             members(&VERIFIED, at_fit, all);
         }

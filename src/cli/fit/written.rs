@@ -12,7 +12,7 @@ use super::page;
 use super::pictures;
 use crate::cli::at_fit::AtFit;
 use crate::cli::report::{Failure, Source, note};
-use crate::fit::Fit as Fitted;
+use crate::fit::{Fit as Fitted, Profile};
 use crate::graph::ncg::whole;
 use crate::syntax::Program;
 use std::fs;
@@ -29,6 +29,7 @@ pub(super) struct Results<'a> {
     pub(super) json: &'a str,
     pub(super) warnings: &'a [String],
     pub(super) verified: Option<&'a AtFit>,
+    pub(super) profiles: Option<&'a [Profile]>,
 }
 
 /// Writes all files into a folder, which is made if need be.
@@ -48,6 +49,9 @@ pub(super) fn write(folder: &Path, results: &Results<'_>) -> Result<(), Failure>
     let values: Vec<(String, f64)> = estimates.chain(fitted.held.iter().cloned()).collect();
     let model = fitted_text::with_values(&source.text, program.params(), &values);
     let (fit, residuals) = (pictures::fit(curves), pictures::residuals(curves));
+    let profiles = results.profiles.map(pictures::profiles);
+    let mut figures = vec![fit.as_str(), residuals.as_str()];
+    figures.extend(profiles.as_deref());
     let report = page::html(&page::Contents {
         fitted,
         model: source.file(),
@@ -55,16 +59,20 @@ pub(super) fn write(folder: &Path, results: &Results<'_>) -> Result<(), Failure>
         text: &source.text,
         warnings: results.warnings,
         verified: results.verified,
-        figures: [&fit, &residuals],
+        figures: &figures,
     });
-    let files = [
+    let table = predictions(curves)?;
+    let mut files: Vec<(&str, &str)> = vec![
         ("fit.json", results.json),
-        ("predictions.csv", &predictions(curves)?),
+        ("predictions.csv", &table),
         ("model.fitted.scm", &model),
         ("fit.svg", &fit),
         ("residuals.svg", &residuals),
         ("report.html", &report),
     ];
+    if let Some(profiles) = &profiles {
+        files.push(("profile.svg", profiles));
+    }
     for (name, text) in files {
         let path = folder.join(name);
         whole::save(&path, text.as_bytes()).map_err(|error| failed(&path, &error))?;

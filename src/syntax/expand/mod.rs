@@ -41,6 +41,7 @@ use super::ast::{
 };
 use super::datum::{Data, Datum, DatumId};
 use super::forms::Form;
+use super::goal::Goal;
 use super::grown::Grown;
 use super::left_out::may_be_input;
 use crate::error::{Kind, bounded};
@@ -71,19 +72,6 @@ pub struct ExpandError {
 
 /// How many mistakes are looked for.
 const MISTAKES: usize = 20;
-
-/// Which value the program is run for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Goal {
-    /// The value of the last expression.
-    #[default]
-    Value,
-    /// A list with the predictions of each `observe` or `observe-series`, in order, each followed by the
-    /// standard deviation and limits that it computes.
-    Observations,
-    /// A list with the number of each `derive`, in order.
-    Derived,
-}
 
 /// Procedures by their names, with how few and how many arguments they take.
 pub(crate) type Procedures = FxHashMap<String, (u32, Option<u32>)>;

@@ -4,13 +4,14 @@
 //! - Names that the top level defines are known before any form is expanded.
 //! - Expressions between definitions keep their place: the program is one `letrec` in order.
 
-use super::{DefinedValue, Definition, ExpandError, Expander, Goal, Item, Result};
+use super::{DefinedValue, Definition, ExpandError, Expander, Item, Result};
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::Sym;
 use crate::syntax::ast::{Constant, Expr, ExprId, Observation, VarId};
 use crate::syntax::datum::{Datum, DatumId};
 use crate::syntax::forms::Form;
+use crate::syntax::goal::Goal;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 

@@ -1,3 +1,3 @@
 ;; error: => syntax 3:1
 (param a 1)
-(observe y a poisson)
+(observe y a gamma)

@@ -1,0 +1,3 @@
+;; error: => syntax 3:1
+(param a 1)
+(observe y a poisson (censored below 1))
