@@ -6,12 +6,25 @@
 ;; twice, whose value is thrown away and whose derivative is kept: Newton's, with the slope at the
 ;; solution. After one such step the first derivatives are those of the implicit function theorem,
 ;; after two the second ones: each step squares what is wrong with the series in the inputs.
+;;
+;; Where `soft-choice` draws noise, each call of the function draws the same numbers: a function that
+;; is another each time has no root.
+
+;; A function of one argument, with the same noise in each call.
+(define (%of-same-noise f)
+  (let ((drawn (%drawn)))
+    (if drawn
+        (lambda (x)
+          (begin
+            (%drawn drawn)
+            (f x)))
+        f)))
 
 ;; The number between lo and hi at which `f` is 0; `f` has different signs at these.
 (define (root f lo hi)
   (%check procedure? 'root f)
   (if (if (number? lo) (number? hi) #f)
-      (%root-ends f (%detach (inexact lo)) (%detach (inexact hi)))
+      (%root-ends (%of-same-noise f) (%detach (inexact lo)) (%detach (inexact hi)))
       (%refuse 'type 'root '|wants two numbers to search between| lo hi)))
 
 (define (%root-ends f a b)
@@ -81,9 +94,9 @@
 (define (fixed-point f start)
   (%check procedure? 'fixed-point f)
   (if (number? start)
-      (%fixed-search f (%detach (inexact start)) +inf.0 10000)
+      (%fixed-search (%of-same-noise f) (%detach (inexact start)) +inf.0 10000)
       (if (vector? start)
-          (%fixed-search-vector f (%detach start) +inf.0 10000)
+          (%fixed-search-vector (%of-same-noise f) (%detach start) +inf.0 10000)
           (%refuse 'type 'fixed-point '|wants a number or a vector to start from| start))))
 
 ;; It has converged where a step is a few units of the last place, or small and no shorter than the one

@@ -67,6 +67,12 @@ impl Model {
         }
     }
 
+    /// The seed of the noise, of a program that may draw any: one that does not is the same with and
+    /// without, in what its roots take too.
+    pub(super) fn noise(&self) -> Option<u64> {
+        self.relaxation.gumbel_seed.filter(|_| self.inner.relaxed)
+    }
+
     /// The relaxation as the walk sees it: inputs of the trace, after all others, if the program has
     /// a use for them and `numbers` takes them.
     pub(super) fn relaxation_inputs(&self, numbers: Option<&mut Vec<f64>>) -> RelaxationInputs {
@@ -84,7 +90,7 @@ impl Model {
         RelaxationInputs {
             temperature: input(self.relaxation.temperature),
             hard: self.relaxation.hard,
-            gumbel_seed: self.relaxation.gumbel_seed.map(|seed| input(seed as f64)),
+            gumbel_seed: self.noise().map(|seed| input(seed as f64)),
         }
     }
 

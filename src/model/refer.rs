@@ -51,7 +51,7 @@ impl Model {
                 numbers: &workspace.inputs,
                 by: (!wrt.is_empty()).then_some(by.as_slice()),
                 rows,
-                relaxation: self.relaxation,
+                relaxation: self.relaxation.gumbel_seed(self.noise()),
                 limits,
             },
         );

@@ -182,7 +182,11 @@ impl Batch<'_> {
                 self.task(lanes_of(task), targets, false, scratch)
             },
         );
-        let results = if self.fuel.is_over() {
+        // Whether lanes before the one with another value left it fuel is told in their order too.
+        let no_number =
+            |result: &Result<Done, Refused>| matches!(result, Err(Refused::NotOneNumber));
+        let is_open = !self.fuel_for_each && results.iter().any(no_number);
+        let results = if self.fuel.is_over() || is_open {
             self.each_in_order(&mut tasks, &lanes_of, results, pool)
         } else {
             results
@@ -219,30 +223,36 @@ impl Batch<'_> {
         self.held.store(0, Ordering::Relaxed);
         // What ended the lanes is told by this run, too.
         self.end.store(u32::MAX, Ordering::Relaxed);
-        let in_order =
-            tasks
-                .iter_mut()
-                .zip(results)
-                .enumerate()
-                .map(|(task, (targets, result))| {
-                    let before = self.fuel.spent();
-                    let held = self.held.load(Ordering::Relaxed);
-                    let end = self.end.load(Ordering::Relaxed);
-                    let lanes = lanes_of(task);
-                    if !matches!(result, Err(Refused::Over)) && before < self.limits.fuel {
-                        let again = self.task(lanes.clone(), targets, false, &mut scratch);
-                        if !matches!(again, Err(Refused::Over)) {
-                            return again;
-                        }
-                        self.fuel.reset(before);
-                        self.held.store(held, Ordering::Relaxed);
-                        self.end.store(end, Ordering::Relaxed);
-                    }
-                    self.task(lanes, targets, true, &mut scratch)
-                });
-        let results = in_order.collect();
+        let one_by_one = |done: &Result<Done, Refused>| {
+            matches!(done, Err(Refused::Over | Refused::NotOneNumber))
+        };
+        let mut in_order = Vec::with_capacity(tasks.len());
+        for (task, (targets, result)) in tasks.iter_mut().zip(results).enumerate() {
+            let before = self.fuel.spent();
+            let held = self.held.load(Ordering::Relaxed);
+            let end = self.end.load(Ordering::Relaxed);
+            let lanes = lanes_of(task);
+            let mut done = result;
+            if !one_by_one(&done) && before < self.limits.fuel {
+                done = self.task(lanes.clone(), targets, false, &mut scratch);
+                if one_by_one(&done) {
+                    self.fuel.reset(before);
+                    self.held.store(held, Ordering::Relaxed);
+                    self.end.store(end, Ordering::Relaxed);
+                } else {
+                    in_order.push(done);
+                    continue;
+                }
+            }
+            let done = self.task(lanes, targets, true, &mut scratch);
+            let is_refused = matches!(done, Err(Refused::NotOneNumber));
+            in_order.push(done);
+            if is_refused {
+                break;
+            }
+        }
         pool.push(scratch);
-        results
+        in_order
     }
 
     /// The sums of all lanes' values and of their derivatives, if all lanes take the path at a place

@@ -677,6 +677,8 @@ primitives! {
         Variable = "%variable" (1, Some(1))
         /// The derivative of a number by a variable; by a vector of them, the vector.
         Slope = "%slope" (2, Some(2))
+        /// How many numbers of noise were drawn so far, #f where none are; given such a number, the next is that one again.
+        Drawn = "%drawn" (0, Some(1))
         /// Applies a procedure to a list, for the expression in the car of `here`.
         ApplyAt = "%apply-at" (3, Some(3))
         /// The value of an `if`'s test, for the expression in the car of `here`.

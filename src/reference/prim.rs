@@ -322,6 +322,7 @@ pub(super) fn meaning(prim: Prim, [a, b]: [Number; 2]) -> Meaning {
         | Prim::Pick
         | Prim::Variable
         | Prim::Slope
+        | Prim::Drawn
         | Prim::ApplyAt
         | Prim::TestAt
         | Prim::Given

@@ -9,7 +9,7 @@ use super::tape::{Number, constant, value, with_value};
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
-use crate::prim::tagged::TypeTag;
+use crate::prim::tagged::{Tagged, TypeTag};
 use crate::walk::soft::{counts, differ, wants_weights};
 
 impl Machine<'_> {
@@ -25,6 +25,21 @@ impl Machine<'_> {
         let share = ((b - a) / self.relaxation.temperature).sigmoid();
         let rest = -share.clone() + 1.0;
         self.blend(shape, &options, &[share, rest], reads, 3 + gap, None)
+    }
+
+    /// How many numbers of noise were drawn, or, set back to what an earlier call said, the same again.
+    pub(super) fn drawn(&mut self, args: &[Cell]) -> Outcome<Cell> {
+        if self.relaxation.gumbel_seed.is_none() {
+            return Ok(self.heap.constant(Tagged::bool(false)));
+        }
+        if let [drawn] = args {
+            let drawn = value(&drawn.number()) as u64;
+            if drawn != self.drawn {
+                self.leave_arms()?;
+            }
+            self.drawn = drawn;
+        }
+        Ok(self.heap.constant(Tagged::int(self.drawn as f64)))
     }
 
     /// The sum of options by the softmax of their weights, which come last.

@@ -241,6 +241,7 @@ impl Machine<'_> {
             (Prim::Pick, [test, then, otherwise]) => self.picked([test, then, otherwise], site),
             (Prim::Variable, [number]) => self.variables(number, site),
             (Prim::Slope, [y, by]) => self.slope(y, by, site),
+            (Prim::Drawn, _) => self.drawn(args),
             _ if prim.is_linalg() => self.linalg(prim, args, site),
             (Prim::CaseMatch, [key, data]) => self.case_match(key, data, site),
             (Prim::IsEq | Prim::IsEqv, [a, b]) => self.identical(a, b),

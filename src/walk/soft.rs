@@ -90,6 +90,26 @@ impl Walk<'_> {
         self.shaped(shape, blend)
     }
 
+    /// How many numbers of noise were drawn, or, set back to what an earlier call said, the same again.
+    pub(super) fn drawn(&mut self, count: usize, site: u32) -> Outcome<Value> {
+        if self.relaxation.gumbel_seed.is_none() {
+            return Ok(Value::bool(false));
+        }
+        if count == 1 {
+            let drawn = self.stack[self.at.top as usize];
+            if drawn.tag != Tag::Int || number(drawn).node.is_some() || drawn.number() < 0.0 {
+                return self.misused(Prim::Drawn);
+            }
+            let drawn = drawn.number() as u64;
+            if drawn != self.drawn && !self.forks.open.is_empty() {
+                // A fork that is given up does not undo it.
+                return Err(Stop::fork(Unjoined::Noise, site));
+            }
+            self.drawn = drawn;
+        }
+        Ok(Value::int(self.drawn as f64))
+    }
+
     /// The numbers of some staged options: all are numbers, or all arrays of one shape.
     fn options(
         &mut self,

@@ -208,6 +208,7 @@ impl Walk<'_> {
             Prim::Pick => self.picked(site),
             Prim::Variable => self.variables(site),
             Prim::Slope => self.slope(site),
+            Prim::Drawn => self.drawn(count, site),
             Prim::IsEq | Prim::IsEqv => {
                 let (a, b) = (arg(0), arg(1));
                 self.identical(a, b)

@@ -552,3 +552,46 @@ fn lists_have_a_column_for_each_of_their_numbers() -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[test]
+fn noise_is_the_same_in_each_call_that_a_root_or_fixed_point_makes() -> Result<(), Error> {
+    let names = Bindings::from([("x", 0.0)]);
+    let noise = "(soft-choice (x 1.0 -2.0) (list x 0.5 0.0))";
+    let texts = [
+        format!("(root (lambda (v) (- (+ v (* 0.5 (sin v))) {noise})) -9 9)"),
+        format!("(fixed-point (lambda (v) (+ (* 0.5 (cos v)) (* 0.2 {noise}))) 0)"),
+        format!("(ref (fixed-point (lambda (v) (+ (* 0.5 (cos v)) (* 0.2 {noise}))) [0.0 1]) 1)"),
+    ];
+    let interpreter = Interpreter::embedded();
+    for text in &texts {
+        // What comes after draws on: not what a search of more steps would have drawn.
+        let text = format!("(let ((found {text})) (+ found {noise}))");
+        let mut seen = Vec::new();
+        for mode in [
+            Mode::Interpreter,
+            Mode::Direct,
+            #[cfg(feature = "dfdx")]
+            Mode::Reference,
+        ] {
+            let model = interpreter.model_for(&text, &names, mode)?;
+            let noisy = dmci::Relaxation::default().gumbel_seed(5);
+            let model = model.with_relaxation(noisy)?;
+            let at = |x: f64| {
+                let workspace = &mut Workspace::new();
+                model.value_and_grad(&Bindings::from([("x", x)]), Wrt::All, workspace)
+            };
+            let number = |(value, _): (dmci::Output, dmci::Gradient)| value.number();
+            let [left, right] = [0.6, 0.6 + 2e-6].map(|x| at(x).map(number));
+            let (value, gradient) = at(0.6 + 1e-6)?;
+            let (left, right) = (left?.expect("a number"), right?.expect("a number"));
+            let slope = gradient.get("x").expect("asked for");
+            assert_relative_eq!(slope, (right - left) / 2e-6, max_relative = 1e-6);
+            seen.push((value.number().expect("a number"), slope));
+        }
+        for (value, slope) in &seen {
+            assert_relative_eq!(*value, seen[0].0, max_relative = 1e-12);
+            assert_relative_eq!(*slope, seen[0].1, max_relative = 1e-9);
+        }
+    }
+    Ok(())
+}

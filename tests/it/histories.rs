@@ -355,6 +355,10 @@ fn seeds_that_went_wrong_once_are_right() {
         131_313_000_415,
         // Lanes that were run again, in order, for want of fuel: the first had no number, and the sum was 0.
         131_313_001_029,
+        // A known path said of a later lane that it had no number, though the first left it no fuel.
+        131_313_002_547,
+        // With noise, a root took more fuel in a program that draws none.
+        515_151_000_187,
     ] {
         if let Err(complaint) = run(&Interpreter::embedded(), seed) {
             panic!("{complaint}");

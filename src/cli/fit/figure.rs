@@ -65,6 +65,13 @@ pub(super) enum Mark {
     Level(f64),
 }
 
+impl Mark {
+    /// What is drawn first, below the others: areas.
+    pub(super) fn is_above_areas(&self) -> bool {
+        !matches!(self, Self::Band { .. })
+    }
+}
+
 /// What a word of the legend stands beside.
 #[derive(Clone, Copy)]
 pub(super) enum Sign {
@@ -281,21 +288,21 @@ impl Figure {
             let _ = match sign {
                 Sign::Point => writeln!(
                     out,
-                    "<circle cx=\"{}\" cy=\"{y}\" r=\"3.5\" fill=\"{color}\"/>",
+                    "<circle cx=\"{:.1}\" cy=\"{y}\" r=\"3.5\" fill=\"{color}\"/>",
                     at + 10.0
                 ),
                 Sign::Hollow => writeln!(
                     out,
-                    "<circle cx=\"{}\" cy=\"{y}\" r=\"3.5\" fill=\"none\" stroke=\"{color}\"/>",
+                    "<circle cx=\"{:.1}\" cy=\"{y}\" r=\"3.5\" fill=\"none\" stroke=\"{color}\"/>",
                     at + 10.0
                 ),
                 Sign::Line => writeln!(
                     out,
-                    "<path d=\"M{at} {y}h20\" stroke=\"{color}\" stroke-width=\"2\"/>"
+                    "<path d=\"M{at:.1} {y}h20\" stroke=\"{color}\" stroke-width=\"2\"/>"
                 ),
                 Sign::Band => writeln!(
                     out,
-                    "<rect x=\"{at}\" y=\"{}\" width=\"20\" height=\"12\" fill=\"{color}\" fill-opacity=\"0.25\"/>",
+                    "<rect x=\"{at:.1}\" y=\"{}\" width=\"20\" height=\"12\" fill=\"{color}\" fill-opacity=\"0.25\"/>",
                     y - 6.0
                 ),
             };
@@ -305,7 +312,7 @@ impl Figure {
             };
             let _ = writeln!(
                 out,
-                "<text x=\"{}\" y=\"{}\">{}</text>",
+                "<text x=\"{:.1}\" y=\"{}\">{}</text>",
                 at + 26.0,
                 y + 4.5,
                 escaped(&text)

@@ -87,9 +87,12 @@ pub(super) fn fit(curves: &Curves) -> String {
         .map(|curve| curve.name.as_str())
         .collect();
     let panels = if share {
+        let mut marks: Vec<Mark> = all.flat_map(|(place, curve)| marks(place, curve)).collect();
+        // No column's band is to hide the points of another.
+        marks.sort_by_key(Mark::is_above_areas);
         vec![Panel {
             y_label: names.join(", "),
-            marks: all.flat_map(|(place, curve)| marks(place, curve)).collect(),
+            marks,
         }]
     } else {
         let panel = |(place, curve): (usize, &Curve)| Panel {
