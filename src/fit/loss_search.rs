@@ -235,8 +235,7 @@ struct Start<'s, E> {
     descent: Option<Descent>,
     first_value: f64,
     cause: Option<E>,
-    /// The steps and evaluations of descents before this one.
-    steps: usize,
+    /// Evaluations beside those of the descent.
     spent: usize,
     ending: Ending,
 }
@@ -260,7 +259,6 @@ impl<'s, E> Start<'s, E> {
             descent: None,
             first_value: f64::INFINITY,
             cause: None,
-            steps: 0,
             spent: 0,
             ending: Ending::Failed,
         };
@@ -285,7 +283,7 @@ impl<'s, E> Start<'s, E> {
     fn descend_from_here<F: Smooth<Error = E>>(&mut self, function: &mut F) -> bool {
         let n = self.params.len();
         let (mut lower, mut upper, mut at) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
-        for j in (0..n).filter(|&j| self.pinned[j].is_none()) {
+        for j in 0..n {
             // A logarithm of nothing is far down.
             let coordinate = self.space.coordinate(j, self.params[j]);
             let coordinate = coordinate.clamp(f64::MIN, f64::MAX);
@@ -293,10 +291,6 @@ impl<'s, E> Start<'s, E> {
             lower[j] = (coordinate + down) / self.scale[j];
             upper[j] = (coordinate + up) / self.scale[j];
             at[j] = coordinate / self.scale[j];
-        }
-        if let Some(before) = self.descent.take() {
-            self.steps += before.iterations();
-            self.spent += before.evaluations();
         }
         let mut mapped = self.mapped(function);
         let begun = Descent::new(&mut mapped, lower, upper, at);
@@ -329,10 +323,7 @@ impl<'s, E> Start<'s, E> {
             };
             let mut mapped = self.mapped(function);
             let is_running = |descent: &Descent| descent.state() == State::Running;
-            while is_running(&descent)
-                && self.steps + descent.iterations() < most
-                && watch.goes_on()
-            {
+            while is_running(&descent) && descent.iterations() < most && watch.goes_on() {
                 descent.step(&mut mapped);
                 watch.steps_to(descent.value());
             }
@@ -342,7 +333,7 @@ impl<'s, E> Start<'s, E> {
                 State::Converged => Ending::Converged,
                 State::Stuck => Ending::Stuck,
                 State::Running if watch.is_stopped() => Ending::Interrupted,
-                State::Running => Ending::Exhausted,
+                State::Running | State::Falling => Ending::Exhausted,
             };
             self.descent = Some(descent);
             if self.ending != Ending::Converged || !self.pin(function) {
@@ -379,14 +370,15 @@ impl<'s, E> Start<'s, E> {
             };
             let is_finite = value.is_finite() && gradient.iter().all(|g| g.is_finite());
             if is_finite && value <= here + ROUNDING * here.abs() && pushes >= 0.0 {
-                let before = self.descent.clone();
+                let Some(mut descent) = self.descent.take() else {
+                    return has_moved;
+                };
                 self.pinned[j] = Some(end);
-                self.params = params;
-                if self.descend_from_here(function) {
-                    has_moved = true;
-                } else {
-                    (self.descent, self.pinned[j]) = (before, None);
+                match descent.hold(&mut self.mapped(function), j) {
+                    true => (self.params, has_moved) = (params, true),
+                    false => self.pinned[j] = None,
                 }
+                self.descent = Some(descent);
             }
         }
         has_moved
@@ -413,7 +405,7 @@ impl<'s, E> Start<'s, E> {
         StartEnd {
             sse: self.value(),
             ending: self.ending,
-            iterations: self.steps + self.descent.as_ref().map_or(0, Descent::iterations),
+            iterations: self.descent.as_ref().map_or(0, Descent::iterations),
             params: self.params,
         }
     }
