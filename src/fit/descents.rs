@@ -73,10 +73,10 @@ const TRUSTED_FALLS: i32 = 4;
 const KEPT_REDUCTION: f64 = 1e-4;
 
 /// How many times `max_iterations` the best start may go on for in the end.
-const PATIENCE: usize = 5;
+pub(super) const PATIENCE: usize = 5;
 
 /// How many points a start tries before it counts as failed.
-const ATTEMPTS: u32 = 16;
+pub(super) const ATTEMPTS: u32 = 16;
 
 /// What all starts of a search share.
 pub(super) struct Search<'a> {

@@ -67,7 +67,7 @@ const MOST: usize = 6;
 
 /// How far parameters are from the first guess: by the squares of factors' logarithms, so that two that
 /// are exchanged are farther off than two in their order; and a change of sign is a far way.
-fn way(init: &[f64], params: &[f64]) -> f64 {
+pub(super) fn way(init: &[f64], params: &[f64]) -> f64 {
     let far = |(&from, &to): (&f64, &f64)| {
         if from == 0.0 {
             return math::ln_1p(to.abs()).powi(2);

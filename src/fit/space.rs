@@ -63,7 +63,7 @@ impl<'a> Space<'a> {
     }
 
     /// Whether a parameter is searched for by a logarithm.
-    fn is_log(&self, j: usize) -> bool {
+    pub(super) fn is_log(&self, j: usize) -> bool {
         !self.linear[j] && matches!(self.bounds[j], Bound::Above(_) | Bound::Below(_))
     }
 

@@ -69,10 +69,10 @@ pub(crate) enum StartsError<E> {
 }
 
 /// How many starts are made at first; then as many again as there are,
-const BATCH: usize = 16;
+pub(super) const BATCH: usize = 16;
 
 /// until of so many one agrees: a better minimum would hardly have been missed by all of them.
-const ENOUGH: usize = 4;
+pub(super) const ENOUGH: usize = 4;
 
 /// A minimum on a sample is tried on all rows if it is within this multiple of the lowest,
 const SAMPLED: f64 = 1.5;
