@@ -1423,7 +1423,7 @@ fn nan_is_traced_to_its_expression_and_row() {
     let model = file(
         &directory,
         "m.scm",
-        "(param k 4.0)\n(observe y (sqrt (* k x)))",
+        "(param k 4.0)\n(observe y (+ k (sqrt (* k x))))",
     );
     let data = file(&directory, "d.csv", "x,y\n1,2\n2,2.8\n0,0\n");
     let fit = dmci(&["fit", &model, &data, "--trace-nan"]);

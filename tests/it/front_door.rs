@@ -1009,6 +1009,7 @@ fn fits_that_cannot_be() {
         new()
             .starts(0)
             .max_iterations(0)
+            .minimize(false)
             .all_starts(true)
             .seed(u64::MAX),
         new().init("a", NAN).threads(0),

@@ -276,7 +276,7 @@ fn a_fit_tells_the_row_its_numbers_and_the_params() -> Result<(), FitError> {
             (fitted, met.expect(text))
         };
         // The prediction is finite, and its derivative is not.
-        let (_, met) = look("(param k 4.0)\n(observe y (sqrt (* k x)))");
+        let (_, met) = look("(param k 4.0)\n(observe y (+ k (sqrt (* k x))))");
         let met = met.expect("the derivative at 0");
         assert_eq!((met.row, met.place.as_deref()), (Some(2), Some("row 3")));
         assert_eq!(met.columns, [("x".to_owned(), 0.0)]);
