@@ -403,7 +403,7 @@ pub(super) fn mentions(program: &Program, expr: ExprId, names: &[String]) -> boo
 }
 
 /// The expression whose value is the program's.
-fn last_expression(program: &Program) -> ExprId {
+pub(super) fn last_expression(program: &Program) -> ExprId {
     let mut id = program.root;
     loop {
         id = match program.expr(id) {
@@ -504,12 +504,17 @@ pub(super) fn check_names(
             Some(format!("; is it `{near}`?"))
         });
         let hint = hint.unwrap_or_default();
+        let file = table.file().unwrap_or("the table");
         let mut error = EvalError::new(
             Kind::Unbound,
-            format!(
-                "`{name}` is no column of {}, no param, and has no initial value{hint}",
-                table.file().unwrap_or("the table")
-            ),
+            match table.names() {
+                [] => format!(
+                    "`{name}` is no param and has no initial value, and no data are given{hint}"
+                ),
+                _ => format!(
+                    "`{name}` is no column of {file}, no param, and has no initial value{hint}"
+                ),
+            },
         );
         error.span = Some(span);
         error.position = Some(span.position(program.text()));

@@ -140,6 +140,21 @@ impl<'a> Derivation<'a> {
             .collect()
     }
 
+    /// The quantities at params that have no errors.
+    pub(super) fn without_errors(&mut self, params: &[f64]) -> Vec<FittedDerived> {
+        (0..self.quantities.len())
+            .map(|at| FittedDerived {
+                estimate: self
+                    .evaluate(at, params)
+                    .map_or(f64::NAN, |evaluated| evaluated.value),
+                name: self.quantities[at].name.clone(),
+                std_err: f64::NAN,
+                low: f64::NAN,
+                high: f64::NAN,
+            })
+            .collect()
+    }
+
     fn evaluate(&mut self, at: usize, params: &[f64]) -> Result<Evaluated, FitError> {
         let quantity = &self.quantities[at];
         let row = quantity.row;

@@ -73,10 +73,10 @@ const TRUSTED_FALLS: i32 = 4;
 const KEPT_REDUCTION: f64 = 1e-4;
 
 /// How many times `max_iterations` the best start may go on for in the end.
-const PATIENCE: usize = 5;
+pub(super) const PATIENCE: usize = 5;
 
 /// How many points a start tries before it counts as failed.
-const ATTEMPTS: u32 = 16;
+pub(super) const ATTEMPTS: u32 = 16;
 
 /// What all starts of a search share.
 pub(super) struct Search<'a> {
@@ -95,9 +95,10 @@ pub(super) struct Search<'a> {
 impl<'a> Search<'a> {
     /// A value as a sum of squares, or what compares as one: positive, and smaller is better.
     pub(super) fn figure(&self, value: f64) -> f64 {
-        match self.least_squares {
-            true => value,
-            false => math::exp(value / self.rows.max(1) as f64),
+        if self.least_squares {
+            value
+        } else {
+            math::exp(value / self.rows.max(1) as f64)
         }
     }
 
@@ -221,7 +222,7 @@ pub(super) struct Start<'a, E> {
     pub(super) place: Option<usize>,
 }
 
-impl<'a, E> Start<'a, E> {
+impl<E> Start<'_, E> {
     /// The value where it is; infinite if it failed.
     pub(super) fn value(&self) -> f64 {
         match &self.minimizer {

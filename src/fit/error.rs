@@ -105,6 +105,20 @@ pub enum FitError {
         /// Which prediction or derivative is at fault at the initial values; empty if none is.
         detail: String,
     },
+    /// What a caller asks for with a loss, and a loss has none of.
+    #[error("{0}")]
+    Loss(String),
+    /// No start gave a finite loss.
+    #[error(
+        "the loss is finite at none of {starts} starts{detail}; other initial values may avoid it: \
+         `(param name init)` or `--init name=value`"
+    )]
+    NoLoss {
+        /// How many were tried.
+        starts: usize,
+        /// What it is at the initial values.
+        detail: String,
+    },
     /// The observer stopped the fit before any start gave anything.
     #[error("the fit was interrupted before any start gave finite residuals")]
     Interrupted,

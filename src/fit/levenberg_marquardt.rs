@@ -332,9 +332,10 @@ impl<'a> Minimizer<'a> {
         let slope = -along / spread;
         let predicted = 2.0 * slope - self.model.triangle.image_norm(&step.by).powi(2) / spread;
         let solved = self.space.solved() > 0;
-        let value = match solved {
-            true => self.solve_trial(desk),
-            false => desk.value(&self.trial.params).ok(),
+        let value = if solved {
+            self.solve_trial(desk)
+        } else {
+            desk.value(&self.trial.params).ok()
         };
         let reduction = match value.map(|value| (self.current.value - value) / spread) {
             Some(reduction) if reduction > -99.0 => reduction,
@@ -467,9 +468,10 @@ impl<'a> Minimizer<'a> {
     pub(super) fn look(&mut self) {
         let length = self.current.triangle.length();
         self.cosine = 0.0;
-        let remembered = match self.iterations <= CAREFUL {
-            true => 1.0,
-            false => REMEMBERED,
+        let remembered = if self.iterations <= CAREFUL {
+            1.0
+        } else {
+            REMEMBERED
         };
         for (k, &j) in self.space.order().iter().enumerate() {
             let norm = self.current.triangle.column_norm(k);
@@ -756,7 +758,7 @@ mod tests {
                 let free = Space::with_linear(&[Bound::Free; 2], vec![true, false]);
                 let mut desk = Desk::new(MISRA1A.problem(), 2);
                 let best = Minimizer::new(&mut desk, &free, &[1.0, 5e-4], Tolerances::default());
-                let best = best.ok().expect("a start").params()[0];
+                let best = best.unwrap_or_else(|_| panic!("a start")).params()[0];
                 assert!((minimizer.params[0] / best - 1.0).abs() < 1e-10);
             }
         }

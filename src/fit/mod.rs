@@ -24,7 +24,10 @@ mod error;
 
 #[cfg(test)]
 mod known_problems;
+mod lbfgs;
 mod levenberg_marquardt;
+mod loss;
+mod loss_search;
 mod noise;
 mod not_finite;
 mod objective;
@@ -61,8 +64,8 @@ pub(crate) use options::MOST_STARTS;
 pub use predictions::{Estimates, PredictedColumn, predict};
 pub use profile::{Profile, ProfileEnd, ProfilePoint, profile};
 pub use result::{
-    Combination, Ending, Fit, FittedColumn, FittedDerived, FittedNoise, FittedParam, GroupOf,
-    Optimum, SdOrigin, StartEnd,
+    Combination, Ending, Fit, FittedColumn, FittedDerived, FittedLoss, FittedNoise, FittedParam,
+    GroupOf, Optimum, SdOrigin, StartEnd,
 };
 pub use table::{Missing, Table, TableError, TableOptions};
 
@@ -198,6 +201,10 @@ pub fn fit_traced(
     Result<Fit, FitError>,
     Result<Option<FitNotFinite>, FitError>,
 ) {
+    if options.minimize {
+        // A loss has no rows to look at.
+        return (fit_observed(model, table, options, observer), Ok(None));
+    }
     let met = OnceLock::new();
     let fitted = fit_noting(model, table, options, observer, Some(&met));
     let met = match met.get() {
@@ -214,6 +221,9 @@ fn fit_noting(
     observer: &Observer<'_>,
     met: Option<&OnceLock<Vec<f64>>>,
 ) -> Result<Fit, FitError> {
+    if options.minimize {
+        return loss::fit_loss(model, table, options, observer);
+    }
     let clock = Clock::start();
     let goal = match options.target {
         Some(_) => Goal::Value,
@@ -466,6 +476,7 @@ fn fit_noting(
         held: unknowns.held.clone(),
         rows: all_rows,
         rows_dropped: usable.as_ref().map_or(0, |rows| all_rows - rows.len()),
+        loss: None,
         starts: best.starts.len(),
         agree: best.agree,
         as_good: best.as_low,

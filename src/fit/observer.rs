@@ -26,7 +26,7 @@ pub struct Progress {
     pub ended: usize,
     /// How many starts there are.
     pub starts: usize,
-    /// The lowest sum of squared residuals so far; infinite before the first.
+    /// The lowest sum of squared residuals so far, or the lowest loss; infinite before the first.
     pub best: f64,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Watch<'a> {
     starts: usize,
     steps: AtomicUsize,
     ended: AtomicUsize,
-    /// The bits of the lowest sum of squares: those of numbers that are not negative are in order.
+    /// The lowest sum of squares, in the order of numbers.
     best: AtomicU64,
     stopped: AtomicBool,
 }
@@ -50,7 +50,7 @@ impl<'a> Watch<'a> {
             starts,
             steps: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
-            best: AtomicU64::new(f64::INFINITY.to_bits()),
+            best: AtomicU64::new(ordered(f64::INFINITY)),
             stopped: AtomicBool::new(false),
         }
     }
@@ -65,7 +65,7 @@ impl<'a> Watch<'a> {
             most_steps: self.most_steps,
             ended: self.ended.load(Ordering::Relaxed),
             starts: self.starts,
-            best: f64::from_bits(self.best.load(Ordering::Relaxed)),
+            best: of_ordered(self.best.load(Ordering::Relaxed)),
         };
         if (self.observer)(&progress).is_break() {
             self.stopped.store(true, Ordering::Relaxed);
@@ -80,7 +80,7 @@ impl<'a> Watch<'a> {
 
     /// A start is where the sum of squares is so much.
     pub(super) fn meets(&self, sse: f64) {
-        self.best.fetch_min(sse.to_bits(), Ordering::Relaxed);
+        self.best.fetch_min(ordered(sse), Ordering::Relaxed);
     }
 
     /// A start took a step, to where the sum of squares is so much.
@@ -94,6 +94,42 @@ impl<'a> Watch<'a> {
         if starts > 0 {
             self.ended.fetch_add(starts, Ordering::Relaxed);
             self.goes_on();
+        }
+    }
+}
+
+/// The sign of a number's bits.
+const SIGN: u64 = 1 << 63;
+
+/// A number's bits, in the order of numbers: those of negative ones, which stand in the other order, turned
+/// round.
+fn ordered(x: f64) -> u64 {
+    let bits = x.to_bits();
+    if bits & SIGN == 0 { bits | SIGN } else { !bits }
+}
+
+fn of_ordered(bits: u64) -> f64 {
+    f64::from_bits(if bits & SIGN == 0 { !bits } else { bits ^ SIGN })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_in_the_order_of_numbers() {
+        let numbers = [
+            f64::NEG_INFINITY,
+            -2.0,
+            -1e-300,
+            0.0,
+            1e-300,
+            1.5,
+            f64::INFINITY,
+        ];
+        for pair in numbers.windows(2) {
+            assert!(ordered(pair[0]) < ordered(pair[1]));
+            assert_eq!(of_ordered(ordered(pair[0])), pair[0]);
         }
     }
 }

@@ -67,7 +67,7 @@ const MOST: usize = 6;
 
 /// How far parameters are from the first guess: by the squares of factors' logarithms, so that two that
 /// are exchanged are farther off than two in their order; and a change of sign is a far way.
-fn way(init: &[f64], params: &[f64]) -> f64 {
+pub(super) fn way(init: &[f64], params: &[f64]) -> f64 {
     let far = |(&from, &to): (&f64, &f64)| {
         if from == 0.0 {
             return math::ln_1p(to.abs()).powi(2);
@@ -91,9 +91,10 @@ pub(super) fn choose<P: Objective>(
     let watch = search.watch;
     let n = search.guess.init.len();
     let whole = search.whole;
-    let rounding = match desk.problem.is_least_squares() {
-        true => desk.problem.rounding(),
-        false => 0.0,
+    let rounding = if desk.problem.is_least_squares() {
+        desk.problem.rounding()
+    } else {
+        0.0
     };
     // What rounding of the scores moves their sum of squares by.
     let noise = |value: f64| rounding + 2.0 * (value * rounding).max(0.0).sqrt();
@@ -188,21 +189,19 @@ pub(super) fn choose<P: Objective>(
 
     // What came of it, as the full problem has it.
     let filled = desk.fill(end.params()).is_ok();
-    let (jacobian, scores) = match filled {
-        true => {
-            let (jacobian, scores) = desk.filled(n);
-            (jacobian.to_vec(), scores.to_vec())
-        }
-        false => (Vec::new(), Vec::new()),
+    let (jacobian, scores) = if filled {
+        let (jacobian, scores) = desk.filled(n);
+        (jacobian.to_vec(), scores.to_vec())
+    } else {
+        (Vec::new(), Vec::new())
     };
     let undetermined = filled && {
         let statistics = Statistics::new(end.params(), &scores, &jacobian, &end.held());
         !statistics.undetermined.is_empty()
     };
     let low = |k: usize| starts[k].ending == Ending::Converged && starts[k].value() <= bar;
-    let as_low_on_sample = |k: usize| {
-        starts[k].place.is_some_and(|place| low(place)) && starts[k].ending == Ending::Converged
-    };
+    let as_low_on_sample =
+        |k: usize| starts[k].place.is_some_and(low) && starts[k].ending == Ending::Converged;
     let as_low: Vec<usize> = (0..starts.len())
         .filter(|&k| low(k) || as_low_on_sample(k))
         .collect();
@@ -266,13 +265,15 @@ fn mirrored<'a, P: Objective>(
     };
     let away = |j: &usize| end.params()[*j] * init[*j] < 0.0;
     let turning: Vec<usize> = (0..init.len()).filter(|&j| can_turn(j)).collect();
-    if !turning.iter().any(|j| away(j)) {
+    if !turning.iter().any(away) {
         return None;
     }
     let here = way(init, end.params());
     let turned = |which: &[usize]| {
         let mut params = end.params().to_vec();
-        which.iter().for_each(|&j| params[j] = -params[j]);
+        for &j in which {
+            params[j] = -params[j];
+        }
         (way(init, &params), params)
     };
     let mut images: Vec<(f64, Vec<f64>)> = if turning.len() <= TURNED {

@@ -37,6 +37,11 @@ pub struct FitOptions {
     /// The column that the program's value predicts, row by row and with normal noise; for programs
     /// that observe nothing themselves.
     pub target: Option<String>,
+    /// Whether the program's value is a loss to be minimized, one number, with the table's columns as lists;
+    /// for programs that observe nothing themselves. Nothing is compared with data then:
+    /// [`Fit::loss`](super::Fit::loss) has what there is to tell, standard errors are NaN, and there are no
+    /// residuals. See [`Table::empty`](super::Table::empty) for a loss that needs no data.
+    pub minimize: bool,
     /// The column of the standard deviations of the observed one's noise; of its logarithms, where that
     /// is lognormal. They are absolute: residuals that are larger than these say make no error larger.
     pub sigma: Option<String>,
@@ -74,6 +79,7 @@ impl Default for FitOptions {
             fix: Vec::new(),
             bounds: Vec::new(),
             target: None,
+            minimize: false,
             sigma: None,
             weights: None,
             loss: Loss::Squares,
@@ -144,6 +150,27 @@ impl FitOptions {
     #[must_use]
     pub fn target(mut self, column: impl Into<String>) -> Self {
         self.target = Some(column.into());
+        self
+    }
+
+    /// The same with the program's value as a loss to be minimized, or not.
+    ///
+    /// ```
+    /// use dmci::Interpreter;
+    /// use dmci::fit::{FitOptions, Table, fit};
+    ///
+    /// let model = Interpreter::embedded().model(
+    ///     "(param x -1.2) (param y 1) (+ (square (- 1 x)) (* 100 (square (- y (square x)))))",
+    /// )?;
+    /// let found = fit(&model, &Table::empty(), &FitOptions::default().minimize(true))?;
+    /// assert!(found.converged && found.value < 1e-15);
+    /// assert!((found.param("x").unwrap().estimate - 1.0).abs() < 1e-7);
+    /// assert!(found.loss.unwrap().gradient_norm < 1e-6);
+    /// # Ok::<(), dmci::fit::FitError>(())
+    /// ```
+    #[must_use]
+    pub fn minimize(mut self, minimize: bool) -> Self {
+        self.minimize = minimize;
         self
     }
 

@@ -188,7 +188,7 @@ pub(super) fn no_number(output: &Output, data: &Data<'_>, row: usize) -> Unfit {
     }
 }
 
-fn describe(item: &Item) -> &'static str {
+pub(super) fn describe(item: &Item) -> &'static str {
     match item {
         Item::Number { .. } => "a number",
         Item::Bool(_) => "a boolean",

@@ -122,9 +122,10 @@ impl Minimizer<'_> {
         desk.fill(&self.current.params).ok()?;
         let (jacobian, scores) = desk.filled(n);
         let scores = scores.to_vec();
-        let jacobian = match least_squares {
-            true => Vec::new(),
-            false => jacobian.to_vec(),
+        let jacobian = if least_squares {
+            Vec::new()
+        } else {
+            jacobian.to_vec()
         };
         let slopes = |point: &Point| -> Vec<f64> {
             let coordinates = point.coordinates.iter().enumerate();

@@ -228,6 +228,9 @@ fn range_of(model: &Model, options: &FitOptions, name: &str) -> Result<(f64, f64
     })
 }
 
+/// Params with their values.
+type Named = Vec<(String, f64)>;
+
 /// A profile that is being made.
 struct Search<'a> {
     model: &'a Model,
@@ -334,11 +337,7 @@ impl Search<'_> {
     }
 
     /// The deviance with the param at a value, and the params there; none where nothing fits.
-    fn at(
-        &mut self,
-        value: f64,
-        from: &[(String, f64)],
-    ) -> Result<Option<(f64, Vec<(String, f64)>)>, FitError> {
+    fn at(&mut self, value: f64, from: &[(String, f64)]) -> Result<Option<(f64, Named)>, FitError> {
         let others = from.iter().filter(|(name, _)| name != self.name);
         let is_alone = self.fitted.params.len() == 1;
         let mut options = FitOptions {
@@ -358,9 +357,10 @@ impl Search<'_> {
             Err(_) if self.options.limits.is_late() => return Err(FitError::Interrupted),
             Err(_) => return Ok(None),
         };
-        let deviance = match self.is_squares() {
-            true => self.fitted.residuals as f64 * math::ln(fitted.value / self.fitted.value),
-            false => fitted.value - self.fitted.value,
+        let deviance = if self.is_squares() {
+            self.fitted.residuals as f64 * math::ln(fitted.value / self.fitted.value)
+        } else {
+            fitted.value - self.fitted.value
         };
         if !deviance.is_finite() {
             return Ok(None);

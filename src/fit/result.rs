@@ -78,8 +78,8 @@ pub struct Fit {
     #[serde(with = "number")]
     pub sse: f64,
     /// What is lowest here: the sum of squares, in units of standard deviations where these are given;
-    /// minus twice the logarithm of the likelihood, up to a constant, where that is something else; or the
-    /// sum of a robust loss.
+    /// minus twice the logarithm of the likelihood, up to a constant, where that is something else; the
+    /// sum of a robust loss; or the loss that the program's value is.
     #[serde(with = "number")]
     pub value: f64,
     /// The logarithm of the likelihood, natural; where standard deviations are estimated, with the
@@ -117,6 +117,10 @@ pub struct Fit {
     /// the scale of its noise, that the predictions explain.
     #[serde(with = "number")]
     pub r_squared: f64,
+    /// What there is to tell of a loss that was minimized; left out of what is written where data were
+    /// fitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<FittedLoss>,
     /// How many starts were made.
     pub starts: usize,
     /// How many of them found this minimum.
@@ -153,6 +157,19 @@ pub struct Fit {
     /// Seconds of wall time.
     #[serde(with = "number")]
     pub seconds: f64,
+}
+
+/// A loss where it is lowest.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FittedLoss {
+    /// The derivatives of the loss by the params, in their order.
+    #[serde(serialize_with = "numbers")]
+    pub gradient: Vec<f64>,
+    /// The length of what there is of it in the params that are free to move: those that are not at a bound
+    /// and pushed to it.
+    #[serde(with = "number")]
+    pub gradient_norm: f64,
 }
 
 /// An observed column of the data, as the model predicts it at the estimates.
@@ -304,7 +321,7 @@ pub struct StartEnd {
     /// The params it got to, in the order of [`Fit::params`]; where it began, if it failed.
     #[serde(serialize_with = "numbers")]
     pub params: Vec<f64>,
-    /// The sum of squared residuals there; infinite if it failed.
+    /// The sum of squared residuals there, or the loss; infinite if it failed.
     #[serde(with = "number")]
     pub sse: f64,
     /// What became of it.

@@ -18,6 +18,9 @@ use crate::fit::bounds::Bound;
 /// Derivatives that differ by less than this part of the largest are the same.
 const SAME: f64 = 1e-9;
 
+/// A parameter that changes less than this part of what another does says nothing there.
+const LEAST: f64 = 1e-12;
+
 /// How many points are tried to find one with all derivatives.
 const TRIES: usize = 8;
 
@@ -102,9 +105,23 @@ impl Base {
             .then_some(base)
     }
 
-    /// How many parameters change anything.
+    /// How many parameters change anything worth the name.
     fn steep(&self) -> usize {
-        self.sizes.iter().filter(|&&size| size > 0.0).count()
+        (0..self.sizes.len()).filter(|&j| self.is_steep(j)).count()
+    }
+
+    /// Whether a parameter's whole size changes more than rounding of what the others change.
+    fn is_steep(&self, j: usize) -> bool {
+        let effect = |j: usize| {
+            self.sizes[j]
+                * if self.params[j] == 0.0 {
+                    1.0
+                } else {
+                    self.params[j].abs()
+                }
+        };
+        let most = largest((0..self.sizes.len()).map(effect));
+        self.sizes[j] > 0.0 && effect(j) >= LEAST * most
     }
 
     /// Whether the derivatives by some parameters stay as they are where all of these change.
@@ -114,7 +131,7 @@ impl Base {
         bounds: &[Bound],
         some: &[usize],
     ) -> bool {
-        if some.iter().any(|&j| self.sizes[j] == 0.0) {
+        if some.iter().any(|&j| !self.is_steep(j)) {
             return false;
         }
         let mut params = self.params.clone();
@@ -166,6 +183,7 @@ fn largest(values: impl Iterator<Item = f64>) -> f64 {
 mod tests {
     use super::super::known_problems::Problem;
     use super::*;
+    use crate::prim::math;
 
     #[test]
     fn amplitudes_and_offsets_are_linear_and_their_product_is_not() {
@@ -189,7 +207,7 @@ mod tests {
                 sink(a * (b * -1000.0 * f64::from(i)).exp() - 1.0);
             }
         });
-        let point = |k: usize| vec![1.0, 10.0_f64.powi(-(k as i32))];
+        let point = |k: usize| vec![1.0, math::exp(-2.0 * k as f64)];
         let linear = linear_params(&mut Desk::new(problem, 2), &[Bound::Free; 2], point);
         assert_eq!(linear.marks, [true, false]);
     }

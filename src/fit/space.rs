@@ -63,15 +63,16 @@ impl<'a> Space<'a> {
     }
 
     /// Whether a parameter is searched for by a logarithm.
-    fn is_log(&self, j: usize) -> bool {
+    pub(super) fn is_log(&self, j: usize) -> bool {
         !self.linear[j] && matches!(self.bounds[j], Bound::Above(_) | Bound::Below(_))
     }
 
     /// The coordinate of a value; infinite at the end that a logarithm is taken from.
     pub(super) fn coordinate(&self, j: usize, value: f64) -> f64 {
-        match self.is_log(j) {
-            true => self.bounds[j].coordinate(value),
-            false => value,
+        if self.is_log(j) {
+            self.bounds[j].coordinate(value)
+        } else {
+            value
         }
     }
 
@@ -91,17 +92,19 @@ impl<'a> Space<'a> {
 
     /// The derivative of the value by the coordinate.
     pub(super) fn slope(&self, j: usize, coordinate: f64) -> f64 {
-        match self.is_log(j) {
-            true => self.bounds[j].slope(coordinate),
-            false => 1.0,
+        if self.is_log(j) {
+            self.bounds[j].slope(coordinate)
+        } else {
+            1.0
         }
     }
 
     /// The size of a coordinate that a small step is small against: that of a logarithm is 1, a factor e.
     pub(super) fn magnitude(&self, j: usize, coordinate: f64) -> f64 {
-        match self.is_log(j) {
-            true => 1.0,
-            false => coordinate.abs(),
+        if self.is_log(j) {
+            1.0
+        } else {
+            coordinate.abs()
         }
     }
 

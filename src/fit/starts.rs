@@ -69,10 +69,10 @@ pub(crate) enum StartsError<E> {
 }
 
 /// How many starts are made at first; then as many again as there are,
-const BATCH: usize = 16;
+pub(super) const BATCH: usize = 16;
 
 /// until of so many one agrees: a better minimum would hardly have been missed by all of them.
-const ENOUGH: usize = 4;
+pub(super) const ENOUGH: usize = 4;
 
 /// A minimum on a sample is tried on all rows if it is within this multiple of the lowest,
 const SAMPLED: f64 = 1.5;
@@ -206,14 +206,13 @@ where
             break;
         }
     }
-    let mut desk = match sample {
-        None => idle.pop().unwrap_or_else(searched),
-        Some(_) => {
-            idle.clear();
-            let mut desk = desk();
-            carry_over(&search, &mut starts, &mut desk);
-            desk
-        }
+    let mut desk = if sample.is_some() {
+        idle.clear();
+        let mut desk = desk();
+        carry_over(&search, &mut starts, &mut desk);
+        desk
+    } else {
+        idle.pop().unwrap_or_else(searched)
     };
     let mut found = choose(&mut desk, starts, &search);
     found.evaluations += before;
@@ -238,9 +237,10 @@ fn carry_over<'a, P: Objective>(
     if !places.iter().any(|place| place.contains(&0)) {
         places.push(vec![0]);
     }
-    let scale = match search.least_squares {
-        true => desk.problem.rows() as f64 / search.rows.max(1) as f64,
-        false => 1.0,
+    let scale = if search.least_squares {
+        desk.problem.rows() as f64 / search.rows.max(1) as f64
+    } else {
+        1.0
     };
     for (index, start) in starts.iter_mut().enumerate() {
         let place = places.iter().find(|place| place.contains(&index));

@@ -19,6 +19,7 @@ mod explain;
 mod fit;
 #[cfg(feature = "cli")]
 mod fit_files;
+mod fit_loss;
 mod fit_noise;
 mod fit_trust;
 mod front_door;

@@ -28,8 +28,8 @@ use super::program::{Loaded, MachineArgs, ProgramArgs, ThreadArgs, assignment, a
 use super::report::{self, Failure};
 use crate::Bindings;
 use crate::fit::{
-    Estimates, Fit as Fitted, FitOptions, Loss, MOST_STARTS, Progress, fit_observed, fit_traced,
-    profile,
+    Estimates, Fit as Fitted, FitOptions, FittedLoss, Loss, MOST_STARTS, Progress, Table,
+    fit_observed, fit_traced, profile,
 };
 use crate::syntax::{Constraint, Goal, Program};
 use clap::Args;
@@ -127,7 +127,8 @@ fn loss(argument: &str) -> Result<Loss, String> {
 /// The model declares its params with `param` and says which columns of the data it predicts: with
 /// `observe` row by row, where columns are numbers by their names, or with `observe-series` as a
 /// whole, where columns are lists. A model that does neither predicts the column of `--target` by its
-/// value, row by row. `data-matrix` makes one matrix of several columns.
+/// value, row by row. `data-matrix` makes one matrix of several columns. With `--minimize` its value is
+/// the loss itself.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -135,6 +136,7 @@ Examples:
   dmci fit model.scm data.csv --init k=0.5 --starts 16 --json
   dmci fit decay.scm data.csv --target y --init k=1 --init y0=1
   dmci fit model.scm data.csv --verify
+  dmci fit loss.scm data.csv --minimize
   dmci fit model.scm data.csv --out results --plot
   dmci fit model.scm data.csv --fix y0=2 --bound 'k<5' --deadline 10
   dmci fit model.scm meter.tsv --sep tab --decimal , --comment '#' --missing drop
@@ -147,6 +149,9 @@ the same with columns as lists:
   (observe-series (y) (map (lambda (t) (* y0 (exp (- (* k t))))) t) normal)
 decay.scm:
   (* y0 (exp (- (* k t))))
+loss.scm:
+  (param m 1.0)
+  (fold-left + 0 (map (lambda (y) (log (+ 1 (square (- y m))))) y))
 data.csv, which gzip may have compressed; - is standard input:
   t,y
   0,2.1
@@ -162,9 +167,9 @@ pub(super) struct Fit {
     #[arg(value_name = "MODEL.scm")]
     model: PathBuf,
 
-    /// File with the data: a line of column names, then a line for each row
-    #[arg(value_name = "DATA.csv")]
-    data: PathBuf,
+    /// File with the data: a line of column names, then a line for each row; a loss may do without
+    #[arg(value_name = "DATA.csv", required_unless_present = "minimize")]
+    data: Option<PathBuf>,
 
     /// Start a param from this value instead of its own; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
@@ -173,6 +178,12 @@ pub(super) struct Fit {
     /// Predict this column by the model's value, row by row; for a model that observes nothing
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
+
+    /// Minimize the model's value: it is a loss, one number, with columns as lists; for a model that
+    /// observes nothing. A loss has no standard errors
+    #[arg(long, conflicts_with_all = ["target", "sigma", "weights", "loss_scale", "verify", "trace_nan",
+        "out", "plot"])]
+    minimize: bool,
 
     /// The column of the known standard deviations of the observed column's noise: they are absolute, so
     /// errors do not grow with the residuals
@@ -308,7 +319,10 @@ impl Fit {
             )));
         };
         self.check_files()?;
-        let data = self.table.read(&self.data)?;
+        let data = match &self.data {
+            Some(path) => self.table.read(path)?,
+            None => Table::empty(),
+        };
         let limits = interrupts::stopped_by_ctrl_c(match self.deadline {
             Some(time) if self.limits.time().is_none_or(|timeout| time < timeout) => {
                 limits.timeout(time)
@@ -317,8 +331,8 @@ impl Fit {
         });
         let interpreter = self.machine.interpreter()?.within(&limits);
         let goal = match self.target {
-            Some(_) => Goal::Value,
-            None => Goal::Observations,
+            None if !self.minimize => Goal::Observations,
+            _ => Goal::Value,
         };
         let mut warnings = Vec::new();
         let program = interpreter.expand(&source.text, &[], goal).ok();
@@ -346,6 +360,7 @@ impl Fit {
             fix: self.fix.clone(),
             bounds: self.bound.clone(),
             target: self.target.clone(),
+            minimize: self.minimize,
             limits,
             threads: self.threads.threads(),
         };
@@ -441,13 +456,13 @@ impl Fit {
                     report::print(&plot)?;
                 }
             }
-            if let Some(folder) = &self.out {
+            if let (Some(folder), Some(path)) = (&self.out, &self.data) {
                 let all = Results {
                     fitted: &fitted,
                     curves: &curves,
                     source: &source,
                     program: &program,
-                    data: &self.data,
+                    data: path,
                     json: &json,
                     warnings: &warnings,
                     verified: verified.as_ref(),
@@ -477,9 +492,12 @@ impl Fit {
             ends.iter().any(|end| name.ends_with(end))
         };
         let tables = [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".dat"];
-        let message = if self.model == Path::new("-") && self.data == Path::new("-") {
+        let Some(data) = &self.data else {
+            return Ok(());
+        };
+        let message = if self.model == Path::new("-") && data == Path::new("-") {
             "standard input can be the model or the data, not both"
-        } else if ends(&self.data, &[".scm"]) && ends(&self.model, &tables) {
+        } else if ends(data, &[".scm"]) && ends(&self.model, &tables) {
             "the arguments are swapped: the model comes first, then the data"
         } else {
             return Ok(());
@@ -527,6 +545,9 @@ impl Fit {
     }
 
     fn summary(&self, fitted: &Fitted, verified: Option<&AtFit>) -> String {
+        if let Some(loss) = &fitted.loss {
+            return self.summary_of_loss(fitted, loss);
+        }
         let mut out = table(&PARAMS, &fitted.params);
         if !fitted.derived.is_empty() {
             out.push('\n');
@@ -542,15 +563,20 @@ impl Fit {
             let (used, dropped) = (column.used, column.dropped);
             let _ = writeln!(out, "{label:<18}  {used} used, {dropped} dropped");
         }
-        for (name, value) in &fitted.held {
-            let label = format!("{name} held at");
-            let _ = writeln!(out, "{label:<18}  {}", report::significant(*value, 6));
-        }
+        told::held(fitted, &mut out);
         if self.stats {
             lines(&EFFORT, fitted, [18, 0], &mut out);
         }
         if let Some(at_fit) = verified {
             lines(&VERIFIED, at_fit, [18, 0], &mut out);
+        }
+        out
+    }
+
+    fn summary_of_loss(&self, fitted: &Fitted, loss: &FittedLoss) -> String {
+        let mut out = told::minimized(fitted, loss);
+        if self.stats {
+            lines(&EFFORT, fitted, [18, 0], &mut out);
         }
         out
     }

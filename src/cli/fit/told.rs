@@ -7,12 +7,12 @@
 //! - The JSON of a fit depends on nothing but the program, the data and the arguments: no time is in it.
 
 use crate::cli::at_fit::{AtFit, VERIFIED};
-use crate::cli::fields::{Content, Field, members};
+use crate::cli::fields::{Content, Field, lines, members};
 use crate::cli::json;
-use crate::cli::report::significant;
+use crate::cli::report::{significant, table};
 use crate::fit::{
-    Ending, Estimates, Fit as Fitted, FitNotFinite, FittedColumn, FittedDerived, FittedNoise,
-    FittedParam, Profile, ProfileEnd, SdOrigin,
+    Ending, Estimates, Fit as Fitted, FitNotFinite, FittedColumn, FittedDerived, FittedLoss,
+    FittedNoise, FittedParam, Profile, ProfileEnd, SdOrigin, StartEnd,
 };
 use std::fmt::Write as _;
 
@@ -153,6 +153,58 @@ pub(super) const FIGURES: [Field<Fitted>; 11] = [
     Field::new("BIC", "bic", |f| Content::Number(f.bic, 6)),
 ];
 
+/// Of a loss that was minimized.
+const LOSS: [Field<Fitted>; 2] = [
+    Field::new("loss", "value", |f| Content::Number(f.value, 8)),
+    Field::new("starts that agree", "agree", |f| {
+        Content::Share(f.agree, f.starts)
+    }),
+];
+
+/// The minimum of a loss, as people are told of it.
+pub(super) fn minimized(fitted: &Fitted, loss: &FittedLoss) -> String {
+    let params = fitted.params.iter().zip(&loss.gradient);
+    let rows: Vec<Vec<String>> = params
+        .map(|(param, slope)| {
+            let at_bound = match fitted.at_edge.contains(&param.name) {
+                true => "yes",
+                false => "",
+            };
+            vec![
+                param.name.clone(),
+                significant(param.estimate, 6),
+                significant(*slope, 2),
+                at_bound.to_owned(),
+            ]
+        })
+        .collect();
+    let mut out = table(&["param", "value", "derivative", "at a bound"], &rows);
+    if !fitted.derived.is_empty() {
+        let derived = fitted.derived.iter();
+        let rows: Vec<Vec<String>> = derived
+            .map(|one| vec![one.name.clone(), significant(one.estimate, 6)])
+            .collect();
+        out.push('\n');
+        out.push_str(&table(&["derived", "value"], &rows));
+    }
+    out.push('\n');
+    lines(&LOSS, fitted, [18, 0], &mut out);
+    let norm = significant(loss.gradient_norm, 2);
+    let _ = writeln!(out, "{:<18}  {norm}", "gradient norm");
+    let none = "none: a loss does not say how its data scatter";
+    let _ = writeln!(out, "{:<18}  {none}", "standard errors");
+    held(fitted, &mut out);
+    out
+}
+
+/// Writes a line for each param that is held.
+pub(super) fn held(fitted: &Fitted, out: &mut String) {
+    for (name, value) in &fitted.held {
+        let label = format!("{name} held at");
+        let _ = writeln!(out, "{label:<18}  {}", significant(*value, 6));
+    }
+}
+
 /// What it took, which people are told with `--stats`.
 pub(super) const EFFORT: [Field<Fitted>; 2] = [
     Field::new("starts dropped", "dropped", |f| count(f.dropped)),
@@ -207,6 +259,9 @@ pub(super) fn json(fitted: &Fitted, beside: &Beside<'_>) -> String {
         members(&FIGURES, fitted, all);
         all.serialized("chi_squared", &fitted.chi_squared);
         all.serialized("reduced_chi_squared", &fitted.reduced_chi_squared);
+        if let Some(loss) = &fitted.loss {
+            all.serialized("loss", loss);
+        }
         members(&EFFORT, fitted, all);
         members(&DOUBTS, fitted, all);
         all.texts("warnings", beside.warnings);
@@ -264,17 +319,14 @@ fn others(fitted: &Fitted) -> String {
     let mut told = String::new();
     for optimum in fitted.optima.iter().take(OTHERS) {
         told.push_str("; another ");
-        match &optimum.symmetry {
-            Some(symmetry) => {
-                told.push_str("has ");
-                told.push_str(symmetry);
-            }
-            None => {
-                let params = fitted.params.iter().zip(&optimum.params);
-                let each = params.map(|(p, x)| format!("{} = {}", p.name, significant(*x, 4)));
-                told.push_str("is at ");
-                told.push_str(&each.collect::<Vec<_>>().join(", "));
-            }
+        if let Some(symmetry) = &optimum.symmetry {
+            told.push_str("has ");
+            told.push_str(symmetry);
+        } else {
+            let params = fitted.params.iter().zip(&optimum.params);
+            let each = params.map(|(p, x)| format!("{} = {}", p.name, significant(*x, 4)));
+            told.push_str("is at ");
+            told.push_str(&each.collect::<Vec<_>>().join(", "));
         }
     }
     if fitted.optima.len() > OTHERS {
@@ -297,20 +349,26 @@ pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
         names.join(", ")
     };
     let n = fitted.params.len();
-    if fitted.residuals < n {
+    let is_loss = fitted.loss.is_some();
+    let what = if is_loss { "loss" } else { "prediction" };
+    if !is_loss && fitted.residuals < n {
         warnings.push(format!(
             "{} cannot determine {n} params; hold some with --fix, or give more rows",
             numbers(fitted.residuals)
         ));
     }
-    let (unused, undetermined): (Vec<String>, Vec<String>) = fitted
-        .undetermined
+    // Nothing tells of a loss what data determine.
+    let undetermined: &[String] = match is_loss {
+        true => known.unused,
+        false => &fitted.undetermined,
+    };
+    let (unused, undetermined): (Vec<String>, Vec<String>) = undetermined
         .iter()
         .cloned()
         .partition(|name| known.unused.contains(name));
     if !unused.is_empty() {
         warnings.push(format!(
-            "no prediction depends on {}; leave it out, or hold it with --fix",
+            "no {what} depends on {}; leave it out, or hold it with --fix",
             quoted(&unused)
         ));
     }
@@ -327,22 +385,27 @@ pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
             quoted(&undetermined)
         ));
     }
-    if fitted.residuals >= n && fitted.degrees_of_freedom == 0 {
+    if !is_loss && fitted.residuals >= n && fitted.degrees_of_freedom == 0 {
         warnings.push(format!(
             "{} for {n} params leave no degree of freedom: the errors cannot be told",
             numbers(fitted.residuals)
         ));
     }
     for name in &fitted.at_edge {
+        let errors = match is_loss {
+            true => String::new(),
+            false => format!(", and the errors of the others hold with `{name}` there"),
+        };
         warnings.push(format!(
-            "`{name}` ended at an edge of its range: the minimum may be beyond it, and the errors of the \
-             others hold with `{name}` there"
+            "`{name}` ended at an edge of its range: the minimum may be beyond it{errors}"
         ));
     }
     if !fitted.optima.is_empty() {
         warnings.push(format!(
-            "{} optima fit equally well; this is the nearest to the initial values{}",
+            "{} optima {} equally {}; this is the nearest to the initial values{}",
             fitted.optima.len() + 1,
+            if is_loss { "are" } else { "fit" },
+            if is_loss { "low" } else { "well" },
             others(fitted),
         ));
     }
@@ -355,33 +418,51 @@ pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
         ));
     }
     if fitted.held_back {
-        warnings.push(
-            "points that fit better were not moved to, because derivatives are infinite or NaN there: \
-             this may be no minimum; `dmci grad` at nearby values shows which derivative it is"
-                .to_owned(),
-        );
+        warnings.push(format!(
+            "points that {} were not moved to, because derivatives are infinite or NaN there: this may be no \
+             minimum; `dmci grad` at nearby values shows which derivative it is",
+            if is_loss { "are lower" } else { "fit better" }
+        ));
     }
     if let Some(start) = fitted.ends.first()
         && start.ending == Ending::Failed
     {
-        warnings.push(
-            "the model's own initial values give no finite residuals: the fit is from other starts; \
-             --trace-nan shows the operation at fault"
+        warnings.push(match is_loss {
+            true => "the loss is not finite at the model's own initial values: the minimum is from other starts"
                 .to_owned(),
-        );
+            false => "the model's own initial values give no finite residuals: the fit is from other starts; \
+                      --trace-nan shows the operation at fault"
+                .to_owned(),
+        });
     }
     let nothing_gained = known.stayed && (!fitted.converged || !undetermined.is_empty());
-    if nothing_gained && !fitted.interrupted {
+    let is_stuck = |end: &StartEnd| end.ending == Ending::Stuck;
+    if fitted.interrupted {
+        return warnings;
+    }
+    if is_loss && fitted.ends.get(fitted.best).is_some_and(is_stuck) {
         warnings.push(
-            "no step from the initial values led to a better fit: the predictions may hardly depend on \
-             the params there; give values nearer to the answer with --init, or more --starts"
+            "the best start stopped where no step leads down, though the derivatives are not 0: a loss with \
+             kinks or jumps (`abs`, `max`, `if`) may have its minimum there; others have derivatives that \
+             `dmci verify` shows to be wrong"
                 .to_owned(),
         );
-    } else if !fitted.converged && !fitted.interrupted {
-        let steps = known.max_iterations;
+    } else if nothing_gained {
         warnings.push(format!(
-            "no start converged within {steps} steps; raise --max-iterations, or give better values \
-             with --init"
+            "no step from the initial values led to a {}: the {what}{} may hardly depend on the params there; \
+             give values nearer to the answer with --init, or more --starts",
+            if is_loss { "lower loss" } else { "better fit" },
+            if is_loss { "" } else { "s" },
+        ));
+    } else if !fitted.converged {
+        let steps = known.max_iterations;
+        let or = match is_loss {
+            true => "; it may have no lower bound",
+            false => "",
+        };
+        warnings.push(format!(
+            "no start converged within {steps} steps; raise --max-iterations, or give better values with \
+             --init{or}"
         ));
     }
     warnings

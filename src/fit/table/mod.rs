@@ -149,6 +149,19 @@ impl<'a> Table<'a> {
 }
 
 impl Table<'static> {
+    /// A table without columns, for a loss that needs no data:
+    /// [`FitOptions::minimize`](super::FitOptions::minimize).
+    pub fn empty() -> Self {
+        Self {
+            file: None,
+            names: Vec::new(),
+            places: FxHashMap::default(),
+            columns: Vec::new(),
+            rows: 0,
+            missing: Missing::default(),
+        }
+    }
+
     /// Reads the CSV file at `path`.
     ///
     /// # Errors

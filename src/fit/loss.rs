@@ -1,0 +1,289 @@
+//! A program's value as a loss: its params where that is lowest.
+//!
+//! A model, a table whose columns the program takes as lists, and options go in; a [`Fit`] comes out
+//! without residuals and without errors.
+//!
+//! **Invariants**
+//! - Gradients are exact: reverse sweeps of the recorded trace.
+//! - What only predictions have, be it in the program or in the options, is refused, not passed over.
+
+use super::bounds::Bound;
+use super::declared::{
+    Unknowns, check_names, columns_used, last_expression, unknowns, usable_rows,
+};
+use super::derived::Derivation;
+use super::descents::Options;
+use super::error::FitError;
+use super::lbfgs::Smooth;
+use super::loss_search::{Lowest, minimize};
+use super::noise::Loss;
+use super::observer::{Observer, Progress};
+use super::optima::symmetry;
+use super::options::FitOptions;
+use super::outputs::{Unfit, describe};
+use super::ranges::ranges;
+use super::result::{Ending, Fit, FittedLoss, FittedParam, Optimum, StartEnd};
+use super::starts::StartsError;
+use super::table::Table;
+use crate::model::{Error, Evaluator, Model};
+use crate::source::Span;
+use crate::syntax::{Goal, Program};
+use crate::threads::Threads;
+use crate::walk::{Clock, Item, Limits};
+use std::ops::ControlFlow;
+
+/// The program's value, on one thread.
+struct Value {
+    run: Evaluator,
+}
+
+impl Smooth for Value {
+    type Error = Unfit;
+
+    fn evaluate(&mut self, params: &[f64], gradient: &mut [f64]) -> Result<f64, Unfit> {
+        let value = self.run.value_and_grad(params, gradient);
+        value.map_err(Unfit::Program)
+    }
+}
+
+/// Minimizes the program's value, as [`fit_observed`](super::fit_observed) does with
+/// [`FitOptions::minimize`].
+pub(super) fn fit_loss(
+    model: &Model,
+    table: &Table<'_>,
+    options: &FitOptions,
+    observer: &Observer<'_>,
+) -> Result<Fit, FitError> {
+    let clock = Clock::start();
+    check_options(options)?;
+    let Some(interpreter) = model.interpreter() else {
+        let message =
+            "a compiled program does not say what its params are; minimize the model of its text";
+        return Err(Error::Request(message.into()).into());
+    };
+    let mode = model.mode();
+    let program = interpreter.expand_for(model.text(), &model.given(), mode, Goal::Value)?;
+    check_program(&program)?;
+    let usable = usable_rows(&program, &[], table, &[])?;
+    let all_rows = table.rows();
+    let less = usable.as_ref().map(|rows| table.only(rows));
+    let table = less.as_ref().unwrap_or(table);
+    let unknowns = unknowns(&program, table, options)?;
+    super::check_starts(options, unknowns.all.len())?;
+    check_names(&program, table, &unknowns)?;
+    let mut bindings = columns_used(&program, table)?;
+    for (name, value) in &unknowns.held {
+        bindings.set(name, *value);
+    }
+    let ranges = ranges(&program, table, &unknowns.all);
+    let mut derivation =
+        Derivation::new(model, &program, table, &unknowns, false, &options.limits)?;
+    let span = program.span(last_expression(&program));
+    let names: Vec<&str> = unknowns.names.iter().map(String::as_str).collect();
+    let inputs: Vec<&str> = bindings.names().chain(names.iter().copied()).collect();
+    let prepared = Model::new(interpreter, program, &inputs, mode)?;
+    let prepared = prepared.with_relaxation(model.relaxation())?;
+    let evaluator = |limits: &Limits| -> Result<Evaluator, FitError> {
+        let run = prepared.evaluator(&bindings, &names, &names, limits)?;
+        Ok(run.fuel_for_each().threads(Threads::ONE))
+    };
+    let first = evaluator(&options.limits)?;
+    let init: Vec<f64> = unknowns.all.iter().map(|unknown| unknown.init).collect();
+    let bounds: Vec<Bound> = unknowns.all.iter().map(|u| u.constraint.into()).collect();
+    let search = Options {
+        starts: options.starts,
+        seed: options.seed,
+        max_iterations: options.max_iterations,
+        all_starts: options.all_starts,
+        threads: options.threads.clone(),
+        ranges,
+        ..Options::default()
+    };
+    let limits = options.limits;
+    let observer = |progress: &Progress| {
+        if limits.is_late() {
+            return ControlFlow::Break(());
+        }
+        observer(progress)
+    };
+    let watch = search.watch(&observer);
+    if !watch.goes_on() && !limits.is_late() {
+        return Err(FitError::Interrupted);
+    }
+    // The first evaluation settles what no other numbers could mend.
+    let at_init = loss_at(&mut first.clone(), &init, span);
+    let detail = match &at_init {
+        Ok(value) => format!(" (at the initial values it is {value})"),
+        Err(_) => String::new(),
+    };
+    if let Some(error) = at_init.err().and_then(Unfit::definite) {
+        return Err(error);
+    }
+    if let Some(derivation) = &mut derivation {
+        derivation.check(&init)?;
+    }
+    let make = || Value { run: first.clone() };
+    let found = minimize(make, &bounds, &init, &search, &watch);
+    let lowest = found.map_err(|error| match error {
+        StartsError::NoStart {
+            cause: Some(cause), ..
+        } => cause.into_fit_error(),
+        StartsError::NoStart { starts, .. } => FitError::NoLoss { starts, detail },
+        // Past a deadline an evaluation says so.
+        StartsError::Interrupted => match loss_at(&mut first.clone(), &init, span) {
+            Err(late) if !limits.is_interrupted() && limits.is_late() => late.into_fit_error(),
+            _ => FitError::Interrupted,
+        },
+        StartsError::Bound(index) | StartsError::Outside(index) => {
+            let name = &unknowns.all[index].name;
+            FitError::Init(format!("`{name}` starts outside its constraint"))
+        }
+    })?;
+    // What was found is told, late or not.
+    let mut at_best = evaluator(&Limits {
+        deadline: None,
+        interrupt: None,
+        ..limits
+    })?;
+    let mut gradient = vec![f64::NAN; init.len()];
+    at_best.value_and_grad(&lowest.params, &mut gradient)?;
+    loss_at(&mut at_best, &lowest.params, span).map_err(Unfit::into_fit_error)?;
+    let derived = derivation.map(|mut derivation| derivation.without_errors(&lowest.params));
+    Ok(Fit {
+        stats: at_best.stats(),
+        derived: derived.unwrap_or_default(),
+        rows: all_rows,
+        rows_dropped: usable.as_ref().map_or(0, |rows| all_rows - rows.len()),
+        seconds: clock.seconds(),
+        ..told(&unknowns, lowest, gradient)
+    })
+}
+
+/// What there is to tell of a minimum.
+fn told(unknowns: &Unknowns, lowest: Lowest, gradient: Vec<f64>) -> Fit {
+    let n = lowest.params.len();
+    let names: Vec<&str> = unknowns.names.iter().map(String::as_str).collect();
+    let param = |(unknown, &estimate): (&super::declared::Unknown, &f64)| FittedParam {
+        name: unknown.name.clone(),
+        estimate,
+        std_err: f64::NAN,
+        low: f64::NAN,
+        high: f64::NAN,
+        group: None,
+    };
+    let free = gradient
+        .iter()
+        .zip(&lowest.held)
+        .filter(|(_, held)| !**held);
+    let gradient_norm = free.map(|(g, _)| g * g).sum::<f64>().sqrt();
+    let at_edge = names.iter().zip(&lowest.held).filter(|(_, held)| **held);
+    let optima = lowest.others.iter().map(|other| Optimum {
+        symmetry: symmetry(&names, &lowest.params, &other.params),
+        params: other.params.clone(),
+        sse: other.value,
+    });
+    let dropped = |start: &&StartEnd| start.ending == Ending::Dropped;
+    Fit {
+        chi_squared: None,
+        reduced_chi_squared: None,
+        aic: f64::NAN,
+        bic: f64::NAN,
+        params: unknowns.all.iter().zip(&lowest.params).map(param).collect(),
+        held: unknowns.held.clone(),
+        rows: 0,
+        rows_dropped: 0,
+        covariance: vec![f64::NAN; n * n],
+        correlation: vec![f64::NAN; n * n],
+        sse: f64::NAN,
+        value: lowest.value,
+        log_likelihood: f64::NAN,
+        residual_sd: f64::NAN,
+        degrees_of_freedom: 0,
+        residuals: 0,
+        columns: Vec::new(),
+        noise: Vec::new(),
+        derived: Vec::new(),
+        r_squared: f64::NAN,
+        loss: Some(FittedLoss {
+            gradient,
+            gradient_norm,
+        }),
+        starts: lowest.starts.len(),
+        agree: lowest.agree,
+        as_good: lowest.as_low,
+        optima: optima.collect(),
+        dropped: lowest.starts.iter().filter(dropped).count(),
+        at_edge: at_edge.map(|(name, _)| (*name).to_owned()).collect(),
+        ends: lowest.starts,
+        best: lowest.best,
+        converged: lowest.converged,
+        held_back: lowest.held_back,
+        interrupted: lowest.interrupted,
+        combinations: Vec::new(),
+        undetermined: Vec::new(),
+        evaluations: lowest.evaluations,
+        stats: crate::walk::Stats::default(),
+        seconds: 0.0,
+    }
+}
+
+/// The loss at params, which has to be a number.
+fn loss_at(run: &mut Evaluator, params: &[f64], span: Span) -> Result<f64, Unfit> {
+    run.run_at(params, false).map_err(Unfit::Program)?;
+    match run.output().items() {
+        [Item::Number { value, .. }] => Ok(*value),
+        items => Err(Unfit::Form {
+            message: format!(
+                "the program's value is {}; a loss to be minimized is one number, such as a sum",
+                items.first().map_or("nothing", describe)
+            ),
+            span,
+        }),
+    }
+}
+
+/// Refuses what only predictions have.
+fn check_options(options: &FitOptions) -> Result<(), FitError> {
+    let asked = [
+        (options.target.is_some(), "--target"),
+        (options.sigma.is_some(), "--sigma"),
+        (options.weights.is_some(), "--weights"),
+        (options.loss != Loss::Squares, "--loss"),
+        (options.loss_scale.is_some(), "--loss-scale"),
+    ];
+    match asked.iter().find(|(is_given, _)| *is_given) {
+        None => Ok(()),
+        Some((_, flag)) => Err(FitError::Loss(format!(
+            "{flag} is about predictions, and with --minimize the program's value is the loss itself; \
+             leave out one of them"
+        ))),
+    }
+}
+
+/// Refuses forms that a loss has no use for.
+fn check_program(program: &Program) -> Result<(), FitError> {
+    let refused = |what: &str, span| {
+        let message = format!(
+            "{what}, and with --minimize the program's value is the loss itself; leave out --minimize, or \
+             this form"
+        );
+        Err(FitError::Form { message, span })
+    };
+    if let Some(first) = program.observations().first() {
+        return refused("the program says what it predicts", first.span);
+    }
+    if let Some(first) = program.priors().first() {
+        return refused("a prior adds to a likelihood", first.span);
+    }
+    match program.params().iter().find(|param| param.by.is_some()) {
+        None => Ok(()),
+        Some(param) => Err(FitError::Form {
+            message: format!(
+                "`{}` has a value for each group of rows, and a loss sees all rows at once; declare a param \
+                 for each",
+                param.name
+            ),
+            span: param.span,
+        }),
+    }
+}
