@@ -814,3 +814,41 @@ fn fits_that_say_little_say_why() {
         run.err
     );
 }
+
+#[test]
+fn the_picture_of_the_readme_is_what_the_fit_writes() {
+    let directory = directory("fit-picture");
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lynx_hare");
+    let [model, data, kept] =
+        ["model.scm", "pelts.csv", "fit.svg"].map(|name| format!("{root}/{name}"));
+    let out = directory.join("out");
+    let out = out.to_str().expect("a path of letters");
+    let run = dmci(&["fit", &model, &data, "--out", out]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    // Numbers apart: the last digits of estimates differ between kinds of processors.
+    let parts = |path: &str| {
+        let text = fs::read_to_string(path).expect("it is there");
+        let is_of_number = |c: char| c.is_ascii_digit() || c == '.';
+        let words: Vec<String> = text.split(is_of_number).map(str::to_owned).collect();
+        let numbers = text.split(|c| !is_of_number(c));
+        let numbers: Vec<f64> = numbers.filter_map(|word| word.parse().ok()).collect();
+        let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        (words, numbers)
+    };
+    let (written, kept) = (parts(&format!("{out}/fit.svg")), parts(&kept));
+    let told = "make examples/lynx_hare/fit.svg anew: `dmci fit examples/lynx_hare/model.scm \
+                examples/lynx_hare/pelts.csv --out DIR`, and copy fit.svg from there";
+    assert_eq!(written.0, kept.0, "{told}");
+    assert!(
+        written.1.len() == kept.1.len(),
+        "{told}: {} numbers, {} kept",
+        written.1.len(),
+        kept.1.len()
+    );
+    for (found, expected) in written.1.iter().zip(&kept.1) {
+        assert!(
+            (found - expected).abs() < 0.3,
+            "{told}: {found}, {expected} kept"
+        );
+    }
+}
