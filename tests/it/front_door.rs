@@ -1078,6 +1078,23 @@ fn fits_that_cannot_be() {
     }
 }
 
+#[test]
+fn losses_that_cannot_be() {
+    use dmci::fit::{FitError, FitOptions, Table, fit};
+    let interpreter = Interpreter::embedded();
+    let options = FitOptions::default().minimize(true).starts(2);
+    let more = [
+        "(param a 1) \"no\"",
+        "(param a 1 (> 0)) (log (- a))",
+        "(param a 1) (vec a)",
+    ];
+    for &text in TEXTS.iter().chain(&more) {
+        let model = interpreter.model(text);
+        let found = model.map(|model| fit(&model, &Table::empty(), &options));
+        fails(text, found.map_err(FitError::from).flatten());
+    }
+}
+
 #[cfg(feature = "dfdx")]
 #[test]
 fn certificates_of_nothing() -> Result<(), Error> {

@@ -168,7 +168,7 @@ pub(super) fn minimized(fitted: &Fitted, loss: &FittedLoss) -> String {
         .map(|(param, slope)| {
             let at_bound = match fitted.at_edge.contains(&param.name) {
                 true => "yes",
-                false => "",
+                false => "no",
             };
             vec![
                 param.name.clone(),
