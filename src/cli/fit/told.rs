@@ -138,6 +138,18 @@ pub(super) fn minimized(fitted: &Fitted, loss: &FittedLoss) -> String {
     out
 }
 
+/// Writes a line for each param that only steers.
+pub(super) fn steering(fitted: &Fitted, out: &mut String) {
+    for one in &fitted.steering {
+        let label = format!("{} only steers", one.name);
+        let [low, high] = [one.low, one.high].map(|end| significant(end, 6));
+        let _ = writeln!(
+            out,
+            "{label:<18}  all from {low} to {high} fit as well; the estimate is the middle"
+        );
+    }
+}
+
 /// Writes a line for each param that is held.
 pub(super) fn held(fitted: &Fitted, out: &mut String) {
     for (name, value) in &fitted.held {
@@ -199,6 +211,9 @@ pub(super) fn json(fitted: &Fitted, beside: &Beside<'_>) -> String {
         members(&FIGURES, fitted, all);
         if let Some(loss) = &fitted.loss {
             all.serialized("loss", loss);
+        }
+        if !fitted.steering.is_empty() {
+            all.serialized("steering", &fitted.steering);
         }
         members(&EFFORT, fitted, all);
         members(&DOUBTS, fitted, all);
@@ -300,8 +315,10 @@ pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
         true => known.unused,
         false => &fitted.undetermined,
     };
+    let only_steers = |name: &String| fitted.steering.iter().any(|one| one.name == *name);
     let (unused, undetermined): (Vec<String>, Vec<String>) = undetermined
         .iter()
+        .filter(|name| !only_steers(name))
         .cloned()
         .partition(|name| known.unused.contains(name));
     if !unused.is_empty() {
