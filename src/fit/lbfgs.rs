@@ -231,9 +231,10 @@ impl Descent {
                 self.taken.clear();
                 continue;
             }
-            self.state = match self.to_gain <= LOST_IN_ROUNDING * self.value.abs() {
-                true => State::Converged,
-                false => State::Stuck,
+            self.state = if self.to_gain <= LOST_IN_ROUNDING * self.value.abs() {
+                State::Converged
+            } else {
+                State::Stuck
             };
             break;
         }
@@ -302,7 +303,9 @@ impl Descent {
             used.push((taken, curved, along));
         }
         let scale = scale.unwrap_or(1.0);
-        direction.iter_mut().for_each(|d| *d *= scale);
+        for d in direction.iter_mut() {
+            *d *= scale;
+        }
         for (taken, curved, along) in used.into_iter().rev() {
             let back = within(&taken.change, direction) / curved;
             for j in (0..free.len()).filter(|&j| free[j]) {
@@ -318,9 +321,10 @@ impl Descent {
         if !slope.is_finite() || !largest.is_finite() {
             return false;
         }
-        let mut length = match self.taken.is_empty() {
-            true => FIRST / largest,
-            false => 1.0,
+        let mut length = if self.taken.is_empty() {
+            FIRST / largest
+        } else {
+            1.0
         };
         let mut short = 0.0;
         // The longest that is known to be too long, with its value and slope.
@@ -408,10 +412,11 @@ fn between((short, value, slope): (f64, f64, f64), (long, far): (f64, f64)) -> f
     let width = long - short;
     let rise = far - value - slope * width;
     let part = -0.5 * slope * width / rise;
-    match part.is_finite() && rise > 0.0 {
-        true => short + part.clamp(0.1, 0.6) * width,
+    if part.is_finite() && rise > 0.0 {
+        short + part.clamp(0.1, 0.6) * width
+    } else {
         // Beyond an edge, as likely nearer as farther.
-        false => short + 0.3 * width,
+        short + 0.3 * width
     }
 }
 
@@ -587,7 +592,9 @@ mod tests {
         for unit in [1e-30, 1e30] {
             let scaled = |x: &[f64], g: &mut [f64]| {
                 let value = rosenbrock(x, g);
-                g.iter_mut().for_each(|g| *g *= unit);
+                for g in g.iter_mut() {
+                    *g *= unit;
+                }
                 value * unit
             };
             let end = minimized(scaled, &[FREE; 2], &[-1.2, 1.0], 200);

@@ -374,9 +374,10 @@ impl<'s, E> Start<'s, E> {
                     return has_moved;
                 };
                 self.pinned[j] = Some(end);
-                match descent.hold(&mut self.mapped(function), j) {
-                    true => (self.params, has_moved) = (params, true),
-                    false => self.pinned[j] = None,
+                if descent.hold(&mut self.mapped(function), j) {
+                    (self.params, has_moved) = (params, true);
+                } else {
+                    self.pinned[j] = None;
                 }
                 self.descent = Some(descent);
             }

@@ -107,9 +107,10 @@ pub(super) fn minimized(fitted: &Fitted, loss: &FittedLoss) -> String {
     let params = fitted.params.iter().zip(&loss.gradient);
     let rows: Vec<Vec<String>> = params
         .map(|(param, slope)| {
-            let at_bound = match fitted.at_edge.contains(&param.name) {
-                true => "yes",
-                false => "no",
+            let at_bound = if fitted.at_edge.contains(&param.name) {
+                "yes"
+            } else {
+                "no"
             };
             vec![
                 param.name.clone(),
@@ -311,9 +312,10 @@ pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
         ));
     }
     // Nothing tells of a loss what data determine.
-    let undetermined: &[String] = match is_loss {
-        true => known.unused,
-        false => &fitted.undetermined,
+    let undetermined: &[String] = if is_loss {
+        known.unused
+    } else {
+        &fitted.undetermined
     };
     let only_steers = |name: &String| fitted.steering.iter().any(|one| one.name == *name);
     let (unused, undetermined): (Vec<String>, Vec<String>) = undetermined
@@ -347,9 +349,10 @@ pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
         ));
     }
     for name in &fitted.at_edge {
-        let errors = match is_loss {
-            true => String::new(),
-            false => format!(", and the errors of the others hold with `{name}` there"),
+        let errors = if is_loss {
+            String::new()
+        } else {
+            format!(", and the errors of the others hold with `{name}` there")
         };
         warnings.push(format!(
             "`{name}` ended at an edge of its range: the minimum may be beyond it{errors}"
@@ -382,13 +385,13 @@ pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
     if let Some(start) = fitted.ends.first()
         && start.ending == Ending::Failed
     {
-        warnings.push(match is_loss {
-            true => "the loss is not finite at the model's own initial values: the minimum is from other starts"
-                .to_owned(),
-            false => "the model's own initial values give no finite residuals: the fit is from other starts; \
-                      --trace-nan shows the operation at fault"
-                .to_owned(),
-        });
+        let other = if is_loss {
+            "the loss is not finite at the model's own initial values: the minimum is from other starts"
+        } else {
+            "the model's own initial values give no finite residuals: the fit is from other starts; \
+             --trace-nan shows the operation at fault"
+        };
+        warnings.push(other.to_owned());
     }
     let nothing_gained = known.stayed && (!fitted.converged || !undetermined.is_empty());
     let is_stuck = |end: &StartEnd| end.ending == Ending::Stuck;
@@ -411,9 +414,10 @@ pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
         ));
     } else if !fitted.converged {
         let steps = known.max_iterations;
-        let or = match is_loss {
-            true => "; it may have no lower bound",
-            false => "",
+        let or = if is_loss {
+            "; it may have no lower bound"
+        } else {
+            ""
         };
         warnings.push(format!(
             "no start converged within {steps} steps; raise --max-iterations, or give better values with \
