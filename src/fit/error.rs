@@ -105,6 +105,9 @@ pub enum FitError {
         /// Which prediction or derivative is at fault at the initial values; empty if none is.
         detail: String,
     },
+    /// Comparisons are to be relaxed, and there are none.
+    #[error("{0}")]
+    Soften(String),
     /// What a caller asks for with a loss, and a loss has none of.
     #[error("{0}")]
     Loss(String),

@@ -208,6 +208,7 @@ fn told(unknowns: &Unknowns, lowest: Lowest, gradient: Vec<f64>) -> Fit {
             gradient,
             gradient_norm,
         }),
+        steering: Vec::new(),
         starts: lowest.starts.len(),
         agree: lowest.agree,
         as_good: lowest.as_low,
@@ -250,6 +251,7 @@ fn check_options(options: &FitOptions) -> Result<(), FitError> {
         (options.weights.is_some(), "--weights"),
         (options.loss != Loss::Squares, "--loss"),
         (options.loss_scale.is_some(), "--loss-scale"),
+        (options.soften, "--soften"),
     ];
     match asked.iter().find(|(is_given, _)| *is_given) {
         None => Ok(()),

@@ -43,10 +43,12 @@ mod predictions;
 mod problem;
 mod profile;
 mod ranges;
+mod relaxed;
 mod result;
 mod scan;
 mod scores;
 mod separable;
+mod soften;
 mod space;
 mod spread;
 mod starts;
@@ -65,7 +67,7 @@ pub use predictions::{Estimates, PredictedColumn, predict};
 pub use profile::{Profile, ProfileEnd, ProfilePoint, profile};
 pub use result::{
     Combination, Ending, Fit, FittedColumn, FittedDerived, FittedLoss, FittedNoise, FittedParam,
-    GroupOf, Optimum, SdOrigin, StartEnd,
+    GroupOf, Optimum, SdOrigin, StartEnd, Steering,
 };
 pub use table::{Missing, Table, TableError, TableOptions};
 
@@ -77,7 +79,7 @@ use crate::walk::{Clock, Limits};
 use amounts::Declared;
 use bounds::Bound;
 use combinations::combinations;
-use declared::{check_names, columns, matrices, observations, unknowns};
+use declared::{Place, Unknowns, check_names, columns, matrices, observations, unknowns};
 use derived::Derivation;
 use descents::Options;
 use objective::{Objective, sum_of_squares};
@@ -85,8 +87,11 @@ use observed::Data;
 use observer::Watch;
 use optima::{MultiStart, symmetry};
 use outputs::Unfit;
+use points::Range;
 use problem::Problem;
 use ranges::ranges;
+use relaxed::relax;
+use soften::{Compared, Softening};
 use spread::{conclude, robust_scales};
 use starts::{StartsError, minimize_from_starts};
 use statistics::Statistics;
@@ -224,6 +229,21 @@ fn fit_noting(
     if options.minimize {
         return loss::fit_loss(model, table, options, observer);
     }
+    if options.soften {
+        return soften::fit_soft(model, table, options, observer);
+    }
+    fit_once(model, table, options, observer, met, None)
+}
+
+/// Fits once; with comparisons relaxed where that is asked for, and then tells which params are compared.
+fn fit_once(
+    model: &Model,
+    table: &Table<'_>,
+    options: &FitOptions,
+    observer: &Observer<'_>,
+    met: Option<&OnceLock<Vec<f64>>>,
+    soft: Option<(Softening, &mut Vec<Compared>)>,
+) -> Result<Fit, FitError> {
     let clock = Clock::start();
     let goal = match options.target {
         Some(_) => Goal::Value,
@@ -263,8 +283,22 @@ fn fit_noting(
     let varied: Vec<&str> = names.iter().map(String::as_str).collect();
     let inputs: Vec<&str> = bindings.names().chain(varied.iter().copied()).collect();
     let expanded = program.clone();
+    let mut relaxation = model.relaxation();
+    let program = match soft {
+        None => program,
+        Some((softening, compared)) => {
+            relaxation = relaxation.temperature(softening.temperature);
+            let widths = widths(&unknowns, &ranges);
+            let relaxed = relax(program, &unknowns.names, &widths)?;
+            compared.extend(relaxed.compared.iter().map(|&at| Compared {
+                name: unknowns.names[at].clone(),
+                width: widths[at],
+            }));
+            relaxed.program
+        }
+    };
     let prepared = Model::new(interpreter, program, &inputs, mode)?;
-    let prepared = prepared.with_relaxation(model.relaxation())?;
+    let prepared = prepared.with_relaxation(relaxation)?;
     let wrt = &varied[..unknowns.names.len()];
     // Starts are more work at a time than rows.
     let share_rows = options.starts <= 1;
@@ -477,6 +511,7 @@ fn fit_noting(
         rows: all_rows,
         rows_dropped: usable.as_ref().map_or(0, |rows| all_rows - rows.len()),
         loss: None,
+        steering: Vec::new(),
         starts: best.starts.len(),
         agree: best.agree,
         as_good: best.as_low,
@@ -507,6 +542,20 @@ fn fit_noting(
         stats,
         seconds: clock.seconds(),
     })
+}
+
+/// How wide a step is to each param of the program.
+fn widths(unknowns: &Unknowns, ranges: &[Option<Range>]) -> Vec<f64> {
+    let width = |place: &Place| {
+        let first = place.unknown(0);
+        let init = unknowns.all[first].init.abs();
+        match ranges.get(first).copied().flatten() {
+            Some(range) => soften::OF_RANGE * (range.high - range.low),
+            None if init > 0.0 => soften::OF_INIT * init,
+            None => soften::OF_INIT,
+        }
+    };
+    unknowns.places.iter().map(width).collect()
 }
 
 /// How often the scale of a robust loss is taken anew.

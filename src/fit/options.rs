@@ -42,6 +42,11 @@ pub struct FitOptions {
     /// [`Fit::loss`](super::Fit::loss) has what there is to tell, standard errors are NaN, and there are no
     /// residuals. See [`Table::empty`](super::Table::empty) for a loss that needs no data.
     pub minimize: bool,
+    /// Whether comparisons with params, `(if (< x x0) lo hi)`, are relaxed to find those that only steer, from
+    /// wide to narrow. The result is that of the program as it is, with
+    /// [`Fit::steering`](super::Fit::steering); how many starts agree is told of the widest relaxation. It
+    /// takes hundreds of fits from single starts.
+    pub soften: bool,
     /// The column of the standard deviations of the observed one's noise; of its logarithms, where that
     /// is lognormal. They are absolute: residuals that are larger than these say make no error larger.
     pub sigma: Option<String>,
@@ -80,6 +85,7 @@ impl Default for FitOptions {
             bounds: Vec::new(),
             target: None,
             minimize: false,
+            soften: false,
             sigma: None,
             weights: None,
             loss: Loss::Squares,
@@ -171,6 +177,13 @@ impl FitOptions {
     #[must_use]
     pub fn minimize(mut self, minimize: bool) -> Self {
         self.minimize = minimize;
+        self
+    }
+
+    /// The same with comparisons relaxed to find params that only steer, or not.
+    #[must_use]
+    pub fn soften(mut self, soften: bool) -> Self {
+        self.soften = soften;
         self
     }
 

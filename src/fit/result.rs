@@ -121,6 +121,10 @@ pub struct Fit {
     /// fitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<FittedLoss>,
+    /// The params that only steer the program, with where they may be; left out of what is written where
+    /// that was not looked into: see [`FitOptions::soften`](super::FitOptions::soften).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steering: Vec<Steering>,
     /// How many starts were made.
     pub starts: usize,
     /// How many of them found this minimum.
@@ -170,6 +174,20 @@ pub struct FittedLoss {
     /// and pushed to it.
     #[serde(with = "number")]
     pub gradient_norm: f64,
+}
+
+/// A param that only steers: nothing changes from one end to the other, and the estimate is the middle.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Steering {
+    /// The param's name.
+    pub name: String,
+    /// The lowest value that fits as well; infinite where there is no end in sight.
+    #[serde(with = "number")]
+    pub low: f64,
+    /// The highest, likewise.
+    #[serde(with = "number")]
+    pub high: f64,
 }
 
 /// An observed column of the data, as the model predicts it at the estimates.

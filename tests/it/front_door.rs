@@ -1093,6 +1093,18 @@ fn losses_that_cannot_be() {
         let found = model.map(|model| fit(&model, &Table::empty(), &options));
         fails(text, found.map_err(FitError::from).flatten());
     }
+    let table = Table::from_columns([("x", &[1.0, 2.0][..])]).expect("a table");
+    let options = FitOptions::default().soften(true).starts(2);
+    let more = [
+        "(param a 1) (observe x (if (< a x) \"no\" a))",
+        "(param a 1) (observe x (if (< a \"no\") 1 a))",
+        "(param a 1) (define (f n) (if (< n a) (f (+ n 1)) n)) (observe x (f 0))",
+    ];
+    for &text in TEXTS.iter().chain(&more) {
+        let model = interpreter.model(text);
+        let found = model.map(|model| fit(&model, &table, &options));
+        fails(text, found.map_err(FitError::from).flatten());
+    }
 }
 
 #[cfg(feature = "dfdx")]

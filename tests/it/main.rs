@@ -19,8 +19,11 @@ mod explain;
 mod fit;
 #[cfg(feature = "cli")]
 mod fit_files;
+#[cfg(feature = "cli")]
 mod fit_loss;
 mod fit_noise;
+#[cfg(feature = "cli")]
+mod fit_soften;
 mod fit_trust;
 mod front_door;
 mod front_end;

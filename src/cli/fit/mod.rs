@@ -185,6 +185,11 @@ pub(super) struct Fit {
         "out", "plot"])]
     minimize: bool,
 
+    /// Find params that only steer, such as x0 in (if (< x x0) lo hi): comparisons are relaxed, from wide to
+    /// narrow; what is told is the fit of the model as it is
+    #[arg(long, conflicts_with_all = ["minimize", "trace_nan"])]
+    soften: bool,
+
     /// The column of the known standard deviations of the observed column's noise: they are absolute, so
     /// errors do not grow with the residuals
     #[arg(long, value_name = "COLUMN", conflicts_with = "weights")]
@@ -361,6 +366,7 @@ impl Fit {
             bounds: self.bound.clone(),
             target: self.target.clone(),
             minimize: self.minimize,
+            soften: self.soften,
             limits,
             threads: self.threads.threads(),
         };
@@ -563,6 +569,7 @@ impl Fit {
             let (used, dropped) = (column.used, column.dropped);
             let _ = writeln!(out, "{label:<18}  {used} used, {dropped} dropped");
         }
+        told::steering(fitted, &mut out);
         told::held(fitted, &mut out);
         if self.stats {
             lines(&EFFORT, fitted, [18, 0], &mut out);

@@ -198,6 +198,18 @@ pub(super) fn minimized(fitted: &Fitted, loss: &FittedLoss) -> String {
     out
 }
 
+/// Writes a line for each param that only steers.
+pub(super) fn steering(fitted: &Fitted, out: &mut String) {
+    for one in &fitted.steering {
+        let label = format!("{} only steers", one.name);
+        let [low, high] = [one.low, one.high].map(|end| significant(end, 6));
+        let _ = writeln!(
+            out,
+            "{label:<18}  all from {low} to {high} fit as well; the estimate is the middle"
+        );
+    }
+}
+
 /// Writes a line for each param that is held.
 pub(super) fn held(fitted: &Fitted, out: &mut String) {
     for (name, value) in &fitted.held {
@@ -262,6 +274,9 @@ pub(super) fn json(fitted: &Fitted, beside: &Beside<'_>) -> String {
         all.serialized("reduced_chi_squared", &fitted.reduced_chi_squared);
         if let Some(loss) = &fitted.loss {
             all.serialized("loss", loss);
+        }
+        if !fitted.steering.is_empty() {
+            all.serialized("steering", &fitted.steering);
         }
         members(&EFFORT, fitted, all);
         members(&DOUBTS, fitted, all);
@@ -364,8 +379,10 @@ pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
     } else {
         &fitted.undetermined
     };
+    let only_steers = |name: &String| fitted.steering.iter().any(|one| one.name == *name);
     let (unused, undetermined): (Vec<String>, Vec<String>) = undetermined
         .iter()
+        .filter(|name| !only_steers(name))
         .cloned()
         .partition(|name| known.unused.contains(name));
     if !unused.is_empty() {
@@ -430,13 +447,13 @@ pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
     if let Some(start) = fitted.ends.first()
         && start.ending == Ending::Failed
     {
-        let told = if is_loss {
+        let other = if is_loss {
             "the loss is not finite at the model's own initial values: the minimum is from other starts"
         } else {
             "the model's own initial values give no finite residuals: the fit is from other starts; \
-                      --trace-nan shows the operation at fault"
+             --trace-nan shows the operation at fault"
         };
-        warnings.push(told.to_owned());
+        warnings.push(other.to_owned());
     }
     let nothing_gained = known.stayed && (!fitted.converged || !undetermined.is_empty());
     let is_stuck = |end: &StartEnd| end.ending == Ending::Stuck;
