@@ -2,7 +2,7 @@
 //! losses, priors, groups, derived quantities.
 //!
 //! **Invariants**
-//! - What a fit gives is compared with figures that were computed without it, with SciPy 1.16 and mpmath
+//! - What a fit gives is compared with figures that were computed without it, with `SciPy` 1.16 and mpmath
 //!   unless a test says how.
 //! - Every refusal names what is wrong and where.
 
@@ -562,7 +562,7 @@ fn what_cannot_be_is_refused_where_it_stands() {
     };
     let d = "x,y\n1,2\n2,3\n3,5\n";
     let at = |model: &str, text: &str| {
-        assert_eq!(refused(model, d, options(), text), Some(2), "{model}")
+        assert_eq!(refused(model, d, options(), text), Some(2), "{model}");
     };
     at("(observe y (* k x) poisson normal)", "one kind of noise");
     at(

@@ -19,6 +19,7 @@ mod explain;
 mod fit;
 #[cfg(feature = "cli")]
 mod fit_files;
+#[cfg(feature = "cli")]
 mod fit_loss;
 mod fit_noise;
 mod fit_trust;
