@@ -33,7 +33,7 @@ impl Machine<'_> {
             return Ok(self.heap.constant(Tagged::bool(false)));
         }
         if let [drawn] = args {
-            let drawn = value(&drawn.number()) as u64;
+            let drawn = (value(&drawn.number()) as u64).min(self.drawn);
             if drawn != self.drawn {
                 self.leave_arms()?;
             }

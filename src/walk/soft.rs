@@ -96,11 +96,13 @@ impl Walk<'_> {
             return Ok(Value::bool(false));
         }
         if count == 1 {
-            let drawn = self.stack[self.at.top as usize];
-            if drawn.tag != Tag::Int || number(drawn).node.is_some() || drawn.number() < 0.0 {
+            let earlier = self.stack[self.at.top as usize];
+            let is_count = earlier.tag == Tag::Int && number(earlier).node.is_none();
+            // A file may say anything; what is drawn is counted up from here.
+            if !is_count || !(0.0..=self.drawn as f64).contains(&earlier.number()) {
                 return self.misused(Prim::Drawn);
             }
-            let drawn = drawn.number() as u64;
+            let drawn = earlier.number() as u64;
             if drawn != self.drawn && !self.forks.open.is_empty() {
                 // A fork that is given up does not undo it.
                 return Err(Stop::fork(Unjoined::Noise, site));

@@ -2,7 +2,7 @@
 //! losses, priors, groups, derived quantities.
 //!
 //! **Invariants**
-//! - What a fit gives is compared with figures that were computed without it, with `SciPy` 1.16 and `mpmath`
+//! - What a fit gives is compared with figures that were computed without it, with `SciPy` 1.16 and mpmath
 //!   unless a test says how.
 //! - Every refusal names what is wrong and where.
 
