@@ -97,7 +97,10 @@ impl Profile {
 }
 
 /// How many fits look for an end at the most.
-const FITS: usize = 40;
+const FITS: usize = 80;
+
+/// How many times as far is cut by decades.
+const MANY: f64 = 4.0;
 
 /// How many points there are between the estimate and an end, beside those that the search met.
 const BETWEEN: usize = 4;
@@ -260,7 +263,7 @@ impl Search<'_> {
             }
         };
         let mut fits = 0;
-        while outside.is_none() && fits < FITS / 2 {
+        while outside.is_none() && fits < FITS / 4 {
             fits += 1;
             let mut value = inside.0 + step;
             let at_wall = beyond(value);
@@ -296,17 +299,23 @@ impl Search<'_> {
         while fits < FITS {
             fits += 1;
             let width = outside.0 - inside.0;
-            if width.abs() <= EXACT * (outside.0 - estimate).abs() {
+            let size = inside.0.abs().max(outside.0.abs());
+            if width.abs() <= EXACT * size.min((outside.0 - estimate).abs()) {
                 break;
             }
+            // Distances from an end, of which one is many times the other, are cut in half by decades.
+            let from = if wall.is_finite() { wall } else { 0.0 };
+            let (near, far) = (inside.0 - from, outside.0 - from);
+            let ratio = near / far;
             let part = (aim - root(inside.1)) / (root(outside.1) - root(inside.1));
-            // By turns a cut in half, so that a bent one ends too.
-            let part = if part.is_finite() && fits % 3 != 0 {
-                part.clamp(0.01, 0.99)
+            let value = if ratio > MANY || ratio > 0.0 && ratio < 1.0 / MANY {
+                from + near.signum() * (near.abs().sqrt() * far.abs().sqrt())
+            } else if part.is_finite() && fits % 3 != 0 {
+                inside.0 + part.clamp(0.01, 0.99) * width
             } else {
-                0.5
+                // By turns a cut in half, so that a bent one ends too.
+                inside.0 + 0.5 * width
             };
-            let value = inside.0 + part * width;
             match self.at(value, &inside.2)? {
                 Some((deviance, _)) if (root(deviance) - aim).abs() <= EXACT * aim => {
                     inside.0 = value;

@@ -207,11 +207,7 @@ pub(super) fn profiles(profiles: &[Profile]) -> String {
         title: "Profiles: likelihood lost by the distance from the estimate".to_owned(),
         x_label: "distance from the estimate, in halves of the 95 % interval".to_owned(),
         panels: panels.collect(),
-        legend: vec![(
-            Sign::Line,
-            color(0),
-            "95 % where the line crosses the level".to_owned(),
-        )],
+        legend: vec![(Sign::Line, color(0), "deviance; dashed: 95 %".to_owned())],
         height: 150.0,
     }
     .svg()
