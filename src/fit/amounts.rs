@@ -11,8 +11,9 @@
 //! - Which numbers are censored is settled before the search: no param moves a limit.
 //! - What is refused names its form, or its place in the data.
 
-use super::declared::{Unknown, column_of, mentions};
+use super::declared::{Unknown, column_of};
 use super::error::FitError;
+use super::mentions::mentions;
 use super::noise::Loss;
 use super::options::FitOptions;
 use super::scores::{ColumnNoise, KnownBefore, Observed, Scoring, Spread, on_scale};

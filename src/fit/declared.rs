@@ -16,10 +16,9 @@ use crate::model::bindings::{Bindings, Input};
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::nearest;
-use crate::syntax::ast::{Constraint, Expr, ExprId, Param, VarId};
+use crate::syntax::ast::{Constraint, Expr, ExprId, Param};
 use crate::syntax::{Noise, Observation, Program};
 use crate::walk::EvalError;
-use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A constant to be estimated.
 pub(super) struct Unknown {
@@ -356,50 +355,6 @@ pub(super) fn observations(
             span: program.span(last_expression(program)),
         }]),
     }
-}
-
-/// Whether an expression may depend on one of some names: it, or a definition that it refers to,
-/// mentions it.
-pub(super) fn mentions(program: &Program, expr: ExprId, names: &[String]) -> bool {
-    let mut definitions: FxHashMap<VarId, ExprId> = FxHashMap::default();
-    if let Expr::Letrec { vars, inits, .. } = program.expr(program.root) {
-        definitions.extend(vars.iter().copied().zip(inits.iter().copied()));
-    }
-    let mut seen: FxHashSet<VarId> = FxHashSet::default();
-    let mut open = vec![expr];
-    while let Some(id) = open.pop() {
-        match program.expr(id) {
-            Expr::Constant(_) | Expr::Quote(_) | Expr::Primitive(..) | Expr::Prelude(_) => {}
-            Expr::Free(sym) => {
-                if names.iter().any(|name| name == program.symbols.name(*sym)) {
-                    return true;
-                }
-            }
-            Expr::Variable(var) => {
-                if seen.insert(*var)
-                    && let Some(&init) = definitions.get(var)
-                {
-                    open.push(init);
-                }
-            }
-            Expr::If {
-                test,
-                then,
-                otherwise,
-            } => open.extend([*test, *then, *otherwise]),
-            Expr::Lambda { body, .. } => open.push(*body),
-            Expr::Let { inits, body, .. } | Expr::Letrec { inits, body, .. } => {
-                open.extend(inits.iter().copied());
-                open.push(*body);
-            }
-            Expr::Begin(all) => open.extend(all.iter().copied()),
-            Expr::Call { operator, args, .. } => {
-                open.push(*operator);
-                open.extend(args.iter().copied());
-            }
-        }
-    }
-    false
 }
 
 /// The expression whose value is the program's.

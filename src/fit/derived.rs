@@ -9,8 +9,9 @@
 //! - A quantity of params that have a value for each group is one for each group, in ascending order.
 //! - A quantity that a fit can do nothing about fails before the search; at the estimates it is NaN.
 
-use super::declared::{Place, Unknown, Unknowns, columns, columns_used, matrices, mentions};
+use super::declared::{Place, Unknown, Unknowns, columns, columns_used, matrices};
 use super::error::FitError;
+use super::mentions::mentions;
 use super::result::FittedDerived;
 use super::spread::Concluded;
 use super::statistics::Statistics;

@@ -28,6 +28,7 @@ mod lbfgs;
 mod levenberg_marquardt;
 mod loss;
 mod loss_search;
+mod mentions;
 mod noise;
 mod not_finite;
 mod objective;

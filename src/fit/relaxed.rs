@@ -10,11 +10,12 @@
 //!   that such a test ends would have no end.
 
 use super::error::FitError;
+use super::mentions::{definitions, each};
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::syntax::Program;
 use crate::syntax::ast::{Constant, Expr, ExprId, VarId};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 /// A program with relaxed comparisons.
 pub(super) struct Relaxed {
@@ -132,57 +133,6 @@ fn comparison(program: &Program, test: ExprId) -> Option<(ExprId, ExprId)> {
         (Prim::Lt | Prim::Le, &[a, b]) => Some((a, b)),
         (Prim::Gt | Prim::Ge, &[a, b]) => Some((b, a)),
         _ => None,
-    }
-}
-
-/// What variables are bound to by `let` and `letrec`.
-fn definitions(program: &Program) -> FxHashMap<VarId, ExprId> {
-    let mut definitions = FxHashMap::default();
-    for expr in program.exprs() {
-        if let Expr::Let { vars, inits, .. } | Expr::Letrec { vars, inits, .. } = expr {
-            definitions.extend(vars.iter().copied().zip(inits.iter().copied()));
-        }
-    }
-    definitions
-}
-
-/// Goes through all that some expressions are made of, and what the variables in them are bound to.
-fn each(
-    program: &Program,
-    definitions: &FxHashMap<VarId, ExprId>,
-    from: &[ExprId],
-    mut see: impl FnMut(ExprId),
-) {
-    let mut open = from.to_vec();
-    let mut seen: FxHashSet<ExprId> = FxHashSet::default();
-    while let Some(id) = open.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
-        see(id);
-        match program.expr(id) {
-            Expr::Constant(_)
-            | Expr::Quote(_)
-            | Expr::Primitive(..)
-            | Expr::Prelude(_)
-            | Expr::Free(_) => {}
-            Expr::Variable(var) => open.extend(definitions.get(var)),
-            Expr::If {
-                test,
-                then,
-                otherwise,
-            } => open.extend([*test, *then, *otherwise]),
-            Expr::Lambda { body, .. } => open.push(*body),
-            Expr::Let { inits, body, .. } | Expr::Letrec { inits, body, .. } => {
-                open.extend(inits.iter().copied());
-                open.push(*body);
-            }
-            Expr::Begin(all) => open.extend(all.iter().copied()),
-            Expr::Call { operator, args, .. } => {
-                open.push(*operator);
-                open.extend(args.iter().copied());
-            }
-        }
     }
 }
 

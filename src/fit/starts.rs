@@ -542,7 +542,11 @@ mod tests {
             last(|progress| progress.steps) >= Some(steps - 1),
             "{steps}"
         );
-        assert!(last(|progress| progress.steps) <= Some(steps), "{steps}");
+        // Minima that are carried on and not chosen take steps that are no start's.
+        assert!(
+            last(|progress| progress.steps) <= Some(2 * steps),
+            "{steps}"
+        );
         let best = heard.iter().map(|p| p.best).fold(f64::INFINITY, f64::min);
         assert!((best / fit.value - 1.0).abs() < 1e-6, "{best}");
         assert_eq!(heard[0].best, f64::INFINITY);

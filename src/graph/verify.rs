@@ -1114,7 +1114,7 @@ mod tests {
         });
         let changes: [Change; 6] = [
             |p| p.init = f64::NAN,
-            |p| p.init = 1.0,
+            |p| p.init = 2.0,
             |p| p.constraint = Constraint::Between(f64::NAN, 1.0),
             |p| p.constraint = Constraint::Below(f64::NEG_INFINITY),
             |p| p.span.end = 1000,

@@ -36,6 +36,16 @@ fn power(z: Pair, exponent: u32) -> Pair {
     (1..exponent).fold(inverse, |power, _| times(power, inverse))
 }
 
+/// A number by a power of x, rounded once where the pairs have room.
+fn over(number: f64, x: f64, exponent: u32) -> f64 {
+    let rounded = (0..exponent).fold(number, |value, _| value / x);
+    if !(1e-250..1e250).contains(&rounded.abs()) {
+        return rounded;
+    }
+    let (high, low) = times(power((x, 0.0), exponent), (number, 0.0));
+    high + low
+}
+
 /// The sum of `1/(x + k)^s` over all k from 0, of x from 1e-25 to 1e25.
 fn zeta(s: u32, x: f64) -> Pair {
     let mut total = (0.0, 0.0);
@@ -103,10 +113,10 @@ pub(super) fn polygamma(order: f64, x: f64) -> f64 {
     let factorial = |last: u32| (1..=last).fold(1.0, |product, k| product * f64::from(k));
     // Next to 0 the first term is all, next to infinity the integral.
     if x.abs() < 1e-25 {
-        return sign * (0..=n).fold(factorial(n), |value, _| value / x);
+        return sign * over(factorial(n), x, n + 1);
     }
     if x > 1e25 {
-        return sign * (0..n).fold(factorial(n - 1), |value, _| value / x);
+        return sign * over(factorial(n - 1), x, n);
     }
     if x > 0.0 {
         let (high, low) = above(n, x);
