@@ -18,9 +18,6 @@ use crate::fit::bounds::Bound;
 /// Derivatives that differ by less than this part of the largest are the same.
 const SAME: f64 = 1e-9;
 
-/// A parameter that changes less than this part of what another does says nothing there.
-const LEAST: f64 = 1e-12;
-
 /// How many points are tried to find one with all derivatives.
 const TRIES: usize = 8;
 
@@ -105,23 +102,9 @@ impl Base {
             .then_some(base)
     }
 
-    /// How many parameters change anything worth the name.
+    /// How many parameters change anything.
     fn steep(&self) -> usize {
-        (0..self.sizes.len()).filter(|&j| self.is_steep(j)).count()
-    }
-
-    /// Whether a parameter's whole size changes more than rounding of what the others change.
-    fn is_steep(&self, j: usize) -> bool {
-        let effect = |j: usize| {
-            self.sizes[j]
-                * if self.params[j] == 0.0 {
-                    1.0
-                } else {
-                    self.params[j].abs()
-                }
-        };
-        let most = largest((0..self.sizes.len()).map(effect));
-        self.sizes[j] > 0.0 && effect(j) >= LEAST * most
+        self.sizes.iter().filter(|&&size| size > 0.0).count()
     }
 
     /// Whether the derivatives by some parameters stay as they are where all of these change.
@@ -131,7 +114,7 @@ impl Base {
         bounds: &[Bound],
         some: &[usize],
     ) -> bool {
-        if some.iter().any(|&j| !self.is_steep(j)) {
+        if some.iter().any(|&j| self.sizes[j] == 0.0) {
             return false;
         }
         let mut params = self.params.clone();

@@ -139,9 +139,12 @@ where
         guess.scanned = scan(&mut desk, &space, init, ranges, SEARCH, goes_on);
         // Where the first points said little, that of the scan may say more.
         if let Some(best) = guess.scanned.last().filter(|_| !linear.is_sure) {
-            linear = linear_params(&mut desk, bounds, |k| match k {
-                0 => best.clone(),
-                k => guess.point(k, 0),
+            linear = linear_params(&mut desk, bounds, |k| {
+                let near = |(&x, bound): (&f64, &Bound)| {
+                    let near = x * (1.0 + 0.03 * k as f64);
+                    if bound.contains(near) { near } else { x }
+                };
+                best.iter().zip(bounds).map(near).collect()
             });
             if linear.is_sure {
                 let sure = Space::with_linear(bounds, linear.marks);
