@@ -20,7 +20,7 @@ use super::optima::{Optimum, way};
 use super::points::Guess;
 use super::result::{Ending, StartEnd};
 use super::space::Space;
-use super::starts::{BATCH, ENOUGH, StartsError};
+use super::starts::{BATCH, ENOUGH, StartsError, check_guess};
 use crate::threads::in_tasks_with;
 
 /// The lowest minimum of many starts.
@@ -80,12 +80,7 @@ where
     F::Error: Send,
     M: Fn() -> F + Sync,
 {
-    if let Some(j) = bounds.iter().position(|bound| !bound.is_valid()) {
-        return Err(StartsError::Bound(j));
-    }
-    if let Some(j) = (0..init.len()).find(|&j| !bounds[j].admits(init[j])) {
-        return Err(StartsError::Outside(j));
-    }
+    check_guess(bounds, init)?;
     let space = Space::new(bounds);
     let guess = Guess {
         bounds,

@@ -173,20 +173,6 @@ pub(super) fn choose<P: Objective>(
         evaluations += desk.take_evaluations();
     }
     let end = &ends[chosen];
-    let mut others: Vec<Optimum> = Vec::new();
-    for &k in equal.iter().filter(|&&k| k != chosen) {
-        let known = is_same_place(end, ends[k].params())
-            || others
-                .iter()
-                .any(|other| is_same_place(&ends[k], &other.params));
-        if !known && endings[k] == Ending::Converged {
-            others.push(Optimum {
-                params: ends[k].params().to_vec(),
-                value: ends[k].value(),
-            });
-        }
-    }
-
     // What came of it, as the full problem has it.
     let filled = desk.fill(end.params()).is_ok();
     let (jacobian, scores) = if filled {
@@ -199,6 +185,20 @@ pub(super) fn choose<P: Objective>(
         let statistics = Statistics::new(end.params(), &scores, &jacobian, &end.held());
         !statistics.undetermined.is_empty()
     };
+    let mut others: Vec<Optimum> = Vec::new();
+    // Where the place is not determined, others are no minima beside it but the same plain.
+    for &k in equal.iter().filter(|&&k| k != chosen && !undetermined) {
+        let known = is_same_place(end, ends[k].params())
+            || others
+                .iter()
+                .any(|other| is_same_place(&ends[k], &other.params));
+        if !known && endings[k] == Ending::Converged {
+            others.push(Optimum {
+                params: ends[k].params().to_vec(),
+                value: ends[k].value(),
+            });
+        }
+    }
     let low = |k: usize| starts[k].ending == Ending::Converged && starts[k].value() <= bar;
     let as_low_on_sample =
         |k: usize| starts[k].place.is_some_and(low) && starts[k].ending == Ending::Converged;

@@ -17,8 +17,9 @@ use crate::walk::Limits;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FitOptions {
-    /// The most starts, the params' own initial values among them; fewer are made where a quarter of 16, 32,
-    /// … agree. 100,000 at the most, and no more than have room in the limits' heap together.
+    /// The most starts, the params' own initial values among them. Fewer are made of data of thousands of
+    /// numbers, and of a loss, where a quarter of 16, 32, … agree. 100,000 at the most, and no more than have
+    /// room in the limits' heap together.
     pub starts: usize,
     /// The seed of the other starts.
     pub seed: u64,

@@ -150,7 +150,7 @@ pub fn profile(
             "`{name}` has no profile: it is one value of several"
         ));
     }
-    if !fitted.log_likelihood.is_finite() {
+    if !fitted.log_likelihood.is_finite() || is_exact(fitted) {
         return refused(format!(
             "`{name}` has no profile: a robust loss and an exact fit have no likelihood"
         ));
@@ -202,6 +202,18 @@ pub fn profile(
         bound,
         points,
     })
+}
+
+/// Whether residuals are no more than rounding: how far those of other params are from it says nothing.
+fn is_exact(fitted: &Fit) -> bool {
+    /// Units in the last place of a prediction.
+    const ROUNDING: f64 = 16.0 * f64::EPSILON;
+    let predictions = fitted.columns.iter().flat_map(|column| &column.predictions);
+    let numbers = predictions.filter(|prediction| prediction.is_finite());
+    fitted.sse
+        <= numbers
+            .map(|prediction| (ROUNDING * prediction).powi(2))
+            .sum()
 }
 
 /// The range that a param may be in.

@@ -11,8 +11,8 @@
 //! - A start with a larger number changes nothing about one with a smaller number but through the
 //!   rule for dropping.
 //!
-//! **Where they begin.** The first guess, as it is and with what is linear solved for; where a scan over decades found something (`scan`); then
-//! points around the first guess and around the best of the scan, by turns (`points`). Where the model
+//! **Where they begin.** The first guess, as it is and with what is linear solved for; where a scan over
+//! decades found something (`scan`); then points around the first guess and around the best of the scan, by turns (`points`). Where the model
 //! fails at a starting point, or no parameter changes anything there, the start tries again, each time
 //! from farther out. Parameters that the scores are linear in are solved for at each point
 //! (`separable`).
@@ -24,10 +24,8 @@
 //! From the tenth step on one is hopeless too if four times what its own linear model promises does not
 //! bring it to the lowest: it settles in a minimum of its own.
 //!
-//! **How many.** They are made in batches of 16, 32, … until a quarter of them agree, or all are made.
-//!
-//! **Many rows.** Where a sample of the rows is given, all starts search on it; the minima found there go
-//! on with all rows.
+//! **Many rows.** Where a sample of the rows is given, all starts search on it, in batches of 16, 32, …
+//! until a quarter of them agree; the minima found there go on with all rows. Without one all are made.
 //!
 //! Which of the minima it is, is for `optima` to say.
 
@@ -108,15 +106,11 @@ where
     G: Fn() -> P + Sync,
 {
     assert_eq!(bounds.len(), init.len(), "one bound for each parameter");
-    if let Some(j) = bounds.iter().position(|bound| !bound.is_valid()) {
-        return Err(StartsError::Bound(j));
-    }
-    if let Some(j) = (0..init.len()).find(|&j| !bounds[j].admits(init[j])) {
-        return Err(StartsError::Outside(j));
-    }
+    check_guess(bounds, init)?;
     let n = init.len();
     let desk = || Desk::new(problem(), n);
-    let searched = || Desk::new(sample.map_or_else(&problem, |sample| sample()), n);
+    let asked = || sample.map_or_else(&problem, |sample| sample());
+    let searched = || Desk::new(asked(), n);
     let total = options.starts.max(1);
     let mut guess = Guess {
         bounds,
@@ -157,14 +151,15 @@ where
     }
     guess.twice = space.solved() > 0;
     let whole = Space::new(bounds);
+    let asked = asked();
     let search = Search {
         space: &space,
         whole: &whole,
         guess,
         options,
         watch,
-        rows: searched().problem.rows(),
-        least_squares: searched().problem.is_least_squares(),
+        rows: asked.rows(),
+        least_squares: asked.is_least_squares(),
     };
     let batch = if sample.is_some() {
         BATCH.min(total)
@@ -222,6 +217,17 @@ where
     Ok(found)
 }
 
+/// Refuses bounds without an inside, and a first guess that is not in them.
+pub(super) fn check_guess<E>(bounds: &[Bound], init: &[f64]) -> Result<(), StartsError<E>> {
+    if let Some(j) = bounds.iter().position(|bound| !bound.is_valid()) {
+        return Err(StartsError::Bound(j));
+    }
+    match (0..init.len()).find(|&j| !bounds[j].admits(init[j])) {
+        Some(j) => Err(StartsError::Outside(j)),
+        None => Ok(()),
+    }
+}
+
 /// Takes the minima that were found on a sample up with all rows; what the others found is told as
 /// of as many rows.
 fn carry_over<'a, P: Objective>(
@@ -271,6 +277,7 @@ fn carry_over<'a, P: Objective>(
         }
     }
 }
+
 /// The middle value, the upper one of two; none of nothing.
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.collect();

@@ -294,3 +294,19 @@ fn profiles_know_of_curvature_ranges_and_of_no_end() {
             .contains("`q` has no profile")
     );
 }
+
+#[test]
+fn an_exact_fit_of_what_is_not_determined_is_told_as_such() {
+    // Three times the same point: a line through it is any.
+    let columns = [("x", vec![1.0; 3]), ("y", vec![1.0; 3])];
+    let text = "(param a 1) (param b 0) (observe y (+ b (* a x)))";
+    let options = FitOptions::default();
+    let fit = fitted(text, &columns, &options);
+    assert_eq!(fit.undetermined, ["a", "b"]);
+    // The plain has no other minima, and nothing to draw a profile from.
+    assert!(fit.optima.is_empty(), "{:?}", fit.optima);
+    let table = Table::from_columns(columns.iter().map(|(n, c)| (*n, c.clone()))).unwrap();
+    let model = Interpreter::embedded().model(text).unwrap();
+    let refused = profile(&model, &table, &options, &fit, "a").unwrap_err();
+    assert!(refused.to_string().contains("an exact fit"), "{refused}");
+}

@@ -209,7 +209,7 @@ pub(super) struct Fit {
     #[arg(long, value_name = "X")]
     loss_scale: Option<f64>,
 
-    /// How many starting points to fit from at most; fewer where a quarter of them agree
+    /// How many starting points to fit from at most; of many data, or a loss, fewer where a quarter agree
     #[arg(long, value_name = "N", default_value_t = FitOptions::default().starts,
         value_parser = starts_count)]
     starts: usize,
