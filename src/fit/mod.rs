@@ -62,12 +62,14 @@ pub mod table;
 mod triangle;
 
 pub use context::{FitContext, PreparedFit};
+#[cfg(feature = "cli")]
 pub(crate) use declared::{columns_used, usable_rows};
 pub use error::FitError;
 pub use noise::Loss;
 pub use not_finite::FitNotFinite;
 pub use observer::{Observer, Progress};
 pub use options::FitOptions;
+#[cfg(feature = "cli")]
 pub(crate) use options::MOST_STARTS;
 pub use predictions::{Estimates, PredictedColumn, predict};
 pub use profile::{Profile, ProfileEnd, ProfilePoint, profile};
