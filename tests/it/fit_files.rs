@@ -377,6 +377,28 @@ fn slow_data() -> String {
 }
 
 #[test]
+fn files_have_the_same_bytes_on_any_number_of_threads() {
+    let directory = directory("fit-threads");
+    let model = file(&directory, "model.scm", LINE);
+    let data = file(&directory, "data.csv", LINE_DATA);
+    let written = |threads: &str| -> Vec<Vec<u8>> {
+        let out = directory.join(threads);
+        let folder = out.to_str().expect("a path");
+        let run = dmci(&["fit", &model, &data, "--threads", threads, "--out", folder]);
+        assert_eq!(run.code, Some(0), "{}", run.err);
+        let files = fs::read_dir(&out).expect("a folder");
+        let mut paths: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+        paths.sort();
+        assert_eq!(paths.len(), 6, "{paths:?}");
+        let read = paths
+            .iter()
+            .map(|path| fs::read(path).expect("it can be read"));
+        read.collect()
+    };
+    assert_eq!(written("1"), written("2"));
+}
+
+#[test]
 fn a_deadline_ends_the_search_and_not_the_fit() {
     let directory = directory("fit-deadline");
     let model = file(&directory, "model.scm", SLOW);
@@ -496,6 +518,7 @@ fn ctrl_c_tells_the_best_so_far() {
     assert_eq!(output.status.code(), Some(130), "{err}");
     assert!(out_text.contains("sum of squares"), "{out_text}");
     assert!(err.contains("stopped before it was done"), "{err}");
+    assert!(!err.contains("determine"), "{err}");
     let report = fs::read_to_string(out.join("report.html")).expect("it is written");
     assert!(report.contains("stopped before it was done") && report.ends_with("</html>\n"));
 }
