@@ -109,7 +109,7 @@ use std::sync::OnceLock;
 /// ```
 ///
 /// # Errors
-/// See [`FitError`]; and as [`Error::Request`] when the model is a compiled program, which does not
+/// See [`FitError`]; and as [`Error::Request`](crate::Error::Request) when the model is a compiled program, which does not
 /// say what it predicts.
 pub fn fit(model: &Model, table: &Table<'_>, options: &FitOptions) -> Result<Fit, FitError> {
     fit_observed(model, table, options, &|_| ControlFlow::Continue(()))

@@ -285,7 +285,7 @@ pub struct PredictedColumn {
 ///
 /// # Errors
 /// When the program fails, takes a name that is neither a column nor estimated, or was not the one that
-/// was fitted; and as [`Error::Request`] when the model is a compiled program.
+/// was fitted; and as [`Error::Request`](crate::Error::Request) when the model is a compiled program.
 pub fn predict(
     model: &Model,
     estimates: &Estimates,
