@@ -27,10 +27,28 @@
 //! assert_eq!((state.memory[0], state.halted), (7, true));
 //! ```
 
+pub mod definition;
 pub mod instruction;
+pub mod kernel;
+mod lanes;
+pub mod loss;
 pub mod oracle;
 pub mod program;
+pub mod random;
+pub mod soft;
+mod step;
+pub mod tune;
+pub mod weights;
 
+pub use definition::Definition;
 pub use instruction::Instruction;
+pub use kernel::{Kernel, Pulled, Scratch};
+pub use lanes::Number;
+pub use loss::{Example, Loss, Wanted};
 pub use oracle::State;
-pub use program::{Line, Program, Shape};
+pub use program::{Line, Program, ProgramError, Shape};
+pub use random::Random;
+pub use soft::SoftState;
+pub use step::STOPPED;
+pub use tune::{Precision, Start, Try, TuneError, TuneOptions, Tuned, tune};
+pub use weights::{Compilation, Spread, Weights};

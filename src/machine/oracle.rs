@@ -7,6 +7,7 @@
 //! - A state that has halted does not change any more.
 //! - A register, cell or line that is not there reads as 0 and is not written.
 
+use super::definition::{Definition, Destination};
 use super::instruction::Instruction;
 use super::program::{Program, Shape};
 
@@ -37,6 +38,12 @@ impl State {
 
 /// Does one line. The one after it is next, and after the last the first.
 pub fn step(program: &Program, state: &mut State) {
+    step_by(&Definition::default(), program, state);
+}
+
+/// Does one line of a machine with variants; of the variant `register`, a jump goes to the number in
+/// r2 modulo the lines.
+pub fn step_by(definition: &Definition, program: &Program, state: &mut State) {
     let Some(line) = program.lines.get(state.line) else {
         return;
     };
@@ -61,7 +68,12 @@ pub fn step(program: &Program, state: &mut State) {
                 *cell = b;
             }
         }
-        Instruction::Jump if a == 0 => state.line = line.label,
+        Instruction::Jump if a == definition.jumps_on() => {
+            state.line = match definition.destination {
+                Destination::Label => line.label,
+                Destination::Register => b % program.lines.len(),
+            };
+        }
         Instruction::Halt => state.halted = true,
         _ => {}
     }
@@ -69,11 +81,21 @@ pub fn step(program: &Program, state: &mut State) {
 
 /// Does lines until the machine halts, at most so many; how many were done.
 pub fn run(program: &Program, state: &mut State, steps: usize) -> usize {
+    run_by(&Definition::default(), program, state, steps)
+}
+
+/// The same of a machine with variants.
+pub fn run_by(
+    definition: &Definition,
+    program: &Program,
+    state: &mut State,
+    steps: usize,
+) -> usize {
     for done in 0..steps {
         if state.halted {
             return done;
         }
-        step(program, state);
+        step_by(definition, program, state);
     }
     steps
 }

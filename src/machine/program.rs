@@ -9,6 +9,7 @@
 //! ```
 
 use super::instruction::Instruction;
+use super::random::Random;
 use thiserror::Error;
 
 /// The sizes of a machine.
@@ -75,6 +76,33 @@ pub enum ProgramError {
         /// How many its machine has.
         lines: usize,
     },
+    /// Weights that are too many or too few.
+    #[error("{found} weights for a machine of {wanted}")]
+    Weights {
+        /// How many there are.
+        found: usize,
+        /// How many its machine has.
+        wanted: usize,
+    },
+    /// Weights or a state of another machine.
+    #[error(
+        "a machine of base {}, {} registers and {} lines was given what is of base {}, {} registers \
+         and {} lines", wanted.base, wanted.registers, wanted.lines, found.base, found.registers, found.lines
+    )]
+    Shape {
+        /// The shape that was given.
+        found: Shape,
+        /// The machine's.
+        wanted: Shape,
+    },
+    /// More steps than there is memory for.
+    #[error("{steps} steps of so large a machine take too much memory; at most {most} fit")]
+    Steps {
+        /// How many were asked for.
+        steps: usize,
+        /// How many fit.
+        most: usize,
+    },
     /// A line that names a register or a line that is not there.
     #[error("line {line} names {what} {number}, and there are {count}")]
     Outside {
@@ -127,6 +155,17 @@ impl Program {
     /// A program that does nothing.
     pub fn of(shape: Shape) -> Self {
         let lines = vec![Line::NOOP; shape.lines];
+        Self { shape, lines }
+    }
+
+    /// A program whose lines are drawn at random: every choice of each line alike.
+    pub fn random(shape: Shape, random: &mut Random) -> Self {
+        let mut draw = || Line {
+            instruction: Instruction::ALL[random.below(Instruction::ALL.len())],
+            operands: std::array::from_fn(|_| random.below(shape.registers)),
+            label: random.below(shape.lines),
+        };
+        let lines = (0..shape.lines).map(|_| draw()).collect();
         Self { shape, lines }
     }
 

@@ -1,6 +1,12 @@
 //! The part of the front door that is the register machine's.
 
-use dmci::machine::{Instruction, Line, Program, Shape, State, oracle};
+use super::{NAN, ODD, fails};
+use dmci::Threads;
+use dmci::machine::tune::is_right;
+use dmci::machine::{
+    Compilation, Definition, Example, Instruction, Kernel, Line, Loss, Program, Random, Scratch,
+    Shape, SoftState, Start, State, TuneOptions, Tuned, Wanted, Weights, oracle, tune,
+};
 
 #[test]
 fn machines_of_anything() {
@@ -53,4 +59,114 @@ fn machines_of_anything() {
         oracle::step(&program, &mut state);
         assert!(oracle::run(&program, &mut state, 10) <= 10);
     }
+}
+
+#[test]
+fn soft_machines_of_anything() {
+    let shape = Shape {
+        base: 3,
+        registers: 1,
+        lines: 2,
+    };
+    let small = Shape { base: 2, ..shape };
+    let definition = Definition::default().with("one").expect("a variant");
+    assert_eq!(Definition::default().with(""), None);
+    assert_eq!(definition.jumps_on(), 1);
+    let mut random = Random::at(&[]);
+    assert_eq!(
+        (random.below(0), random.bits() == random.bits()),
+        (0, false)
+    );
+    assert!(random.unit() < 1.0 && random.normal().is_finite());
+    let program = Program::random(shape, &mut random);
+    let mut state = State::of(small);
+    state.line = usize::MAX;
+    oracle::step_by(&definition, &program, &mut state);
+    oracle::run_by(&definition, &program, &mut state, 3);
+
+    let mut bad = program.clone();
+    bad.lines.pop();
+    fails(
+        "a line too few",
+        Weights::compile(&bad, &Compilation::default()),
+    );
+    fails("no numbers", Weights::from_numbers(shape, Vec::new()));
+    let mut weights = Weights::zeros(shape);
+    assert_eq!(weights.group(5), Vec::<&[f64]>::new());
+    for odd in ODD {
+        weights.numbers_mut().fill(odd);
+        assert_eq!(weights.decompile(), Program::of(shape));
+        assert_eq!(weights.probabilities().len(), weights.numbers().len());
+        assert!(weights.spread().iter().all(|line| line.is_doubtful(0.9)));
+        assert!(weights.spread()[0].least() <= 1.0);
+    }
+    assert!(Weights::random(shape, NAN, 1).numbers()[0].is_nan());
+
+    let mut soft = SoftState::of(shape, &state);
+    *soft.halted_mut() = NAN;
+    *soft.taken_mut() = NAN;
+    soft.line_mut().fill(NAN);
+    soft.memory_mut().fill(NAN);
+    soft.registers_mut().fill(NAN);
+    assert!(soft.halted().is_nan() && soft.taken().is_nan());
+    assert_eq!(soft.likeliest(), State::of(shape));
+    let sizes = [
+        soft.registers(),
+        soft.memory(),
+        soft.line(),
+        soft.numbers_mut(),
+    ]
+    .map(|x| x.len());
+    assert_eq!(sizes, [3, 9, 2, 16]);
+    fails(
+        "a shape of nothing",
+        Kernel::<f32>::new(Shape { base: 0, ..shape }, definition),
+    );
+    let kernel = Kernel::<f64>::new(shape, definition).expect("a shape");
+    assert_eq!(kernel.shape(), soft.shape());
+    let mut scratch = Scratch::default();
+    let ended = kernel.run(&weights, &[soft.clone()], 3, &Threads::ONE, &mut scratch);
+    assert!(ended.expect("NaN is a number too")[0].halted().is_nan());
+    let other = [SoftState::zeros(small)];
+    fails(
+        "another shape",
+        kernel.run(&weights, &other, 3, &Threads::ONE, &mut scratch),
+    );
+    let loss = Loss::default();
+    let wanted = Wanted {
+        memory: vec![Some(7), None, Some(1), Some(0)],
+        registers: vec![Some(9); 5],
+    };
+    assert_eq!(wanted.right(&state).1, 8);
+    assert!(!wanted.holds(&state));
+    let cotangent = |_: usize, end: &SoftState, by: &mut SoftState| loss.of(&wanted, end, by);
+    let starts = ([soft], true);
+    let starts = (&starts.0[..], starts.1);
+    let pulled = kernel.pull_back(
+        &weights,
+        starts,
+        usize::MAX,
+        &cotangent,
+        &Threads::ONE,
+        &mut scratch,
+    );
+    fails("more steps than fit", pulled);
+    let options = TuneOptions {
+        tries: 1,
+        iterations: 1,
+        steps: 1,
+        ..TuneOptions::default()
+    };
+    let start = Start::Weights(weights);
+    let example = |_: &mut Random| Example {
+        start: State::of(small),
+        wanted: Wanted::default(),
+    };
+    fails(
+        "weights of NaN",
+        tune(&start, &example, &[], &options, &|_| {}),
+    );
+    let tuned = Tuned { tries: Vec::new() };
+    assert!(tuned.found().is_none() && tuned.best().is_none() && tuned.program().is_none());
+    assert!(is_right(&definition, &program, &[], usize::MAX));
 }
