@@ -35,8 +35,11 @@ pub mod loss;
 pub mod oracle;
 pub mod program;
 pub mod random;
+pub mod search;
 pub mod soft;
 mod step;
+pub mod synthesis;
+pub mod tasks;
 pub mod tune;
 pub mod weights;
 

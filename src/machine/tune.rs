@@ -16,6 +16,7 @@ use super::loss::{Example, Loss};
 use super::oracle;
 use super::program::{Program, ProgramError, Shape};
 use super::random::Random;
+use super::search::random_program;
 use super::soft::SoftState;
 use super::weights::{Compilation, Weights};
 use crate::threads::{Threads, in_tasks};
@@ -31,10 +32,28 @@ pub enum Start {
         /// The standard deviation.
         deviation: f64,
     },
+    /// Near a program that each try draws anew, all of them as likely, compiled as in `Near`.
+    Anywhere {
+        /// The machine's sizes.
+        shape: Shape,
+        /// γ of [`Compilation`].
+        gamma: f64,
+        /// ε of [`Compilation`].
+        epsilon: f64,
+    },
     /// Near a program: compiled with noise γ that each try draws anew, and ε.
     Near {
         /// The program.
         program: Program,
+        /// γ of [`Compilation`].
+        gamma: f64,
+        /// ε of [`Compilation`].
+        epsilon: f64,
+    },
+    /// Near one of several programs of a shape, each try at the next, compiled in the same way.
+    Among {
+        /// The programs, in turn; at least one.
+        programs: Vec<Program>,
         /// γ of [`Compilation`].
         gamma: f64,
         /// ε of [`Compilation`].
@@ -71,6 +90,12 @@ pub struct TuneOptions {
     pub batch: usize,
     /// Adam's step size.
     pub rate: f64,
+    /// Adam's first decay, from 0 to below 1: how much of the last step's direction is kept. Where
+    /// structure is sought from random weights, 0.5 finds more than the usual 0.9.
+    pub momentum: f64,
+    /// The standard deviation of what is added to each derivative of an example's loss, before Adam:
+    /// it helps tries out of where a program is half right.
+    pub jolt: f64,
     /// What missing costs.
     pub loss: Loss,
     /// After how many iterations the program is read back and checked; 0 is at the end alone.
@@ -93,6 +118,8 @@ impl Default for TuneOptions {
             iterations: 300,
             batch: 16,
             rate: 0.05,
+            momentum: 0.9,
+            jolt: 0.0,
             loss: Loss::default(),
             check_every: 25,
             seed: 1,
@@ -219,8 +246,10 @@ pub fn is_right(
 impl Start {
     fn shape(&self) -> Shape {
         match self {
-            Self::Random { shape, .. } => *shape,
+            Self::Random { shape, .. } | Self::Anywhere { shape, .. } => *shape,
             Self::Near { program, .. } => program.shape,
+            // A shape that is none where there is no program: it is refused like one.
+            Self::Among { programs, .. } => programs.first().map_or(NO_SHAPE, |one| one.shape),
             Self::Weights(weights) => weights.shape(),
         }
     }
@@ -228,23 +257,43 @@ impl Start {
     /// The weights that a try starts at.
     fn weights(&self, seed: u64, number: usize) -> Result<Weights, ProgramError> {
         let seed = Random::at(&[seed, number as u64, 0]).bits();
-        Ok(match self {
-            Self::Random { shape, deviation } => Weights::random(*shape, *deviation, seed),
+        let compiled = |program: &Program, gamma: f64, epsilon: f64| {
+            let how = Compilation {
+                gamma,
+                epsilon,
+                seed,
+            };
+            Weights::compile(program, &how)
+        };
+        match self {
+            Self::Random { shape, deviation } => Ok(Weights::random(*shape, *deviation, seed)),
+            Self::Anywhere {
+                shape,
+                gamma,
+                epsilon,
+            } => {
+                let program = random_program(*shape, &mut Random::at(&[seed]));
+                compiled(&program, *gamma, *epsilon)
+            }
             Self::Near {
                 program,
                 gamma,
                 epsilon,
+            } => compiled(program, *gamma, *epsilon),
+            Self::Among {
+                programs,
+                gamma,
+                epsilon,
             } => {
-                let (gamma, epsilon) = (*gamma, *epsilon);
-                let how = Compilation {
-                    gamma,
-                    epsilon,
-                    seed,
-                };
-                Weights::compile(program, &how)?
+                let program = &programs[number % programs.len()];
+                if program.shape == self.shape() {
+                    return compiled(program, *gamma, *epsilon);
+                }
+                let (found, lines) = (program.lines.len(), self.shape().lines);
+                Err(ProgramError::Lines { found, lines })
             }
-            Self::Weights(weights) => weights.clone(),
-        })
+            Self::Weights(weights) => Ok(weights.clone()),
+        }
     }
 }
 
@@ -269,6 +318,18 @@ impl TuneOptions {
         let floor = self.loss.floor >= 0.0 && self.loss.floor.is_finite();
         for (what, number, is_right, wanted) in [
             ("a rate", self.rate, above, "above 0"),
+            (
+                "a jolt",
+                self.jolt,
+                self.jolt >= 0.0 && self.jolt.is_finite(),
+                "0 or more",
+            ),
+            (
+                "a momentum",
+                self.momentum,
+                (0.0..1.0).contains(&self.momentum),
+                "from 0 to below 1",
+            ),
             ("a floor", self.loss.floor, floor, "0 or more"),
         ] {
             if !is_right {
@@ -282,6 +343,13 @@ impl TuneOptions {
         Ok(())
     }
 }
+
+/// Of a list of programs that is empty.
+const NO_SHAPE: Shape = Shape {
+    base: 0,
+    registers: 0,
+    lines: 0,
+};
 
 fn tune_in<T: Number>(
     start: &Start,
@@ -365,7 +433,7 @@ impl<T: Number> Attempts<'_, T> {
             weights: self.start.weights(options.seed, number)?,
         };
         let shape = self.kernel.shape();
-        let mut adam = Adam::new(ended.weights.numbers().len(), options.rate);
+        let mut adam = Adam::new(ended.weights.numbers().len(), options);
         for iteration in 0..options.iterations {
             let draws = [options.seed, number as u64, 1 + iteration as u64];
             let mut random = Random::at(&draws);
@@ -376,7 +444,7 @@ impl<T: Number> Attempts<'_, T> {
                 .iter()
                 .map(|example| SoftState::of(shape, &example.start))
                 .collect();
-            let pulled = self.kernel.pull_back(
+            let mut pulled = self.kernel.pull_back(
                 &ended.weights,
                 (&starts, false),
                 options.steps,
@@ -387,6 +455,11 @@ impl<T: Number> Attempts<'_, T> {
             ended.iterations = iteration + 1;
             ended.loss = pulled.value / options.batch as f64;
             let is_finite = |numbers: &[f64]| numbers.iter().all(|x| x.is_finite());
+            if options.jolt > 0.0 {
+                for g in &mut pulled.weights {
+                    *g += options.batch as f64 * options.jolt * random.normal();
+                }
+            }
             adam.step(ended.weights.numbers_mut(), &pulled.weights, options.batch);
             if !ended.loss.is_finite() || !is_finite(ended.weights.numbers()) {
                 ended.diverged = true;
@@ -403,9 +476,10 @@ impl<T: Number> Attempts<'_, T> {
     }
 }
 
-/// Adam (Kingma, Ba 2015), with the usual decays 0.9 and 0.999, and 1e-8.
+/// Adam (Kingma, Ba 2015), with a momentum, the usual second decay 0.999, and 1e-8.
 struct Adam {
     rate: f64,
+    momentum: f64,
     /// What the moments still lack: their decays to the power of the steps.
     lacking: [f64; 2],
     means: Vec<f64>,
@@ -413,9 +487,10 @@ struct Adam {
 }
 
 impl Adam {
-    fn new(count: usize, rate: f64) -> Self {
+    fn new(count: usize, options: &TuneOptions) -> Self {
         Self {
-            rate,
+            rate: options.rate,
+            momentum: options.momentum,
             lacking: [1.0; 2],
             means: vec![0.0; count],
             squares: vec![0.0; count],
@@ -424,15 +499,14 @@ impl Adam {
 
     /// A step down a gradient that is a sum over so many lanes.
     fn step(&mut self, weights: &mut [f64], gradient: &[f64], lanes: usize) {
-        const MEAN: f64 = 0.9;
         const SQUARE: f64 = 0.999;
-        self.lacking[0] *= MEAN;
+        self.lacking[0] *= self.momentum;
         self.lacking[1] *= SQUARE;
         let [mean_bias, square_bias] = self.lacking.map(|lacking| 1.0 - lacking);
         let moments = self.means.iter_mut().zip(&mut self.squares);
         for ((w, g), (mean, square)) in weights.iter_mut().zip(gradient).zip(moments) {
             let g = g / lanes as f64;
-            *mean = MEAN * *mean + (1.0 - MEAN) * g;
+            *mean = self.momentum * *mean + (1.0 - self.momentum) * g;
             *square = SQUARE * *square + (1.0 - SQUARE) * g * g;
             *w -= self.rate * (*mean / mean_bias) / ((*square / square_bias).sqrt() + 1e-8);
         }
