@@ -125,19 +125,7 @@ impl<T: Number> Kernel<T> {
         let controller = self.controller(weights).0;
         let tasks: Vec<&[SoftState]> = starts.chunks(LANES).collect();
         let ends = in_tasks(tasks, threads, &mut scratch.0, &|starts, scratch| {
-            let mut ends = starts.to_vec();
-            dispatch(
-                self.cpu,
-                Forwards {
-                    layout: &self.layout,
-                    controller: &controller,
-                    starts,
-                    steps,
-                    ends: &mut ends,
-                    scratch,
-                },
-            );
-            ends
+            self.forwards(&controller, starts, steps, scratch)
         });
         Ok(ends.into_iter().flatten().collect())
     }
@@ -156,7 +144,7 @@ impl<T: Number> Kernel<T> {
         threads: &Threads,
         scratch: &mut Scratch<T>,
     ) -> Result<Pulled, ProgramError> {
-        self.check(weights, starts, steps + 1)?;
+        self.check(weights, starts, steps.saturating_add(1))?;
         let (controller, probabilities) = self.controller(weights);
         let mut pulled = Pulled {
             value: 0.0,
@@ -175,23 +163,20 @@ impl<T: Number> Kernel<T> {
                     let mut gradient = crate::threads::lock(&kept).pop().unwrap_or_default();
                     gradient.clear();
                     gradient.resize(weights.numbers().len(), 0.0);
-                    let mut value = 0.0;
-                    let mut by = Vec::new();
-                    dispatch(
-                        self.cpu,
-                        Backwards {
-                            layout: &self.layout,
-                            controller: &controller,
-                            starts,
-                            steps,
-                            first: (wave * WAVE + chunk) * LANES,
-                            cotangent,
-                            value: &mut value,
-                            gradient: &mut gradient,
-                            by_starts: by_starts.then_some(&mut by),
-                            scratch,
-                        },
+                    let lanes = (starts, (wave * WAVE + chunk) * LANES);
+                    let value = self.backwards(
+                        &controller,
+                        lanes,
+                        steps,
+                        cotangent,
+                        &mut gradient,
+                        scratch,
                     );
+                    let mut by = Vec::new();
+                    if by_starts {
+                        by.resize(starts.len(), SoftState::zeros(self.shape()));
+                        take_out(&scratch.adjoint, &mut by);
+                    }
                     (value, gradient, by)
                 },
             );
@@ -277,99 +262,156 @@ impl<T: Number> ChunkScratch<T> {
     }
 }
 
-/// A chunk of lanes to be run.
-struct Forwards<'a, T> {
+/// A step forwards.
+struct Forward<'a, T> {
     layout: &'a Layout,
     controller: &'a [T],
-    starts: &'a [SoftState],
-    steps: usize,
-    ends: &'a mut [SoftState],
-    scratch: &'a mut ChunkScratch<T>,
+    record: &'a mut [Wide<T>],
+    next: &'a mut [Wide<T>],
 }
 
-impl<T: Number> Work for Forwards<'_, T> {
+impl<T: Number> Work for Forward<'_, T> {
     type Number = T;
 
     #[inline(always)]
     fn run<V: Vector<Number = T>>(self) {
-        let Self { layout, .. } = self;
-        self.scratch.make_room(layout, 0, 2);
-        let (mut now, mut next) = self.scratch.records.split_at_mut(layout.record());
-        lay_out(self.starts, now);
-        for _ in 0..self.steps {
-            layout.forward::<V>(self.controller, now, &mut next[..layout.state]);
-            std::mem::swap(&mut now, &mut next);
-        }
-        take_out(now, self.ends);
+        self.layout
+            .forward::<V>(self.controller, self.record, self.next);
     }
 }
 
-/// A chunk of lanes to be run and swept backwards.
-struct Backwards<'a, T> {
+/// A step backwards.
+struct Backward<'a, T> {
     layout: &'a Layout,
     controller: &'a [T],
-    starts: &'a [SoftState],
-    steps: usize,
-    /// The first lane's number.
-    first: usize,
-    cotangent: &'a Cotangent<'a>,
-    value: &'a mut f64,
-    gradient: &'a mut [f64],
-    by_starts: Option<&'a mut Vec<SoftState>>,
-    scratch: &'a mut ChunkScratch<T>,
+    record: &'a mut [Wide<T>],
+    adjoint: &'a mut [Wide<T>],
+    by_mixed: &'a mut [Wide<T>],
+    other: &'a mut [Wide<T>],
 }
 
-impl<T: Number> Work for Backwards<'_, T> {
+impl<T: Number> Work for Backward<'_, T> {
     type Number = T;
 
     #[inline(always)]
     fn run<V: Vector<Number = T>>(self) {
-        let Self { layout, steps, .. } = self;
-        let (record, p) = (layout.record(), layout.shape.lines);
-        self.scratch.make_room(layout, steps, steps + 1);
-        let scratch = self.scratch;
-        lay_out(self.starts, &mut scratch.records);
+        let (adjoint, by_mixed) = (self.adjoint, self.by_mixed);
+        self.layout
+            .backward::<V>(self.controller, self.record, adjoint, by_mixed, self.other);
+    }
+}
+
+/// The sum over the steps and lanes of a chunk.
+struct Gradient<'a, T> {
+    lines: &'a [Wide<T>],
+    by_mixed: &'a [Wide<T>],
+    sizes: (usize, usize),
+    gradient: &'a mut [f64],
+}
+
+impl<T: Number> Work for Gradient<'_, T> {
+    type Number = T;
+
+    #[inline(always)]
+    fn run<V: Vector<Number = T>>(self) {
+        step::gradient::<V>(self.lines, self.by_mixed, self.sizes, self.gradient);
+    }
+}
+
+impl<T: Number> Kernel<T> {
+    fn forward(&self, controller: &[T], record: &mut [Wide<T>], next: &mut [Wide<T>]) {
+        let work = Forward {
+            layout: &self.layout,
+            controller,
+            record,
+            next: &mut next[..self.layout.state],
+        };
+        dispatch(self.cpu, work);
+    }
+
+    /// Runs a chunk of lanes.
+    fn forwards(
+        &self,
+        controller: &[T],
+        starts: &[SoftState],
+        steps: usize,
+        scratch: &mut ChunkScratch<T>,
+    ) -> Vec<SoftState> {
+        scratch.make_room(&self.layout, 0, 2);
+        let (mut now, mut next) = scratch.records.split_at_mut(self.layout.record());
+        lay_out(starts, now);
+        for _ in 0..steps {
+            self.forward(controller, now, next);
+            std::mem::swap(&mut now, &mut next);
+        }
+        let mut ends = starts.to_vec();
+        take_out(now, &mut ends);
+        ends
+    }
+
+    /// Runs a chunk of lanes, of which `first` is the number of the first, and sweeps it backwards. The
+    /// lanes' sum comes out and, in the scratch, the cotangents of their starting states.
+    fn backwards(
+        &self,
+        controller: &[T],
+        (starts, first): (&[SoftState], usize),
+        steps: usize,
+        cotangent: &Cotangent<'_>,
+        gradient: &mut [f64],
+        scratch: &mut ChunkScratch<T>,
+    ) -> f64 {
+        let layout = &self.layout;
+        let Shape {
+            base,
+            registers,
+            lines,
+        } = layout.shape;
+        scratch.make_room(layout, steps, steps + 1);
+        let size = layout.record();
+        lay_out(starts, &mut scratch.records);
         for step in 0..steps {
-            let (now, next) = scratch.records[step * record..].split_at_mut(record);
-            layout.forward::<V>(self.controller, now, &mut next[..layout.state]);
+            let (now, next) = scratch.records[step * size..].split_at_mut(size);
+            self.forward(controller, now, next);
         }
 
-        let shape = layout.shape;
-        let mut end = SoftState::zeros(shape);
-        for wide in &mut scratch.adjoint {
-            *wide = Wide::splat(T::default());
-        }
-        for lane in 0..self.starts.len() {
-            let ends = &scratch.records[steps * record..];
+        let mut value = 0.0;
+        scratch.adjoint.fill(Wide::splat(T::default()));
+        let mut end = SoftState::zeros(layout.shape);
+        for lane in 0..starts.len() {
+            let ends = &scratch.records[steps * size..];
             for (from, to) in ends.iter().zip(end.numbers_mut()) {
                 *to = from.0[lane].to_f64();
             }
-            let mut by = SoftState::zeros(shape);
-            *self.value += (self.cotangent)(self.first + lane, &end, &mut by);
+            let mut by = SoftState::zeros(layout.shape);
+            value += cotangent(first + lane, &end, &mut by);
             for (to, &x) in scratch.adjoint.iter_mut().zip(by.numbers()) {
                 to.0[lane] = T::from_f64(x);
             }
         }
 
+        let (line, columns) = ((registers + base) * base, layout.columns);
         for step in (0..steps).rev() {
-            let record = &mut scratch.records[step * record..(step + 1) * record];
-            let line = shape.registers * shape.base + shape.base * shape.base;
-            scratch.lines[step * p..(step + 1) * p].copy_from_slice(&record[line..line + p]);
-            let by_mixed = &mut scratch.by_mixed;
-            layout.backward::<V>(
-                self.controller,
+            let record = &mut scratch.records[step * size..(step + 1) * size];
+            let of_line = &record[line..line + lines];
+            scratch.lines[step * lines..(step + 1) * lines].copy_from_slice(of_line);
+            let work = Backward {
+                layout,
+                controller,
                 record,
-                &mut scratch.adjoint,
-                &mut by_mixed[step * layout.columns..(step + 1) * layout.columns],
-                &mut scratch.other,
-            );
+                adjoint: &mut scratch.adjoint,
+                by_mixed: &mut scratch.by_mixed[step * columns..(step + 1) * columns],
+                other: &mut scratch.other,
+            };
+            dispatch(self.cpu, work);
         }
-        let sizes = (p, layout.columns);
-        step::gradient::<V>(&scratch.lines, &scratch.by_mixed, sizes, self.gradient);
-        if let Some(by_starts) = self.by_starts {
-            by_starts.resize(self.starts.len(), SoftState::zeros(shape));
-            take_out(&scratch.adjoint, by_starts);
-        }
+        let work = Gradient {
+            lines: &scratch.lines,
+            by_mixed: &scratch.by_mixed,
+            sizes: (lines, columns),
+            gradient,
+        };
+        dispatch(self.cpu, work);
+        value
     }
 }
 

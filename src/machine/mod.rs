@@ -27,7 +27,9 @@
 //! assert_eq!((state.memory[0], state.halted), (7, true));
 //! ```
 
+pub mod assembly;
 pub mod definition;
+pub mod files;
 pub mod instruction;
 pub mod kernel;
 mod lanes;

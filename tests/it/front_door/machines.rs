@@ -110,13 +110,8 @@ fn soft_machines_of_anything() {
     soft.registers_mut().fill(NAN);
     assert!(soft.halted().is_nan() && soft.taken().is_nan());
     assert_eq!(soft.likeliest(), State::of(shape));
-    let sizes = [
-        soft.registers(),
-        soft.memory(),
-        soft.line(),
-        soft.numbers_mut(),
-    ]
-    .map(|x| x.len());
+    assert_eq!(soft.numbers_mut().len(), 16);
+    let sizes = [soft.registers(), soft.memory(), soft.line(), soft.numbers()].map(<[f64]>::len);
     assert_eq!(sizes, [3, 9, 2, 16]);
     fails(
         "a shape of nothing",
