@@ -41,6 +41,7 @@ pub mod search;
 pub mod soft;
 mod step;
 pub mod synthesis;
+pub mod table;
 pub mod tasks;
 pub mod tune;
 pub mod weights;

@@ -244,7 +244,8 @@ pub fn is_right(
 }
 
 impl Start {
-    fn shape(&self) -> Shape {
+    /// The sizes of the machine.
+    pub fn shape(&self) -> Shape {
         match self {
             Self::Random { shape, .. } | Self::Anywhere { shape, .. } => *shape,
             Self::Near { program, .. } => program.shape,

@@ -102,11 +102,7 @@ impl Tune {
                 ));
             }
         };
-        let shape = match &start {
-            Start::Random { shape, .. } => *shape,
-            Start::Near { program, .. } => program.shape,
-            Start::Weights(weights) => weights.shape(),
-        };
+        let shape = start.shape();
         let examples = read_examples(examples, shape)?;
         let options = self.options(&start, &examples);
         let bar = self.progress();
