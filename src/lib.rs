@@ -166,6 +166,7 @@ pub mod walk;
 
 pub use error::Kind;
 pub use model::Error;
+pub use model::MachineError;
 pub use model::bindings::{Bindings, Input, Wrt};
 pub use model::gradient::{Evaluation, Gradient};
 pub use model::hessian::{Hessian, HessianProduct};

@@ -37,6 +37,10 @@ pub struct Assembly {
     pub program: Program,
     /// The state it starts in.
     pub start: State,
+    /// How many numbers a caller gives it, in registers from r0 on: `.arguments`, or 1.
+    pub arguments: usize,
+    /// The register whose number it gives back: `.result`, or r0.
+    pub result: usize,
 }
 
 /// Sizes that a caller asks for, in place of those that a text gives or needs.
@@ -82,6 +86,60 @@ pub fn read(text: &str, sizes: Sizes) -> Result<Assembly, AssemblyError> {
     Reader::new(text)?.assemble(sizes)
 }
 
+/// Reads a library: programs that each begin with a line `.program NAME`.
+///
+/// # Errors
+/// As [`read`]; what stands before the first program, and names that are missing or given twice.
+pub fn read_library(text: &str) -> Result<Vec<(String, Assembly)>, AssemblyError> {
+    let wrong = |span: Span, message: String| AssemblyError {
+        message,
+        span,
+        position: span.position(text),
+    };
+    let mut parts: Vec<(String, usize)> = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let words = words(line, start);
+        start += line.len();
+        match words.as_slice() {
+            [head, name] if head.text == ".program" => {
+                if parts.iter().any(|(other, _)| other == name.text) {
+                    let what = format!(
+                        "the program `{}` is given twice; call it otherwise",
+                        name.text
+                    );
+                    return Err(wrong(name.span, what));
+                }
+                parts.push((name.text.to_owned(), start));
+            }
+            [head, ..] if head.text == ".program" => {
+                return Err(wrong(head.span, "write `.program NAME`".into()));
+            }
+            [first, ..] if parts.is_empty() => {
+                let what = "a library's programs begin with `.program NAME`".into();
+                return Err(wrong(first.span, what));
+            }
+            _ => {}
+        }
+    }
+    let ends: Vec<usize> = parts[1.min(parts.len())..]
+        .iter()
+        .map(|(_, start)| text[..start - 1].rfind('\n').map_or(0, |at| at + 1))
+        .chain([text.len()])
+        .collect();
+    let programs = parts.into_iter().zip(ends).map(|((name, start), end)| {
+        // What stands before is blank, so places are those of the whole text.
+        let blank: String = text[..start]
+            .chars()
+            .flat_map(|c| std::iter::repeat_n(if c == '\n' { c } else { ' ' }, c.len_utf8()))
+            .collect();
+        let read = read(&(blank + &text[start..end]), Sizes::default());
+        let read = read.map_err(|error| wrong(error.span, error.message))?;
+        Ok((name, read))
+    });
+    programs.collect()
+}
+
 struct Reader<'t> {
     text: &'t str,
     /// The instructions, each a name and its operands.
@@ -90,6 +148,7 @@ struct Reader<'t> {
     /// What directives say: base, registers, lines.
     sizes: BTreeMap<&'t str, (usize, Word<'t>)>,
     memory: Vec<(usize, Word<'t>)>,
+    result: Option<Word<'t>>,
 }
 
 /// The words of a line without its comment.
@@ -129,6 +188,7 @@ impl<'t> Reader<'t> {
             labels: BTreeMap::new(),
             sizes: BTreeMap::new(),
             memory: Vec::new(),
+            result: None,
         };
         if u32::try_from(text.len()).is_err() {
             return Err(reader.wrong(Span::new(0, 0), "a text of 4 GiB or more"));
@@ -183,6 +243,15 @@ impl<'t> Reader<'t> {
     }
 
     fn directive(&mut self, name: Word<'t>, words: &[Word<'t>]) -> Result<(), AssemblyError> {
+        if name.text == ".result" {
+            let [register] = words else {
+                return Err(
+                    self.wrong(name.span, "write `.result` and a register, as `.result r0`")
+                );
+            };
+            self.result = Some(*register);
+            return Ok(());
+        }
         let mut numbers = Vec::new();
         for word in words {
             let number = word.text.parse::<usize>().map_err(|_| {
@@ -199,7 +268,7 @@ impl<'t> Reader<'t> {
                 self.memory.extend(numbers);
                 Ok(())
             }
-            (".base" | ".registers" | ".lines", &[one]) => {
+            (".base" | ".registers" | ".lines" | ".arguments", &[one]) => {
                 match self.sizes.insert(&name.text[1..], one) {
                     Some(_) => {
                         let what = format!("`{}` is given twice; give it once", name.text);
@@ -208,13 +277,14 @@ impl<'t> Reader<'t> {
                     None => Ok(()),
                 }
             }
-            (".base" | ".registers" | ".lines", _) => {
+            (".base" | ".registers" | ".lines" | ".arguments", _) => {
                 let what = format!("`{}` wants one number, got {}", name.text, numbers.len());
                 Err(self.wrong(name.span, what))
             }
             (other, _) => {
                 let what = format!(
-                    "`{other}` is no directive; there are `.base`, `.registers`, `.lines` and `.memory`"
+                    "`{other}` is no directive; there are `.base`, `.registers`, `.lines`, `.memory`, \
+                     `.arguments` and `.result`"
                 );
                 Err(self.wrong(name.span, what))
             }
@@ -282,7 +352,23 @@ impl<'t> Reader<'t> {
             }
             *cell = number;
         }
-        Ok(Assembly { program, start })
+        let arguments = match self.sizes.get("arguments") {
+            Some(&(count, word)) if count > registers => {
+                let what = format!("{count} arguments, and the machine has {registers} registers");
+                return Err(self.wrong(word.span, what));
+            }
+            given => given.map_or(1, |(count, _)| *count),
+        };
+        let result = self
+            .result
+            .map(|word| self.register(word, shape))
+            .transpose()?;
+        Ok(Assembly {
+            program,
+            start,
+            arguments,
+            result: result.unwrap_or(0),
+        })
     }
 
     fn instruction(&self, words: &[Word<'t>], shape: Shape) -> Result<Line, AssemblyError> {
@@ -457,7 +543,9 @@ end:   halt
 
     #[test]
     fn a_text_runs() {
-        let Assembly { program, mut start } = read(MAP_INC, Sizes::default()).unwrap();
+        let Assembly {
+            program, mut start, ..
+        } = read(MAP_INC, Sizes::default()).unwrap();
         assert_eq!(program.shape.lines, 7);
         assert_eq!(oracle::run(&program, &mut start, 100), 21);
         assert_eq!(start.memory[..4], [4, 0, 2, 0]);
@@ -588,6 +676,48 @@ end:   halt
             error.message.starts_with("3 is no number of base 3"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_library_holds_programs_by_their_names() {
+        let text = "; ä\n.program double\nadd r0 r0 r0\nhalt\n\n.program less\n.arguments 2\n.result r1\nsub r0 r1 r1\n";
+        let library = read_library(text).unwrap();
+        let names: Vec<&str> = library.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["double", "less"]);
+        assert_eq!((library[0].1.arguments, library[0].1.result), (1, 0));
+        assert_eq!((library[1].1.arguments, library[1].1.result), (2, 1));
+        assert_eq!(library[1].1.program.lines.len(), 1);
+        for (text, place, message) in [
+            ("halt", (1, 1), "a library's programs begin with"),
+            (".program", (1, 1), "write `.program NAME`"),
+            (
+                ".program a\n.program a",
+                (2, 10),
+                "the program `a` is given twice",
+            ),
+            (
+                "; ä\n.program a\nhalt\n.program b\n foo",
+                (5, 2),
+                "`foo` is no instruction",
+            ),
+            (
+                ".program a\n.arguments 3",
+                (2, 12),
+                "3 arguments, and the machine has 1 registers",
+            ),
+            (".program a\n.result x", (2, 9), "`x` is no register"),
+            (
+                ".program a\n.result",
+                (2, 1),
+                "write `.result` and a register",
+            ),
+        ] {
+            let error = read_library(text).expect_err(text);
+            let Position { line, column } = error.position;
+            assert_eq!((line, column), place, "{text}: {error}");
+            assert!(error.message.starts_with(message), "{text}: {error}");
+        }
+        assert_eq!(read_library("").unwrap(), []);
     }
 
     #[test]

@@ -12,8 +12,8 @@ mod run;
 mod tune;
 
 use super::program::read_text;
-use super::report::{Failure, Fault, Source};
-use crate::machine::assembly::{self, Assembly, AssemblyError, Sizes};
+use super::report::{Failure, Source};
+use crate::machine::assembly::{self, Assembly, Sizes};
 use crate::machine::files::read_soft;
 use crate::machine::{Compilation, Definition, ProgramError, SoftState, State, Weights};
 use clap::{Args, Subcommand};
@@ -170,29 +170,15 @@ fn load(path: &Path, shape: &ShapeArgs) -> Result<Loaded, Failure> {
     };
     match assembly::read(&text, sizes) {
         Ok(read) => Ok(Loaded::Assembly(read)),
-        Err(error) => Err(fault(source, error)),
+        Err(error) => Err(Failure::assembly(source, error)),
     }
-}
-
-fn fault(source: Source, error: AssemblyError) -> Failure {
-    Failure::Program(Box::new(Fault {
-        kind: None,
-        message: error.message,
-        span: Some(error.span),
-        calls: Vec::new(),
-        model: None,
-        help: None,
-        also: Vec::new(),
-        cautions: Vec::new(),
-        source,
-    }))
 }
 
 /// A file's program as weights, with its starting state.
 fn soft(loaded: Loaded, noise: &NoiseArgs) -> Result<(Weights, SoftState), Failure> {
     match loaded {
         Loaded::Soft(soft) => Ok(*soft),
-        Loaded::Assembly(Assembly { program, start }) => {
+        Loaded::Assembly(Assembly { program, start, .. }) => {
             let weights = Weights::compile(&program, &noise.compilation()).map_err(failure)?;
             Ok((weights, SoftState::of(program.shape, &start)))
         }

@@ -96,7 +96,10 @@ impl Run {
     }
 
     fn on_whole_numbers(&self, loaded: Loaded) -> Result<(Program, Vec<Told>), Failure> {
-        let Loaded::Assembly(assembly::Assembly { program, mut start }) = loaded else {
+        let Loaded::Assembly(assembly::Assembly {
+            program, mut start, ..
+        }) = loaded
+        else {
             return Err(Failure::Usage("weights are run softly".into()));
         };
         let shape = program.shape;
