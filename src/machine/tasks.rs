@@ -108,14 +108,6 @@ const LISTS: Sizes = Sizes {
     filled: 1.0,
 };
 
-/// Lists that are summed up are tuned on with zeros among their numbers: a sum of numbers that are
-/// uniform modulo the base tells nothing of any of its parts, so nothing short of the whole program
-/// would lower the loss.
-const SPARSE: Sizes = Sizes {
-    filled: 0.5,
-    ..LISTS
-};
-
 /// All tasks, in the order of the paper's table.
 pub const TASKS: [Task; 6] = [
     Task {
@@ -170,7 +162,7 @@ pub const TASKS: [Task; 6] = [
         name: "reduce",
         about: "The sum of a list, into register 1.",
         shape: SHAPE,
-        sizes: SPARSE,
+        sizes: LISTS,
         steps: 26,
         draw: reduce,
         lines: &[
@@ -186,7 +178,7 @@ pub const TASKS: [Task; 6] = [
         name: "parity",
         about: "Whether a list of zeros and ones has an odd number of ones, into register 1; register 3 holds 2.",
         shape: SHAPE,
-        sizes: SPARSE,
+        sizes: LISTS,
         steps: 26,
         draw: parity,
         // Where the list ends it stays on its first line.
@@ -216,6 +208,26 @@ pub const TASKS: [Task; 6] = [
         ],
     },
 ];
+
+/// Whether one number is odd, into register 1; register 0 holds the number and register 3 holds 2. One
+/// line does it: what it takes beside parity of a list is what the list takes.
+pub const PARITY_OF_ONE: Task = Task {
+    name: "parity",
+    about: "Whether the number in register 0 is odd, into register 1; register 3 holds 2.",
+    shape: SHAPE,
+    sizes: Sizes {
+        fewest: 0,
+        most: 7,
+        ..LISTS
+    },
+    steps: 12,
+    draw: |sizes, drawn, random| {
+        drawn.registers[0] = between(sizes.fewest, sizes.most, random);
+        drawn.registers[3] = 2;
+        drawn.wanted_registers[1] = Some(drawn.registers[0] % 2);
+    },
+    lines: &[(Mod, [0, 3, 1], 0), (Halt, [0; 3], 0)],
+};
 
 /// The task of a name.
 pub fn named(name: &str) -> Option<Task> {

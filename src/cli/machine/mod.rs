@@ -9,6 +9,10 @@ mod compile;
 mod decompile;
 mod heat;
 mod run;
+mod search;
+mod synth;
+mod table1;
+mod task;
 mod tune;
 
 use super::program::read_text;
@@ -19,7 +23,7 @@ use crate::machine::{Compilation, Definition, ProgramError, SoftState, State, We
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
 
-/// Run, compile, decompile and tune programs of the differentiable register machine
+/// Run, compile, decompile, tune and find programs of the differentiable register machine
 #[derive(Args, Debug)]
 pub(super) struct Machine {
     #[command(subcommand)]
@@ -32,6 +36,9 @@ enum Command {
     Compile(compile::Compile),
     Decompile(decompile::Decompile),
     Tune(tune::Tune),
+    Synth(synth::Synth),
+    Search(search::Search),
+    Table1(table1::Table1),
 }
 
 impl Machine {
@@ -41,6 +48,9 @@ impl Machine {
             Command::Compile(command) => command.run(),
             Command::Decompile(command) => command.run(),
             Command::Tune(command) => command.run(),
+            Command::Synth(command) => command.run(),
+            Command::Search(command) => command.run(),
+            Command::Table1(command) => command.run(),
         }
     }
 }

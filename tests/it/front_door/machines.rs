@@ -165,3 +165,77 @@ fn soft_machines_of_anything() {
     assert!(tuned.found().is_none() && tuned.best().is_none() && tuned.program().is_none());
     assert!(is_right(&definition, &program, &[], usize::MAX));
 }
+
+#[test]
+fn tasks_searched_and_synthesised_with_anything() {
+    use dmci::Threads;
+    use dmci::machine::search::{self, SearchOptions, search};
+    use dmci::machine::synthesis::{SKELETONS, SynthOptions, synthesise};
+    use dmci::machine::table::{self, TableError};
+    use dmci::machine::tasks::{self, Sizes, Task};
+
+    assert!(tasks::named("").is_none());
+    let task = tasks::named("reduce").expect("a task").with_lines(1);
+    let program = task.reference();
+    assert_eq!(program.check(), Ok(()));
+    let mut random = Random::new(1);
+    for base in [0, 1, 2, 8] {
+        for (fewest, most) in [(0, 0), (1, 0), (0, base)] {
+            let filled = f64::NAN;
+            let sizes = Sizes {
+                base,
+                fewest,
+                most,
+                filled,
+            };
+            let example = task.example(&sizes, &mut random);
+            assert_eq!(example.start.memory.len(), base.max(2));
+        }
+    }
+    assert!(task.training(0, 0).is_empty());
+    assert!(Task::is_right(&program, &task.held_out(), 100));
+    assert!(!task.more_cells().is_empty());
+    assert!(!task.verdict(&Program::of(task.shape)).is_exact());
+
+    let none = Shape {
+        base: 0,
+        registers: 0,
+        lines: 0,
+    };
+    assert!(search(none, &[], &SearchOptions::default()).is_err());
+    assert!(synthesise(none, &[], &SynthOptions::default()).is_err());
+    let few = SearchOptions {
+        proposals: 10,
+        temperature: f64::NAN,
+        ..SearchOptions::default()
+    };
+    let examples = task.training(3, 1);
+    assert!(search(task.shape, &examples, &few).is_ok());
+    let small = search::random_program(
+        Shape {
+            base: 2,
+            registers: 1,
+            lines: 1,
+        },
+        &mut random,
+    );
+    assert!((0.0..=1.0).contains(&search::score(&small, &examples, 10)));
+    for skeleton in SKELETONS {
+        assert_eq!(skeleton.blank(task.shape).check(), Ok(()));
+    }
+    for plans in [table::plans(true), table::ablation(true)] {
+        let mut plan = plans[0].clone();
+        assert!(!plan.from.name().is_empty());
+        plan.task = "sort";
+        let row = table::row(&plan, 1, &Threads::ONE, &|| {});
+        assert!(matches!(row, Err(TableError::Task(_))));
+    }
+    let start = Start::Among {
+        programs: Vec::new(),
+        gamma: 0.0,
+        epsilon: 0.0,
+    };
+    assert!(start.shape().check().is_err());
+    let draw = |_: &mut Random| examples[0].clone();
+    assert!(tune(&start, &draw, &examples, &TuneOptions::default(), &|_| {}).is_err());
+}
