@@ -15,7 +15,7 @@ use dmci::machine::{
     Definition, Example, Kernel, Loss, Number, Random, Scratch, Shape, SoftState, State, Wanted,
     Weights,
 };
-use dmci::{Bindings, Input, Interpreter, Limits, OnError, Threads, Workspace};
+use dmci::{Bindings, Input, Interpreter, Limits, Mode, OnError, Threads, Workspace};
 use serde_json::json;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -138,7 +138,15 @@ fn scheme(case: &Case, times: usize) -> (Duration, f64, Vec<f64>) {
         ("registers", &registers),
         ("wanted", &goals),
     ];
-    let model = Interpreter::embedded().model(text).expect("the definition");
+    // Inputs shadow what has their name: `second` is a primitive, too.
+    let mut names = shared.clone();
+    for (name, inputs) in lanes {
+        names.set(name, inputs[0].clone());
+    }
+    let interpreter = Interpreter::embedded();
+    let model = interpreter
+        .model_for(text, &names, Mode::Interpreter)
+        .expect("the definition");
     let mut workspace = Workspace::new();
     let mut last = (0.0, Vec::new());
     let time = median(times, || {
