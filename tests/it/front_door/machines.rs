@@ -154,6 +154,7 @@ fn soft_machines_of_anything() {
         steps: 1,
         ..TuneOptions::default()
     };
+    weights.numbers_mut().fill(NAN);
     let start = Start::Weights(weights);
     let example = |_: &mut Random| Example {
         start: State::of(small),
