@@ -16,8 +16,8 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  dmci machine compile inc.rasm --gamma 0.3 --seed 1 >inc.json
-  dmci machine compile inc.rasm --wanted '4 8 2' --steps 32 >inputs.json
+  dmci machine compile inc.rasm --gamma 0.3 --seed 1 --out inc.json
+  dmci machine compile inc.rasm --wanted '4 8 2' --steps 32 --out inputs.json
   dmci grad machine.scm --inputs @inputs.json")]
 pub(super) struct Compile {
     /// The program, as assembly, or as weights that are written anew
@@ -36,6 +36,10 @@ pub(super) struct Compile {
     /// How many steps the definition takes at most
     #[arg(long, value_name = "N", requires = "wanted")]
     steps: Option<usize>,
+
+    /// Write the weights to a file instead of standard output
+    #[arg(long, value_name = "FILE.json")]
+    out: Option<PathBuf>,
 
     /// Draw the probabilities, line by line
     #[arg(long, value_name = "FILE.svg")]
@@ -70,7 +74,10 @@ impl Compile {
             );
         }
         json.push('\n');
-        report::print(&json)
+        match &self.out {
+            Some(path) => write(path, &json),
+            None => report::print(&json),
+        }
     }
 }
 

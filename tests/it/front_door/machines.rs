@@ -1,12 +1,14 @@
 //! The part of the front door that is the register machine's.
 
-use super::{NAN, ODD, fails};
-use dmci::Threads;
+use super::{NAN, ODD, TEXTS, fails};
+use dmci::machine::assembly::{self, Sizes};
+use dmci::machine::files;
 use dmci::machine::tune::is_right;
 use dmci::machine::{
     Compilation, Definition, Example, Instruction, Kernel, Line, Loss, Program, Random, Scratch,
     Shape, SoftState, Start, State, TuneOptions, Tuned, Wanted, Weights, oracle, tune,
 };
+use dmci::{Bindings, Interpreter, Registry, Threads, Workspace};
 
 #[test]
 fn machines_of_anything() {
@@ -152,6 +154,7 @@ fn soft_machines_of_anything() {
         steps: 1,
         ..TuneOptions::default()
     };
+    weights.numbers_mut().fill(NAN);
     let start = Start::Weights(weights);
     let example = |_: &mut Random| Example {
         start: State::of(small),
@@ -168,7 +171,6 @@ fn soft_machines_of_anything() {
 
 #[test]
 fn tasks_searched_and_synthesised_with_anything() {
-    use dmci::Threads;
     use dmci::machine::search::{self, SearchOptions, search};
     use dmci::machine::synthesis::{SKELETONS, SynthOptions, synthesise};
     use dmci::machine::table::{self, TableError};
@@ -238,4 +240,97 @@ fn tasks_searched_and_synthesised_with_anything() {
     assert!(start.shape().check().is_err());
     let draw = |_: &mut Random| examples[0].clone();
     assert!(tune(&start, &draw, &examples, &TuneOptions::default(), &|_| {}).is_err());
+}
+
+#[test]
+fn machines_of_any_text() {
+    let words = [
+        "halt",
+        "jump r0",
+        "inc r0 r1",
+        ".base",
+        "9",
+        "L:",
+        ":",
+        ";",
+        "\n",
+        ".program",
+        "ä",
+    ];
+    let mut random = Random::new(7);
+    for _ in 0..500 {
+        let pick = |random: &mut Random| words[random.below(words.len())];
+        let text: Vec<&str> = (0..random.below(8)).map(|_| pick(&mut random)).collect();
+        let text = text.join(" ");
+        if let Ok(read) = assembly::read(&text, Sizes::default()) {
+            assert_eq!(read.program.check(), Ok(()));
+            let written = assembly::write(&read.program, &|_| None);
+            assert!(assembly::read(&written, Sizes::default()).is_ok(), "{text}");
+        }
+        if let Err(error) = assembly::read_library(&text) {
+            assert!(
+                error.position.line >= 1 && error.message.len() > 10,
+                "{error}"
+            );
+        }
+    }
+    for text in TEXTS {
+        fails(text, files::read_soft(text));
+        fails(
+            text,
+            files::read_example(
+                Shape {
+                    base: 2,
+                    registers: 1,
+                    lines: 1,
+                },
+                text,
+            ),
+        );
+    }
+    let line = Line {
+        instruction: Instruction::Jump,
+        operands: [usize::MAX; 3],
+        label: usize::MAX,
+    };
+    assert!(assembly::line(&line).starts_with("jump"));
+    let shape = Shape {
+        base: 2,
+        registers: 1,
+        lines: 1,
+    };
+    let state = SoftState::of(shape, &State::of(shape));
+    assert!(files::write_soft(&Weights::zeros(shape), &state).starts_with('{'));
+
+    let registry = Registry::new();
+    let interpreter = Interpreter::embedded().with_models(&registry);
+    fails("no library", registry.insert_machines(&interpreter, "halt"));
+    for _ in 0..2 {
+        let library = ".program one\n.arguments 0\ninc r0 r0\nhalt\n.program f\n.arguments 2\nsub r0 r1 r0\nhalt";
+        registry
+            .insert_machines(&interpreter, library)
+            .expect("a library");
+        let value = |text: &str| {
+            let model = interpreter.model(text).expect("a program");
+            model.value(&Bindings::new(), &mut Workspace::new())
+        };
+        assert_eq!(
+            value("(machine \"one\")").expect("a number").number(),
+            Some(1.0)
+        );
+        assert_eq!(
+            value("(machine \"f\" 2 3)").expect("a number").number(),
+            Some(7.0)
+        );
+        for text in [
+            "(machine \"f\" 2)",
+            "(machine \"f\" 2 8)",
+            "(machine \"f\" 0.5 1)",
+            "(machine \"f\" 'a 1)",
+            "(machine \"no\" 1)",
+        ] {
+            fails(text, value(text));
+        }
+        fails("no name", interpreter.model("(machine f)"));
+    }
 }
