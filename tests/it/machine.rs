@@ -258,3 +258,68 @@ fn dfdx_is_of_the_same_opinion() {
         soft_case(base_seed(), shape, set, 2, Mode::Reference, 1e-12);
     }
 }
+
+#[cfg(feature = "cli")]
+mod table {
+    //! `dmci machine synth`, `search` and `table1`.
+
+    use std::process::Command;
+
+    fn dmci(arguments: &[&str]) -> (bool, String, String) {
+        let ran = Command::new(env!("CARGO_BIN_EXE_dmci"))
+            .args(arguments)
+            .output()
+            .expect("dmci runs");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (ran.status.success(), text(ran.stdout), text(ran.stderr))
+    }
+
+    #[test]
+    fn rows_have_what_was_asked_for_on_any_number_of_threads() {
+        let asked = ["machine", "table1", "--short", "--task", "inc", "--json"];
+        let printed = |threads: &str| {
+            let all = [&asked[..], &["--threads", threads]].concat();
+            let (well, out, told) = dmci(&all);
+            assert!(well, "{told}");
+            out
+        };
+        let out = printed("1");
+        assert_eq!(out, printed("2"));
+        let all: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        let rows = all["rows"].as_array().expect("rows");
+        assert_eq!(rows.len(), 5);
+        for row in rows {
+            assert_eq!(row["task"], "inc");
+            let count = |key: &str| {
+                row[key]
+                    .as_u64()
+                    .unwrap_or_else(|| panic!("{key} of {row}"))
+            };
+            assert!(count("recovered") <= count("runs"));
+            assert!(count("more_cells").max(count("more_steps")) <= count("recovered"));
+            assert!(count("spent") >= count("runs") && count("tries") * count("iterations") > 0);
+        }
+        // Of increments synthesis leaves nothing to be found.
+        let from = |from: &str| rows.iter().filter(move |row| row["from"] == from);
+        assert_eq!(from("synthesised").count(), 2);
+        assert!(
+            from("synthesised").all(|row| row["more_steps"] == row["runs"]),
+            "{out}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_task_is_told() {
+        for command in ["synth", "search"] {
+            let (well, _, told) = dmci(&["machine", command, "sort"]);
+            assert!(
+                !well && told.contains("no task `sort`; there are inc, map-inc"),
+                "{told}"
+            );
+        }
+        let (well, _, told) = dmci(&["machine", "table1", "--task", "sort"]);
+        assert!(!well && told.contains("no rows of a task `sort`"), "{told}");
+        let (well, out, _) = dmci(&["machine", "search", "map-dec", "--proposals", "3", "--json"]);
+        assert!(well && out.contains("\"found\":false"), "{out}");
+    }
+}
