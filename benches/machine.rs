@@ -2,7 +2,7 @@
 //!
 //! Value and gradient by the weights of 256 lanes, base 8, 4 registers, 16 lines, 32 steps: the kernel on
 //! one thread, `examples/register_machine/machine.scm` on this crate's engine, and the same arithmetic in
-//! JAX (`benches/beside_jax.py`, by the Python of DMCI_PYTHON or `python3`; where that has no JAX it says
+//! JAX (`benches/beside_jax.py`, by the Python of `DMCI_PYTHON` or `python3`; where that has no JAX it says
 //! so). Times of all and their ratio to the kernel's come out, and how far apart their numbers are.
 //!
 //! **Invariants**
@@ -85,7 +85,7 @@ fn median(times: usize, mut run: impl FnMut()) -> Duration {
         .map(|_| {
             let begun = processor_time();
             run();
-            processor_time() - begun
+            processor_time().saturating_sub(begun)
         })
         .collect();
     taken.sort_unstable();

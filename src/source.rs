@@ -66,6 +66,19 @@ pub struct Position {
 }
 
 impl Position {
+    /// The place in the name of a literal, `@line:column`; none if it is no such name.
+    pub(crate) fn of_literal(name: &str) -> Option<Self> {
+        let number = |digits: &str| {
+            let are_digits = digits.bytes().all(|b| b.is_ascii_digit());
+            are_digits.then(|| digits.parse().ok()).flatten()
+        };
+        let (line, column) = name.strip_prefix('@')?.split_once(':')?;
+        Some(Self {
+            line: number(line)?,
+            column: number(column)?,
+        })
+    }
+
     /// The offset of the character at this position, in bytes.
     pub fn offset(self, text: &str) -> Option<u32> {
         let before = self.line.checked_sub(1)? as usize;

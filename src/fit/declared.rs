@@ -21,6 +21,7 @@ use crate::syntax::{Noise, Observation, Program};
 use crate::walk::EvalError;
 
 /// A constant to be estimated.
+#[derive(Debug)]
 pub(super) struct Unknown {
     pub(super) name: String,
     pub(super) init: f64,
@@ -35,6 +36,20 @@ impl Unknown {
     pub(super) fn is(&self, name: &str) -> bool {
         let group = self.group.as_ref();
         self.name == name || group.is_some_and(|group| group.param == name)
+    }
+
+    /// That it cannot start at a value.
+    pub(super) fn outside(&self, value: f64) -> FitError {
+        let name = &self.name;
+        FitError::Init(if value.is_finite() {
+            let range = in_words(self.constraint);
+            format!(
+                "the initial value {value} of `{name}` is outside the param's constraint, {range}; start it \
+                 inside: --init {name}=…"
+            )
+        } else {
+            format!("`{name}` has an initial value of {value}, which is no finite number")
+        })
     }
 }
 
@@ -61,6 +76,7 @@ impl Place {
 }
 
 /// What is to be estimated.
+#[derive(Debug)]
 pub(super) struct Unknowns {
     pub(super) all: Vec<Unknown>,
     /// What the program calls them, one for each place.
@@ -209,24 +225,8 @@ pub(super) fn unknowns(
     }
     for unknown in &found.all {
         if !unknown.constraint.admits(unknown.init) {
-            return Err(FitError::Init(format!(
-                "the initial value {} of `{}` is outside the param's constraint, {}; start it inside: \
-                 --init {}=…",
-                unknown.init,
-                unknown.name,
-                in_words(unknown.constraint),
-                unknown.name
-            )));
+            return Err(unknown.outside(unknown.init));
         }
-    }
-    if found.all.is_empty() {
-        return Err(match found.held.first() {
-            None => FitError::NoParams,
-            Some(_) => FitError::Init(
-                "every param is held; leave out --fix for one, or run the program with `dmci run`"
-                    .to_owned(),
-            ),
-        });
     }
     Ok(found)
 }

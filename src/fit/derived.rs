@@ -11,13 +11,14 @@
 
 use super::declared::{Place, Unknown, Unknowns, columns, columns_used, matrices};
 use super::error::FitError;
+use super::literals;
 use super::mentions::mentions;
+use super::prepared::{Prepared, Source};
 use super::result::FittedDerived;
 use super::spread::Concluded;
 use super::statistics::Statistics;
-use super::table::Table;
-use crate::model::{Evaluator, Model};
-use crate::syntax::{Derived, Goal, Program};
+use crate::model::Evaluator;
+use crate::syntax::{Derived, Goal};
 use crate::walk::{Item, Limits};
 
 /// Quantities, ready to be evaluated.
@@ -47,26 +48,28 @@ struct Evaluated {
 impl<'a> Derivation<'a> {
     /// The quantities that a program declares; none if it declares none.
     pub(super) fn new(
-        model: &Model,
-        program: &Program,
-        table: &'a Table<'_>,
-        unknowns: &'a Unknowns,
-        by_row: bool,
+        source: &Source,
+        prepared: &'a Prepared<'_>,
         limits: &Limits,
     ) -> Result<Option<Self>, FitError> {
-        if program.derived().is_empty() {
+        let (table, unknowns) = (&*prepared.table, &prepared.unknowns);
+        if prepared.program.derived().is_empty() {
             return Ok(None);
         }
-        let Some(interpreter) = model.interpreter() else {
-            return Ok(None);
+        let mut program = source.expand(Goal::Derived)?;
+        let is_known = |name: &str| {
+            let held = unknowns.held.iter().map(|(name, _)| name);
+            unknowns.names.iter().chain(held).any(|known| known == name)
         };
-        let mode = model.mode();
-        let program = interpreter.expand_for(model.text(), &model.given(), mode, Goal::Derived)?;
-        let (bindings, rows) = if by_row {
+        literals::declare_those(&mut program, is_known);
+        let (mut bindings, rows) = if prepared.by_row {
             (matrices(&program, table)?, columns(&program, table)?)
         } else {
             (columns_used(&program, table)?, Vec::new())
         };
+        for (name, value) in &unknowns.held {
+            bindings.set(name, *value);
+        }
         let (rows, columns): (Vec<&str>, Vec<&[f64]>) = rows.into_iter().unzip();
         let rows: Vec<String> = rows.into_iter().map(str::to_owned).collect();
         let mut quantities = Vec::new();
@@ -98,8 +101,7 @@ impl<'a> Derivation<'a> {
             .map(String::as_str)
             .collect();
         let inputs: Vec<&str> = bindings.names().chain(varied.iter().copied()).collect();
-        let prepared = Model::new(interpreter, program, &inputs, mode)?;
-        let prepared = prepared.with_relaxation(model.relaxation())?;
+        let prepared = source.prepare(program, &inputs, source.relaxation)?;
         let wrt = &varied[..unknowns.names.len()];
         let run = prepared.evaluator(&bindings, &varied, wrt, limits)?;
         Ok(Some(Self {

@@ -17,6 +17,7 @@ use super::result::{Ending, StartEnd};
 use super::space::Space;
 use crate::prim::math;
 use crate::threads::{Threads, in_tasks_with};
+use std::cell::Cell;
 
 /// How to search.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,10 +29,15 @@ pub(crate) struct Options {
     /// The most trial steps of one start in the search. The best may then take five times as many
     /// more.
     pub(crate) max_iterations: usize,
+    /// The most evaluations, with derivatives or without, all starts together; a last one for the figures
+    /// aside.
+    pub(crate) max_evaluations: usize,
     /// Whether every start is run to its end, hopeless or not.
     pub(crate) all_starts: bool,
     /// When the best minimum is good enough. The search itself stops each start earlier.
     pub(crate) tolerances: Tolerances,
+    /// Whether nothing is asked of a single start but where it ended.
+    pub(crate) only_place: bool,
     /// Who shares the starts.
     pub(crate) threads: Threads,
     /// Where else some parameters may lie, as the program has it; none, or one for each.
@@ -44,7 +50,9 @@ impl Default for Options {
             starts: 64,
             seed: 0,
             max_iterations: 200,
+            max_evaluations: usize::MAX,
             all_starts: false,
+            only_place: false,
             tolerances: Tolerances::default(),
             threads: Threads::ALL,
             ranges: Vec::new(),
@@ -78,6 +86,13 @@ pub(super) const PATIENCE: usize = 5;
 /// How many points a start tries before it counts as failed.
 pub(super) const ATTEMPTS: u32 = 16;
 
+/// Where evaluations are bounded, no more starts are made than have so many each.
+const LEAST_EVALUATIONS: usize = 8;
+
+/// The evaluations of a trial step, and on a small desk.
+const OF_STEP: usize = 2;
+const OF_SMALL_STEP: usize = 1;
+
 /// What all starts of a search share.
 pub(super) struct Search<'a> {
     pub(super) space: &'a Space<'a>,
@@ -102,8 +117,14 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Start `k` at the first of its points where the problem can be evaluated.
-    pub(super) fn begin<P: Objective>(&self, desk: &mut Desk<P>, k: usize) -> Start<'a, P::Error> {
+    /// Start `k` at the first of its points where the problem can be evaluated,
+    /// within so many evaluations.
+    pub(super) fn begin<P: Objective>(
+        &self,
+        desk: &mut Desk<P>,
+        k: usize,
+        most: usize,
+    ) -> Start<'a, P::Error> {
         let (guess, watch) = (&self.guess, self.watch);
         let mut start = Start {
             params: guess.init.to_vec(),
@@ -118,6 +139,9 @@ impl<'a> Search<'a> {
         let space = if k == 0 { self.whole } else { self.space };
         let attempts = if guess.is_fixed(k) { 1 } else { ATTEMPTS };
         for attempt in 0..attempts {
+            if attempt > 0 && start.wasted.all() >= most {
+                break;
+            }
             start.params = guess.point(k, attempt);
             if !watch.goes_on() {
                 start.ending = Ending::Interrupted;
@@ -146,11 +170,13 @@ impl<'a> Search<'a> {
         start
     }
 
-    /// Runs the starts that are under way to their ends, but for those that are dropped.
+    /// Runs the starts that are under way to their ends, but for those that are dropped. Beside what they
+    /// have spent they have so many evaluations together.
     pub(super) fn advance<P>(
         &self,
         starts: &mut [Start<'a, P::Error>],
         first_figure: f64,
+        most: usize,
         idle: &mut Vec<Desk<P>>,
         make: &(dyn Fn() -> Desk<P> + Sync),
     ) where
@@ -159,11 +185,17 @@ impl<'a> Search<'a> {
     {
         let (options, watch) = (self.options, self.watch);
         let mut round = FIRST_ROUND;
-        while starts.iter().any(|start| start.active) {
+        let before = spent(starts);
+        loop {
+            let under_way = starts.iter().filter(|start| start.active).count();
+            if under_way == 0 {
+                break;
+            }
             let last = round.min(options.max_iterations);
+            let most = most.saturating_sub(spent(starts) - before) / under_way;
             let tasks = starts.iter_mut().filter(|start| start.active).collect();
             let advance = |start: &mut Start<'a, P::Error>, desk: &mut Desk<P>| {
-                start.advance(desk, last, options.max_iterations, watch);
+                start.advance(desk, [last, options.max_iterations], most, watch);
                 watch.ends(usize::from(!start.active));
             };
             in_tasks_with(tasks, &options.threads, idle, make, &advance);
@@ -231,21 +263,23 @@ impl<E> Start<'_, E> {
         }
     }
 
-    /// Takes steps up to number `last`.
+    /// Takes steps up to number `last`, of which there are `limit` in all, within so many evaluations.
     pub(super) fn advance<P: Objective<Error = E>>(
         &mut self,
         desk: &mut Desk<P>,
-        last: usize,
-        limit: usize,
+        [last, limit]: [usize; 2],
+        most: usize,
         watch: &Watch<'_>,
     ) {
         let Some(minimizer) = &mut self.minimizer else {
             return;
         };
-        let status = descend(minimizer, desk, last, watch);
+        let status = descend(minimizer, desk, last, most, watch);
         self.ending = Ending::of(status);
-        self.active = status == Status::Running && minimizer.iterations() < limit;
-        if self.active && watch.is_stopped() {
+        // One that has stopped short of its steps has spent its evaluations.
+        let is_running = status == Status::Running && minimizer.iterations() == last;
+        self.active = is_running && last < limit;
+        if status == Status::Running && watch.is_stopped() {
             self.active = false;
             self.ending = Ending::Interrupted;
         }
@@ -282,14 +316,30 @@ impl<E> Start<'_, E> {
     }
 }
 
-/// Takes steps up to number `last`, for as long as there is something to gain and nobody stops it.
+/// What all starts have spent.
+pub(super) fn spent<E>(starts: &[Start<'_, E>]) -> usize {
+    let all = starts.iter().map(|start| start.evaluations().all());
+    all.sum()
+}
+
+/// Takes steps up to number `last` and within so many evaluations, for as long as there is something to gain
+/// and nobody stops it.
 fn descend<P: Objective>(
     minimizer: &mut Minimizer<'_>,
     desk: &mut Desk<P>,
     last: usize,
+    most: usize,
     watch: &Watch<'_>,
 ) -> Status {
-    while minimizer.iterations() < last && watch.goes_on() {
+    let most = minimizer.evaluations().all().saturating_add(most);
+    let step = if desk.is_small() && minimizer.space().solved() == 0 {
+        OF_SMALL_STEP
+    } else {
+        OF_STEP
+    };
+    let has_room =
+        |minimizer: &Minimizer<'_>| minimizer.evaluations().all().saturating_add(step) <= most;
+    while minimizer.iterations() < last && has_room(minimizer) && watch.goes_on() {
         let before = minimizer.iterations();
         let status = minimizer.step(desk);
         if minimizer.iterations() > before {
@@ -303,29 +353,44 @@ fn descend<P: Objective>(
 }
 
 /// Carries a minimizer on to the final tolerances, first as it searched and then in the whole space, and
-/// polishes it.
+/// polishes it; within `left` evaluations, of which it takes what it spends.
 pub(super) fn complete<'a, P: Objective>(
     mut minimizer: Minimizer<'a>,
     desk: &mut Desk<P>,
     whole: &'a Space<'a>,
     options: &Options,
+    left: &mut usize,
     watch: &Watch<'_>,
 ) -> (Minimizer<'a>, Ending) {
     let more = PATIENCE.saturating_mul(options.max_iterations);
+    let before = minimizer.evaluations().all();
+    let spent = |minimizer: &Minimizer<'_>| minimizer.evaluations().all() - before;
     let mut status = Status::Running;
     let first = (minimizer.space().solved() > 0).then(|| minimizer.space());
     for space in first.into_iter().chain([whole]) {
+        if spent(&minimizer).saturating_add(1 + OF_STEP) > *left {
+            break;
+        }
         // It gave numbers there before.
         if minimizer.resume(desk, space, options.tolerances).is_err() {
             return (minimizer, Ending::Failed);
         }
         let limit = minimizer.iterations().saturating_add(more);
-        status = descend(&mut minimizer, desk, limit, watch);
+        let room = *left - spent(&minimizer);
+        status = descend(&mut minimizer, desk, limit, room, watch);
     }
-    minimizer.polish(desk, || watch.goes_on());
-    if status.converged() && watch.goes_on() {
+    // A step of polishing is one evaluation, and once it is as many as there are params.
+    let n = minimizer.params().len();
+    let polished = Cell::new(0);
+    let room = left.saturating_sub(spent(&minimizer) + n + 1);
+    minimizer.polish(desk, || {
+        polished.set(polished.get() + 1);
+        polished.get() <= room && watch.goes_on()
+    });
+    if status.converged() && spent(&minimizer) + n <= *left && watch.goes_on() {
         minimizer.settle(desk);
     }
+    *left = left.saturating_sub(spent(&minimizer));
     let ending = match status {
         Status::Running if watch.is_stopped() => Ending::Interrupted,
         status => Ending::of(status),
@@ -340,6 +405,14 @@ impl Options {
         // The last steps of the best are counted too.
         let most = starts.saturating_add(PATIENCE);
         Watch::new(observer, starts, self.max_iterations.saturating_mul(most))
+    }
+}
+
+impl Options {
+    /// How many starts so many evaluations are enough for.
+    pub(super) fn affordable(&self, evaluations: usize) -> usize {
+        let each = evaluations / LEAST_EVALUATIONS;
+        self.starts.max(1).min(each.max(1))
     }
 }
 

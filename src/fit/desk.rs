@@ -20,12 +20,22 @@ pub(crate) struct Evaluations {
     pub(crate) jacobians: usize,
 }
 
+impl Evaluations {
+    /// Of either kind.
+    pub(crate) fn all(self) -> usize {
+        self.residuals + self.jacobians
+    }
+}
+
 impl AddAssign for Evaluations {
     fn add_assign(&mut self, other: Self) {
         self.residuals += other.residuals;
         self.jacobians += other.jacobians;
     }
 }
+
+/// A Jacobian and scores of so many numbers are small.
+pub(super) const SMALL: usize = 2048;
 
 /// Why a minimizer cannot start at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +65,11 @@ impl<P: Objective> Desk<P> {
             rows,
             evaluations: Evaluations::default(),
         }
+    }
+
+    /// Whether derivatives are hardly more work than a call.
+    pub(super) fn is_small(&self) -> bool {
+        self.numbers.len() <= SMALL
     }
 
     pub(super) fn value(&mut self, params: &[f64]) -> Result<f64, StartError<P::Error>> {
@@ -107,6 +122,11 @@ impl<P: Objective> Desk<P> {
         } else {
             Err(StartError::NotFinite)
         }
+    }
+
+    /// What was asked since it was last taken.
+    pub(crate) fn evaluations(&self) -> Evaluations {
+        self.evaluations
     }
 
     /// What was asked since this was last asked.

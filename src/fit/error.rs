@@ -39,9 +39,6 @@ pub enum FitError {
     /// Every number of the observed columns is missing.
     #[error("every number of the observed columns is missing; there is nothing to fit")]
     NothingMeasured,
-    /// There is nothing to fit.
-    #[error("the program has no params; declare one with `(param name init)`")]
-    NoParams,
     /// An initial value that the param's constraint excludes, or that nothing uses.
     #[error("{0}")]
     Init(String),

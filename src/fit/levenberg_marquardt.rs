@@ -197,8 +197,8 @@ impl<'a> Minimizer<'a> {
         Ok(minimizer)
     }
 
-    /// Tries one step: one evaluation of the value, and one of the Jacobian if it is accepted; where
-    /// parameters are solved for, one or two of the Jacobian. Does nothing unless the status is
+    /// Tries one step: one evaluation of the value, and one of the Jacobian if it is accepted; on a small desk
+    /// one of the Jacobian; where parameters are solved for, one or two of it. Does nothing unless the status is
     /// [`Status::Running`].
     pub(crate) fn step<P: Objective>(&mut self, desk: &mut Desk<P>) -> Status {
         if self.status == Status::Running {
@@ -332,8 +332,25 @@ impl<'a> Minimizer<'a> {
         let slope = -along / spread;
         let predicted = 2.0 * slope - self.model.triangle.image_norm(&step.by).powi(2) / spread;
         let solved = self.space.solved() > 0;
+        let (mut linearized, mut refused) = (solved, false);
         let value = if solved {
             self.solve_trial(desk)
+        } else if desk.is_small() {
+            // Most steps are accepted, and an evaluation costs the more for being one.
+            match desk.linearize(&self.trial.params, self.space.order()) {
+                Ok((value, triangle)) => {
+                    (self.trial.value, self.trial.triangle) = (value, triangle);
+                    linearized = true;
+                    Some(value)
+                }
+                Err(StartError::Model(_)) => None,
+                Err(StartError::NotFinite) => {
+                    refused = true;
+                    let value = desk.value(&self.trial.params).ok();
+                    self.refused = self.refused.min(value.unwrap_or(f64::INFINITY));
+                    value
+                }
+            }
         } else {
             desk.value(&self.trial.params).ok()
         };
@@ -344,7 +361,8 @@ impl<'a> Minimizer<'a> {
         let gain = reduction / predicted;
         self.resize(&step, gain, reduction, slope);
 
-        let accepted = gain >= ACCEPTED_GAIN && (solved || self.linearize_trial(desk));
+        let accepted =
+            gain >= ACCEPTED_GAIN && !refused && (linearized || self.linearize_trial(desk));
         if gain >= ACCEPTED_GAIN && !accepted {
             self.radius = REJECTED_SHRINK * step.length;
         }

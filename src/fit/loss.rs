@@ -8,26 +8,20 @@
 //! - What only predictions have, be it in the program or in the options, is refused, not passed over.
 
 use super::bounds::Bound;
-use super::declared::{
-    Unknowns, check_names, columns_used, last_expression, unknowns, usable_rows,
-};
+use super::declared::{Unknowns, last_expression};
 use super::derived::Derivation;
 use super::descents::Options;
 use super::error::FitError;
+use super::fitting::{Fitting, check_starts};
 use super::lbfgs::Smooth;
-use super::loss_search::{Lowest, minimize};
-use super::noise::Loss;
-use super::observer::{Observer, Progress};
+use super::loss_search::{Lowest, minimize, scored};
+use super::observer::Progress;
 use super::optima::symmetry;
-use super::options::FitOptions;
 use super::outputs::{Unfit, describe};
-use super::ranges::ranges;
 use super::result::{Ending, Fit, FittedLoss, FittedParam, Optimum, StartEnd};
 use super::starts::StartsError;
-use super::table::Table;
-use crate::model::{Error, Evaluator, Model};
+use crate::model::Evaluator;
 use crate::source::Span;
-use crate::syntax::{Goal, Program};
 use crate::threads::Threads;
 use crate::walk::{Clock, Item, Limits};
 use std::ops::ControlFlow;
@@ -46,57 +40,30 @@ impl Smooth for Value {
     }
 }
 
-/// Minimizes the program's value, as [`fit_observed`](super::fit_observed) does with
-/// [`FitOptions::minimize`].
-pub(super) fn fit_loss(
-    model: &Model,
-    table: &Table<'_>,
-    options: &FitOptions,
-    observer: &Observer<'_>,
-) -> Result<Fit, FitError> {
+/// Minimizes the value of a prepared program from initial values.
+pub(super) fn fit_loss(fitting: &Fitting<'_>, init: &[f64]) -> Result<Fit, FitError> {
     let clock = Clock::start();
-    check_options(options)?;
-    let Some(interpreter) = model.interpreter() else {
-        let message =
-            "a compiled program does not say what its params are; minimize the model of its text";
-        return Err(Error::Request(message.into()).into());
-    };
-    let mode = model.mode();
-    let program = interpreter.expand_for(model.text(), &model.given(), mode, Goal::Value)?;
-    check_program(&program)?;
-    let usable = usable_rows(&program, &[], table, &[])?;
-    let all_rows = table.rows();
-    let less = usable.as_ref().map(|rows| table.only(rows));
-    let table = less.as_ref().unwrap_or(table);
-    let unknowns = unknowns(&program, table, options)?;
-    super::check_starts(options, unknowns.all.len())?;
-    check_names(&program, table, &unknowns)?;
-    let mut bindings = columns_used(&program, table)?;
-    for (name, value) in &unknowns.held {
-        bindings.set(name, *value);
-    }
-    let ranges = ranges(&program, table, &unknowns.all);
-    let mut derivation =
-        Derivation::new(model, &program, table, &unknowns, false, &options.limits)?;
-    let span = program.span(last_expression(&program));
-    let names: Vec<&str> = unknowns.names.iter().map(String::as_str).collect();
-    let inputs: Vec<&str> = bindings.names().chain(names.iter().copied()).collect();
-    let prepared = Model::new(interpreter, program, &inputs, mode)?;
-    let prepared = prepared.with_relaxation(model.relaxation())?;
-    let evaluator = |limits: &Limits| -> Result<Evaluator, FitError> {
-        let run = prepared.evaluator(&bindings, &names, &names, limits)?;
-        Ok(run.fuel_for_each().threads(Threads::ONE))
-    };
-    let first = evaluator(&options.limits)?;
-    let init: Vec<f64> = unknowns.all.iter().map(|unknown| unknown.init).collect();
+    let Fitting {
+        ready,
+        options,
+        observer,
+        ..
+    } = *fitting;
+    ready.check_init(init)?;
+    let (prepared, first) = (&ready.prepared, &ready.first);
+    let unknowns = &prepared.unknowns;
+    check_starts(options, unknowns.all.len())?;
+    let mut derivation = Derivation::new(&ready.source, prepared, &options.limits)?;
+    let span = prepared.program.span(last_expression(&prepared.program));
     let bounds: Vec<Bound> = unknowns.all.iter().map(|u| u.constraint.into()).collect();
     let search = Options {
         starts: options.starts,
         seed: options.seed,
         max_iterations: options.max_iterations,
         all_starts: options.all_starts,
+        max_evaluations: options.max_evaluations.unwrap_or(usize::MAX),
         threads: options.threads.clone(),
-        ranges,
+        ranges: prepared.ranges.clone(),
         ..Options::default()
     };
     let limits = options.limits;
@@ -111,7 +78,7 @@ pub(super) fn fit_loss(
         return Err(FitError::Interrupted);
     }
     // The first evaluation settles what no other numbers could mend.
-    let at_init = loss_at(&mut first.clone(), &init, span);
+    let at_init = loss_at(&mut first.clone(), init, span);
     let detail = match &at_init {
         Ok(value) => format!(" (at the initial values it is {value})"),
         Err(_) => String::new(),
@@ -120,17 +87,21 @@ pub(super) fn fit_loss(
         return Err(error);
     }
     if let Some(derivation) = &mut derivation {
-        derivation.check(&init)?;
+        derivation.check(init)?;
     }
     let make = || Value { run: first.clone() };
-    let found = minimize(make, &bounds, &init, &search, &watch);
+    let found = if init.is_empty() || options.max_iterations == 0 {
+        scored(&mut make(), init)
+    } else {
+        minimize(make, &bounds, init, &search, &watch)
+    };
     let lowest = found.map_err(|error| match error {
         StartsError::NoStart {
             cause: Some(cause), ..
         } => cause.into_fit_error(),
         StartsError::NoStart { starts, .. } => FitError::NoLoss { starts, detail },
         // Past a deadline an evaluation says so.
-        StartsError::Interrupted => match loss_at(&mut first.clone(), &init, span) {
+        StartsError::Interrupted => match loss_at(&mut first.clone(), init, span) {
             Err(late) if !limits.is_interrupted() && limits.is_late() => late.into_fit_error(),
             _ => FitError::Interrupted,
         },
@@ -140,11 +111,12 @@ pub(super) fn fit_loss(
         }
     })?;
     // What was found is told, late or not.
-    let mut at_best = evaluator(&Limits {
+    let unhurried = Limits {
         deadline: None,
         interrupt: None,
         ..limits
-    })?;
+    };
+    let mut at_best = prepared.evaluator(&unhurried, Threads::ONE)?;
     let mut gradient = vec![f64::NAN; init.len()];
     at_best.value_and_grad(&lowest.params, &mut gradient)?;
     loss_at(&mut at_best, &lowest.params, span).map_err(Unfit::into_fit_error)?;
@@ -152,10 +124,10 @@ pub(super) fn fit_loss(
     Ok(Fit {
         stats: at_best.stats(),
         derived: derived.unwrap_or_default(),
-        rows: all_rows,
-        rows_dropped: usable.as_ref().map_or(0, |rows| all_rows - rows.len()),
+        rows: prepared.all_rows,
+        rows_dropped: prepared.dropped(),
         seconds: clock.seconds(),
-        ..told(&unknowns, lowest, gradient)
+        ..told(unknowns, lowest, gradient)
     })
 }
 
@@ -239,53 +211,6 @@ fn loss_at(run: &mut Evaluator, params: &[f64], span: Span) -> Result<f64, Unfit
                 items.first().map_or("nothing", describe)
             ),
             span,
-        }),
-    }
-}
-
-/// Refuses what only predictions have.
-fn check_options(options: &FitOptions) -> Result<(), FitError> {
-    let asked = [
-        (options.target.is_some(), "--target"),
-        (options.sigma.is_some(), "--sigma"),
-        (options.weights.is_some(), "--weights"),
-        (options.loss != Loss::Squares, "--loss"),
-        (options.loss_scale.is_some(), "--loss-scale"),
-        (options.soften, "--soften"),
-    ];
-    match asked.iter().find(|(is_given, _)| *is_given) {
-        None => Ok(()),
-        Some((_, flag)) => Err(FitError::Loss(format!(
-            "{flag} is about predictions, and with --minimize the program's value is the loss itself; \
-             leave out one of them"
-        ))),
-    }
-}
-
-/// Refuses forms that a loss has no use for.
-fn check_program(program: &Program) -> Result<(), FitError> {
-    let refused = |what: &str, span| {
-        let message = format!(
-            "{what}, and with --minimize the program's value is the loss itself; leave out --minimize, or \
-             this form"
-        );
-        Err(FitError::Form { message, span })
-    };
-    if let Some(first) = program.observations().first() {
-        return refused("the program says what it predicts", first.span);
-    }
-    if let Some(first) = program.priors().first() {
-        return refused("a prior adds to a likelihood", first.span);
-    }
-    match program.params().iter().find(|param| param.by.is_some()) {
-        None => Ok(()),
-        Some(param) => Err(FitError::Form {
-            message: format!(
-                "`{}` has a value for each group of rows, and a loss sees all rows at once; declare a param \
-                 for each",
-                param.name
-            ),
-            span: param.span,
         }),
     }
 }

@@ -90,15 +90,18 @@ where
         twice: false,
         scanned: Vec::new(),
     };
-    let total = options.starts.max(1);
+    let total = options.affordable(options.max_evaluations);
+    // A quarter is for the best to go on with.
+    let most = options.max_evaluations;
+    let each = if total > 1 { most - most / 4 } else { most } / total;
     let mut starts: Vec<Start<'_, F::Error>> = Vec::new();
     let mut idle: Vec<F> = Vec::new();
     while starts.len() < total {
         let batch = BATCH.max(starts.len()).min(total - starts.len());
         let tasks = (starts.len()..starts.len() + batch).collect();
         let run = |k: usize, function: &mut F| {
-            let mut start = Start::begin(function, &space, &guess, k, watch);
-            start.run(function, options.max_iterations, watch);
+            let mut start = Start::begin(function, &space, &guess, k, each, watch);
+            start.run(function, options.max_iterations, each, watch);
             watch.ends(1);
             start
         };
@@ -131,6 +134,48 @@ where
     Ok(choose(&mut function, starts, init, options, watch))
 }
 
+/// The value at given params, with nothing searched for.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn scored<F: Smooth>(
+    function: &mut F,
+    at: &[f64],
+) -> Result<Lowest, StartsError<F::Error>> {
+    let none = |cause| StartsError::NoStart { starts: 1, cause };
+    let value = function.evaluate(at, &mut vec![0.0; at.len()]);
+    let value = value.map_err(|error| none(Some(error)))?;
+    if !value.is_finite() {
+        return Err(none(None));
+    }
+    // Without params there is nothing that could be lower.
+    let converged = at.is_empty();
+    let ending = if converged {
+        Ending::Converged
+    } else {
+        Ending::Exhausted
+    };
+    Ok(Lowest {
+        params: at.to_vec(),
+        value,
+        held: vec![false; at.len()],
+        others: Vec::new(),
+        best: 0,
+        converged,
+        held_back: false,
+        interrupted: false,
+        starts: vec![StartEnd {
+            sse: value,
+            ending,
+            iterations: 0,
+            params: at.to_vec(),
+        }],
+        agree: usize::from(converged),
+        as_low: usize::from(converged),
+        evaluations: 1,
+    })
+}
+
 /// Chooses a minimum among the ends, and carries it on if it is none yet.
 fn choose<F: Smooth>(
     function: &mut F,
@@ -161,7 +206,10 @@ fn choose<F: Smooth>(
         .collect();
     if starts[best].ending == Ending::Exhausted {
         let more = options.max_iterations.saturating_mul(1 + PATIENCE);
-        starts[best].run(function, more, watch);
+        let others: usize = starts.iter().map(Start::evaluations).sum();
+        let own = starts[best].evaluations();
+        let left = options.max_evaluations.saturating_sub(others - own);
+        starts[best].run(function, more, left, watch);
     }
     let chosen = &starts[best];
     let is_converged = chosen.ending == Ending::Converged;
@@ -242,6 +290,7 @@ impl<'s, E> Start<'s, E> {
         space: &'s Space<'s>,
         guess: &Guess<'s>,
         k: usize,
+        most: usize,
         watch: &Watch<'_>,
     ) -> Self {
         let n = guess.init.len();
@@ -259,7 +308,7 @@ impl<'s, E> Start<'s, E> {
         };
         let attempts = if guess.is_fixed(k) { 1 } else { ATTEMPTS };
         for attempt in 0..attempts {
-            if attempt > 0 && !watch.goes_on() {
+            if attempt > 0 && (start.spent >= most || !watch.goes_on()) {
                 break;
             }
             start.params = guess.point(k, attempt);
@@ -310,15 +359,28 @@ impl<'s, E> Start<'s, E> {
         }
     }
 
-    /// Takes steps up to a number, for as long as there is something to gain and nobody stops it.
-    fn run<F: Smooth<Error = E>>(&mut self, function: &mut F, most: usize, watch: &Watch<'_>) {
+    /// Takes steps up to number `last`, within so many evaluations, for as long as there is something to gain
+    /// and nobody stops it.
+    fn run<F: Smooth<Error = E>>(
+        &mut self,
+        function: &mut F,
+        last: usize,
+        most: usize,
+        watch: &Watch<'_>,
+    ) {
         loop {
             let Some(mut descent) = self.descent.take() else {
                 return;
             };
             let mut mapped = self.mapped(function);
             let is_running = |descent: &Descent| descent.state() == State::Running;
-            while is_running(&descent) && descent.iterations() < most && watch.goes_on() {
+            let spent = self.spent;
+            let has_room = |descent: &Descent| spent + descent.evaluations() < most;
+            while is_running(&descent)
+                && descent.iterations() < last
+                && has_room(&descent)
+                && watch.goes_on()
+            {
                 descent.step(&mut mapped);
                 watch.steps_to(descent.value());
             }

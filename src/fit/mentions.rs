@@ -39,6 +39,27 @@ pub(super) fn each(
     program: &Program,
     definitions: &FxHashMap<VarId, ExprId>,
     from: &[ExprId],
+    see: impl FnMut(ExprId),
+) {
+    go_through(program, definitions, from, true, see);
+}
+
+/// Goes through what the values of some expressions are made of: what a variable is bound to that nothing
+/// refers to is no part of it.
+pub(super) fn each_used(
+    program: &Program,
+    definitions: &FxHashMap<VarId, ExprId>,
+    from: &[ExprId],
+    see: impl FnMut(ExprId),
+) {
+    go_through(program, definitions, from, false, see);
+}
+
+fn go_through(
+    program: &Program,
+    definitions: &FxHashMap<VarId, ExprId>,
+    from: &[ExprId],
+    all_bound: bool,
     mut see: impl FnMut(ExprId),
 ) {
     let mut open = from.to_vec();
@@ -62,7 +83,9 @@ pub(super) fn each(
             } => open.extend([*test, *then, *otherwise]),
             Expr::Lambda { body, .. } => open.push(*body),
             Expr::Let { inits, body, .. } | Expr::Letrec { inits, body, .. } => {
-                open.extend(inits.iter().copied());
+                if all_bound {
+                    open.extend(inits.iter().copied());
+                }
                 open.push(*body);
             }
             Expr::Begin(all) => open.extend(all.iter().copied()),

@@ -9,6 +9,7 @@
 
 use super::declared::{columns, columns_used, matrices, observations, unknowns, usable_rows};
 use super::error::FitError;
+use super::literals;
 use super::options::FitOptions;
 use super::scores::on_scale;
 use super::table::Table;
@@ -82,7 +83,10 @@ pub(super) fn look(
     };
     // All modes compute with the same numbers; of this one all are known.
     let mode = Mode::Interpreter;
-    let program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
+    let mut program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
+    if options.literals {
+        literals::declare(&mut program);
+    }
     let observations = observations(&program, options.target.as_deref())?;
     let less = usable_rows(&program, &observations, table, &options.noise_columns())?
         .map(|rows| table.only(&rows));

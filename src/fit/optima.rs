@@ -16,7 +16,7 @@ use super::objective::Objective;
 use super::places::{NEAR, is_same_place, places};
 use super::result::{Ending, StartEnd};
 use super::space::Space;
-use super::statistics::Statistics;
+use super::statistics::undetermined;
 use crate::prim::math;
 
 /// A minimum that is as low as the best.
@@ -82,11 +82,12 @@ pub(super) fn way(init: &[f64], params: &[f64]) -> f64 {
     init.iter().zip(params).map(far).sum()
 }
 
-/// Carries the lowest minima to the end, chooses one, and collects the results.
+/// Carries the lowest minima to the end, within so many evaluations, chooses one, and collects the results.
 pub(super) fn choose<P: Objective>(
     desk: &mut Desk<P>,
     starts: Vec<Start<'_, P::Error>>,
     search: &Search<'_>,
+    mut left: usize,
 ) -> MultiStart {
     let watch = search.watch;
     let n = search.guess.init.len();
@@ -120,19 +121,15 @@ pub(super) fn choose<P: Objective>(
         Some(minimizer) => minimizer.params().to_vec(),
         None => starts[k].params.clone(),
     };
-    let members = |place: &[usize], starts: &[Start<'_, P::Error>]| -> Vec<usize> {
-        let on_sample = (0..starts.len()).filter(|&k| starts[k].place == Some(place[0]));
-        let mut all: Vec<usize> = place.iter().copied().chain(on_sample).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
-    };
+    // On a sample others may have gone on for it.
+    let is_of_first =
+        |place: &[usize]| place.contains(&0) || starts[0].place.is_some_and(|at| at == place[0]);
     // That of the first guess in any case: where nothing is left of the scores, it may only have stopped
     // earlier.
-    places.retain(|place| starts[place[0]].value() <= bar || members(place, &starts).contains(&0));
+    places.retain(|place| starts[place[0]].value() <= bar || is_of_first(place));
     places.sort_by(|a, b| {
         let key = |place: &[usize]| {
-            let first = !members(place, &starts).contains(&0);
+            let first = !is_of_first(place);
             (first, way(search.guess.init, &params(place[0], &starts)))
         };
         let ((a_first, a_way), (b_first, b_way)) = (key(a), key(b));
@@ -151,7 +148,7 @@ pub(super) fn choose<P: Objective>(
         let Some(minimizer) = starts[place[0]].minimizer.clone() else {
             continue;
         };
-        let (end, ending) = complete(minimizer, desk, whole, search.options, watch);
+        let (end, ending) = complete(minimizer, desk, whole, search.options, &mut left, watch);
         ends.push(end);
         endings.push(ending);
     }
@@ -165,7 +162,7 @@ pub(super) fn choose<P: Objective>(
     let mut best = places[chosen][0];
     if ends.len() > 1 || !watch.is_stopped() {
         // A mirror image may be what was meant.
-        if let Some(mirrored) = mirrored(&ends[chosen], desk, whole, search, limit) {
+        if let Some(mirrored) = mirrored(&ends[chosen], desk, whole, search, limit, &mut left) {
             ends.push(mirrored);
             endings.push(endings[chosen]);
             chosen = ends.len() - 1;
@@ -174,17 +171,15 @@ pub(super) fn choose<P: Objective>(
     }
     let end = &ends[chosen];
     // What came of it, as the full problem has it.
-    let filled = desk.fill(end.params()).is_ok();
+    let asked = starts.len() > 1 || !search.options.only_place;
+    let filled = asked && desk.fill(end.params()).is_ok();
     let (jacobian, scores) = if filled {
         let (jacobian, scores) = desk.filled(n);
         (jacobian.to_vec(), scores.to_vec())
     } else {
         (Vec::new(), Vec::new())
     };
-    let undetermined = filled && {
-        let statistics = Statistics::new(end.params(), &scores, &jacobian, &end.held());
-        !statistics.undetermined.is_empty()
-    };
+    let undetermined = filled && !undetermined(&jacobian, scores.len(), n, &end.held()).is_empty();
     let mut others: Vec<Optimum> = Vec::new();
     // Where the place is not determined, others are no minima beside it but the same plain.
     for &k in equal.iter().filter(|&&k| k != chosen && !undetermined) {
@@ -257,6 +252,7 @@ fn mirrored<'a, P: Objective>(
     whole: &'a Space<'a>,
     search: &Search<'_>,
     limit: f64,
+    left: &mut usize,
 ) -> Option<Minimizer<'a>> {
     let init = search.guess.init;
     let can_turn = |j: usize| {
@@ -296,11 +292,16 @@ fn mirrored<'a, P: Objective>(
     images.sort_by(|a, b| a.0.total_cmp(&b.0));
     for (_, params) in images {
         let tolerances = search.options.tolerances;
-        if !search.watch.goes_on() || !desk.is_as_low(&params, limit) {
+        if *left == 0 || !search.watch.goes_on() {
+            break;
+        }
+        *left -= 1;
+        if !desk.is_as_low(&params, limit) {
             continue;
         }
         if let Ok(start) = Minimizer::new(desk, whole, &params, tolerances) {
-            let (minimizer, ending) = complete(start, desk, whole, search.options, search.watch);
+            let (minimizer, ending) =
+                complete(start, desk, whole, search.options, left, search.watch);
             if ending == Ending::Converged && minimizer.value() <= limit {
                 return Some(minimizer);
             }

@@ -16,6 +16,7 @@ use crate::walk::Limits;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct FitOptions {
     /// The most starts, the params' own initial values among them. Fewer are made of data of thousands of
     /// numbers, and of a loss, where a quarter of 16, 32, … agree. 100,000 at the most, and no more than have
@@ -23,8 +24,13 @@ pub struct FitOptions {
     pub starts: usize,
     /// The seed of the other starts.
     pub seed: u64,
-    /// The most steps of one start.
+    /// The most steps of one start. With 0 nothing is searched for: the figures are those of the initial
+    /// values.
     pub max_iterations: usize,
+    /// The most evaluations of the model at all rows, with derivatives or without, all starts together; none
+    /// for no bound. Where it is low, fewer starts are made, each of eight evaluations or more. One or two more
+    /// make the figures of the best.
+    pub max_evaluations: Option<usize>,
     /// Whether every start is made and run to its end. Otherwise those that will not catch up with the best
     /// are dropped on the way.
     pub all_starts: bool,
@@ -35,6 +41,9 @@ pub struct FitOptions {
     pub fix: Vec<(String, Option<f64>)>,
     /// The ranges of params, in place of their own, or of free names that are fitted.
     pub bounds: Vec<(String, Constraint)>,
+    /// Whether the float literals of the program that its predictions may depend on are params too, each with
+    /// itself as its initial value, and `@line:column` as its name. Ints are none.
+    pub literals: bool,
     /// The column that the program's value predicts, row by row and with normal noise; for programs
     /// that observe nothing themselves.
     pub target: Option<String>,
@@ -80,10 +89,12 @@ impl Default for FitOptions {
             starts: search.starts,
             seed: search.seed,
             max_iterations: search.max_iterations,
+            max_evaluations: None,
             all_starts: search.all_starts,
             init: Vec::new(),
             fix: Vec::new(),
             bounds: Vec::new(),
+            literals: false,
             target: None,
             minimize: false,
             soften: false,
@@ -122,6 +133,20 @@ impl FitOptions {
     #[must_use]
     pub fn max_iterations(mut self, steps: usize) -> Self {
         self.max_iterations = steps;
+        self
+    }
+
+    /// The same with at most so many evaluations, all starts together.
+    #[must_use]
+    pub fn max_evaluations(mut self, evaluations: usize) -> Self {
+        self.max_evaluations = Some(evaluations);
+        self
+    }
+
+    /// The same with float literals as params, or not.
+    #[must_use]
+    pub fn literals(mut self, literals: bool) -> Self {
+        self.literals = literals;
         self
     }
 

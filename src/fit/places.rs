@@ -20,6 +20,9 @@ const SAME_PLACE: f64 = 1e-6;
 /// Of parameters of exact data, which have no scores left to compare with.
 const SAME_NUMBER: f64 = 1e-6;
 
+/// With so many places a start is compared at the most: more that are as low are a plain.
+const MOST_COMPARED: usize = 256;
+
 /// Whether an end is where a minimizer is.
 pub(super) fn is_same_place(minimizer: &Minimizer<'_>, params: &[f64]) -> bool {
     let close = |(a, b): (&f64, &f64)| (a - b).abs() <= SAME_NUMBER * a.abs().max(b.abs());
@@ -34,19 +37,26 @@ pub(super) fn places<E>(starts: &[Start<'_, E>]) -> Vec<Vec<usize>> {
         .filter(|&k| starts[k].minimizer.is_some() && starts[k].ending != Ending::Dropped)
         .collect();
     order.sort_by(|&a, &b| starts[a].value().total_cmp(&starts[b].value()));
+    let minimizer = |k: usize| starts[k].minimizer.as_ref();
     let mut places: Vec<Vec<usize>> = Vec::new();
+    let mut widest = 0.0;
     for k in order {
-        let minimizer = |k: usize| starts[k].minimizer.as_ref();
         let Some(here) = minimizer(k) else { continue };
-        let place = places.iter_mut().find(|place| {
+        // Their values ascend: those that are too low for it come first.
+        let low = here.value() - NEAR * widest;
+        let from = places
+            .partition_point(|place| minimizer(place[0]).is_some_and(|first| first.value() < low));
+        let place = places[from..].iter_mut().take(MOST_COMPARED).find(|place| {
             minimizer(place[0]).is_some_and(|first| {
                 (here.value() - first.value()).abs() <= NEAR * first.spread()
                     && is_same_place(first, here.params())
             })
         });
-        match place {
-            Some(place) => place.push(k),
-            None => places.push(vec![k]),
+        if let Some(place) = place {
+            place.push(k);
+        } else {
+            widest = f64::max(widest, here.spread());
+            places.push(vec![k]);
         }
     }
     places

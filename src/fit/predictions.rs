@@ -17,20 +17,19 @@
 //!
 //! This holds for the model linearized at the estimates, as the standard errors do.
 
-use super::declared::{
-    Place, Unknowns, check_names, columns, columns_used, matrices, observations, usable_rows,
-};
+use super::declared::{Place, Unknowns};
 use super::error::FitError;
-use super::observed::Data;
 use super::options::FitOptions;
 use super::outputs::Unfit;
+use super::prepared::{Asked, Known, Prepared, Purpose, Source};
 use super::problem::Problem;
 use super::result::Fit;
-use super::statistics::student_t_quantile;
+use super::statistics::student_t_end;
 use super::table::Table;
-use crate::model::{Error, Model};
+use crate::model::Model;
 use crate::prim::math;
-use crate::syntax::{Goal, Noise, Param, Program};
+use crate::source::Position;
+use crate::syntax::{Noise, Param, Program};
 use serde_json::Value;
 
 /// What a fit found, as far as predictions need it.
@@ -136,6 +135,13 @@ impl Estimates {
             params,
             covariance,
         })
+    }
+
+    /// Whether float literals of the program were fitted.
+    fn has_literals(&self) -> bool {
+        let held = self.held.iter();
+        let mut names = self.params.iter().chain(held).map(|(name, _)| name);
+        names.any(|name| Position::of_literal(name).is_some())
     }
 
     /// The estimates as what a program takes for the rows of a table: a param that has a value for each
@@ -286,58 +292,23 @@ pub fn predict(
     table: &Table<'_>,
     options: &FitOptions,
 ) -> Result<Vec<PredictedColumn>, FitError> {
-    let Some(interpreter) = model.interpreter() else {
-        let message =
-            "a compiled program does not say what it predicts; give the model of its text";
-        return Err(Error::Request(message.into()).into());
-    };
+    let source = Source::of(model)?;
     let target = estimates.target.as_deref().or(options.target.as_deref());
-    let goal = match target {
-        Some(_) => Goal::Value,
-        None => Goal::Observations,
+    let asked = Asked {
+        purpose: Purpose::Predictions(target),
+        literals: estimates.has_literals(),
+        more: Vec::new(),
     };
-    let mode = model.mode();
-    let program = interpreter.expand_for(model.text(), &model.given(), mode, goal)?;
-    let observations = observations(&program, target)?;
-    let usable = usable_rows(&program, &observations, table, &[])?;
-    let all_rows = table.rows();
-    let less = usable.as_ref().map(|rows| table.only(rows));
-    let table = less.as_ref().unwrap_or(table);
-    let unknowns = estimates.unknowns(&program, table)?;
-    check_names(&program, table, &unknowns)?;
-    let by_row = observations.iter().any(|observation| observation.by_row);
-    let (mut bindings, rows) = if by_row {
-        (matrices(&program, table)?, columns(&program, table)?)
-    } else {
-        (columns_used(&program, table)?, Vec::new())
-    };
-    for (name, value) in &unknowns.held {
-        bindings.set(name, *value);
-    }
-    let names = unknowns.names.iter().cloned();
-    let names: Vec<String> = names
-        .chain(rows.iter().map(|row| row.0.to_owned()))
-        .collect();
-    let rows = by_row.then(|| rows.iter().map(|row| row.1).collect());
-    let varied: Vec<&str> = names.iter().map(String::as_str).collect();
-    let inputs: Vec<&str> = bindings.names().chain(varied.iter().copied()).collect();
-    let prepared = Model::new(interpreter, program, &inputs, mode)?;
-    let prepared = prepared.with_relaxation(model.relaxation())?;
-    let run = prepared
-        .evaluator(
-            &bindings,
-            &varied,
-            &varied[..unknowns.names.len()],
-            &options.limits,
-        )?
-        .fuel_for_each()
-        .threads(options.threads.clone());
-    let data = Data::unobserved(table, &observations, goal, rows, unknowns.places);
+    let estimated = |program: &Program, table: &Table<'_>| estimates.unknowns(program, table);
+    let unchanged = |program, _: &Known<'_>| Ok((program, source.relaxation));
+    let prepared = Prepared::new(&source, table, &asked, estimated, unchanged)?;
+    let run = prepared.evaluator(&options.limits, options.threads.clone())?;
+    let data = prepared.unobserved()?;
     let mut problem = Problem::new(run, &data);
     let params: Vec<f64> = estimates.params.iter().map(|&(_, x)| x).collect();
-    let nothing = || vec![f64::NAN; all_rows];
+    let nothing = || vec![f64::NAN; prepared.all_rows];
     let mut predicted: Vec<PredictedColumn> = Vec::new();
-    for observation in &observations {
+    for observation in &prepared.observations {
         predicted.extend(observation.columns.iter().map(|name| PredictedColumn {
             name: name.clone(),
             noise: observation.noise,
@@ -346,9 +317,9 @@ pub fn predict(
             high: nothing(),
         }));
     }
-    let half = student_t_quantile(0.975, estimates.degrees_of_freedom);
+    let half = student_t_end(estimates.degrees_of_freedom);
     let predicting = problem.everything(&params, |row, column, prediction, gradient| {
-        let row = usable.as_ref().map_or(row, |rows| rows[row]);
+        let row = prepared.usable.as_ref().map_or(row, |rows| rows[row]);
         let column = &mut predicted[column];
         let width = half * estimates.std_err(gradient);
         column.predictions[row] = prediction;

@@ -55,6 +55,11 @@ impl<'a> Problem<'a> {
         }
     }
 
+    /// What it runs, with the memory of its runs.
+    pub(super) fn into_run(self) -> Evaluator {
+        self.run
+    }
+
     /// What the last evaluation took: of all rows together, where rows are evaluated one by one.
     pub(super) fn stats(&self) -> Stats {
         self.stats

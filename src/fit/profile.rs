@@ -21,7 +21,7 @@
 use super::error::FitError;
 use super::options::FitOptions;
 use super::result::{Fit, SdOrigin};
-use super::statistics::student_t_quantile;
+use super::statistics::student_t_end;
 use super::table::Table;
 use crate::model::Model;
 use crate::prim::math;
@@ -160,7 +160,7 @@ pub fn profile(
         .iter()
         .any(|noise| matches!(noise.origin, SdOrigin::Estimated | SdOrigin::Weighted));
     let bound = if is_estimated {
-        let t = student_t_quantile(0.975, fitted.degrees_of_freedom);
+        let t = student_t_end(fitted.degrees_of_freedom);
         fitted.residuals as f64 * math::ln_1p(t * t / fitted.degrees_of_freedom as f64)
     } else {
         CHI_SQUARED

@@ -53,6 +53,37 @@ impl GroupOf {
     }
 }
 
+/// Where a fit ended, and nothing that is made of it: what a search over programs asks of its candidates.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Calibrated {
+    /// The estimates of the params, in their order.
+    pub params: Vec<f64>,
+    /// As [`Fit::sse`].
+    pub sse: f64,
+    /// As [`Fit::value`].
+    pub value: f64,
+    /// As [`Fit::converged`].
+    pub converged: bool,
+    /// As [`Fit::interrupted`].
+    pub interrupted: bool,
+    /// As [`Fit::evaluations`].
+    pub evaluations: usize,
+}
+
+impl From<Fit> for Calibrated {
+    fn from(fit: Fit) -> Self {
+        Self {
+            params: fit.params.iter().map(|param| param.estimate).collect(),
+            sse: fit.sse,
+            value: fit.value,
+            converged: fit.converged,
+            interrupted: fit.interrupted,
+            evaluations: fit.evaluations,
+        }
+    }
+}
+
 /// The result of a fit. It serializes as an object of its fields, with all that `dmci fit --json` tells
 /// under the same names; what JSON has no number for is `"inf"`, `"-inf"`, `"nan"`.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -15,6 +15,7 @@ use super::objective::Objective;
 use super::points::Range;
 use super::space::Space;
 use crate::fit::bounds::Bound;
+use std::cell::Cell;
 
 /// How many decades up and down.
 const DECADES: i32 = 20;
@@ -48,13 +49,15 @@ fn numbers(bound: Bound, at: f64, range: Option<Range>) -> Vec<f64> {
     (-DECADES..=DECADES).map(decade).collect()
 }
 
-/// Points to begin from: the best last, and before it what else stood out in the first sweep.
+/// Points to begin from: the best last, and before it what else stood out in the first sweep. No more than
+/// `most` are tried.
 pub(super) fn scan<'a, P: Objective>(
     desk: &mut Desk<P>,
     space: &'a Space<'a>,
     init: &[f64],
     ranges: &[Option<Range>],
     tolerances: Tolerances,
+    most: usize,
     goes_on: impl Fn() -> bool,
 ) -> Vec<Vec<f64>> {
     let range_of = |j: usize| ranges.get(j).copied().flatten();
@@ -67,7 +70,9 @@ pub(super) fn scan<'a, P: Objective>(
     if scanned.len() > MOST {
         return found;
     }
+    let tried = Cell::new(0);
     let mut at = |params: &[f64]| -> Option<(f64, Vec<f64>)> {
+        tried.set(tried.get() + 1);
         let minimizer = Minimizer::new(desk, space, params, tolerances).ok()?;
         Some((minimizer.value(), minimizer.params().to_vec()))
     };
@@ -89,7 +94,7 @@ pub(super) fn scan<'a, P: Objective>(
             let bound = space.bounds()[j];
             let mut line: Vec<Option<(f64, Vec<f64>)>> = Vec::new();
             for to in numbers(bound, best[j], range_of(j)) {
-                if !goes_on() {
+                if tried.get() >= most || !goes_on() {
                     return found;
                 }
                 let mut params = best.clone();

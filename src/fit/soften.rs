@@ -13,12 +13,14 @@
 //! is a slope as wide as the temperature, and the rows on it tell where it belongs; at each lower
 //! temperature it goes on from there. In the end the steps of the staircase beside it are tried.
 
+use super::declared::Place;
 use super::error::FitError;
+use super::fitting::Fitting;
 use super::observer::{Observer, Progress};
 use super::options::FitOptions;
+use super::prepared::{Known, Ready};
+use super::relaxed::relax;
 use super::result::{Fit, Steering};
-use super::table::Table;
-use crate::model::Model;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,10 +28,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const TEMPERATURES: [f64; 7] = [1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015];
 
 /// The width of a step, as a part of the range of the column that a param is compared with,
-pub(super) const OF_RANGE: f64 = 0.25;
+const OF_RANGE: f64 = 0.25;
 
 /// or of its initial value where it is compared with no column.
-pub(super) const OF_INIT: f64 = 0.5;
+const OF_INIT: f64 = 0.5;
 
 /// Sums of squares that differ by less than this part are of one stair.
 const SAME: f64 = 1e-9;
@@ -47,26 +49,21 @@ const NEXT_TO: f64 = 1e-9;
 /// How many stairs are gone down.
 const STAIRS: usize = 24;
 
-/// How a fit is relaxed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Softening {
-    pub(super) temperature: f64,
-}
-
 /// A param that a relaxed fit compares, and how wide a step is to it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Compared {
-    pub(super) name: String,
-    pub(super) width: f64,
+struct Compared {
+    name: String,
+    width: f64,
 }
 
-/// Fits with [`FitOptions::soften`].
-pub(super) fn fit_soft(
-    model: &Model,
-    table: &Table<'_>,
-    options: &FitOptions,
-    observer: &Observer<'_>,
-) -> Result<Fit, FitError> {
+/// Fits a prepared program, with its comparisons relaxed at first, from initial values.
+pub(super) fn fit_soft(fitting: &Fitting<'_>, init: &[f64]) -> Result<Fit, FitError> {
+    let Fitting {
+        ready: hard,
+        options,
+        observer,
+        ..
+    } = *fitting;
     let stopped = AtomicBool::new(false);
     let watched = |progress: &Progress| {
         let flow = observer(progress);
@@ -77,8 +74,7 @@ pub(super) fn fit_soft(
     };
     let is_over = || options.limits.is_late() || stopped.load(Ordering::Relaxed);
     let mut search = Search {
-        model,
-        table,
+        hard,
         options,
         observer: &watched,
         is_over: &is_over,
@@ -86,9 +82,10 @@ pub(super) fn fit_soft(
         evaluations: 0,
     };
     let mut first: Option<Fit> = None;
-    let mut at: Vec<(String, f64)> = Vec::new();
+    let mut at = init.to_vec();
     for temperature in TEMPERATURES {
-        let relaxed = match search.fit(&at, Some(Softening { temperature })) {
+        let starts = if first.is_none() { options.starts } else { 1 };
+        let relaxed = match search.soft(&at, starts, temperature) {
             Ok(relaxed) => relaxed,
             // Where it is narrow it may fail; what was found so far is a place to go on from.
             Err(_) if first.is_some() => break,
@@ -103,14 +100,14 @@ pub(super) fn fit_soft(
     let mut best = if is_over() {
         search.figures_at(&at)?
     } else {
-        match search.fit(&at, None) {
+        match search.fit(&at, 1) {
             Err(_) if is_over() => search.figures_at(&at)?,
             fitted => fitted?,
         }
     };
     // A relaxed knee may lead astray where the knee itself has a slope to go by.
     if !is_over()
-        && let Ok(plain) = search.fit(&[], None)
+        && let Ok(plain) = search.fit(init, options.starts)
         && plain.value < best.value
         && !is_same(&plain, &best)
     {
@@ -137,16 +134,29 @@ pub(super) fn fit_soft(
     Ok(best)
 }
 
-fn estimates(fit: &Fit) -> Vec<(String, f64)> {
-    let params = fit.params.iter();
-    params
-        .map(|param| (param.name.clone(), param.estimate))
-        .collect()
+fn estimates(fit: &Fit) -> Vec<f64> {
+    fit.params.iter().map(|param| param.estimate).collect()
+}
+
+/// Fits what is ready.
+fn run(
+    ready: &Ready<'_>,
+    from: &[f64],
+    options: &FitOptions,
+    observer: &Observer<'_>,
+) -> Result<Fit, FitError> {
+    let fitting = Fitting {
+        ready,
+        options,
+        observer,
+        met: None,
+    };
+    fitting.run(from)
 }
 
 struct Search<'s> {
-    model: &'s Model,
-    table: &'s Table<'s>,
+    /// The program as it is.
+    hard: &'s Ready<'s>,
     options: &'s FitOptions,
     observer: &'s Observer<'s>,
     /// Whether time is up, or the observer broke.
@@ -156,46 +166,61 @@ struct Search<'s> {
 }
 
 impl Search<'_> {
-    /// Fits from given values alone; from many starts where there are none yet.
-    fn fit(&mut self, from: &[(String, f64)], soft: Option<Softening>) -> Result<Fit, FitError> {
-        let mut options = self.options.clone();
-        if !from.is_empty() {
-            options.starts = 1;
-            // Those that are held stay what they are.
-            options.init.extend(from.iter().cloned());
-        }
+    /// Fits the program as it is.
+    fn fit(&mut self, from: &[f64], starts: usize) -> Result<Fit, FitError> {
+        let options = self.options.clone().starts(starts);
+        let fit = run(self.hard, from, &options, self.observer)?;
+        self.evaluations += fit.evaluations;
+        Ok(fit)
+    }
+
+    /// Fits it with its comparisons relaxed.
+    fn soft(&mut self, from: &[f64], starts: usize, temperature: f64) -> Result<Fit, FitError> {
         let mut compared = Vec::new();
-        let fit = super::fit_once(
-            self.model,
-            self.table,
-            &options,
-            self.observer,
-            None,
-            soft.map(|soft| (soft, &mut compared)),
-        )?;
-        if soft.is_some() {
-            self.compared = compared;
-        }
+        let source = self.hard.source.clone();
+        let relaxation = source.relaxation.temperature(temperature);
+        let options = self.options.clone().starts(starts);
+        let relaxing = |program, known: &Known<'_>| {
+            let widths = widths(known);
+            let names = &known.unknowns.names;
+            let relaxed = relax(program, names, &widths)?;
+            compared.extend(relaxed.compared.iter().map(|&at| Compared {
+                name: names[at].clone(),
+                width: widths[at],
+            }));
+            Ok((relaxed.program, relaxation))
+        };
+        let relaxed = Ready::new(source, self.hard.table, &options, relaxing)?;
+        let fit = run(&relaxed, from, &options, self.observer)?;
+        self.compared = compared;
         self.evaluations += fit.evaluations;
         Ok(fit)
     }
 
     /// The figures at given values, whatever the time.
-    fn figures_at(&mut self, at: &[(String, f64)]) -> Result<Fit, FitError> {
+    fn figures_at(&mut self, at: &[f64]) -> Result<Fit, FitError> {
         let mut options = self.options.clone().starts(1).max_iterations(0);
         options.limits.deadline = None;
         options.limits.interrupt = None;
-        options.init.extend(at.iter().cloned());
         let goes_on = |_: &Progress| ControlFlow::Continue(());
-        super::fit_once(self.model, self.table, &options, &goes_on, None, None)
+        let (source, table) = (self.hard.source.clone(), self.hard.table);
+        let unchanged = source.relaxation;
+        let same = |program, _: &Known<'_>| Ok((program, unchanged));
+        run(
+            &Ready::new(source, table, &options, same)?,
+            at,
+            &options,
+            &goes_on,
+        )
     }
 
     /// The fit with a param elsewhere; none where it cannot be there, or does not stay.
     fn moved(&mut self, best: &Fit, name: &str, value: f64) -> Option<Fit> {
+        let at = best.params.iter().position(|param| param.name == name)?;
         let mut from = estimates(best);
-        from.iter_mut().find(|(other, _)| other == name)?.1 = value;
-        let fit = self.fit(&from, None).ok()?;
-        (fit.param(name)?.estimate == value).then_some(fit)
+        from[at] = value;
+        let fit = self.fit(&from, 1).ok()?;
+        (fit.params[at].estimate == value).then_some(fit)
     }
 
     /// Goes down the staircase of a param, and puts it in the middle of the lowest stair; none where the
@@ -277,4 +302,19 @@ impl Search<'_> {
 /// Whether two fits are on one stair.
 fn is_same(one: &Fit, other: &Fit) -> bool {
     (one.value - other.value).abs() <= SAME * one.value.abs().max(other.value.abs())
+}
+
+/// How wide a step is to each param of the program.
+fn widths(known: &Known<'_>) -> Vec<f64> {
+    let Known { unknowns, ranges } = known;
+    let width = |place: &Place| {
+        let first = place.unknown(0);
+        let init = unknowns.all[first].init.abs();
+        match ranges.get(first).copied().flatten() {
+            Some(range) => OF_RANGE * (range.high - range.low),
+            None if init > 0.0 => OF_INIT * init,
+            None => OF_INIT,
+        }
+    };
+    unknowns.places.iter().map(width).collect()
 }

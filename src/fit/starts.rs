@@ -29,7 +29,7 @@
 //!
 //! Which of the minima it is, is for `optima` to say.
 
-use super::descents::{Options, SEARCH, Search, Start};
+use super::descents::{Options, SEARCH, Search, Start, spent};
 use super::desk::{Desk, Evaluations};
 use super::levenberg_marquardt::Minimizer;
 use super::objective::Objective;
@@ -72,6 +72,9 @@ pub(super) const BATCH: usize = 16;
 /// until of so many one agrees: a better minimum would hardly have been missed by all of them.
 pub(super) const ENOUGH: usize = 4;
 
+/// Whether params are linear takes about so many evaluations for each.
+const OF_PARAM: usize = 4;
+
 /// A minimum on a sample is tried on all rows if it is within this multiple of the lowest,
 const SAMPLED: f64 = 1.5;
 
@@ -109,9 +112,9 @@ where
     check_guess(bounds, init)?;
     let n = init.len();
     let desk = || Desk::new(problem(), n);
-    let asked = || sample.map_or_else(&problem, |sample| sample());
-    let searched = || Desk::new(asked(), n);
-    let total = options.starts.max(1);
+    let searched = || Desk::new(sample.map_or_else(&problem, |sample| sample()), n);
+    let most = options.max_evaluations;
+    let mut total = options.affordable(most);
     let mut guess = Guess {
         bounds,
         init,
@@ -120,20 +123,24 @@ where
         twice: false,
         scanned: Vec::new(),
     };
-    let mut idle: Vec<Desk<P>> = Vec::new();
+    let mut idle: Vec<Desk<P>> = vec![searched()];
+    let (rows, least_squares) = (idle[0].problem.rows(), idle[0].problem.is_least_squares());
     // One start is for who knows where: nothing is looked for around it.
     let mut space = Space::new(bounds);
     let mut before = Evaluations::default();
-    if total > 1 && watch.goes_on() {
-        let mut desk = searched();
+    // Looking around is worth so many evaluations at the most.
+    let mut looks = most / 4;
+    if total > 1 && looks > OF_PARAM * (n + 1) && watch.goes_on() {
+        let desk = &mut idle[0];
         let goes_on = || watch.goes_on();
-        let mut linear = linear_params(&mut desk, bounds, |k| guess.point(k, 0));
+        let mut linear = linear_params(desk, bounds, |k| guess.point(k, 0));
         space = Space::with_linear(bounds, linear.marks);
         let ranges = &options.ranges;
-        guess.scanned = scan(&mut desk, &space, init, ranges, SEARCH, goes_on);
+        looks = looks.saturating_sub(desk.evaluations().all()) / 2;
+        guess.scanned = scan(desk, &space, init, ranges, SEARCH, looks, goes_on);
         // Where the first points said little, that of the scan may say more.
         if let Some(best) = guess.scanned.last().filter(|_| !linear.is_sure) {
-            linear = linear_params(&mut desk, bounds, |k| {
+            linear = linear_params(desk, bounds, |k| {
                 let near = |(&x, bound): (&f64, &Bound)| {
                     let near = x * (1.0 + 0.03 * k as f64);
                     if bound.contains(near) { near } else { x }
@@ -142,24 +149,23 @@ where
             });
             if linear.is_sure {
                 let sure = Space::with_linear(bounds, linear.marks);
-                guess.scanned = scan(&mut desk, &sure, init, ranges, SEARCH, goes_on);
+                guess.scanned = scan(desk, &sure, init, ranges, SEARCH, looks, goes_on);
                 space = sure;
             }
         }
         before = desk.take_evaluations();
-        idle.push(desk);
     }
+    total = options.affordable(most - before.all().min(most));
     guess.twice = space.solved() > 0;
     let whole = Space::new(bounds);
-    let asked = asked();
     let search = Search {
         space: &space,
         whole: &whole,
         guess,
         options,
         watch,
-        rows: asked.rows(),
-        least_squares: asked.is_least_squares(),
+        rows,
+        least_squares,
     };
     let batch = if sample.is_some() {
         BATCH.min(total)
@@ -171,8 +177,14 @@ where
     while starts.len() < total {
         let batch = batch.max(starts.len()).min(total - starts.len());
         let tasks = (starts.len()..starts.len() + batch).collect();
+        // Of what is left, a quarter is for the best of them to go on with.
+        let left = most.saturating_sub(before.all() + spent(&starts));
+        let left = if total > 1 { left - left / 4 } else { left };
+        let each = left / (total - starts.len());
+        let share = each * batch;
+        let begun_with = spent(&starts);
         let begin = |k, desk: &mut Desk<P>| {
-            let start = search.begin(desk, k);
+            let start = search.begin(desk, k, each);
             watch.ends(usize::from(!start.active));
             start
         };
@@ -197,7 +209,8 @@ where
                 });
             }
         }
-        search.advance(&mut starts, first_figure, &mut idle, &searched);
+        let share = share.saturating_sub(spent(&starts) - begun_with);
+        search.advance(&mut starts, first_figure, share, &mut idle, &searched);
         let enough = !options.all_starts && agreeing(&starts) * ENOUGH >= starts.len();
         if starts.len() < total && (watch.is_stopped() || enough) {
             watch.ends(total - starts.len());
@@ -207,12 +220,13 @@ where
     let mut desk = if sample.is_some() {
         idle.clear();
         let mut desk = desk();
-        carry_over(&search, &mut starts, &mut desk);
+        carry_over(&search, &mut starts, &mut desk, before.all());
         desk
     } else {
         idle.pop().unwrap_or_else(searched)
     };
-    let mut found = choose(&mut desk, starts, &search);
+    let left = most.saturating_sub(before.all() + spent(&starts));
+    let mut found = choose(&mut desk, starts, &search, left);
     found.evaluations += before;
     Ok(found)
 }
@@ -234,6 +248,7 @@ fn carry_over<'a, P: Objective>(
     search: &Search<'a>,
     starts: &mut [Start<'a, P::Error>],
     desk: &mut Desk<P>,
+    before: usize,
 ) {
     let mut places = places(starts);
     let lowest = starts
@@ -251,6 +266,9 @@ fn carry_over<'a, P: Objective>(
     } else {
         1.0
     };
+    let left = search.options.max_evaluations;
+    let left = left.saturating_sub(before + spent(starts)) / 2;
+    let each = left / places.len().max(1);
     for (index, start) in starts.iter_mut().enumerate() {
         let place = places.iter().find(|place| place.contains(&index));
         start.place = place.map(|place| place[0]);
@@ -271,7 +289,7 @@ fn carry_over<'a, P: Objective>(
                 };
                 start.minimizer = Some(minimizer);
                 let more = search.options.max_iterations;
-                start.advance(desk, more, more, search.watch);
+                start.advance(desk, [more, more], each.saturating_sub(1), search.watch);
             }
             _ => start.give_up(scale),
         }

@@ -24,6 +24,7 @@ use super::objective::sum_of_squares;
 use super::triangle::Triangle;
 use crate::prim::math;
 use faer::Mat;
+use std::sync::OnceLock;
 
 /// The precision of a fit's n parameters.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +86,7 @@ impl Statistics {
         } else {
             (sum_of_squares(residuals) / degrees_of_freedom as f64).sqrt()
         };
-        let half_width = student_t_quantile(UPPER_END, degrees_of_freedom);
+        let half_width = student_t_end(degrees_of_freedom);
         Self::of(
             params,
             held,
@@ -113,7 +114,7 @@ impl Statistics {
         let unscaled = Unscaled::of(jacobian, m, params.len(), held);
         let degrees_of_freedom = numbers.saturating_sub(unscaled.rank);
         let half_width = if are_estimated {
-            student_t_quantile(UPPER_END, degrees_of_freedom)
+            student_t_end(degrees_of_freedom)
         } else {
             NORMAL_UPPER_END
         };
@@ -307,6 +308,21 @@ fn solve_upper(
         x[i] = (right(i) - known) / r(i, i);
     }
     x
+}
+
+/// The upper end of 95 % of Student's t distribution; of few degrees of freedom it is computed once.
+pub(crate) fn student_t_end(dof: usize) -> f64 {
+    const FEW: usize = 1024;
+    static ENDS: [OnceLock<f64>; FEW] = [const { OnceLock::new() }; FEW];
+    match ENDS.get(dof) {
+        Some(end) => *end.get_or_init(|| student_t_quantile(UPPER_END, dof)),
+        None => student_t_quantile(UPPER_END, dof),
+    }
+}
+
+/// Which params a column-major m x n Jacobian leaves undetermined; some are held.
+pub(crate) fn undetermined(jacobian: &[f64], m: usize, n: usize, held: &[usize]) -> Vec<usize> {
+    Unscaled::of(jacobian, m, n, held).undetermined
 }
 
 /// The quantile of Student's t distribution: the value that a variable with `dof` degrees of freedom

@@ -19,7 +19,7 @@
 //! **Invariants**
 //! - An instruction has the operands it uses, in the order in which it reads and then writes them.
 //! - Operands that it does not use are register 0 and line 0.
-//! - What is written by [`write`] reads back as the same program, those operands aside.
+//! - What is written by [`write()`] reads back as the same program, those operands aside.
 
 use super::instruction::Instruction;
 use super::oracle::State;

@@ -141,7 +141,7 @@ mod tests {
                 for b in 0..base {
                     let got = |one: I| {
                         one.result(base as usize, a as usize, b as usize)
-                            .map(|n| n as i64)
+                            .and_then(|n| i64::try_from(n).ok())
                     };
                     assert_eq!(got(I::Zero), Some(0));
                     assert_eq!(got(I::Inc), Some((a + 1).rem_euclid(base)));

@@ -306,7 +306,7 @@ struct Gradient<'a, T> {
     lines: &'a [Wide<T>],
     by_mixed: &'a [Wide<T>],
     sizes: (usize, usize),
-    gradient: &'a mut [f64],
+    sums: &'a mut [f64],
 }
 
 impl<T: Number> Work for Gradient<'_, T> {
@@ -314,7 +314,7 @@ impl<T: Number> Work for Gradient<'_, T> {
 
     #[inline(always)]
     fn run<V: Vector<Number = T>>(self) {
-        step::gradient::<V>(self.lines, self.by_mixed, self.sizes, self.gradient);
+        step::gradient::<V>(self.lines, self.by_mixed, self.sizes, self.sums);
     }
 }
 
@@ -408,7 +408,7 @@ impl<T: Number> Kernel<T> {
             lines: &scratch.lines,
             by_mixed: &scratch.by_mixed,
             sizes: (lines, columns),
-            gradient,
+            sums: gradient,
         };
         dispatch(self.cpu, work);
         value
@@ -454,7 +454,9 @@ mod tests {
                 *x = 0.05 + random.unit();
                 sum += *x;
             }
-            numbers.iter_mut().for_each(|x| *x /= sum);
+            for x in numbers {
+                *x /= sum;
+            }
         };
         for row in state.registers_mut().chunks_exact_mut(shape.base) {
             fill(row, random);

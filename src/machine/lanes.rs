@@ -126,9 +126,9 @@ pub struct Plain<T>([T; LANES]);
 
 macro_rules! plain {
     ($number:ty) => {
-        plain!($number, Add, add, +);
-        plain!($number, Sub, sub, -);
-        plain!($number, Mul, mul, *);
+        plain!($number, Add, add, +=);
+        plain!($number, Sub, sub, -=);
+        plain!($number, Mul, mul, *=);
 
         impl Vector for Plain<$number> {
             type Number = $number;
@@ -161,7 +161,7 @@ macro_rules! plain {
             #[inline(always)]
             fn $name(mut self, other: Self) -> Self {
                 for (a, b) in self.0.iter_mut().zip(other.0) {
-                    *a = *a $op b;
+                    *a $op b;
                 }
                 self
             }
@@ -181,6 +181,10 @@ mod x86 {
     //!   instructions.
 
     use super::{LANES, Vector, Wide};
+    #[allow(
+        clippy::wildcard_imports,
+        reason = "a name for each operation and width says no more"
+    )]
     use std::arch::x86_64::*;
     use std::ops::{Add, Mul, Sub};
 

@@ -238,12 +238,12 @@ impl Layout {
             }
         }
         let jump = chance(Instruction::Jump) * V::load(&v1[self.definition.jumps_on()]);
-        for k in 0..lines {
+        for (k, to) in next_line.iter_mut().enumerate() {
             let old = V::load(&at.line[k]);
             let following = V::load(&at.line[if k == 0 { lines - 1 } else { k - 1 }]);
             let destination = self.destination::<V>(label, v2, k);
             let new = old + alive * (following + jump * (destination - following) - old);
-            new.store(&mut next_line[k]);
+            new.store(to);
         }
         let halted = V::load(at.halted);
         match self.definition.halting {
@@ -656,7 +656,7 @@ fn mix<V: Vector>(
     }
 }
 
-/// The cotangents of the lines' chances, added to: P by_mixed.
+/// The cotangents of the lines' chances, added to: P times those of the mixtures.
 #[inline(always)]
 fn back_to_lines<V: Vector>(
     controller: &[V::Number],

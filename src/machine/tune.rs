@@ -466,7 +466,8 @@ impl<T: Number> Attempts<'_, T> {
                 ended.diverged = true;
                 return Ok(ended);
             }
-            let is_due = options.check_every > 0 && ended.iterations % options.check_every == 0;
+            let is_due =
+                options.check_every > 0 && ended.iterations.is_multiple_of(options.check_every);
             if is_due && self.is_right(&ended.weights) {
                 ended.found = true;
                 return Ok(ended);

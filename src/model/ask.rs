@@ -195,8 +195,10 @@ impl Model {
         };
         let mut variables = Vec::with_capacity(names.len());
         for name in names {
-            let variable = if let Some(place) = name.strip_prefix('@') {
-                let literal = self.literal(name, place)?;
+            // A fit makes inputs of literals, by the same names.
+            let is_input = self.inner.places.contains_key(name);
+            let variable = if name.starts_with('@') && !is_input {
+                let literal = self.literal(name)?;
                 of_literal(literal, numbers, literals)
             } else if let Some(position) = self.inner.places.get(name).copied() {
                 match &inputs[position] {
@@ -217,14 +219,9 @@ impl Model {
         Ok(variables)
     }
 
-    pub(super) fn literal(&self, name: &str, place: &str) -> Result<Literal, Error> {
-        let start = place.split_once(':').and_then(|(line, column)| {
-            let position = Position {
-                line: line.parse().ok()?,
-                column: column.parse().ok()?,
-            };
-            position.offset(&self.inner.text)
-        });
+    pub(super) fn literal(&self, name: &str) -> Result<Literal, Error> {
+        let position = Position::of_literal(name);
+        let start = position.and_then(|position| position.offset(&self.inner.text));
         let literals = self.inner.literals.iter();
         let found = literals.clone().find(|l| Some(l.span.start) == start);
         found.copied().ok_or_else(|| {

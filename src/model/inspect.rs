@@ -121,7 +121,7 @@ impl Model {
 
     /// The span of the float literal that `@line:column` names.
     pub(crate) fn span_of_literal(&self, name: &str) -> Option<Span> {
-        let literal = self.literal(name, name.strip_prefix('@')?).ok()?;
+        let literal = self.literal(name).ok()?;
         Some(literal.span)
     }
 

@@ -306,10 +306,6 @@ fn params_are_held_and_bounded() {
         ),
         (options().fix("q", None), "neither a param"),
         (options().fix("a", f64::NAN), "no finite number"),
-        (
-            options().fix("a", 1.0).fix("b", None),
-            "every param is held",
-        ),
         (options().bound("q", Constraint::Free), "`q` has a bound"),
         (
             options().bound("a", Constraint::Between(5.0, 2.0)),
@@ -338,6 +334,20 @@ fn params_are_held_and_bounded() {
     let fit = |args: &[&str]| {
         dmci(&[&["fit", &model, &data, "--starts", "2", "--json"], args].concat()).json()
     };
+    let warned = |args: &[&str]| -> Value {
+        let run = dmci(&[&["fit", &model, &data, "--json"], args].concat());
+        assert_eq!(run.code, Some(0), "{}", run.err);
+        serde_json::from_str(&run.out).expect("JSON")
+    };
+    let json = warned(&["--fix", "b", "--fix", "a=2"]);
+    assert_eq!(json["params"], serde_json::json!([]));
+    assert!(json["warnings"].to_string().contains("every param is held"));
+    let residuals = x.iter().zip(y).map(|(x, y)| 2.0 * x - y);
+    let sum = residuals.map(|r| r * r).sum();
+    near(json["sse"].as_f64().expect("a number"), sum, 1e-12);
+    let json = warned(&["--max-iterations", "0"]);
+    assert_eq!((estimate(&json, "a"), estimate(&json, "b")), (1.0, 0.0));
+    assert!(json["warnings"].to_string().contains("no step was taken"));
     let json = fit(&["--fix", "b=1"]);
     assert_eq!(json["held"]["b"], 1.0);
     near(estimate(&json, "a"), above / below, 1e-9);
@@ -395,6 +405,55 @@ fn a_deadline_ends_the_search_and_not_the_fit() {
     let err = dmci(&["fit", &endless, &data, "--deadline", "300ms"]).fails(1);
     assert!(err.contains("deadline"), "{err}");
     assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn literals_are_fitted_and_written() {
+    let directory = directory("fit-literals");
+    let model = file(
+        &directory,
+        "model.scm",
+        "; a line\n(observe y (+ 0.0 (* 1.0 x)))\n",
+    );
+    let data = file(&directory, "data.csv", LINE_DATA);
+    let out = directory.join("out");
+    let folder = out.to_str().expect("a path");
+    let run = [
+        "fit",
+        &model,
+        &data,
+        "--literals",
+        "--json",
+        "--quiet",
+        "--out",
+        folder,
+    ];
+    let json: Value = serde_json::from_str(&dmci(&run).out).expect("JSON");
+    let slope = estimate(&json, "@2:22");
+    near(slope, 2.017_143, 1e-5);
+    let written = fs::read_to_string(out.join("model.fitted.scm")).expect("it is written");
+    let offset = estimate(&json, "@2:15");
+    let expected = format!("; a line\n(observe y (+ {offset:?} (* {slope:?} x)))\n");
+    assert_eq!(written, expected);
+    // What was written predicts what was fitted, with params and as it is.
+    let fit = out.join("fit.json");
+    let told = dmci(&["predict", &model, fit.to_str().expect("a path"), &data]).ok();
+    let told: Vec<&str> = told.lines().collect();
+    assert_eq!(told.len(), 7, "{told:?}");
+    let fitted = out.join("model.fitted.scm");
+    let again = dmci(&[
+        "fit",
+        fitted.to_str().expect("a path"),
+        &data,
+        "--json",
+        "--quiet",
+    ]);
+    let again: Value = serde_json::from_str(&again.out).expect("JSON");
+    near(
+        again["sse"].as_f64().expect("a number"),
+        json["sse"].as_f64().expect("a number"),
+        1e-12,
+    );
 }
 
 #[cfg(unix)]

@@ -216,7 +216,6 @@ fn what_a_loss_has_no_use_for_is_refused() {
             "one number, such as a sum",
             Some(13),
         ),
-        ("(square 2)", "no params", None),
         ("(param a 1) (* a z)", "`z` is no column", Some(18)),
         (
             "(param a -1) (log a)",

@@ -989,7 +989,6 @@ fn fits_that_cannot_be() {
     let interpreter = Interpreter::embedded();
     let programs = [
         "(* 2 x)",
-        "(observe y x normal)",
         "(param a 1.0) (observe no (* a x) normal)",
         "(param a 1.0) (observe s (* a x) normal)",
         "(param a 1.0) (observe y (* a no) normal)",
@@ -1079,6 +1078,40 @@ fn fits_that_cannot_be() {
         let fitted = table.map(|table| fit(&good, &table, &options));
         fails("columns", fitted.map_err(FitError::from).flatten());
     }
+}
+
+#[test]
+fn contexts_that_cannot_be() {
+    use dmci::fit::{FitContext, FitOptions, PreparedFit, Table};
+    let interpreter = Interpreter::embedded();
+    let table = Table::from_columns([("x", &[1.0, 2.0][..])]).expect("a table");
+    let options = FitOptions::default().literals(true).max_evaluations(0);
+    let context = FitContext::new(&interpreter, &table, options.clone().target("x"));
+    assert_eq!(context.options().max_evaluations, Some(0));
+    let context = context.mode(Mode::Nested);
+    for text in TEXTS.iter().chain(&["(* 2.0 z)"]) {
+        fails(text, context.fit(text));
+        fails(text, context.prepare(text));
+        fails(text, context.calibrate(text));
+    }
+    let odd = context.relaxation(Relaxation::default().temperature(f64::NAN));
+    fails("no temperature", odd.fit("(* 2.0 x)"));
+    let program = model("(param a 1.0) (observe x (* a 2.0))");
+    let prepared = PreparedFit::new(&program, &table, &options).expect("it can be prepared");
+    assert_eq!(prepared.params().count(), 2);
+    for values in [&[][..], &[f64::NAN, 1.0], &[f64::INFINITY, 1.0], &[1.0; 3]] {
+        fails("no values", prepared.score(values));
+        fails("no values", prepared.fit_from(values));
+    }
+    // An evaluation there is in any case.
+    assert!(prepared.fit().is_ok_and(|fit| fit.sse.is_finite()));
+    assert!(
+        prepared
+            .calibrate()
+            .is_ok_and(|found| found.sse.is_finite())
+    );
+    let stop = |_: &dmci::fit::Progress| std::ops::ControlFlow::Break(());
+    fails("interrupted", prepared.fit_observed(&stop));
 }
 
 #[test]

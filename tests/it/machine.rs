@@ -164,9 +164,13 @@ fn soft_case(seed: u64, shape: Shape, set: usize, steps: usize, mode: Mode, with
             start.memory_mut()
         };
         for row in numbers.chunks_exact_mut(columns) {
-            row.iter_mut().for_each(|x| *x = 0.05 + random.unit());
+            for x in &mut *row {
+                *x = 0.05 + random.unit();
+            }
             let sum: f64 = row.iter().sum();
-            row.iter_mut().for_each(|x| *x /= sum);
+            for x in row {
+                *x /= sum;
+            }
         }
     }
     start.line_mut()[0] = 1.0;

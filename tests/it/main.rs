@@ -17,6 +17,7 @@ mod dfdx_wide;
 #[cfg(feature = "cli")]
 mod explain;
 mod fit;
+mod fit_context;
 #[cfg(feature = "cli")]
 mod fit_files;
 #[cfg(feature = "cli")]

@@ -8,7 +8,7 @@
 //! - A param with a value for each group starts at their mean; the values are in comments before the text.
 
 use crate::Output;
-use crate::source::Span;
+use crate::source::{Position, Span};
 use crate::symbol::Symbols;
 use crate::syntax::datum::Datum;
 use crate::syntax::{Param, ReadOptions, read};
@@ -45,6 +45,12 @@ pub(super) fn with_values(text: &str, params: &[Param], values: &[(String, f64)]
             declared.push(&param.name);
         }
     }
+    for (name, value) in values {
+        if let Some(span) = Position::of_literal(name).and_then(|place| literal_at(text, place)) {
+            edits.push((span, Output::of(*value).to_scheme()));
+            declared.push(name);
+        }
+    }
     edits.sort_by_key(|(span, _)| span.start);
     let others = values
         .iter()
@@ -62,6 +68,16 @@ pub(super) fn with_values(text: &str, params: &[Param], values: &[(String, f64)]
     }
     out.push_str(&text[from..]);
     out
+}
+
+/// The number that starts at a place.
+fn literal_at(text: &str, place: Position) -> Option<Span> {
+    let start = place.offset(text)?;
+    let is_end = |c: char| c.is_whitespace() || "()[]{};\"'`,|".contains(c);
+    let rest = &text[start as usize..];
+    let length = rest.find(is_end).unwrap_or(rest.len());
+    rest[..length].parse::<f64>().ok()?;
+    Some(Span::new(start, start + length as u32))
 }
 
 /// Where a param's form holds its initial value; none where the form was made by a macro.
@@ -93,6 +109,19 @@ mod tests {
     use super::*;
     use crate::Interpreter;
     use crate::syntax::Goal;
+
+    #[test]
+    fn literals_stand_where_they_stood() {
+        let text = "(param k 1)\n(observe y (+ 2.5 (* k -1e3 [x 0.5])))";
+        let values = [("k", 3.0), ("@2:15", 7.0), ("@2:24", -2.0), ("@2:32", 0.25)];
+        let values = values.map(|(name, value)| (name.to_owned(), value));
+        let program = Interpreter::embedded().expand(text, &[], Goal::Value);
+        let program = program.expect("a program");
+        assert_eq!(
+            with_values(text, program.params(), &values),
+            "(param k 3.0)\n(observe y (+ 7.0 (* k -2.0 [x 0.25])))"
+        );
+    }
 
     #[test]
     fn a_param_of_groups_starts_at_their_mean() {

@@ -218,10 +218,15 @@ pub(super) struct Fit {
     #[arg(long, value_name = "N", default_value_t = FitOptions::default().seed)]
     seed: u64,
 
-    /// How many steps to take from one starting point at most
-    #[arg(long, value_name = "N", default_value_t = FitOptions::default().max_iterations,
-        value_parser = at_least_one)]
+    /// How many steps to take from one starting point at most; with 0 nothing is fitted, and the figures are
+    /// those of the initial values
+    #[arg(long, value_name = "N", default_value_t = FitOptions::default().max_iterations)]
     max_iterations: usize,
+
+    /// How often to evaluate the model at most, all starts together; where that is little, fewer starts are
+    /// made
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    max_evaluations: Option<usize>,
 
     /// Make every start and run it to the end: none is left out, or dropped as hopeless
     #[arg(long)]
@@ -230,6 +235,11 @@ pub(super) struct Fit {
     /// Hold a param at its initial value, or at this one, and fit the others; may be repeated
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = held)]
     fix: Vec<(String, Option<f64>)>,
+
+    /// Fit the float literals of the model too, each from itself: their names are @line:column, as in
+    /// --fix @2:10; ints are none
+    #[arg(long)]
+    literals: bool,
 
     /// Keep a param in a range instead of its own: 'k>0', 'k<5' or k=0..5; may be repeated
     #[arg(long, value_name = "RANGE", value_parser = range)]
@@ -364,6 +374,8 @@ impl Fit {
             init: self.init.clone(),
             fix: self.fix.clone(),
             bounds: self.bound.clone(),
+            max_evaluations: self.max_evaluations,
+            literals: self.literals,
             target: self.target.clone(),
             minimize: self.minimize,
             soften: self.soften,
@@ -546,6 +558,7 @@ impl Fit {
                 .iter()
                 .all(|param| initial(&param.name).is_some_and(|x| stays(x, param.estimate))),
             max_iterations: self.max_iterations,
+            max_evaluations: self.max_evaluations,
         };
         told::warnings(fitted, &known)
     }

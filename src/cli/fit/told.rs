@@ -322,6 +322,7 @@ pub(super) struct Known<'a> {
     /// Whether the estimates are the values that the fit started from.
     pub(super) stayed: bool,
     pub(super) max_iterations: usize,
+    pub(super) max_evaluations: Option<usize>,
 }
 
 /// Fewer starts that agree than this leave a doubt.
@@ -366,6 +367,22 @@ pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
     };
     let n = fitted.params.len();
     let is_loss = fitted.loss.is_some();
+    if n == 0 {
+        let other = if fitted.held.is_empty() {
+            "the model has no params: nothing was fitted, and the figures are those of the model as it is; \
+             `(param name init)` declares one, and --literals fits its float literals"
+        } else {
+            "every param is held: nothing was fitted, and the figures are those of the model as it is"
+        };
+        return vec![other.to_owned()];
+    }
+    if known.max_iterations == 0 {
+        warnings.push(
+            "no step was taken (--max-iterations 0): the figures are those of the initial values"
+                .to_owned(),
+        );
+        return warnings;
+    }
     let what = if is_loss { "loss" } else { "prediction" };
     if !is_loss && fitted.residuals < n {
         warnings.push(format!(
@@ -475,15 +492,19 @@ pub(super) fn warnings(fitted: &Fitted, known: &Known<'_>) -> Vec<String> {
             if is_loss { "" } else { "s" },
         ));
     } else if !fitted.converged {
-        let steps = known.max_iterations;
+        let within = match known.max_evaluations {
+            Some(most) if fitted.evaluations + FEW >= most => {
+                format!("{most} evaluations; raise --max-evaluations")
+            }
+            _ => format!("{} steps; raise --max-iterations", known.max_iterations),
+        };
         let or = if is_loss {
             "; it may have no lower bound"
         } else {
             ""
         };
         warnings.push(format!(
-            "no start converged within {steps} steps; raise --max-iterations, or give better values with \
-             --init{or}"
+            "no start converged within {within}, or give better values with --init{or}"
         ));
     }
     warnings

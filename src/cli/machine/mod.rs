@@ -189,13 +189,14 @@ fn soft(loaded: Loaded, noise: &NoiseArgs) -> Result<(Weights, SoftState), Failu
     match loaded {
         Loaded::Soft(soft) => Ok(*soft),
         Loaded::Assembly(Assembly { program, start, .. }) => {
-            let weights = Weights::compile(&program, &noise.compilation()).map_err(failure)?;
+            let weights = Weights::compile(&program, &noise.compilation())
+                .map_err(|error| failure(&error))?;
             Ok((weights, SoftState::of(program.shape, &start)))
         }
     }
 }
 
-fn failure(error: ProgramError) -> Failure {
+fn failure(error: &ProgramError) -> Failure {
     Failure::Data(error.to_string())
 }
 

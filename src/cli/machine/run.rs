@@ -13,6 +13,7 @@ use crate::cli::program::at_least_one;
 use crate::cli::report::{self, Failure, significant, table};
 use crate::machine::{Kernel, Program, STOPPED, Scratch, SoftState, State, assembly, oracle};
 use clap::Args;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// How many steps are told one by one.
@@ -145,7 +146,8 @@ impl Run {
             let given = numbers("--start-registers", text, shape.base, shape.registers)?;
             fill(now.registers_mut(), &given, shape.base);
         }
-        let kernel = Kernel::<f64>::new(shape, self.variants.definition()).map_err(failure)?;
+        let kernel = Kernel::<f64>::new(shape, self.variants.definition())
+            .map_err(|error| failure(&error))?;
         let mut scratch = Scratch::default();
         let told = |state: &SoftState| Told {
             state: state.likeliest(),
@@ -160,7 +162,7 @@ impl Run {
             }
             let starts = std::slice::from_ref(&now);
             let ended = kernel.run(&weights, starts, 1, &Threads::ONE, &mut scratch);
-            now = ended.map_err(failure)?.remove(0);
+            now = ended.map_err(|error| failure(&error))?.remove(0);
             taken += 1;
         }
         states.push(told(&now));
@@ -177,7 +179,7 @@ impl Run {
             return report::print(&json::line(|object| {
                 if self.trace {
                     object.objects("steps", before, |told, object| {
-                        members(told, program, object)
+                        members(told, program, object);
                     });
                 }
                 object.plain("halted", last.state.halted);
@@ -225,11 +227,12 @@ impl Run {
             (halted, true) => format!("{halted}, with a chance of {}", significant(last.halted, 3)),
             (halted, false) => halted.to_string(),
         };
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "halted     {halted}\nregisters  {}\nmemory     {}\n",
             in_words(&last.state.registers),
             in_words(&last.state.memory)
-        ));
+        );
         report::print(&text)
     }
 }
