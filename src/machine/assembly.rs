@@ -581,7 +581,7 @@ end:   halt
             (
                 "inc r0 r1\nmul r0 r1 r0",
                 (2, 1),
-                "`mul` is no instruction; is it `",
+                "`mul` is no instruction; ",
             ),
             (
                 "jmp r0 end",
