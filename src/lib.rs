@@ -30,8 +30,8 @@
 //!   records a trace, which runs the arithmetic again and is differentiated.
 //! - [`Interpreter`] holds the compiled evaluator, [`Model`] a program prepared once, [`fit`] fits
 //!   params to data, [`verify`] certifies derivatives; [`Registry`] keeps models that
-//!   are swapped while they run; [`dfdx`], behind the
-//!   feature of that name, holds programs as layers of networks and a second opinion on every
+//!   are swapped while they run; [`machine`] is the differentiable register machine; [`dfdx`], behind
+//!   the feature of that name, holds programs as layers of networks and a second opinion on every
 //!   derivative.
 //! - [`docs`] is the book: start with its tutorial.
 //!
@@ -149,6 +149,7 @@ pub mod docs;
 pub mod error;
 pub mod fit;
 pub mod graph;
+pub mod machine;
 mod meter;
 mod model;
 mod paths;
@@ -165,6 +166,7 @@ pub mod walk;
 
 pub use error::Kind;
 pub use model::Error;
+pub use model::MachineError;
 pub use model::bindings::{Bindings, Input, Wrt};
 pub use model::gradient::{Evaluation, Gradient};
 pub use model::hessian::{Hessian, HessianProduct};

@@ -1,5 +1,5 @@
 //! The command line: `dmci run`, `grad`, `fit`, `predict`, `verify`, `show`, `info`, `compile`, `time`,
-//! `bench`, `eval`, and `completions` and `man` for those who install it.
+//! `bench`, `machine`, `eval`, and `completions` and `man` for those who install it.
 //!
 //! Arguments go in; data come out on standard output, diagnostics and progress on standard error.
 //!
@@ -35,6 +35,7 @@ mod json;
 mod jsonl;
 mod limits;
 mod lines;
+mod machine;
 mod man;
 mod predict;
 mod program;
@@ -89,6 +90,7 @@ enum Command {
     Compile(compile::Compile),
     Time(time::Time),
     Bench(bench::Bench),
+    Machine(machine::Machine),
     Eval(jsonl::Eval),
     Completions(completions::Completions),
     Man(man::Man),
@@ -108,6 +110,7 @@ impl Command {
             Self::Compile(_) => "compile",
             Self::Time(_) => "time",
             Self::Bench(_) => "bench",
+            Self::Machine(_) => "machine",
             Self::Eval(_) => "eval",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
@@ -127,6 +130,7 @@ impl Command {
             Self::Compile(command) => command.run(),
             Self::Time(command) => command.run(),
             Self::Bench(command) => command.run(),
+            Self::Machine(command) => command.run(),
             Self::Eval(command) => command.run(),
             Self::Completions(command) => command.run(Cli::command()),
             Self::Man(command) => command.run(Cli::command()),

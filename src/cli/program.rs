@@ -14,7 +14,7 @@ use super::report::{Failure, Source};
 use crate::graph::{Graph, ncg};
 use crate::syntax::Goal;
 use crate::walk::Limits;
-use crate::{Bindings, Interpreter, Mode, Model, Registry, Relaxation, Threads};
+use crate::{Bindings, Interpreter, MachineError, Mode, Model, Registry, Relaxation, Threads};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use std::fs::File;
@@ -84,15 +84,32 @@ pub(super) struct ModelArgs {
     /// inputs are the arguments, in the order of their first use; may be repeated
     #[arg(long = "model", value_name = "NAME=FILE", value_parser = named_file)]
     called: Vec<(String, PathBuf)>,
+
+    /// Let the program call the register machine's programs of a library of assembly, each behind a line
+    /// `.program NAME`, as (machine "NAME" number …); may be repeated
+    #[arg(long = "machines", value_name = "FILE")]
+    machines: Vec<PathBuf>,
 }
 
 impl ModelArgs {
     /// The interpreter for programs that call these models.
     pub(super) fn with(&self, interpreter: Interpreter) -> Result<Interpreter, Failure> {
-        if self.called.is_empty() {
+        if self.called.is_empty() && self.machines.is_empty() {
             return Ok(interpreter);
         }
         let registry = Registry::new();
+        for file in &self.machines {
+            let text = read_text(file)?;
+            let source = Source {
+                name: file.display().to_string(),
+                text: text.as_str().into(),
+            };
+            let inserted = registry.insert_machines(&interpreter, &text);
+            inserted.map_err(|error| match error {
+                MachineError::Assembly(error) => Failure::assembly(source, error),
+                error @ MachineError::Model { .. } => Failure::Data(error.to_string()),
+            })?;
+        }
         for (name, file) in &self.called {
             if registry.find(name).is_some() {
                 let message = format!("--model: `{name}` is given twice; give it once");

@@ -9,6 +9,7 @@
 use super::cautions::Caution;
 use crate::error::{Call, CalledModel};
 use crate::graph::NcgError;
+use crate::machine::assembly::AssemblyError;
 use crate::model::Error;
 use crate::model::render::{self, NamedText, Severity, header, printable, snippet};
 use crate::source::Span;
@@ -103,6 +104,21 @@ impl Failure {
                 source: source.clone(),
             }))
         }
+    }
+
+    /// The failure of a text of assembly.
+    pub(super) fn assembly(source: Source, error: AssemblyError) -> Self {
+        Self::Program(Box::new(Fault {
+            kind: None,
+            message: error.message,
+            span: Some(error.span),
+            calls: Vec::new(),
+            model: None,
+            help: None,
+            also: Vec::new(),
+            cautions: Vec::new(),
+            source,
+        }))
     }
 
     /// The same with what else may go wrong.

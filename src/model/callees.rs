@@ -9,6 +9,7 @@
 use super::Model;
 use crate::error::cut;
 use crate::symbol::nearest;
+use crate::syntax::MACHINE;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
@@ -27,6 +28,19 @@ impl Callees {
     /// Says that a name is none of theirs.
     pub(super) fn missing(&self, name: &str) -> String {
         let names = self.names.iter().map(String::as_str);
+        if let Some(machine) = name.strip_prefix(MACHINE) {
+            let machines = names.filter_map(|name| name.strip_prefix(MACHINE));
+            let near = nearest(machine, machines).map(cut);
+            let machine = cut(machine);
+            return match near {
+                Some(near) => {
+                    format!("no machine's program is called `{machine}`; is it `{near}`?")
+                }
+                None => format!(
+                    "no machine's program is called `{machine}`; give the library that holds it (`--machines FILE`)"
+                ),
+            };
+        }
         let nearest = nearest(name, names.clone()).map(cut);
         let name = &cut(name);
         if self.names.is_empty() {

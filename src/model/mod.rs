@@ -21,6 +21,7 @@ pub(crate) mod interpreter;
 pub(crate) mod json;
 pub(crate) mod lanes;
 mod link;
+mod machines;
 pub(crate) mod many;
 mod not_finite;
 mod recording;
@@ -39,6 +40,7 @@ pub use evaluator::{Evaluator, Lane};
 pub use explain::{Explanation, GuardReason};
 pub use inspect::PathTotals;
 pub(crate) use inspect::{AskedNumber, Recorded};
+pub use machines::MachineError;
 pub use not_finite::{NotFinite, Origin, OriginSort};
 pub use recording::{Operand, RecordedGuard, RecordedNode, RecordedPath, Recording};
 #[cfg(feature = "dfdx")]

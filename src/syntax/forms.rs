@@ -53,6 +53,7 @@ pub(super) enum Form {
     SoftChoice,
     SoftIf,
     Model,
+    Machine,
     /// A name of Scheme that is not in the language; the text says what to do instead.
     Unsupported(&'static str),
 }
@@ -127,6 +128,7 @@ pub(super) fn form(name: &str) -> Option<Form> {
         "soft-choice" => Form::SoftChoice,
         "soft-if" => Form::SoftIf,
         "model" => Form::Model,
+        "machine" => Form::Machine,
         "set!" => Form::Unsupported(NO_ASSIGNMENT),
         "set-car!" | "set-cdr!" | "list-set!" | "vector-set!" | "vector-fill!" | "vector-copy!"
         | "string-set!" | "string-fill!" | "string-copy!" => Form::Unsupported(NO_STATE),

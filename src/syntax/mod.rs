@@ -30,7 +30,7 @@ pub use ast::{
 pub use expand::ExpandError;
 #[cfg(feature = "cli")]
 pub(crate) use expand::expand_leniently;
-pub(crate) use expand::{ExpandOptions, expand, expand_within};
+pub(crate) use expand::{ExpandOptions, MACHINE, expand, expand_within};
 pub use goal::Goal;
 pub(crate) use number::read_number;
 pub(crate) use reader::{ReadOptions, read, read_within};

@@ -37,6 +37,7 @@ mod hessian;
 mod histories;
 mod ir;
 mod limits;
+mod machine;
 mod many;
 #[cfg(feature = "cli")]
 mod memory;

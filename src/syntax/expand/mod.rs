@@ -32,6 +32,8 @@ mod syntax_rules;
 mod values;
 mod weight;
 
+pub(crate) use models::MACHINE;
+
 use self::macros::{Alias, Macro};
 use self::records::RecordPart;
 use self::syntax_rules::MacroId;
@@ -613,7 +615,8 @@ impl<'a> Expander<'a> {
             Denotation::Newest => self.newest(sym, span),
             Denotation::Primitive(prim) => self.push(Expr::Primitive(sym, prim), span),
             Denotation::Prelude => self.push(Expr::Prelude(sym), span),
-            Denotation::Free | Denotation::Form(Form::Model | Form::Prior | Form::Derive) => {
+            Denotation::Free
+            | Denotation::Form(Form::Model | Form::Machine | Form::Prior | Form::Derive) => {
                 self.free_name(sym, span)
             }
             Denotation::Form(Form::Unsupported(_)) if may_be_input(self.symbols.name(sym)) => {
@@ -729,6 +732,7 @@ impl<'a> Expander<'a> {
             Form::SoftChoice => self.soft_choice(id, rest),
             Form::SoftIf => self.soft_if(id, rest),
             Form::Model => self.model(id, rest),
+            Form::Machine => self.machine(id, rest),
             Form::Unsupported(instead) => {
                 let Datum::Symbol(sym) = self.data.get(items[0]) else {
                     return self.fail(id, instead);
