@@ -74,7 +74,8 @@ impl<'s> Fitting<'s> {
             best.scores = vec![0.0; at_best.rows()];
             best.jacobian = vec![0.0; at_best.rows() * best.params.len()];
             let (scores, jacobian) = (&mut best.scores, &mut best.jacobian);
-            at_best.linearize(&best.params, scores, jacobian).map(drop)
+            let value = at_best.linearize(&best.params, scores, jacobian);
+            value.map(|value| best.value = value)
         } else {
             at_best.predict_with_derivatives(&best.params)
         };

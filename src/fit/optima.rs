@@ -153,6 +153,29 @@ pub(super) fn choose<P: Objective>(
         endings.push(ending);
     }
     evaluations += desk.take_evaluations();
+    if ends.is_empty() {
+        // Interrupted before any was taken up with all rows: what the sample found is all there is.
+        let mut starts: Vec<_> = starts.into_iter().map(Start::into_end).collect();
+        let lowest = |a: &usize, b: &usize| starts[*a].sse.total_cmp(&starts[*b].sse);
+        let best = (0..starts.len()).min_by(lowest).unwrap_or_default();
+        starts[best].ending = Ending::Interrupted;
+        return MultiStart {
+            params: starts[best].params.clone(),
+            value: starts[best].sse,
+            scores: Vec::new(),
+            jacobian: Vec::new(),
+            held: Vec::new(),
+            others: Vec::new(),
+            best,
+            converged: false,
+            held_back: false,
+            interrupted: watch.is_stopped(),
+            agree: 0,
+            as_low: 0,
+            starts,
+            evaluations,
+        };
+    }
     let value = |k: usize| ends[k].value();
     let deepest = (0..ends.len()).min_by(|&a, &b| value(a).total_cmp(&value(b)));
     let deepest = deepest.unwrap_or_default();

@@ -30,7 +30,7 @@
 //! Which of the minima it is, is for `optima` to say.
 
 use super::descents::{Options, SEARCH, Search, Start, spent};
-use super::desk::{Desk, Evaluations};
+use super::desk::{Desk, Evaluations, StartError};
 use super::levenberg_marquardt::Minimizer;
 use super::objective::Objective;
 use super::observer::Watch;
@@ -220,7 +220,13 @@ where
     let mut desk = if sample.is_some() {
         idle.clear();
         let mut desk = desk();
-        carry_over(&search, &mut starts, &mut desk, before.all());
+        let cause = carry_over(&search, &mut starts, &mut desk, before.all());
+        let is_anywhere = starts.iter().any(|start| start.minimizer.is_some());
+        if !is_anywhere && !watch.is_stopped() {
+            // The sample left out what fails.
+            let starts = starts.len();
+            return Err(StartsError::NoStart { starts, cause });
+        }
         desk
     } else {
         idle.pop().unwrap_or_else(searched)
@@ -243,13 +249,14 @@ pub(super) fn check_guess<E>(bounds: &[Bound], init: &[f64]) -> Result<(), Start
 }
 
 /// Takes the minima that were found on a sample up with all rows; what the others found is told as
-/// of as many rows.
+/// of as many rows. Gives why one could not be taken up, if the model gave a reason.
 fn carry_over<'a, P: Objective>(
     search: &Search<'a>,
     starts: &mut [Start<'a, P::Error>],
     desk: &mut Desk<P>,
     before: usize,
-) {
+) -> Option<P::Error> {
+    let mut cause = None;
     let mut places = places(starts);
     let lowest = starts
         .iter()
@@ -283,17 +290,23 @@ fn carry_over<'a, P: Objective>(
                 } else {
                     search.space
                 };
-                let Ok(minimizer) = Minimizer::new(desk, space, &params, SEARCH) else {
-                    start.give_up(scale);
-                    continue;
-                };
-                start.minimizer = Some(minimizer);
+                match Minimizer::new(desk, space, &params, SEARCH) {
+                    Ok(minimizer) => start.minimizer = Some(minimizer),
+                    Err(error) => {
+                        start.give_up(scale);
+                        if let StartError::Model(error) = error {
+                            cause.get_or_insert(error);
+                        }
+                        continue;
+                    }
+                }
                 let more = search.options.max_iterations;
                 start.advance(desk, [more, more], each.saturating_sub(1), search.watch);
             }
             _ => start.give_up(scale),
         }
     }
+    cause
 }
 
 /// The middle value, the upper one of two; none of nothing.

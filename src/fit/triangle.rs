@@ -111,6 +111,10 @@ impl Triangle {
     }
 
     /// The same bits with any instructions: sums are in eight lanes, and no product is fused with a sum.
+    #[allow(
+        clippy::inline_always,
+        reason = "to be compiled with a caller's instructions"
+    )]
     #[inline(always)]
     fn absorb_here(
         &mut self,
@@ -358,6 +362,7 @@ impl Triangle {
 }
 
 /// Two columns, the first to read and the second to write.
+#[allow(clippy::inline_always, reason = "as its caller")]
 #[inline(always)]
 fn disjoint<'a>(
     columns: &'a mut [f64],
@@ -382,6 +387,7 @@ fn disjoint<'a>(
 }
 
 /// The inner product, summed in eight lanes: in an order that vectors of any width keep.
+#[allow(clippy::inline_always, reason = "as its caller")]
 #[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 8];

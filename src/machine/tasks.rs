@@ -265,7 +265,8 @@ impl Task {
             wanted_registers: vec![None; registers],
             wanted_memory: vec![None; base],
         };
-        (self.draw)(sizes, &mut drawn, random);
+        let sizes = Sizes { base, ..*sizes };
+        (self.draw)(&sizes, &mut drawn, random);
         let shape = Shape { base, ..self.shape };
         Example {
             start: State {

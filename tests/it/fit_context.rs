@@ -289,3 +289,47 @@ fn an_interrupted_fit_has_its_errors() {
     );
     assert_eq!(fit.degrees_of_freedom, 22);
 }
+
+#[test]
+fn a_search_on_a_sample_is_interrupted_at_any_time() {
+    let table = wave(20_000);
+    let steps = [0, 1, 5, 20, 60, 200, 600, 1000, 1500];
+    for most in steps {
+        let steps = AtomicUsize::new(0);
+        let stop = |_: &dmci::fit::Progress| match steps.fetch_add(1, Ordering::Relaxed) {
+            step if step >= most => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        let options = FitOptions::default().starts(64).all_starts(true);
+        match fit_observed(&model(WAVE), &table, &options, &stop) {
+            Ok(fit) => {
+                assert!(fit.value.is_finite(), "{most}");
+                assert_eq!(fit.value.to_bits(), fit.sse.to_bits(), "{most}");
+                assert!(fit.params.iter().all(|param| param.std_err > 0.0), "{most}");
+            }
+            Err(error) => assert!(matches!(error, FitError::Interrupted), "{most}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_row_that_a_sample_leaves_out_may_fail() {
+    let x: Vec<f64> = (0..5000)
+        .map(|row| if row == 3 { -1.0 } else { 1.0 })
+        .collect();
+    let y = vec![0.5; 5000];
+    let table = Table::from_columns([("x", x), ("y", y)]).unwrap();
+    let options = FitOptions::default().starts(4);
+    let error = fit(
+        &model("(param a 1) (observe y (* a (log x)))"),
+        &table,
+        &options,
+    );
+    assert!(matches!(error, Err(FitError::NoStart { .. })), "{error:?}");
+    let error = fit(
+        &model("(param a 1) (observe y (* a (if (< x 0) (error \"no\") x)))"),
+        &table,
+        &options,
+    );
+    assert!(error.unwrap_err().to_string().contains("no"));
+}

@@ -304,7 +304,7 @@ mod table {
             assert!(count("spent") >= count("runs") && count("tries") * count("iterations") > 0);
         }
         // Of increments synthesis leaves nothing to be found.
-        let from = |from: &str| rows.iter().filter(move |row| row["from"] == from);
+        let from = |from: &'static str| rows.iter().filter(move |row| row["from"] == from);
         assert_eq!(from("synthesised").count(), 2);
         assert!(
             from("synthesised").all(|row| row["more_steps"] == row["runs"]),
