@@ -111,6 +111,17 @@ type Range = (Option<f64>, Option<f64>);
 
 #[pymethods]
 impl Model {
+    /// Fits the params to a table: a `DataFrame`, a dict of columns, a structured array, or the path of a CSV file.
+    ///
+    /// `target` is the column that the program's value predicts, where it observes none itself; `sigma` and
+    /// `weights` name columns; `init` are initial values, of params or of free names, which are then fitted;
+    /// `fix` holds names (None: at their initial values); `bounds` are (low, high), either of them None; `loss` is
+    /// 'squares', 'huber', 'soft-l1', 'cauchy' or 'student-t'; `missing` is 'raise' or 'drop'; `timeout` is in seconds, and
+    /// ends the fit with the best so far, as Ctrl-C does. `starts` are made here, on `threads`, or in lots by
+    /// `executor`. Same seed, same result, to the bit, on any number of threads.
+    ///
+    /// Raises `DmciError` where program, table or options are at fault, or nothing was found; `KeyboardInterrupt`
+    /// where Ctrl-C came before anything was.
     #[pyo3(signature = (data=None, target=None, sigma=None, init=None, starts=64, seed=0, threads=None,
         executor=None, *, weights=None, fix=None, bounds=None, loss="squares", loss_scale=None,
         minimize=false, soften=false, max_iterations=None, all_starts=false, missing="raise",
@@ -582,6 +593,10 @@ impl Fit {
         self.doubts()
     }
 
+    /// Predictions of the rows of another table, (rows,); a dict by column where several are observed. With
+    /// `interval` each is (mean, low, high), the 95 % band of the mean.
+    ///
+    /// Raises `DmciError` where the table lacks a column or the program fails.
     #[pyo3(signature = (data, *, interval=false))]
     fn predict<'py>(
         &self,
@@ -593,6 +608,9 @@ impl Fit {
         predicted(py, model, &self.estimates(), data, &self.options, interval)
     }
 
+    /// The profile of the likelihood along a param, a `dmci.Profile`; of each, by name, without one.
+    ///
+    /// Raises `DmciError` where there is none: the param was not fitted, or no likelihood is known.
     #[pyo3(signature = (name=None))]
     fn profile<'py>(&self, py: Python<'py>, name: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         let model = &self.model.get().model;
@@ -662,6 +680,7 @@ impl Fit {
         Err(request(py, message))
     }
 
+    /// Observations and predictions, in a figure of matplotlib. Raises `ImportError` without it.
     fn plot<'py>(slf: &Bound<'py, Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         PyModule::import(py, "dmci.plot")?.call_method1("fit", (slf,))
     }

@@ -10,6 +10,7 @@
 mod answer;
 mod calls;
 mod certificate;
+mod density;
 mod error;
 mod fit;
 mod inputs;
@@ -25,6 +26,8 @@ mod registry;
 mod _dmci {
     #[pymodule_export]
     use crate::certificate::verify;
+    #[pymodule_export]
+    use crate::density::LogDensity;
     #[pymodule_export]
     use crate::error::DmciError;
     #[pymodule_export]

@@ -34,7 +34,15 @@ pub(crate) struct Options {
     pub(crate) gumbel_seed: Option<u64>,
 }
 
-/// A program prepared for evaluation.
+/// A program prepared for evaluation: `Model(source)`.
+///
+/// `threads` is how many share the work of a call, None for as many as there are processors; `mode` is
+/// 'interpreter', 'direct' or 'nested', which give the same bits; `arrays` says which names are vectors (1) or
+/// matrices (2); `on_error` is 'raise', or 'nan' for NaN where an element fails; `fuel` is how many applications
+/// all elements of a call have together, 10^9 unless it is given; `temperature` and `gumbel_seed` relax soft
+/// choices; `interpreter` runs it, in place of the package's own.
+///
+/// Raises `DmciError` with line and column where the text is no program.
 #[pyclass(frozen, module = "dmci", name = "Model")]
 pub(crate) struct Model {
     #[expect(clippy::struct_field_names, reason = "it is the crate's model")]
@@ -342,6 +350,15 @@ impl Model {
         hasher.finish()
     }
 
+    /// The value, for each element of the shape that the inputs broadcast to.
+    ///
+    /// Numbers and arrays broadcast; `dmci.vector(x)` and `dmci.matrix(x)` keep their last axis or last two as
+    /// the program's value, and a list is a list of the program. Without an axis to broadcast along, a number is a
+    /// float, and a list, vector or matrix of the program a list or an array. With axes the result is an array of
+    /// that shape, followed by the axes of the value.
+    ///
+    /// Raises `DmciError` where the program fails, an input is missing, unknown or of another kind, or shapes do
+    /// not broadcast.
     #[pyo3(signature = (**inputs))]
     fn __call__<'py>(
         &self,
@@ -379,6 +396,13 @@ impl Model {
         answer
     }
 
+    /// The value, as a call gives it, and its derivatives by `wrt`, element by element.
+    ///
+    /// `wrt` is a name, whose derivatives are given alone; several names, for a dict in their order; or None for
+    /// all inputs given and all params. Derivatives have the broadcast shape, then the axes of the value, then
+    /// those of one input: shape + value + input.
+    ///
+    /// Raises `DmciError` as a call does, and where `wrt` names nothing or the value holds more than numbers.
     #[pyo3(signature = (wrt=None, /, **inputs))]
     fn value_and_grad<'py>(
         &self,
@@ -390,6 +414,7 @@ impl Model {
         self.derivatives(py, &Asked::of(wrt.unwrap_or(&none)), inputs)
     }
 
+    /// The derivatives alone, as `value_and_grad` gives them.
     #[pyo3(signature = (wrt=None, /, **inputs))]
     fn jacobian<'py>(
         &self,
@@ -400,6 +425,13 @@ impl Model {
         Ok(self.value_and_grad(py, wrt, inputs)?.1)
     }
 
+    /// Derivatives weighted by a cotangent and summed, in the shape of each input.
+    ///
+    /// `ct` broadcasts to the shape of the value. By each name it is the sum over all elements, and over all
+    /// numbers of the value, of the cotangent times the derivative, but for the axes that the input itself has.
+    /// One sweep, whatever the number of numbers in the value. `wrt` is as that of `value_and_grad`.
+    ///
+    /// Raises `DmciError` as `value_and_grad` does, and where the cotangent does not broadcast.
     #[pyo3(signature = (ct, wrt=None, /, **inputs))]
     fn vjp<'py>(
         &self,
@@ -436,6 +468,12 @@ impl Model {
         answer
     }
 
+    /// Hessians times a direction, in the shape of each input: a dict.
+    ///
+    /// `direction` gives a number or an array for each name that is to move, which broadcasts to that of all
+    /// elements. By each of these names it is the product with the Hessian of the sum of all elements.
+    ///
+    /// Raises `DmciError` as `value_and_grad` does; the value is one number.
     #[pyo3(signature = (direction, /, **inputs))]
     fn hvp<'py>(
         &self,
@@ -471,6 +509,10 @@ impl Model {
         answer
     }
 
+    /// The Hessian of each element: the broadcast shape, then (n, n) for the n numbers of all names of `wrt`, in
+    /// their order.
+    ///
+    /// Raises `DmciError` as `value_and_grad` does; the value is one number.
     #[pyo3(signature = (wrt=None, /, **inputs))]
     fn hessian<'py>(
         &self,

@@ -15,6 +15,20 @@ _Mode: TypeAlias = Literal["interpreter", "direct", "nested"]
 _Range: TypeAlias = tuple[Union[float, None], Union[float, None]]
 _Path: TypeAlias = Union[str, os.PathLike[str]]
 
+__all__ = [
+    "Array",
+    "DmciError",
+    "Estimates",
+    "Fit",
+    "Interpreter",
+    "LogDensity",
+    "Model",
+    "Registry",
+    "VERSION",
+    "_after_fork",
+    "verify",
+]
+
 VERSION: str
 
 def _after_fork() -> None: ...
@@ -193,6 +207,19 @@ class Estimates:
     def predict(self, data: Any, *, interval: Literal[False] = False) -> _ByColumn: ...
     @overload
     def predict(self, data: Any, *, interval: bool) -> Any: ...
+
+@final
+class LogDensity:
+    def __new__(
+        cls, model: Model, names: list[str], /, *, prior: Model | None = None, **data: Any
+    ) -> LogDensity: ...
+    @property
+    def names(self) -> list[str]: ...
+    @property
+    def address(self) -> int: ...
+    @property
+    def user_data(self) -> int: ...
+    def __call__(self, x: Any) -> tuple[float, _Floats]: ...
 
 @final
 class Registry:
