@@ -36,6 +36,9 @@ pub mod agents {}
 #[doc = include_str!("embedding.md")]
 pub mod embedding {}
 
+#[doc = include_str!("python.md")]
+pub mod python {}
+
 #[doc = include_str!("security.md")]
 pub mod security {}
 

@@ -1,0 +1,763 @@
+//! `Fit`: a model's params fitted to a table, and what can be asked of that.
+//!
+//! A table's columns and options go in; estimates with errors come out, as the command line tells them.
+//!
+//! **Invariants**
+//! - The numbers are those of [`dmci::fit::Fit`], to the bit.
+//! - What is by column is an array where one column is observed, and a dict of arrays where several are.
+
+use crate::answer::array;
+use crate::error::{of_fit, request};
+use crate::inputs::floats;
+use crate::interrupt::interruptible;
+use crate::model::Model;
+use crate::process::threads;
+use dmci::fit::{
+    Ending, Estimates, FitError, FitOptions, Loss, Missing, PredictedColumn, Table, TableOptions,
+    fit_observed, predict, profile,
+};
+use dmci::syntax::Constraint;
+use dmci::{Limits, Threads};
+use numpy::PyArrayMethods;
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeWarning};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A fitted model.
+#[pyclass(frozen, module = "dmci", name = "Fit")]
+pub(crate) struct Fit {
+    model: Py<Model>,
+    table: Table<'static>,
+    options: FitOptions,
+    fitted: dmci::fit::Fit,
+}
+
+/// What `dmci fit` wrote, for predictions.
+#[pyclass(frozen, module = "dmci", name = "Estimates")]
+pub(crate) struct PyEstimates {
+    model: Py<Model>,
+    /// What they were read from.
+    json: String,
+    estimates: Estimates,
+}
+
+/// A table: of a CSV file, or of anything that has columns.
+fn table_of(
+    py: Python<'_>,
+    model: &Model,
+    data: Option<&Bound<'_, PyAny>>,
+    named: &[&str],
+    missing: &str,
+) -> PyResult<Table<'static>> {
+    let text = model.model.text();
+    let fails = |error| of_fit(py, &FitError::Table(error), text);
+    let missing = match missing {
+        "raise" => Missing::Refuse,
+        "drop" => Missing::Drop,
+        _ => return Err(request(py, "`missing` is 'raise' or 'drop'")),
+    };
+    let options = TableOptions::default().missing(missing);
+    let Some(data) = data.filter(|data| !data.is_none()) else {
+        return Ok(Table::empty());
+    };
+    if data.is_instance_of::<PyString>() || data.hasattr("__fspath__")? {
+        let path: PathBuf = data.extract()?;
+        return options.read(path).map_err(fails);
+    }
+    let tables = PyModule::import(py, "dmci._tables")?;
+    let columns = tables.getattr("columns")?.call1((data,))?;
+    let columns = columns.cast_into::<PyDict>()?;
+    let mut all: Vec<(String, Vec<f64>)> = Vec::with_capacity(columns.len());
+    for (name, column) in columns {
+        let name: String = name.extract()?;
+        let numbers = floats(&format!("the column {name}"), &column)?;
+        let numbers = numbers.to_vec().or_else(|_| {
+            let copy = numbers.call_method0("copy")?;
+            let copy = copy.cast_into::<numpy::PyArrayDyn<f64>>()?;
+            copy.to_vec().map_err(PyErr::from)
+        })?;
+        // A gap in a column that nothing asks for is no fault.
+        let is_used = text.contains(&name) || named.contains(&name.as_str());
+        if is_used || numbers.iter().all(|x| x.is_finite()) {
+            all.push((name, numbers));
+        }
+    }
+    if all.is_empty() {
+        return Err(request(py, "the table has no column of numbers"));
+    }
+    options.from_columns(all).map_err(fails)
+}
+
+/// A range of a param: (low, high), either of which may be None or infinite.
+fn constraint(low: Option<f64>, high: Option<f64>) -> Constraint {
+    match (
+        low.filter(|x| *x > f64::NEG_INFINITY),
+        high.filter(|x| *x < f64::INFINITY),
+    ) {
+        (None, None) => Constraint::Free,
+        (Some(low), None) => Constraint::Above(low),
+        (None, Some(high)) => Constraint::Below(high),
+        (Some(low), Some(high)) => Constraint::Between(low, high),
+    }
+}
+
+type Range = (Option<f64>, Option<f64>);
+
+#[pymethods]
+impl Model {
+    /// Fits the params to a table: a `DataFrame`, a dict of columns, a structured array, or the path of a CSV file.
+    ///
+    /// `target` is the column that the program's value predicts, where it observes none itself; `sigma` and
+    /// `weights` name columns; `init` are initial values, of params or of free names, which are then fitted;
+    /// `fix` holds names (None: at their initial values); `bounds` are (low, high), either of them None; `loss` is
+    /// 'squares', 'huber', 'soft-l1', 'cauchy' or 'student-t'; `missing` is 'raise' or 'drop'; `timeout` is in seconds, and
+    /// ends the fit with the best so far, as Ctrl-C does. `starts` are made here, on `threads`, or in lots by
+    /// `executor`. Same seed, same result, to the bit, on any number of threads.
+    ///
+    /// Raises `DmciError` where program, table or options are at fault, or nothing was found; `KeyboardInterrupt`
+    /// where Ctrl-C came before anything was.
+    #[pyo3(signature = (data=None, target=None, sigma=None, init=None, starts=64, seed=0, threads=None,
+        executor=None, *, weights=None, fix=None, bounds=None, loss="squares", loss_scale=None,
+        minimize=false, soften=false, max_iterations=None, all_starts=false, missing="raise",
+        timeout=None))]
+    #[expect(clippy::too_many_arguments, reason = "each is an option by its name")]
+    fn fit<'py>(
+        slf: &Bound<'py, Self>,
+        py: Python<'py>,
+        data: Option<&Bound<'py, PyAny>>,
+        target: Option<String>,
+        sigma: Option<String>,
+        init: Option<BTreeMap<String, f64>>,
+        starts: usize,
+        seed: u64,
+        threads: Option<usize>,
+        executor: Option<&Bound<'py, PyAny>>,
+        weights: Option<String>,
+        fix: Option<BTreeMap<String, Option<f64>>>,
+        bounds: Option<BTreeMap<String, Range>>,
+        loss: &str,
+        loss_scale: Option<f64>,
+        minimize: bool,
+        soften: bool,
+        max_iterations: Option<usize>,
+        all_starts: bool,
+        missing: &str,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let model = slf.get();
+        let named = [&target, &sigma, &weights];
+        let named: Vec<&str> = named.into_iter().flatten().map(String::as_str).collect();
+        let table = table_of(py, model, data, &named, missing)?;
+        let mut options = FitOptions::default()
+            .starts(starts.max(1))
+            .seed(seed)
+            .all_starts(all_starts)
+            .minimize(minimize)
+            .soften(soften)
+            .threads(self::threads(threads.or(model.options.threads)));
+        options.target = target;
+        options.sigma = sigma;
+        options.weights = weights;
+        options.loss_scale = loss_scale;
+        options.init = init.unwrap_or_default().into_iter().collect();
+        options.fix = fix.unwrap_or_default().into_iter().collect();
+        let bounds = bounds.unwrap_or_default().into_iter();
+        let bounds = bounds.map(|(name, (low, high))| (name, constraint(low, high)));
+        options.bounds = bounds.collect();
+        if let Some(steps) = max_iterations {
+            options = options.max_iterations(steps);
+        }
+        options.loss = Loss::from_name(loss).ok_or_else(|| {
+            let names: Vec<&str> = Loss::ALL.iter().map(|loss| loss.name()).collect();
+            request(
+                py,
+                format!(
+                    "there is no loss `{loss}`; give one of {}",
+                    names.join(", ")
+                ),
+            )
+        })?;
+        options.limits = model.options.limits;
+        if let Some(executor) = executor.filter(|executor| !executor.is_none()) {
+            let shared = PyModule::import(py, "dmci._executors")?;
+            let best = shared.getattr("best_start")?;
+            let found = best.call1((
+                slf,
+                data,
+                executor,
+                starts,
+                seed,
+                told(py, &options, missing)?,
+            ))?;
+            // The fit from the best of all starts is done here, and its result is the result.
+            for (name, value) in found.extract::<BTreeMap<String, f64>>()? {
+                options.init.retain(|(known, _)| *known != name);
+                options.init.push((name, value));
+            }
+            options.starts = 1;
+        }
+        let limits = match timeout {
+            None => options.limits,
+            Some(seconds) => {
+                let time = Duration::try_from_secs_f64(seconds);
+                let time = time.map_err(|_| request(py, "`timeout` is seconds from 0 on"))?;
+                options.limits.timeout(time)
+            }
+        };
+        let (fitted, is_interrupted) = interruptible(py, |flag| {
+            let mut options = options.clone();
+            options.limits = limits.interrupt(flag);
+            let observer = |_: &_| ControlFlow::Continue(());
+            fit_observed(&model.model, &table, &options, &observer)
+        })?;
+        let fitted = match fitted {
+            Ok(fitted) => fitted,
+            Err(_) if is_interrupted => {
+                return Err(PyKeyboardInterrupt::new_err("before any start gave a fit"));
+            }
+            Err(error) => return Err(of_fit(py, &error, model.model.text())),
+        };
+        if is_interrupted {
+            let message = c"the fit was interrupted: this is the best that was found by then";
+            PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), message, 1)?;
+        }
+        let fit = Fit {
+            model: slf.clone().unbind(),
+            table,
+            options,
+            fitted,
+        };
+        Ok(Bound::new(py, fit)?.into_any())
+    }
+}
+
+/// Options as keyword arguments, but for starts, seed and threads.
+fn told<'py>(py: Python<'py>, options: &FitOptions, missing: &str) -> PyResult<Bound<'py, PyDict>> {
+    let all = PyDict::new(py);
+    all.set_item("target", &options.target)?;
+    all.set_item("sigma", &options.sigma)?;
+    all.set_item("weights", &options.weights)?;
+    all.set_item(
+        "init",
+        options.init.iter().cloned().collect::<BTreeMap<_, _>>(),
+    )?;
+    all.set_item(
+        "fix",
+        options.fix.iter().cloned().collect::<BTreeMap<_, _>>(),
+    )?;
+    let bounds = options.bounds.iter().map(|(name, range)| {
+        let range: Range = match *range {
+            Constraint::Free => (None, None),
+            Constraint::Above(low) => (Some(low), None),
+            Constraint::Below(high) => (None, Some(high)),
+            Constraint::Between(low, high) => (Some(low), Some(high)),
+        };
+        (name.clone(), range)
+    });
+    all.set_item("bounds", bounds.collect::<BTreeMap<_, _>>())?;
+    all.set_item("loss", options.loss.name())?;
+    all.set_item("loss_scale", options.loss_scale)?;
+    all.set_item("minimize", options.minimize)?;
+    all.set_item("max_iterations", options.max_iterations)?;
+    all.set_item("all_starts", options.all_starts)?;
+    all.set_item("missing", missing)?;
+    Ok(all)
+}
+
+/// What is by column: that of the only one, or of each by its name.
+fn by_column<'py>(
+    py: Python<'py>,
+    columns: impl ExactSizeIterator<Item = (String, Bound<'py, PyAny>)>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let is_one = columns.len() == 1;
+    let all = PyDict::new(py);
+    for (name, column) in columns {
+        if is_one {
+            return Ok(column);
+        }
+        all.set_item(name, column)?;
+    }
+    Ok(all.into_any())
+}
+
+fn numbers<'py>(py: Python<'py>, numbers: &[f64]) -> Bound<'py, PyAny> {
+    numpy::PyArray1::from_slice(py, numbers).into_any()
+}
+
+/// Predictions of a table's rows.
+fn predicted<'py>(
+    py: Python<'py>,
+    model: &Model,
+    estimates: &Estimates,
+    data: &Bound<'py, PyAny>,
+    options: &FitOptions,
+    interval: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let table = table_of(py, model, Some(data), &[], "drop")?;
+    let columns = py.detach(|| predict(&model.model, estimates, &table, options));
+    let columns = columns.map_err(|error| of_fit(py, &error, model.model.text()))?;
+    let columns: PyResult<Vec<(String, Bound<'py, PyAny>)>> = columns
+        .into_iter()
+        .map(|column: PredictedColumn| {
+            let mean = numbers(py, &column.predictions);
+            let told = if interval {
+                let ends = (mean, numbers(py, &column.low), numbers(py, &column.high));
+                ends.into_bound_py_any(py)?
+            } else {
+                mean
+            };
+            Ok((column.name, told))
+        })
+        .collect();
+    by_column(py, columns?.into_iter())
+}
+
+impl Fit {
+    fn estimates(&self) -> Estimates {
+        let mut estimates = Estimates::from(&self.fitted);
+        estimates.target.clone_from(&self.options.target);
+        estimates
+    }
+
+    /// A number of each param by its name.
+    fn by_param<'py, T: IntoPyObject<'py>>(
+        &self,
+        py: Python<'py>,
+        of: impl Fn(&dmci::fit::FittedParam) -> T,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let all = PyDict::new(py);
+        for param in &self.fitted.params {
+            all.set_item(&param.name, of(param))?;
+        }
+        Ok(all)
+    }
+
+    fn square<'py>(&self, py: Python<'py>, numbers: &[f64]) -> PyResult<Bound<'py, PyAny>> {
+        let n = self.fitted.params.len();
+        if numbers.len() == n * n {
+            return array(py, &[n, n], numbers.to_vec());
+        }
+        array(py, &[n, n], vec![f64::NAN; n * n])
+    }
+
+    /// What there is to be wary of.
+    fn doubts(&self) -> Vec<String> {
+        let fitted = &self.fitted;
+        let mut doubts = Vec::new();
+        if fitted.interrupted {
+            doubts.push(
+                "the fit was stopped before it was done: this is the best by then".to_owned(),
+            );
+        } else if !fitted.converged {
+            doubts.push(
+                "the best start did not converge; raise max_iterations, or give better init"
+                    .to_owned(),
+            );
+        }
+        if !fitted.undetermined.is_empty() {
+            let names = fitted.undetermined.join(", ");
+            doubts.push(format!("the data do not determine {names}"));
+        }
+        for name in &fitted.at_edge {
+            doubts.push(format!(
+                "{name} ended at an edge of its range: the minimum may be beyond it"
+            ));
+        }
+        if !fitted.optima.is_empty() {
+            doubts.push(format!(
+                "{} optima fit equally well; this is the nearest to the initial values",
+                fitted.optima.len() + 1
+            ));
+        }
+        if fitted.starts >= 3 && fitted.as_good < 3 && fitted.converged && !fitted.interrupted {
+            doubts.push(format!(
+                "{} of {} starts got here: there may be a better minimum; try other init, bounds or more \
+                 starts",
+                fitted.as_good, fitted.starts
+            ));
+        }
+        if fitted.held_back {
+            doubts.push(
+                "better points were not moved to, because derivatives are infinite or NaN there"
+                    .to_owned(),
+            );
+        }
+        if let Some(start) = fitted.ends.first()
+            && start.ending == Ending::Failed
+        {
+            doubts.push(
+                "the model's own initial values give no finite residuals: the fit is from other starts"
+                    .to_owned(),
+            );
+        }
+        doubts
+    }
+}
+
+#[pymethods]
+impl Fit {
+    /// The model that was fitted.
+    #[getter]
+    fn model(&self, py: Python<'_>) -> Py<Model> {
+        self.model.clone_ref(py)
+    }
+
+    /// The estimates by name.
+    #[getter]
+    fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.by_param(py, |param| param.estimate)
+    }
+
+    /// The standard errors by name; infinite where the data do not determine a param.
+    #[getter]
+    fn stderr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.by_param(py, |param| param.std_err)
+    }
+
+    /// The 95 % intervals by name, each (low, high).
+    #[getter]
+    fn intervals<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.by_param(py, |param| (param.low, param.high))
+    }
+
+    /// The covariances of the params, (n, n), in the order of `params`.
+    #[getter]
+    fn covar<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.square(py, &self.fitted.covariance)
+    }
+
+    /// Their correlations, likewise.
+    #[getter]
+    fn correlation<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.square(py, &self.fitted.correlation)
+    }
+
+    /// What was held, by name.
+    #[getter]
+    fn held<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let held = PyDict::new(py);
+        for (name, value) in &self.fitted.held {
+            held.set_item(name, value)?;
+        }
+        Ok(held)
+    }
+
+    /// The derived quantities by name, each (estimate, standard error).
+    #[getter]
+    fn derived<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let derived = PyDict::new(py);
+        for one in &self.fitted.derived {
+            derived.set_item(&one.name, (one.estimate, one.std_err))?;
+        }
+        Ok(derived)
+    }
+
+    /// Prediction less observation of every row, (rows,); a dict by column where several are observed.
+    #[getter]
+    fn residuals<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let columns = self.fitted.columns.iter();
+        by_column(
+            py,
+            columns.map(|column| (column.name.clone(), numbers(py, &column.residuals))),
+        )
+    }
+
+    /// The prediction of every row, likewise.
+    #[getter]
+    fn fitted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let columns = self.fitted.columns.iter();
+        by_column(
+            py,
+            columns.map(|column| (column.name.clone(), numbers(py, &column.predictions))),
+        )
+    }
+
+    /// The names of the observed columns.
+    #[getter]
+    fn columns(&self) -> Vec<String> {
+        let columns = self.fitted.columns.iter();
+        columns.map(|column| column.name.clone()).collect()
+    }
+
+    /// The column of the data of this name, (rows,).
+    fn column<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        match self.table.observed(name) {
+            Ok(column) => Ok(numbers(py, column)),
+            Err(error) => Err(of_fit(py, &FitError::Table(error), "")),
+        }
+    }
+
+    /// The names of all columns of the data.
+    #[getter]
+    fn data_columns(&self) -> Vec<String> {
+        self.table.names().to_vec()
+    }
+
+    #[getter]
+    fn sse(&self) -> f64 {
+        self.fitted.sse
+    }
+
+    #[getter]
+    fn value(&self) -> f64 {
+        self.fitted.value
+    }
+
+    #[getter]
+    fn aic(&self) -> f64 {
+        self.fitted.aic
+    }
+
+    #[getter]
+    fn bic(&self) -> f64 {
+        self.fitted.bic
+    }
+
+    #[getter]
+    fn log_likelihood(&self) -> f64 {
+        self.fitted.log_likelihood
+    }
+
+    #[getter]
+    fn r_squared(&self) -> f64 {
+        self.fitted.r_squared
+    }
+
+    #[getter]
+    fn residual_sd(&self) -> f64 {
+        self.fitted.residual_sd
+    }
+
+    #[getter]
+    fn degrees_of_freedom(&self) -> usize {
+        self.fitted.degrees_of_freedom
+    }
+
+    #[getter]
+    fn converged(&self) -> bool {
+        self.fitted.converged
+    }
+
+    #[getter]
+    fn interrupted(&self) -> bool {
+        self.fitted.interrupted
+    }
+
+    #[getter]
+    fn undetermined(&self) -> Vec<String> {
+        self.fitted.undetermined.clone()
+    }
+
+    #[getter]
+    fn starts(&self) -> usize {
+        self.fitted.starts
+    }
+
+    #[getter]
+    fn agree(&self) -> usize {
+        self.fitted.agree
+    }
+
+    #[getter]
+    fn evaluations(&self) -> usize {
+        self.fitted.evaluations
+    }
+
+    #[getter]
+    fn seconds(&self) -> f64 {
+        self.fitted.seconds
+    }
+
+    /// The other minima that fit equally well, each a dict of params.
+    #[getter]
+    fn optima<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let optima = self.fitted.optima.iter();
+        let optima = optima.map(|optimum| {
+            let all = PyDict::new(py);
+            for (param, x) in self.fitted.params.iter().zip(&optimum.params) {
+                all.set_item(&param.name, x)?;
+            }
+            Ok(all)
+        });
+        optima.collect()
+    }
+
+    #[getter]
+    fn warnings(&self) -> Vec<String> {
+        self.doubts()
+    }
+
+    /// Predictions of the rows of another table, (rows,); a dict by column where several are observed. With
+    /// `interval` each is (mean, low, high), the 95 % band of the mean.
+    ///
+    /// Raises `DmciError` where the table lacks a column or the program fails.
+    #[pyo3(signature = (data, *, interval=false))]
+    fn predict<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        interval: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let model = self.model.get();
+        predicted(py, model, &self.estimates(), data, &self.options, interval)
+    }
+
+    /// The profile of the likelihood along a param, a `dmci.Profile`; of each, by name, without one.
+    ///
+    /// Raises `DmciError` where there is none: the param was not fitted, or no likelihood is known.
+    #[pyo3(signature = (name=None))]
+    fn profile<'py>(&self, py: Python<'py>, name: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        let model = &self.model.get().model;
+        let class = PyModule::import(py, "dmci._results")?.getattr("Profile")?;
+        let one = |name: &str| {
+            let (profile, is_interrupted) = interruptible(py, |flag| {
+                let mut options = self.options.clone();
+                options.limits = options.limits.interrupt(flag);
+                profile(model, &self.table, &options, &self.fitted, name)
+            })?;
+            if is_interrupted {
+                return Err(PyKeyboardInterrupt::new_err(()));
+            }
+            let profile = profile.map_err(|error| of_fit(py, &error, model.text()))?;
+            let open = |end, side: f64| match end {
+                dmci::fit::ProfileEnd::Open(_) => side * f64::INFINITY,
+                end => end.value(),
+            };
+            let values: Vec<f64> = profile.points.iter().map(|point| point.value).collect();
+            let deviances: Vec<f64> = profile.points.iter().map(|point| point.deviance).collect();
+            class.call1((
+                &profile.name,
+                profile.estimate,
+                open(profile.low, -1.0),
+                open(profile.high, 1.0),
+                profile.shape(),
+                profile.bound,
+                numbers(py, &values),
+                numbers(py, &deviances),
+            ))
+        };
+        if let Some(name) = name {
+            return one(name);
+        }
+        let all = PyDict::new(py);
+        for param in &self.fitted.params {
+            all.set_item(&param.name, one(&param.name)?)?;
+        }
+        Ok(all.into_any())
+    }
+
+    /// All of it as JSON, which `dmci predict` and `dmci.Estimates.from_json` read.
+    fn to_json(&self, py: Python<'_>) -> PyResult<String> {
+        let fails = |error: serde_json::Error| request(py, error.to_string());
+        let mut all = serde_json::to_value(&self.fitted).map_err(fails)?;
+        if let Value::Object(all) = &mut all {
+            all.insert("schema".to_owned(), json!(Estimates::SCHEMA));
+            all.insert("target".to_owned(), json!(self.options.target));
+            all.insert("warnings".to_owned(), json!(self.doubts()));
+        }
+        serde_json::to_string(&all).map_err(fails)
+    }
+
+    /// What predicts, and travels: it can be pickled.
+    #[getter(estimates)]
+    fn told_estimates(&self, py: Python<'_>) -> PyResult<PyEstimates> {
+        Ok(PyEstimates {
+            model: self.model.clone_ref(py),
+            json: self.to_json(py)?,
+            estimates: self.estimates(),
+        })
+    }
+
+    #[expect(clippy::unused_self, reason = "it is a method to Python")]
+    fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
+        let message = "a fit cannot be pickled; its `estimates` can, and predict, and `to_json` tells all of it";
+        Err(request(py, message))
+    }
+
+    /// Observations and predictions, in a figure of matplotlib. Raises `ImportError` without it.
+    fn plot<'py>(slf: &Bound<'py, Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        PyModule::import(py, "dmci.plot")?.call_method1("fit", (slf,))
+    }
+
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        PyModule::import(py, "dmci._html")?.call_method1("fit", (slf,))
+    }
+
+    fn __repr__<'py>(slf: &Bound<'py, Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        PyModule::import(py, "dmci._html")?.call_method1("fit_text", (slf,))
+    }
+}
+
+/// What makes an object again, and its arguments.
+type Reduced<'py> = (Bound<'py, PyAny>, (String, Py<Model>));
+
+#[pymethods]
+impl PyEstimates {
+    /// Reads what `Fit.to_json`, or `dmci fit --json`, wrote.
+    #[staticmethod]
+    fn from_json(py: Python<'_>, text: &str, model: Py<Model>) -> PyResult<Self> {
+        let estimates = Estimates::from_json(text)
+            .map_err(|error| of_fit(py, &error, model.get().model.text()))?;
+        let json = text.to_owned();
+        Ok(Self {
+            model,
+            json,
+            estimates,
+        })
+    }
+
+    fn to_json(&self) -> &str {
+        &self.json
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        let make = slf.get_type().getattr("from_json")?;
+        let this = slf.get();
+        Ok((make, (this.json.clone(), this.model.clone_ref(py))))
+    }
+
+    #[getter]
+    fn model(&self, py: Python<'_>) -> Py<Model> {
+        self.model.clone_ref(py)
+    }
+
+    #[getter]
+    fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let params = PyDict::new(py);
+        for (name, value) in &self.estimates.params {
+            params.set_item(name, value)?;
+        }
+        Ok(params)
+    }
+
+    #[getter]
+    fn covar<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let n = self.estimates.params.len();
+        array(py, &[n, n], self.estimates.covariance.clone())
+    }
+
+    #[pyo3(signature = (data, *, interval=false))]
+    fn predict<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        interval: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let limits = Limits::default();
+        let options = FitOptions::default().limits(limits).threads(Threads::ALL);
+        predicted(
+            py,
+            self.model.get(),
+            &self.estimates,
+            data,
+            &options,
+            interval,
+        )
+    }
+}
