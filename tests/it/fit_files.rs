@@ -404,7 +404,7 @@ fn a_deadline_ends_the_search_and_not_the_fit() {
     let model = file(&directory, "model.scm", SLOW);
     let data = file(&directory, "data.csv", slow_data());
     let start = Instant::now();
-    let endless = ["--starts", "20000", "--all-starts", "--json", "--quiet"];
+    let endless = ["--starts", "90000", "--all-starts", "--json", "--quiet"];
     let run = dmci(&[&["fit", &model, &data, "--deadline", "3"], &endless[..]].concat());
     let seconds = start.elapsed().as_secs_f64();
     assert!((2.9..30.0).contains(&seconds), "{seconds}");
@@ -491,7 +491,7 @@ fn ctrl_c_tells_the_best_so_far() {
             &model,
             &data,
             "--starts",
-            "50000",
+            "90000",
             "--all-starts",
             "--out",
         ])
