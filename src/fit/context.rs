@@ -187,7 +187,7 @@ impl<'t> PreparedFit<'t> {
     }
 
     /// The sum of the squared residuals at values of the params, in their order; of a program that is
-    /// minimized its value. One evaluation.
+    /// minimized its value. Nothing is searched for.
     ///
     /// # Errors
     /// When there are not as many values as params, the program fails, or gives no finite residuals.

@@ -34,8 +34,10 @@ impl AddAssign for Evaluations {
     }
 }
 
-/// A Jacobian and scores of so many numbers are small.
-pub(super) const SMALL: usize = 2048;
+/// Whether a Jacobian and scores of so many numbers are small.
+pub(super) fn are_few(numbers: usize) -> bool {
+    numbers <= 2048
+}
 
 /// Why a minimizer cannot start at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +71,7 @@ impl<P: Objective> Desk<P> {
 
     /// Whether derivatives are hardly more work than a call.
     pub(super) fn is_small(&self) -> bool {
-        self.numbers.len() <= SMALL
+        are_few(self.numbers.len())
     }
 
     pub(super) fn value(&mut self, params: &[f64]) -> Result<f64, StartError<P::Error>> {

@@ -13,16 +13,16 @@ use super::combinations::combinations;
 use super::declared::Unknown;
 use super::derived::Derivation;
 use super::descents::Options;
-use super::desk::{Evaluations, SMALL};
+use super::desk::{Evaluations, are_few};
 use super::error::FitError;
 use super::noise::Loss;
 use super::objective::{Objective, sum_of_squares};
 use super::observed::Data;
-use super::observer::{Observer, Progress, Watch};
+use super::observer::{Observer, Watch, until_late};
 use super::optima::{MultiStart, symmetry};
 use super::options::{FitOptions, MOST_STARTS};
 use super::outputs::Unfit;
-use super::prepared::Ready;
+use super::prepared::{Prepared, Ready};
 use super::problem::Problem;
 use super::result::{
     Calibrated, Combination, Ending, Fit, FittedParam, Optimum, SdOrigin, StartEnd,
@@ -35,8 +35,7 @@ use crate::model::Evaluator;
 use crate::prim::math;
 use crate::syntax::Constraint;
 use crate::threads::Threads;
-use crate::walk::{Clock, Limits};
-use std::ops::ControlFlow;
+use crate::walk::Clock;
 use std::sync::{Mutex, OnceLock};
 
 /// More residuals than these are searched on a sample of so many: enough for minima to be where they are
@@ -69,17 +68,7 @@ impl<'s> Fitting<'s> {
             mut best,
             derivation,
         } = self.searched(init, false)?;
-        let mut at_best = self.problem_at_end(&data)?;
-        let told = if best.scores.is_empty() {
-            best.scores = vec![0.0; at_best.rows()];
-            best.jacobian = vec![0.0; at_best.rows() * best.params.len()];
-            let (scores, jacobian) = (&mut best.scores, &mut best.jacobian);
-            let value = at_best.linearize(&best.params, scores, jacobian);
-            value.map(|value| best.value = value)
-        } else {
-            at_best.predict_with_derivatives(&best.params)
-        };
-        told.map_err(Unfit::into_fit_error)?;
+        let mut at_best = self.at_end(&data, &mut best)?;
         let fit = self.told(&mut at_best, &data, best, derivation);
         Ok(Fit {
             seconds: clock.seconds(),
@@ -89,12 +78,11 @@ impl<'s> Fitting<'s> {
 
     /// The same, with nothing told but where the minimum is.
     pub(super) fn calibrated(&self, init: &[f64]) -> Result<Calibrated, FitError> {
-        let Searched { data, best, .. } = self.searched(init, true)?;
-        let sse = if data.scoring().is_plain() {
+        let Searched { data, mut best, .. } = self.searched(init, true)?;
+        let sse = if data.scoring().is_plain() && !best.interrupted {
             best.value
         } else {
-            let mut at_best = self.problem_at_end(&data)?;
-            sse(&mut at_best, &best.params)?
+            sse(&self.at_end(&data, &mut best)?)
         };
         Ok(Calibrated {
             sse,
@@ -109,9 +97,10 @@ impl<'s> Fitting<'s> {
     /// The sum of the squared residuals at values of the unknowns.
     pub(super) fn score(&self, at: &[f64]) -> Result<f64, FitError> {
         self.ready.check_init(at)?;
-        let data = self.settled(at)?.0;
-        let mut problem = Problem::new(self.ready.first.clone(), &data);
-        let sse = sse(&mut problem, at)?;
+        let (data, warm) = self.settled(at, false)?;
+        let mut problem = Problem::new(warm, &data);
+        problem.predict(at).map_err(Unfit::into_fit_error)?;
+        let sse = sse(&problem);
         if sse.is_finite() {
             Ok(sse)
         } else {
@@ -119,21 +108,34 @@ impl<'s> Fitting<'s> {
         }
     }
 
-    /// What was found is told, late or not: that takes one evaluation more.
-    fn problem_at_end<'d>(&self, data: &'d Data<'d>) -> Result<Problem<'d>, FitError> {
-        let limits = self.options.limits;
-        if !limits.is_late() {
-            return Ok(Problem::new(self.ready.first.clone(), data));
-        }
-        let unhurried = Limits {
-            deadline: None,
-            interrupt: None,
-            ..limits
+    /// The problem with its last evaluation at what was found, with derivatives. It is told, late or not, and
+    /// where the search did not come to them, with its scores.
+    fn at_end<'d>(
+        &self,
+        data: &'d Data<'d>,
+        best: &mut MultiStart,
+    ) -> Result<Problem<'d>, FitError> {
+        let Ready {
+            prepared, first, ..
+        } = self.ready;
+        let limits = &self.options.limits;
+        let run = if limits.is_late() {
+            prepared.unhurried(limits)?
+        } else {
+            first.clone()
         };
-        Ok(Problem::new(
-            self.ready.prepared.evaluator(&unhurried, Threads::ONE)?,
-            data,
-        ))
+        let mut problem = Problem::new(run, data);
+        let told = if best.scores.is_empty() {
+            best.scores = vec![0.0; problem.rows()];
+            best.jacobian = vec![0.0; problem.rows() * best.params.len()];
+            let (scores, jacobian) = (&mut best.scores, &mut best.jacobian);
+            let value = problem.linearize(&best.params, scores, jacobian);
+            value.map(|value| best.value = value)
+        } else {
+            problem.predict_with_derivatives(&best.params)
+        };
+        told.map_err(Unfit::into_fit_error)?;
+        Ok(problem)
     }
 
     fn searched(&self, init: &[f64], only_place: bool) -> Result<Searched<'s>, FitError> {
@@ -143,44 +145,27 @@ impl<'s> Fitting<'s> {
         check_loss(options)?;
         check_starts(options, all.len())?;
         let mut derivation = Derivation::new(&self.ready.source, prepared, &limits)?;
-        let search = Options {
-            starts: options.starts,
-            seed: options.seed,
-            max_iterations: options.max_iterations,
-            max_evaluations: options.max_evaluations.unwrap_or(usize::MAX),
-            all_starts: options.all_starts,
-            only_place,
+        let mut search = search_options(options, prepared);
+        search.only_place = only_place;
+        if self.met.is_some() {
             // Which evaluation is the first must not depend on who is quicker.
-            threads: if self.met.is_some() {
-                Threads::ONE
-            } else {
-                options.threads.clone()
-            },
-            ranges: prepared.ranges.clone(),
-            ..Options::default()
-        };
-        // Once it is late no evaluation is done any more, so there is nothing to go on for.
-        let observer = |progress: &Progress| {
-            if limits.is_late() {
-                return ControlFlow::Break(());
-            }
-            (self.observer)(progress)
-        };
+            search.threads = Threads::ONE;
+        }
+        let observer = until_late(limits, self.observer);
         let watch = search.watch(&observer);
         if !watch.goes_on() && !limits.is_late() {
             return Err(FitError::Interrupted);
         }
-        let (mut data, warm) = self.settled(init)?;
+        let (mut data, warm) = self.settled(init, true)?;
         if let Some(derivation) = &mut derivation {
             derivation.check(init)?;
         }
-        let spare = Mutex::new(Some(warm));
         let best = if all.is_empty() || options.max_iterations == 0 {
-            self.scored(&data, init)?
+            self.scored(&data, init, warm)?
         } else if data.scoring().needs_scales() {
             self.robust(&mut data, init, &search, &observer)?
         } else {
-            self.minimize(&data, init, &search, &watch, &spare)?
+            self.minimize(&data, init, &search, &watch, &Mutex::new(Some(warm)))?
         };
         Ok(Searched {
             data,
@@ -191,7 +176,7 @@ impl<'s> Fitting<'s> {
 
     /// The numbers of the data, and how they scatter; the first evaluation settles what no other numbers
     /// could mend, and what noise is made of.
-    fn settled(&self, init: &[f64]) -> Result<(Data<'s>, Evaluator), FitError> {
+    fn settled(&self, init: &[f64], is_searched: bool) -> Result<(Data<'s>, Evaluator), FitError> {
         let prepared = &self.ready.prepared;
         let mut data = prepared.data(self.met)?;
         let declared = Declared {
@@ -204,8 +189,8 @@ impl<'s> Fitting<'s> {
         };
         let mut at_init = Problem::new(self.ready.first.clone(), &data);
         // Where the search asks for derivatives alone, the first evaluation readies them.
-        let few = data.numbers().len() * (init.len() + 1) <= SMALL;
-        let first = if few {
+        let few = are_few(data.numbers().len() * (init.len() + 1));
+        let first = if few && is_searched {
             at_init.predict_with_derivatives(init)
         } else {
             at_init.predict(init)
@@ -234,8 +219,8 @@ impl<'s> Fitting<'s> {
     }
 
     /// The figures at given values, with nothing searched for.
-    fn scored(&self, data: &Data<'_>, at: &[f64]) -> Result<MultiStart, FitError> {
-        let mut problem = Problem::new(self.ready.first.clone(), data);
+    fn scored(&self, data: &Data<'_>, at: &[f64], warm: Evaluator) -> Result<MultiStart, FitError> {
+        let mut problem = Problem::new(warm, data);
         let rows = problem.rows();
         let (mut scores, mut jacobian) = (vec![0.0; rows], vec![0.0; rows * at.len()]);
         let value = problem
@@ -467,15 +452,27 @@ impl<'s> Fitting<'s> {
     }
 }
 
-/// The sum of the squared residuals at params: of all numbers that have one.
-fn sse(problem: &mut Problem<'_>, params: &[f64]) -> Result<f64, FitError> {
-    problem.predict(params).map_err(Unfit::into_fit_error)?;
+/// How to search, as a caller's options have it.
+pub(super) fn search_options(options: &FitOptions, prepared: &Prepared<'_>) -> Options {
+    Options {
+        starts: options.starts,
+        seed: options.seed,
+        max_iterations: options.max_iterations,
+        max_evaluations: options.max_evaluations.unwrap_or(usize::MAX),
+        all_starts: options.all_starts,
+        threads: options.threads.clone(),
+        ranges: prepared.ranges.clone(),
+        ..Options::default()
+    }
+}
+
+/// The sum of the squared residuals of the last evaluation: of all numbers that have one.
+fn sse(problem: &Problem<'_>) -> f64 {
     let numbers = problem.numbers().iter().zip(problem.predictions());
     let seen = numbers.filter(|(number, _)| number.censored.is_none());
     let scoring = problem.scoring();
-    Ok(seen
-        .map(|(number, &prediction)| scoring.residual(number, prediction).powi(2))
-        .sum())
+    seen.map(|(number, &prediction)| scoring.residual(number, prediction).powi(2))
+        .sum()
 }
 
 /// How often the scale of a robust loss is taken anew.

@@ -10,21 +10,18 @@
 use super::bounds::Bound;
 use super::declared::{Unknowns, last_expression};
 use super::derived::Derivation;
-use super::descents::Options;
 use super::error::FitError;
-use super::fitting::{Fitting, check_starts};
+use super::fitting::{Fitting, check_starts, search_options};
 use super::lbfgs::Smooth;
 use super::loss_search::{Lowest, minimize, scored};
-use super::observer::Progress;
+use super::observer::until_late;
 use super::optima::symmetry;
 use super::outputs::{Unfit, describe};
 use super::result::{Ending, Fit, FittedLoss, FittedParam, Optimum, StartEnd};
 use super::starts::StartsError;
 use crate::model::Evaluator;
 use crate::source::Span;
-use crate::threads::Threads;
-use crate::walk::{Clock, Item, Limits};
-use std::ops::ControlFlow;
+use crate::walk::{Clock, Item};
 
 /// The program's value, on one thread.
 struct Value {
@@ -56,23 +53,9 @@ pub(super) fn fit_loss(fitting: &Fitting<'_>, init: &[f64]) -> Result<Fit, FitEr
     let mut derivation = Derivation::new(&ready.source, prepared, &options.limits)?;
     let span = prepared.program.span(last_expression(&prepared.program));
     let bounds: Vec<Bound> = unknowns.all.iter().map(|u| u.constraint.into()).collect();
-    let search = Options {
-        starts: options.starts,
-        seed: options.seed,
-        max_iterations: options.max_iterations,
-        all_starts: options.all_starts,
-        max_evaluations: options.max_evaluations.unwrap_or(usize::MAX),
-        threads: options.threads.clone(),
-        ranges: prepared.ranges.clone(),
-        ..Options::default()
-    };
+    let search = search_options(options, prepared);
     let limits = options.limits;
-    let observer = |progress: &Progress| {
-        if limits.is_late() {
-            return ControlFlow::Break(());
-        }
-        observer(progress)
-    };
+    let observer = until_late(limits, observer);
     let watch = search.watch(&observer);
     if !watch.goes_on() && !limits.is_late() {
         return Err(FitError::Interrupted);
@@ -111,12 +94,7 @@ pub(super) fn fit_loss(fitting: &Fitting<'_>, init: &[f64]) -> Result<Fit, FitEr
         }
     })?;
     // What was found is told, late or not.
-    let unhurried = Limits {
-        deadline: None,
-        interrupt: None,
-        ..limits
-    };
-    let mut at_best = prepared.evaluator(&unhurried, Threads::ONE)?;
+    let mut at_best = prepared.unhurried(&limits)?;
     let mut gradient = vec![f64::NAN; init.len()];
     at_best.value_and_grad(&lowest.params, &mut gradient)?;
     loss_at(&mut at_best, &lowest.params, span).map_err(Unfit::into_fit_error)?;

@@ -7,12 +7,27 @@
 //! - The observer is asked before each step of each start; once it breaks, it is not asked again.
 //! - What it is told changes nothing about the result but through a break.
 
+use crate::walk::Limits;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Is told how far a fit is, before each step of each start, and breaks to interrupt it. Starts run on
 /// several threads and call it from each: it is to be quick, and calls may overtake one another.
 pub type Observer<'a> = dyn Fn(&Progress) -> ControlFlow<()> + Sync + 'a;
+
+/// The observer that breaks where limits are late, too: no evaluation is done any more then, so there is
+/// nothing to go on for.
+pub(super) fn until_late<'a>(
+    limits: Limits,
+    observer: &'a Observer<'a>,
+) -> impl Fn(&Progress) -> ControlFlow<()> + Sync + 'a {
+    move |progress| {
+        if limits.is_late() {
+            return ControlFlow::Break(());
+        }
+        observer(progress)
+    }
+}
 
 /// How far a fit is.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -225,6 +225,16 @@ impl<'t> Prepared<'t> {
         Ok(run.fuel_for_each().threads(threads))
     }
 
+    /// The same when time is up: what was found is told, late or not.
+    pub(super) fn unhurried(&self, limits: &Limits) -> Result<Evaluator, FitError> {
+        let limits = Limits {
+            deadline: None,
+            interrupt: None,
+            ..*limits
+        };
+        self.evaluator(&limits, Threads::ONE)
+    }
+
     /// The columns that the program takes as numbers, where rows are predicted one by one.
     fn rows(&self) -> Result<Option<Vec<&[f64]>>, FitError> {
         if !self.by_row {
