@@ -66,10 +66,9 @@ const FIRST_ROUND: usize = 5;
 /// A start counts as catching up while it heads for this multiple of the lowest sum of squares.
 const CLOSE: f64 = 2.0;
 
-/// From this round on a start is dropped as well if the lowest is beyond so many times what its own linear
-/// model promises: it is coming to a minimum of its own.
-const SETTLED_ROUND: usize = 10;
-const PROMISES: f64 = 4.0;
+/// A start is dropped as well if the lowest is beyond so many times what its own linear model promises: it is
+/// coming to a minimum of its own.
+const PROMISES: f64 = 10.0;
 
 /// Values that differ by less than this part of the scores' squares may be the same in the end.
 const SAME_VALUE: f64 = 1e-6;
@@ -200,19 +199,14 @@ impl<'a> Search<'a> {
             };
             in_tasks_with(tasks, &options.threads, idle, make, &advance);
             if !options.all_starts {
-                watch.ends(self.drop_hopeless(starts, first_figure, round));
+                watch.ends(self.drop_hopeless(starts, first_figure));
             }
             round = round.saturating_mul(2);
         }
     }
 
     /// Drops the starts that will not catch up with the lowest; gives their number.
-    fn drop_hopeless<E>(
-        &self,
-        starts: &mut [Start<'_, E>],
-        first_figure: f64,
-        round: usize,
-    ) -> usize {
+    fn drop_hopeless<E>(&self, starts: &mut [Start<'_, E>], first_figure: f64) -> usize {
         let lowest = starts
             .iter()
             .map(Start::value)
@@ -223,8 +217,7 @@ impl<'a> Search<'a> {
             let now = self.figure(start.value());
             let fall = now / self.figure(start.last_value);
             start.last_value = start.value();
-            let settles = round >= SETTLED_ROUND
-                && now > KEPT_REDUCTION * first_figure
+            let settles = now > KEPT_REDUCTION * first_figure
                 && start.minimizer.as_ref().is_some_and(|minimizer| {
                     let least = minimizer.value() - PROMISES * minimizer.promised();
                     least > lowest + SAME_VALUE * minimizer.spread()

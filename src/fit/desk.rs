@@ -118,7 +118,7 @@ impl<P: Objective> Desk<P> {
         order: &[usize],
     ) -> Result<(f64, Triangle), StartError<P::Error>> {
         let value = self.fill(params)?;
-        let triangle = Triangle::of(&mut self.numbers, self.rows, order);
+        let triangle = Triangle::of(&self.numbers, self.rows, order);
         if triangle.is_finite() {
             Ok((value, triangle))
         } else {

@@ -19,9 +19,9 @@
 //!
 //! - It works in the coordinates of [`Space`]. Where a step would go through a wall, it ends there along
 //!   that coordinate, and the others are solved for anew: an active set.
-//! - Parameters that the scores are linear in are solved for at each trial point (Golub and Pereyra's
-//!   variable projection, 1973, with Kaufman's steps: what they take away is taken from the other columns
-//!   too).
+//! - Parameters that the scores are linear in move as the linear model has them, and are solved for at each
+//!   trial point where that is not enough (Golub and Pereyra's variable projection, 1973, with Kaufman's
+//!   steps: what they take away is taken from the other columns too).
 //! - `D` holds the largest norms of the Jacobian's columns, and after some steps it forgets, since a start
 //!   may be in other units than the data.
 //! - In place of column pivoting, the damping has a floor of 1e-11 of the Jacobian's size. That is
@@ -100,6 +100,10 @@ const CAREFUL: usize = 20;
 /// large is forgotten after some steps.
 const REMEMBERED: f64 = 0.1;
 
+/// Where linear parameters, moved as the linear model has them, lose no more than this share of what solving
+/// for them would bring, they are left there, for the next step: that saves an evaluation.
+const GOOD_SHARE: f64 = 0.5;
+
 /// A linear parameter that comes out at less than this part of what it was has lost as many digits.
 const TINY: f64 = 1e-4;
 
@@ -151,8 +155,8 @@ pub(super) struct Model {
 }
 
 impl<'a> Minimizer<'a> {
-    /// A minimizer at `params`, n values inside their bounds. Takes one evaluation of the value, and one
-    /// of the Jacobian where it is finite; two where parameters are solved for.
+    /// A minimizer at `params`, n values inside their bounds. Takes one evaluation of the value, unless the
+    /// desk is small, and one of the Jacobian where it is finite; two where parameters are solved for.
     ///
     /// # Errors
     /// When the model fails at `params` or is not finite there.
@@ -164,7 +168,9 @@ impl<'a> Minimizer<'a> {
     ) -> Result<Self, StartError<P::Error>> {
         desk.take_evaluations();
         // The value first: many a random start ends there, and it is the cheaper half.
-        desk.value(params)?;
+        if !desk.is_small() {
+            desk.value(params)?;
+        }
         let (value, triangle) = desk.linearize(params, space.order())?;
         let coordinate = |(j, &p)| space.coordinate(j, p);
         let mut current = Point {
@@ -319,6 +325,9 @@ impl<'a> Minimizer<'a> {
         let params = std::mem::take(&mut self.model.params);
         self.place_trial(&params, &step.by);
         self.model.params = params;
+        if self.space.solved() > 0 {
+            self.place_linear();
+        }
         if self.iterations == 0 {
             self.radius = self.radius.min(step.length);
         }
@@ -413,17 +422,39 @@ impl<'a> Minimizer<'a> {
         }
     }
 
-    /// Solves for the linear parameters at the trial point, where that lowers the value, and linearizes
-    /// there; gives the value.
+    /// Linearizes at the trial point; solves for the linear parameters where that lowers the value, and by
+    /// enough, and linearizes there. Gives the value.
     fn solve_trial<P: Objective>(&mut self, desk: &mut Desk<P>) -> Option<f64> {
         let (value, triangle) = self.linearized(desk)?;
         (self.trial.value, self.trial.triangle) = (value, triangle);
         let (_, left) = self.trial.solved(self.space)?;
-        if desk.problem.is_least_squares() && left >= self.current.value {
-            return Some(left);
+        if desk.problem.is_least_squares() {
+            if left >= self.current.value {
+                return Some(left);
+            }
+            if value - left <= GOOD_SHARE * (self.current.value - left) {
+                return Some(value);
+            }
         }
         self.trial.solve(desk, self.space);
         Some(self.trial.value)
+    }
+
+    /// Moves the linear parameters of the trial point to where the linear model has them.
+    fn place_linear(&mut self) {
+        let current = &self.current;
+        let solved = self.space.solved();
+        let by = |k: usize| {
+            let j = self.space.order()[k];
+            (k, self.trial.params[j] - current.params[j])
+        };
+        let moved: Vec<(usize, f64)> = (solved..self.space.len()).map(by).collect();
+        if let Some((params, _)) = current.solved_beside(self.space, &moved) {
+            for &j in &self.space.order()[..solved] {
+                self.trial.params[j] = params[j];
+                self.trial.coordinates[j] = self.space.coordinate(j, params[j]);
+            }
+        }
     }
 
     fn linearized<P: Objective>(&mut self, desk: &mut Desk<P>) -> Option<(f64, Triangle)> {
@@ -651,6 +682,11 @@ impl Point {
     /// The parameters with the linear ones solved for, within their bounds, and the sum of the scores'
     /// squares that is left by then. None where numbers are not finite.
     fn solved(&self, space: &Space<'_>) -> Option<(Vec<f64>, f64)> {
+        self.solved_beside(space, &[])
+    }
+
+    /// The same where others move by so much, each a place of the order and its step.
+    fn solved_beside(&self, space: &Space<'_>, moved: &[(usize, f64)]) -> Option<(Vec<f64>, f64)> {
         let mut params = self.params.clone();
         let mut fixed: Vec<Option<f64>> = vec![None; space.solved()];
         loop {
@@ -663,7 +699,8 @@ impl Point {
                 fixed
                     .iter()
                     .enumerate()
-                    .filter_map(|(k, by)| Some((k, (*by)?))),
+                    .filter_map(|(k, by)| Some((k, (*by)?)))
+                    .chain(moved.iter().copied()),
             );
             let step = part.floor_step();
             let mut more = false;

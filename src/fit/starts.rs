@@ -21,8 +21,8 @@
 //! twice the lowest sum of squares after falling on, as it fell since the round before, for four
 //! times as long. Starts that have come to a ten-thousandth of where the starts began stay in any
 //! case: where the data have no noise the lowest sum of squares says nothing about the others.
-//! From the tenth step on one is hopeless too if four times what its own linear model promises does not
-//! bring it to the lowest: it settles in a minimum of its own.
+//! One is hopeless too if ten times what its own linear model promises does not bring it to the lowest: it
+//! settles in a minimum of its own.
 //!
 //! **Many rows.** Where a sample of the rows is given, all starts search on it, in batches of 16, 32, …
 //! until a quarter of them agree; the minima found there go on with all rows. Without one all are made.

@@ -238,7 +238,7 @@ impl Unscaled {
         }
         columns.extend(std::iter::repeat_n(0.0, m));
         let order: Vec<usize> = (0..moving.len()).collect();
-        let triangle = Triangle::of(&mut columns, m, &order);
+        let triangle = Triangle::of(&columns, m, &order);
         drop(columns);
         let count = moving.len();
         let square = Mat::from_fn(count, count, |i, j| {

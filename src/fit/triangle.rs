@@ -28,6 +28,13 @@ const MAX_DAMPINGS: usize = 10;
 /// How many numbers of a block stay in the nearest cache.
 const BLOCK: usize = 2048;
 
+/// Numbers that are summed side by side, in an order that vectors of any width keep.
+type Lanes = [f64; LANES];
+const LANES: usize = 8;
+
+/// How many columns are reflected at once.
+const ABREAST: usize = 4;
+
 /// An upper triangle `R`, n x n, with a right-hand side `c`, and below `c` the length of what of the
 /// scores no step takes away.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,57 +64,54 @@ impl Triangle {
     }
 
     /// The triangle of m rows: `columns` is n columns of a Jacobian, then the scores, m numbers each, of
-    /// which `order` says in which order the first n come. They are overwritten.
-    pub(super) fn of(columns: &mut [f64], m: usize, order: &[usize]) -> Self {
-        let mut triangle = Self::empty(order.len());
-        let block = (BLOCK / (order.len() + 1)).max(16);
-        for start in (0..m).step_by(block) {
-            triangle.absorb(columns, m, order, start..m.min(start + block));
+    /// which `order` says in which order the first n come.
+    pub(super) fn of(columns: &[f64], m: usize, order: &[usize]) -> Self {
+        let n = order.len();
+        let mut triangle = Self::empty(n);
+        let most = (BLOCK / (n + 1)).max(16).next_multiple_of(LANES);
+        let mut block: Vec<Lanes> = Vec::new();
+        for start in (0..m).step_by(most) {
+            let end = m.min(start + most);
+            block.clear();
+            for k in 0..=n {
+                let column = order.get(k).map_or(n, |&j| j) * m;
+                let (whole, rest) = columns[column + start..column + end].as_chunks();
+                block.extend_from_slice(whole);
+                if !rest.is_empty() {
+                    // Rows of zeros change nothing.
+                    let mut last = [0.0; LANES];
+                    last[..rest.len()].copy_from_slice(rest);
+                    block.push(last);
+                }
+            }
+            triangle.absorb(&mut block);
         }
         triangle
     }
 
-    /// Takes in some rows of columns that are `stride` apart, with the instructions that the processor has.
-    fn absorb(
-        &mut self,
-        columns: &mut [f64],
-        stride: usize,
-        order: &[usize],
-        rows: std::ops::Range<usize>,
-    ) {
+    /// Takes in a block of rows, n + 1 columns of equal height, with the instructions that the processor has.
+    fn absorb(&mut self, block: &mut [Lanes]) {
         match Cpu::detect() {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the processor was found to have these features.
-            Cpu::Avx512 => unsafe { self.absorb_avx512(columns, stride, order, rows) },
+            Cpu::Avx512 => unsafe { self.absorb_avx512(block) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the processor was found to have these features.
-            Cpu::Avx2 => unsafe { self.absorb_avx2(columns, stride, order, rows) },
-            _ => self.absorb_here(columns, stride, order, rows),
+            Cpu::Avx2 => unsafe { self.absorb_avx2(block) },
+            _ => self.absorb_here(block),
         }
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
-    fn absorb_avx512(
-        &mut self,
-        columns: &mut [f64],
-        stride: usize,
-        order: &[usize],
-        rows: std::ops::Range<usize>,
-    ) {
-        self.absorb_here(columns, stride, order, rows);
+    fn absorb_avx512(&mut self, block: &mut [Lanes]) {
+        self.absorb_here(block);
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
-    fn absorb_avx2(
-        &mut self,
-        columns: &mut [f64],
-        stride: usize,
-        order: &[usize],
-        rows: std::ops::Range<usize>,
-    ) {
-        self.absorb_here(columns, stride, order, rows);
+    fn absorb_avx2(&mut self, block: &mut [Lanes]) {
+        self.absorb_here(block);
     }
 
     /// The same bits with any instructions: sums are in eight lanes, and no product is fused with a sum.
@@ -116,38 +120,40 @@ impl Triangle {
         reason = "to be compiled with a caller's instructions"
     )]
     #[inline(always)]
-    fn absorb_here(
-        &mut self,
-        columns: &mut [f64],
-        stride: usize,
-        order: &[usize],
-        rows: std::ops::Range<usize>,
-    ) {
+    fn absorb_here(&mut self, block: &mut [Lanes]) {
         let n = self.n;
-        let place = |k: usize| order.get(k).map_or(n, |&j| j) * stride;
+        let height = block.len() / (n + 1);
         for k in 0..=n {
-            let at = place(k);
-            let column = &columns[at + rows.start..at + rows.end];
-            let square = dot(column, column);
+            let (done, others) = block.split_at_mut((k + 1) * height);
+            let column = &done[k * height..];
+            let row = &mut self.entries[k * (n + 1) + k..(k + 1) * (n + 1)];
+            let [square] = products(column, [column]);
             if square == 0.0 {
                 continue;
             }
-            let diagonal = self.entries[k * (n + 1) + k];
-            let length = (diagonal * diagonal + square).sqrt();
-            let reflected = if diagonal > 0.0 { -length } else { length };
-            let first = diagonal - reflected;
-            let factor = -first / reflected;
-            self.entries[k * (n + 1) + k] = reflected;
-            for j in k + 1..=n {
-                let other = place(j);
-                let (column, other) = disjoint(columns, at, other, &rows);
-                let entry = &mut self.entries[k * (n + 1) + j];
-                let by = factor * (*entry + dot(column, other) / first);
-                *entry -= by;
-                let by = by / first;
-                for (x, v) in other.iter_mut().zip(column) {
-                    *x -= by * v;
-                }
+            let length = (row[0] * row[0] + square).sqrt();
+            let reflected = if row[0] > 0.0 { -length } else { length };
+            let first = row[0] - reflected;
+            row[0] = reflected;
+            let reflection = Reflection {
+                column,
+                first,
+                factor: -first / reflected,
+            };
+            let mut groups = others.chunks_exact_mut(ABREAST * height);
+            let mut entries = row[1..].chunks_exact_mut(ABREAST);
+            for (group, entries) in groups.by_ref().zip(entries.by_ref()) {
+                reflection.turn::<ABREAST>(group, entries);
+            }
+            let (others, entries) = (groups.into_remainder(), entries.into_remainder());
+            let pairs = entries.len() / 2 * 2;
+            let (others, last) = others.split_at_mut(pairs * height);
+            let (entries, last_entry) = entries.split_at_mut(pairs);
+            if pairs > 0 {
+                reflection.turn::<2>(others, entries);
+            }
+            if !last.is_empty() {
+                reflection.turn::<1>(last, last_entry);
             }
         }
     }
@@ -190,7 +196,7 @@ impl Triangle {
             return part;
         }
         let order: Vec<usize> = (0..count).collect();
-        Self::of(&mut columns, rows, &order)
+        Self::of(&columns, rows, &order)
     }
 
     /// The number of columns.
@@ -361,50 +367,53 @@ impl Triangle {
     }
 }
 
-/// Two columns, the first to read and the second to write.
-#[allow(clippy::inline_always, reason = "as its caller")]
-#[inline(always)]
-fn disjoint<'a>(
-    columns: &'a mut [f64],
-    one: usize,
-    other: usize,
-    rows: &std::ops::Range<usize>,
-) -> (&'a [f64], &'a mut [f64]) {
-    let count = rows.len();
-    if one < other {
-        let (low, high) = columns.split_at_mut(other);
-        (
-            &low[one + rows.start..][..count],
-            &mut high[rows.start..][..count],
-        )
-    } else {
-        let (low, high) = columns.split_at_mut(one);
-        (
-            &high[rows.start..][..count],
-            &mut low[other + rows.start..][..count],
-        )
+/// One of Householder's reflections: its vector is `first` above a column.
+struct Reflection<'a> {
+    column: &'a [Lanes],
+    first: f64,
+    factor: f64,
+}
+
+impl Reflection<'_> {
+    /// Reflects so many columns at once, each below an entry: that hides how long one sum waits for itself.
+    #[allow(clippy::inline_always, reason = "as its caller")]
+    #[inline(always)]
+    fn turn<const COUNT: usize>(&self, columns: &mut [Lanes], entries: &mut [f64]) {
+        let height = self.column.len();
+        let mut columns = columns.chunks_exact_mut(height);
+        let mut columns: [&mut [Lanes]; COUNT] =
+            std::array::from_fn(|_| columns.next().unwrap_or_default());
+        let along = products(self.column, columns.each_ref().map(|column| &**column));
+        let mut by = [0.0; COUNT];
+        for c in 0..COUNT {
+            let step = self.factor * (entries[c] + along[c] / self.first);
+            entries[c] -= step;
+            by[c] = step / self.first;
+        }
+        for (column, by) in columns.iter_mut().zip(by) {
+            for (x, v) in column.iter_mut().zip(self.column) {
+                // All are read before one is written: that the two are apart is not seen in here.
+                let (from, v) = (*x, *v);
+                *x = std::array::from_fn(|lane| from[lane] - by * v[lane]);
+            }
+        }
     }
 }
 
-/// The inner product, summed in eight lanes: in an order that vectors of any width keep.
+/// The inner products of a column with others, each summed in its lanes.
 #[allow(clippy::inline_always, reason = "as its caller")]
 #[inline(always)]
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0; 8];
-    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f64 = a
-        .remainder()
-        .iter()
-        .zip(b.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
-    for (a, b) in a.zip(b) {
-        for lane in 0..8 {
-            sums[lane] += a[lane] * b[lane];
+fn products<const COUNT: usize>(column: &[Lanes], others: [&[Lanes]; COUNT]) -> [f64; COUNT] {
+    let height = column.len();
+    let others = others.map(|other| &other[..height]);
+    let mut sums = [[0.0; LANES]; COUNT];
+    for (i, v) in column.iter().enumerate() {
+        for (sums, other) in sums.iter_mut().zip(&others) {
+            let (sum, other) = (*sums, other[i]);
+            *sums = std::array::from_fn(|lane| sum[lane] + v[lane] * other[lane]);
         }
     }
-    let [a, b, c, d, e, f, g, h] = sums;
-    ((a + b) + (c + d)) + ((e + f) + (g + h)) + rest
+    sums.map(|[a, b, c, d, e, f, g, h]| ((a + b) + (c + d)) + ((e + f) + (g + h)))
 }
 
 /// The Euclidean norm. Without scaling: a square that overflows makes the point no finite one.
@@ -429,13 +438,15 @@ mod tests {
 
     #[test]
     fn any_instructions_give_the_same_bits() {
-        let m = 67;
-        let columns: Vec<f64> = (0..5 * m).map(|k| (0.7 * k as f64).sin() - 0.1).collect();
-        let order = [2, 0, 3, 1];
-        let mut plain = Triangle::empty(4);
-        plain.absorb_here(&mut columns.clone(), m, &order, 0..m);
-        let mut wide = Triangle::empty(4);
-        wide.absorb(&mut columns.clone(), m, &order, 0..m);
+        // Groups of columns and some that are left over.
+        let (height, n) = (9, 6);
+        let number = |k: usize| (0.7 * k as f64).sin() - 0.1;
+        let lanes = |at: usize| std::array::from_fn(|lane| number(LANES * at + lane));
+        let block: Vec<Lanes> = (0..height * (n + 1)).map(lanes).collect();
+        let mut plain = Triangle::empty(n);
+        plain.absorb_here(&mut block.clone());
+        let mut wide = Triangle::empty(n);
+        wide.absorb(&mut block.clone());
         assert_eq!(plain.entries, wide.entries);
     }
 
@@ -444,7 +455,7 @@ mod tests {
         for (m, n) in [(1, 3), (3, 3), (5000, 1), (700, 4), (64, 9)] {
             let all = columns(m, n);
             let order: Vec<usize> = (0..n).rev().collect();
-            let triangle = Triangle::of(&mut all.clone(), m, &order);
+            let triangle = Triangle::of(&all, m, &order);
             let column = |k: usize| &all[order.get(k).map_or(n, |&j| j) * m..][..m];
             for i in 0..=n {
                 for j in i..=n {
@@ -466,12 +477,12 @@ mod tests {
     fn a_part_is_the_triangle_of_its_columns() {
         let (m, n) = (50, 5);
         let all = columns(m, n);
-        let whole = Triangle::of(&mut all.clone(), m, &[0, 1, 2, 3, 4]);
+        let whole = Triangle::of(&all, m, &[0, 1, 2, 3, 4]);
         let part = whole.part(0, [(1, 2.0), (4, 0.5)].into_iter(), [(2, 3.0)].into_iter());
         let mut direct: Vec<f64> = all[m..2 * m].iter().map(|x| 2.0 * x).collect();
         direct.extend(all[4 * m..5 * m].iter().map(|x| 0.5 * x));
         direct.extend((0..m).map(|i| all[5 * m + i] + 3.0 * all[2 * m + i]));
-        let direct = Triangle::of(&mut direct, m, &[0, 1]);
+        let direct = Triangle::of(&direct, m, &[0, 1]);
         for (i, j) in [(0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2)] {
             assert!((part.entry(i, j).abs() - direct.entry(i, j).abs()).abs() < 1e-13);
         }
@@ -488,7 +499,7 @@ mod tests {
     #[test]
     fn steps_keep_to_the_radius_or_reach_the_minimum() {
         let all = columns(40, 3);
-        let triangle = Triangle::of(&mut all.clone(), 40, &[0, 1, 2]);
+        let triangle = Triangle::of(&all, 40, &[0, 1, 2]);
         let full = triangle.floor_step();
         // The normal equations.
         for j in 0..3 {
