@@ -107,6 +107,10 @@ const GOOD_SHARE: f64 = 0.5;
 /// A linear parameter that comes out at less than this part of what it was has lost as many digits.
 const TINY: f64 = 1e-4;
 
+/// Where what is left of the scores' squares is less than this part, differences of numbers as large as the
+/// scores have too few digits: what is solved for is solved for once more, from 0.
+const LOST: f64 = 1e-20;
+
 /// A point where no step helps is [`Status::Stuck`], not a minimum, if the cosine is above this
 const STUCK_COSINE: f64 = 1e-6;
 
@@ -650,19 +654,21 @@ impl Point {
 
     /// Moves to where the linear parameters are solved for, as long as that lowers the value.
     fn solve<P: Objective>(&mut self, desk: &mut Desk<P>, space: &Space<'_>) {
-        /// Each time a number that was far too large gives its place to 0, where no digit is lost.
+        /// Each time numbers that were far too large give their place to 0, where no digit is lost.
         const TIMES: usize = 3;
         for _ in 0..TIMES {
             if space.solved() == 0 {
                 return;
             }
-            let Some((mut params, _)) = self.solved(space) else {
+            let Some((mut params, left)) = self.solved(space) else {
                 return;
             };
+            let is_lost = left < LOST * self.triangle.length().powi(2);
             let mut again = false;
             for &j in &space.order()[..space.solved()] {
                 let (low, high) = space.bounds()[j].ends();
-                if params[j].abs() < TINY * self.params[j].abs() && low < 0.0 && 0.0 < high {
+                let at = self.params[j].abs();
+                if (is_lost && at > 0.0 || params[j].abs() < TINY * at) && low < 0.0 && 0.0 < high {
                     params[j] = 0.0;
                     again = true;
                 }

@@ -29,6 +29,9 @@ const SWEEPS: usize = 3;
 /// The most constants that are scanned: with more, single ones tell little.
 const MOST: usize = 8;
 
+/// A place is another one only if it is lower by this part: where a constant matters in none, rounding chooses.
+const WORTH: f64 = 1e-9;
+
 /// The most points of one scan.
 const POINTS: usize = 3;
 
@@ -87,7 +90,7 @@ pub(super) fn scan<'a, P: Objective>(
             begun[j] = low + 0.5 * (high - low);
         }
     }
-    let (mut lowest, mut best) = at(&begun).unwrap_or((f64::INFINITY, begun));
+    let (mut lowest, mut best) = at(&begun).unwrap_or((f64::INFINITY, begun.clone()));
     for sweep in 0..SWEEPS {
         let before = lowest;
         for &j in &scanned {
@@ -97,7 +100,12 @@ pub(super) fn scan<'a, P: Objective>(
                 if tried.get() >= most || !goes_on() {
                     return found;
                 }
-                let mut params = best.clone();
+                // What is solved for is solved for anew, from where it began: a solution elsewhere may be so
+                // large that here nothing is finite.
+                let mut params = begun.clone();
+                for &other in &scanned {
+                    params[other] = best[other];
+                }
                 params[j] = to;
                 line.push(if bound.contains(to) {
                     at(&params)
@@ -123,7 +131,7 @@ pub(super) fn scan<'a, P: Objective>(
                 if let Some((value, params)) = line[k].clone()
                     && value < first
                 {
-                    if value < lowest {
+                    if value < lowest - WORTH * lowest.abs() || lowest.is_infinite() {
                         (lowest, best) = (value, params);
                     } else if sweep == 0 {
                         found.push(params);

@@ -18,6 +18,9 @@ use crate::fit::bounds::Bound;
 /// Derivatives that differ by less than this part of the largest are the same.
 const SAME: f64 = 1e-9;
 
+/// Derivatives below this are none: that their digits are the same is not to be seen.
+const LEAST: f64 = f64::MIN_POSITIVE / SAME;
+
 /// How many points are tried to find one with all derivatives.
 const TRIES: usize = 8;
 
@@ -104,7 +107,7 @@ impl Base {
 
     /// How many parameters change anything.
     fn steep(&self) -> usize {
-        self.sizes.iter().filter(|&&size| size > 0.0).count()
+        self.sizes.iter().filter(|&&size| size > LEAST).count()
     }
 
     /// Whether the derivatives by some parameters stay as they are where all of these change.
@@ -114,7 +117,7 @@ impl Base {
         bounds: &[Bound],
         some: &[usize],
     ) -> bool {
-        if some.iter().any(|&j| self.sizes[j] == 0.0) {
+        if some.iter().any(|&j| self.sizes[j] <= LEAST) {
             return false;
         }
         let mut params = self.params.clone();

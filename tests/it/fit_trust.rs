@@ -91,6 +91,28 @@ fn a_constant_is_found_twenty_decades_away() {
     }
 }
 
+#[test]
+fn a_constant_beside_one_that_is_free_is_found_from_where_all_underflows() {
+    // From 1 only the first row feels the exponential, and what it then takes for an amplitude is too large
+    // for the others.
+    let x: Vec<f64> = (0..10).map(|i| 380.0 + 530.0 * f64::from(i)).collect();
+    let y = x.iter().enumerate().map(|(i, x)| {
+        let noise = if i % 3 == 0 { 0.5 } else { -0.4 };
+        150.0 * (-x * 1.1e-3).exp() + 2.0 + noise
+    });
+    let y: Vec<f64> = y.collect();
+    let model = "(param a 1) (param b 1) (param c 1) (param d 1)
+                 (observe y (+ d (* a (exp (- b (* c x))))))";
+    for seed in 0..8 {
+        let options = FitOptions::default().seed(seed);
+        let fit = fitted(model, &[("x", x.clone()), ("y", y.clone())], &options);
+        let c = fit.param("c").unwrap();
+        assert!((c.estimate - 1.1e-3).abs() < 3.0 * c.std_err, "{c:?}");
+        assert_eq!(fit.undetermined, ["a", "b"]);
+        assert_eq!(fit.combinations[0].text, "a*exp(b)");
+    }
+}
+
 /// Two exponentials with rates 0.3 and 2, without noise but for a pattern.
 fn two_rates() -> [(&'static str, Vec<f64>); 2] {
     let x: Vec<f64> = (0..25).map(|i| 0.2 * f64::from(i)).collect();
