@@ -203,7 +203,7 @@ impl Answerer {
             return Err(error);
         }
         let limits = match self.time {
-            Some(time) => self.limits.timeout(time),
+            Some(time) => self.limits.timeout(request.left(time)),
             None => self.limits,
         };
         let limits = request.limits(limits);

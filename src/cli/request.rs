@@ -10,7 +10,7 @@
 use super::program::ModeArg;
 use crate::error::cut;
 use crate::model::json::{Column, NamedColumns, NamedInputs, Wrong};
-use crate::walk::Limits;
+use crate::walk::{Clock, Limits};
 use crate::{Bindings, Error, Relaxation};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
@@ -42,6 +42,8 @@ pub(super) struct Request<'a> {
     /// Programs that the program may call, by their names.
     pub(super) models: Vec<(String, String)>,
     asked: Asked,
+    /// Since when it is read.
+    begun: Clock,
 }
 
 /// The limits that a request names.
@@ -67,9 +69,9 @@ pub(super) struct Refused<'a> {
 impl<'a> Request<'a> {
     /// Reads a line.
     pub(super) fn read(line: &'a str) -> Result<Self, Refused<'a>> {
-        let wrong = Wrong::default();
+        let (wrong, begun) = (Wrong::default(), Clock::start());
         let mut deserializer = serde_json::Deserializer::from_str(line);
-        let read = deserializer.deserialize_map(Line(&wrong));
+        let read = deserializer.deserialize_map(Line(&wrong, begun));
         let read = read.and_then(|request| deserializer.end().map(|()| request));
         read.map_err(|error| {
             let message = wrong
@@ -88,7 +90,12 @@ impl<'a> Request<'a> {
         self.inputs.names().chain(lanes).collect()
     }
 
-    /// The limits that it names, the others as they are; a time begins now.
+    /// What is left of a time: it began when the request's line was there.
+    pub(super) fn left(&self, time: Duration) -> Duration {
+        self.begun.left(time)
+    }
+
+    /// The limits that it names, the others as they are.
     pub(super) fn limits(&self, others: Limits) -> Limits {
         let asked = &self.asked;
         let bytes = |asked: Option<u64>, other: usize| {
@@ -104,7 +111,7 @@ impl<'a> Request<'a> {
             ..others
         };
         match asked.timeout {
-            Some(time) => limits.timeout(time),
+            Some(time) => limits.timeout(self.left(time)),
             None => limits,
         }
     }
@@ -210,7 +217,7 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
-struct Line<'w>(&'w Wrong);
+struct Line<'w>(&'w Wrong, Clock);
 
 impl<'de> Visitor<'de> for Line<'_> {
     type Value = Request<'de>;
@@ -220,7 +227,7 @@ impl<'de> Visitor<'de> for Line<'_> {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Request<'de>, M::Error> {
-        let Self(wrong) = self;
+        let Self(wrong, begun) = self;
         let mut seen = 0_u32;
         let mut source = None;
         let mut request = Request {
@@ -235,6 +242,7 @@ impl<'de> Visitor<'de> for Line<'_> {
             stats: false,
             models: Vec::new(),
             asked: Asked::default(),
+            begun,
         };
         while let Some(Member(member)) = map.next_key()? {
             let member = member.map_err(|name| {

@@ -62,10 +62,10 @@ pub(crate) fn read_within(
     options: ReadOptions,
     meter: &Meter,
 ) -> Result<Data, ReadError> {
-    // The text is kept, and whoever brought it has it besides.
+    // The text is kept, and whoever brought it has it besides, and the line that it came in.
     meter
         .text(text)
-        .and_then(|()| meter.hold(2 * text.len()))
+        .and_then(|()| meter.hold(3 * text.len()))
         .map_err(|overrun| over(overrun, Span::default()))?;
     if text.len() > MAX_TEXT {
         let message = format!("a text of {} bytes; the limit is {MAX_TEXT}", text.len());

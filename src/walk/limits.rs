@@ -198,6 +198,12 @@ impl Clock {
     pub(crate) fn seconds(self) -> f64 {
         self.0.map_or(0.0, |began| began.elapsed().as_secs_f64())
     }
+
+    /// What is left of a time that began when it started; all of it without a clock.
+    pub(crate) fn left(self, time: Duration) -> Duration {
+        self.0
+            .map_or(time, |began| time.saturating_sub(began.elapsed()))
+    }
 }
 
 /// What an evaluation took.

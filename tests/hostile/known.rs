@@ -11,13 +11,6 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
         "command/fit-of-a-loop",
         "fuel is each row's and evaluation's own",
     ),
-    (
-        "text/defines-5-MB/heap",
-        "82 MB: what tables and the allocator keep while they grow",
-    ),
-    // 152 to 163 ms on a machine with much else to do.
-    ("text/symbols-5-MB/deadline", HURRIED),
-    ("text/strings-5-MB/deadline", HURRIED),
     // What was done by then is answered, and what was not: an error each.
     ("data/lanes-10^6-errors/deadline", WRITTEN),
     ("data/lanes-10^6-errors-long/deadline", WRITTEN),
