@@ -105,6 +105,8 @@ pub(super) struct Descent {
     little: usize,
     iterations: usize,
     evaluations: usize,
+    /// How many evaluations there may be in all.
+    most: usize,
     held_back: bool,
     /// What is to be gained along the last direction, by the curvature that its first length showed.
     to_gain: f64,
@@ -143,6 +145,7 @@ impl Descent {
             little: 0,
             iterations: 0,
             evaluations: 1,
+            most: usize::MAX,
             held_back: false,
             to_gain: f64::INFINITY,
         }))
@@ -195,7 +198,12 @@ impl Descent {
         x <= self.lower[j] && slope >= 0.0 || x >= self.upper[j] && slope <= 0.0
     }
 
-    /// Takes a step.
+    /// Takes no more than so many evaluations in all.
+    pub(super) fn within(&mut self, most: usize) {
+        self.most = most;
+    }
+
+    /// Takes a step; one that evaluations do not suffice for goes as far as they do, and leaves it running.
     pub(super) fn step<F: Smooth>(&mut self, function: &mut F) -> State {
         if self.state != State::Running {
             return self.state;
@@ -219,6 +227,9 @@ impl Descent {
                 if self.x.iter().any(|x| x.abs() > NOWHERE) {
                     self.state = State::Falling;
                 }
+                break;
+            }
+            if self.evaluations >= self.most {
                 break;
             }
             if is_learned {
@@ -335,6 +346,9 @@ impl Descent {
         // Where the values say nothing, slopes do, as far as what was learned of them is to be trusted.
         let near = !self.taken.is_empty() && -0.5 * slope <= NEARLY * self.value.abs();
         for _ in 0..LENGTHS {
+            if self.evaluations >= self.most {
+                break;
+            }
             let moved = |j: usize| {
                 let to = self.x[j] + length * direction[j];
                 to.max(self.lower[j]).min(self.upper[j])

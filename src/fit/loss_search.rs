@@ -376,6 +376,7 @@ impl<'s, E> Start<'s, E> {
             let is_running = |descent: &Descent| descent.state() == State::Running;
             let spent = self.spent;
             let has_room = |descent: &Descent| spent + descent.evaluations() < most;
+            descent.within(most.saturating_sub(spent));
             while is_running(&descent)
                 && descent.iterations() < last
                 && has_room(&descent)
@@ -393,15 +394,15 @@ impl<'s, E> Start<'s, E> {
                 State::Running | State::Falling => Ending::Exhausted,
             };
             self.descent = Some(descent);
-            if self.ending != Ending::Converged || !self.pin(function) {
+            if self.ending != Ending::Converged || !self.pin(function, most) {
                 return;
             }
         }
     }
 
     /// Puts params on the ends that they have nearly come to, if it is as low there and the slope pushes to
-    /// them; says whether it has moved one.
-    fn pin<F: Smooth<Error = E>>(&mut self, function: &mut F) -> bool {
+    /// them, within so many evaluations; says whether it has moved one.
+    fn pin<F: Smooth<Error = E>>(&mut self, function: &mut F, most: usize) -> bool {
         let n = self.params.len();
         let mut has_moved = false;
         for j in 0..n {
@@ -411,6 +412,10 @@ impl<'s, E> Start<'s, E> {
             let guessed = (self.init[j] - end).abs();
             if !self.space.is_log(j) || self.pinned[j].is_some() || away > NEXT_TO_END * guessed {
                 continue;
+            }
+            // One to look, and one to hold.
+            if self.evaluations().saturating_add(2) > most {
+                break;
             }
             let mut params = self.params.clone();
             params[j] = end;

@@ -339,3 +339,46 @@ fn a_row_that_a_sample_leaves_out_may_fail() {
     );
     assert!(error.unwrap_err().to_string().contains("no"));
 }
+
+#[test]
+fn an_interrupted_calibration_tells_the_sum_of_all_rows() {
+    // All starts search on a sample of the rows, each to its end: no machine is done before the deadline.
+    let table = wave(20_000);
+    let options = FitOptions::default()
+        .starts(90_000)
+        .all_starts(true)
+        .limits(Limits::default().timeout(Duration::from_millis(1500)));
+    let model = model(WAVE);
+    let found = PreparedFit::new(&model, &table, &options)
+        .and_then(|prepared| prepared.calibrate())
+        .unwrap();
+    assert!(found.interrupted && !found.converged);
+    let unhurried = PreparedFit::new(&model, &table, &FitOptions::default()).unwrap();
+    let sse = unhurried.score(&found.params).unwrap();
+    assert!((found.sse / sse - 1.0).abs() < 1e-9, "{} {sse}", found.sse);
+}
+
+#[test]
+fn a_budget_bounds_a_loss_too() {
+    let model = model(
+        "(param x -1.2) (param y 1.0) (param z 2.0 (> 0))
+         (+ (square (- 1 x)) (* 100 (square (- y (square x)))) (* z z))",
+    );
+    let table = Table::empty();
+    for evaluations in [1, 2, 3, 5, 8, 20, 50, 100, 400] {
+        for starts in [1, 4, 64] {
+            let options = FitOptions::default()
+                .minimize(true)
+                .starts(starts)
+                .max_evaluations(evaluations);
+            let fit = fit(&model, &table, &options).unwrap();
+            assert!(fit.value.is_finite());
+            // Each start begins with one; the others are for the figures of the best.
+            assert!(
+                fit.evaluations <= evaluations + 2,
+                "{} of {evaluations}, {starts} starts",
+                fit.evaluations
+            );
+        }
+    }
+}
