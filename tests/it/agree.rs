@@ -399,6 +399,12 @@ fn difference(f: &dyn Fn(f64) -> Option<f64>, x: f64) -> Option<f64> {
     }
     let slope = (4.0 * slopes[3] * (1e-4_f64 / 3e-5).powi(2) / 4.0 - slopes[0])
         / ((1e-4_f64 / 3e-5).powi(2) - 1.0);
+    // Where no width moves it and a wide one does, the number has lost the digits that would: 1 - sigmoid at 37.
+    if slopes.iter().all(|&slope| slope == 0.0)
+        && (f(x + 1e-2)? != middle || f(x - 1e-2)? != middle)
+    {
+        return None;
+    }
     let scale = slope.abs().max(1.0) + middle.abs();
     let smooth = slopes.iter().all(|s| (s - slope).abs() < 1e-2 * scale);
     (slope.is_finite() && smooth).then_some(slope)
@@ -450,6 +456,46 @@ fn gradients_are_those_of_differences() {
     });
 }
 
+/// Whether derivatives differ by no more than either sweep's own do when inputs move by a few units in their
+/// last places: there large terms cancel.
+fn is_noise(
+    model: &Model,
+    at: [f64; 3],
+    all: &[&str],
+    name: &str,
+    forward: &[f64],
+    backward: &[f64],
+) -> bool {
+    let around: Vec<Vec<f64>> = (-4..=4)
+        .flat_map(|k| {
+            let inputs = bindings(at.map(|x| x * (1.0 + f64::from(k) * f64::EPSILON)));
+            let of = |names: &[&str]| {
+                let evaluation =
+                    model.evaluate(&inputs, Wrt::Names(names), &LIMITS, &mut Workspace::new());
+                evaluation
+                    .ok()?
+                    .gradient
+                    .jacobian(name)
+                    .map(<[f64]>::to_vec)
+            };
+            [of(&[name]), of(all)]
+        })
+        .flatten()
+        .filter(|one| one.len() == forward.len())
+        .collect();
+    (0..forward.len()).all(|k| {
+        let least = around
+            .iter()
+            .map(|one| one[k])
+            .fold(f64::INFINITY, f64::min);
+        let most = around
+            .iter()
+            .map(|one| one[k])
+            .fold(f64::NEG_INFINITY, f64::max);
+        (forward[k] - backward[k]).abs() <= 3.0 * (most - least)
+    })
+}
+
 #[test]
 fn sweeps_agree_forwards_and_backwards() {
     let interpreter = Interpreter::embedded();
@@ -458,7 +504,8 @@ fn sweeps_agree_forwards_and_backwards() {
         // Three outputs by one name are swept forwards, by three and more names backwards.
         let source = program.source.clone();
         let model = model(&interpreter, &source, Mode::Direct);
-        let inputs = bindings(steep_inputs(random));
+        let at = steep_inputs(random);
+        let inputs = bindings(at);
         let mut workspace = Workspace::new();
         let all = wrt(program);
         let Ok(backward) = model.evaluate(&inputs, Wrt::Names(&all), &LIMITS, &mut workspace)
@@ -474,7 +521,7 @@ fn sweeps_agree_forwards_and_backwards() {
             .value
             .numbers()
             .fold(1.0_f64, |m, x| m.max(x.abs()));
-        for name in all {
+        for &name in &all {
             let forward = model
                 .evaluate(&inputs, Wrt::Names(&[name]), &LIMITS, &mut workspace)
                 .map_err(|error| error.to_string())?;
@@ -488,7 +535,7 @@ fn sweeps_agree_forwards_and_backwards() {
                 let noise = 1e-12 * scale + 1e-14 * size;
                 (a - b).abs() <= noise || !scale.is_finite() || (a + b).is_nan()
             });
-            if !same {
+            if !same && !is_noise(&model, at, &all, name, forward, backward) {
                 return Err(format!(
                     "at {inputs:?}: d/d{name} is {forward:?} forwards, {backward:?} backwards"
                 ));
