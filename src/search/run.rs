@@ -1,0 +1,472 @@
+//! Runs: a folder with a task and a journal, and the loop that goes on with it.
+//!
+//! A task goes in; a folder comes out with `task.toml`, `journal.jsonl`, `front.csv` and `best/*.scm`.
+//!
+//! **Invariants**
+//! - The journal's bytes are a function of the task and of what proposers answered, on any number of
+//!   threads, however often the run was stopped and resumed.
+//! - A step is written whole or not at all; what stops a run does so between steps.
+
+use super::calibrate::{Judge, Verdict};
+use super::candidate::{Candidate, Shape};
+use super::error::{Refusal, SearchError};
+use super::grammar::Grammar;
+use super::islands::State;
+use super::journal::{Journal, Record, VERSION, each_record, sum_of};
+use super::propose::genetic::Genetic;
+use super::propose::{Ask, Propose, Proposal, Proposed};
+use super::select::Rows;
+use super::task::{Form, Task};
+use super::tree::written;
+use crate::Threads;
+use crate::threads::in_tasks;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// How far a run may go on, and on what.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Effort {
+    /// Evaluations in place of the task's budget.
+    pub budget_evals: Option<u64>,
+    /// Dollars in place of the task's budget.
+    pub budget_usd: Option<f64>,
+    /// When to stop, between steps.
+    pub deadline: Option<Instant>,
+    /// What stops it, when it is set.
+    pub interrupt: Option<&'static AtomicBool>,
+    /// Who calibrates; all processors unless given.
+    pub threads: Option<Threads>,
+}
+
+/// Why a run stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stopped {
+    /// The budget is spent.
+    Budget,
+    /// The loss is as low as asked for.
+    Done,
+    /// Nothing is proposed that is not known.
+    Exhausted,
+    /// The deadline has passed.
+    Deadline,
+    /// It was interrupted.
+    Interrupted,
+}
+
+/// What a run tells of itself between steps.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Standing {
+    /// Steps that were done.
+    pub step: u64,
+    /// Candidates so far.
+    pub candidates: u64,
+    /// Evaluations so far.
+    pub evaluations: u64,
+    /// The budget of evaluations.
+    pub budget_evals: u64,
+    /// The front: complexity, loss and program, the shortest first.
+    pub front: Vec<(f64, f64, String)>,
+}
+
+/// A run: a folder and the state of its search.
+pub struct Run {
+    pub(super) task: Task,
+    pub(super) folder: PathBuf,
+    pub(super) rows: Rows,
+    pub(super) grammar: Grammar,
+    pub(super) shape: Shape,
+    pub(super) state: State,
+    /// None where the run is only looked at.
+    journal: Option<Journal>,
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+pub(super) const JOURNAL: &str = "journal.jsonl";
+const TASK: &str = "task.toml";
+const EFFORT: &str = "effort.jsonl";
+/// The folder that a task's paths are taken from.
+const ORIGIN: &str = "origin.txt";
+
+impl Run {
+    /// Begins a run in a folder, which is made.
+    ///
+    /// # Errors
+    /// When the data cannot be used, or the folder has a run already.
+    pub fn begin(task: Task, folder: &Path, origin: &Path) -> Result<Self, SearchError> {
+        let rows = Rows::read(&task)?;
+        fs::create_dir_all(folder).map_err(SearchError::file(folder))?;
+        let path = folder.join(JOURNAL);
+        if path.exists() {
+            return Err(SearchError::Task(format!(
+                "{}: a run was begun here; go on with it (`dmci search resume`), or name another folder",
+                folder.display()
+            )));
+        }
+        write(&folder.join(TASK), &task.text)?;
+        let origin = fs::canonicalize(origin).unwrap_or_else(|_| origin.to_owned());
+        write(&folder.join(ORIGIN), &format!("{}\n", origin.display()))?;
+        let mut journal = Journal::create(&path)?;
+        let first = Record::Task {
+            version: VERSION,
+            task: sum_of(&[&task.text]),
+        };
+        journal.add(&[first])?;
+        Ok(Self::of(task, folder, rows, Some(journal)))
+    }
+
+    /// Goes on with a run; what a step left unfinished is done again.
+    ///
+    /// # Errors
+    /// When the folder has no run, the data cannot be used, or the journal was changed.
+    pub fn resume(folder: &Path) -> Result<Self, SearchError> {
+        let mut run = Self::open(folder)?;
+        run.journal = Some(Journal::resume(&folder.join(JOURNAL))?);
+        Ok(run)
+    }
+
+    /// Looks at a run, which may be going on: nothing is written.
+    ///
+    /// # Errors
+    /// As [`Run::resume`].
+    pub fn open(folder: &Path) -> Result<Self, SearchError> {
+        let (task, rows) = Self::opened(folder)?;
+        let mut run = Self::of(task, folder, rows, None);
+        let mut first = None;
+        let (state, shape, grammar) = (&mut run.state, &run.shape, &run.grammar);
+        each_record(&folder.join(JOURNAL), &mut |record| match record {
+            Record::Task { version, task } => first = Some((version, task)),
+            record => state.take(&record, shape, grammar),
+        })?;
+        check_first(first, &run.task, folder)?;
+        Ok(run)
+    }
+
+    /// The task and data of a folder.
+    fn opened(folder: &Path) -> Result<(Task, Rows), SearchError> {
+        let path = folder.join(TASK);
+        let text = fs::read_to_string(&path).map_err(SearchError::file(&path))?;
+        let path = folder.join(ORIGIN);
+        let origin = fs::read_to_string(&path).map_err(SearchError::file(&path))?;
+        let task = Task::from_toml(&text, Path::new(origin.trim_end()))?;
+        let rows = Rows::read(&task)?;
+        Ok((task, rows))
+    }
+
+    fn of(task: Task, folder: &Path, rows: Rows, journal: Option<Journal>) -> Self {
+        let has_select = rows.counts()[1] > 0;
+        Self {
+            grammar: Grammar::new(&task),
+            shape: Shape::new(&task),
+            state: State::new(&task, &rows.known_targets(), has_select),
+            folder: folder.to_owned(),
+            rows,
+            task,
+            journal,
+        }
+    }
+
+    fn proposer(&self) -> Result<Box<dyn Propose>, SearchError> {
+        match self.task.search.proposer.as_str() {
+            "genetic" => Ok(Box::new(Genetic)),
+            name => Err(SearchError::Proposer(format!("no proposer `{name}`"))),
+        }
+    }
+
+    /// Goes on until something stops it, and tells an observer after each step how it stands.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or a proposer cannot be asked; and of a run that is only looked at.
+    pub fn go(
+        &mut self,
+        effort: &Effort,
+        observer: &mut dyn FnMut(&Standing),
+    ) -> Result<Stopped, SearchError> {
+        let before = cpu_now();
+        let judge = Judge::new(&self.task, &self.rows, effort.interrupt)?;
+        let mut proposer = self.proposer()?;
+        let Some(mut journal) = self.journal.take() else {
+            let message = "the run is only looked at; resume it".to_owned();
+            return Err(SearchError::Task(message));
+        };
+        let threads = effort.threads.clone().unwrap_or(Threads::ALL);
+        let budget = effort.budget_evals.unwrap_or(self.task.search.budget_evals);
+        let stopped = loop {
+            if let Some(stopped) = self.stops(effort, budget) {
+                break stopped;
+            }
+            let Some(records) = self.step(&judge, proposer.as_mut(), &threads, effort)? else {
+                break Stopped::Interrupted;
+            };
+            journal.add(&records)?;
+            for record in &records {
+                self.state.take(record, &self.shape, &self.grammar);
+            }
+            observer(&self.standing(budget));
+        };
+        journal.sync()?;
+        self.journal = Some(journal);
+        self.write_front()?;
+        if let (Some(before), Some(now)) = (before, cpu_now()) {
+            self.add_effort(now - before)?;
+        }
+        Ok(stopped)
+    }
+
+    /// Notes what a session took; no part of the state, since machines differ.
+    fn add_effort(&self, seconds: f64) -> Result<(), SearchError> {
+        let path = self.folder.join(EFFORT);
+        let file = fs::OpenOptions::new().create(true).append(true).open(&path);
+        file.and_then(|mut file| writeln!(file, "{{\"cpu_s\":{seconds:?}}}"))
+            .map_err(SearchError::file(&path))
+    }
+
+    /// Seconds of processor time of all sessions that came to their ends.
+    pub(super) fn cpu_seconds(&self) -> Option<f64> {
+        let text = fs::read_to_string(self.folder.join(EFFORT)).ok()?;
+        let each = text.lines().map(|line| {
+            let value: serde_json::Value = serde_json::from_str(line).ok()?;
+            value["cpu_s"].as_f64()
+        });
+        each.sum()
+    }
+
+    fn stops(&self, effort: &Effort, budget: u64) -> Option<Stopped> {
+        let state = &self.state;
+        let is_set = |flag: &AtomicBool| flag.load(std::sync::atomic::Ordering::Relaxed);
+        if effort.interrupt.is_some_and(is_set) {
+            return Some(Stopped::Interrupted);
+        }
+        if effort.deadline.is_some_and(|at| Instant::now() >= at) {
+            return Some(Stopped::Deadline);
+        }
+        if state.evaluations >= budget {
+            return Some(Stopped::Budget);
+        }
+        if state.is_exhausted() {
+            return Some(Stopped::Exhausted);
+        }
+        let best = state.front.best()?;
+        (best.loss <= self.task.search.done * state.scale).then_some(Stopped::Done)
+    }
+
+    /// How it stands.
+    pub fn standing(&self, budget_evals: u64) -> Standing {
+        let state = &self.state;
+        let members = state.front.members().iter();
+        Standing {
+            step: state.step,
+            candidates: state.candidates,
+            evaluations: state.evaluations,
+            budget_evals,
+            front: members
+                .map(|elite| (elite.complexity, elite.loss, written(&elite.program).0))
+                .collect(),
+        }
+    }
+
+    /// The records of one step; none where it was interrupted.
+    fn step(
+        &self,
+        judge: &Judge,
+        proposer: &mut dyn Propose,
+        threads: &Threads,
+        effort: &Effort,
+    ) -> Result<Option<Vec<Record>>, SearchError> {
+        let (state, task) = (&self.state, &self.task);
+        let mut proposed = Proposed::default();
+        let mut islands = Vec::new();
+        for island in 0..task.search.islands {
+            let ask = Ask {
+                task,
+                grammar: &self.grammar,
+                shape: &self.shape,
+                state,
+                island,
+                step: state.step,
+                count: task.search.batch,
+            };
+            if state.step == 0 && island == 0 {
+                for text in &task.search.programs {
+                    proposed.take_text(&ask, "given", Vec::new(), text);
+                }
+            }
+            proposer.propose(&ask, &mut proposed)?;
+            islands.resize(proposed.programs.len(), island);
+        }
+        let (made, repeated) = (proposed.made, proposed.repeated);
+        let judged = |proposal: Proposal, _: &mut ()| {
+            let Proposal { by, parents, what } = proposal;
+            let what = what.map(|mut candidate| {
+                // Far from the front it is not worth looking at more rows.
+                let best = state.front.loss_at(candidate.complexity);
+                let bar = if best.is_finite() { 4.0 * best + 1e-12 * state.scale } else { best };
+                let verdict = judge.judge(&mut candidate, bar);
+                (candidate, verdict)
+            });
+            (by, parents, what)
+        };
+        let judged = in_tasks(proposed.programs, threads, &mut Vec::new(), &judged);
+        let is_set = |flag: &AtomicBool| flag.load(std::sync::atomic::Ordering::Relaxed);
+        if effort.interrupt.is_some_and(is_set) {
+            return Ok(None);
+        }
+        let mut records = Vec::with_capacity(judged.len() + 1);
+        for ((by, parents, what), island) in judged.into_iter().zip(islands) {
+            let n = state.candidates + records.len() as u64;
+            records.push(self.record(n, island, by, parents, what));
+        }
+        records.push(Record::Step {
+            step: state.step,
+            proposed: made,
+            repeated,
+        });
+        Ok(Some(records))
+    }
+
+    fn record(
+        &self,
+        n: u64,
+        island: usize,
+        by: String,
+        parents: Vec<u64>,
+        what: Result<(Candidate, Result<Verdict, Refusal>), (String, Refusal)>,
+    ) -> Record {
+        let step = self.state.step;
+        let (candidate, verdict) = match what {
+            Ok(judged) => judged,
+            Err((program, refusal)) => {
+                return Record::Refused {
+                    n,
+                    step,
+                    island,
+                    by,
+                    parents,
+                    program,
+                    key: None,
+                    error: refusal.kind,
+                    message: refusal.message,
+                };
+            }
+        };
+        let program = written(&candidate.program).0;
+        let key = format!("{:016x}", candidate.key);
+        match verdict {
+            Ok(verdict) => Record::Candidate {
+                n,
+                step,
+                island,
+                by,
+                parents,
+                program,
+                key,
+                complexity: candidate.complexity,
+                fit: verdict.fit,
+                select: verdict.select,
+                evaluations: verdict.evaluations,
+            },
+            Err(refusal) => Record::Refused {
+                n,
+                step,
+                island,
+                by,
+                parents,
+                program,
+                key: Some(key),
+                error: refusal.kind,
+                message: refusal.message,
+            },
+        }
+    }
+
+    /// Writes `front.csv` and `best/*.scm`.
+    fn write_front(&self) -> Result<(), SearchError> {
+        let mut table = "complexity,loss,fit,program\n".to_owned();
+        let folder = self.folder.join("best");
+        fs::create_dir_all(&folder).map_err(SearchError::file(&folder))?;
+        let mut kept = Vec::new();
+        for elite in self.state.front.members() {
+            let text = written(&elite.program).0;
+            let quoted = text.replace('"', "\"\"");
+            let (complexity, loss, fit) = (elite.complexity, elite.loss, elite.fit);
+            let _ = writeln!(table, "{complexity:?},{loss:?},{fit:?},\"{quoted}\"");
+            let name = format!("{:06.1}.scm", complexity);
+            let text = self.exported(&elite.program, loss);
+            write(&folder.join(&name), &text)?;
+            kept.push(name);
+        }
+        // What was on the front before.
+        let entries = fs::read_dir(&folder).map_err(SearchError::file(&folder))?;
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if Path::new(&name).extension().is_some_and(|end| end == "scm") && !kept.contains(&name) {
+                let path = entry.path();
+                fs::remove_file(&path).map_err(SearchError::file(&path))?;
+            }
+        }
+        write(&self.folder.join("front.csv"), &table)
+    }
+
+    /// A program as `dmci fit` takes it: it says what it predicts.
+    fn exported(&self, program: &[super::tree::Tree], loss: f64) -> String {
+        let fitted = self.shape.fitted(program);
+        let text = if fitted.observes || self.task.search.form == Form::Recurrence {
+            fitted.text
+        } else if let [only] = program {
+            let (text, _) = written(std::slice::from_ref(only));
+            format!("(observe {} {text})", self.task.data.target)
+        } else {
+            fitted.text
+        };
+        format!("; mean squared error {loss:?}\n{text}\n")
+    }
+}
+
+fn check_first(
+    first: Option<(u32, String)>,
+    task: &Task,
+    folder: &Path,
+) -> Result<(), SearchError> {
+    let fault = |message: String| SearchError::Journal {
+        path: folder.join(JOURNAL),
+        line: 1,
+        message,
+    };
+    match first {
+        None => Err(fault("it has no beginning; begin the run anew".to_owned())),
+        Some((version, _)) if version != VERSION => Err(fault(format!(
+            "it is of version {version}, and this dmci writes {VERSION}; begin the run anew"
+        ))),
+        Some((_, sum)) if sum != sum_of(&[&task.text]) => Err(fault(
+            "it was begun with another task.toml; put that back, or begin the run anew".to_owned(),
+        )),
+        Some(_) => Ok(()),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), SearchError> {
+    fs::write(path, text).map_err(SearchError::file(path))
+}
+
+/// Seconds of processor time that this process has taken; none where that cannot be told.
+fn cpu_now() -> Option<f64> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::time::{ClockId, clock_gettime};
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        Some(time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64)
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
