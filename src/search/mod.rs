@@ -5,6 +5,7 @@
 //!
 //! `task` is what is asked for; `tree`, `canonical`, `simplify`, `grammar` and `mutate` know programs as
 //! data; `select` parts the rows; `calibrate` finds a `candidate`'s constants with the crate's fits;
+//! Who proposes is in `propose`, what was answered in a `transcript`; a `worker` calibrates for others;
 //! `archive` and `islands` keep what is good; `journal` writes all of it down, `run` goes on, `report` tells.
 //!
 //! **Invariants**
@@ -46,12 +47,15 @@ mod run;
 mod select;
 mod simplify;
 mod task;
+mod transcript;
 mod tree;
+mod worker;
 
 pub use error::SearchError;
-pub use report::{Baseline, FrontRow, Report};
+pub use report::{Baseline, BicRow, FrontRow, Report};
 pub use run::{Effort, Run, Standing, Stopped};
 pub use task::{
     CalibrateTask, CommandTask, Constants, DataTask, Form, GrammarTask, OpenaiTask, ReplayTask,
     SearchTask, Task,
 };
+pub use worker::Worker;

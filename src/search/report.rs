@@ -11,8 +11,10 @@ use super::calibrate::Judge;
 use super::candidate::Candidate;
 use super::error::SearchError;
 use super::journal::{Record, each_record};
-use super::run::{JOURNAL, Run};
+use super::run::{JOURNAL, Run, TRANSCRIPT};
+use super::transcript::Transcript;
 use super::tree::{Tree, written};
+use crate::prim::math;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -47,6 +49,22 @@ pub struct Baseline {
     pub test_loss: Option<f64>,
 }
 
+/// A candidate by Schwarz' criterion.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct BicRow {
+    /// n log(mean squared error) + (constants + 1) log n, of the rows calibrated on.
+    pub bic: f64,
+    /// Whether it is so near to the first that the data do not tell them apart: less than 6 above it.
+    pub alike: bool,
+    /// What proposed it.
+    pub by: String,
+    /// Its text.
+    pub program: String,
+    /// Which candidate it is.
+    pub n: u64,
+}
+
 /// All that is to be told of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -75,6 +93,9 @@ pub struct Report {
     pub usd: f64,
     /// Seconds of processor time of all sessions; none where it is not known.
     pub cpu_s: Option<f64>,
+    /// The best ten of all candidates by Schwarz' criterion, which counts constants: what may be told
+    /// apart from the first and what may not.
+    pub by_bic: Vec<BicRow>,
     /// Where the best comes from: itself, its first parent, and so on.
     pub genealogy: Vec<(u64, String)>,
 }
@@ -122,10 +143,43 @@ impl Run {
             errors: state.errors.clone(),
             steps: state.step,
             rows: self.rows.counts(),
-            usd: 0.0,
+            usd: Transcript::open(&self.folder.join(TRANSCRIPT), false).map_or(0.0, |all| all.usd()),
             cpu_s: self.cpu_seconds(),
+            by_bic: self.by_bic()?,
             genealogy,
         })
+    }
+
+    fn by_bic(&self) -> Result<Vec<BicRow>, SearchError> {
+        /// How many are told.
+        const MOST: usize = 10;
+        /// What counts as strong evidence (Kass, Raftery 1995).
+        const ALIKE: f64 = 6.0;
+        let rows = self.rows.counts()[0] as f64;
+        let mut all: Vec<BicRow> = Vec::new();
+        each_record(&self.folder.join(JOURNAL), &mut |record| {
+            let Record::Candidate { n, by, program, fit, .. } = record else {
+                return;
+            };
+            let error = math::ln(fit.max(1e-30 * self.state.scale));
+            let worst = all.get(MOST - 1).map_or(f64::INFINITY, |row| row.bic);
+            // The constants count for more than nothing, so reading the program can be spared.
+            if rows * error >= worst {
+                return;
+            }
+            let Ok(candidate) = self.shape.read(&program, &self.grammar) else {
+                return;
+            };
+            let constants: usize = candidate.program.iter().map(Tree::constants).sum();
+            let bic = rows * error + (constants + 1) as f64 * math::ln(rows);
+            let place = all.partition_point(|row| row.bic <= bic);
+            all.insert(place, BicRow { bic, alike: false, by, program, n });
+            all.truncate(MOST);
+        })?;
+        if let Some(first) = all.first().map(|row| row.bic) {
+            all.iter_mut().for_each(|row| row.alike = row.bic < first + ALIKE);
+        }
+        Ok(all)
     }
 
     /// The shortest that is about as good as the best.

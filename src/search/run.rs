@@ -13,11 +13,16 @@ use super::error::{Refusal, SearchError};
 use super::grammar::Grammar;
 use super::islands::State;
 use super::journal::{Journal, Record, VERSION, each_record, sum_of};
+use super::propose::command::Asked;
 use super::propose::genetic::Genetic;
+use super::propose::library::Library;
+use super::propose::replay::Replay;
 use super::propose::{Ask, Propose, Proposal, Proposed};
 use super::select::Rows;
 use super::task::{Form, Task};
+use super::transcript::Transcript;
 use super::tree::written;
+use super::worker::Remote;
 use crate::Threads;
 use crate::threads::in_tasks;
 use std::fmt::Write as _;
@@ -25,7 +30,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How far a run may go on, and on what.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +46,9 @@ pub struct Effort {
     pub interrupt: Option<&'static AtomicBool>,
     /// Who calibrates; all processors unless given.
     pub threads: Option<Threads>,
+    /// A program that calibrates in place of this process: it is given jobs and answers as a
+    /// [`Worker`](super::Worker) does, in any order.
+    pub via: Option<Vec<String>>,
 }
 
 /// Why a run stopped.
@@ -95,7 +103,10 @@ impl std::fmt::Debug for Run {
 
 pub(super) const JOURNAL: &str = "journal.jsonl";
 const TASK: &str = "task.toml";
+pub(super) const TRANSCRIPT: &str = "transcript.jsonl";
 const EFFORT: &str = "effort.jsonl";
+/// How long other processes may take for one answer.
+const MOST_REMOTE: Duration = Duration::from_mins(10);
 /// The folder that a task's paths are taken from.
 const ORIGIN: &str = "origin.txt";
 
@@ -177,11 +188,26 @@ impl Run {
         }
     }
 
-    fn proposer(&self) -> Result<Box<dyn Propose>, SearchError> {
-        match self.task.search.proposer.as_str() {
-            "genetic" => Ok(Box::new(Genetic)),
-            name => Err(SearchError::Proposer(format!("no proposer `{name}`"))),
-        }
+    /// The task.
+    pub fn task(&self) -> &Task {
+        &self.task
+    }
+
+    fn proposer(&self, _effort: &Effort) -> Result<Box<dyn Propose>, SearchError> {
+        let task = &self.task;
+        let transcript = || Transcript::open(&self.folder.join(TRANSCRIPT), true);
+        Ok(match task.search.proposer.as_str() {
+            "genetic" => Box::new(Genetic),
+            "library" => Box::new(Library::new(task)?),
+            "replay" => Box::new(Replay(Transcript::open(&task.replay.file, false)?)),
+            "command" => Box::new(Asked {
+                run: task.command.run.clone(),
+                time: Duration::from_secs_f64(task.command.seconds.unwrap_or(60.0)),
+                process: None,
+                transcript: transcript()?,
+            }),
+            name => return Err(SearchError::Proposer(format!("no proposer `{name}`"))),
+        })
     }
 
     /// Goes on until something stops it, and tells an observer after each step how it stands.
@@ -195,7 +221,11 @@ impl Run {
     ) -> Result<Stopped, SearchError> {
         let before = cpu_now();
         let judge = Judge::new(&self.task, &self.rows, effort.interrupt)?;
-        let mut proposer = self.proposer()?;
+        let mut proposer = self.proposer(effort)?;
+        let mut remote = match &effort.via {
+            Some(run) => Some(Remote::start(run, MOST_REMOTE)?),
+            None => None,
+        };
         let Some(mut journal) = self.journal.take() else {
             let message = "the run is only looked at; resume it".to_owned();
             return Err(SearchError::Task(message));
@@ -206,7 +236,15 @@ impl Run {
             if let Some(stopped) = self.stops(effort, budget) {
                 break stopped;
             }
-            let Some(records) = self.step(&judge, proposer.as_mut(), &threads, effort)? else {
+            if proposer.is_finished(self.state.step) {
+                break Stopped::Exhausted;
+            }
+            let judges = Judges {
+                judge: &judge,
+                threads: &threads,
+                remote: remote.as_mut(),
+            };
+            let Some(records) = self.step(judges, proposer.as_mut(), effort)? else {
                 break Stopped::Interrupted;
             };
             journal.add(&records)?;
@@ -279,9 +317,8 @@ impl Run {
     /// The records of one step; none where it was interrupted.
     fn step(
         &self,
-        judge: &Judge,
+        judges: Judges<'_>,
         proposer: &mut dyn Propose,
-        threads: &Threads,
         effort: &Effort,
     ) -> Result<Option<Vec<Record>>, SearchError> {
         let (state, task) = (&self.state, &self.task);
@@ -306,24 +343,18 @@ impl Run {
             islands.resize(proposed.programs.len(), island);
         }
         let (made, repeated) = (proposed.made, proposed.repeated);
-        let judged = |proposal: Proposal, _: &mut ()| {
-            let Proposal { by, parents, what } = proposal;
-            let what = what.map(|mut candidate| {
-                // Far from the front it is not worth looking at more rows.
-                let best = state.front.loss_at(candidate.complexity);
-                let bar = if best.is_finite() { 4.0 * best + 1e-12 * state.scale } else { best };
-                let verdict = judge.judge(&mut candidate, bar);
-                (candidate, verdict)
-            });
-            (by, parents, what)
+        // Far from the front it is not worth looking at more rows.
+        let bar = |candidate: &Candidate| {
+            let best = state.front.loss_at(candidate.complexity);
+            4.0 * best + 1e-12 * state.scale
         };
-        let judged = in_tasks(proposed.programs, threads, &mut Vec::new(), &judged);
+        let judged = judges.judge(proposed.programs, &bar, &self.shape, &self.grammar)?;
         let is_set = |flag: &AtomicBool| flag.load(std::sync::atomic::Ordering::Relaxed);
         if effort.interrupt.is_some_and(is_set) {
             return Ok(None);
         }
         let mut records = Vec::with_capacity(judged.len() + 1);
-        for ((by, parents, what), island) in judged.into_iter().zip(islands) {
+        for (Judged { by, parents, what }, island) in judged.into_iter().zip(islands) {
             let n = state.candidates + records.len() as u64;
             records.push(self.record(n, island, by, parents, what));
         }
@@ -341,7 +372,7 @@ impl Run {
         island: usize,
         by: String,
         parents: Vec<u64>,
-        what: Result<(Candidate, Result<Verdict, Refusal>), (String, Refusal)>,
+        what: Outcome,
     ) -> Record {
         let step = self.state.step;
         let (candidate, verdict) = match what {
@@ -457,6 +488,62 @@ fn check_first(
 
 fn write(path: &Path, text: &str) -> Result<(), SearchError> {
     fs::write(path, text).map_err(SearchError::file(path))
+}
+
+/// What became of a proposal.
+type Outcome = Result<(Candidate, Result<Verdict, Refusal>), (String, Refusal)>;
+
+struct Judged {
+    by: String,
+    parents: Vec<u64>,
+    what: Outcome,
+}
+
+/// Who calibrates: this process, or another.
+struct Judges<'a> {
+    judge: &'a Judge,
+    threads: &'a Threads,
+    remote: Option<&'a mut Remote>,
+}
+
+impl Judges<'_> {
+    fn judge(
+        self,
+        programs: Vec<Proposal>,
+        bar: &(dyn Fn(&Candidate) -> f64 + Sync),
+        shape: &Shape,
+        grammar: &Grammar,
+    ) -> Result<Vec<Judged>, SearchError> {
+        let Some(remote) = self.remote else {
+            let judged = |proposal: Proposal, _: &mut ()| {
+                let what = proposal.what.map(|mut candidate| {
+                    let bar = bar(&candidate);
+                    let verdict = self.judge.judge(&mut candidate, bar);
+                    (candidate, verdict)
+                });
+                let Proposal { by, parents, .. } = proposal;
+                Judged { by, parents, what }
+            };
+            return Ok(in_tasks(programs, self.threads, &mut Vec::new(), &judged));
+        };
+        let mut programs = programs;
+        let candidates = programs.iter_mut().filter_map(|one| one.what.as_mut().ok());
+        let mut jobs: Vec<(&mut Candidate, f64)> = candidates
+            .map(|candidate| {
+                let bar = bar(candidate);
+                (candidate, bar)
+            })
+            .collect();
+        let mut verdicts = remote.judge(&mut jobs, shape, grammar)?.into_iter();
+        let judged = programs.into_iter().map(|Proposal { by, parents, what }| {
+            let what = what.map(|candidate| {
+                let missing = || Err(Refusal::new("worker", "no answer"));
+                (candidate, verdicts.next().unwrap_or_else(missing))
+            });
+            Judged { by, parents, what }
+        });
+        Ok(judged.collect())
+    }
 }
 
 /// Seconds of processor time that this process has taken; none where that cannot be told.

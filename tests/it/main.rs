@@ -63,6 +63,8 @@ mod registry;
 #[cfg(feature = "cli")]
 mod replay;
 mod scaling;
+#[cfg(feature = "cli")]
+mod search;
 mod selfhost;
 #[cfg(feature = "cli")]
 mod service;

@@ -15,9 +15,10 @@ use super::limits::{count, time};
 use super::program::{ThreadArgs, read_text};
 use super::report::{self, Failure};
 use crate::fit::FitError;
-use crate::search::{Effort, Report, Run, SearchError, Standing, Stopped, Task};
+use crate::search::{Effort, Report, Run, SearchError, Standing, Stopped, Task, Worker};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -66,6 +67,37 @@ pub(super) struct Search {
 enum Command {
     Resume(Resume),
     Report(Told),
+    Work(Work),
+}
+
+/// Calibrate candidates for others: a job a line, as JSON, on standard input; an answer a line
+///
+/// A job is {"id":…,"program":"…"}; `id` is anything and comes back. An answer has program, fit, select and
+/// evaluations, or error and message, and depends on the job and the task alone.
+#[derive(Args, Debug)]
+#[command(name = "worker")]
+struct Work {
+    /// The folder of a run, or a task file
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+}
+
+impl Work {
+    fn run(&self) -> Result<(), Failure> {
+        let mut worker = if self.run.is_dir() {
+            Run::open(&self.run).and_then(|run| Worker::new(run.task()))
+        } else {
+            Task::read(&self.run).and_then(|task| Worker::new(&task))
+        }
+        .map_err(failure)?;
+        for line in std::io::stdin().lock().lines() {
+            let line = line.map_err(|error| Failure::Data(format!("standard input: {error}")))?;
+            if !line.trim().is_empty() {
+                report::print(&(worker.answer(&line) + "\n"))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// How far a search may go.
@@ -85,6 +117,11 @@ struct EffortArgs {
 
     #[command(flatten)]
     threads: ThreadArgs,
+
+    /// A program that calibrates in place of this process, such as
+    /// "python3 dmci_ray.py run"; it is given jobs and answers as `dmci search worker` does, in any order
+    #[arg(long, value_name = "COMMAND")]
+    via: Option<String>,
 
     /// Show no progress
     #[arg(long, short)]
@@ -127,6 +164,7 @@ impl Search {
                 go(&mut run, &resume.effort, &resume.run)
             }
             Some(Command::Report(told)) => told.run(),
+            Some(Command::Work(work)) => work.run(),
             None => self.begin(),
         }
     }
@@ -164,6 +202,8 @@ fn go(run: &mut Run, args: &EffortArgs, folder: &Path) -> Result<(), Failure> {
     effort.deadline = args.deadline.and_then(|time| Instant::now().checked_add(time));
     effort.interrupt = interrupt;
     effort.threads = Some(args.threads.threads());
+    let words = |command: &String| command.split_whitespace().map(str::to_owned).collect();
+    effort.via = args.via.as_ref().map(words);
     let bar = progress(args.quiet);
     let shown = std::cell::Cell::new(Instant::now());
     let stopped = run.go(&effort, &mut |standing| {

@@ -6,7 +6,10 @@
 //! - What is proposed is a function of the seed, the island, the step and the state, or is written down
 //!   (`transcript`) before it is used, so a run can be done again.
 
+pub(super) mod command;
 pub(super) mod genetic;
+pub(super) mod library;
+pub(super) mod replay;
 
 use super::candidate::{Candidate, Shape};
 use super::error::{Refusal, SearchError};
@@ -92,4 +95,9 @@ impl Proposed {
 pub(super) trait Propose {
     /// Adds programs for one island and step.
     fn propose(&mut self, ask: &Ask<'_>, proposed: &mut Proposed) -> Result<(), SearchError>;
+
+    /// Whether nothing comes at a step or after it.
+    fn is_finished(&self, _step: u64) -> bool {
+        false
+    }
 }
