@@ -24,9 +24,14 @@ pub(super) struct Elite {
 }
 
 impl Elite {
-    /// What is bred from counts length too, and is not fooled by few rows that choose.
+    /// Its loss, not fooled by few rows that choose.
+    fn worth(&self) -> f64 {
+        self.loss.max(self.fit)
+    }
+
+    /// What is kept and what migrates counts length too.
     fn score(&self, scale: f64) -> f64 {
-        let loss = self.loss.max(self.fit) / scale;
+        let loss = self.worth() / scale;
         math::ln(loss.max(1e-30)) + 0.12 * self.complexity
     }
 }
@@ -44,15 +49,26 @@ impl Front {
         self.0.last()
     }
 
+    /// The shortest of at most that loss.
+    pub(super) fn shortest(&self, loss: f64) -> Option<&Elite> {
+        self.0.iter().find(|elite| elite.loss <= loss)
+    }
+
     /// Whether a program of that complexity and loss would be on it.
     pub(super) fn admits(&self, complexity: f64, loss: f64) -> bool {
-        let below = self.0.iter().take_while(|elite| elite.complexity <= complexity);
+        let below = self
+            .0
+            .iter()
+            .take_while(|elite| elite.complexity <= complexity);
         below.last().is_none_or(|elite| loss < elite.loss)
     }
 
     /// The loss of the best that is not longer.
     pub(super) fn loss_at(&self, complexity: f64) -> f64 {
-        let below = self.0.iter().take_while(|elite| elite.complexity <= complexity);
+        let below = self
+            .0
+            .iter()
+            .take_while(|elite| elite.complexity <= complexity);
         below.last().map_or(f64::INFINITY, |elite| elite.loss)
     }
 
@@ -60,8 +76,11 @@ impl Front {
         if !self.admits(elite.complexity, elite.loss) {
             return;
         }
-        self.0.retain(|other| other.complexity < elite.complexity || other.loss < elite.loss);
-        let place = self.0.partition_point(|other| other.complexity < elite.complexity);
+        self.0
+            .retain(|other| other.complexity < elite.complexity || other.loss < elite.loss);
+        let place = self
+            .0
+            .partition_point(|other| other.complexity < elite.complexity);
         self.0.insert(place, elite);
     }
 }
@@ -70,7 +89,9 @@ impl Front {
 fn behavior(program: &[Tree]) -> u16 {
     const KINDS: [&[&str]; 6] = [
         &["sin", "cos", "tan", "asin", "acos", "atan"],
-        &["exp", "log", "log2", "log10", "expt", "pow", "tanh", "sigmoid"],
+        &[
+            "exp", "log", "log2", "log10", "expt", "pow", "tanh", "sigmoid",
+        ],
         &["/"],
         &["if", "min", "max", "abs"],
         &["sqrt", "cbrt", "square"],
@@ -121,15 +142,26 @@ impl Island {
         }
     }
 
-    /// A parent: the best of some that are drawn.
-    pub(super) fn parent(&self, scale: f64, random: &mut Random) -> Option<&Elite> {
-        const DRAWN: usize = 5;
-        let elites: Vec<&Elite> = self.cells.values().collect();
-        if elites.is_empty() {
-            return None;
-        }
-        let drawn = (0..DRAWN).map(|_| elites[random.below(elites.len())]);
-        drawn.min_by(|a, b| a.score(scale).total_cmp(&b.score(scale)))
+    /// A parent: of a length that is drawn first, so that long programs, which are always a little better, do
+    /// not crowd out what is short; then the best of some of about that length.
+    pub(super) fn parent(&self, random: &mut Random) -> Option<&Elite> {
+        const DRAWN: usize = 3;
+        let elites: Vec<(u32, &Elite)> = self
+            .cells
+            .iter()
+            .map(|(key, elite)| (key.0, elite))
+            .collect();
+        let (least, most) = (elites.first()?.0, elites.last()?.0);
+        // The shorter of two: where there is room to grow.
+        let lengths = [(); 2].map(|()| random.below((most - least + 1) as usize) as u32);
+        let length = least + lengths[0].min(lengths[1]);
+        let end = elites.partition_point(|(other, _)| *other <= length);
+        let begin = elites
+            .partition_point(|(other, _)| *other + 3 <= length)
+            .min(end - 1);
+        let near = &elites[begin..end];
+        let drawn = (0..DRAWN).map(|_| near[random.below(near.len())].1);
+        drawn.min_by(|a, b| a.worth().total_cmp(&b.worth()))
     }
 
     /// The best, by their scores.

@@ -137,7 +137,9 @@ impl Judge {
                 for split in &self.splits[1..] {
                     let (other, all) = self.split(split, &fitted, &options)?;
                     verdict.evaluations += other.evaluations;
-                    sum += self.beyond(split, &fitted, &options, &all)?.unwrap_or(other.fit);
+                    sum += self
+                        .beyond(split, &fitted, &options, &all)?
+                        .unwrap_or(other.fit);
                 }
                 *select = sum / self.splits.len() as f64;
             }
@@ -163,7 +165,10 @@ impl Judge {
         let sse: f64 = all.iter().map(|found| found.sse).sum();
         let fit = sse / split.fit_rows.max(1) as f64;
         if !fit.is_finite() {
-            return Err(Refusal::new("start", "the residuals are too large to be squared"));
+            return Err(Refusal::new(
+                "start",
+                "the residuals are too large to be squared",
+            ));
         }
         let verdict = Verdict {
             fit,
@@ -209,13 +214,18 @@ impl Judge {
                 FitContext::new(&self.interpreter, table, options.clone()).mode(self.mode);
             let refused = |error: FitError| refused(&error, &fitted.text);
             let prepared = context.prepare(&fitted.text).map_err(refused)?;
-            sum += prepared.score(&in_order(&prepared, found)).map_err(refused)?;
+            sum += prepared
+                .score(&in_order(&prepared, found))
+                .map_err(refused)?;
         }
         let mean = sum / split.beyond_rows.max(1) as f64;
         if mean.is_finite() {
             Ok(Some(mean))
         } else {
-            Err(Refusal::new("start", "predictions beyond the calibrated rows are too large"))
+            Err(Refusal::new(
+                "start",
+                "predictions beyond the calibrated rows are too large",
+            ))
         }
     }
 
@@ -260,7 +270,9 @@ impl Judge {
 fn in_order(prepared: &PreparedFit<'_>, found: &Found) -> Vec<f64> {
     let of = |name: &str| found.params.iter().find(|(other, _)| other == name);
     let params = prepared.params();
-    params.map(|(name, init)| of(name).map_or(init, |(_, value)| *value)).collect()
+    params
+        .map(|(name, init)| of(name).map_or(init, |(_, value)| *value))
+        .collect()
 }
 
 /// The median over groups of each param.
@@ -274,7 +286,9 @@ fn medians(all: &[Found]) -> Vec<(String, f64)> {
     let params = first.params.iter().map(|(name, _)| {
         let of = |found: &Found| {
             let mut params = found.params.iter();
-            params.find(|(other, _)| other == name).map(|(_, value)| *value)
+            params
+                .find(|(other, _)| other == name)
+                .map(|(_, value)| *value)
         };
         let mut values: Vec<f64> = all.iter().filter_map(of).collect();
         values.sort_by(f64::total_cmp);
@@ -286,7 +300,9 @@ fn medians(all: &[Found]) -> Vec<(String, f64)> {
 fn refused(error: &FitError, text: &str) -> Refusal {
     let kind = match error {
         FitError::NoStart { .. } => "start",
-        error => error.program_error().map_or("data", |error| error.kind().name()),
+        error => error
+            .program_error()
+            .map_or("data", |error| error.kind().name()),
     };
     let mut message = error.render(text).to_string();
     // A journal is read by people too.

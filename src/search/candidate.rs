@@ -68,7 +68,8 @@ impl Shape {
         };
         let (text, places, observes) = match (self.form, program) {
             (Form::Recurrence, [Tree::List(items)])
-                if items.len() == 3 && matches!(&items[0], Tree::Name(name) if &**name == RECURRENCE) =>
+                if items.len() == 3
+                    && matches!(&items[0], Tree::Name(name) if &**name == RECURRENCE) =>
             {
                 let (text, places) = self.recurrence(&items[1], &items[2]);
                 (text, places, true)
@@ -125,8 +126,10 @@ impl Candidate {
 
     /// Puts what was found in place of constants and of initial values of params.
     pub(super) fn put(&mut self, fitted: &Fitted, found: &[(String, f64)]) {
-        let values: FxHashMap<&str, f64> =
-            found.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        let values: FxHashMap<&str, f64> = found
+            .iter()
+            .map(|(name, value)| (name.as_str(), *value))
+            .collect();
         let mut names = fitted.names.iter();
         for tree in &mut self.program {
             tree.each_constant(&mut |constant| {

@@ -26,8 +26,9 @@ const fn join(a: u64, b: u64) -> u64 {
 }
 
 fn of_text(text: &str) -> u64 {
-    text.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |seed, byte| join(seed, u64::from(byte)))
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |seed, byte| {
+        join(seed, u64::from(byte))
+    })
 }
 
 /// A number that a model has in front of a term.
@@ -104,7 +105,11 @@ impl Sum {
     fn plus(mut self, other: Self) -> Self {
         self.offset = self.offset.plus(other.offset);
         for term in other.terms {
-            match self.terms.iter_mut().find(|mine| mine.factors == term.factors) {
+            match self
+                .terms
+                .iter_mut()
+                .find(|mine| mine.factors == term.factors)
+            {
                 Some(mine) => mine.coefficient = mine.coefficient.plus(term.coefficient),
                 None => self.terms.push(term),
             }
@@ -262,7 +267,9 @@ pub(super) fn key(program: &[Tree]) -> u64 {
             bind_head(tree.arguments().first(), &mut scope);
         }
     }
-    program.iter().fold(3, |seed, tree| join(seed, sum(tree, &mut scope).key()))
+    program
+        .iter()
+        .fold(3, |seed, tree| join(seed, sum(tree, &mut scope).key()))
 }
 
 fn bind_head(head: Option<&Tree>, scope: &mut Scope) {
@@ -413,7 +420,9 @@ fn structural(items: &[Tree], scope: &mut Scope) -> Sum {
             for name in &own {
                 scope.bind(name);
             }
-            seed = rest.iter().fold(seed, |seed, part| join(seed, sum(part, scope).key()));
+            seed = rest
+                .iter()
+                .fold(seed, |seed, part| join(seed, sum(part, scope).key()));
         }
         _ => {
             for item in items {
@@ -437,16 +446,38 @@ mod tests {
     #[test]
     fn what_is_the_same_model_has_one_key() {
         for same in [
-            &["(+ x (* 1.5 y))", "(+ (* y 0.1) x)", "(- x (* 2.0 y))", "(- x (/ y 3.0))"][..],
-            &["(* 1.5 (+ x 2.5))", "(+ 3.0 (* 0.1 x))", "(- 0.5 (/ x 7.0))", "(+ 1.0 (+ 2.0 (* x 0.3)))"],
-            &["(* 2.0 (* 3.0 x))", "(* x 1.0)", "(* (exp 1.5) x)", "(/ x 4.0)", "(- (* 1.0 x))"],
+            &[
+                "(+ x (* 1.5 y))",
+                "(+ (* y 0.1) x)",
+                "(- x (* 2.0 y))",
+                "(- x (/ y 3.0))",
+            ][..],
+            &[
+                "(* 1.5 (+ x 2.5))",
+                "(+ 3.0 (* 0.1 x))",
+                "(- 0.5 (/ x 7.0))",
+                "(+ 1.0 (+ 2.0 (* x 0.3)))",
+            ],
+            &[
+                "(* 2.0 (* 3.0 x))",
+                "(* x 1.0)",
+                "(* (exp 1.5) x)",
+                "(/ x 4.0)",
+                "(- (* 1.0 x))",
+            ],
             &["(min x (+ 1.0 y))", "(min (+ y 2.0) x)"],
             &["(let ((a (sin x))) (* a a))", "(let ((b (sin x))) (* b b))"],
             &["(lambda (u v) (- u v))", "(lambda (a b) (- a b))"],
-            &["(define (f q) (* q 1.5)) (f x)", "(define (g z) (* z 2.5)) (g x)"],
+            &[
+                "(define (f q) (* q 1.5)) (f x)",
+                "(define (g z) (* z 2.5)) (g x)",
+            ],
             &["(square x)", "(* x x)", "(/ (* x (* x x)) x)"],
             &["(* 1.5 (* (+ x 2.0) y))", "(* (+ 1.0 (* 2.0 x)) y)"],
-            &["(/ (* 1.0 x y) (+ 1.0 (* 0.5 (square x))))", "(/ (* y x) (+ 0.1 (* x x 2.0)))"],
+            &[
+                "(/ (* 1.0 x y) (+ 1.0 (* 0.5 (square x))))",
+                "(/ (* y x) (+ 0.1 (* x x 2.0)))",
+            ],
             &["1.5", "(* 2.0 3.0)", "(sin 0.5)"],
         ] {
             let first = key_of(same[0]);
@@ -459,12 +490,39 @@ mod tests {
     #[test]
     fn what_is_another_model_has_another_key() {
         let different = [
-            "x", "y", "(* 1.5 x)", "(* 2 x)", "(+ x 1.5)", "(+ x 1)", "(- x y)", "(- y x)", "(/ x y)",
-            "(/ y x)", "(sin x)", "(sin (* 1.5 x))", "(+ (* 1.5 x) (* 2.5 y))", "(+ (* 1.5 x) y)",
-            "(* 1.5 (+ x y))", "(+ 1.5 (* 2.5 (+ x y)))", "(exp (* x y))", "(square (* 1.5 x))",
-            "(* 1.5 (* x x))", "(if (< x 1.5) x y)", "(if (< x 1.5) y x)", "(min x y)", "(max x y)",
-            "(lambda (a b) (- a b))", "(lambda (a b) (- b a))", "(let ((x y)) x)", "1", "0", "1.5",
-            "(expt x y)", "(expt y x)", "(* (+ x 1.5) (+ y 2.5))", "(* 3.0 (+ x 1.5) (+ y 2.5))",
+            "x",
+            "y",
+            "(* 1.5 x)",
+            "(* 2 x)",
+            "(+ x 1.5)",
+            "(+ x 1)",
+            "(- x y)",
+            "(- y x)",
+            "(/ x y)",
+            "(/ y x)",
+            "(sin x)",
+            "(sin (* 1.5 x))",
+            "(+ (* 1.5 x) (* 2.5 y))",
+            "(+ (* 1.5 x) y)",
+            "(* 1.5 (+ x y))",
+            "(+ 1.5 (* 2.5 (+ x y)))",
+            "(exp (* x y))",
+            "(square (* 1.5 x))",
+            "(* 1.5 (* x x))",
+            "(if (< x 1.5) x y)",
+            "(if (< x 1.5) y x)",
+            "(min x y)",
+            "(max x y)",
+            "(lambda (a b) (- a b))",
+            "(lambda (a b) (- b a))",
+            "(let ((x y)) x)",
+            "1",
+            "0",
+            "1.5",
+            "(expt x y)",
+            "(expt y x)",
+            "(* (+ x 1.5) (+ y 2.5))",
+            "(* 3.0 (+ x 1.5) (+ y 2.5))",
         ];
         for (at, a) in different.iter().enumerate() {
             for b in &different[..at] {

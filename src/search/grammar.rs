@@ -58,7 +58,12 @@ impl Grammar {
             }
         }
         Self {
-            inputs: task.data.inputs.iter().map(|name| name.as_str().into()).collect(),
+            inputs: task
+                .data
+                .inputs
+                .iter()
+                .map(|name| name.as_str().into())
+                .collect(),
             unary,
             binary,
             has_if: task.grammar.operators.iter().any(|name| name == "if"),

@@ -117,7 +117,8 @@ impl Journal {
         let file = OpenOptions::new().write(true).open(path);
         let mut file = file.map_err(SearchError::file(path))?;
         file.set_len(length).map_err(SearchError::file(path))?;
-        file.seek(SeekFrom::End(0)).map_err(SearchError::file(path))?;
+        file.seek(SeekFrom::End(0))
+            .map_err(SearchError::file(path))?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -180,7 +181,10 @@ pub(super) fn each_record(
         let (body, given) = split.ok_or_else(|| fault(place + 1, "a line without a sum"))?;
         sum = sum_of(&[&sum, body]);
         if given.strip_suffix("\"}") != Some(&sum) {
-            return Err(fault(place + 1, "the sum does not belong to the lines up to here"));
+            return Err(fault(
+                place + 1,
+                "the sum does not belong to the lines up to here",
+            ));
         }
         let record: Record = serde_json::from_str(&format!("{body}}}"))
             .map_err(|error| fault(place + 1, &error.to_string()))?;

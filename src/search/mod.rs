@@ -37,6 +37,7 @@ mod calibrate;
 mod candidate;
 mod canonical;
 mod error;
+mod gbnf;
 mod grammar;
 mod islands;
 mod journal;

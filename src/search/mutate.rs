@@ -48,10 +48,11 @@ fn places(program: &[Tree], is_meant: &dyn Fn(&Tree, Sort) -> bool) -> Vec<Path>
 
 fn at<'t>(program: &'t [Tree], path: &[usize]) -> Option<&'t Tree> {
     let (&first, rest) = path.split_first()?;
-    rest.iter().try_fold(program.get(first)?, |tree, &place| match tree {
-        Tree::List(items) => items.get(place),
-        _ => None,
-    })
+    rest.iter()
+        .try_fold(program.get(first)?, |tree, &place| match tree {
+            Tree::List(items) => items.get(place),
+            _ => None,
+        })
 }
 
 fn at_mut<'t>(program: &'t mut [Tree], path: &[usize]) -> Option<&'t mut Tree> {
@@ -116,7 +117,7 @@ pub(super) fn child(
 fn once(grammar: &Grammar, program: &mut [Tree], other: Option<&[Tree]>, random: &mut Random) {
     let is_list = |tree: &Tree, sort: Sort| sort == Sort::Number && matches!(tree, Tree::List(_));
     let is_leaf = |tree: &Tree, sort: Sort| sort == Sort::Number && !matches!(tree, Tree::List(_));
-    let choice = random.below(if other.is_some() { 16 } else { 11 });
+    let choice = random.below(if other.is_some() { 17 } else { 12 });
     match choice {
         // Another leaf.
         0 | 1 => change(program, random, &is_leaf, |_, random| grammar.leaf(random)),
@@ -127,7 +128,9 @@ fn once(grammar: &Grammar, program: &mut [Tree], other: Option<&[Tree]>, random:
         }),
         // Another operator with the same arguments.
         3 => change(program, random, &is_list, |old, random| {
-            let Tree::List(mut items) = old else { return old };
+            let Tree::List(mut items) = old else {
+                return old;
+            };
             let names = match items.len() {
                 2 => &grammar.unary,
                 3 => &grammar.binary,
@@ -203,21 +206,42 @@ fn once(grammar: &Grammar, program: &mut [Tree], other: Option<&[Tree]>, random:
             }
         }
         // A constant in place of anything.
-        10 => change(program, random, &number, |_, random| Grammar::constant(random)),
+        10 => change(program, random, &number, |_, random| {
+            Grammar::constant(random)
+        }),
+        // Constants that are nearly whole numbers are, and what they make nothing of goes.
+        11 => {
+            let near = [1e-9, 1e-6, 1e-3][random.below(3)];
+            program.iter_mut().for_each(|tree| tidy(tree, near));
+        }
         _ => {
             let Some(graft) = other.and_then(|other| graft(other, random)) else {
                 return;
             };
             change(program, random, &number, |old, random| match choice {
-                11 => Tree::call("+", [old, graft]),
-                12 => Tree::call("*", [old, graft]),
-                13 => {
+                12 => Tree::call("+", [old, graft]),
+                13 => Tree::call("*", [old, graft]),
+                14 => {
                     let constant = Grammar::constant(random);
                     Tree::call("+", [old, Tree::call("*", [constant, graft])])
                 }
                 _ => graft,
             });
         }
+    }
+}
+
+/// Makes constants near 0, 1 and -1 those numbers: in products and sums they are the ones that can go.
+fn tidy(tree: &mut Tree, near: f64) {
+    match tree {
+        Tree::Constant(value) => {
+            let whole = value.round();
+            if (*value - whole).abs() <= near && whole.abs() <= 1.0 {
+                *tree = Tree::Int(whole + 0.0);
+            }
+        }
+        Tree::List(items) => items.iter_mut().for_each(|item| tidy(item, near)),
+        _ => {}
     }
 }
 

@@ -143,7 +143,8 @@ impl Run {
             errors: state.errors.clone(),
             steps: state.step,
             rows: self.rows.counts(),
-            usd: Transcript::open(&self.folder.join(TRANSCRIPT), false).map_or(0.0, |all| all.usd()),
+            usd: Transcript::open(&self.folder.join(TRANSCRIPT), false)
+                .map_or(0.0, |all| all.usd()),
             cpu_s: self.cpu_seconds(),
             by_bic: self.by_bic()?,
             genealogy,
@@ -158,7 +159,14 @@ impl Run {
         let rows = self.rows.counts()[0] as f64;
         let mut all: Vec<BicRow> = Vec::new();
         each_record(&self.folder.join(JOURNAL), &mut |record| {
-            let Record::Candidate { n, by, program, fit, .. } = record else {
+            let Record::Candidate {
+                n,
+                by,
+                program,
+                fit,
+                ..
+            } = record
+            else {
                 return;
             };
             let error = math::ln(fit.max(1e-30 * self.state.scale));
@@ -173,11 +181,21 @@ impl Run {
             let constants: usize = candidate.program.iter().map(Tree::constants).sum();
             let bic = rows * error + (constants + 1) as f64 * math::ln(rows);
             let place = all.partition_point(|row| row.bic <= bic);
-            all.insert(place, BicRow { bic, alike: false, by, program, n });
+            all.insert(
+                place,
+                BicRow {
+                    bic,
+                    alike: false,
+                    by,
+                    program,
+                    n,
+                },
+            );
             all.truncate(MOST);
         })?;
         if let Some(first) = all.first().map(|row| row.bic) {
-            all.iter_mut().for_each(|row| row.alike = row.bic < first + ALIKE);
+            all.iter_mut()
+                .for_each(|row| row.alike = row.bic < first + ALIKE);
         }
         Ok(all)
     }
@@ -186,13 +204,17 @@ impl Run {
     fn chosen<'f>(&self, front: &'f [FrontRow]) -> Option<&'f FrontRow> {
         let best = front.last()?;
         // Where nothing is left to explain, what is left is rounding.
-        let bar = (1.02 * best.loss).max(1e-24 * self.state.scale);
+        let bar = (1.02 * best.loss).max(self.task.search.done * self.state.scale);
         front.iter().find(|row| row.loss <= bar)
     }
 
     fn baselines(&self, judge: &Judge) -> Result<Vec<Baseline>, SearchError> {
         let [loss, test_loss] = self.rows.persistence();
-        let name = if self.task.data.series { "persistence" } else { "mean" };
+        let name = if self.task.data.series {
+            "persistence"
+        } else {
+            "mean"
+        };
         let mut baselines = vec![Baseline {
             name: name.to_owned(),
             loss,
@@ -203,7 +225,10 @@ impl Run {
         let line = Tree::call("+", [Tree::Constant(0.5)].into_iter().chain(terms));
         let of = |judge: &Judge| {
             let mut candidate = Candidate::of(vec![line.clone()], &self.grammar);
-            judge.judge(&mut candidate, f64::INFINITY).ok().and_then(|verdict| verdict.select)
+            judge
+                .judge(&mut candidate, f64::INFINITY)
+                .ok()
+                .and_then(|verdict| verdict.select)
         };
         if self.task.search.form == super::Form::Expression && !self.task.data.inputs.is_empty() {
             let choosing = Judge::new(&self.task, &self.rows, None)?;
@@ -231,7 +256,11 @@ impl Run {
         while let Some(n) = next.filter(|_| line.len() < MOST) {
             line.push(n);
             // A parent is older, so this ends.
-            next = parents.get(n as usize).copied().flatten().filter(|&parent| parent < n);
+            next = parents
+                .get(n as usize)
+                .copied()
+                .flatten()
+                .filter(|&parent| parent < n);
         }
         let mut texts: BTreeMap<u64, String> = BTreeMap::new();
         each_record(&self.folder.join(JOURNAL), &mut |record| {

@@ -16,8 +16,9 @@ use super::journal::{Journal, Record, VERSION, each_record, sum_of};
 use super::propose::command::Asked;
 use super::propose::genetic::Genetic;
 use super::propose::library::Library;
+use super::propose::openai::{Openai, pattern};
 use super::propose::replay::Replay;
-use super::propose::{Ask, Propose, Proposal, Proposed};
+use super::propose::{Ask, Proposal, Propose, Proposed};
 use super::select::Rows;
 use super::task::{Form, Task};
 use super::transcript::Transcript;
@@ -97,7 +98,9 @@ pub struct Run {
 
 impl std::fmt::Debug for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Run").field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("Run")
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
     }
 }
 
@@ -193,7 +196,7 @@ impl Run {
         &self.task
     }
 
-    fn proposer(&self, _effort: &Effort) -> Result<Box<dyn Propose>, SearchError> {
+    fn proposer(&self, effort: &Effort) -> Result<Box<dyn Propose>, SearchError> {
         let task = &self.task;
         let transcript = || Transcript::open(&self.folder.join(TRANSCRIPT), true);
         Ok(match task.search.proposer.as_str() {
@@ -206,6 +209,10 @@ impl Run {
                 process: None,
                 transcript: transcript()?,
             }),
+            "openai" => {
+                let budget = effort.budget_usd.or(task.search.budget_usd);
+                Box::new(Openai::new(task, budget, transcript()?)?)
+            }
             name => return Err(SearchError::Proposer(format!("no proposer `{name}`"))),
         })
     }
@@ -237,7 +244,10 @@ impl Run {
                 break stopped;
             }
             if proposer.is_finished(self.state.step) {
-                break Stopped::Exhausted;
+                break match proposer.is_spent() {
+                    true => Stopped::Budget,
+                    false => Stopped::Exhausted,
+                };
             }
             let judges = Judges {
                 judge: &judge,
@@ -295,8 +305,7 @@ impl Run {
         if state.is_exhausted() {
             return Some(Stopped::Exhausted);
         }
-        let best = state.front.best()?;
-        (best.loss <= self.task.search.done * state.scale).then_some(Stopped::Done)
+        state.is_done().then_some(Stopped::Done)
     }
 
     /// How it stands.
@@ -324,6 +333,11 @@ impl Run {
         let (state, task) = (&self.state, &self.task);
         let mut proposed = Proposed::default();
         let mut islands = Vec::new();
+        let residuals = || {
+            let best = state.front.best().map(|elite| written(&elite.program).0);
+            let curve = best.and_then(|text| self.curve(&text));
+            curve.map_or_else(|| "(none)".to_owned(), |curve| pattern(&curve))
+        };
         for island in 0..task.search.islands {
             let ask = Ask {
                 task,
@@ -333,6 +347,7 @@ impl Run {
                 island,
                 step: state.step,
                 count: task.search.batch,
+                residuals: &residuals,
             };
             if state.step == 0 && island == 0 {
                 for text in &task.search.programs {
@@ -441,7 +456,8 @@ impl Run {
         let entries = fs::read_dir(&folder).map_err(SearchError::file(&folder))?;
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            if Path::new(&name).extension().is_some_and(|end| end == "scm") && !kept.contains(&name) {
+            if Path::new(&name).extension().is_some_and(|end| end == "scm") && !kept.contains(&name)
+            {
                 let path = entry.path();
                 fs::remove_file(&path).map_err(SearchError::file(&path))?;
             }

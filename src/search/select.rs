@@ -99,7 +99,11 @@ impl Rows {
             form: task.search.form,
             is_series: task.data.series,
             select: task.data.select,
-            origins: if task.data.series { task.data.origins } else { 1 },
+            origins: if task.data.series {
+                task.data.origins
+            } else {
+                1
+            },
         };
         rows.part(task.data.select, task.data.test);
         if !rows.uses.contains(&Use::Calibrate) {
@@ -119,7 +123,8 @@ impl Rows {
                 let [select, test] = [select, test].map(|share| share_of(share, rows.len()));
                 let known = rows.len() - test;
                 self.uses[rows[0] + known..=rows[rows.len() - 1]].fill(Use::Test);
-                self.uses[rows[0] + known.saturating_sub(select)..rows[0] + known].fill(Use::Select);
+                self.uses[rows[0] + known.saturating_sub(select)..rows[0] + known]
+                    .fill(Use::Select);
             }
             return;
         }
@@ -177,7 +182,13 @@ impl Rows {
         let uses: Vec<Use> = self
             .uses
             .iter()
-            .map(|&one| if one == Use::Test { Use::Test } else { Use::Calibrate })
+            .map(|&one| {
+                if one == Use::Test {
+                    Use::Test
+                } else {
+                    Use::Calibrate
+                }
+            })
             .collect();
         self.split(&uses, Use::Calibrate, Use::Test, constants)
     }
@@ -196,7 +207,10 @@ impl Rows {
             rows.filter(|&&row| uses[row] == what).count()
         };
         let tables = |what: Use| -> Vec<Table<'static>> {
-            groups.iter().map(|rows| self.table(rows, uses, what)).collect()
+            groups
+                .iter()
+                .map(|rows| self.table(rows, uses, what))
+                .collect()
         };
         Split {
             fit: tables(fit),
@@ -210,7 +224,11 @@ impl Rows {
     /// other targets.
     fn table(&self, rows: &[usize], uses: &[Use], what: Use) -> Table<'static> {
         let kept: Vec<usize> = match self.form {
-            Form::Expression => rows.iter().copied().filter(|&row| uses[row] == what).collect(),
+            Form::Expression => rows
+                .iter()
+                .copied()
+                .filter(|&row| uses[row] == what)
+                .collect(),
             Form::Recurrence => rows.to_vec(),
         };
         let columns = self.columns.iter().map(|(name, column)| {
@@ -233,12 +251,17 @@ impl Rows {
     pub(super) fn known_targets(&self) -> Vec<f64> {
         let target = self.target_column();
         let rows = self.uses.iter().zip(target);
-        rows.filter(|(one, _)| **one != Use::Test).map(|(_, y)| *y).collect()
+        rows.filter(|(one, _)| **one != Use::Test)
+            .map(|(_, y)| *y)
+            .collect()
     }
 
     fn target_column(&self) -> &[f64] {
         let mut columns = self.columns.iter();
-        &columns.find(|(name, _)| *name == self.target).expect("the target is a column").1
+        &columns
+            .find(|(name, _)| *name == self.target)
+            .expect("the target is a column")
+            .1
     }
 
     /// The mean squared error of the last known value of each group (the mean, where rows do not follow each
@@ -278,7 +301,11 @@ impl Rows {
     pub(super) fn known_column(&self, name: &str) -> Option<Vec<f64>> {
         let (_, column) = self.columns.iter().find(|(other, _)| other == name)?;
         let rows = self.uses.iter().zip(column);
-        Some(rows.filter(|(one, _)| **one != Use::Test).map(|(_, x)| *x).collect())
+        Some(
+            rows.filter(|(one, _)| **one != Use::Test)
+                .map(|(_, x)| *x)
+                .collect(),
+        )
     }
 
     /// The rows of a forecast: inputs without targets.
@@ -318,7 +345,8 @@ fn read_groups(
         .map_err(|error| fault(error.to_string()))?;
     let header = reader.headers().map_err(|error| fault(error.to_string()))?;
     let place = header.iter().position(|name| name == group);
-    let place = place.ok_or_else(|| fault(format!("[data] group: there is no column `{group}`")))?;
+    let place =
+        place.ok_or_else(|| fault(format!("[data] group: there is no column `{group}`")))?;
     let (mut groups, mut names): (Vec<usize>, Vec<String>) = (Vec::new(), Vec::new());
     for record in reader.records() {
         let record = record.map_err(|error| fault(error.to_string()))?;
@@ -330,7 +358,10 @@ fn read_groups(
         }));
     }
     if groups.len() != rows {
-        let message = format!("[data] group: {} rows have a group and there are {rows}", groups.len());
+        let message = format!(
+            "[data] group: {} rows have a group and there are {rows}",
+            groups.len()
+        );
         return Err(fault(message));
     }
     Ok((groups, names))

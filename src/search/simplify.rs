@@ -25,7 +25,12 @@ pub(super) fn simplify(tree: &mut Tree) {
         return;
     }
     match head.as_str() {
-        "+" | "*" => gather(tree, &head),
+        "+" => gather(tree, &head),
+        "*" => {
+            gather(tree, &head);
+            fraction(tree);
+            distribute(tree);
+        }
         "-" if items.len() == 3 => difference(tree),
         "-" if items.len() == 2 => {
             if items[1].head() == Some("-") && items[1].arguments().len() == 1 {
@@ -33,7 +38,7 @@ pub(super) fn simplify(tree: &mut Tree) {
                 *tree = inner;
             }
         }
-        "/" if items.len() == 3 => quotient(tree),
+        "/" if items.len() == 3 => quotient_of(tree),
         "if" if items.len() == 4 && items[2] == items[3] && is_total(&items[1]) => {
             let either = items.remove(2);
             *tree = either;
@@ -63,7 +68,9 @@ fn folded(head: &str, arguments: &[Tree]) -> Option<Tree> {
         (&[a], "/") => 1.0 / a,
         (&[a], "+" | "*" | "min" | "max") => a,
         (&[a], _) if spec.min_args == 1 => prim.forward(a, 0.0),
-        (&[a, b], _) if spec.min_args == 2 || ["+", "*", "-", "/", "min", "max"].contains(&head) => {
+        (&[a, b], _)
+            if spec.min_args == 2 || ["+", "*", "-", "/", "min", "max"].contains(&head) =>
+        {
             prim.forward(a, b)
         }
         _ => return None,
@@ -79,8 +86,8 @@ fn folded(head: &str, arguments: &[Tree]) -> Option<Tree> {
 /// Whether a tree has a value wherever its inputs have.
 fn is_total(tree: &Tree) -> bool {
     const TOTAL: [&str; 16] = [
-        "+", "-", "*", "sin", "cos", "tanh", "atan", "abs", "square", "min", "max", "sigmoid", "<", ">",
-        "<=", ">=",
+        "+", "-", "*", "sin", "cos", "tanh", "atan", "abs", "square", "min", "max", "sigmoid", "<",
+        ">", "<=", ">=",
     ];
     match tree {
         Tree::List(_) => {
@@ -128,12 +135,84 @@ fn gather(tree: &mut Tree, head: &str) {
         Tree::Constant(value) | Tree::Int(value) => value.is_finite() && value.abs() < 1e15,
         _ => true,
     });
+    if number == Some(Tree::Int(0.0)) && flat.iter().all(is_total) {
+        *tree = Tree::Int(0.0);
+        return;
+    }
     flat.splice(0..0, number);
     *tree = match flat.len() {
         0 => Tree::Int(neutral),
         1 => flat.remove(0),
         _ => Tree::call(head, flat),
     };
+}
+
+/// A product with a quotient in it as a quotient.
+fn fraction(tree: &mut Tree) {
+    let Tree::List(items) = tree else { return };
+    let is_quotient = |item: &Tree| item.head() == Some("/") && item.arguments().len() == 2;
+    let Some(place) = items.iter().position(is_quotient) else {
+        return;
+    };
+    if items[0] != Tree::name("*") {
+        return;
+    }
+    let Tree::List(mut quotient) = items.remove(place) else {
+        return;
+    };
+    let (Some(below), Some(above)) = (quotient.pop(), quotient.pop()) else {
+        return;
+    };
+    items.push(above);
+    gather(tree, "*");
+    let above = std::mem::replace(tree, Tree::Int(0.0));
+    *tree = Tree::call("/", [above, below]);
+    quotient_of(tree);
+}
+
+/// A constant times a sum of constants times something: that constant goes into the sum.
+fn distribute(tree: &mut Tree) {
+    let Tree::List(items) = tree else { return };
+    let [Tree::Name(head), Tree::Constant(by), sum] = &items[..] else {
+        return;
+    };
+    if &**head != "*" || sum.head() != Some("+") {
+        return;
+    }
+    let scaled = |term: &Tree| match term {
+        Tree::Constant(value) => Some(Tree::Constant(by * value)),
+        Tree::List(factors) if term.head() == Some("*") => match factors.get(1) {
+            Some(Tree::Constant(value)) => {
+                let mut factors = factors.clone();
+                factors[1] = Tree::Constant(by * value);
+                Some(Tree::List(factors))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    let mut left = 0;
+    let terms: Vec<Tree> = sum
+        .arguments()
+        .iter()
+        .map(|term| {
+            scaled(term).unwrap_or_else(|| {
+                left += 1;
+                let mut product = Tree::call("*", [Tree::Constant(*by), term.clone()]);
+                gather(&mut product, "*");
+                product
+            })
+        })
+        .collect();
+    let is_finite = |term: &Tree| {
+        let mut all = true;
+        term.clone()
+            .each_constant(&mut |value| all &= value.is_finite());
+        all
+    };
+    if left <= 1 && terms.iter().all(is_finite) {
+        *tree = Tree::call("+", terms);
+    }
 }
 
 fn difference(tree: &mut Tree) {
@@ -151,8 +230,20 @@ fn difference(tree: &mut Tree) {
     }
 }
 
-fn quotient(tree: &mut Tree) {
+fn quotient_of(tree: &mut Tree) {
     let Tree::List(items) = tree else { return };
+    let is_quotient = |item: &Tree| item.head() == Some("/") && item.arguments().len() == 2;
+    if items.len() == 3 && is_quotient(&items[1]) {
+        let (above, inner) = (
+            items[1].arguments()[0].clone(),
+            items[1].arguments()[1].clone(),
+        );
+        let mut below = Tree::call("*", [inner, items[2].clone()]);
+        gather(&mut below, "*");
+        fraction(&mut below);
+        items[1] = above;
+        items[2] = below;
+    }
     let scaled = |by: f64, what: Tree| {
         let mut product = Tree::call("*", [Tree::Constant(by), what]);
         simplify(&mut product);
@@ -222,7 +313,12 @@ mod tests {
 
     #[test]
     fn what_may_have_no_value_stays() {
-        for text in ["(/ x x)", "(- (log x) (log x))", "(* 0 (log x))", "(- (/ x z) (/ x z))"] {
+        for text in [
+            "(/ x x)",
+            "(- (log x) (log x))",
+            "(* 0 (log x))",
+            "(- (/ x z) (/ x z))",
+        ] {
             let mut program = read_program(text, 200).unwrap();
             program.iter_mut().for_each(simplify);
             assert_eq!(written(&program).0, text);
@@ -253,7 +349,10 @@ mod tests {
             let (a, b) = (value(&before).unwrap(), value(&after).unwrap());
             // Products and quotients in another order may overflow in another place.
             if a.is_finite() && a.abs() < 1e6 {
-                assert!((a - b).abs() <= 1e-6 * (1.0 + a.abs()), "{before:?} {after:?}: {a} {b}");
+                assert!(
+                    (a - b).abs() <= 1e-6 * (1.0 + a.abs()),
+                    "{before:?} {after:?}: {a} {b}"
+                );
             }
         }
         assert!(changed > 500, "{changed}");

@@ -373,13 +373,17 @@ impl Task {
         }
         for (place, input) in inputs.iter().enumerate() {
             if input == target {
-                return Err(format!("[data] inputs: `{input}` is the target; leave it out"));
+                return Err(format!(
+                    "[data] inputs: `{input}` is the target; leave it out"
+                ));
             }
             if inputs[..place].contains(input) {
                 return Err(format!("[data] inputs: `{input}` stands there twice"));
             }
             if read_number(input).is_some() || input.is_empty() {
-                return Err(format!("[data] inputs: `{input}` cannot be a name in a program"));
+                return Err(format!(
+                    "[data] inputs: `{input}` cannot be a name in a program"
+                ));
             }
         }
         let share = |key: &str, share: f64| match (0.0..0.9).contains(&share) {
@@ -390,16 +394,23 @@ impl Task {
         share("test", *test)?;
         if select + test > 0.9 {
             let sum = select + test;
-            return Err(format!("[data] select and test: {sum} together; leave 0.1 to calibrate on"));
+            return Err(format!(
+                "[data] select and test: {sum} together; leave 0.1 to calibrate on"
+            ));
         }
         if let Some([low, high]) = self.data.range
             && !(low < high)
         {
-            return Err(format!("[data] range: [{low}, {high}]; give the lower end first"));
+            return Err(format!(
+                "[data] range: [{low}, {high}]; give the lower end first"
+            ));
         }
         if !PROPOSERS.contains(&self.search.proposer.as_str()) {
             let name = &self.search.proposer;
-            return Err(format!("[search] proposer: `{name}`; there are {}", PROPOSERS.join(", ")));
+            return Err(format!(
+                "[search] proposer: `{name}`; there are {}",
+                PROPOSERS.join(", ")
+            ));
         }
         let count = |key: &str, value: usize, most: usize| match (1..=most).contains(&value) {
             true => Ok(()),
@@ -408,10 +419,18 @@ impl Task {
         count("[data] origins", self.data.origins, 100)?;
         count("[search] islands", self.search.islands, 1000)?;
         count("[search] batch", self.search.batch, 10_000)?;
-        count("[search] migrate", self.search.migrate.min(1 << 20) as usize, 1 << 20)?;
+        count(
+            "[search] migrate",
+            self.search.migrate.min(1 << 20) as usize,
+            1 << 20,
+        )?;
         count("[grammar] most_nodes", self.grammar.most_nodes, 20_000)?;
         count("[calibrate] starts", self.calibrate.starts, 10_000)?;
-        count("[calibrate] evaluations", self.calibrate.evaluations, 1_000_000)?;
+        count(
+            "[calibrate] evaluations",
+            self.calibrate.evaluations,
+            1_000_000,
+        )?;
         count("[calibrate] bytes", self.calibrate.bytes, 1 << 40)?;
         count("[calibrate] depth", self.calibrate.depth, 1 << 40)?;
         let above = |key: &str, value: f64| match value > 0.0 && value.is_finite() {
@@ -433,16 +452,22 @@ impl Task {
             }
             if !["gbnf", "vllm", "off"].contains(&openai.grammar.as_str()) {
                 let name = &openai.grammar;
-                return Err(format!("[openai] grammar: `{name}`; there are gbnf, vllm, off"));
+                return Err(format!(
+                    "[openai] grammar: `{name}`; there are gbnf, vllm, off"
+                ));
             }
             if self.search.budget_usd.is_some() && openai.usd_in + openai.usd_out <= 0.0 {
-                return Err("[search] budget_usd: [openai] usd_in and usd_out are not given, so no \
+                return Err(
+                    "[search] budget_usd: [openai] usd_in and usd_out are not given, so no \
                             call has a price; give them, or leave out the budget"
-                    .into());
+                        .into(),
+                );
             }
         }
         if self.search.proposer == "command" && self.command.run.is_empty() {
-            return Err("[command] run: name the program, such as [\"python3\", \"mine.py\"]".into());
+            return Err(
+                "[command] run: name the program, such as [\"python3\", \"mine.py\"]".into(),
+            );
         }
         if self.search.proposer == "library" && self.library.is_empty() {
             return Err(
@@ -453,7 +478,9 @@ impl Task {
             return Err("[replay] file: name a transcript.jsonl".into());
         }
         if self.calibrate.constants == Constants::Local && self.data.group.is_none() {
-            return Err("[calibrate] constants: local ones need [data] group, the column of groups".into());
+            return Err(
+                "[calibrate] constants: local ones need [data] group, the column of groups".into(),
+            );
         }
         Ok(())
     }
@@ -464,7 +491,9 @@ impl Task {
             return Ok(());
         }
         if self.data.inputs.iter().any(|input| input == name) {
-            return Err(format!("[grammar] operators: `{name}` is an input too; rename the column"));
+            return Err(format!(
+                "[grammar] operators: `{name}` is an input too; rename the column"
+            ));
         }
         match Prim::from_name(name).map(Prim::spec) {
             Some(spec) if matches!(spec.kind, Kind::Numeric(_)) && spec.min_args <= 2 => Ok(()),

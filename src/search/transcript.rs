@@ -45,6 +45,14 @@ pub(super) struct Transcript {
     path: PathBuf,
     file: Option<File>,
     answers: BTreeMap<(u64, usize), Answer>,
+    usd: f64,
+}
+
+impl Answer {
+    /// Whether it is one, and not the note of what was paid for none.
+    fn is_one(&self) -> bool {
+        self.error.is_none() || self.text.is_some() || !self.programs.is_empty()
+    }
 }
 
 impl Transcript {
@@ -56,27 +64,30 @@ impl Transcript {
         let mut bytes = Vec::new();
         match File::open(path) {
             Ok(mut file) => {
-                file.read_to_end(&mut bytes).map_err(SearchError::file(path))?;
+                file.read_to_end(&mut bytes)
+                    .map_err(SearchError::file(path))?;
             }
             Err(error) if is_written && error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(SearchError::file(path)(error)),
         }
         let mut answers = BTreeMap::new();
-        let mut whole = 0;
+        let (mut whole, mut usd) = (0, 0.0);
         for (place, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
             if !line.ends_with(b"\n") && is_written {
                 // The writer was killed here; nothing was made of that answer.
                 break;
             }
-            let answer: Answer = serde_json::from_slice(line).map_err(|error| {
-                SearchError::Journal {
+            let answer: Answer =
+                serde_json::from_slice(line).map_err(|error| SearchError::Journal {
                     path: path.to_owned(),
                     line: place + 1,
                     message: format!("no answer of a proposer: {error}"),
-                }
-            })?;
+                })?;
             whole += line.len() as u64;
-            answers.insert((answer.step, answer.island), answer);
+            usd += answer.usd;
+            if answer.is_one() {
+                answers.insert((answer.step, answer.island), answer);
+            }
         }
         let file = if is_written {
             let file = OpenOptions::new().create(true).append(true).open(path);
@@ -90,6 +101,7 @@ impl Transcript {
             path: path.to_owned(),
             file,
             answers,
+            usd,
         })
     }
 
@@ -99,7 +111,7 @@ impl Transcript {
 
     /// What all answers cost.
     pub(super) fn usd(&self) -> f64 {
-        self.answers.values().map(|answer| answer.usd).sum()
+        self.usd
     }
 
     /// The last step that has an answer.
@@ -115,7 +127,10 @@ impl Transcript {
                 .and_then(|()| file.sync_data())
                 .map_err(SearchError::file(&self.path))?;
         }
-        self.answers.insert((answer.step, answer.island), answer);
+        self.usd += answer.usd;
+        if answer.is_one() {
+            self.answers.insert((answer.step, answer.island), answer);
+        }
         Ok(())
     }
 }

@@ -218,10 +218,20 @@ mod tests {
     #[test]
     fn what_is_too_large_is_refused() {
         let long = format!("(+ {})", "1 ".repeat(500));
-        assert!(read_program(&long, 100).unwrap_err().message.contains("100"));
+        assert!(
+            read_program(&long, 100)
+                .unwrap_err()
+                .message
+                .contains("100")
+        );
         let deep = "(".repeat(500) + &")".repeat(500);
         assert!(read_program(&deep, 1000).is_err());
         assert!(read_program(&"x".repeat(1 << 20), 100).is_err());
-        assert!(read_program("(+ 1", 100).unwrap_err().message.contains("1:1"));
+        assert!(
+            read_program("(+ 1", 100)
+                .unwrap_err()
+                .message
+                .contains("1:1")
+        );
     }
 }

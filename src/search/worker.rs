@@ -32,7 +32,9 @@ pub struct Worker {
 
 impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Worker").field("done", &self.done.len()).finish_non_exhaustive()
+        f.debug_struct("Worker")
+            .field("done", &self.done.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,10 +85,13 @@ impl Worker {
     }
 
     fn calibrated(&self, program: &str, bar: f64) -> Map<String, Value> {
-        let judged = self.shape.read(program, &self.grammar).and_then(|mut candidate| {
-            let verdict = self.judge.judge(&mut candidate, bar)?;
-            Ok((candidate, verdict))
-        });
+        let judged = self
+            .shape
+            .read(program, &self.grammar)
+            .and_then(|mut candidate| {
+                let verdict = self.judge.judge(&mut candidate, bar)?;
+                Ok((candidate, verdict))
+            });
         let answer = match judged {
             Ok((candidate, verdict)) => json!({
                 "program": written(&candidate.program).0, "fit": verdict.fit,
@@ -158,11 +163,21 @@ fn of_answer(
     shape: &Shape,
     grammar: &Grammar,
 ) -> Result<Verdict, Refusal> {
-    let message = || answer["message"].as_str().unwrap_or("no reason was given").to_owned();
+    let message = || {
+        answer["message"]
+            .as_str()
+            .unwrap_or("no reason was given")
+            .to_owned()
+    };
     if let Some(kind) = answer["error"].as_str() {
         return Err(Refusal::new(kind, message()));
     }
-    let fault = || Refusal::new("worker", "an answer without `program`, `fit` and `evaluations`");
+    let fault = || {
+        Refusal::new(
+            "worker",
+            "an answer without `program`, `fit` and `evaluations`",
+        )
+    };
     let program = answer["program"].as_str().ok_or_else(fault)?;
     candidate.program = shape.read(program, grammar)?.program;
     Ok(Verdict {

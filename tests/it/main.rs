@@ -65,6 +65,8 @@ mod replay;
 mod scaling;
 #[cfg(feature = "cli")]
 mod search;
+#[cfg(feature = "cli")]
+mod search_openai;
 mod selfhost;
 #[cfg(feature = "cli")]
 mod service;

@@ -86,7 +86,10 @@ fn threads_change_no_byte() {
     let text = task_text(6000, "");
     for threads in [1, 2, 4] {
         let name = threads.to_string();
-        assert_eq!(go(&mut begun(&folder, &name, &text), threads), Stopped::Budget);
+        assert_eq!(
+            go(&mut begun(&folder, &name, &text), threads),
+            Stopped::Budget
+        );
     }
     let bytes = journal(&folder, "1");
     assert!(bytes.len() > 5000);
@@ -149,7 +152,11 @@ fn a_run_that_is_killed_goes_on_to_the_same_bytes() {
         std::thread::yield_now();
     }
     child.wait().unwrap();
-    let resumed = dmci().args(["search", "resume", "--quiet"]).arg(&run).output().unwrap();
+    let resumed = dmci()
+        .args(["search", "resume", "--quiet"])
+        .arg(&run)
+        .output()
+        .unwrap();
     assert!(resumed.status.success(), "{resumed:?}");
     assert!(journal(&folder, "killed") == whole);
     assert_eq!(front(&folder, "killed"), front(&folder, "whole"));
@@ -180,9 +187,17 @@ fn rows_that_test_are_seen_by_the_report_alone() {
     assert_eq!(first.rows, [18, 6, 6]);
     let [one, two] = [&first, &second].map(|report| report.best.clone().unwrap());
     assert_eq!((one.n, one.loss), (two.n, two.loss));
-    assert!(one.test_loss.unwrap() < 1e-9 && two.test_loss.unwrap() > 1e5, "{one:?} {two:?}");
+    assert!(
+        one.test_loss.unwrap() < 1e-9 && two.test_loss.unwrap() > 1e5,
+        "{one:?} {two:?}"
+    );
     assert_eq!(first.baselines[0].name, "persistence");
-    assert!(second.baselines.iter().all(|base| base.test_loss.unwrap() > 1e5));
+    assert!(
+        second
+            .baselines
+            .iter()
+            .all(|base| base.test_loss.unwrap() > 1e5)
+    );
 }
 
 #[test]
@@ -196,7 +211,10 @@ fn a_journal_that_was_changed_is_told() {
     assert_ne!(changed, text);
     fs::write(&path, &changed).unwrap();
     let message = Run::resume(&folder.path("run")).unwrap_err().to_string();
-    assert!(message.contains("journal.jsonl:") && message.contains("sum"), "{message}");
+    assert!(
+        message.contains("journal.jsonl:") && message.contains("sum"),
+        "{message}"
+    );
     // Another task, too.
     fs::write(&path, &text).unwrap();
     fs::write(folder.path("run").join("task.toml"), task_text(801, "")).unwrap();
@@ -218,8 +236,16 @@ fn tasks_that_cannot_be_done_are_told_by_key() {
         ("inputs = ['x']", "inputs = []", "inputs"),
         ("seed = 7", "seed = 7\nproposer = 'magic'", "genetic"),
         ("inputs = ['x']", "inputs = ['x']\ntest = 0.95", "test"),
-        ("[search]", "[grammar]\noperators = ['sine']\n[search]", "did you mean"),
-        ("[search]", "[calibrate]\nconstants = 'local'\n[search]", "group"),
+        (
+            "[search]",
+            "[grammar]\noperators = ['sine']\n[search]",
+            "did you mean",
+        ),
+        (
+            "[search]",
+            "[calibrate]\nconstants = 'local'\n[search]",
+            "group",
+        ),
         ("[search]", "[search", "line"),
         ("seed = 7", "seed = 7\nproposer = 'openai'", "url"),
         ("seed = 7", "seed = 7\nproposer = 'command'", "[command]"),
@@ -303,7 +329,12 @@ fn hostile() -> Vec<String> {
     all.push(format!("(sin {}", "(sin ".repeat(110)) + " x" + &")".repeat(111));
     all.push("'".repeat(10_000));
     all.push("\u{0}\u{1}\u{7f}\u{feff}".to_owned());
-    all.push(format!("(+ {})", (0..100).map(|n| format!("(sin (* {n}.5 x)) ")).collect::<String>()));
+    all.push(format!(
+        "(+ {})",
+        (0..100)
+            .map(|n| format!("(sin (* {n}.5 x)) "))
+            .collect::<String>()
+    ));
     all
 }
 
@@ -331,20 +362,32 @@ fn hostile_candidates_end_within_their_limits() {
             serde_json::from_str(&answers.next().unwrap().unwrap()).unwrap();
         assert_eq!(answer["id"], id);
         let has_loss = answer["fit"].as_f64().is_some_and(f64::is_finite);
-        let is_told = answer["message"].as_str().is_some_and(|message| !message.is_empty());
+        let is_told = answer["message"]
+            .as_str()
+            .is_some_and(|message| !message.is_empty());
         let short: String = program.chars().take(60).collect();
         assert!(has_loss != is_told, "{short}: {answer}");
     }
     // It still works, and what comes again is answered as before.
     for _ in 0..2 {
-        writeln!(input, "{{\"id\":\"good\",\"program\":\"(+ 1.5 (* 0.5 x))\"}}").unwrap();
+        writeln!(
+            input,
+            "{{\"id\":\"good\",\"program\":\"(+ 1.5 (* 0.5 x))\"}}"
+        )
+        .unwrap();
         let answer = answers.next().unwrap().unwrap();
-        assert!(answer.contains("\"good\"") && answer.contains("\"fit\""), "{answer}");
+        assert!(
+            answer.contains("\"good\"") && answer.contains("\"fit\""),
+            "{answer}"
+        );
     }
     #[cfg(target_os = "linux")]
     {
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM"))
+            .unwrap();
         let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
         assert!(kib < 512 * 1024, "{line}");
     }
@@ -405,7 +448,10 @@ fn a_command_proposes_and_its_transcript_is_replayed() {
     let replay = "proposer = 'replay'\n[replay]\nfile = 'run/transcript.jsonl'\n";
     let mut second = begun(&folder, "again", &task_text(1_000_000, replay));
     assert_eq!(go(&mut second, 1), Stopped::Exhausted);
-    assert_eq!(second.report().unwrap().best.unwrap().program, "(/ 2.0 (+ 1 x))");
+    assert_eq!(
+        second.report().unwrap().best.unwrap().program,
+        "(/ 2.0 (+ 1 x))"
+    );
     // One that says nothing ends the run with words.
     let mute = "proposer = 'command'\n[command]\nrun = ['sleep', '1000']\nseconds = 0.05\n";
     let error = begun(&folder, "mute", &task_text(100, mute))
@@ -422,10 +468,16 @@ fn workers_give_the_bytes_of_this_process() {
     let text = task_text(1500, "");
     let task = folder.write("task.toml", &text);
     go(&mut begun(&folder, "here", &text), 1);
-    let worker = format!("{} search worker {}", env!("CARGO_BIN_EXE_dmci"), task.display());
+    let worker = format!(
+        "{} search worker {}",
+        env!("CARGO_BIN_EXE_dmci"),
+        task.display()
+    );
     let mut effort = Effort::default();
     effort.via = Some(worker.split(' ').map(str::to_owned).collect());
-    begun(&folder, "there", &text).go(&effort, &mut |_| {}).unwrap();
+    begun(&folder, "there", &text)
+        .go(&effort, &mut |_| {})
+        .unwrap();
     assert!(journal(&folder, "here") == journal(&folder, "there"));
     // What is no job is answered, too.
     let mut worker = Worker::new(&Task::read(&task).unwrap()).unwrap();
@@ -452,11 +504,16 @@ fn a_library_is_composed_and_ranked() {
     let more = "proposer = 'library'\n[library]\ndecay = '(* 1.0 (exp (* -1.0 x)))'\n\
                 oscillation = '(* 1.0 (sin (+ 0.1 (* 2.0 x))))'\nquadratic = '(+ 1.0 (* 1.0 x) (* 1.0 x x))'\n\
                 [calibrate]\nstarts = 16\nevaluations = 30\n";
-    let text = task_text(100_000_000, more).replace("inputs = ['x']", "inputs = ['x']\nselect = 0\ntest = 0");
+    let text = task_text(100_000_000, more)
+        .replace("inputs = ['x']", "inputs = ['x']\nselect = 0\ntest = 0");
     let mut run = begun(&folder, "run", &text);
     assert_eq!(go(&mut run, 2), Stopped::Exhausted);
     let report = run.report().unwrap();
-    assert_eq!(report.by_bic[0].by, "decay plus oscillation", "{:?}", report.by_bic);
+    assert_eq!(
+        report.by_bic[0].by, "decay plus oscillation",
+        "{:?}",
+        report.by_bic
+    );
     assert!(!report.by_bic[1].alike, "{:?}", report.by_bic);
 }
 
@@ -472,15 +529,22 @@ fn a_recurrence_is_calibrated_on_its_trajectory() {
     folder.write("d.csv", &rows);
     let more = "form = 'recurrence'\nprograms = ['(recurrence 0.2 (* 2.0 state (- 1 state)))', \
                 '(recurrence 0.1 (+ 0.1 state))']\n";
-    let text = task_text(200, more)
-        .replace("inputs = ['x']", "inputs = ['k']\nseries = true");
+    let text = task_text(200, more).replace("inputs = ['x']", "inputs = ['k']\nseries = true");
     let mut run = begun(&folder, "run", &text);
     go(&mut run, 1);
     let report = run.report().unwrap();
     let best = report.best.unwrap();
-    assert!(best.loss < 1e-16 && best.test_loss.unwrap() < 1e-16, "{best:?}");
-    assert!(best.program.starts_with("(recurrence 0.1 (* 2.8"), "{best:?}");
-    let exported = fs::read_dir(folder.path("run").join("best")).unwrap().count();
+    assert!(
+        best.loss < 1e-16 && best.test_loss.unwrap() < 1e-16,
+        "{best:?}"
+    );
+    assert!(
+        best.program.starts_with("(recurrence 0.1 (* 2.8"),
+        "{best:?}"
+    );
+    let exported = fs::read_dir(folder.path("run").join("best"))
+        .unwrap()
+        .count();
     assert!(exported > 0);
 }
 
@@ -495,8 +559,10 @@ fn constants_of_groups_are_their_own() {
     }
     folder.write("d.csv", &rows);
     let text = |constants: &str| {
-        task_text(300, &format!("[calibrate]\nconstants = '{constants}'\n"))
-            .replace("inputs = ['x']", "inputs = ['x']\ngroup = 'cell'\nseries = true")
+        task_text(300, &format!("[calibrate]\nconstants = '{constants}'\n")).replace(
+            "inputs = ['x']",
+            "inputs = ['x']\ngroup = 'cell'\nseries = true",
+        )
     };
     let best = |name: &str| {
         let mut run = begun(&folder, name, &text(name));
@@ -504,7 +570,10 @@ fn constants_of_groups_are_their_own() {
         run.report().unwrap().best.unwrap()
     };
     let (local, shared) = (best("local"), best("shared"));
-    assert!(local.loss < 1e-12 && local.test_loss.unwrap() < 1e-12, "{local:?}");
+    assert!(
+        local.loss < 1e-12 && local.test_loss.unwrap() < 1e-12,
+        "{local:?}"
+    );
     assert!(shared.loss > 1.0, "{shared:?}");
 }
 
@@ -514,13 +583,19 @@ fn forecasts_out_of_range_are_refused() {
     folder.write("d.csv", &table(20, |x| 1.0 + x));
     folder.write("f.csv", "x\n5\n1000\n");
     let more = "programs = ['(+ 1.0 (* 2.0 x))']\n";
-    let text = task_text(40, more)
-        .replace("inputs = ['x']", "inputs = ['x']\nforecast = 'f.csv'\nrange = [0.0, 100.0]");
+    let text = task_text(40, more).replace(
+        "inputs = ['x']",
+        "inputs = ['x']\nforecast = 'f.csv'\nrange = [0.0, 100.0]",
+    );
     let mut run = begun(&folder, "run", &text);
     go(&mut run, 1);
     let report = run.report().unwrap();
     assert!(report.errors["range"] > 0, "{:?}", report.errors);
-    assert!(report.front.iter().all(|row| row.loss > 1e-3), "{:?}", report.front);
+    assert!(
+        report.front.iter().all(|row| row.loss > 1e-3),
+        "{:?}",
+        report.front
+    );
 }
 
 #[test]
@@ -529,11 +604,24 @@ fn the_command_line_tells_what_was_found() {
     folder.write("d.csv", &table(20, |x| 3.0 + 2.0 * x));
     let task = folder.write("task.toml", &task_text(600, ""));
     let run = folder.path("run");
-    let begun = dmci().arg("search").arg(&task).arg("--out").arg(&run).output().unwrap();
+    let begun = dmci()
+        .arg("search")
+        .arg(&task)
+        .arg("--out")
+        .arg(&run)
+        .output()
+        .unwrap();
     assert!(begun.status.success(), "{begun:?}");
-    let report = dmci().args(["search", "report", "--json"]).arg(&run).output().unwrap();
+    let report = dmci()
+        .args(["search", "report", "--json"])
+        .arg(&run)
+        .output()
+        .unwrap();
     let json: serde_json::Value = serde_json::from_slice(&report.stdout).unwrap();
-    assert!(json["best"]["test_loss"].as_f64().unwrap() < 1e-12, "{json}");
+    assert!(
+        json["best"]["test_loss"].as_f64().unwrap() < 1e-12,
+        "{json}"
+    );
     for key in ["complexity", "loss", "test_loss", "program"] {
         assert!(!json["front"][0][key].is_null(), "{key}: {json}");
     }
@@ -541,13 +629,36 @@ fn the_command_line_tells_what_was_found() {
     let html = fs::read_to_string(run.join("report.html")).unwrap();
     assert!(html.contains("<svg") && html.ends_with("</html>\n"));
     // What was exported is a program for other commands.
-    let best = fs::read_dir(run.join("best")).unwrap().map(|entry| entry.unwrap().path()).max();
+    let best = fs::read_dir(run.join("best"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .max();
     let data = folder.path("d.csv");
-    let fit = dmci().args(["fit", "--json"]).arg(best.unwrap()).arg(data).output().unwrap();
-    assert!(fit.status.success(), "{}", String::from_utf8_lossy(&fit.stderr));
-    for arguments in [&["search"][..], &["search", "none.toml", "--out", "x"], &["search", "report", "none"]] {
-        let failed = dmci().args(arguments).current_dir(&folder.0).output().unwrap();
-        assert!(!failed.status.success() && !failed.stderr.is_empty(), "{failed:?}");
+    let fit = dmci()
+        .args(["fit", "--json"])
+        .arg(best.unwrap())
+        .arg(data)
+        .output()
+        .unwrap();
+    assert!(
+        fit.status.success(),
+        "{}",
+        String::from_utf8_lossy(&fit.stderr)
+    );
+    for arguments in [
+        &["search"][..],
+        &["search", "none.toml", "--out", "x"],
+        &["search", "report", "none"],
+    ] {
+        let failed = dmci()
+            .args(arguments)
+            .current_dir(&folder.0)
+            .output()
+            .unwrap();
+        assert!(
+            !failed.status.success() && !failed.stderr.is_empty(),
+            "{failed:?}"
+        );
     }
     assert!(!Path::new("x").exists());
 }

@@ -68,6 +68,15 @@ enum Command {
     Resume(Resume),
     Report(Told),
     Work(Work),
+    Grammar(Grammar),
+}
+
+/// Print the grammar of a task's programs in GBNF, for a server that keeps a model's answers to it
+#[derive(Args, Debug)]
+struct Grammar {
+    /// The task file
+    #[arg(value_name = "TASK.toml")]
+    task: PathBuf,
 }
 
 /// Calibrate candidates for others: a job a line, as JSON, on standard input; an answer a line
@@ -165,16 +174,23 @@ impl Search {
             }
             Some(Command::Report(told)) => told.run(),
             Some(Command::Work(work)) => work.run(),
+            Some(Command::Grammar(of)) => {
+                report::print(&Task::read(&of.task).map_err(failure)?.gbnf())
+            }
             None => self.begin(),
         }
     }
 
     fn begin(&self) -> Result<(), Failure> {
         let Some(file) = &self.task else {
-            return Err(Failure::Usage("name a task file, or `resume`, `report`".to_owned()));
+            return Err(Failure::Usage(
+                "name a task file, or `resume`, `report`".to_owned(),
+            ));
         };
         let Some(out) = &self.out else {
-            return Err(Failure::Usage("give --out, the folder of the run".to_owned()));
+            return Err(Failure::Usage(
+                "give --out, the folder of the run".to_owned(),
+            ));
         };
         // Said once, and as other files that cannot be read.
         read_text(file)?;
@@ -199,7 +215,9 @@ fn go(run: &mut Run, args: &EffortArgs, folder: &Path) -> Result<(), Failure> {
     let mut effort = Effort::default();
     effort.budget_evals = args.budget_evals;
     effort.budget_usd = args.budget_usd;
-    effort.deadline = args.deadline.and_then(|time| Instant::now().checked_add(time));
+    effort.deadline = args
+        .deadline
+        .and_then(|time| Instant::now().checked_add(time));
     effort.interrupt = interrupt;
     effort.threads = Some(args.threads.threads());
     let words = |command: &String| command.split_whitespace().map(str::to_owned).collect();
@@ -220,7 +238,10 @@ fn go(run: &mut Run, args: &EffortArgs, folder: &Path) -> Result<(), Failure> {
     let resume = format!("dmci search resume {}", folder.display());
     match stopped {
         Stopped::Interrupted => {
-            report::note(&format!("interrupted after {} candidates; go on: {resume}", standing.candidates));
+            report::note(&format!(
+                "interrupted after {} candidates; go on: {resume}",
+                standing.candidates
+            ));
             return Err(Failure::Interrupted);
         }
         Stopped::Deadline => report::note(&format!("the time is up; go on: {resume}")),
@@ -231,7 +252,10 @@ fn go(run: &mut Run, args: &EffortArgs, folder: &Path) -> Result<(), Failure> {
         Stopped::Exhausted => report::note("nothing is proposed any more that is not known"),
         _ => {}
     }
-    report::note(&format!("the report: dmci search report {}", folder.display()));
+    report::note(&format!(
+        "the report: dmci search report {}",
+        folder.display()
+    ));
     Ok(())
 }
 
@@ -242,8 +266,9 @@ fn progress(quiet: bool) -> ProgressBar {
         // Draws on a terminal only.
         ProgressDrawTarget::stderr()
     };
-    let style = ProgressStyle::with_template("{bar:32} {pos} of {len} evaluations, {eta} left\n{msg}")
-        .expect("the template is well formed");
+    let style =
+        ProgressStyle::with_template("{bar:32} {pos} of {len} evaluations, {eta} left\n{msg}")
+            .expect("the template is well formed");
     ProgressBar::with_draw_target(Some(1), target).with_style(style)
 }
 

@@ -26,7 +26,8 @@ fn front(report: &Report) -> String {
     let log = |loss: f64| loss.max(1e-300).log10();
     let of = |loss: &dyn Fn(&crate::search::FrontRow) -> Option<f64>| -> (Vec<f64>, Vec<f64>) {
         let rows = report.front.iter();
-        rows.filter_map(|row| Some((row.complexity, log(loss(row)?)))).unzip()
+        rows.filter_map(|row| Some((row.complexity, log(loss(row)?))))
+            .unzip()
     };
     let (x, y) = of(&|row| Some(row.loss));
     let (test_x, test_y) = of(&|row| row.test_loss);
@@ -127,7 +128,11 @@ pub(super) fn html(run: &Run, report: &Report) -> String {
     if report.genealogy.len() > 1 {
         out.push_str("<h2>Where it comes from</h2>\n<ol reversed>\n");
         for (n, program) in &report.genealogy {
-            let _ = writeln!(out, "<li><code>{}</code> <span class=\"note\">{n}</span></li>", escaped(program));
+            let _ = writeln!(
+                out,
+                "<li><code>{}</code> <span class=\"note\">{n}</span></li>",
+                escaped(program)
+            );
         }
         out.push_str("</ol>\n");
     }

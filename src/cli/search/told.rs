@@ -33,7 +33,11 @@ pub(super) fn front(front: &[(f64, f64, String)], most: usize) -> String {
         .iter()
         .skip(front.len().saturating_sub(most))
         .map(|(complexity, loss, program)| {
-            vec![significant(*complexity, 4), significant(*loss, 4), short(program, 90)]
+            vec![
+                significant(*complexity, 4),
+                significant(*loss, 4),
+                short(program, 90),
+            ]
         })
         .collect();
     left_last(&["complexity", "loss", "program"], &rows)
@@ -44,7 +48,9 @@ fn left_last(header: &[&str], rows: &[Vec<String>]) -> String {
     let last = header.len() - 1;
     let numbers: Vec<Vec<String>> = rows.iter().map(|row| row[..last].to_vec()).collect();
     let mut out = String::new();
-    let texts = [header[last]].into_iter().chain(rows.iter().map(|row| row[last].as_str()));
+    let texts = [header[last]]
+        .into_iter()
+        .chain(rows.iter().map(|row| row[last].as_str()));
     for (line, text) in table(&header[..last], &numbers).lines().zip(texts) {
         let _ = writeln!(out, "{line}  {text}");
     }
@@ -80,7 +86,10 @@ pub(super) fn report(report: &Report) -> String {
         ]
     };
     let rows: Vec<Vec<String>> = report.front.iter().map(row).collect();
-    out.push_str(&left_last(&["complexity", "fit", "loss", "test", "program"], &rows));
+    out.push_str(&left_last(
+        &["complexity", "fit", "loss", "test", "program"],
+        &rows,
+    ));
     if let Some(best) = &report.best {
         let _ = writeln!(out, "\nbest: {}", best.program);
     }
@@ -88,7 +97,11 @@ pub(super) fn report(report: &Report) -> String {
     let rows: Vec<Vec<String>> = baselines
         .map(|base| vec![base.name.clone(), number(base.loss), number(base.test_loss)])
         .collect();
-    let _ = writeln!(out, "\n{}", table(&["baseline", "loss", "test"], &rows).trim_end());
+    let _ = writeln!(
+        out,
+        "\n{}",
+        table(&["baseline", "loss", "test"], &rows).trim_end()
+    );
     let [fit, select, test] = report.rows;
     let share = 100.0 * report.repeated as f64 / (report.proposed.max(1)) as f64;
     let _ = writeln!(

@@ -38,7 +38,9 @@ impl Process {
     /// When it cannot be started.
     pub(in crate::search) fn start(run: &[String]) -> Result<Self, SearchError> {
         let Some((name, arguments)) = run.split_first() else {
-            return Err(SearchError::Proposer("there is no program to run".to_owned()));
+            return Err(SearchError::Proposer(
+                "there is no program to run".to_owned(),
+            ));
         };
         let mut child = Command::new(name)
             .args(arguments)
@@ -57,7 +59,10 @@ impl Process {
                     Ok(0) | Err(_) => return,
                     Ok(_) => {}
                 }
-                if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                if sender
+                    .send(String::from_utf8_lossy(&line).into_owned())
+                    .is_err()
+                {
                     return;
                 }
             }

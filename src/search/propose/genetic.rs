@@ -42,7 +42,7 @@ fn one(ask: &Ask<'_>, random: &mut Random) -> (&'static str, Vec<u64>, Candidate
     let parent = if !front.is_empty() && random.below(4) == 0 {
         Some(&front[random.below(front.len())])
     } else {
-        island.parent(state.scale, random)
+        island.parent(random)
     };
     let parent = parent.filter(|_| random.below(fresh) > 0);
     let Some(parent) = parent else {
@@ -51,8 +51,13 @@ fn one(ask: &Ask<'_>, random: &mut Random) -> (&'static str, Vec<u64>, Candidate
         program.iter_mut().for_each(simplify);
         return ("random", Vec::new(), Candidate::of(program, grammar));
     };
-    let other = island.parent(state.scale, random);
-    let program = child(grammar, &parent.program, other.map(|other| &other.program[..]), random);
+    let other = island.parent(random);
+    let program = child(
+        grammar,
+        &parent.program,
+        other.map(|other| &other.program[..]),
+        random,
+    );
     let mut parents = vec![parent.n];
     parents.extend(other.map(|other| other.n).filter(|n| *n != parent.n));
     ("child", parents, Candidate::of(program, grammar))

@@ -6,9 +6,11 @@
 //! - What is proposed is a function of the seed, the island, the step and the state, or is written down
 //!   (`transcript`) before it is used, so a run can be done again.
 
+mod answers;
 pub(super) mod command;
 pub(super) mod genetic;
 pub(super) mod library;
+pub(super) mod openai;
 pub(super) mod replay;
 
 use super::candidate::{Candidate, Shape};
@@ -28,6 +30,8 @@ pub(super) struct Ask<'a> {
     pub(super) step: u64,
     /// How many programs are wanted.
     pub(super) count: usize,
+    /// What the best program misses, told on demand.
+    pub(super) residuals: &'a dyn Fn() -> String,
 }
 
 /// A program that is proposed, or a text that is none.
@@ -79,7 +83,9 @@ impl Proposed {
             Err(refusal) => {
                 self.made += 1;
                 // A journal is no place for a megabyte of anything.
-                let end = (0..=text.len().min(2000)).rev().find(|&at| text.is_char_boundary(at));
+                let end = (0..=text.len().min(2000))
+                    .rev()
+                    .find(|&at| text.is_char_boundary(at));
                 let text = text[..end.unwrap_or(0)].to_owned();
                 self.programs.push(Proposal {
                     by: by.to_owned(),
@@ -95,6 +101,11 @@ impl Proposed {
 pub(super) trait Propose {
     /// Adds programs for one island and step.
     fn propose(&mut self, ask: &Ask<'_>, proposed: &mut Proposed) -> Result<(), SearchError>;
+
+    /// Whether no more may be spent.
+    fn is_spent(&self) -> bool {
+        false
+    }
 
     /// Whether nothing comes at a step or after it.
     fn is_finished(&self, _step: u64) -> bool {

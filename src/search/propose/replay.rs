@@ -15,7 +15,11 @@ impl Propose for Replay {
     fn propose(&mut self, ask: &Ask<'_>, proposed: &mut Proposed) -> Result<(), SearchError> {
         // Islands that this run does not have are the last's.
         let last = ask.task.search.islands - 1;
-        let others = if ask.island == last { 1000 } else { ask.island + 1 };
+        let others = if ask.island == last {
+            1000
+        } else {
+            ask.island + 1
+        };
         for island in ask.island..others {
             if let Some(answer) = self.0.answer(ask.step, island) {
                 for text in &answer.programs {
