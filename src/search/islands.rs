@@ -129,6 +129,8 @@ impl State {
             } => {
                 self.idle = 0;
                 self.candidates += 1;
+                // Nobody knows what it took; where all fail the budget must end, too.
+                self.evaluations += 1;
                 if let Some(key) = key {
                     self.seen
                         .insert(u64::from_str_radix(key, 16).unwrap_or_default());

@@ -16,7 +16,8 @@ use super::journal::{Journal, Record, VERSION, each_record, sum_of};
 use super::propose::command::Asked;
 use super::propose::genetic::Genetic;
 use super::propose::library::Library;
-use super::propose::openai::{Openai, pattern};
+#[cfg(not(target_family = "wasm"))]
+use super::propose::openai::Openai;
 use super::propose::replay::Replay;
 use super::propose::{Ask, Proposal, Propose, Proposed};
 use super::select::Rows;
@@ -209,11 +210,12 @@ impl Run {
                 process: None,
                 transcript: transcript()?,
             }),
+            #[cfg(not(target_family = "wasm"))]
             "openai" => {
                 let budget = effort.budget_usd.or(task.search.budget_usd);
                 Box::new(Openai::new(task, budget, transcript()?)?)
             }
-            name => return Err(SearchError::Proposer(format!("no proposer `{name}`"))),
+            name => return Err(SearchError::Proposer(format!("no proposer `{name}` here"))),
         })
     }
 

@@ -167,8 +167,6 @@ pub struct GrammarTask {
     pub most_complexity: f64,
     /// What a datum counts in the complexity, by its name; `constant` and `int` are names here; 1 unless said.
     pub weights: BTreeMap<String, f64>,
-    /// Units of inputs and target, such as `m/s^2`: programs that mix them are bred less.
-    pub units: BTreeMap<String, String>,
 }
 
 impl Default for GrammarTask {
@@ -179,7 +177,6 @@ impl Default for GrammarTask {
             most_nodes: 400,
             most_complexity: 40.0,
             weights: BTreeMap::new(),
-            units: BTreeMap::new(),
         }
     }
 }

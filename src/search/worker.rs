@@ -85,19 +85,18 @@ impl Worker {
     }
 
     fn calibrated(&self, program: &str, bar: f64) -> Map<String, Value> {
-        let judged = self
-            .shape
-            .read(program, &self.grammar)
-            .and_then(|mut candidate| {
-                let verdict = self.judge.judge(&mut candidate, bar)?;
-                Ok((candidate, verdict))
-            });
-        let answer = match judged {
-            Ok((candidate, verdict)) => json!({
-                "program": written(&candidate.program).0, "fit": verdict.fit,
-                "select": verdict.select, "evaluations": verdict.evaluations,
-            }),
-            Err(refusal) => json!({"error": refusal.kind, "message": refusal.message}),
+        let refused = |refusal: Refusal| json!({"error": refusal.kind, "message": refusal.message});
+        let answer = match self.shape.read(program, &self.grammar) {
+            Err(refusal) => refused(refusal),
+            Ok(mut candidate) => {
+                let verdict = self.judge.judge(&mut candidate, bar);
+                let mut answer = verdict.map_or_else(refused, |verdict| {
+                    json!({"fit": verdict.fit, "select": verdict.select,
+                           "evaluations": verdict.evaluations})
+                });
+                answer["program"] = Value::from(written(&candidate.program).0);
+                answer
+            }
         };
         match answer {
             Value::Object(members) => members,
@@ -163,23 +162,14 @@ fn of_answer(
     shape: &Shape,
     grammar: &Grammar,
 ) -> Result<Verdict, Refusal> {
-    let message = || {
-        answer["message"]
-            .as_str()
-            .unwrap_or("no reason was given")
-            .to_owned()
-    };
-    if let Some(kind) = answer["error"].as_str() {
-        return Err(Refusal::new(kind, message()));
+    if let Some(program) = answer["program"].as_str() {
+        candidate.program = shape.read(program, grammar)?.program;
     }
-    let fault = || {
-        Refusal::new(
-            "worker",
-            "an answer without `program`, `fit` and `evaluations`",
-        )
-    };
-    let program = answer["program"].as_str().ok_or_else(fault)?;
-    candidate.program = shape.read(program, grammar)?.program;
+    if let Some(kind) = answer["error"].as_str() {
+        let message = answer["message"].as_str().unwrap_or("no reason was given");
+        return Err(Refusal::new(kind, message));
+    }
+    let fault = || Refusal::new("worker", "an answer without `fit` and `evaluations`");
     Ok(Verdict {
         fit: answer["fit"].as_f64().ok_or_else(fault)?,
         select: answer["select"].as_f64(),

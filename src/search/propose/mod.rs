@@ -6,10 +6,12 @@
 //! - What is proposed is a function of the seed, the island, the step and the state, or is written down
 //!   (`transcript`) before it is used, so a run can be done again.
 
+#[cfg(not(target_family = "wasm"))]
 mod answers;
 pub(super) mod command;
 pub(super) mod genetic;
 pub(super) mod library;
+#[cfg(not(target_family = "wasm"))]
 pub(super) mod openai;
 pub(super) mod replay;
 
@@ -19,6 +21,7 @@ use super::grammar::Grammar;
 use super::islands::State;
 use super::task::Task;
 use rustc_hash::FxHashSet;
+use std::fmt::Write as _;
 
 /// What a proposer is told.
 pub(super) struct Ask<'a> {
@@ -31,6 +34,13 @@ pub(super) struct Ask<'a> {
     /// How many programs are wanted.
     pub(super) count: usize,
     /// What the best program misses, told on demand.
+    #[cfg_attr(
+        target_family = "wasm",
+        expect(
+            dead_code,
+            reason = "language models alone ask, and have no network there"
+        )
+    )]
     pub(super) residuals: &'a dyn Fn() -> String,
 }
 
@@ -111,4 +121,18 @@ pub(super) trait Propose {
     fn is_finished(&self, _step: u64) -> bool {
         false
     }
+}
+
+/// What the best program misses, by its place along an axis.
+pub(super) fn pattern([x, y, predicted]: &[Vec<f64>; 3]) -> String {
+    const PARTS: usize = 8;
+    let mut order: Vec<usize> = (0..x.len()).collect();
+    order.sort_by(|&a, &b| x[a].total_cmp(&x[b]));
+    let mut out = String::new();
+    for rows in order.chunks(order.len().div_ceil(PARTS).max(1)) {
+        let mean = rows.iter().map(|&row| y[row] - predicted[row]).sum::<f64>() / rows.len() as f64;
+        let (low, high) = (x[rows[0]], x[rows[rows.len() - 1]]);
+        let _ = writeln!(out, "{low:.4} to {high:.4}: {mean:+.3e}");
+    }
+    out
 }

@@ -16,7 +16,6 @@ use crate::search::task::{Form, OpenaiTask, Task};
 use crate::search::transcript::{Answer, Transcript};
 use crate::search::tree::written;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
@@ -469,20 +468,6 @@ impl Propose for Openai {
     fn is_finished(&self, step: u64) -> bool {
         self.is_spent && self.transcript.last_step().is_none_or(|last| step > last)
     }
-}
-
-/// What the best program misses, by its place along an axis.
-pub(in crate::search) fn pattern([x, y, predicted]: &[Vec<f64>; 3]) -> String {
-    const PARTS: usize = 8;
-    let mut order: Vec<usize> = (0..x.len()).collect();
-    order.sort_by(|&a, &b| x[a].total_cmp(&x[b]));
-    let mut out = String::new();
-    for rows in order.chunks(order.len().div_ceil(PARTS).max(1)) {
-        let mean = rows.iter().map(|&row| y[row] - predicted[row]).sum::<f64>() / rows.len() as f64;
-        let (low, high) = (x[rows[0]], x[rows[rows.len() - 1]]);
-        let _ = writeln!(out, "{low:.4} to {high:.4}: {mean:+.3e}");
-    }
-    out
 }
 
 #[cfg(test)]
