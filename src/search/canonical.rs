@@ -330,13 +330,14 @@ fn sum(tree: &Tree, scope: &mut Scope) -> Sum {
                         Some(term) if inner.parts() == 1 && term.coefficient != Free => {
                             product(vec![(inner.clone(), 1), (inner, 1)])
                         }
-                        _ => function("square", vec![inner]),
+                        _ => function("square", &[inner]),
                     }
                 }
                 name => match Prim::from_name(name).map(|prim| (prim, prim.spec().kind)) {
                     Some((prim, Kind::Numeric(_) | Kind::Predicate)) => {
-                        let arguments = arguments.iter().map(|one| sum(one, scope)).collect();
-                        function(prim.name(), arguments)
+                        let arguments: Vec<Sum> =
+                            arguments.iter().map(|one| sum(one, scope)).collect();
+                        function(prim.name(), &arguments)
                     }
                     _ => structural(items, scope),
                 },
@@ -346,7 +347,7 @@ fn sum(tree: &Tree, scope: &mut Scope) -> Sum {
 }
 
 /// A primitive of numbers.
-fn function(name: &str, arguments: Vec<Sum>) -> Sum {
+fn function(name: &str, arguments: &[Sum]) -> Sum {
     if !arguments.is_empty()
         && arguments.iter().all(|sum| sum.terms.is_empty())
         && arguments.iter().any(|sum| sum.offset == Free)

@@ -177,10 +177,12 @@ impl Grammar {
                     *last = Number;
                 }
             }
-            name => match Prim::from_name(name).map(|prim| prim.spec().kind) {
-                Some(Kind::Numeric(_) | Kind::Predicate) => sorts[1..].fill(Number),
-                _ => {}
-            },
+            name => {
+                let kind = Prim::from_name(name).map(|prim| prim.spec().kind);
+                if let Some(Kind::Numeric(_) | Kind::Predicate) = kind {
+                    sorts[1..].fill(Number);
+                }
+            }
         }
         sorts
     }

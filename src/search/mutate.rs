@@ -212,7 +212,9 @@ fn once(grammar: &Grammar, program: &mut [Tree], other: Option<&[Tree]>, random:
         // Constants that are nearly whole numbers are, and what they make nothing of goes.
         11 => {
             let near = [1e-9, 1e-6, 1e-3][random.below(3)];
-            program.iter_mut().for_each(|tree| tidy(tree, near));
+            for tree in program.iter_mut() {
+                tidy(tree, near);
+            }
         }
         _ => {
             let Some(graft) = other.and_then(|other| graft(other, random)) else {

@@ -194,17 +194,22 @@ impl Run {
             all.truncate(MOST);
         })?;
         if let Some(first) = all.first().map(|row| row.bic) {
-            all.iter_mut()
-                .for_each(|row| row.alike = row.bic < first + ALIKE);
+            for row in &mut all {
+                row.alike = row.bic < first + ALIKE;
+            }
         }
         Ok(all)
     }
 
-    /// The shortest that is about as good as the best.
+    /// The shortest whose loss is that of the best within one standard error (Breiman et al. 1984): the mean
+    /// of n squares of normal numbers has the relative error √(2/n).
     fn chosen<'f>(&self, front: &'f [FrontRow]) -> Option<&'f FrontRow> {
         let best = front.last()?;
+        let [calibrated, choosing, _] = self.rows.counts();
+        let rows = if choosing > 0 { choosing } else { calibrated };
+        let within = 1.0 + (2.0 / rows.max(1) as f64).sqrt();
         // Where nothing is left to explain, what is left is rounding.
-        let bar = (1.02 * best.loss).max(self.task.search.done * self.state.scale);
+        let bar = (within * best.loss).max(self.task.search.done * self.state.scale);
         front.iter().find(|row| row.loss <= bar)
     }
 

@@ -19,7 +19,7 @@ use super::propose::library::Library;
 #[cfg(not(target_family = "wasm"))]
 use super::propose::openai::Openai;
 use super::propose::replay::Replay;
-use super::propose::{Ask, Proposal, Propose, Proposed};
+use super::propose::{Ask, Proposal, Propose, Proposed, pattern};
 use super::select::Rows;
 use super::task::{Form, Task};
 use super::transcript::Transcript;
@@ -246,9 +246,10 @@ impl Run {
                 break stopped;
             }
             if proposer.is_finished(self.state.step) {
-                break match proposer.is_spent() {
-                    true => Stopped::Budget,
-                    false => Stopped::Exhausted,
+                break if proposer.is_spent() {
+                    Stopped::Budget
+                } else {
+                    Stopped::Exhausted
                 };
             }
             let judges = Judges {
@@ -449,7 +450,7 @@ impl Run {
             let quoted = text.replace('"', "\"\"");
             let (complexity, loss, fit) = (elite.complexity, elite.loss, elite.fit);
             let _ = writeln!(table, "{complexity:?},{loss:?},{fit:?},\"{quoted}\"");
-            let name = format!("{:06.1}.scm", complexity);
+            let name = format!("{complexity:06.1}.scm");
             let text = self.exported(&elite.program, loss);
             write(&folder.join(&name), &text)?;
             kept.push(name);
@@ -533,7 +534,7 @@ impl Judges<'_> {
         grammar: &Grammar,
     ) -> Result<Vec<Judged>, SearchError> {
         let Some(remote) = self.remote else {
-            let judged = |proposal: Proposal, _: &mut ()| {
+            let judged = |proposal: Proposal, (): &mut ()| {
                 let what = proposal.what.map(|mut candidate| {
                     let bar = bar(&candidate);
                     let verdict = self.judge.judge(&mut candidate, bar);
@@ -565,6 +566,10 @@ impl Judges<'_> {
 }
 
 /// Seconds of processor time that this process has taken; none where that cannot be told.
+#[cfg_attr(
+    target_os = "linux",
+    expect(clippy::unnecessary_wraps, reason = "elsewhere there is none")
+)]
 fn cpu_now() -> Option<f64> {
     #[cfg(target_os = "linux")]
     {

@@ -32,11 +32,12 @@ pub(super) fn simplify(tree: &mut Tree) {
             distribute(tree);
         }
         "-" if items.len() == 3 => difference(tree),
-        "-" if items.len() == 2 => {
-            if items[1].head() == Some("-") && items[1].arguments().len() == 1 {
-                let inner = items[1].arguments()[0].clone();
-                *tree = inner;
-            }
+        "-" if items.len() == 2
+            && items[1].head() == Some("-")
+            && items[1].arguments().len() == 1 =>
+        {
+            let inner = items[1].arguments()[0].clone();
+            *tree = inner;
         }
         "/" if items.len() == 3 => quotient_of(tree),
         "if" if items.len() == 4 && items[2] == items[3] && is_total(&items[1]) => {

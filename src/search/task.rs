@@ -383,9 +383,12 @@ impl Task {
                 ));
             }
         }
-        let share = |key: &str, share: f64| match (0.0..0.9).contains(&share) {
-            true => Ok(()),
-            false => Err(format!("[data] {key}: {share}; give a share from 0 to 0.9")),
+        let share = |key: &str, share: f64| {
+            if (0.0..0.9).contains(&share) {
+                Ok(())
+            } else {
+                Err(format!("[data] {key}: {share}; give a share from 0 to 0.9"))
+            }
         };
         share("select", *select)?;
         share("test", *test)?;
@@ -396,7 +399,7 @@ impl Task {
             ));
         }
         if let Some([low, high]) = self.data.range
-            && !(low < high)
+            && (low.is_nan() || high.is_nan() || low >= high)
         {
             return Err(format!(
                 "[data] range: [{low}, {high}]; give the lower end first"
@@ -409,9 +412,12 @@ impl Task {
                 PROPOSERS.join(", ")
             ));
         }
-        let count = |key: &str, value: usize, most: usize| match (1..=most).contains(&value) {
-            true => Ok(()),
-            false => Err(format!("{key}: {value}; give a number from 1 to {most}")),
+        let count = |key: &str, value: usize, most: usize| {
+            if (1..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err(format!("{key}: {value}; give a number from 1 to {most}"))
+            }
         };
         count("[data] origins", self.data.origins, 100)?;
         count("[search] islands", self.search.islands, 1000)?;
@@ -430,9 +436,12 @@ impl Task {
         )?;
         count("[calibrate] bytes", self.calibrate.bytes, 1 << 40)?;
         count("[calibrate] depth", self.calibrate.depth, 1 << 40)?;
-        let above = |key: &str, value: f64| match value > 0.0 && value.is_finite() {
-            true => Ok(()),
-            false => Err(format!("{key}: {value}; give a number above 0")),
+        let above = |key: &str, value: f64| {
+            if value > 0.0 && value.is_finite() {
+                Ok(())
+            } else {
+                Err(format!("{key}: {value}; give a number above 0"))
+            }
         };
         above("[grammar] most_complexity", self.grammar.most_complexity)?;
         above("[calibrate] seconds", self.calibrate.seconds)?;

@@ -69,16 +69,15 @@ impl Worker {
         };
         let bar = job["bar"].as_f64().unwrap_or(f64::INFINITY);
         let key = (program.to_owned(), bar.to_bits());
-        let mut answer = match self.done.get(&key) {
-            Some(answer) => answer.clone(),
-            None => {
-                let answer = self.calibrated(program, bar);
-                if self.done.len() >= KEPT {
-                    self.done.clear();
-                }
-                self.done.insert(key, answer.clone());
-                answer
+        let mut answer = if let Some(answer) = self.done.get(&key) {
+            answer.clone()
+        } else {
+            let answer = self.calibrated(program, bar);
+            if self.done.len() >= KEPT {
+                self.done.clear();
             }
+            self.done.insert(key, answer.clone());
+            answer
         };
         answer.insert("id".to_owned(), id);
         Value::Object(answer).to_string()

@@ -5,6 +5,7 @@
 //! - No test depends on how fast the machine is: budgets are evaluations.
 
 use dmci::search::{Effort, Run, SearchError, Stopped, Task, Worker};
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -524,7 +525,7 @@ fn a_recurrence_is_calibrated_on_its_trajectory() {
     let mut x = 0.1;
     let mut rows = "k,y\n".to_owned();
     for k in 0..25 {
-        rows += &format!("{k},{x:?}\n");
+        let _ = writeln!(rows, "{k},{x:?}");
         x *= 2.8 * (1.0 - x);
     }
     folder.write("d.csv", &rows);
@@ -551,7 +552,7 @@ fn constants_of_groups_are_their_own() {
     let mut rows = "cell,x,y\n".to_owned();
     for (cell, slope) in [("a", 1.0), ("b", -2.0), ("c", 0.5)] {
         for x in 0..20 {
-            rows += &format!("{cell},{x},{:?}\n", 3.0 + slope * f64::from(x));
+            let _ = writeln!(rows, "{cell},{x},{:?}", 3.0 + slope * f64::from(x));
         }
     }
     folder.write("d.csv", &rows);

@@ -315,7 +315,8 @@ fn no_call_is_made_that_could_cost_more_than_there_is() {
     for (budget, calls) in [(0.0005, 0), (0.0011, 1), (0.0035, 3)] {
         let (url, asked) = serve(vec![costly()]);
         let search = format!("budget_usd = {budget}");
-        let task = folder.task(&url, &search, "max_tokens = 1000\nusd_out = 1.0");
+        let mut task = folder.task(&url, &search, "max_tokens = 1000\nusd_out = 1.0");
+        task.search.budget_evals = 1000;
         let (stopped, report) = folder.run(task).unwrap();
         assert_eq!(stopped, Stopped::Budget);
         assert_eq!(asked.lock().unwrap().len(), calls, "{budget}");
@@ -416,13 +417,6 @@ fn the_grammar_admits_programs_alone() {
         let program = made(&rules, "program", &mut random);
         let model = interpreter.model(&program);
         assert!(model.is_ok(), "{program}: {:?}", model.err());
-        let names: Vec<String> = model
-            .unwrap()
-            .given()
-            .iter()
-            .map(|name| (*name).to_owned())
-            .collect();
-        assert!(names.is_empty());
     }
 }
 

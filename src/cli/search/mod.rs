@@ -67,7 +67,7 @@ pub(super) struct Search {
 enum Command {
     Resume(Resume),
     Report(Told),
-    Work(Work),
+    Worker(Work),
     Grammar(Grammar),
 }
 
@@ -84,7 +84,6 @@ struct Grammar {
 /// A job is {"id":…,"program":"…"}; `id` is anything and comes back. An answer has program, fit, select and
 /// evaluations, or error and message, and depends on the job and the task alone.
 #[derive(Args, Debug)]
-#[command(name = "worker")]
 struct Work {
     /// The folder of a run, or a task file
     #[arg(value_name = "RUN")]
@@ -128,7 +127,7 @@ struct EffortArgs {
     threads: ThreadArgs,
 
     /// A program that calibrates in place of this process, such as
-    /// "python3 dmci_ray.py run"; it is given jobs and answers as `dmci search worker` does, in any order
+    /// "python3 my-cluster.py"; it is given jobs and answers as `dmci search worker` does, in any order
     #[arg(long, value_name = "COMMAND")]
     via: Option<String>,
 
@@ -173,7 +172,7 @@ impl Search {
                 go(&mut run, &resume.effort, &resume.run)
             }
             Some(Command::Report(told)) => told.run(),
-            Some(Command::Work(work)) => work.run(),
+            Some(Command::Worker(work)) => work.run(),
             Some(Command::Grammar(of)) => {
                 report::print(&Task::read(&of.task).map_err(failure)?.gbnf())
             }
@@ -211,17 +210,17 @@ fn failure(error: SearchError) -> Failure {
 
 /// Goes on with a run, shows how it stands, and prints what was found.
 fn go(run: &mut Run, args: &EffortArgs, folder: &Path) -> Result<(), Failure> {
-    let interrupt = interrupts::ctrl_c();
-    let mut effort = Effort::default();
-    effort.budget_evals = args.budget_evals;
-    effort.budget_usd = args.budget_usd;
-    effort.deadline = args
-        .deadline
-        .and_then(|time| Instant::now().checked_add(time));
-    effort.interrupt = interrupt;
-    effort.threads = Some(args.threads.threads());
     let words = |command: &String| command.split_whitespace().map(str::to_owned).collect();
-    effort.via = args.via.as_ref().map(words);
+    let effort = Effort {
+        budget_evals: args.budget_evals,
+        budget_usd: args.budget_usd,
+        deadline: args
+            .deadline
+            .and_then(|time| Instant::now().checked_add(time)),
+        interrupt: interrupts::ctrl_c(),
+        threads: Some(args.threads.threads()),
+        via: args.via.as_ref().map(words),
+    };
     let bar = progress(args.quiet);
     let shown = std::cell::Cell::new(Instant::now());
     let stopped = run.go(&effort, &mut |standing| {

@@ -83,12 +83,13 @@ impl Propose for Library {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
 
     #[test]
     fn six_modules_have_84_compositions() {
         let mut text = "[data]\nfile='d'\ntarget='y'\ninputs=['x']\n[library]\n".to_owned();
         for (place, name) in ["a", "b", "c", "d", "e", "f"].iter().enumerate() {
-            text += &format!("{name} = '(* 1.0 (+ x {place}))'\n");
+            let _ = writeln!(text, "{name} = '(* 1.0 (+ x {place}))'");
         }
         let task = Task::from_toml(&text, ".".as_ref()).unwrap();
         let library = Library::new(&task).unwrap();

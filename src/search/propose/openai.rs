@@ -160,7 +160,7 @@ impl Openai {
                     }
                 }
                 Tried::TooLong => {
-                    said = "the prompt is longer than the model's context".to_owned();
+                    "the prompt is longer than the model's context".clone_into(&mut said);
                     if most <= SHORTEST {
                         break;
                     }
@@ -309,14 +309,14 @@ impl Openai {
             answer.error = Some("the answer has no program".to_owned());
         }
         let count = |key: &str| value["usage"][key].as_u64();
-        let tokens = match (count("prompt_tokens"), count("completion_tokens")) {
-            (Some(prompt), Some(answer)) => [prompt, answer],
-            _ => {
-                answer.estimated = true;
-                // Half as many as there are bytes are more than nearly all texts have.
-                let written = (text.len() as u64).div_ceil(2).min(self.options.max_tokens);
-                [(prompt.len() as u64).div_ceil(2), written]
-            }
+        let told = count("prompt_tokens").zip(count("completion_tokens"));
+        let tokens = if let Some((prompt, answer)) = told {
+            [prompt, answer]
+        } else {
+            answer.estimated = true;
+            // Half as many as there are bytes are more than nearly all texts have.
+            let written = (text.len() as u64).div_ceil(2).min(self.options.max_tokens);
+            [(prompt.len() as u64).div_ceil(2), written]
         };
         answer.tokens = Some(tokens);
         answer.usd = self.price(tokens);
@@ -408,9 +408,12 @@ fn prompt(template: &str, ask: &Ask<'_>, count: usize, most: usize) -> String {
         .collect();
     let residuals = (ask.residuals)();
     loop {
-        let or_none = |texts: &[String]| match texts.is_empty() {
-            true => "(none)".to_owned(),
-            false => texts.join("\n"),
+        let or_none = |texts: &[String]| {
+            if texts.is_empty() {
+                "(none)".to_owned()
+            } else {
+                texts.join("\n")
+            }
         };
         let form = match ask.task.search.form {
             Form::Expression => "A program is one expression.",
@@ -445,13 +448,11 @@ impl Propose for Openai {
             if self.is_spent {
                 return Ok(());
             }
-            match self.ask(ask)? {
-                Some(answer) => self.transcript.add(answer)?,
-                None => {
-                    self.is_spent = true;
-                    return Ok(());
-                }
-            }
+            let Some(answer) = self.ask(ask)? else {
+                self.is_spent = true;
+                return Ok(());
+            };
+            self.transcript.add(answer)?;
         }
         if let Some(answer) = self.transcript.answer(ask.step, ask.island) {
             for text in &answer.programs {
