@@ -3,6 +3,11 @@
 //!
 //! **Invariants**
 //! - No test depends on how fast the machine is: budgets are evaluations.
+#![allow(
+    clippy::format_collect,
+    clippy::print_stdout,
+    reason = "tables are short; a seed is told where a test fails"
+)]
 
 use dmci::search::{Effort, Run, SearchError, Stopped, Task, Worker};
 use std::fmt::Write as _;

@@ -3,6 +3,12 @@
 //! **Invariants**
 //! - The server is of this process: nothing goes over a network.
 //! - What is asserted is what was sent and what came of it, not when.
+#![allow(
+    clippy::format_collect,
+    clippy::print_stdout,
+    clippy::unnecessary_wraps,
+    reason = "tables are short; a seed is told where a test fails; replies may have no body"
+)]
 
 use dmci::search::{Effort, Report, Run, SearchError, Stopped, Task};
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
 //! The part of the front door that is the search's.
+#![allow(clippy::format_collect, reason = "the table is short")]
 
 use super::{TEXTS, fails};
 use dmci::search::{Effort, Run, Stopped, Task, Worker};
@@ -34,7 +35,7 @@ fn searches_for_anything() {
         let mut run = Run::begin(task, &out, &folder).unwrap();
         assert_eq!(run.task().data.target, "y");
         run.go(&Effort::default(), &mut |standing| {
-            assert!(standing.step > 0)
+            assert!(standing.step > 0);
         })
         .unwrap();
         assert!(run.standing(0).candidates > 0);
