@@ -30,7 +30,8 @@
 //!   records a trace, which runs the arithmetic again and is differentiated.
 //! - [`Interpreter`] holds the compiled evaluator, [`Model`] a program prepared once, [`fit`] fits
 //!   params to data, [`verify`] certifies derivatives; [`Registry`] keeps models that
-//!   are swapped while they run; [`machine`] is the differentiable register machine; [`dfdx`], behind
+//!   are swapped while they run; [`machine`] is the differentiable register machine; [`search`] finds
+//!   programs themselves, their constants fitted; [`dfdx`], behind
 //!   the feature of that name, holds programs as layers of networks and a second opinion on every
 //!   derivative.
 //! - [`docs`] is the book: start with its tutorial.
@@ -156,6 +157,8 @@ mod paths;
 pub mod prim;
 #[cfg(feature = "dfdx")]
 mod reference;
+#[cfg(feature = "search")]
+pub mod search;
 pub mod source;
 mod symbol;
 pub mod syntax;

@@ -1,5 +1,5 @@
 //! The command line: `dmci run`, `grad`, `fit`, `predict`, `verify`, `show`, `info`, `compile`, `time`,
-//! `bench`, `machine`, `eval`, and `completions` and `man` for those who install it.
+//! `bench`, `machine`, `search`, `eval`, and `completions` and `man` for those who install it.
 //!
 //! Arguments go in; data come out on standard output, diagnostics and progress on standard error.
 //!
@@ -42,6 +42,7 @@ mod program;
 mod report;
 mod request;
 mod run;
+mod search;
 mod searches;
 mod show;
 mod stats;
@@ -91,6 +92,7 @@ enum Command {
     Time(time::Time),
     Bench(bench::Bench),
     Machine(machine::Machine),
+    Search(search::Search),
     Eval(jsonl::Eval),
     Completions(completions::Completions),
     Man(man::Man),
@@ -111,6 +113,7 @@ impl Command {
             Self::Time(_) => "time",
             Self::Bench(_) => "bench",
             Self::Machine(_) => "machine",
+            Self::Search(_) => "search",
             Self::Eval(_) => "eval",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
@@ -131,6 +134,7 @@ impl Command {
             Self::Time(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Machine(command) => command.run(),
+            Self::Search(command) => command.run(),
             Self::Eval(command) => command.run(),
             Self::Completions(command) => command.run(Cli::command()),
             Self::Man(command) => command.run(Cli::command()),

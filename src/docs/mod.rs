@@ -18,6 +18,9 @@ pub mod tutorial {}
 #[doc = include_str!("fitting.md")]
 pub mod fitting {}
 
+#[doc = include_str!("search.md")]
+pub mod search {}
+
 #[doc = include_str!("register_machine.md")]
 pub mod register_machine {}
 

@@ -74,7 +74,7 @@ const NOT_HERE: [(&str, &str); 2] = [
 
 #[test]
 fn every_public_function_is_walked() {
-    let here = include_str!("front_door.rs").to_owned() + DFDX + MACHINES;
+    let here = include_str!("front_door.rs").to_owned() + DFDX + MACHINES + SEARCHES;
     let mut missing = Vec::new();
     let mut open = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     let mut seen = 0;
@@ -118,6 +118,9 @@ const DFDX: &str = include_str!("front_door/networks.rs");
 
 /// The calls of the register machine.
 const MACHINES: &str = include_str!("front_door/machines.rs");
+
+/// The calls of the search.
+const SEARCHES: &str = include_str!("front_door/searches.rs");
 
 // ---- inputs ------------------------------------------------------------------------------------
 
@@ -1216,3 +1219,5 @@ fn lines_that_are_no_requests() {
 mod machines;
 #[cfg(feature = "dfdx")]
 mod networks;
+#[cfg(feature = "cli")]
+mod searches;

@@ -63,6 +63,10 @@ mod registry;
 #[cfg(feature = "cli")]
 mod replay;
 mod scaling;
+#[cfg(feature = "cli")]
+mod search;
+#[cfg(feature = "cli")]
+mod search_openai;
 mod selfhost;
 #[cfg(feature = "cli")]
 mod service;

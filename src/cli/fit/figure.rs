@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 /// What axes and words are drawn in.
 const INK: &str = "#808791";
 /// The colors of columns, in their order.
-pub(super) const COLORS: [&str; 6] = [
+pub(in crate::cli) const COLORS: [&str; 6] = [
     "#3b82d6", "#e07020", "#2f9e6e", "#c2559d", "#a08000", "#7a6fd0",
 ];
 
@@ -35,7 +35,7 @@ const BOTTOM: f64 = 48.0;
 const GAP: f64 = 18.0;
 
 /// What is drawn.
-pub(super) enum Mark {
+pub(in crate::cli) enum Mark {
     Points {
         x: Vec<f64>,
         y: Vec<f64>,
@@ -67,14 +67,14 @@ pub(super) enum Mark {
 
 impl Mark {
     /// What is drawn first, below the others: areas.
-    pub(super) fn is_above_areas(&self) -> bool {
+    pub(in crate::cli) fn is_above_areas(&self) -> bool {
         !matches!(self, Self::Band { .. })
     }
 }
 
 /// What a word of the legend stands beside.
 #[derive(Clone, Copy)]
-pub(super) enum Sign {
+pub(in crate::cli) enum Sign {
     Point,
     Hollow,
     Line,
@@ -82,19 +82,19 @@ pub(super) enum Sign {
 }
 
 /// One over the other, with one abscissa.
-pub(super) struct Figure {
+pub(in crate::cli) struct Figure {
     /// For those who do not see it.
-    pub(super) title: String,
-    pub(super) x_label: String,
-    pub(super) panels: Vec<Panel>,
-    pub(super) legend: Vec<(Sign, &'static str, String)>,
+    pub(in crate::cli) title: String,
+    pub(in crate::cli) x_label: String,
+    pub(in crate::cli) panels: Vec<Panel>,
+    pub(in crate::cli) legend: Vec<(Sign, &'static str, String)>,
     /// Of one panel.
-    pub(super) height: f64,
+    pub(in crate::cli) height: f64,
 }
 
-pub(super) struct Panel {
-    pub(super) y_label: String,
-    pub(super) marks: Vec<Mark>,
+pub(in crate::cli) struct Panel {
+    pub(in crate::cli) y_label: String,
+    pub(in crate::cli) marks: Vec<Mark>,
 }
 
 /// The numbers of an axis: where they are on it, and what stands beside them.
@@ -186,7 +186,7 @@ fn nice_step(least: f64) -> f64 {
 }
 
 /// Text that is no markup.
-pub(super) fn escaped(text: &str) -> String {
+pub(in crate::cli) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -246,7 +246,7 @@ impl Panel {
 
 impl Figure {
     /// The text of the SVG file.
-    pub(super) fn svg(&self) -> String {
+    pub(in crate::cli) fn svg(&self) -> String {
         let count = self.panels.len();
         let height = TOP + count as f64 * (self.height + GAP) - GAP + BOTTOM;
         let mut out = String::new();

@@ -21,6 +21,11 @@ pub(super) fn stopped_by_ctrl_c(limits: Limits) -> Limits {
     }
 }
 
+/// The flag that Ctrl-C sets, where that can be had.
+pub(in crate::cli) fn ctrl_c() -> Option<&'static AtomicBool> {
+    cfg!(unix).then(|| *FLAG.get_or_init(flag))
+}
+
 /// Whether Ctrl-C was pressed.
 pub(super) fn is_set() -> bool {
     FLAG.get().is_some_and(|flag| flag.load(Ordering::Relaxed))

@@ -11,9 +11,9 @@
 //!   is told and written.
 
 mod curves;
-mod figure;
+pub(super) mod figure;
 mod fitted_text;
-mod interrupts;
+pub(super) mod interrupts;
 mod page;
 mod pictures;
 mod told;
