@@ -1,18 +1,24 @@
 //! The minimal network: a linear layer, a program of the register machine, a linear layer.
 //!
-//! Two numbers and a depth go in, each one-hot. The network sees answers alone, and must find out which
-//! of its inputs the program wants where, and what the program's numbers mean.
+//! Two numbers go in, each one-hot and by itself, the second in a code of its own; a depth goes past the
+//! network to the program. The network sees answers alone, and must find out which numbers its inputs are
+//! to the program, and what the program's numbers mean.
 //!
 //! ```text
-//! one-hot a, b, depth ──Linear──▶ logits ──softmax──▶ fibonacci ──Linear──▶ logits of the answer
+//! one-hot a ──Linear──▶ logits ──softmax──▶ fibonacci   ──Linear──▶ logits of the answer
+//! one-hot b ──Linear──▶ logits ──softmax──▶ to a depth
 //! ```
+//!
+//! **Invariants**
+//! - The first layer's weights begin [`SHARP`] times as wide as dfdx draws them. A program called with
+//!   mixtures of all numbers says nothing; called with wrong ones it does.
 
-use crate::training::{
-    Loss, Schedule, cross_entropy, picked, right, shuffled, tensor, train,
-};
+use super::training::{Loss, Schedule, cross_entropy, picked, right, shuffled, tensor, train};
 use dfdx::nn::builders::Linear;
 use dfdx::nn::{BuildOnDevice, DeviceBuildExt, Module};
-use dfdx::tensor::{Cpu, Gradients, Trace};
+use dfdx::shapes::Const;
+use dfdx::tensor::{Cpu, Gradients, Tape, Tensor, Trace};
+use dfdx::tensor_ops::ReshapeTo;
 use dmci::dfdx::library::{EntryModule, MachineEntry, Softmaxed};
 use dmci::dfdx::{Layer, ModuleError};
 use dmci::machine::library::{Argument, Code, assembly};
@@ -21,10 +27,13 @@ use std::sync::Arc;
 /// The depths that there are answers for.
 pub(crate) const DEPTHS: usize = 3;
 
+/// How much wider than usual the first layer's weights begin.
+const SHARP: f32 = 25.0;
+
 /// The program, for numbers below a base.
 ///
 /// # Panics
-/// On a base that no machine has.
+/// On a base that no machine has, or below the program's 8 lines.
 pub(crate) fn fibonacci(base: usize) -> Code {
     let text = include_str!("fibonacci.rasm").replace("BASE", &base.to_string());
     assembly::read(&text).expect("the library is a library")
@@ -33,7 +42,7 @@ pub(crate) fn fibonacci(base: usize) -> Code {
 /// The program as an entry: the numbers are soft, the depth, 0 to 3, is given by cases.
 ///
 /// # Errors
-/// Never, for bases from 9 on.
+/// Never, for bases from 8 on.
 pub(crate) fn entry(base: usize) -> Result<MachineEntry, ModuleError> {
     let arguments = [Argument::Soft, Argument::Soft, Argument::Cases(DEPTHS + 1)];
     MachineEntry::new(&fibonacci(base), "fibonacci", &arguments, 100)
@@ -47,10 +56,10 @@ pub(crate) fn answer(base: usize, a: usize, b: usize, depth: usize) -> usize {
 
 type Built<M> = <M as BuildOnDevice<Cpu, f32>>::Built;
 
-/// The network, for a base B: IN is 2 B + 3, OUT is 2 B + 4.
-pub(crate) type Minimal<const B: usize, const IN: usize, const OUT: usize> = (
-    Built<Layer<Linear<IN, OUT>>>,
-    EntryModule<OUT, B, 0, f32>,
+/// The network, for a base B; TWO is 2 B.
+pub(crate) type Minimal<const B: usize, const TWO: usize> = (
+    Built<Layer<Linear<TWO, B>>>,
+    EntryModule<TWO, B, 0, f32>,
     Built<Layer<Linear<B, B>>>,
 );
 
@@ -58,65 +67,92 @@ pub(crate) type Minimal<const B: usize, const IN: usize, const OUT: usize> = (
 ///
 /// # Errors
 /// Sizes that are not those of the base.
-pub(crate) fn network<const B: usize, const IN: usize, const OUT: usize>(
+pub(crate) fn network<const B: usize, const TWO: usize>(
     seed: u64,
-) -> Result<Minimal<B, IN, OUT>, ModuleError> {
+) -> Result<Minimal<B, TWO>, ModuleError> {
     let device = Cpu::seed_from_u64(seed);
-    let entry = Softmaxed::new(Arc::new(entry(B)?), &[0, 1, 2])?;
+    let entry = Softmaxed::new(Arc::new(entry(B)?), &[0, 1])?;
+    let mut first = device.build_module::<Layer<Linear<TWO, B>>, f32>();
+    first.0.weight = first.0.weight * SHARP;
     Ok((
-        device.build_module::<Layer<Linear<IN, OUT>>, f32>(),
+        first,
         EntryModule::new(&device, Arc::new(entry))?,
         device.build_module::<Layer<Linear<B, B>>, f32>(),
     ))
 }
 
-/// Pairs and depths as rows of one-hot numbers, with their answers.
-pub(crate) struct Examples<const IN: usize> {
-    rows: Vec<[f32; IN]>,
+/// Pairs, two rows each, with depths and answers.
+pub(crate) struct Examples<const TWO: usize> {
+    rows: Vec<[f32; TWO]>,
+    depths: Vec<usize>,
     answers: Vec<usize>,
 }
 
-impl<const IN: usize> Examples<IN> {
-    /// All pairs whose places are given, at each of the depths.
-    pub(crate) fn new(base: usize, depths: &[usize], pairs: &[usize]) -> Self {
-        let (mut rows, mut answers) = (Vec::new(), Vec::new());
+impl<const TWO: usize> Examples<TWO> {
+    /// The pairs whose places are given, at each of the depths.
+    pub(crate) fn new(depths: &[usize], pairs: &[usize]) -> Self {
+        let base = TWO / 2;
+        let mut all = Self {
+            rows: Vec::new(),
+            depths: Vec::new(),
+            answers: Vec::new(),
+        };
         for &pair in pairs {
             let (a, b) = (pair / base, pair % base);
+            let [mut first, mut second] = [[0.0; TWO]; 2];
+            first[a] = 1.0;
+            second[base + b] = 1.0;
             for &depth in depths {
-                let mut row = [0.0; IN];
-                for at in [a, base + b, 2 * base + depth - 1] {
-                    row[at] = 1.0;
-                }
-                rows.push(row);
-                answers.push(answer(base, a, b, depth));
+                all.rows.extend([first, second]);
+                all.depths.push(depth);
+                all.answers.push(answer(base, a, b, depth));
             }
         }
-        Self { rows, answers }
+        all
     }
+}
+
+/// The logits of answers to rows, each at a depth.
+fn logits<const B: usize, const TWO: usize, T: Tape<f32, Cpu>>(
+    (first, entry, last): &Minimal<B, TWO>,
+    rows: Tensor<(usize, Const<TWO>), f32, Cpu, T>,
+    depths: &[usize],
+) -> Result<Tensor<(usize, Const<B>), f32, Cpu, T>, ModuleError> {
+    let mut cases = vec![0.0; depths.len() * (DEPTHS + 1)];
+    for (row, &depth) in cases.chunks_exact_mut(DEPTHS + 1).zip(depths) {
+        row[depth] = 1.0;
+    }
+    // Two rows of a pair, side by side.
+    let read = first.try_forward(rows)?;
+    let pairs = read.try_reshape_like(&(depths.len(), Const::<TWO>))?;
+    last.try_forward(entry.try_forward_with(pairs, &cases)?)
 }
 
 /// The loss of some of the examples.
 ///
 /// # Errors
 /// What the program fails with.
-pub(crate) fn loss<const B: usize, const IN: usize, const OUT: usize>(
-    network: &Minimal<B, IN, OUT>,
-    examples: &Examples<IN>,
+pub(crate) fn loss<const B: usize, const TWO: usize>(
+    network: &Minimal<B, TWO>,
+    examples: &Examples<TWO>,
     which: &[usize],
     gradients: Gradients<f32, Cpu>,
 ) -> Result<Loss, ModuleError> {
-    let logits = network.try_forward(picked(&examples.rows, which).traced(gradients))?;
+    let depths: Vec<usize> = which.iter().map(|&at| examples.depths[at]).collect();
     let answers: Vec<usize> = which.iter().map(|&at| examples.answers[at]).collect();
-    Ok(cross_entropy(logits, &answers))
+    let rows: Vec<usize> = which.iter().flat_map(|at| [2 * at, 2 * at + 1]).collect();
+    let rows = picked(&examples.rows, &rows).traced(gradients);
+    Ok(cross_entropy(logits(network, rows, &depths)?, &answers))
 }
 
 /// The part of examples that are answered rightly.
-fn accuracy<const B: usize, const IN: usize, const OUT: usize>(
-    network: &Minimal<B, IN, OUT>,
-    examples: &Examples<IN>,
+fn accuracy<const B: usize, const TWO: usize>(
+    network: &Minimal<B, TWO>,
+    examples: &Examples<TWO>,
 ) -> Result<f64, ModuleError> {
-    let logits = network.try_forward(tensor::<IN>(examples.rows.concat()))?;
-    let right = right::<B>(&logits.as_vec(), &examples.answers);
+    let rows = tensor::<TWO>(examples.rows.concat());
+    let found = logits(network, rows, &examples.depths)?.as_vec();
+    let right = right::<B>(&found, &examples.answers);
     Ok(right as f64 / examples.answers.len().max(1) as f64)
 }
 
@@ -125,25 +161,27 @@ fn accuracy<const B: usize, const IN: usize, const OUT: usize>(
 ///
 /// # Errors
 /// What the program fails with.
-pub(crate) fn run<const B: usize, const IN: usize, const OUT: usize>(
+pub(crate) fn run<const B: usize, const TWO: usize>(
     depths: &[usize],
     seed: u64,
     steps: usize,
 ) -> Result<Vec<f64>, ModuleError> {
     let order = shuffled(B * B, seed);
     let (held, seen) = order.split_at(B * B / 5);
-    let training = Examples::new(B, depths, seen);
-    let mut network = network::<B, IN, OUT>(seed)?;
+    let training = Examples::new(depths, seen);
+    let mut network = network::<B, TWO>(seed)?;
     let schedule = Schedule {
         steps,
         batch: 256,
-        rate: 0.02,
+        rate: 0.05,
         decay: 0.3,
         seed,
     };
     let loss = |network: &_, which: &[usize], gradients| loss(network, &training, which, gradients);
     let count = training.answers.len();
     train(&mut network, count, &schedule, &loss, &mut |_, _, _| {})?;
-    let found = depths.iter().map(|&depth| accuracy(&network, &Examples::new(B, &[depth], held)));
+    let found = depths
+        .iter()
+        .map(|&depth| accuracy(&network, &Examples::new(&[depth], held)));
     found.collect()
 }

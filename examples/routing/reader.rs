@@ -8,7 +8,7 @@
 //! - All logits come of one layer: heads of their own, split by dfdx's `SplitInto`, leave the encoder
 //!   without a gradient where the loss is of one of them.
 
-use crate::training::Taped;
+use super::training::Taped;
 use dfdx::nn::builders::{Embedding, Linear, TransformerEncoder};
 use dfdx::nn::{BuildOnDevice, DeviceBuildExt, Module};
 use dfdx::shapes::Const;

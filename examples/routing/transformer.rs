@@ -7,9 +7,9 @@
 //! sentence ──reader──▶ logits of entry, two numbers, depth ──▶ library ──Linear──▶ logits of the answer
 //! ```
 
-use crate::minimal::{self, DEPTHS};
-use crate::reader::{self, Reader, WORDS, reader};
-use crate::training::{Loss, Schedule, Taped, cross_entropy, right, train};
+use super::minimal::{self, DEPTHS};
+use super::reader::{self, Reader, WORDS, reader};
+use super::training::{Loss, Schedule, Taped, cross_entropy, right, train};
 use dfdx::nn::builders::Linear;
 use dfdx::nn::{BuildOnDevice, DeviceBuildExt, Module, NumParams};
 use dfdx::tensor::{Cpu, Gradients};
@@ -21,8 +21,22 @@ use std::sync::Arc;
 
 /// The words beside numbers. The first fills sentences up.
 const VOCABULARY: [&str; 16] = [
-    "", "add", "subtract", "multiply", "larger", "smaller", "of", "and", "from", "by", "run",
-    "fibonacci", "to", "depth", "the", "numbers",
+    "",
+    "add",
+    "subtract",
+    "multiply",
+    "larger",
+    "smaller",
+    "of",
+    "and",
+    "from",
+    "by",
+    "run",
+    "fibonacci",
+    "to",
+    "depth",
+    "the",
+    "numbers",
 ];
 
 /// How many words a language of numbers below a base has.
@@ -82,8 +96,11 @@ impl Ask {
 type Built<M> = <M as BuildOnDevice<Cpu, f32>>::Built;
 
 /// The network, for V words, OUT logits and a base of B: OUT is 2 B + 10, V is [`words`] of B.
-pub(crate) type Parts<const V: usize, const OUT: usize, const B: usize> =
-    (Reader<V, OUT>, EntryModule<OUT, B, 0, f32>, Built<Linear<B, B>>);
+pub(crate) type Parts<const V: usize, const OUT: usize, const B: usize> = (
+    Reader<V, OUT>,
+    EntryModule<OUT, B, 0, f32>,
+    Built<Linear<B, B>>,
+);
 
 /// The library: five tables and a program of the register machine.
 ///
@@ -136,7 +153,7 @@ pub(crate) struct Examples {
 
 impl Examples {
     /// Questions of each sort about pairs of numbers; which pairs, `is_of` says.
-    fn new(base: usize, asks: &[Ask], is_of: &dyn Fn(usize, usize) -> bool) -> Self {
+    pub(crate) fn new(base: usize, asks: &[Ask], is_of: &dyn Fn(usize, usize) -> bool) -> Self {
         let mut all = Self::default();
         for (sort, ask) in asks.iter().enumerate() {
             for pair in (0..base * base).filter(|&pair| is_of(sort, pair)) {
@@ -190,10 +207,15 @@ pub(crate) fn run<const V: usize, const OUT: usize, const B: usize>(
     told: &mut dyn FnMut(usize, f32),
 ) -> Result<Found, ModuleError> {
     let count = if with_extremes { 5 } else { 3 };
-    let mut asks: Vec<Ask> = ARITHMETIC[..count].iter().map(|&one| Ask::Of(one)).collect();
+    let mut asks: Vec<Ask> = ARITHMETIC[..count]
+        .iter()
+        .map(|&one| Ask::Of(one))
+        .collect();
     asks.extend((1..=DEPTHS).map(Ask::Fibonacci));
     let mut random = Random::at(&[seed, 5]);
-    let held: Vec<bool> = (0..asks.len() * B * B).map(|_| random.below(5) == 0).collect();
+    let held: Vec<bool> = (0..asks.len() * B * B)
+        .map(|_| random.below(5) == 0)
+        .collect();
     let training = Examples::new(B, &asks, &|sort, pair| !held[sort * B * B + pair]);
     let mut network = network::<V, OUT, B>(seed)?;
     let schedule = Schedule {
@@ -203,18 +225,28 @@ pub(crate) fn run<const V: usize, const OUT: usize, const B: usize>(
         decay: 0.1,
         seed,
     };
-    let loss = |network: &Parts<V, OUT, B>, which: &[usize], gradients| -> Result<Loss, ModuleError> {
-        let sentences: Vec<_> = which.iter().map(|&at| training.sentences[at]).collect();
-        let wanted: Vec<_> = which.iter().map(|&at| training.answers[at]).collect();
-        Ok(cross_entropy(answers(network, &sentences, gradients)?, &wanted))
-    };
+    let loss =
+        |network: &Parts<V, OUT, B>, which: &[usize], gradients| -> Result<Loss, ModuleError> {
+            let sentences: Vec<_> = which.iter().map(|&at| training.sentences[at]).collect();
+            let wanted: Vec<_> = which.iter().map(|&at| training.answers[at]).collect();
+            Ok(cross_entropy(
+                answers(network, &sentences, gradients)?,
+                &wanted,
+            ))
+        };
     let examples = training.answers.len();
-    train(&mut network, examples, &schedule, &loss, &mut |_, step, loss| told(step, loss))?;
+    train(
+        &mut network,
+        examples,
+        &schedule,
+        &loss,
+        &mut |_, step, loss| told(step, loss),
+    )?;
     let mut sorts = Vec::new();
     for (sort, ask) in asks.iter().enumerate() {
         let own = &asks[sort..=sort];
         let mut asked = Examples::new(B, own, &|_, pair| held[sort * B * B + pair]);
-        let order = crate::training::shuffled(asked.answers.len(), seed);
+        let order = super::training::shuffled(asked.answers.len(), seed);
         let order = &order[..order.len().min(most)];
         asked = Examples {
             sentences: order.iter().map(|&at| asked.sentences[at]).collect(),

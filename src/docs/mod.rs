@@ -21,6 +21,10 @@ pub mod fitting {}
 #[doc = include_str!("register_machine.md")]
 pub mod register_machine {}
 
+#[cfg(feature = "dfdx")]
+#[doc = include_str!("libraries.md")]
+pub mod libraries {}
+
 #[doc = include_str!("language.md")]
 pub mod language {}
 

@@ -8,6 +8,7 @@
 
 use super::entry::{Entry, check};
 use crate::dfdx::error::ModuleError;
+use crate::machine::library::softmax;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -171,7 +172,9 @@ impl Entry for Choice {
             let own_constants = &constants[called.constants.clone()];
             called.entry.run(&own, own_constants, &mut own_out)?;
             let mut cts = by_out.to_vec();
-            let each = rows.chunks_exact(width).zip(by_rows.chunks_exact_mut(width));
+            let each = rows
+                .chunks_exact(width)
+                .zip(by_rows.chunks_exact_mut(width));
             let each = each.zip(own_out.chunks_exact(self.outputs));
             for (((row, by_row), own), cts) in each.zip(cts.chunks_exact_mut(self.outputs)) {
                 by_row[at] += own.iter().zip(&*cts).map(|(x, ct)| x * ct).sum::<f64>();
@@ -204,6 +207,8 @@ pub struct Softmaxed {
     inner: Arc<dyn Entry>,
     /// The places in a row that are softmaxed, and not those that stay.
     parts: Vec<Range<usize>>,
+    /// Whether the likeliest is taken for certain.
+    is_hard: bool,
 }
 
 impl Softmaxed {
@@ -225,14 +230,36 @@ impl Softmaxed {
             let start: usize = widths[..at].iter().sum();
             parts.push(start..start + width);
         }
-        Ok(Self { inner, parts })
+        Ok(Self {
+            inner,
+            parts,
+            is_hard: false,
+        })
+    }
+
+    /// The same with the likeliest of each distribution taken for certain: what a network decided, read
+    /// back. Logits get no derivatives then.
+    #[must_use]
+    pub fn hard(mut self) -> Self {
+        self.is_hard = true;
+        self
     }
 
     fn soft(&self, rows: &[f64]) -> Vec<f64> {
         let mut rows = rows.to_vec();
         for row in rows.chunks_exact_mut(self.inner.row().max(1)) {
             for part in &self.parts {
-                crate::machine::library::softmax(&mut row[part.clone()]);
+                let part = &mut row[part.clone()];
+                if self.is_hard {
+                    let best = (0..part.len())
+                        .fold(0, |best, at| if part[at] > part[best] { at } else { best });
+                    part.fill(0.0);
+                    if let Some(best) = part.get_mut(best) {
+                        *best = 1.0;
+                    }
+                } else {
+                    softmax(part);
+                }
             }
         }
         rows
@@ -279,7 +306,9 @@ impl Entry for Softmaxed {
         self.inner
             .pull_back(&soft, constants, by_out, &mut by_soft, by_constants)?;
         let width = self.row();
-        let each = soft.chunks_exact(width).zip(by_soft.chunks_exact_mut(width));
+        let each = soft
+            .chunks_exact(width)
+            .zip(by_soft.chunks_exact_mut(width));
         for (row, by) in each {
             for part in &self.parts {
                 // p (d - Σ p d).
@@ -412,7 +441,9 @@ impl Entry for Pointed {
             let pointers = pointers.chunks_exact(self.items);
             let pointers = pointers.zip(by_pointers.chunks_exact_mut(self.items));
             for ((shares, by_shares), cts) in pointers.zip(arguments.chunks_exact(self.width)) {
-                let each = items.chunks_exact(self.width).zip(by_items.chunks_exact_mut(self.width));
+                let each = items
+                    .chunks_exact(self.width)
+                    .zip(by_items.chunks_exact_mut(self.width));
                 for ((share, by_share), (item, by_item)) in shares.iter().zip(by_shares).zip(each) {
                     for ((x, by_x), ct) in item.iter().zip(by_item).zip(cts) {
                         *by_share += x * ct;

@@ -66,7 +66,9 @@ impl Entry for MachineEntry {
     ) -> Result<(), ModuleError> {
         check(self, rows, constants, by_out)?;
         let width = self.row();
-        let rows = rows.chunks_exact(width).zip(by_rows.chunks_exact_mut(width));
+        let rows = rows
+            .chunks_exact(width)
+            .zip(by_rows.chunks_exact_mut(width));
         for ((row, by_row), by_out) in rows.zip(by_out.chunks_exact(self.outputs())) {
             self.0.pull_back(row, by_out, by_row).map_err(refused)?;
         }

@@ -215,7 +215,10 @@ where
                 by_constants
             });
             let to = buffer::<E>(gradients.get_or_alloc_mut(&of_input)?);
-            for (to, by) in to.chunks_exact_mut(I.max(1)).zip(by_rows.chunks_exact(width.max(1))) {
+            for (to, by) in to
+                .chunks_exact_mut(I.max(1))
+                .zip(by_rows.chunks_exact(width.max(1)))
+            {
                 for (to, &ct) in to.iter_mut().zip(by) {
                     *to += narrow(ct);
                 }

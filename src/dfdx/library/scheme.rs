@@ -36,7 +36,14 @@ impl SchemeEntry {
         outputs: usize,
     ) -> Result<Self, ModuleError> {
         let shapes = inputs.iter().map(|&name| (name, Input::Number(0.0)));
-        Self::of(name, model, inputs, shapes.collect(), vec![1; inputs.len()], outputs)
+        Self::of(
+            name,
+            model,
+            inputs,
+            shapes.collect(),
+            vec![1; inputs.len()],
+            outputs,
+        )
     }
 
     /// A program with one input, a vector of all numbers of a row.

@@ -93,7 +93,9 @@ fn words(line: &str, start: usize) -> Vec<Word<'_>> {
         if !part.is_empty() {
             // A label's colon ends a word.
             let pieces = match part.find(':') {
-                Some(colon) if colon + 1 < part.len() => vec![(0, colon + 1), (colon + 1, part.len())],
+                Some(colon) if colon + 1 < part.len() => {
+                    vec![(0, colon + 1), (colon + 1, part.len())]
+                }
                 _ => vec![(0, part.len())],
             };
             for (from, to) in pieces {
@@ -132,7 +134,8 @@ impl<'t> Reader<'t> {
             };
             let at = self.written.len();
             if label.is_empty() || self.labels.insert((program, label), at).is_some() {
-                let what = format!("the label `{label}` is empty or given twice; call it otherwise");
+                let what =
+                    format!("the label `{label}` is empty or given twice; call it otherwise");
                 return Err(self.wrong(first.span, what));
             }
             words.remove(0);
@@ -197,7 +200,13 @@ impl<'t> Reader<'t> {
             }
             other => {
                 let known = [
-                    ".base", ".registers", ".lines", ".link", ".program", ".arguments", ".result",
+                    ".base",
+                    ".registers",
+                    ".lines",
+                    ".link",
+                    ".program",
+                    ".arguments",
+                    ".result",
                 ];
                 let near = nearest(other, known.into_iter());
                 let near = near.map_or(String::new(), |near| format!("; is it `{near}`?"));
@@ -211,10 +220,7 @@ impl<'t> Reader<'t> {
         let number = word.text.parse::<usize>().ok();
         let number = number.filter(|number| (low..=high).contains(number));
         number.ok_or_else(|| {
-            let what = format!(
-                "`{}` is no whole number from {low} to {high}",
-                word.text
-            );
+            let what = format!("`{}` is no whole number from {low} to {high}", word.text);
             self.wrong(word.span, what)
         })
     }
@@ -242,7 +248,9 @@ impl<'t> Reader<'t> {
         let head = self.heads.iter().find(|head| head.name.text == word.text);
         own.or(head.map(|head| head.start)).ok_or_else(|| {
             let labels = self.labels.keys();
-            let labels = labels.filter(|label| label.0 == program).map(|label| label.1);
+            let labels = labels
+                .filter(|label| label.0 == program)
+                .map(|label| label.1);
             let names = self.heads.iter().map(|head| head.name.text);
             let near = nearest(word.text, labels.chain(names));
             let near = near.map_or(String::new(), |near| format!("; is it `{near}`?"));
@@ -338,7 +346,10 @@ impl<'t> Reader<'t> {
             });
         }
         let link = self.link.unwrap_or(self.registers - 1);
-        let first = self.heads.first().map_or(Span::new(0, 0), |head| head.name.span);
+        let first = self
+            .heads
+            .first()
+            .map_or(Span::new(0, 0), |head| head.name.span);
         Code::new((self.base, self.registers), lines, programs, link)
             .map_err(|error: LibraryError| self.wrong(first, error.to_string()))
     }
@@ -370,7 +381,8 @@ pub fn write(code: &Code) -> String {
             continue;
         }
         let [first, second, third] = line.operands.map(|r| format!(" r{r}"));
-        let label = begins(line.label).map_or(format!(" L{}", line.label), |one| format!(" {}", one.name));
+        let label =
+            begins(line.label).map_or(format!(" L{}", line.label), |one| format!(" {}", one.name));
         let operation = line.operation;
         let [a, b, d, l, n] = operation.uses();
         let pick = |used: bool, text: &str| if used { text.to_owned() } else { String::new() };
@@ -387,4 +399,3 @@ pub fn write(code: &Code) -> String {
     }
     out
 }
-

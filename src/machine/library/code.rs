@@ -314,11 +314,14 @@ impl Code {
         }
         for (at, one) in programs.iter().enumerate() {
             let range = &one.lines;
-            let is_mine = |other: &Named| other.lines.start < range.end && range.start < other.lines.end;
+            let is_mine =
+                |other: &Named| other.lines.start < range.end && range.start < other.lines.end;
             let others = &programs[..at];
             if range.is_empty()
                 || range.end > own
-                || others.iter().any(|other| other.name == one.name || is_mine(other))
+                || others
+                    .iter()
+                    .any(|other| other.name == one.name || is_mine(other))
             {
                 return Err(LibraryError::Layout(one.name.clone()));
             }

@@ -218,10 +218,7 @@ impl Frozen {
 
     fn check(&self, row: usize, out: usize) -> Result<(), LibraryError> {
         let wanted = [self.widths().iter().sum(), self.base];
-        for (what, found, wanted) in [
-            ("a row", row, wanted[0]),
-            ("a result", out, wanted[1]),
-        ] {
+        for (what, found, wanted) in [("a row", row, wanted[0]), ("a result", out, wanted[1])] {
             if found != wanted {
                 return Err(LibraryError::Range {
                     what,

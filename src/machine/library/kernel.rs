@@ -73,16 +73,21 @@ pub fn run(
     check(weights, starts, 1)?;
     let probabilities: Vec<Vec<f64>> = weights.iter().map(CodeWeights::probabilities).collect();
     let tasks: Vec<_> = starts.iter().enumerate().collect();
-    let ends = in_tasks(tasks, threads, &mut Vec::new(), &|(lane, start), (): &mut ()| {
-        let shape = start.shape();
-        let own = &probabilities[if probabilities.len() > 1 { lane } else { 0 }];
-        let mut state = start.clone();
-        for _ in 0..steps {
-            let mixed = mix(shape, own, &state);
-            state = forward(shape, &mixed, &state);
-        }
-        state
-    });
+    let ends = in_tasks(
+        tasks,
+        threads,
+        &mut Vec::new(),
+        &|(lane, start), (): &mut ()| {
+            let shape = start.shape();
+            let own = &probabilities[if probabilities.len() > 1 { lane } else { 0 }];
+            let mut state = start.clone();
+            for _ in 0..steps {
+                let mixed = mix(shape, own, &state);
+                state = forward(shape, &mixed, &state);
+            }
+            state
+        },
+    );
     Ok(ends)
 }
 
@@ -116,24 +121,29 @@ pub fn pull_back(
     // A lane's gradient is as large as the weights: no more are kept than threads work on.
     for (wave, starts) in starts.chunks(64).enumerate() {
         let tasks: Vec<_> = starts.iter().enumerate().collect();
-        let parts = in_tasks(tasks, threads, &mut Vec::new(), &|(lane, start), (): &mut ()| {
-            let lane = 64 * wave + lane;
-            let which = if probabilities.len() > 1 { lane } else { 0 };
-            let mut by_weights = vec![0.0; size];
-            let mut states = vec![start.clone()];
-            for step in 0..steps {
-                let mixed = mix(shape, &probabilities[which], &states[step]);
-                states.push(forward(shape, &mixed, &states[step]));
-            }
-            let mut by = SoftState::zeros(shape);
-            let value = cotangent(lane, &states[steps], &mut by);
-            for state in states[..steps].iter().rev() {
-                let own = &probabilities[which];
-                let mixed = mix(shape, own, state);
-                by = backward(shape, own, &mixed, state, &by, &mut by_weights);
-            }
-            (which, value, by_weights, by)
-        });
+        let parts = in_tasks(
+            tasks,
+            threads,
+            &mut Vec::new(),
+            &|(lane, start), (): &mut ()| {
+                let lane = 64 * wave + lane;
+                let which = if probabilities.len() > 1 { lane } else { 0 };
+                let mut by_weights = vec![0.0; size];
+                let mut states = vec![start.clone()];
+                for step in 0..steps {
+                    let mixed = mix(shape, &probabilities[which], &states[step]);
+                    states.push(forward(shape, &mixed, &states[step]));
+                }
+                let mut by = SoftState::zeros(shape);
+                let value = cotangent(lane, &states[steps], &mut by);
+                for state in states[..steps].iter().rev() {
+                    let own = &probabilities[which];
+                    let mixed = mix(shape, own, state);
+                    by = backward(shape, own, &mixed, state, &by, &mut by_weights);
+                }
+                (which, value, by_weights, by)
+            },
+        );
         for (which, value, by_weights, by) in parts {
             pulled.value += value;
             let own = &mut pulled.weights[which * size..(which + 1) * size];
@@ -279,7 +289,10 @@ fn forward(shape: Shape, at: &Mixed, state: &SoftState) -> SoftState {
     let [_, _, _, third, label, _] = groups(shape);
     let mut next = state.clone();
     let alive = at.alive;
-    for (r, register) in at.mixed[third].iter().zip(next.registers_mut().chunks_exact_mut(base)) {
+    for (r, register) in at.mixed[third]
+        .iter()
+        .zip(next.registers_mut().chunks_exact_mut(base))
+    {
         let share = alive * r;
         if share != 0.0 {
             for (to, o) in register.iter_mut().zip(&at.result) {
@@ -387,10 +400,8 @@ fn backward(
     let cts = after.line();
     for (k, &ct) in cts.iter().enumerate() {
         let (n, d) = (at.behind[k], at.mixed[label.start + k]);
-        let goes = n
-            + (jump + call) * (d - n)
-            + back * (to_first[k] - n)
-            + goto * (to_second[k] - n);
+        let goes =
+            n + (jump + call) * (d - n) + back * (to_first[k] - n) + goto * (to_second[k] - n);
         by_alive += ct * (goes - state.line()[k]);
         by_label += alive * ct * (d - n);
         by_back += alive * ct * (to_first[k] - n);

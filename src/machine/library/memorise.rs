@@ -113,12 +113,24 @@ pub fn memorise(code: &Code, options: &MemoriseOptions) -> Result<Memorised, Lib
         seed,
     } = *options;
     for (what, found, is_right) in [
-        ("numbers for a line", width.to_string(), (1..=4096).contains(&width)),
-        ("hidden numbers", hidden.to_string(), (1..=4096).contains(&hidden)),
+        (
+            "numbers for a line",
+            width.to_string(),
+            (1..=4096).contains(&width),
+        ),
+        (
+            "hidden numbers",
+            hidden.to_string(),
+            (1..=4096).contains(&hidden),
+        ),
     ] {
         if !is_right {
             let wanted = "from 1 to 4096".to_owned();
-            return Err(LibraryError::Range { what, found, wanted });
+            return Err(LibraryError::Range {
+                what,
+                found,
+                wanted,
+            });
         }
     }
     if !(rate > 0.0 && rate.is_finite()) {

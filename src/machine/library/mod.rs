@@ -22,6 +22,6 @@ mod weights;
 pub(crate) use super::weights::softmax;
 pub use code::{Code, CodeLine, LibraryError, Named, OPERATIONS, Operation};
 pub use frozen::{Argument, Frozen};
-pub use memorise::{Memorised, MemoriseOptions, memorise};
+pub use memorise::{MemoriseOptions, Memorised, memorise};
 pub use train::{Controller, TrainOptions, train};
 pub use weights::{CodeWeights, Group, Mask, columns};

@@ -131,7 +131,10 @@ impl Adam {
         numbers: impl Iterator<Item = (&'g mut f64, f64, bool)>,
         rate: f64,
     ) {
-        let (mean, square) = (1.0 - 0.9_f64.powi(self.step), 1.0 - 0.999_f64.powi(self.step));
+        let (mean, square) = (
+            1.0 - 0.9_f64.powi(self.step),
+            1.0 - 0.999_f64.powi(self.step),
+        );
         let moments = self.moments[first..].iter_mut();
         for ((x, by, trains), [m, v]) in numbers.zip(moments) {
             if trains {
@@ -161,13 +164,27 @@ pub fn train(
     }
     let above = options.rate > 0.0 && options.rate.is_finite();
     for (what, found, is_right, wanted) in [
-        ("a number of examples", examples.len().to_string(), !examples.is_empty(), "1 or more"),
-        ("a batch", options.batch.to_string(), options.batch > 0, "1 or more"),
+        (
+            "a number of examples",
+            examples.len().to_string(),
+            !examples.is_empty(),
+            "1 or more",
+        ),
+        (
+            "a batch",
+            options.batch.to_string(),
+            options.batch > 0,
+            "1 or more",
+        ),
         ("a rate", options.rate.to_string(), above, "above 0"),
     ] {
         if !is_right {
             let wanted = wanted.to_owned();
-            return Err(LibraryError::Range { what, found, wanted });
+            return Err(LibraryError::Range {
+                what,
+                found,
+                wanted,
+            });
         }
     }
     let size = mask.trains().len();
