@@ -118,20 +118,19 @@ impl Results {
 
     /// The minimal network: medians over seeds, trained on answers at all depths, and at depth 3 alone.
     fn minimal(&mut self, options: &Options) -> Result<(), ModuleError> {
-        let (seeds, steps) = if options.is_short {
-            (1, 300)
-        } else {
-            (5, 3000)
-        };
-        let (mut all, mut alone) = (Vec::new(), Vec::new());
+        let (mut all, mut alone, mut tries) = (Vec::new(), Vec::new(), Vec::new());
+        let seeds = if options.is_short { 1 } else { 5 };
         for seed in options.seed..options.seed + seeds {
-            if options.is_short {
-                all.push(minimal::run::<9, 18>(&[1, 2, 3], seed, steps)?);
-                alone.push(minimal::run::<9, 18>(&[3], seed, steps)?[0]);
+            let depths = [&[1, 2, 3][..], &[3]];
+            let [found, of_three] = if options.is_short {
+                depths.map(|depths| minimal::run::<9, 18>(depths, seed, (1500, 2)))
             } else {
-                all.push(minimal::run::<32, 64>(&[1, 2, 3], seed, steps)?);
-                alone.push(minimal::run::<32, 64>(&[3], seed, steps)?[0]);
-            }
+                depths.map(|depths| minimal::run::<32, 64>(depths, seed, (12_000, 6)))
+            };
+            let (found, of_three) = (found?, of_three?);
+            tries.push([found.tries, of_three.tries]);
+            all.push(found.parts);
+            alone.push(of_three.parts[0]);
         }
         let medians = (0..3).map(|at| median(all.iter().map(|found| found[at]).collect()));
         let medians: Vec<f64> = medians.collect();
@@ -148,8 +147,10 @@ impl Results {
             Some(PAPER_MINIMAL[2]),
         );
         let mut json = by_depth(&medians);
-        self.json
-            .insert("minimal_seeds".into(), json!({"all": all, "alone": alone}));
+        self.json.insert(
+            "minimal_seeds".into(),
+            json!({"all": all, "alone": alone, "tries": tries}),
+        );
         self.json
             .insert("minimal".into(), Value::Object(std::mem::take(&mut json)));
         Ok(())

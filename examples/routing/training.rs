@@ -55,6 +55,10 @@ impl Schedule {
     }
 }
 
+/// What makes of a network and of the examples of a step their loss, on the tape of gradients.
+pub(crate) type LossOf<'a, N> =
+    dyn Fn(&N, &[usize], Gradients<f32, Cpu>) -> Result<Loss, ModuleError> + 'a;
+
 /// Trains a network on so many examples: `loss` makes of those of a step their loss, on the tape of these
 /// gradients. `told` is given each step and its loss.
 ///
@@ -64,7 +68,7 @@ pub(crate) fn train<N: TensorCollection<f32, Cpu>>(
     network: &mut N,
     examples: usize,
     schedule: &Schedule,
-    loss: &dyn Fn(&N, &[usize], Gradients<f32, Cpu>) -> Result<Loss, ModuleError>,
+    loss: &LossOf<'_, N>,
     told: &mut dyn FnMut(&N, usize, f32),
 ) -> Result<(), ModuleError> {
     let mut random = Random::at(&[schedule.seed, 2]);

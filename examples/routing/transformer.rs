@@ -39,11 +39,6 @@ const VOCABULARY: [&str; 16] = [
     "numbers",
 ];
 
-/// How many words a language of numbers below a base has.
-pub(crate) const fn words(base: usize) -> usize {
-    base + VOCABULARY.len()
-}
-
 /// What sentences ask for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ask {
@@ -95,7 +90,7 @@ impl Ask {
 
 type Built<M> = <M as BuildOnDevice<Cpu, f32>>::Built;
 
-/// The network, for V words, OUT logits and a base of B: OUT is 2 B + 10, V is [`words`] of B.
+/// The network, for V words, OUT logits and a base of B: OUT is 2 B + 10, V is B + 16.
 pub(crate) type Parts<const V: usize, const OUT: usize, const B: usize> = (
     Reader<V, OUT>,
     EntryModule<OUT, B, 0, f32>,

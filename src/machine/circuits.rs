@@ -10,8 +10,8 @@
 //! **Invariants**
 //! - On digits that are 0 or 1 a circuit is exact, to the bit: so is each gate.
 //! - Between, each gate takes its inputs as independent. They are not where a digit reaches a gate in two
-//!   ways, as carries do: of independent digits the sum's chances are off by up to about 0.15 and the
-//!   product's by up to 0.37 from what they are. They stay from 0 to 1.
+//!   ways, as carries do: of independent digits the chances of sums were seen to be off by up to 0.17, those
+//!   of products by up to 0.37. They stay from 0 to 1.
 //! - A gate's inputs stand before it: there is no circle.
 //! - x / 0 is all ones, and its remainder x.
 

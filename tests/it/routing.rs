@@ -404,10 +404,9 @@ fn every_weight_of_the_transformer_receives_a_gradient() {
 
 #[test]
 fn the_minimal_network_learns_from_answers_alone() {
-    let found = minimal::run::<9, 18>(&[1, 2, 3], 0, 400).expect("it trains");
-    println!("{found:?}");
+    let found = minimal::run::<9, 18>(&[1, 2, 3], 0, (1500, 6)).expect("it trains");
     // One answer of nine is right by chance.
-    assert!(found.iter().all(|part| *part > 0.5), "{found:?}");
+    assert!(found.parts.iter().all(|part| *part > 0.6), "{found:?}");
     let code = assembly::write(&minimal::fibonacci(32));
     assert!(code.contains(".program fibonacci"));
 }

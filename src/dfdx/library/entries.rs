@@ -27,7 +27,8 @@ pub struct Table {
     name: String,
     base: usize,
     results: usize,
-    table: Vec<u32>,
+    /// The result of each pair, row by row.
+    of_pairs: Vec<u32>,
     /// How many digits stand for a number; none where a distribution does.
     digits: Option<usize>,
 }
@@ -49,7 +50,7 @@ impl Table {
                 "a table `{name}` of base {base} to {results}; both must be from 1 to {MOST_OF_TABLE}"
             ));
         }
-        let mut table = Vec::with_capacity(base * base);
+        let mut of_pairs = Vec::with_capacity(base * base);
         for at in 0..base * base {
             let (a, b) = (at / base, at % base);
             let result = function(a, b);
@@ -58,13 +59,13 @@ impl Table {
                     "the table `{name}` gives {result} of {a} and {b}; it must be below {results}"
                 ));
             }
-            table.push(result as u32);
+            of_pairs.push(result as u32);
         }
         Ok(Self {
             name: name.to_owned(),
             base,
             results,
-            table,
+            of_pairs,
             digits: None,
         })
     }
@@ -109,7 +110,7 @@ impl Table {
 
     fn mix(&self, a: &[f64], b: &[f64], out: &mut [f64]) {
         out.fill(0.0);
-        for (&p, row) in a.iter().zip(self.table.chunks_exact(self.base)) {
+        for (&p, row) in a.iter().zip(self.of_pairs.chunks_exact(self.base)) {
             if p != 0.0 {
                 for (&q, &to) in b.iter().zip(row) {
                     out[to as usize] += p * q;
@@ -119,7 +120,7 @@ impl Table {
     }
 
     fn mix_back(&self, [a, b]: [&[f64]; 2], ct: &[f64], [by_a, by_b]: [&mut [f64]; 2]) {
-        let rows = self.table.chunks_exact(self.base);
+        let rows = self.of_pairs.chunks_exact(self.base);
         for ((&p, by_a), row) in a.iter().zip(by_a).zip(rows) {
             let mut sum = 0.0;
             for ((&q, by_b), &to) in b.iter().zip(&mut *by_b).zip(row) {

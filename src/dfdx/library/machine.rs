@@ -25,11 +25,11 @@ impl MachineEntry {
         steps: usize,
     ) -> Result<Self, ModuleError> {
         let frozen = Frozen::new(code, name, arguments, steps);
-        frozen.map(Self).map_err(refused)
+        frozen.map(Self).map_err(|error| refused(&error))
     }
 }
 
-fn refused(error: LibraryError) -> ModuleError {
+fn refused(error: &LibraryError) -> ModuleError {
     ModuleError::Request(error.to_string())
 }
 
@@ -51,7 +51,7 @@ impl Entry for MachineEntry {
         out.fill(0.0);
         let outs = out.chunks_exact_mut(self.outputs());
         for (row, out) in rows.chunks_exact(self.row()).zip(outs) {
-            self.0.run(row, out).map_err(refused)?;
+            self.0.run(row, out).map_err(|error| refused(&error))?;
         }
         Ok(())
     }
@@ -70,7 +70,9 @@ impl Entry for MachineEntry {
             .chunks_exact(width)
             .zip(by_rows.chunks_exact_mut(width));
         for ((row, by_row), by_out) in rows.zip(by_out.chunks_exact(self.outputs())) {
-            self.0.pull_back(row, by_out, by_row).map_err(refused)?;
+            self.0
+                .pull_back(row, by_out, by_row)
+                .map_err(|error| refused(&error))?;
         }
         Ok(())
     }

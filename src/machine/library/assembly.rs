@@ -18,7 +18,8 @@
 //! **Invariants**
 //! - What is written stands last: `set 7 r2`, `copy r1 r2`, `call double r4`.
 //! - `call` and `return` without a register mean that of `.link`, or the last.
-//! - Labels are a program's own; the names of programs are labels everywhere.
+//! - Labels are a program's own; the names of programs are labels everywhere, `exit` is that of the
+//!   `halt` behind all lines, and a label that one program alone has is known to the others.
 
 use super::code::{Code, CodeLine, LibraryError, Named, Operation};
 use crate::machine::assembly::AssemblyError;
@@ -58,6 +59,9 @@ struct Reader<'t> {
     /// Labels by program and name.
     labels: BTreeMap<(usize, &'t str), usize>,
 }
+
+/// The label of the library's last line, a `halt`.
+const EXIT: &str = "exit";
 
 /// Reads a library.
 ///
@@ -246,7 +250,13 @@ impl<'t> Reader<'t> {
     fn label(&self, word: Word<'t>, program: usize) -> Result<usize, AssemblyError> {
         let own = self.labels.get(&(program, word.text)).copied();
         let head = self.heads.iter().find(|head| head.name.text == word.text);
-        own.or(head.map(|head| head.start)).ok_or_else(|| {
+        let exit = (word.text == EXIT).then(|| self.own_lines());
+        // Another program's label, where it is the only one of that name.
+        let mut others = self.labels.iter().filter(|(label, _)| label.1 == word.text);
+        let other = others.next().map(|(_, at)| *at);
+        let other = other.filter(|_| others.next().is_none());
+        let found = own.or(head.map(|head| head.start)).or(exit).or(other);
+        found.ok_or_else(|| {
             let labels = self.labels.keys();
             let labels = labels
                 .filter(|label| label.0 == program)
@@ -257,6 +267,11 @@ impl<'t> Reader<'t> {
             let what = format!("no label or program is called `{}`{near}", word.text);
             self.wrong(word.span, what)
         })
+    }
+
+    /// How many lines there are before the way out.
+    fn own_lines(&self) -> usize {
+        self.lines.map_or(self.written.len(), |(_, count)| count)
     }
 
     fn operation(&self, written: &Written<'t>) -> Result<CodeLine, AssemblyError> {
@@ -381,8 +396,11 @@ pub fn write(code: &Code) -> String {
             continue;
         }
         let [first, second, third] = line.operands.map(|r| format!(" r{r}"));
-        let label =
-            begins(line.label).map_or(format!(" L{}", line.label), |one| format!(" {}", one.name));
+        let label = match begins(line.label) {
+            Some(one) => format!(" {}", one.name),
+            None if line.label == code.exit() => format!(" {EXIT}"),
+            None => format!(" L{}", line.label),
+        };
         let operation = line.operation;
         let [a, b, d, l, n] = operation.uses();
         let pick = |used: bool, text: &str| if used { text.to_owned() } else { String::new() };

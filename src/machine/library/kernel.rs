@@ -41,7 +41,7 @@ const PAIRS: [Instruction; 5] = [
 
 /// A step's mixtures and operands.
 struct Mixed {
-    mixed: Vec<f64>,
+    columns: Vec<f64>,
     v1: Vec<f64>,
     v2: Vec<f64>,
     result: Vec<f64>,
@@ -180,7 +180,7 @@ fn check(
             return Err(ProgramError::Shape { found, wanted }.into());
         }
     }
-    let record = SoftState::zeros(wanted).numbers().len() * size_of::<f64>();
+    let record = size_of_val(SoftState::zeros(wanted).numbers());
     if records.saturating_mul(record) > MOST_BYTES {
         let (steps, most) = (records - 1, (MOST_BYTES / record).saturating_sub(1));
         return Err(ProgramError::Steps { steps, most }.into());
@@ -265,7 +265,7 @@ fn mix(shape: Shape, probabilities: &[f64], state: &SoftState) -> Mixed {
     let halted = state.halted();
     let alive = if halted <= STOPPED { 1.0 - halted } else { 0.0 };
     Mixed {
-        mixed,
+        columns: mixed,
         v1,
         v2,
         result,
@@ -289,7 +289,7 @@ fn forward(shape: Shape, at: &Mixed, state: &SoftState) -> SoftState {
     let [_, _, _, third, label, _] = groups(shape);
     let mut next = state.clone();
     let alive = at.alive;
-    for (r, register) in at.mixed[third]
+    for (r, register) in at.columns[third]
         .iter()
         .zip(next.registers_mut().chunks_exact_mut(base))
     {
@@ -300,7 +300,7 @@ fn forward(shape: Shape, at: &Mixed, state: &SoftState) -> SoftState {
             }
         }
     }
-    let written = alive * core(&at.mixed, Instruction::Write);
+    let written = alive * core(&at.columns, Instruction::Write);
     if written != 0.0 {
         for (p, cell) in at.v1.iter().zip(next.memory_mut().chunks_exact_mut(base)) {
             let share = written * p;
@@ -313,12 +313,17 @@ fn forward(shape: Shape, at: &Mixed, state: &SoftState) -> SoftState {
     }
     let (jump, call, back, goto) = ways(at);
     let (first, second) = (named(shape, &at.v1), named(shape, &at.v2));
-    for (k, (to, d)) in next.line_mut().iter_mut().zip(&at.mixed[label]).enumerate() {
+    for (k, (to, d)) in next
+        .line_mut()
+        .iter_mut()
+        .zip(&at.columns[label])
+        .enumerate()
+    {
         let n = at.behind[k];
         let goes = n + (jump + call) * (d - n) + back * (first[k] - n) + goto * (second[k] - n);
         *to += alive * (goes - *to);
     }
-    *next.halted_mut() += alive * core(&at.mixed, Instruction::Halt);
+    *next.halted_mut() += alive * core(&at.columns, Instruction::Halt);
     *next.taken_mut() += alive;
     next
 }
@@ -327,10 +332,10 @@ fn forward(shape: Shape, at: &Mixed, state: &SoftState) -> SoftState {
 fn ways(at: &Mixed) -> (f64, f64, f64, f64) {
     let zero = at.v1[0];
     (
-        core(&at.mixed, Instruction::Jump) * zero,
-        chance(&at.mixed, Operation::Call),
-        chance(&at.mixed, Operation::Return),
-        chance(&at.mixed, Operation::Goto) * zero,
+        core(&at.columns, Instruction::Jump) * zero,
+        chance(&at.columns, Operation::Call),
+        chance(&at.columns, Operation::Return),
+        chance(&at.columns, Operation::Goto) * zero,
     )
 }
 
@@ -347,7 +352,7 @@ fn backward(
     let Shape { base, lines, .. } = shape;
     let [_, first, second, third, label, number] = groups(shape);
     let mut before = after.clone();
-    let mut by_mixed = vec![0.0; at.mixed.len()];
+    let mut by_mixed = vec![0.0; at.columns.len()];
     let (mut by_v1, mut by_v2) = (vec![0.0; base], vec![0.0; base]);
     let mut by_result = vec![0.0; base];
     let mut by_behind = vec![0.0; lines];
@@ -359,7 +364,7 @@ fn backward(
     let cts = after.registers().chunks_exact(base);
     let befores = before.registers_mut().chunks_exact_mut(base);
     for (i, ((old, ct), to)) in registers.zip(cts).zip(befores).enumerate() {
-        let r = at.mixed[third.start + i];
+        let r = at.columns[third.start + i];
         let share = alive * r;
         let (mut with_result, mut with_old) = (0.0, 0.0);
         for v in 0..base {
@@ -374,7 +379,7 @@ fn backward(
         by_alive += r * by_share;
     }
     // Memory.
-    let write = core(&at.mixed, Instruction::Write);
+    let write = core(&at.columns, Instruction::Write);
     let cells = state.memory().chunks_exact(base);
     let cts = after.memory().chunks_exact(base);
     let befores = before.memory_mut().chunks_exact_mut(base);
@@ -399,7 +404,7 @@ fn backward(
     let (mut by_label, mut by_back, mut by_goto) = (0.0, 0.0, 0.0);
     let cts = after.line();
     for (k, &ct) in cts.iter().enumerate() {
-        let (n, d) = (at.behind[k], at.mixed[label.start + k]);
+        let (n, d) = (at.behind[k], at.columns[label.start + k]);
         let goes =
             n + (jump + call) * (d - n) + back * (to_first[k] - n) + goto * (to_second[k] - n);
         by_alive += ct * (goes - state.line()[k]);
@@ -418,8 +423,8 @@ fn backward(
         *to = (1.0 - alive) * ct;
     }
     let zero = at.v1[0];
-    let goes_by_goto = chance(&at.mixed, Operation::Goto);
-    by_v1[0] += core(&at.mixed, Instruction::Jump) * by_label + goes_by_goto * by_goto;
+    let goes_by_goto = chance(&at.columns, Operation::Goto);
+    by_v1[0] += core(&at.columns, Instruction::Jump) * by_label + goes_by_goto * by_goto;
     by_mixed[Instruction::Jump as usize] += zero * by_label;
     by_mixed[Operation::Call.column()] += by_label;
     by_mixed[Operation::Return.column()] += by_back;
@@ -428,16 +433,16 @@ fn backward(
     // Halting, and being alive.
     let ct = after.halted();
     by_mixed[Instruction::Halt as usize] += alive * ct;
-    by_alive += core(&at.mixed, Instruction::Halt) * ct;
+    by_alive += core(&at.columns, Instruction::Halt) * ct;
     *before.halted_mut() = ct - if alive > 0.0 { by_alive } else { 0.0 };
 
     // Results.
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    let core_f = |one: Instruction| core(&at.mixed, one);
+    let core_f = |one: Instruction| core(&at.columns, one);
     let mut by_f = [0.0; OPERATIONS];
     by_f[Instruction::Zero as usize] = by_result[0];
     let (inc, dec) = (core_f(Instruction::Inc), core_f(Instruction::Dec));
-    let copy = chance(&at.mixed, Operation::Copy);
+    let copy = chance(&at.columns, Operation::Copy);
     for n in 0..base {
         let (less, more) = ((n + base - 1) % base, (n + 1) % base);
         by_f[Instruction::Inc as usize] += by_result[n] * at.v1[less];
@@ -447,12 +452,12 @@ fn backward(
         by_v1[n] += copy * by_result[n];
     }
     by_f[Operation::Copy.column()] = dot(&by_result, &at.v1);
-    by_f[Operation::Set.column()] = dot(&by_result, &at.mixed[number.clone()]);
-    let set = chance(&at.mixed, Operation::Set);
+    by_f[Operation::Set.column()] = dot(&by_result, &at.columns[number.clone()]);
+    let set = chance(&at.columns, Operation::Set);
     for (to, ct) in by_mixed[number].iter_mut().zip(&by_result) {
         *to += set * ct;
     }
-    let stores = chance(&at.mixed, Operation::Store) + chance(&at.mixed, Operation::Call);
+    let stores = chance(&at.columns, Operation::Store) + chance(&at.columns, Operation::Call);
     let mut stored = 0.0;
     for (k, by) in by_behind.iter_mut().enumerate() {
         stored += by_result[k % base] * at.behind[k];
@@ -503,7 +508,7 @@ fn backward(
     for (i, (held, to)) in registers.zip(befores).enumerate() {
         by_mixed[first.start + i] += dot(&by_v1, held);
         by_mixed[second.start + i] += dot(&by_v2, held);
-        let (r1, r2) = (at.mixed[first.start + i], at.mixed[second.start + i]);
+        let (r1, r2) = (at.columns[first.start + i], at.columns[second.start + i]);
         for v in 0..base {
             to[v] += r1 * by_v1[v] + r2 * by_v2[v];
         }

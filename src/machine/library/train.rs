@@ -16,7 +16,7 @@ use crate::machine::random::Random;
 use crate::machine::soft::SoftState;
 use crate::threads::Threads;
 
-/// What gives a library's weights: W(x) = W + Σ x_i W_i, of a context x. Without one they are W.
+/// What gives a library's weights: in a context x they are W + Σ xᵢ Wᵢ, without one W.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Controller {
     weights: CodeWeights,
