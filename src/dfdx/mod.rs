@@ -22,6 +22,7 @@
 //! | `module` | programs as layers |
 //! | `rows` | a program at the rows of a batch, and backwards |
 //! | `constants` | learnable constants in files |
+//! | [`library`] | tables, circuits and programs behind one interface, called by networks |
 //! | `files` | whole networks in files |
 //! | `npz` | arrays in numpy's archives |
 //! | `param_set` | constants whose number is known only at run time |
@@ -29,6 +30,7 @@
 mod constants;
 mod error;
 mod files;
+pub mod library;
 mod module;
 mod npz;
 mod param_set;

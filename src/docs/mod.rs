@@ -24,6 +24,10 @@ pub mod search {}
 #[doc = include_str!("register_machine.md")]
 pub mod register_machine {}
 
+#[cfg(feature = "dfdx")]
+#[doc = include_str!("libraries.md")]
+pub mod libraries {}
+
 #[doc = include_str!("language.md")]
 pub mod language {}
 

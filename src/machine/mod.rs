@@ -28,12 +28,15 @@
 //! ```
 
 pub mod assembly;
+pub mod circuits;
 pub mod definition;
 pub mod files;
 pub mod instruction;
 pub mod kernel;
 mod lanes;
+pub mod library;
 pub mod loss;
+pub mod numbers;
 pub mod oracle;
 pub mod program;
 pub mod random;

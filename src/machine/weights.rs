@@ -102,7 +102,7 @@ pub(super) fn groups(shape: Shape) -> [Range<usize>; 5] {
 }
 
 /// Replaces weights by their softmax. A group of -inf alone, or one with NaN, is NaN.
-pub(super) fn softmax(weights: &mut [f64]) {
+pub(crate) fn softmax(weights: &mut [f64]) {
     let most = weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut sum = 0.0;
     for w in &mut *weights {

@@ -74,7 +74,7 @@ const NOT_HERE: [(&str, &str); 2] = [
 
 #[test]
 fn every_public_function_is_walked() {
-    let here = include_str!("front_door.rs").to_owned() + DFDX + MACHINES + SEARCHES;
+    let here = include_str!("front_door.rs").to_owned() + DFDX + MACHINES + LIBRARIES + SEARCHES;
     let mut missing = Vec::new();
     let mut open = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     let mut seen = 0;
@@ -115,6 +115,9 @@ fn every_public_function_is_walked() {
 
 /// The calls that need dfdx.
 const DFDX: &str = include_str!("front_door/networks.rs");
+
+/// The calls of the register machine's libraries.
+const LIBRARIES: &str = include_str!("front_door/libraries.rs");
 
 /// The calls of the register machine.
 const MACHINES: &str = include_str!("front_door/machines.rs");
@@ -1216,6 +1219,7 @@ fn lines_that_are_no_requests() {
     }
 }
 
+mod libraries;
 mod machines;
 #[cfg(feature = "dfdx")]
 mod networks;

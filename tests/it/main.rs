@@ -36,6 +36,7 @@ mod hessian;
 #[cfg(feature = "cli")]
 mod histories;
 mod ir;
+mod library;
 mod limits;
 mod machine;
 mod many;
@@ -62,6 +63,8 @@ mod recording;
 mod registry;
 #[cfg(feature = "cli")]
 mod replay;
+#[cfg(feature = "dfdx")]
+mod routing;
 mod scaling;
 #[cfg(feature = "cli")]
 mod search;

@@ -108,3 +108,88 @@ fn the_reference_given_anything() {
         }
     }
 }
+
+#[test]
+fn libraries_that_cannot_be() {
+    use dmci::dfdx::library::{
+        Choice, CircuitEntry, Entry, EntryModule, MachineEntry, Pointed, SchemeEntry, Softmaxed,
+        Table,
+    };
+    use dmci::machine::circuits::Arithmetic;
+    use dmci::machine::library::{Argument, assembly};
+    use std::sync::Arc;
+
+    for (base, results) in [(0, 1), (1, 0), (129, 2), (2, usize::MAX)] {
+        fails("a size", Table::new("no", base, results, &|_, _| 0));
+    }
+    fails("a result", Table::new("no", 2, 2, &|a, b| a + b));
+    fails("a base", Table::of(Arithmetic::Add, 0));
+    for digits in [0, 8, usize::MAX] {
+        fails("digits", Table::on_digits(Arithmetic::Less, digits));
+    }
+    fails("a width", CircuitEntry::on_digits(Arithmetic::Add, 257));
+    for base in [0, 1, 3, 1 << 13] {
+        fails(
+            "a base",
+            CircuitEntry::on_distributions(Arithmetic::Add, base),
+        );
+    }
+    let code = assembly::read(".program one\ninc r0 r0\nhalt").expect("code");
+    fails(
+        "no program",
+        MachineEntry::new(&code, "two", &[Argument::Soft], 9),
+    );
+    fails("no input", SchemeEntry::new("f", &model("x"), &["y"], 1));
+    fails(
+        "a vector",
+        SchemeEntry::of_vector("f", &model("x"), "x", 0, 1),
+    );
+
+    let add: Arc<dyn Entry> = Arc::new(Table::of(Arithmetic::Add, 2).expect("a table"));
+    let less: Arc<dyn Entry> = Arc::new(Table::of(Arithmetic::Less, 3).expect("a table"));
+    fails("no entries", Choice::new("no", &[2], Vec::new()));
+    for takes in [vec![], vec![0], vec![0, 2], vec![0, usize::MAX]] {
+        fails(
+            "arguments",
+            Choice::new("no", &[2, 2, 3], vec![(add.clone(), takes)]),
+        );
+    }
+    let both = vec![(add.clone(), vec![0, 0]), (less.clone(), vec![1, 1])];
+    let choice = Choice::new("both", &[2, 3], both).expect("as many results");
+    assert_eq!(choice.names().collect::<Vec<_>>(), ["add", "less"]);
+    fails("no argument", Softmaxed::new(add.clone(), &[2]));
+    for (first, items) in [(2, 1), (0, 0), (usize::MAX, 1)] {
+        fails("no pointers", Pointed::new(add.clone(), first, items));
+    }
+    fails("widths", Pointed::new(Arc::new(choice), 0, 2));
+    assert!(
+        Softmaxed::new(add.clone(), &[0, 1])
+            .expect("two")
+            .hard()
+            .row()
+            == 4
+    );
+
+    let device = Cpu::default();
+    fails(
+        "sizes",
+        EntryModule::<4, 3, 0, f64>::new(&device, add.clone()),
+    );
+    fails(
+        "sizes",
+        EntryModule::<5, 2, 0, f64>::new(&device, add.clone()),
+    );
+    let module = EntryModule::<3, 2, 0, f64>::new(&device, add).expect("a module");
+    let mut module = module.with_threads(dmci::Threads::ONE);
+    fails("another entry", module.swap(less));
+    assert!(module.values().is_empty());
+    let x: ::dfdx::tensor::Tensor<::dfdx::shapes::Rank2<2, 3>, f64, _> =
+        ::dfdx::tensor::ZerosTensor::zeros(&device);
+    for others in [0, 1, 3] {
+        fails(
+            "numbers",
+            module.try_forward_with(x.clone(), &vec![NAN; others]),
+        );
+    }
+    assert!(module.try_forward_with(x, &[NAN; 2]).is_ok());
+}
