@@ -33,6 +33,7 @@
 //!   are swapped while they run; [`machine`] is the differentiable register machine; [`dfdx`], behind
 //!   the feature of that name, holds programs as layers of networks and a second opinion on every
 //!   derivative.
+//! - [`export`] says programs in other languages: LaTeX, `SymPy`, `NumPy`, `PyTorch`, JAX, C and plain Scheme.
 //! - [`docs`] is the book: start with its tutorial.
 //!
 //! # The front door
@@ -147,6 +148,7 @@ pub mod cli;
 pub mod dfdx;
 pub mod docs;
 pub mod error;
+pub mod export;
 pub mod fit;
 pub mod graph;
 pub mod machine;
