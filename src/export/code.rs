@@ -345,9 +345,8 @@ impl Builder {
             {
                 return x;
             }
-            (Prim::Div, x, Atom::Constant(one)) if one == 1.0 => return x,
+            (Prim::Div, x, Atom::Constant(1.0)) => return x,
             (Prim::Sub, x, Atom::Constant(zero)) if zero.to_bits() == 0 => return x,
-            (Prim::Detach | Prim::Variable, x, _) if prim == Prim::Variable => return x,
             (Prim::Both, x, Atom::Constant(t)) | (Prim::Both, Atom::Constant(t), x) => {
                 return if t == 0.0 { Atom::Constant(0.0) } else { x };
             }
@@ -383,7 +382,7 @@ impl Builder {
             match (then.constant(), otherwise.constant()) {
                 (Some(t), Some(_)) if t != 0.0 => return test,
                 (Some(_), Some(_)) => return self.op(Prim::Not, test, test),
-                (_, Some(f)) if f == 0.0 => return self.op(Prim::Both, test, then),
+                (_, Some(0.0)) => return self.op(Prim::Both, test, then),
                 (Some(t), _) if t != 0.0 => return self.op(Prim::Either, test, otherwise),
                 _ => {}
             }
@@ -426,7 +425,9 @@ impl Step {
     pub(super) fn reads(&self, read: &mut dyn FnMut(Atom)) {
         let block = |block: &Block, read: &mut dyn FnMut(Atom)| {
             block.steps.iter().for_each(|step| step.reads(read));
-            block.results.iter().for_each(|&atom| read(atom));
+            for &atom in &block.results {
+                read(atom);
+            }
         };
         match self {
             Self::Op { args, prim, .. } => args[..prim.operands().max(1)]
@@ -450,11 +451,15 @@ impl Step {
                 block(otherwise, read);
             }
             Self::Repeat { inits, body, .. } => {
-                inits.iter().for_each(|&atom| read(atom));
+                for &atom in inits {
+                    read(atom);
+                }
                 block(body, read);
             }
             Self::Loop { inits, body, .. } => {
-                inits.iter().for_each(|&atom| read(atom));
+                for &atom in inits {
+                    read(atom);
+                }
                 body.reads(read);
             }
         }

@@ -10,6 +10,7 @@ use super::words::{Form, Language, Said, Writer, binds};
 use crate::Error;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
+use std::fmt::Write as _;
 
 struct Latex;
 
@@ -194,8 +195,7 @@ pub(super) fn text(code: &Code, name: &str, source: &str) -> Result<String, Erro
     super::formula::check(code, "LaTeX", source)?;
     let mut writer = Writer::new(Latex, code, &[name], source);
     let arguments: Vec<String> = writer.inputs.iter().map(|name| symbol(name)).collect();
-    for at in 0..code.given.len() {
-        let given = &code.given[at];
+    for (given, argument) in code.given.iter().zip(&arguments) {
         let columns = match given.form {
             InputForm::Number => None,
             InputForm::Array(Shape::Matrix(_, columns)) => Some(columns),
@@ -203,11 +203,10 @@ pub(super) fn text(code: &Code, name: &str, source: &str) -> Result<String, Erro
         };
         for (place, &var) in given.vars.iter().enumerate() {
             let text = match columns {
-                None => arguments[at].clone(),
-                Some(0) => format!("{}[{}]", arguments[at], place + 1),
+                None => argument.clone(),
+                Some(0) => format!("{argument}[{}]", place + 1),
                 Some(columns) => format!(
-                    "{}[{}, {}]",
-                    arguments[at],
+                    "{argument}[{}, {}]",
                     place / columns + 1,
                     place % columns + 1
                 ),
@@ -234,7 +233,7 @@ pub(super) fn text(code: &Code, name: &str, source: &str) -> Result<String, Erro
     }
     let mut out = String::new();
     for note in &code.notes {
-        out.push_str(&format!("% {}\n", super::python::clean(note)));
+        let _ = writeln!(out, "% {}", super::python::clean(note));
     }
     out.push_str("\\begin{aligned}\n");
     out.push_str(&lines.join(" \\\\\n"));

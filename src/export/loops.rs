@@ -308,17 +308,10 @@ impl Partial<'_> {
     }
 
     fn rename_step(&mut self, step: &mut Step, names: &mut FxHashMap<Var, Var>) {
-        let fresh = |partial: &mut Self, var: &mut Var, names: &mut FxHashMap<Var, Var>| {
-            let new = partial.builder.var(false);
-            partial.builder.vars[new.0 as usize] = partial.builder.vars[var.0 as usize].clone();
-            names.insert(*var, new);
-            *var = new;
-        };
         match step {
             Step::Op { var, args, .. } => {
-                args.iter_mut()
-                    .for_each(|atom| *atom = rename(*atom, names));
-                fresh(self, var, names);
+                rename_all(args, names);
+                self.fresh_all(std::slice::from_mut(var), names);
             }
             Step::Select {
                 var,
@@ -329,11 +322,11 @@ impl Partial<'_> {
                 for atom in [test, then, otherwise] {
                     *atom = rename(*atom, names);
                 }
-                fresh(self, var, names);
+                self.fresh_all(std::slice::from_mut(var), names);
             }
             Step::Look { var, index, .. } => {
                 *index = rename(*index, names);
-                fresh(self, var, names);
+                self.fresh_all(std::slice::from_mut(var), names);
             }
             Step::If {
                 vars,
@@ -344,15 +337,13 @@ impl Partial<'_> {
                 *test = rename(*test, names);
                 self.rename_block(then, names);
                 self.rename_block(otherwise, names);
-                vars.iter_mut().for_each(|var| fresh(self, var, names));
+                self.fresh_all(vars, names);
             }
             Step::Repeat {
                 vars, inits, body, ..
             } => {
-                inits
-                    .iter_mut()
-                    .for_each(|atom| *atom = rename(*atom, names));
-                vars.iter_mut().for_each(|var| fresh(self, var, names));
+                rename_all(inits, names);
+                self.fresh_all(vars, names);
                 self.rename_block(body, names);
             }
             Step::Loop {
@@ -361,35 +352,36 @@ impl Partial<'_> {
                 body,
                 outs,
             } => {
-                inits
-                    .iter_mut()
-                    .for_each(|atom| *atom = rename(*atom, names));
-                vars.iter_mut().for_each(|var| fresh(self, var, names));
+                rename_all(inits, names);
+                self.fresh_all(vars, names);
                 self.rename_body(body, names);
-                outs.iter_mut().for_each(|var| fresh(self, var, names));
+                self.fresh_all(outs, names);
             }
         }
     }
 
+    fn fresh_all(&mut self, vars: &mut [Var], names: &mut FxHashMap<Var, Var>) {
+        for var in vars {
+            let new = self.builder.var(false);
+            self.builder.vars[new.0 as usize] = self.builder.vars[var.0 as usize].clone();
+            names.insert(*var, new);
+            *var = new;
+        }
+    }
+
     fn rename_block(&mut self, block: &mut Block, names: &mut FxHashMap<Var, Var>) {
-        block
-            .steps
-            .iter_mut()
-            .for_each(|step| self.rename_step(step, names));
-        block
-            .results
-            .iter_mut()
-            .for_each(|atom| *atom = rename(*atom, names));
+        for step in &mut block.steps {
+            self.rename_step(step, names);
+        }
+        rename_all(&mut block.results, names);
     }
 
     fn rename_body(&mut self, body: &mut Body, names: &mut FxHashMap<Var, Var>) {
-        body.steps
-            .iter_mut()
-            .for_each(|step| self.rename_step(step, names));
+        for step in &mut body.steps {
+            self.rename_step(step, names);
+        }
         match &mut body.end {
-            End::Exit(atoms) | End::Again(atoms) => atoms
-                .iter_mut()
-                .for_each(|atom| *atom = rename(*atom, names)),
+            End::Exit(atoms) | End::Again(atoms) => rename_all(atoms, names),
             End::If(test, then, otherwise) => {
                 *test = rename(*test, names);
                 self.rename_body(then, names);
@@ -471,6 +463,12 @@ impl Partial<'_> {
                 index,
             )
         })
+    }
+}
+
+fn rename_all(atoms: &mut [Atom], names: &FxHashMap<Var, Var>) {
+    for atom in atoms {
+        *atom = rename(*atom, names);
     }
 }
 

@@ -23,6 +23,7 @@
 
 mod adjoint;
 mod arrays;
+mod branches;
 mod c;
 mod code;
 mod count;

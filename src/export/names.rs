@@ -65,12 +65,11 @@ impl Names {
         if let Some(name) = self.of.get(&var) {
             return name.clone();
         }
-        let name = match &code.vars[var.0 as usize].name {
-            Some(hint) => self.fresh(&hint.clone()),
-            None => {
-                self.temporaries += 1;
-                self.fresh(&format!("t{}", self.temporaries))
-            }
+        let name = if let Some(hint) = &code.vars[var.0 as usize].name {
+            self.fresh(hint)
+        } else {
+            self.temporaries += 1;
+            self.fresh(&format!("t{}", self.temporaries))
         };
         self.of.insert(var, name.clone());
         name

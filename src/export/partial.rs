@@ -9,7 +9,7 @@
 //! - Whatever cannot be followed is an error that says why and where.
 
 use super::code::{Atom, Builder, Mark, Step};
-use super::value::{At, Closure, Env, Key, Leaf, Val, alike, deeper};
+use super::value::{At, Closure, Env, Key, Val, alike, deeper};
 use crate::error::Kind;
 use crate::prim::Prim;
 use crate::source::Span;
@@ -78,7 +78,7 @@ pub(super) struct State {
 
 /// Follows a program.
 pub(super) struct Partial<'a> {
-    program: &'a Program,
+    pub(super) program: &'a Program,
     prelude: &'a Program,
     globals: FxHashMap<Rc<str>, Val>,
     pub(super) builder: Builder,
@@ -161,7 +161,7 @@ impl<'a> Partial<'a> {
         Err(Stop::Program(kind, message.into(), self.site))
     }
 
-    fn spend(&mut self) -> Result<()> {
+    pub(super) fn spend(&mut self) -> Result<()> {
         if self.fuel == 0 || self.builder.made > STEPS {
             return self.unsupported(
                 "the program does too much to be written down: its loops and recursion are too long where they \
@@ -210,7 +210,7 @@ impl<'a> Partial<'a> {
         }
     }
 
-    fn eval(&mut self, at: At, env: Option<&Rc<Env>>, tail: bool) -> Result<Out> {
+    pub(super) fn eval(&mut self, at: At, env: Option<&Rc<Env>>, tail: bool) -> Result<Out> {
         deeper(|| self.expression(at, env, tail))
     }
 
@@ -222,9 +222,8 @@ impl<'a> Partial<'a> {
             let value = match program.expr(at.id) {
                 Expr::Constant(constant) => constant_value(constant),
                 Expr::Quote(datum) => self.quoted(at, *datum),
-                Expr::Variable(var) => match env.as_ref().and_then(|env| env.get(*var)) {
-                    Some(value) => value,
-                    None => {
+                Expr::Variable(var) => {
+                    let Some(value) = env.as_ref().and_then(|env| env.get(*var)) else {
                         let name = program.symbols.name(program.var(*var).name);
                         let message = format!("`{name}` is used before its definition");
                         let span = if at.is_prelude {
@@ -233,8 +232,9 @@ impl<'a> Partial<'a> {
                             program.span(at.id)
                         };
                         return Err(Stop::Program(Kind::Unbound, message, span));
-                    }
-                },
+                    };
+                    value
+                }
                 Expr::Primitive(_, prim) => Val::Prim(*prim),
                 Expr::Prelude(sym) => {
                     let name = program.symbols.name(*sym);
@@ -245,13 +245,11 @@ impl<'a> Partial<'a> {
                 }
                 Expr::Free(sym) => {
                     let name = program.free_name(*sym);
-                    match self.inputs.get(name) {
-                        Some(value) => value.clone(),
-                        None => {
-                            let message = format!("`{name}` is not bound to anything");
-                            return Err(Stop::Program(Kind::Unbound, message, program.span(at.id)));
-                        }
-                    }
+                    let Some(value) = self.inputs.get(name) else {
+                        let message = format!("`{name}` is not bound to anything");
+                        return Err(Stop::Program(Kind::Unbound, message, program.span(at.id)));
+                    };
+                    value.clone()
                 }
                 Expr::If {
                     test,
@@ -402,7 +400,7 @@ impl<'a> Partial<'a> {
 
     /// Follows a procedure, and those it calls in tail position, until there is a value, or a call of one that is
     /// followed already farther out.
-    fn run(&mut self, closure: Rc<Closure>, args: Vec<Val>) -> Result<Out> {
+    pub(super) fn run(&mut self, closure: Rc<Closure>, args: Vec<Val>) -> Result<Out> {
         deeper(|| self.follow(closure, args))
     }
 
@@ -517,23 +515,19 @@ impl<'a> Partial<'a> {
         let chained = self.chain.pop();
         let out = self.roll(&closure, before.clone(), Some(args));
         self.base = kept_base;
-        match out {
-            Ok(_) => {
-                self.builder.back_to(mark);
-                self.chain.truncate(place);
-                Ok(Some(self.roll(&closure, before, Some(args))?))
-            }
-            Err(_) => {
-                self.builder.back_to(state.mark);
-                self.base = state.base;
-                self.depth = state.depth;
-                self.site = state.site;
-                self.chain.truncate(place);
-                self.chain.extend(chained);
-                self.unrolled.insert(code);
-                Ok(None)
-            }
+        if out.is_ok() {
+            self.builder.back_to(mark);
+            self.chain.truncate(place);
+            return Ok(Some(self.roll(&closure, before, Some(args))?));
         }
+        self.builder.back_to(state.mark);
+        self.base = state.base;
+        self.depth = state.depth;
+        self.site = state.site;
+        self.chain.truncate(place);
+        self.chain.extend(chained);
+        self.unrolled.insert(code);
+        Ok(None)
     }
 
     /// The body of a procedure, with these arguments.
@@ -582,163 +576,6 @@ impl<'a> Partial<'a> {
             ..closure.lambda
         };
         self.eval(body, Some(&env), true)
-    }
-
-    /// An arm of a branch.
-    fn arm(&mut self, at: At, env: Option<&Rc<Env>>, tail: bool) -> Result<Arm> {
-        let state = self.state();
-        self.builder.open();
-        let out = self.eval(at, env, tail).and_then(|out| match out {
-            Out::Tail(closure, args) => self.run(closure, args),
-            out => Ok(out),
-        });
-        match out {
-            Ok(out) => Ok(Arm {
-                steps: self.builder.close(),
-                out,
-            }),
-            Err(stop @ Stop::Program(..)) => {
-                self.back_to(state);
-                Ok(Arm {
-                    steps: Vec::new(),
-                    out: Out::Fail(stop),
-                })
-            }
-            Err(stop) => Err(stop),
-        }
-    }
-
-    fn branch(
-        &mut self,
-        test: Atom,
-        then: At,
-        otherwise: At,
-        env: Option<&Rc<Env>>,
-        tail: bool,
-        span: Span,
-    ) -> Result<Out> {
-        self.spend()?;
-        let then = self.arm(then, env, tail)?;
-        let otherwise = self.arm(otherwise, env, tail)?;
-        self.joined(test, then, otherwise, span)
-    }
-
-    /// What two arms come to together.
-    pub(super) fn joined(
-        &mut self,
-        test: Atom,
-        then: Arm,
-        otherwise: Arm,
-        span: Span,
-    ) -> Result<Out> {
-        match (&then.out, &otherwise.out) {
-            (Out::Fail(stop), Out::Fail(_)) => Ok(Out::Fail(stop.clone())),
-            (Out::Value(a), Out::Value(b)) => {
-                if !alike(a, b) {
-                    let message = format!(
-                        "the arms of this branch give {} and {}, and which depends on the inputs: both must have \
-                         one form",
-                        a.kind(),
-                        b.kind()
-                    );
-                    return Err(Stop::Export(message, span));
-                }
-                let (a, b) = (a.clone(), b.clone());
-                Ok(Out::Value(self.merged(
-                    test,
-                    (then.steps, &a),
-                    (otherwise.steps, &b),
-                )))
-            }
-            (Out::Value(value), Out::Fail(stop)) | (Out::Fail(stop), Out::Value(value)) => {
-                self.note(stop);
-                let value = value.clone();
-                let nothing = value.with_leaves(&mut |_, leaf| match leaf {
-                    Leaf::Bool => (Atom::Constant(0.0), leaf),
-                    _ => (Atom::Constant(f64::NAN), Leaf::Float),
-                });
-                let is_first = matches!(then.out, Out::Value(_));
-                let (a, b) = if is_first {
-                    (&value, &nothing)
-                } else {
-                    (&nothing, &value)
-                };
-                Ok(Out::Value(self.merged(
-                    test,
-                    (then.steps, a),
-                    (otherwise.steps, b),
-                )))
-            }
-            (Out::Tail(f, a), Out::Tail(g, b))
-                if f.key() == g.key()
-                    && a.len() == b.len()
-                    && a.iter().zip(b).all(|(a, b)| alike(a, b)) =>
-            {
-                let f = f.clone();
-                let [a, b] = [a, b].map(|args| Val::list(args.iter().cloned()));
-                let merged = self.merged(test, (then.steps, &a), (otherwise.steps, &b));
-                Ok(Out::Tail(f, merged.items().unwrap_or_default()))
-            }
-            _ => Ok(Out::Branch(test, Box::new(then), Box::new(otherwise))),
-        }
-    }
-
-    pub(super) fn note(&mut self, stop: &Stop) {
-        if let Stop::Program(_, message, span) = stop {
-            let place = span.position(self.program.text());
-            let note = format!("NaN where the program fails, at {place}: {message}");
-            if !self.notes.contains(&note) {
-                self.notes.push(note);
-            }
-        }
-    }
-
-    /// The value of one of two arms, which are alike.
-    fn merged(&mut self, test: Atom, then: (Vec<Step>, &Val), otherwise: (Vec<Step>, &Val)) -> Val {
-        let mut pairs = Vec::new();
-        then.1.leaves(&mut |atom, leaf| pairs.push((atom, leaf)));
-        let mut sides = Vec::with_capacity(pairs.len());
-        let mut at = 0;
-        otherwise.1.leaves(&mut |atom, leaf| {
-            let (other, kind) = pairs[at];
-            let kind = if kind == Leaf::Int && leaf == Leaf::Float {
-                Leaf::Float
-            } else {
-                kind
-            };
-            sides.push((other, atom, kind));
-            at += 1;
-        });
-        let simple = then.0.is_empty() && otherwise.0.is_empty();
-        let mut vars = Vec::new();
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        let mut joined = Vec::with_capacity(sides.len());
-        for (x, y, kind) in sides {
-            if x == y {
-                joined.push((x, kind));
-            } else if simple {
-                joined.push((self.builder.select(test, x, y, kind == Leaf::Bool), kind));
-            } else {
-                let var = self.builder.var(kind == Leaf::Bool);
-                vars.push(var);
-                a.push(x);
-                b.push(y);
-                joined.push((Atom::Var(var), kind));
-            }
-        }
-        if !vars.is_empty() {
-            let block = |steps, results| super::code::Block { steps, results };
-            let (then, otherwise) = (block(then.0, a), block(otherwise.0, b));
-            self.builder.push(Step::If {
-                vars,
-                test,
-                then,
-                otherwise,
-            });
-        }
-        let mut joined = joined.into_iter();
-        then.1
-            .with_leaves(&mut |atom, leaf| joined.next().unwrap_or((atom, leaf)))
     }
 
     fn quoted(&mut self, at: At, datum: DatumId) -> Val {
@@ -817,8 +654,7 @@ fn quoted(program: &Program, id: DatumId) -> Val {
         Datum::Char(c) => Val::Char(c),
         Datum::Symbol(sym) => Val::Symbol(program.symbols.name(sym).into()),
         Datum::String(text) => Val::String(text.into()),
-        Datum::List(items) => Val::list(all(items)),
-        Datum::Bracket(items) => Val::list(all(items)),
+        Datum::List(items) | Datum::Bracket(items) => Val::list(all(items)),
         Datum::Dotted(items, tail) => Val::list_onto(all(items), quoted(program, tail)),
         Datum::Numbers(numbers) => {
             let atoms = numbers.iter().map(|&x| Atom::Constant(x)).collect();

@@ -25,8 +25,8 @@ impl Partial<'_> {
             return self.fail(Kind::Arity, message);
         }
         match spec.kind {
-            RowKind::Numeric(rule) => self.numeric(prim, rule, args),
-            RowKind::Predicate => self.predicate(prim, args),
+            RowKind::Numeric(rule) => self.numeric(prim, rule, &args),
+            RowKind::Predicate => self.predicate(prim, &args),
             RowKind::Structural => self.structural(prim, args),
         }
     }
@@ -41,12 +41,12 @@ impl Partial<'_> {
         }
     }
 
-    fn numeric(&mut self, prim: Prim, rule: TagRule, args: Vec<Val>) -> Result<Val> {
+    fn numeric(&mut self, prim: Prim, rule: TagRule, args: &[Val]) -> Result<Val> {
         if args.iter().any(|arg| matches!(arg, Val::Array(_))) {
-            return self.linalg(prim, &args);
+            return self.elementwise(prim, args);
         }
         let mut numbers = Vec::with_capacity(args.len());
-        for arg in &args {
+        for arg in args {
             numbers.push(self.number(prim, arg)?);
         }
         let exact = numbers.iter().all(|&(_, exact)| exact) && matches!(rule, TagRule::Same);
@@ -73,8 +73,25 @@ impl Partial<'_> {
         Ok(Val::Number(atom, exact))
     }
 
-    fn predicate(&mut self, prim: Prim, args: Vec<Val>) -> Result<Val> {
-        match (prim, &args[..]) {
+    /// A numeric row with arrays among its arguments: of one and of several, as of numbers.
+    fn elementwise(&mut self, prim: Prim, args: &[Val]) -> Result<Val> {
+        match (prim.variadic(), args) {
+            (Variadic::Inverse, [_]) if prim == Prim::Sub => self.linalg(Prim::Neg, args),
+            (Variadic::Inverse, [array]) => self.linalg(prim, &[Val::int(1.0), array.clone()]),
+            (Variadic::Fold(_) | Variadic::Fold1, [array]) => Ok(array.clone()),
+            (_, [first, second, rest @ ..]) if !rest.is_empty() => {
+                let mut sum = self.prim(prim, vec![first.clone(), second.clone()])?;
+                for next in rest {
+                    sum = self.prim(prim, vec![sum, next.clone()])?;
+                }
+                Ok(sum)
+            }
+            _ => self.linalg(prim, args),
+        }
+    }
+
+    fn predicate(&mut self, prim: Prim, args: &[Val]) -> Result<Val> {
+        match (prim, args) {
             (Prim::Not, [Val::Bool(test)]) => {
                 return Ok(Val::Bool(self.builder.op(Prim::Not, *test, *test)));
             }
@@ -88,7 +105,7 @@ impl Partial<'_> {
             _ => {}
         }
         let mut numbers = Vec::with_capacity(args.len());
-        for arg in &args {
+        for arg in args {
             numbers.push(self.number(prim, arg)?.0);
         }
         if let &[a] = &numbers[..] {
@@ -140,10 +157,10 @@ impl Partial<'_> {
 
     fn structural(&mut self, prim: Prim, mut args: Vec<Val>) -> Result<Val> {
         let value = match (prim, &args[..]) {
-            (Prim::AtanAny, [_]) => return self.numeric(Prim::Atan, TagRule::Float, args),
-            (Prim::AtanAny, _) => return self.numeric(Prim::Atan2, TagRule::Float, args),
-            (Prim::LogAny, [_]) => return self.numeric(Prim::Ln, TagRule::Float, args),
-            (Prim::LogAny, _) => return self.numeric(Prim::LogBase, TagRule::Float, args),
+            (Prim::AtanAny, [_]) => return self.numeric(Prim::Atan, TagRule::Float, &args),
+            (Prim::AtanAny, _) => return self.numeric(Prim::Atan2, TagRule::Float, &args),
+            (Prim::LogAny, [_]) => return self.numeric(Prim::Ln, TagRule::Float, &args),
+            (Prim::LogAny, _) => return self.numeric(Prim::LogBase, TagRule::Float, &args),
             (Prim::Exact | Prim::Inexact, [a]) => {
                 let (atom, _) = self.number(prim, a)?;
                 Val::Number(atom, prim == Prim::Exact)
@@ -282,7 +299,6 @@ impl Partial<'_> {
                 let words: Vec<String> = args.iter().map(told).collect();
                 return self.fail(Kind::User, words.join(" "));
             }
-            (Prim::Monitor, [_, value]) => value.clone(),
             (Prim::SoftChoice, _) => return self.soft_choice(&args),
             (Prim::SoftIf, _) => return self.soft_if(&args),
             (Prim::Pick, [Val::Bool(test), then, otherwise]) => {
@@ -290,38 +306,36 @@ impl Partial<'_> {
                     (self.number(prim, then)?.0, self.number(prim, otherwise)?.0);
                 Val::float(self.builder.select(*test, then, otherwise, false))
             }
-            (Prim::Drawn, _) => Val::FALSE,
-            (Prim::Given | Prim::TestAt, [_, value]) => value.clone(),
+            (Prim::Drawn, _) => Val::bool(false),
+            (Prim::Monitor | Prim::Given | Prim::TestAt, [_, value]) => value.clone(),
             (Prim::Cell, _) => Val::Cell(Rc::new(RefCell::new(None))),
             (Prim::CellFill, [Val::Cell(cell), value]) => {
                 *cell.borrow_mut() = Some(value.clone());
                 Val::Unspecified
             }
             (Prim::IsFilled, [Val::Cell(cell)]) => Val::bool(cell.borrow().is_some()),
-            (Prim::CellRef, [name, Val::Cell(cell)]) => match &*cell.borrow() {
-                Some(value) => value.clone(),
-                None => {
+            (Prim::CellRef, [name, Val::Cell(cell)]) => {
+                let content = cell.borrow().clone();
+                let Some(value) = content else {
                     let message = format!("`{}` is used before its definition", told(name));
                     return self.fail(Kind::Unbound, message);
-                }
-            },
+                };
+                value
+            }
             (Prim::Wrap, [Val::Number(Atom::Constant(kind), _), head, content]) => {
                 Val::Opaque(Rc::new((*kind, head.clone(), content.clone())))
             }
             (Prim::IsWrapped, [kind, head, value]) => {
                 Val::bool(wrapped(kind, head, value).is_some())
             }
-            (Prim::Unwrap, [kind, head, value, name]) => match wrapped(kind, head, value) {
-                Some(content) => content,
-                None => {
-                    let message = format!(
-                        "`{}` wants another record, got {}",
-                        told(name),
-                        value.kind()
-                    );
+            (Prim::Unwrap, [kind, head, value, name]) => {
+                let Some(content) = wrapped(kind, head, value) else {
+                    let name = told(name);
+                    let message = format!("`{name}` wants another record, got {}", value.kind());
                     return self.fail(Kind::Type, message);
-                }
-            },
+                };
+                content
+            }
             (Prim::Received, [value, required, rest]) => {
                 let list = match value {
                     Val::Opaque(opaque) if opaque.0 == VALUES => opaque.2.clone(),
@@ -347,16 +361,15 @@ impl Partial<'_> {
                 crate::prim::linalg::Shape::Vector(n)
                 | crate::prim::linalg::Shape::Matrix(n, _) => n as f64,
             }),
-            (Prim::Rows | Prim::Cols, [Val::Array(array)]) => match array.0 {
-                crate::prim::linalg::Shape::Matrix(rows, columns) => {
-                    Val::int(if prim == Prim::Rows { rows } else { columns } as f64)
-                }
-                shape => {
-                    return self.fail(Kind::Type, format!("`{prim}` wants a matrix, got {shape}"));
-                }
-            },
+            (Prim::Rows | Prim::Cols, [Val::Array(array)]) => {
+                let crate::prim::linalg::Shape::Matrix(rows, columns) = array.0 else {
+                    let message = format!("`{prim}` wants a matrix, got {}", array.0);
+                    return self.fail(Kind::Type, message);
+                };
+                Val::int(if prim == Prim::Rows { rows } else { columns } as f64)
+            }
             (Prim::Ref, [Val::Array(array), indices @ ..]) if indices.iter().any(is_unknown) => {
-                return self.ref_unknown(&array.clone(), &indices.to_vec());
+                return self.ref_unknown(array, indices);
             }
             _ if prim.is_linalg() => return self.linalg(prim, &args),
             _ if (Prim::Car as u8..=Prim::Cddddr as u8).contains(&(prim as u8)) => {
@@ -403,16 +416,14 @@ impl Partial<'_> {
             return self.item_at(&items, atom);
         }
         let index = self.index(Prim::ListRef, index)?;
-        match items.get(index) {
-            Some(item) => Ok(item.clone()),
-            None => {
-                let message = format!(
-                    "`list-ref` wants index {index} of a list of {}",
-                    items.len()
-                );
-                self.fail(Kind::Index, message)
-            }
+        if let Some(item) = items.get(index) {
+            return Ok(item.clone());
         }
+        let count = items.len();
+        self.fail(
+            Kind::Index,
+            format!("`list-ref` wants index {index} of a list of {count}"),
+        )
     }
 
     /// `ref` at an index that is not known.

@@ -67,7 +67,9 @@ fn steps(all: &mut Vec<Step>, live: &mut Live) {
                         break;
                     }
                 }
-                inits.iter().for_each(|&atom| live.read(atom));
+                for &atom in &*inits {
+                    live.read(atom);
+                }
             }
             Step::Loop {
                 vars,
@@ -90,7 +92,9 @@ fn steps(all: &mut Vec<Step>, live: &mut Live) {
                         break;
                     }
                 }
-                inits.iter().for_each(|&atom| live.read(atom));
+                for &atom in &*inits {
+                    live.read(atom);
+                }
             }
             Step::Op { .. } | Step::Select { .. } | Step::Look { .. } => {
                 step.reads(&mut |atom| live.read(atom));
@@ -111,7 +115,9 @@ fn retain<T>(items: &mut Vec<T>, keep: &[bool]) {
 }
 
 fn block(block: &mut Block, live: &mut Live) {
-    block.results.iter().for_each(|&atom| live.read(atom));
+    for &atom in &block.results {
+        live.read(atom);
+    }
     steps(&mut block.steps, live);
 }
 

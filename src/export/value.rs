@@ -239,7 +239,7 @@ impl Val {
     /// Goes through its leaves.
     pub(super) fn leaves(&self, seen: &mut dyn FnMut(Atom, Leaf)) {
         match self {
-            &Self::Number(atom, true) => seen(atom, Leaf::Int),
+            &Self::Number(atom, true) | &Self::Rest(_, atom) => seen(atom, Leaf::Int),
             &Self::Number(atom, false) => seen(atom, Leaf::Float),
             &Self::Bool(atom) => seen(atom, Leaf::Bool),
             Self::Pair(_) => {
@@ -254,7 +254,6 @@ impl Val {
                 deeper(|| opaque.1.leaves(seen));
                 deeper(|| opaque.2.leaves(seen));
             }
-            &Self::Rest(_, atom) => seen(atom, Leaf::Int),
             _ => {}
         }
     }

@@ -292,11 +292,15 @@ impl<'a, L: Language> Writer<'a, L> {
                 Step::Op { .. } | Step::Select { .. } | Step::Look { .. } => step.reads(&mut count),
                 Step::If { test, .. } => count(*test),
                 Step::Repeat { inits, .. } | Step::Loop { inits, .. } => {
-                    inits.iter().for_each(|&atom| count(atom))
+                    for &atom in inits {
+                        count(atom);
+                    }
                 }
             }
         }
-        results.iter().for_each(|&atom| count(atom));
+        for &atom in results {
+            count(atom);
+        }
         let once = |var: &Var| self.uses.get(var) == Some(&1) && direct.get(var) == Some(&1);
         let plain = |step: &&Step| {
             matches!(
