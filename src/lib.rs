@@ -34,6 +34,7 @@
 //!   programs themselves, their constants fitted; [`dfdx`], behind
 //!   the feature of that name, holds programs as layers of networks and a second opinion on every
 //!   derivative.
+//! - [`export`] says programs in other languages: LaTeX, `SymPy`, `NumPy`, `PyTorch`, JAX, C and plain Scheme.
 //! - [`docs`] is the book: start with its tutorial.
 //!
 //! # The front door
@@ -148,6 +149,7 @@ pub mod cli;
 pub mod dfdx;
 pub mod docs;
 pub mod error;
+pub mod export;
 pub mod fit;
 pub mod graph;
 pub mod machine;

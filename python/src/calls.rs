@@ -12,8 +12,8 @@ use crate::answer::{array, dims, value, zeros};
 use crate::error::{of_lane, request};
 use crate::inputs::{Argument, Broadcast, Form, Part, gathered, part};
 use crate::model::Model;
-use crate::plan::{Asked, Plan};
-use dmci::{Bindings, Error, Item, Kind, Lane, LaneError, LaneMut, Workspace, Wrt};
+use crate::plan::{Asked, Plan, Watch};
+use dmci::{Bindings, Error, Item, Kind, Lane, LaneError, LaneMut, Limits, Workspace, Wrt};
 use numpy::{PyArray1, PyArrayDyn, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat};
@@ -31,26 +31,45 @@ impl Model {
         wrt: Wrt<'_>,
         lane: Option<usize>,
     ) -> PyResult<dmci::Evaluation> {
-        let limits = &self.options.limits;
-        let evaluation = py.detach(|| {
+        let evaluation = self.once(py, bindings, wrt, &self.options.limits);
+        evaluation.map_err(|error| of_lane(py, &error, self.model.text(), lane))
+    }
+
+    fn once(
+        &self,
+        py: Python<'_>,
+        bindings: &Bindings,
+        wrt: Wrt<'_>,
+        limits: &Limits,
+    ) -> Result<dmci::Evaluation, Error> {
+        py.detach(|| {
             self.model
                 .evaluate(bindings, wrt, limits, &mut Workspace::new())
-        });
-        evaluation.map_err(|error| of_lane(py, &error, self.model.text(), lane))
+        })
     }
 
     /// The axes of a lane's value; none where it holds more than numbers.
     fn dims(&self, py: Python<'_>, call: &Call<'_, '_>) -> PyResult<Option<Vec<usize>>> {
-        let mut first = None;
+        let mut left = self.options.limits;
         for lane in 0..call.count() {
             let bindings = of_lane_at(call.arguments, &call.inputs, lane);
-            match self.evaluate(py, &bindings, Wrt::Nothing, Some(lane)) {
+            let answer = self.once(py, &bindings, Wrt::Nothing, &left);
+            match answer {
                 Ok(evaluation) if evaluation.value.is_numeric() => {
                     return Ok(Some(dims(&evaluation.value)));
                 }
                 Ok(_) => return Ok(None),
-                Err(error) if !self.options.nan => return Err(error),
-                Err(error) => first = first.or(Some(error)),
+                Err(error) if !self.options.nan => {
+                    return Err(of_lane(py, &error, self.model.text(), Some(lane)));
+                }
+                Err(Error::Eval(error)) => {
+                    left = left.fuel(left.fuel.saturating_sub(error.stats.fuel))
+                }
+                Err(_) => {}
+            }
+            py.check_signals()?;
+            if left.fuel == 0 {
+                break;
             }
         }
         // No lane: nobody knows. No lane works: NaN for each.
@@ -90,7 +109,9 @@ impl Model {
                 is_old = false;
                 self.dims(py, call)?.ok_or_else(|| not_numbers(py))?
             };
-            match run(plan, &dims) {
+            let answer = run(plan, &dims);
+            plan.watch.check()?;
+            match answer {
                 Ok((_, failed)) if is_old && failed.iter().any(|lane| is_request(&lane.error)) => {}
                 Ok(answer) => {
                     plan.dims = Some(dims);
@@ -122,9 +143,11 @@ impl Model {
                 return Ok((values, Vec::new()));
             }
             let mut rows = [rows(numbers, width, width)];
-            let evaluator = &mut plan.evaluator;
+            let Plan {
+                evaluator, watch, ..
+            } = plan;
             let inputs = &call.inputs;
-            let failed = call.outside(py, || evaluator.values(inputs, &mut rows))?;
+            let failed = call.outside(py, watch, || evaluator.values(inputs, &mut rows))?;
             Ok((values, failed))
         })?;
         self.check(py, &failed, true)?;
@@ -134,9 +157,16 @@ impl Model {
     /// The values of lanes that are #t or #f.
     fn truths<'py>(&self, py: Python<'py>, call: &Call<'_, '_>) -> PyResult<Bound<'py, PyAny>> {
         let mut truths = Vec::with_capacity(call.count());
+        let mut left = self.options.limits;
         for lane in 0..call.count() {
             let bindings = of_lane_at(call.arguments, &call.inputs, lane);
-            let evaluation = self.evaluate(py, &bindings, Wrt::Nothing, Some(lane))?;
+            let evaluation = self.once(py, &bindings, Wrt::Nothing, &left);
+            let evaluation =
+                evaluation.map_err(|error| of_lane(py, &error, self.model.text(), Some(lane)))?;
+            left = left.fuel(left.fuel.saturating_sub(evaluation.stats.fuel));
+            if lane % 64 == 63 {
+                py.check_signals()?;
+            }
             match evaluation.value.items() {
                 [Item::Bool(truth)] => truths.push(*truth),
                 _ => return Err(not_numbers(py)),
@@ -166,9 +196,11 @@ impl Model {
             if numbers.is_empty() {
                 return Ok(((values, all), Vec::new()));
             }
-            let evaluator = &mut plan.evaluator;
+            let Plan {
+                evaluator, watch, ..
+            } = plan;
             let inputs = &call.inputs;
-            let failed = call.outside(py, || {
+            let failed = call.outside(py, watch, || {
                 let mut failed = Vec::new();
                 let mut cotangents = vec![Lane::Shared(0.0); count];
                 for at in 0..count {
@@ -327,11 +359,16 @@ impl<'a, 'py> Call<'a, 'py> {
     }
 
     /// Runs something without the interpreter lock, where that is worth it.
-    pub(crate) fn outside<T: Send>(&self, py: Python<'_>, run: impl FnOnce() -> T + Send) -> T {
+    pub(crate) fn outside<T: Send>(
+        &self,
+        py: Python<'_>,
+        watch: &mut Watch,
+        run: impl FnOnce() -> T + Send,
+    ) -> T {
         if self.count() < MANY {
             run()
         } else {
-            py.detach(run)
+            watch.run(py, self.count(), run)
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::interrupt::interruptible;
 use crate::model::Model;
 use crate::process::threads;
 use dmci::fit::{
-    Ending, Estimates, FitError, FitOptions, Loss, Missing, PredictedColumn, Table, TableOptions,
+    Estimates, FitError, FitOptions, Loss, Missing, PredictedColumn, Table, TableOptions,
     fit_observed, predict, profile,
 };
 use dmci::syntax::Constraint;
@@ -154,36 +154,25 @@ impl Model {
         let named = [&target, &sigma, &weights];
         let named: Vec<&str> = named.into_iter().flatten().map(String::as_str).collect();
         let table = table_of(py, model, data, &named, missing)?;
-        let mut options = FitOptions::default()
-            .starts(starts.max(1))
-            .seed(seed)
-            .all_starts(all_starts)
-            .minimize(minimize)
-            .soften(soften)
-            .threads(self::threads(threads.or(model.options.threads)));
-        options.target = target;
-        options.sigma = sigma;
-        options.weights = weights;
-        options.loss_scale = loss_scale;
-        options.init = init.unwrap_or_default().into_iter().collect();
-        options.fix = fix.unwrap_or_default().into_iter().collect();
-        let bounds = bounds.unwrap_or_default().into_iter();
-        let bounds = bounds.map(|(name, (low, high))| (name, constraint(low, high)));
-        options.bounds = bounds.collect();
-        if let Some(steps) = max_iterations {
-            options = options.max_iterations(steps);
-        }
-        options.loss = Loss::from_name(loss).ok_or_else(|| {
-            let names: Vec<&str> = Loss::ALL.iter().map(|loss| loss.name()).collect();
-            request(
-                py,
-                format!(
-                    "there is no loss `{loss}`; give one of {}",
-                    names.join(", ")
-                ),
-            )
-        })?;
-        options.limits = model.options.limits;
+        let limits = model.options.limits;
+        let with = Told {
+            target,
+            sigma,
+            weights,
+            init: init.unwrap_or_default(),
+            fix: fix.unwrap_or_default(),
+            bounds: bounds.unwrap_or_default(),
+            loss: loss.to_owned(),
+            loss_scale,
+            minimize,
+            soften,
+            max_iterations,
+            all_starts,
+            starts,
+            seed,
+        };
+        let threads = self::threads(threads.or(model.options.threads));
+        let mut options = with.options(py, limits, threads)?;
         if let Some(executor) = executor.filter(|executor| !executor.is_none()) {
             let shared = PyModule::import(py, "dmci._executors")?;
             let best = shared.getattr("best_start")?;
@@ -237,6 +226,63 @@ impl Model {
     }
 }
 
+/// Options as Python tells them.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Told {
+    target: Option<String>,
+    sigma: Option<String>,
+    weights: Option<String>,
+    init: BTreeMap<String, f64>,
+    fix: BTreeMap<String, Option<f64>>,
+    bounds: BTreeMap<String, Range>,
+    loss: String,
+    loss_scale: Option<f64>,
+    minimize: bool,
+    soften: bool,
+    max_iterations: Option<usize>,
+    all_starts: bool,
+    starts: usize,
+    seed: u64,
+}
+
+impl Told {
+    /// The same for the crate.
+    fn options(self, py: Python<'_>, limits: Limits, threads: Threads) -> PyResult<FitOptions> {
+        let Some(loss) = Loss::from_name(&self.loss) else {
+            let names: Vec<&str> = Loss::ALL.iter().map(|loss| loss.name()).collect();
+            let message = format!(
+                "there is no loss `{}`; give one of {}",
+                self.loss,
+                names.join(", ")
+            );
+            return Err(request(py, message));
+        };
+        let mut options = FitOptions::default()
+            .starts(self.starts.max(1))
+            .seed(self.seed)
+            .all_starts(self.all_starts)
+            .minimize(self.minimize)
+            .soften(self.soften)
+            .threads(threads);
+        options.target = self.target;
+        options.sigma = self.sigma;
+        options.weights = self.weights;
+        options.loss = loss;
+        options.loss_scale = self.loss_scale;
+        options.init = self.init.into_iter().collect();
+        options.fix = self.fix.into_iter().collect();
+        let bounds = self.bounds.into_iter();
+        let bounds = bounds.map(|(name, (low, high))| (name, constraint(low, high)));
+        options.bounds = bounds.collect();
+        if let Some(steps) = self.max_iterations {
+            options = options.max_iterations(steps);
+        }
+        options.limits = limits;
+        Ok(options)
+    }
+}
+
 /// Options as keyword arguments, but for starts, seed and threads.
 fn told<'py>(py: Python<'py>, options: &FitOptions, missing: &str) -> PyResult<Bound<'py, PyDict>> {
     let all = PyDict::new(py);
@@ -284,6 +330,23 @@ fn by_column<'py>(
         all.set_item(name, column)?;
     }
     Ok(all.into_any())
+}
+
+/// Numbers by their names.
+fn by_name<'py>(py: Python<'py>, pairs: &[(String, f64)]) -> PyResult<Bound<'py, PyDict>> {
+    let all = PyDict::new(py);
+    for (name, value) in pairs {
+        all.set_item(name, value)?;
+    }
+    Ok(all)
+}
+
+/// A square of numbers, (n, n); of NaN where there are others.
+fn square<'py>(py: Python<'py>, n: usize, numbers: &[f64]) -> PyResult<Bound<'py, PyAny>> {
+    if numbers.len() == n * n {
+        return array(py, &[n, n], numbers.to_vec());
+    }
+    array(py, &[n, n], vec![f64::NAN; n * n])
 }
 
 fn numbers<'py>(py: Python<'py>, numbers: &[f64]) -> Bound<'py, PyAny> {
@@ -338,65 +401,9 @@ impl Fit {
         Ok(all)
     }
 
-    fn square<'py>(&self, py: Python<'py>, numbers: &[f64]) -> PyResult<Bound<'py, PyAny>> {
-        let n = self.fitted.params.len();
-        if numbers.len() == n * n {
-            return array(py, &[n, n], numbers.to_vec());
-        }
-        array(py, &[n, n], vec![f64::NAN; n * n])
-    }
-
     /// What there is to be wary of.
     fn doubts(&self) -> Vec<String> {
-        let fitted = &self.fitted;
-        let mut doubts = Vec::new();
-        if fitted.interrupted {
-            doubts.push(
-                "the fit was stopped before it was done: this is the best by then".to_owned(),
-            );
-        } else if !fitted.converged {
-            doubts.push(
-                "the best start did not converge; raise max_iterations, or give better init"
-                    .to_owned(),
-            );
-        }
-        if !fitted.undetermined.is_empty() {
-            let names = fitted.undetermined.join(", ");
-            doubts.push(format!("the data do not determine {names}"));
-        }
-        for name in &fitted.at_edge {
-            doubts.push(format!(
-                "{name} ended at an edge of its range: the minimum may be beyond it"
-            ));
-        }
-        if !fitted.optima.is_empty() {
-            doubts.push(format!(
-                "{} optima fit equally well; this is the nearest to the initial values",
-                fitted.optima.len() + 1
-            ));
-        }
-        if fitted.starts >= 3 && fitted.as_good < 3 && fitted.converged && !fitted.interrupted {
-            doubts.push(format!(
-                "{} of {} starts got here: there may be a better minimum; try other init, bounds or more \
-                 starts",
-                fitted.as_good, fitted.starts
-            ));
-        }
-        if fitted.held_back {
-            doubts.push(
-                "better points were not moved to, because derivatives are infinite or NaN there"
-                    .to_owned(),
-            );
-        }
-        if let Some(start) = fitted.ends.first()
-            && start.ending == Ending::Failed
-        {
-            doubts.push(
-                "the model's own initial values give no finite residuals: the fit is from other starts"
-                    .to_owned(),
-            );
-        }
-        doubts
+        self.fitted.warnings(&self.model.get().model, &self.options)
     }
 }
 
@@ -411,7 +418,7 @@ impl Fit {
     /// The estimates by name.
     #[getter]
     fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.by_param(py, |param| param.estimate)
+        by_name(py, &self.estimates().params)
     }
 
     /// The standard errors by name; infinite where the data do not determine a param.
@@ -429,23 +436,19 @@ impl Fit {
     /// The covariances of the params, (n, n), in the order of `params`.
     #[getter]
     fn covar<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.square(py, &self.fitted.covariance)
+        square(py, self.fitted.params.len(), &self.fitted.covariance)
     }
 
     /// Their correlations, likewise.
     #[getter]
     fn correlation<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.square(py, &self.fitted.correlation)
+        square(py, self.fitted.params.len(), &self.fitted.correlation)
     }
 
     /// What was held, by name.
     #[getter]
     fn held<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let held = PyDict::new(py);
-        for (name, value) in &self.fitted.held {
-            held.set_item(name, value)?;
-        }
-        Ok(held)
+        by_name(py, &self.fitted.held)
     }
 
     /// The derived quantities by name, each (estimate, standard error).
@@ -674,10 +677,82 @@ impl Fit {
         })
     }
 
-    #[expect(clippy::unused_self, reason = "it is a method to Python")]
-    fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
-        let message = "a fit cannot be pickled; its `estimates` can, and predict, and `to_json` tells all of it";
-        Err(request(py, message))
+    /// The program as the text of a function in another language, as `Model.export` gives it, with the estimates as
+    /// the params' values.
+    ///
+    /// Raises `DmciError` with line and column where the program cannot be said in that language.
+    #[pyo3(signature = (to, /, *, name="program", inputs=None))]
+    fn export(
+        &self,
+        py: Python<'_>,
+        to: &str,
+        name: &str,
+        inputs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<String> {
+        let params = self.fitted.params.iter();
+        let params = params.map(|param| (param.name.clone(), param.estimate));
+        let values = params.chain(self.fitted.held.iter().cloned()).collect();
+        self.model.get().exported(py, to, name, values, inputs)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>, py: Python<'py>) -> PyResult<Restored<'py>> {
+        let this = slf.get();
+        let fails = |error: serde_json::Error| request(py, error.to_string());
+        let columns = PyDict::new(py);
+        for name in this.table.names() {
+            if let Ok(column) = this.table.observed(name) {
+                columns.set_item(name, numbers(py, column))?;
+            }
+        }
+        let options = told(py, &this.options, "drop")?;
+        options.set_item("starts", this.options.starts)?;
+        options.set_item("seed", this.options.seed)?;
+        options.set_item("soften", this.options.soften)?;
+        let json = serde_json::to_string(&this.fitted).map_err(fails)?;
+        let make = slf.get_type().getattr("_restored")?;
+        Ok((make, (this.model.clone_ref(py), json, columns, options)))
+    }
+
+    /// What was pickled.
+    #[staticmethod]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments are extracted to values"
+    )]
+    fn _restored(
+        py: Python<'_>,
+        model: Py<Model>,
+        json: &str,
+        columns: &Bound<'_, PyDict>,
+        options: Told,
+    ) -> PyResult<Self> {
+        let fails = |error: &dyn std::fmt::Display| {
+            request(py, format!("this is no fit that was pickled: {error}"))
+        };
+        let fitted: dmci::fit::Fit = serde_json::from_str(json).map_err(|error| fails(&error))?;
+        let mut all: Vec<(String, Vec<f64>)> = Vec::with_capacity(columns.len());
+        for (name, column) in columns {
+            let numbers = floats(&"a column", &column)?
+                .to_vec()
+                .map_err(|error| fails(&error))?;
+            all.push((name.extract()?, numbers));
+        }
+        let table = if all.is_empty() {
+            Table::empty()
+        } else {
+            let table = TableOptions::default()
+                .missing(Missing::Drop)
+                .from_columns(all);
+            table.map_err(|error| fails(&error))?
+        };
+        let limits = model.get().options.limits;
+        let options = options.options(py, limits, threads(model.get().options.threads))?;
+        Ok(Self {
+            model,
+            table,
+            options,
+            fitted,
+        })
     }
 
     /// Observations and predictions, in a figure of matplotlib. Raises `ImportError` without it.
@@ -693,6 +768,12 @@ impl Fit {
         PyModule::import(py, "dmci._html")?.call_method1("fit_text", (slf,))
     }
 }
+
+/// What makes a fit again, and its arguments.
+type Restored<'py> = (
+    Bound<'py, PyAny>,
+    (Py<Model>, String, Bound<'py, PyDict>, Bound<'py, PyDict>),
+);
 
 /// What makes an object again, and its arguments.
 type Reduced<'py> = (Bound<'py, PyAny>, (String, Py<Model>));
@@ -729,17 +810,12 @@ impl PyEstimates {
 
     #[getter]
     fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let params = PyDict::new(py);
-        for (name, value) in &self.estimates.params {
-            params.set_item(name, value)?;
-        }
-        Ok(params)
+        by_name(py, &self.estimates.params)
     }
 
     #[getter]
     fn covar<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let n = self.estimates.params.len();
-        array(py, &[n, n], self.estimates.covariance.clone())
+        square(py, self.estimates.params.len(), &self.estimates.covariance)
     }
 
     #[pyo3(signature = (data, *, interval=false))]

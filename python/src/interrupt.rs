@@ -22,14 +22,19 @@ const STACK: usize = 8 << 20;
 static FREE: Mutex<Vec<&'static AtomicBool>> = Mutex::new(Vec::new());
 
 /// A flag that nobody else uses.
-struct Flag(&'static AtomicBool);
+pub(crate) struct Flag(&'static AtomicBool);
 
 impl Flag {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let flag = free.unwrap_or_else(|| Box::leak(Box::new(AtomicBool::new(false))));
         flag.store(false, Ordering::Relaxed);
         Self(flag)
+    }
+
+    /// What limits are given, to end early where it is set.
+    pub(crate) fn shared(&self) -> &'static AtomicBool {
+        self.0
     }
 }
 
@@ -51,14 +56,31 @@ pub(crate) fn interruptible<T: Send>(
     work: impl FnOnce(&'static AtomicBool) -> T + Send,
 ) -> PyResult<(T, bool)> {
     let flag = Flag::new();
+    let (answer, raised) = watched(py, &flag, || work(flag.0))?;
+    match raised {
+        Some(error) if !error.is_instance_of::<PyKeyboardInterrupt>(py) => Err(error),
+        raised => Ok((answer, raised.is_some())),
+    }
+}
+
+/// Does work that ends early where a flag is set, by whatever a handler of signals raises; and that.
+///
+/// # Errors
+/// When there is no thread to be had.
+pub(crate) fn watched<T: Send>(
+    py: Python<'_>,
+    flag: &Flag,
+    work: impl FnOnce() -> T + Send,
+) -> PyResult<(T, Option<PyErr>)> {
     let set = flag.0;
+    set.store(false, Ordering::Relaxed);
     let (answer, raised) = py.detach(|| {
         thread::scope(|scope| {
             let (done, is_done) = channel::<()>();
             let work = move || {
                 // Dropped at the end, whatever that is.
                 let _done = done;
-                work(set)
+                work()
             };
             let builder = thread::Builder::new().stack_size(STACK);
             let worker = builder.spawn_scoped(scope, work)?;
@@ -81,8 +103,6 @@ pub(crate) fn interruptible<T: Send>(
             }
         })
     })?;
-    match raised {
-        Some(error) if !error.is_instance_of::<PyKeyboardInterrupt>(py) => Err(error),
-        raised => Ok((answer, raised.is_some())),
-    }
+    set.store(false, Ordering::Relaxed);
+    Ok((answer, raised))
 }

@@ -12,6 +12,7 @@ mod calls;
 mod certificate;
 mod density;
 mod error;
+mod ffi;
 mod fit;
 mod inputs;
 mod interpreter;
@@ -30,6 +31,8 @@ mod _dmci {
     use crate::density::LogDensity;
     #[pymodule_export]
     use crate::error::DmciError;
+    #[pymodule_export]
+    use crate::ffi::Kernel;
     #[pymodule_export]
     use crate::fit::{Fit, PyEstimates};
     #[pymodule_export]

@@ -12,6 +12,7 @@ use crate::error::{of_program, request};
 use crate::inputs::{Argument, Broadcast, Weights, weights};
 use crate::plan::{Asked, Plan, Plans};
 use crate::process::{embedded, threads};
+use dmci::export::{ExportOptions, Target, export};
 use dmci::{Bindings, Error, Input, Interpreter, Lane, LaneMut, Limits, Mode, Wrt};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyString, PyTuple};
@@ -343,6 +344,24 @@ impl Model {
         PyModule::import(py, "dmci._html")?.call_method1("model", (slf,))
     }
 
+    /// The program as the text of a function in another language: 'latex', 'sympy', 'numpy', 'torch', 'jax', 'c' or
+    /// 'scheme'.
+    ///
+    /// `name` is what the function is called. `inputs` holds numbers, which become the defaults of arguments, and
+    /// vectors, matrices and lists, of whose sizes the function's arguments then are.
+    ///
+    /// Raises `DmciError` with line and column where the program cannot be said in that language.
+    #[pyo3(signature = (to, /, *, name="program", inputs=None))]
+    fn export(
+        &self,
+        py: Python<'_>,
+        to: &str,
+        name: &str,
+        inputs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<String> {
+        self.exported(py, to, name, Vec::new(), inputs)
+    }
+
     fn __hash__(&self) -> u64 {
         use std::hash::{Hash, Hasher};
         let mut hasher = std::hash::DefaultHasher::new();
@@ -458,8 +477,12 @@ impl Model {
                 }
             };
             let cotangents = cotangents.lanes(width);
-            let evaluator = &mut plan.evaluator;
-            call.outside(py, || evaluator.vjp(&call.inputs, &cotangents, grads))
+            let Plan {
+                evaluator, watch, ..
+            } = plan;
+            call.outside(py, watch, || {
+                evaluator.vjp(&call.inputs, &cotangents, grads)
+            })
         });
         let answer = answers
             .map_err(|error| refused.unwrap_or(error))
@@ -500,8 +523,12 @@ impl Model {
                 .flat_map(|(weights, width)| weights.lanes(*width))
                 .collect();
             let answers = self.products(py, &mut plan, &call, |plan, _, products| {
-                let evaluator = &mut plan.evaluator;
-                call.outside(py, || evaluator.hvp(&call.inputs, &directions, products))
+                let Plan {
+                    evaluator, watch, ..
+                } = plan;
+                call.outside(py, watch, || {
+                    evaluator.hvp(&call.inputs, &directions, products)
+                })
             })?;
             Self::by_name(py, &plan, &asked, answers)
         });
@@ -527,13 +554,15 @@ impl Model {
         let broadcast = Broadcast::of(py, &arguments)?;
         let call = Call::new(&arguments, &broadcast);
         let answer = self.with_dims(py, &mut plan, &call, |plan, _| {
-            let evaluator = &mut plan.evaluator;
+            let Plan {
+                evaluator, watch, ..
+            } = plan;
             let size = evaluator.gradient_len();
             let (array, numbers) = zeros(py, call.shaped(&[size, size], &[]));
             if numbers.is_empty() {
                 return Ok((array, Vec::new()));
             }
-            let failed = call.outside(py, || {
+            let failed = call.outside(py, watch, || {
                 let mut failed = Vec::new();
                 let mut directions = vec![Lane::Shared(0.0); size];
                 for at in 0..size {
@@ -556,6 +585,41 @@ impl Model {
         });
         self.plans().keep(plan);
         answer
+    }
+}
+
+impl Model {
+    /// The text of a function in another language, whose params have these values.
+    pub(crate) fn exported(
+        &self,
+        py: Python<'_>,
+        to: &str,
+        name: &str,
+        values: Vec<(String, f64)>,
+        inputs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<String> {
+        let Some(target) = Target::from_name(to) else {
+            let names = Target::ALL.map(Target::name).join(", ");
+            return Err(request(
+                py,
+                format!("there is no target `{to}`; give one of {names}"),
+            ));
+        };
+        let given = bindings(py, inputs)?;
+        let mut options = ExportOptions::default();
+        name.clone_into(&mut options.name);
+        options.values = values;
+        for name in given.names() {
+            match given.get(name) {
+                Some(Input::Number(x)) => options.values.push((name.to_owned(), *x)),
+                Some(array) => {
+                    options.inputs.set(name, array.clone());
+                }
+                None => {}
+            }
+        }
+        let text = py.detach(|| export(&self.model, target, &options));
+        text.map_err(|error| self.raise(py, &error))
     }
 }
 

@@ -6,9 +6,12 @@
 //! - A plan is used by one call at a time.
 
 use crate::inputs::{Argument, Form};
+use crate::interrupt::{Flag, watched};
 use dmci::{Bindings, Error, Evaluator, Input, Limits, Model, Threads};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How many calls of different forms are kept prepared.
 const MOST: usize = 32;
@@ -38,6 +41,72 @@ pub(crate) struct Plan {
     pub(crate) dims: Option<Vec<usize>>,
     /// Whether a value is known to have been something else than a number.
     pub(crate) other: bool,
+    pub(crate) watch: Watch,
+}
+
+/// What ends a call's lanes early, and how long they take.
+pub(crate) struct Watch {
+    flag: Flag,
+    /// Of one lane, of the last call that had many; none where there was none.
+    time: Option<Duration>,
+    /// What a handler of signals raised.
+    raised: Option<PyErr>,
+}
+
+/// How long calls may be whose signals are looked at afterwards: to look meanwhile takes a thread.
+const BRIEF: Duration = Duration::from_millis(5);
+
+impl Watch {
+    fn new() -> Self {
+        Self {
+            flag: Flag::new(),
+            time: None,
+            raised: None,
+        }
+    }
+
+    /// Runs lanes without the interpreter lock; where they may take long, Ctrl-C ends them.
+    pub(crate) fn run<T: Send>(
+        &mut self,
+        py: Python<'_>,
+        lanes: usize,
+        run: impl FnOnce() -> T + Send,
+    ) -> T {
+        let start = Instant::now();
+        let count = u32::try_from(lanes).unwrap_or(u32::MAX).max(1);
+        let is_brief = self
+            .time
+            .is_some_and(|time| time.saturating_mul(count) < BRIEF);
+        let answer = if is_brief {
+            py.detach(run)
+        } else {
+            // Where no thread is to be had, nothing is watched.
+            let mut run = Some(run);
+            let work = Mutex::new(&mut run);
+            let watched = watched(py, &self.flag, || {
+                let run = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+                run.map(|run| run())
+            });
+            match (watched, run) {
+                (Ok((Some(answer), raised)), _) => {
+                    self.raised = raised;
+                    answer
+                }
+                (_, Some(run)) => py.detach(run),
+                (_, None) => unreachable!("work that is taken is done"),
+            }
+        };
+        self.time = Some(start.elapsed() / count);
+        answer
+    }
+
+    /// What was raised meanwhile.
+    ///
+    /// # Errors
+    /// That.
+    pub(crate) fn check(&mut self) -> PyResult<()> {
+        self.raised.take().map_or(Ok(()), Err)
+    }
 }
 
 impl Plan {
@@ -75,7 +144,9 @@ impl Plan {
         };
         let given: Vec<&str> = names.iter().map(String::as_str).collect();
         let asked: Vec<&str> = wrt.iter().map(String::as_str).collect();
-        let evaluator = model.evaluator(&fixed, &given, &asked, limits)?;
+        let watch = Watch::new();
+        let limits = limits.interrupt(watch.flag.shared());
+        let evaluator = model.evaluator(&fixed, &given, &asked, &limits)?;
         let wrt = wrt.into_iter().map(|name| {
             let at = names.iter().position(|given| *given == name);
             let form = at.map_or(Form::Number, |at| forms[at]);
@@ -93,6 +164,7 @@ impl Plan {
             evaluator: evaluator.threads(threads),
             dims: None,
             other: false,
+            watch,
         })
     }
 

@@ -153,6 +153,21 @@ def test_json(fitted):
     assert json.loads(text)["schema"] == 1
 
 
+def test_pickle(fitted):
+    import pickle
+
+    again = pickle.loads(pickle.dumps(fitted))
+    assert again.params == fitted.params and again.stderr == fitted.stderr
+    np.testing.assert_array_equal(again.covar, fitted.covar)
+    np.testing.assert_array_equal(again.residuals, fitted.residuals)
+    assert json.loads(again.to_json()) == {
+        **json.loads(fitted.to_json()), "stats": json.loads(again.to_json())["stats"]
+    }
+    assert again.profile("rate").low == fitted.profile("rate").low
+    new = {"minute": np.array([7.0])}
+    np.testing.assert_array_equal(again.predict(new), fitted.predict(new))
+
+
 @pytest.mark.parametrize(
     "call, words",
     [

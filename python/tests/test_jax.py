@@ -93,3 +93,21 @@ def test_vectors(rng):
     np.testing.assert_allclose(jax.vmap(lambda v: g(a=2.0, v=v))(v), 2 * v)
     with pytest.raises(Exception, match="one number"):
         jax.grad(jax.grad(lambda a: g(a=a, v=v).sum()))(2.0)
+
+
+def test_xla_calls_programs_of_numbers_itself(rng):
+    """Numbers go through XLA's foreign function interface, without a callback in Python."""
+    m = dmci.Model("(if (> x 1) (* a (log x)) (* b x x))")
+    f = dj.function(m)
+    x = jnp.asarray(rng.uniform(0.5, 1.5, (4, 5)))
+    text = jax.jit(lambda a, b, x: f(a=a, b=b, x=x)).lower(1.0, 2.0, x).as_text()
+    assert "dmci_value" in text and "callback" not in text
+    np.testing.assert_array_equal(f(a=1.5, b=2.0, x=x), m(a=1.5, b=2.0, x=np.asarray(x)))
+    b = jnp.asarray(rng.uniform(0.5, 1.5, (5,)))
+    back = jax.jit(jax.grad(lambda a, b, x: f(a=a, b=b, x=x).sum(), (0, 1, 2)))(1.5, b, x)
+    expected = m.vjp(np.ones((4, 5)), ("a", "b", "x"), a=1.5, b=np.asarray(b), x=np.asarray(x))
+    for found, name in zip(back, "abx"):
+        np.testing.assert_allclose(found, expected[name], rtol=1e-12)
+    failing = dj.function(dmci.Model("(if (> x 0) x (error \"below\" x))"))
+    with pytest.raises(Exception, match="below"):
+        jax.block_until_ready(failing(x=jnp.asarray([1.0, -1.0])))

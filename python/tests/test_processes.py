@@ -90,7 +90,7 @@ def test_fuzzed_calls(rng):
     def wrt():
         return [None, "a", ("a", "x"), ["x"], "nothing", 3, (), ("a", "a"), b"a"][rng.integers(0, 9)]
 
-    calls = int(os.environ.get("DMCI_FUZZ_CALLS", 3000))
+    calls = int(os.environ.get("DMCI_FUZZ_CALLS", 10_000))
     answers = 0
     for _ in range(calls):
         m = models[rng.integers(0, len(models))]
@@ -114,6 +114,44 @@ def test_fuzzed_calls(rng):
         except (ValueError, TypeError, OverflowError):
             pass
     assert answers > calls // 50
+
+
+@pytest.mark.parametrize("what", ["values", "vjp", "nan"])
+def test_ctrl_c_ends_calls_over_many_elements(what):
+    """However long the elements would take, the signal is answered; nothing is timed."""
+    out = python(
+        f"""
+        import os, signal, threading, numpy as np, dmci
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Far more work than there is time for: 1e5 elements of 1e7 passes.
+        m = dmci.Model(
+            "(let go ((i 0) (y x)) (if (= i 10000000) y (go (+ i 1) (if (> y 2) (sin y) (* y 1.1)))))",
+            fuel=10**18, on_error={"nan" if what == "nan" else "raise"!r}, threads=1,
+        )
+        x = np.linspace(1, 2, 100_000)
+        timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))
+        timer.start()
+        try:
+            m.vjp(1.0, x=x) if {what!r} == "vjp" else m(x=x)
+        except KeyboardInterrupt:
+            print("interrupted")
+        assert dmci.Model("(* 2 x)")(x=1.5) == 3.0
+        """
+    )
+    assert out == "interrupted\n"
+
+
+def test_elements_share_the_fuel():
+    m = dmci.Model("(let go ((i 0) (y x)) (if (= i 1000) y (go (+ i 1) (* y 1.0))))", fuel=100_000)
+    assert m(x=1.0) == 1.0
+    m(x=np.ones(10))
+    with pytest.raises(dmci.DmciError, match="fuel") as caught:
+        m(x=np.ones(1000))
+    assert caught.value.kind == "resource"
+    # Truths are looked at one by one, and have it together too.
+    t = dmci.Model("(let go ((i 0)) (if (= i 1000) (> x 0) (go (+ i 1))))", fuel=100_000)
+    with pytest.raises(dmci.DmciError, match="fuel"):
+        t(x=np.ones(1000))
 
 
 def test_a_fault_in_a_thread_is_an_error():

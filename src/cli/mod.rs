@@ -1,5 +1,5 @@
-//! The command line: `dmci run`, `grad`, `fit`, `predict`, `verify`, `show`, `info`, `compile`, `time`,
-//! `bench`, `machine`, `search`, `eval`, and `completions` and `man` for those who install it.
+//! The command line: `dmci run`, `grad`, `fit`, `predict`, `search`, `verify`, `show`, `info`, `compile`, `export`,
+//! `time`, `bench`, `machine`, `eval`, and `completions` and `man` for those who install it.
 //!
 //! Arguments go in; data come out on standard output, diagnostics and progress on standard error.
 //!
@@ -27,6 +27,7 @@ mod core_forms;
 mod data;
 pub mod eval;
 mod explain;
+mod export;
 mod fields;
 mod fit;
 mod grad;
@@ -89,6 +90,7 @@ enum Command {
     Show(show::Show),
     Info(info::Info),
     Compile(compile::Compile),
+    Export(export::Export),
     Time(time::Time),
     Bench(bench::Bench),
     Machine(machine::Machine),
@@ -110,6 +112,7 @@ impl Command {
             Self::Show(_) => "show",
             Self::Info(_) => "info",
             Self::Compile(_) => "compile",
+            Self::Export(_) => "export",
             Self::Time(_) => "time",
             Self::Bench(_) => "bench",
             Self::Machine(_) => "machine",
@@ -131,6 +134,7 @@ impl Command {
             Self::Show(command) => command.run(),
             Self::Info(command) => command.run(),
             Self::Compile(command) => command.run(),
+            Self::Export(command) => command.run(),
             Self::Time(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Machine(command) => command.run(),

@@ -110,7 +110,7 @@ impl Predict {
 }
 
 /// Reads the result of a fit.
-fn estimates(path: &Path) -> Result<Estimates, Failure> {
+pub(super) fn estimates(path: &Path) -> Result<Estimates, Failure> {
     let wrong = |message: String| Failure::Data(format!("{}: {message}", path.display()));
     Estimates::from_json(&read_text(path)?).map_err(|error| match error {
         FitError::Estimates { message } => wrong(format!(

@@ -21,6 +21,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+pub(super) use crate::fit::warnings::significant;
+
 /// How many cautions are told.
 const CAUTIONS: usize = 20;
 
@@ -306,27 +308,6 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
         out.push('\n');
     }
     out
-}
-
-/// A number with so many significant digits, in scientific notation where it is large or small.
-pub(super) fn significant(x: f64, digits: u8) -> String {
-    if !x.is_finite() {
-        return if x.is_nan() {
-            "nan".into()
-        } else {
-            format!("{x}")
-        };
-    }
-    let places = usize::from(digits - 1);
-    let scientific = format!("{x:.places$e}");
-    let exponent = scientific.split_once('e').and_then(|(_, e)| e.parse().ok());
-    // Of the rounded number: 9.9996 with four digits is 10.00.
-    let exponent: i32 = exponent.unwrap_or(0);
-    if (-5..i32::from(digits)).contains(&exponent) {
-        let decimals = (i32::from(digits) - 1 - exponent) as usize;
-        return format!("{x:.decimals$}");
-    }
-    scientific
 }
 
 #[cfg(test)]

@@ -46,6 +46,9 @@ pub mod embedding {}
 #[doc = include_str!("python.md")]
 pub mod python {}
 
+#[doc = include_str!("export.md")]
+pub mod export {}
+
 #[doc = include_str!("security.md")]
 pub mod security {}
 

@@ -60,6 +60,7 @@ mod starts;
 mod statistics;
 pub mod table;
 mod triangle;
+pub(crate) mod warnings;
 
 pub use context::{FitContext, PreparedFit};
 #[cfg(feature = "cli")]

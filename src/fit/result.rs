@@ -7,11 +7,11 @@
 
 use crate::syntax::Noise;
 use crate::walk::Stats;
-use crate::walk::serial::{number, numbers, pairs};
-use serde::Serialize;
+use crate::walk::serial::{number, numbers, pairs, read_numbers, read_pairs};
+use serde::{Deserialize, Serialize};
 
 /// An estimated constant.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FittedParam {
     /// The param's name.
@@ -30,12 +30,12 @@ pub struct FittedParam {
     pub high: f64,
     /// Whose value it is, of a param with a value for each number of a column; left out of what is
     /// written where it is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupOf>,
 }
 
 /// Whose value an unknown is, of a param that has one for each number of a column.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GroupOf {
     /// The param.
@@ -86,13 +86,13 @@ impl From<Fit> for Calibrated {
 
 /// The result of a fit. It serializes as an object of its fields, with all that `dmci fit --json` tells
 /// under the same names; what JSON has no number for is `"inf"`, `"-inf"`, `"nan"`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Fit {
     /// In the order of the program, then of [`FitOptions::init`](super::FitOptions::init).
     pub params: Vec<FittedParam>,
     /// What was held, each with its value.
-    #[serde(serialize_with = "pairs")]
+    #[serde(serialize_with = "pairs", deserialize_with = "read_pairs")]
     pub held: Vec<(String, f64)>,
     /// How many rows the data have.
     pub rows: usize,
@@ -100,10 +100,10 @@ pub struct Fit {
     pub rows_dropped: usize,
     /// The covariances of the params, row-major: a row and a column for each, in their order. Those of
     /// undetermined params are infinite on the diagonal and NaN beside it.
-    #[serde(serialize_with = "numbers")]
+    #[serde(serialize_with = "numbers", deserialize_with = "read_numbers")]
     pub covariance: Vec<f64>,
     /// The correlations of the params, likewise; NaN for undetermined ones.
-    #[serde(serialize_with = "numbers")]
+    #[serde(serialize_with = "numbers", deserialize_with = "read_numbers")]
     pub correlation: Vec<f64>,
     /// Sum of squared residuals, of all numbers that are not censored.
     #[serde(with = "number")]
@@ -150,11 +150,11 @@ pub struct Fit {
     pub r_squared: f64,
     /// What there is to tell of a loss that was minimized; left out of what is written where data were
     /// fitted.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<FittedLoss>,
     /// The params that only steer the program, with where they may be; left out of what is written where
     /// that was not looked into: see [`FitOptions::soften`](super::FitOptions::soften).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steering: Vec<Steering>,
     /// How many starts were made.
     pub starts: usize,
@@ -195,11 +195,11 @@ pub struct Fit {
 }
 
 /// A loss where it is lowest.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FittedLoss {
     /// The derivatives of the loss by the params, in their order.
-    #[serde(serialize_with = "numbers")]
+    #[serde(serialize_with = "numbers", deserialize_with = "read_numbers")]
     pub gradient: Vec<f64>,
     /// The length of what there is of it in the params that are free to move: those that are not at a bound
     /// and pushed to it.
@@ -208,7 +208,7 @@ pub struct FittedLoss {
 }
 
 /// A param that only steers: nothing changes from one end to the other, and the estimate is the middle.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Steering {
     /// The param's name.
@@ -222,7 +222,7 @@ pub struct Steering {
 }
 
 /// An observed column of the data, as the model predicts it at the estimates.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FittedColumn {
     /// The column's name.
@@ -235,21 +235,21 @@ pub struct FittedColumn {
     pub dropped: usize,
     /// One for each row of the data, in the unit of the column; NaN where the program takes a number that
     /// is missing.
-    #[serde(serialize_with = "numbers")]
+    #[serde(serialize_with = "numbers", deserialize_with = "read_numbers")]
     pub predictions: Vec<f64>,
     /// One for each row of the data, as they are squared and summed: prediction less observation, in
     /// the unit of the column; for lognormal noise the logarithm of the one less that of the other,
     /// which has no unit. NaN where the observation is missing.
-    #[serde(serialize_with = "numbers")]
+    #[serde(serialize_with = "numbers", deserialize_with = "read_numbers")]
     pub residuals: Vec<f64>,
 }
 
 /// Another minimum that fits equally well.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Optimum {
     /// Its params, in the order of [`Fit::params`].
-    #[serde(serialize_with = "numbers")]
+    #[serde(serialize_with = "numbers", deserialize_with = "read_numbers")]
     pub params: Vec<f64>,
     /// The sum of squared residuals there.
     #[serde(with = "number")]
@@ -260,7 +260,7 @@ pub struct Optimum {
 }
 
 /// A combination of params that the data determine, where they do not determine the params.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Combination {
     /// What it is: `a*exp(b)`.
@@ -271,7 +271,7 @@ pub struct Combination {
 }
 
 /// How an observed column scatters around its predictions.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FittedNoise {
     /// The column's name.
@@ -293,7 +293,7 @@ pub struct FittedNoise {
 }
 
 /// Where a standard deviation comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SdOrigin {
@@ -323,7 +323,7 @@ impl SdOrigin {
 }
 
 /// A quantity made of params, as `(derive name expression)` declares it, at the estimates.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FittedDerived {
     /// Its name; with the group in brackets where it is made of params that have a value for each.
@@ -344,7 +344,7 @@ pub struct FittedDerived {
 }
 
 /// What became of one start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Ending {
@@ -364,11 +364,11 @@ pub enum Ending {
 }
 
 /// Where one start ended.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StartEnd {
     /// The params it got to, in the order of [`Fit::params`]; where it began, if it failed.
-    #[serde(serialize_with = "numbers")]
+    #[serde(serialize_with = "numbers", deserialize_with = "read_numbers")]
     pub params: Vec<f64>,
     /// The sum of squared residuals there, or the loss; infinite if it failed.
     #[serde(with = "number")]

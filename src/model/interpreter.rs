@@ -591,6 +591,14 @@ fn normal_form(program: &Program, inputs: &[&str], meter: &Meter) -> Result<Anf,
     Ok(tail_calls(anf))
 }
 
+/// The prelude in core forms: what exports follow a program's calls into.
+///
+/// # Errors
+/// None for the sources that the crate comes with.
+pub(crate) fn prelude() -> Result<Program, Error> {
+    expand_bootstrap(PRELUDE, Symbols::new())
+}
+
 fn expand_bootstrap(text: &str, mut symbols: Symbols) -> Result<Program, Error> {
     let options = ReadOptions {
         reserved: true,

@@ -15,7 +15,7 @@ use super::datum::{Data, DatumId};
 use crate::prim::Prim;
 use crate::source::{Position, Span};
 use crate::symbol::{Sym, Symbols};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
@@ -162,7 +162,7 @@ pub struct Param {
 }
 
 /// How observations scatter around predictions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Noise {
     /// Additive with one standard deviation: the residual is prediction minus observation.

@@ -10,7 +10,7 @@ use super::reasons::Way;
 use super::serial::text;
 use crate::error::{Call, CalledModel, Kind};
 use crate::source::{Position, Span};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -211,7 +211,7 @@ impl Clock {
 /// It is the same whatever the model was asked before, but for what is history: `paths`, `replayed` and
 /// `way` say how a model came to the numbers, and a replay has no `nodes` and no `rounded_ints`; its
 /// `bytes` are those of the walk that recorded its path.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Stats {
     /// Graph nodes walked; 0 for a replay.
@@ -240,8 +240,8 @@ pub struct Stats {
     /// Products, powers and quotients of ints that passed 2^53, from where on not all whole numbers are
     /// doubles; 0 for a replay.
     pub rounded_ints: u64,
-    /// How the run came to its numbers, and why that way; in words where it is serialized.
-    #[serde(serialize_with = "text")]
+    /// How the run came to its numbers, and why that way; in words where it is serialized, which are not read.
+    #[serde(serialize_with = "text", skip_deserializing)]
     pub way: Way,
 }
 

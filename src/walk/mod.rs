@@ -37,10 +37,11 @@ mod vectors;
 pub(crate) mod weights;
 
 #[cfg(feature = "dfdx")]
+pub(crate) use checks::callee;
+#[cfg(feature = "dfdx")]
 pub(crate) use checks::in_short;
 pub(crate) use checks::{as_written, bounded};
-#[cfg(feature = "dfdx")]
-pub(crate) use checks::{callee, in_words, kind_of, kind_without, no_count};
+pub(crate) use checks::{in_words, kind_of, kind_without, no_count};
 pub(crate) use inputs::InputValue;
 pub(crate) use limits::{Clock, OUT_OF_TIME, out_of_fuel};
 pub use limits::{EvalError, Interrupt, Limits, Stats};

@@ -13,6 +13,7 @@ use super::output::{Item, Output};
 use serde::ser::{Error as _, SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io;
 
@@ -96,6 +97,26 @@ pub(crate) fn pairs<S: Serializer>(
 pub(crate) fn numbers<S: Serializer>(numbers: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(numbers.iter().map(|&x| Number(x)))
 }
+
+/// Reads what [`numbers`] writes.
+pub(crate) fn read_numbers<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<f64>, D::Error> {
+    let all = Vec::<Read>::deserialize(deserializer)?;
+    Ok(all.into_iter().map(|Read(x)| x).collect())
+}
+
+/// Reads what [`pairs`] writes, in the order of names.
+pub(crate) fn read_pairs<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(String, f64)>, D::Error> {
+    let all = BTreeMap::<String, Read>::deserialize(deserializer)?;
+    Ok(all.into_iter().map(|(name, Read(x))| (name, x)).collect())
+}
+
+/// A number as [`Number`] writes it.
+#[derive(Deserialize)]
+struct Read(#[serde(with = "number")] f64);
 
 /// For fields that are told in words.
 pub(crate) fn text<T: Display + ?Sized, S: Serializer>(

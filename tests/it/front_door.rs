@@ -1219,6 +1219,41 @@ fn lines_that_are_no_requests() {
     }
 }
 
+#[test]
+fn exports_of_what_has_no_other_form() {
+    use dmci::export::{ExportOptions, Target, export};
+    assert!(Target::from_name("").is_none() && Target::from_name("fortran").is_none());
+    for target in Target::ALL {
+        assert_eq!(Target::from_name(target.name()), Some(target));
+        let mut options = ExportOptions::default();
+        for text in [
+            "(car x)",
+            "(lambda (x) x)",
+            "'a",
+            "\"a\"",
+            "(f x)",
+            "(param a 1)",
+        ] {
+            fails(text, export(&model(text), target, &options));
+        }
+        for name in ["", "1", "a b", "a\"", "é", "x;"] {
+            name.clone_into(&mut options.name);
+            refused(name, export(&model("x"), target, &options));
+        }
+        let mut options = ExportOptions::default();
+        options.values.push(("z".into(), 1.0));
+        refused("another value", export(&model("x"), target, &options));
+        let mut options = ExportOptions::default();
+        options.inputs.set("x", Input::Vector(Vec::new()));
+        refused("an empty vector", export(&model("x"), target, &options));
+        for x in ODD {
+            let mut options = ExportOptions::default();
+            options.values.push(("x".into(), x));
+            assert!(export(&model("(* 2 x)"), target, &options).is_ok());
+        }
+    }
+}
+
 mod libraries;
 mod machines;
 #[cfg(feature = "dfdx")]

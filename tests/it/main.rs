@@ -16,6 +16,7 @@ mod dfdx_module;
 mod dfdx_wide;
 #[cfg(feature = "cli")]
 mod explain;
+mod export;
 mod fit;
 mod fit_context;
 #[cfg(feature = "cli")]

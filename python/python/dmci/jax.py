@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dmci._dmci import Array, Model
+from dmci._dmci import Array, Model, _Kernel
 
 __all__ = ["function"]
 
@@ -50,12 +50,56 @@ def _shape(model: Model, names: tuple[str, ...], arrays: Any, shape: tuple[int, 
     return np.broadcast_shapes(*leads) + shape
 
 
+def _targets() -> Any:
+    """Registers the handlers of XLA's foreign function interface; None where JAX has none."""
+    try:
+        import ctypes
+
+        from jax import ffi
+
+        for name, address in zip(("dmci_value", "dmci_vjp"), _Kernel.handlers()):
+            ffi.register_ffi_target(name, ffi.pycapsule(ctypes.c_void_p(address)), platform="cpu")
+        return ffi
+    except (ImportError, AttributeError):
+        return None
+
+
+_FFI = _targets()
+
+
+def _is_direct(model: Model, shape: tuple[int, ...], dtype: Any) -> bool:
+    """Whether XLA calls the program itself: of numbers, in float64, on the CPU."""
+    return (
+        _FFI is not None
+        and shape == ()
+        and not model.options["arrays"]
+        and dtype == np.float64
+        and jax.default_backend() == "cpu"
+    )
+
+
+def _broadcast(arrays: Any, whole: tuple[int, ...]) -> list[Any]:
+    """Arrays of the whole shape, but for numbers."""
+    return [x if np.shape(x) in ((), whole) else jnp.broadcast_to(x, whole) for x in arrays]
+
+
+def _gathered(x: Any, like: tuple[int, ...]) -> Any:
+    """Sums over the axes that an array was broadcast along."""
+    if np.shape(x) == like:
+        return x
+    more = x.ndim - len(like)
+    axes = tuple(range(more)) + tuple(
+        more + at for at, n in enumerate(like) if n == 1 and x.shape[more + at] != 1
+    )
+    return x.sum(axis=axes).reshape(like)
+
+
 def function(model: Model, shape: tuple[int, ...] = ()) -> Callable[..., jax.Array]:
     """A function of arrays by keyword, differentiable by all of them.
 
     `shape` is that of the program's value: () for a number, (n,) for a vector of n. The result has the shape
-    that the arrays broadcast to, then `shape`. It is called back from compiled code; under `vmap` it is called
-    once for the whole batch. Reverse mode, twice where the value is one number; forward mode is refused by JAX.
+    that the arrays broadcast to, then `shape`. Programs of numbers are called by XLA itself, on the CPU in float64; others
+    are called back in Python. Under `vmap` it is called once for the whole batch. Reverse mode, twice where the value is one number; forward mode is refused by JAX.
     """
 
     def host_value(names: tuple[str, ...], own: tuple[int, ...], dtype: Any, *arrays: Any) -> Any:
@@ -94,13 +138,32 @@ def function(model: Model, shape: tuple[int, ...] = ()) -> Callable[..., jax.Arr
             lambda *a: host(names, own, dtype, *a), like, *arrays, vmap_method="broadcast_all"
         )
 
+    kernels: dict[tuple[str, ...], _Kernel] = {}
+
+    def kernel(names: tuple[str, ...]) -> np.int64:
+        if names not in kernels:
+            kernels[names] = _Kernel(model, list(names))
+        return np.int64(kernels[names].id)
+
     def value(names: tuple[str, ...], *arrays: Any) -> Any:
         dtype = _dtype(arrays)
+        if _is_direct(model, shape, dtype):
+            whole = _shape(model, names, arrays, shape)
+            called = _FFI.ffi_call(
+                "dmci_value", jax.ShapeDtypeStruct(whole, dtype), vmap_method="broadcast_all"
+            )
+            return called(*_broadcast(arrays, whole), kernel=kernel(names))
         like = jax.ShapeDtypeStruct(_shape(model, names, arrays, shape), dtype)
         return callback(host_value, like, names, dtype, _ndims(arrays), *arrays)
 
     def pullback(names: tuple[str, ...], ct: Any, *arrays: Any) -> Any:
         dtype = _dtype(arrays)
+        if _is_direct(model, shape, dtype):
+            given = _broadcast(arrays, np.shape(ct))
+            like = tuple(jax.ShapeDtypeStruct(np.shape(x), dtype) for x in given)
+            called = _FFI.ffi_call("dmci_vjp", like, vmap_method="broadcast_all")
+            found = called(ct, *given, kernel=kernel(names))
+            return tuple(_gathered(x, np.shape(array)) for x, array in zip(found, arrays))
         like = tuple(jax.ShapeDtypeStruct(np.shape(x), dtype) for x in arrays)
         return callback(host_vjp, like, names, dtype, _ndims(arrays), ct, *arrays)
 

@@ -27,6 +27,7 @@ use super::limits::{LimitArgs, time};
 use super::program::{Loaded, MachineArgs, ProgramArgs, ThreadArgs, assignment, at_least_one};
 use super::report::{self, Failure};
 use crate::Bindings;
+use crate::fit::warnings::{Door, Known, stays, warnings};
 use crate::fit::{
     Estimates, Fit as Fitted, FitOptions, FittedLoss, Loss, MOST_STARTS, Progress, Table,
     fit_observed, fit_traced, profile,
@@ -40,7 +41,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use told::{Beside, DERIVED, EFFORT, FIGURES, Known, PARAMS, PROFILES};
+use told::{Beside, DERIVED, EFFORT, FIGURES, PARAMS, PROFILES};
 use written::Results;
 
 /// A number of starts.
@@ -549,8 +550,6 @@ impl Fit {
                 .map(|&(_, x)| x)
                 .or_else(|| of_program.clone().find(|p| p.name == name).map(|p| p.init))
         };
-        // A range maps its values to a line and back, with rounding.
-        let stays = |from: f64, to: f64| (to - from).abs() <= 1e-12 * from.abs();
         let known = Known {
             unused: &unused,
             stayed: fitted
@@ -560,7 +559,7 @@ impl Fit {
             max_iterations: self.max_iterations,
             max_evaluations: self.max_evaluations,
         };
-        told::warnings(fitted, &known)
+        warnings(fitted, &known, Door::CommandLine)
     }
 
     fn summary(&self, fitted: &Fitted, verified: Option<&AtFit>) -> String {
