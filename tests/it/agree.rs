@@ -445,8 +445,15 @@ fn gradients_are_those_of_differences() {
             };
             let found = evaluation.gradient.get(name).expect("asked for");
             let tolerance = 1e-3 * (expected.abs().max(1.0) + value.abs());
+            // Of a fine sawtooth wide differences have the slope of its means.
+            let is_fine = || {
+                let h = 1e-9;
+                let slope = (f(inputs[place] + h)? - f(inputs[place] - h)?) / (2.0 * h);
+                let rounding = 8.0 * f64::EPSILON * value.abs() / h;
+                Some((found - slope).abs() <= 1e-2 * found.abs() + rounding)
+            };
             // A derivative may be NaN where values are not: an infinite slope times zero.
-            if !found.is_nan() && (found - expected).abs() > tolerance {
+            if !found.is_nan() && (found - expected).abs() > tolerance && is_fine() != Some(true) {
                 return Err(format!(
                     "at {inputs:?}: d/d{name} is {found}, by differences {expected}"
                 ));

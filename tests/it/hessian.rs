@@ -201,7 +201,7 @@ fn identities(
             let terms = || row.iter().zip(&direction).map(|(h, d)| h * d);
             let expected: f64 = terms().sum();
             let scale: f64 = terms().map(f64::abs).sum::<f64>() + largest;
-            if (product - expected).abs() > 1e-12 * scale {
+            if (product - expected).abs() > 1e-11 * scale {
                 return Err(format!("the product has {product} for {expected}"));
             }
         }
