@@ -13,7 +13,7 @@
 //! either *free*, where a constant stands in it, or exact. `(* 1.5 (+ x 2.5))`, `(+ 3.0 (* 0.1 x))` and
 //! `(- 0.5 (/ x 7.0))` are all *free + free·x*.
 
-use super::tree::Tree;
+use super::tree::{Tree, gives_number};
 use crate::prim::{Kind, Prim};
 use std::sync::Arc;
 
@@ -313,15 +313,10 @@ fn sum(tree: &Tree, scope: &mut Scope) -> Sum {
                     rest.into_iter()
                         .fold(first, |all, one| all.plus(one.scaled(Exact(-1.0))))
                 }
-                "*" => product(arguments.iter().map(|one| (sum(one, scope), 1)).collect()),
-                "/" if !arguments.is_empty() => {
-                    let all = arguments.iter().enumerate();
-                    let over = arguments.len() == 1;
-                    let all = all.map(|(place, one)| {
-                        let exponent = if place == 0 && !over { 1 } else { -1 };
-                        (sum(one, scope), exponent)
-                    });
-                    product(all.collect())
+                "*" | "/" if !arguments.is_empty() => {
+                    let mut factors = Vec::new();
+                    each_factor(tree, 1, scope, &mut factors);
+                    product(factors)
                 }
                 "square" if arguments.len() == 1 => {
                     let inner = sum(&arguments[0], scope);
@@ -333,8 +328,8 @@ fn sum(tree: &Tree, scope: &mut Scope) -> Sum {
                         _ => function("square", &[inner]),
                     }
                 }
-                name => match Prim::from_name(name).map(|prim| (prim, prim.spec().kind)) {
-                    Some((prim, Kind::Numeric(_) | Kind::Predicate)) => {
+                name => match Prim::from_name(name) {
+                    Some(prim) if gives_number(prim) || prim.spec().kind == Kind::Predicate => {
                         let arguments: Vec<Sum> =
                             arguments.iter().map(|one| sum(one, scope)).collect();
                         function(prim.name(), &arguments)
@@ -343,6 +338,27 @@ fn sum(tree: &Tree, scope: &mut Scope) -> Sum {
                 },
             }
         }
+    }
+}
+
+/// The factors of products and quotients in each other, with their exponents.
+fn each_factor(tree: &Tree, exponent: i32, scope: &mut Scope, factors: &mut Vec<(Sum, i32)>) {
+    let arguments = tree.arguments();
+    match tree.head() {
+        Some("*") if scope.find("*").is_none() => {
+            for argument in arguments {
+                each_factor(argument, exponent, scope, factors);
+            }
+        }
+        Some("/") if scope.find("/").is_none() && !arguments.is_empty() => {
+            let is_inverse = arguments.len() == 1;
+            for (place, argument) in arguments.iter().enumerate() {
+                let below = place > 0 || is_inverse;
+                let exponent = if below { -exponent } else { exponent };
+                each_factor(argument, exponent, scope, factors);
+            }
+        }
+        _ => factors.push((sum(tree, scope), exponent)),
     }
 }
 

@@ -8,6 +8,7 @@
 //! - Nesting is bounded, so an answer ends.
 
 use super::task::{Form, Task};
+use super::tree::gives_number;
 use crate::prim::{Kind, Prim};
 use std::fmt::Write as _;
 
@@ -48,6 +49,7 @@ impl Task {
                 Kind::Numeric(_) if spec.accepts(3) => many.push(quoted(name)),
                 Kind::Numeric(_) if spec.accepts(2) => two.push(quoted(name)),
                 Kind::Numeric(_) => one.push(quoted(name)),
+                Kind::Structural if gives_number(prim) => one.push(quoted(name)),
                 Kind::Structural => {}
             }
         }

@@ -7,7 +7,7 @@
 //! - Equal random numbers make equal trees.
 
 use super::task::{Form, Task};
-use super::tree::Tree;
+use super::tree::{Tree, gives_number};
 use crate::machine::Random;
 use crate::prim::{Kind, Prim};
 use std::collections::BTreeMap;
@@ -48,10 +48,12 @@ impl Grammar {
                 continue;
             };
             let spec = prim.spec();
-            if !matches!(spec.kind, Kind::Numeric(_)) {
+            if !gives_number(prim) {
                 continue;
             }
-            if spec.accepts(2) {
+            // Of those that choose, the simpler one.
+            let chooses = spec.kind == Kind::Structural;
+            if spec.accepts(2) && !chooses {
                 binary.push(name.as_str().into());
             } else if spec.accepts(1) {
                 unary.push(name.as_str().into());
@@ -178,8 +180,9 @@ impl Grammar {
                 }
             }
             name => {
-                let kind = Prim::from_name(name).map(|prim| prim.spec().kind);
-                if let Some(Kind::Numeric(_) | Kind::Predicate) = kind {
+                let takes_numbers =
+                    |prim| gives_number(prim) || prim.spec().kind == Kind::Predicate;
+                if Prim::from_name(name).is_some_and(takes_numbers) {
                     sorts[1..].fill(Number);
                 }
             }

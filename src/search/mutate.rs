@@ -263,7 +263,7 @@ mod tests {
         let mut program = grammar.program(3, &mut random);
         let mut other = grammar.program(3, &mut random);
         let mut seen = std::collections::BTreeSet::new();
-        for _ in 0..3000 {
+        for _ in 0..400 {
             let next = child(&grammar, &program, Some(&other), &mut random);
             let (text, _) = written(&next);
             assert_eq!(read_program(&text, 400).unwrap(), next, "{text}");
@@ -275,6 +275,6 @@ mod tests {
                 other = std::mem::replace(&mut program, next);
             }
         }
-        assert!(seen.len() > 1500, "{} different children", seen.len());
+        assert!(seen.len() > 150, "{} different children", seen.len());
     }
 }

@@ -336,7 +336,7 @@ mod tests {
         let grammar = super::super::grammar::Grammar::new(&task);
         let interpreter = Interpreter::embedded();
         let mut changed = 0;
-        for _ in 0..1500 {
+        for _ in 0..200 {
             let before = grammar.expression(4, &mut random);
             let mut after = before.clone();
             simplify(&mut after);
@@ -356,6 +356,6 @@ mod tests {
                 );
             }
         }
-        assert!(changed > 500, "{changed}");
+        assert!(changed > 60, "{changed}");
     }
 }

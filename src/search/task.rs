@@ -9,7 +9,8 @@
 //!   the folder of the task.
 
 use super::error::SearchError;
-use crate::prim::{Kind, Prim};
+use super::tree::gives_number;
+use crate::prim::Prim;
 use crate::symbol::nearest;
 use crate::syntax::read_number;
 use serde::Deserialize;
@@ -501,8 +502,8 @@ impl Task {
                 "[grammar] operators: `{name}` is an input too; rename the column"
             ));
         }
-        match Prim::from_name(name).map(Prim::spec) {
-            Some(spec) if matches!(spec.kind, Kind::Numeric(_)) && spec.min_args <= 2 => Ok(()),
+        match Prim::from_name(name) {
+            Some(prim) if gives_number(prim) && prim.spec().min_args <= 2 => Ok(()),
             Some(_) => Err(format!(
                 "[grammar] operators: `{name}` does not give a number for one or two"
             )),

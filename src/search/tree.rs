@@ -12,6 +12,7 @@
 //! ```
 
 use super::error::Refusal;
+use crate::prim::{Kind, Prim};
 use crate::symbol::Symbols;
 use crate::syntax::datum::{Data, Datum, DatumId};
 use crate::syntax::write::write_name;
@@ -124,6 +125,12 @@ impl Tree {
             }
         }
     }
+}
+
+/// Whether a primitive makes a number of numbers. `log` and `atan`, which take one argument or two, have rows
+/// of their own that choose.
+pub(super) fn gives_number(prim: Prim) -> bool {
+    matches!(prim.spec().kind, Kind::Numeric(_)) || matches!(prim, Prim::LogAny | Prim::AtanAny)
 }
 
 /// The text of a program on one line, and where in it the constants stand.
