@@ -12,13 +12,12 @@ use dmci::dfdx::library::{
     Choice, CircuitEntry, Entry, EntryModule, MachineEntry, Pointed, SchemeEntry, Softmaxed, Table,
 };
 use dmci::machine::circuits::Arithmetic;
-use dmci::machine::library::{Argument, assembly};
+use dmci::machine::library::Argument;
 use dmci::machine::{Random, numbers};
 use dmci::{Bindings, Interpreter, Mode, Workspace, Wrt};
 use std::sync::Arc;
 
 #[path = "../../examples/routing/minimal.rs"]
-#[expect(dead_code, reason = "the example calls it whole")]
 mod minimal;
 #[path = "../../examples/routing/reader.rs"]
 mod reader;
