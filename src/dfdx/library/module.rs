@@ -108,6 +108,13 @@ where
     /// # Errors
     /// As [`EntryModule::new`].
     pub fn swap(&mut self, entry: Arc<dyn Entry>) -> Result<(), ModuleError> {
+        let (found, wanted) = (entry.row(), self.entry.as_ref().map(Entry::row));
+        if wanted.is_some_and(|wanted| wanted != found) {
+            return Err(ModuleError::Request(format!(
+                "`{}` takes {found} numbers, and what it is to stand for another number of them",
+                entry.name()
+            )));
+        }
         let Self { entry: to, .. } = Self::new(&Cpu::default(), entry)?;
         self.entry = to;
         Ok(())

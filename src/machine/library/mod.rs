@@ -19,6 +19,7 @@ pub mod oracle;
 mod train;
 mod weights;
 
+#[cfg(feature = "dfdx")]
 pub(crate) use super::weights::softmax;
 pub use code::{Code, CodeLine, LibraryError, Named, OPERATIONS, Operation};
 pub use frozen::{Argument, Frozen};
