@@ -336,11 +336,11 @@ pub(super) fn text(code: &Code, name: &str, source: &str, adjoint: &str) -> Resu
         head.push_str("    char none;\n");
     }
     let _ = writeln!(head, "}} {name}_grad;\n");
+    // The other writer met the same tables in the same order. They are each function's own, so that two programs may
+    // stand in one file.
+    let tables = tables(&writer);
+    let (value, adjoint) = (format!("{tables}{value}"), format!("{tables}{adjoint}"));
     let body = format!("{value}{adjoint}");
-    // The other writer met the same tables in the same order.
-    for table in tables(&writer) {
-        head.push_str(&table);
-    }
     let mut helpers = String::new();
     // From the back: what a helper needs stands before it.
     let mut needed = body.clone();
@@ -379,11 +379,11 @@ pub(super) fn text(code: &Code, name: &str, source: &str, adjoint: &str) -> Resu
     Ok(format!("{head}{helpers}{functions}"))
 }
 
-fn tables(writer: &Writer<'_, C>) -> Vec<String> {
+fn tables(writer: &Writer<'_, C>) -> String {
     let table = |(name, numbers): &(String, Vec<f64>)| {
         let numbers: Vec<String> = numbers.iter().map(|&x| C.number(x).text).collect();
         format!(
-            "static const double {name}[] = {{{}}};\n\n",
+            "    static const double {name}[] = {{{}}};\n",
             numbers.join(", ")
         )
     };
