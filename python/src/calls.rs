@@ -11,10 +11,12 @@
 use crate::answer::{array, dims, value, zeros};
 use crate::error::{of_lane, request};
 use crate::inputs::{Argument, Broadcast, Form, Part, gathered, part};
+use crate::interrupt::interruptible;
 use crate::model::Model;
 use crate::plan::{Asked, Plan, Watch};
 use dmci::{Bindings, Error, Item, Kind, Lane, LaneError, LaneMut, Limits, Workspace, Wrt};
 use numpy::{PyArray1, PyArrayDyn, PyArrayMethods, PyUntypedArrayMethods};
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat};
 use smallvec::SmallVec;
@@ -53,7 +55,15 @@ impl Model {
         let mut left = self.options.limits;
         for lane in 0..call.count() {
             let bindings = of_lane_at(call.arguments, &call.inputs, lane);
-            let answer = self.once(py, &bindings, Wrt::Nothing, &left);
+            // How long one takes is not known yet.
+            let (answer, is_interrupted) = interruptible(py, |flag| {
+                let limits = left.interrupt(flag);
+                self.model
+                    .evaluate(&bindings, Wrt::Nothing, &limits, &mut Workspace::new())
+            })?;
+            if is_interrupted {
+                return Err(PyKeyboardInterrupt::new_err(()));
+            }
             match answer {
                 Ok(evaluation) if evaluation.value.is_numeric() => {
                     return Ok(Some(dims(&evaluation.value)));

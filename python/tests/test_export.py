@@ -29,7 +29,10 @@ def numbers(value):
 
 def symbolic(x):
     """A number or truth of SymPy."""
-    return float(bool(x)) if str(x) in ("True", "False") else complex(x).real
+    if str(x) in ("True", "False"):
+        return float(bool(x))
+    # Beyond where a real function ends its numbers are complex, and the program's NaN.
+    return math.nan if complex(x).imag else complex(x).real
 
 
 def cases():
@@ -100,10 +103,10 @@ def called(function, model, given):
     return {name: value for name, value in values.items() if name in inspect.signature(function).parameters}
 
 
-def near(found, expected):
+def near(found, expected, within=NEAR):
     found, expected = numbers(found), numbers(expected)
     return len(found) == len(expected) and all(
-        a == b or (math.isnan(a) and math.isnan(b)) or abs(a - b) <= NEAR * max(1.0, abs(b))
+        a == b or (math.isnan(a) and math.isnan(b)) or abs(a - b) <= within * max(1.0, abs(b))
         for a, b in zip(found, expected)
     )
 
@@ -159,7 +162,7 @@ def some(step=1):
 
 def test_torch():
     torch = pytest.importorskip("torch")
-    compared = 0
+    compared, wrong = 0, []
     for name, model, given, value in some():
         function, text = exported(model, "torch", given)
         if function is None:
@@ -167,15 +170,21 @@ def test_torch():
         tensors = {key: torch.tensor(x, dtype=torch.float64, requires_grad=True) for key, x in given.items()}
         found = function(**called(function, model, tensors))
         assert near(found, value), (name, text)
+        if math.isnan(value):
+            continue
         _, expected = model.value_and_grad(tuple(given), **given)
         found = torch.as_tensor(found)
         if found.requires_grad:
             found.backward()
         for key, tensor in tensors.items():
             slope = 0.0 if tensor.grad is None else float(tensor.grad)
-            assert near(slope, expected[key]), (name, key, slope, expected[key], text)
+            # PyTorch's own trigamma has nine digits.
+            within = 1e-8 if "digamma" in name else NEAR
+            if not near(slope, expected[key], within):
+                wrong.append((name, key, slope, expected[key], text))
         compared += 1
     print(f"torch: {compared} agree")
+    assert not wrong, "\n".join(map(str, wrong))
     assert compared >= 40
 
 
@@ -183,7 +192,7 @@ def test_jax():
     jax = pytest.importorskip("jax")
     jax.config.update("jax_enable_x64", True)
     compared = 0
-    for name, model, given, value in some():
+    for name, model, given, value in some(3):
         function, text = exported(model, "jax", given)
         if function is None:
             continue
@@ -191,6 +200,8 @@ def test_jax():
         arguments = list(called(function, model, given).values())
         found = function(**dict(zip(keys, arguments)))
         assert near(found, value), (name, text)
+        if math.isnan(value):
+            continue
         # Forwards, which a loop of an unknown number of passes has too.
         slopes = jax.jacfwd(lambda *x: function(**dict(zip(keys, x))) * 1.0, tuple(range(len(keys))))(*arguments)
         _, expected = model.value_and_grad(tuple(given), **given)
@@ -200,7 +211,7 @@ def test_jax():
             assert near(slope, expected[key]), (name, key, slope, expected[key], text)
         compared += 1
     print(f"jax: {compared} agree")
-    assert compared >= 40
+    assert compared >= 30
     counted = "(let go ((i 0) (y x)) (if (= i 20) y (go (+ i 1) (+ y (* a (sin y))))))"
     function, text = exported(dmci.Model(counted), "jax", {})
     slope = jax.jit(jax.grad(function, argnums=0))(0.3, 0.1)

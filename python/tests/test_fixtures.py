@@ -28,3 +28,10 @@ def test_a_fit_in_json():
     assert estimates.predict({"x": np.array([10.0])})[0] == pytest.approx(10 * told["a"] + told["b"])
     again = pickle.loads(pickle.dumps(estimates))
     assert again.params == told and again.to_json() == text
+
+
+def test_a_pickled_fit():
+    fit = pickle.loads((FIXTURES / "fitted-0.1.0.pickle").read_bytes())
+    assert fit.params == pytest.approx({"a": 1.94, "b": 1.09}) and fit.converged
+    assert fit.predict({"x": np.array([10.0])})[0] == pytest.approx(20.49)
+    np.testing.assert_allclose(fit.residuals, [-0.01, 0.13, -0.23, 0.11], atol=1e-9)

@@ -26,7 +26,7 @@ pub(super) fn body(code: &Code, name: &str, source: &str) -> Result<String, Erro
     writer.line("memset(grad, 0, sizeof *grad);");
     let tape = code.steps.iter().any(has_loop);
     if tape {
-        writer.line("program_tape tape = {0};");
+        writer.line("\u{1}tape tape = {0};");
     }
     forward(&mut writer, &code.steps)?;
     give(&mut writer, code);
@@ -212,7 +212,7 @@ fn push(writer: &mut W<'_>, vars: &[Var]) {
     for &var in vars {
         let name = writer.name(var);
         writer.line(format!(
-            "if (program_push(&tape, {name})) {{ free(tape.at); return 1; }}"
+            "if (\u{1}push(&tape, {name})) {{ free(tape.at); return 1; }}"
         ));
     }
 }

@@ -14,15 +14,23 @@ use super::value::{At, Env, Leaf, Val, alike};
 use crate::source::Span;
 use std::rc::Rc;
 
+/// How many arms there may be, one in the other.
+const ARMS: usize = 300;
+
 impl Partial<'_> {
     /// An arm of a branch.
     fn arm(&mut self, at: At, env: Option<&Rc<Env>>, tail: bool) -> Result<Arm> {
+        if self.arms >= ARMS {
+            return self.too_deep();
+        }
         let state = self.state();
+        self.arms += 1;
         self.builder.open();
         let out = self.eval(at, env, tail).and_then(|out| match out {
             Out::Tail(closure, args) => self.run(closure, args),
             out => Ok(out),
         });
+        self.arms = state.arms;
         match out {
             Ok(out) => Ok(Arm {
                 steps: self.builder.close(),

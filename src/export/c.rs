@@ -58,16 +58,16 @@ impl Language for C {
             Prim::Exp => call("exp"),
             Prim::Ln => call("log"),
             Prim::Sqrt | Prim::NormAtZero => call("sqrt"),
-            Prim::Square => call("program_square"),
-            Prim::Sigmoid => call("program_sigmoid"),
-            Prim::SigmoidSlope => call("program_sigmoid_slope"),
-            Prim::Softplus => call("program_softplus"),
-            Prim::LogSigmoid => text("(-program_softplus(-({a})))"),
-            Prim::NotBelowZero => call("program_not_below_zero"),
+            Prim::Square => call("\u{1}square"),
+            Prim::Sigmoid => call("\u{1}sigmoid"),
+            Prim::SigmoidSlope => call("\u{1}sigmoid_slope"),
+            Prim::Softplus => call("\u{1}softplus"),
+            Prim::LogSigmoid => text("(-\u{1}softplus(-({a})))"),
+            Prim::NotBelowZero => call("\u{1}not_below_zero"),
             Prim::Log1p => call("log1p"),
             Prim::Expm1 => call("expm1"),
-            Prim::Log1mexp => call("program_log1mexp"),
-            Prim::Logit => call("program_logit"),
+            Prim::Log1mexp => call("\u{1}log1mexp"),
+            Prim::Logit => call("\u{1}logit"),
             Prim::Exp2 => call("exp2"),
             Prim::Log2 => call("log2"),
             Prim::Log10 => call("log10"),
@@ -75,33 +75,33 @@ impl Language for C {
             Prim::Acosh => call("acosh"),
             Prim::Atanh => call("atanh"),
             Prim::Cbrt => call("cbrt"),
-            Prim::Sinc => call("program_sinc"),
-            Prim::SincSlope => call("program_sinc_slope"),
+            Prim::Sinc => call("\u{1}sinc"),
+            Prim::SincSlope => call("\u{1}sinc_slope"),
             Prim::Erf => call("erf"),
             Prim::Erfc => call("erfc"),
             Prim::Gauss => text("exp(-(({a}) * ({a})))"),
-            Prim::LogNormalCdf => call("program_log_normal_cdf"),
-            Prim::Mills => call("program_mills"),
-            Prim::MillsExcess => call("program_mills_excess"),
+            Prim::LogNormalCdf => call("\u{1}log_normal_cdf"),
+            Prim::Mills => call("\u{1}mills"),
+            Prim::MillsExcess => call("\u{1}mills_excess"),
             Prim::Lgamma => call("lgamma"),
-            Prim::Digamma => call("program_digamma"),
-            Prim::Trigamma => text("program_polygamma(1, {a})"),
-            Prim::Polygamma => call("program_polygamma"),
+            Prim::Digamma => call("\u{1}digamma"),
+            Prim::Trigamma => text("\u{1}polygamma(1, {a})"),
+            Prim::Polygamma => call("\u{1}polygamma"),
             Prim::Lbeta => text("(lgamma({a}) + lgamma({b}) - lgamma(({a}) + ({b})))"),
-            Prim::Sign => call("program_sign"),
+            Prim::Sign => call("\u{1}sign"),
             Prim::Detach | Prim::StraightThrough => text("({a})"),
-            Prim::Min => call("program_min"),
-            Prim::Max => call("program_max"),
+            Prim::Min => call("\u{1}min"),
+            Prim::Max => call("\u{1}max"),
             Prim::Quotient => text("trunc(({a}) / ({b}))"),
             Prim::FloorQuotient => text("floor(({a}) / ({b}))"),
             Prim::Remainder => call("fmod"),
-            Prim::Modulo => call("program_modulo"),
+            Prim::Modulo => call("\u{1}modulo"),
             Prim::Atan2 => call("atan2"),
             Prim::LogBase => text("(log({a}) / log({b}))"),
             Prim::Pow => call("pow"),
             Prim::Hypot => call("hypot"),
-            Prim::Gcd => call("program_gcd"),
-            Prim::Lcm => call("program_lcm"),
+            Prim::Gcd => call("\u{1}gcd"),
+            Prim::Lcm => call("\u{1}lcm"),
             _ => None,
         }
     }
@@ -154,88 +154,88 @@ pub(super) fn place(table: &str, index: &str) -> String {
 /// What the C library has not, with what each needs.
 const HELPERS: &[(&str, &str)] = &[
     (
-        "program_square",
-        "static double program_square(double x) { return x * x; }\n",
+        "\u{1}square",
+        "static double \u{1}square(double x) { return x * x; }\n",
     ),
     (
-        "program_sigmoid(",
-        "static double program_sigmoid(double x) {\n    double e = exp(-fabs(x));\n    return (x < 0 ? e : 1.0) / (1.0 + e);\n}\n",
+        "\u{1}sigmoid(",
+        "static double \u{1}sigmoid(double x) {\n    double e = exp(-fabs(x));\n    return (x < 0 ? e : 1.0) / (1.0 + e);\n}\n",
     ),
     (
-        "program_sigmoid_slope",
-        "static double program_sigmoid_slope(double x) {\n    double e = exp(-fabs(x));\n    return e / ((1.0 + e) * (1.0 + e));\n}\n",
+        "\u{1}sigmoid_slope",
+        "static double \u{1}sigmoid_slope(double x) {\n    double e = exp(-fabs(x));\n    return e / ((1.0 + e) * (1.0 + e));\n}\n",
     ),
     (
-        "program_softplus",
-        "static double program_softplus(double x) { return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x))); }\n",
+        "\u{1}softplus",
+        "static double \u{1}softplus(double x) { return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x))); }\n",
     ),
     (
-        "program_not_below_zero",
-        "static double program_not_below_zero(double x) { return x < 0 ? NAN : x; }\n",
+        "\u{1}not_below_zero",
+        "static double \u{1}not_below_zero(double x) { return x < 0 ? NAN : x; }\n",
     ),
     (
-        "program_log1mexp",
-        "static double program_log1mexp(double x) {\n    return x > -0.6931471805599453 ? log(-expm1(x)) : log1p(-exp(x));\n}\n",
+        "\u{1}log1mexp",
+        "static double \u{1}log1mexp(double x) {\n    return x > -0.6931471805599453 ? log(-expm1(x)) : log1p(-exp(x));\n}\n",
     ),
     (
-        "program_logit",
-        "static double program_logit(double p) {\n    return fabs(p - 0.5) < 0.25 ? log1p((2.0 * p - 1.0) / (1.0 - p)) : log(p / (1.0 - p));\n}\n",
+        "\u{1}logit",
+        "static double \u{1}logit(double p) {\n    return fabs(p - 0.5) < 0.25 ? log1p((2.0 * p - 1.0) / (1.0 - p)) : log(p / (1.0 - p));\n}\n",
     ),
     (
-        "program_sinc(",
-        "static double program_sinc(double x) { return x == 0 ? 1.0 : sin(x) / x; }\n",
+        "\u{1}sinc(",
+        "static double \u{1}sinc(double x) { return x == 0 ? 1.0 : sin(x) / x; }\n",
     ),
     (
-        "program_sinc_slope",
-        "static double program_sinc_slope(double x) {\n    double y = x * x;\n    if (fabs(x) < 0.5)\n        return -x / 3 * (1 - y / 10 * (1 - y / 28 * (1 - y / 54 * (1 - y / 88 * (1 - y / 130)))));\n    return (cos(x) - sin(x) / x) / x;\n}\n",
+        "\u{1}sinc_slope",
+        "static double \u{1}sinc_slope(double x) {\n    double y = x * x;\n    if (fabs(x) < 0.5)\n        return -x / 3 * (1 - y / 10 * (1 - y / 28 * (1 - y / 54 * (1 - y / 88 * (1 - y / 130)))));\n    return (cos(x) - sin(x) / x) / x;\n}\n",
     ),
     (
-        "program_tail",
-        "/* The normal distribution function far below 0, over the density by -x. */\nstatic double program_tail(double x) {\n    double sum = 1.0, term = 1.0;\n    for (int k = 1; k < 40; k++) {\n        double next = -term * (2 * k - 1) / (x * x);\n        if (fabs(next) > fabs(term)) break;\n        sum += term = next;\n    }\n    return sum;\n}\n",
+        "\u{1}tail",
+        "/* The normal distribution function far below 0, over the density by -x. */\nstatic double \u{1}tail(double x) {\n    double sum = 1.0, term = 1.0;\n    for (int k = 1; k < 40; k++) {\n        double next = -term * (2 * k - 1) / (x * x);\n        if (fabs(next) > fabs(term)) break;\n        sum += term = next;\n    }\n    return sum;\n}\n",
     ),
     (
-        "program_log_normal_cdf",
-        "static double program_log_normal_cdf(double x) {\n    if (x < -10) return -0.5 * x * x - 0.9189385332046727 - log(-x) + log(program_tail(x));\n    if (x > 0) return log1p(-0.5 * erfc(x * 0.7071067811865476));\n    return log(0.5 * erfc(-x * 0.7071067811865476));\n}\n",
+        "\u{1}log_normal_cdf",
+        "static double \u{1}log_normal_cdf(double x) {\n    if (x < -10) return -0.5 * x * x - 0.9189385332046727 - log(-x) + log(\u{1}tail(x));\n    if (x > 0) return log1p(-0.5 * erfc(x * 0.7071067811865476));\n    return log(0.5 * erfc(-x * 0.7071067811865476));\n}\n",
     ),
     (
-        "program_mills(",
-        "static double program_mills(double x) {\n    if (x < -10) return -x / program_tail(x);\n    return 0.3989422804014327 * exp(-0.5 * x * x) / (0.5 * erfc(-x * 0.7071067811865476));\n}\n",
+        "\u{1}mills(",
+        "static double \u{1}mills(double x) {\n    if (x < -10) return -x / \u{1}tail(x);\n    return 0.3989422804014327 * exp(-0.5 * x * x) / (0.5 * erfc(-x * 0.7071067811865476));\n}\n",
     ),
     (
-        "program_mills_excess",
-        "static double program_mills_excess(double x) {\n    if (x < -10) { double t = program_tail(x); return -x * (1.0 - t) / t; }\n    return program_mills(x) + x;\n}\n",
+        "\u{1}mills_excess",
+        "static double \u{1}mills_excess(double x) {\n    if (x < -10) { double t = \u{1}tail(x); return -x * (1.0 - t) / t; }\n    return \u{1}mills(x) + x;\n}\n",
     ),
     (
-        "program_polygamma",
-        "static double program_polygamma(double order, double x) {\n    static const double b[] = {1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6, -3617.0 / 510};\n    int n = (int)order;\n    double factorial = tgamma(order), sum = 0.0, term;\n    while (x < 25) { sum += factorial * n / pow(x, n + 1); x += 1; }\n    sum += factorial / pow(x, n) + factorial * n / (2 * pow(x, n + 1));\n    term = factorial;\n    for (int k = 1; k <= 8; k++) {\n        /* (2k + n - 1)! / (2k)! over x^(2k + n) */\n        term = tgamma(2.0 * k + n) / tgamma(2.0 * k + 1) / pow(x, 2 * k + n);\n        sum += b[k - 1] * term;\n    }\n    return n % 2 ? sum : -sum;\n}\n",
+        "\u{1}polygamma",
+        "static double \u{1}polygamma(double order, double x) {\n    static const double b[] = {1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6, -3617.0 / 510};\n    int n = (int)order;\n    double factorial = tgamma(order), sum = 0.0, term;\n    while (x < 25) { sum += factorial * n / pow(x, n + 1); x += 1; }\n    sum += factorial / pow(x, n) + factorial * n / (2 * pow(x, n + 1));\n    term = factorial;\n    for (int k = 1; k <= 8; k++) {\n        /* (2k + n - 1)! / (2k)! over x^(2k + n) */\n        term = tgamma(2.0 * k + n) / tgamma(2.0 * k + 1) / pow(x, 2 * k + n);\n        sum += b[k - 1] * term;\n    }\n    return n % 2 ? sum : -sum;\n}\n",
     ),
     (
-        "program_digamma",
-        "static double program_digamma(double x) {\n    double sum = 0.0, y;\n    if (x <= 0) {\n        if (x == trunc(x)) return x == 0 ? -INFINITY : NAN;\n        return program_digamma(1 - x) - 3.141592653589793 / tan(3.141592653589793 * x);\n    }\n    while (x < 16) { sum -= 1 / x; x += 1; }\n    y = 1 / (x * x);\n    return sum + log(x) - 0.5 / x - y * (1.0 / 12 - y * (1.0 / 120 - y * (1.0 / 252 - y * (1.0 / 240 - y * (1.0 / 132 - y * (691.0 / 32760))))));\n}\n",
+        "\u{1}digamma",
+        "static double \u{1}digamma(double x) {\n    double sum = 0.0, y;\n    if (x <= 0) {\n        if (x == trunc(x)) return x == 0 ? -INFINITY : NAN;\n        return \u{1}digamma(1 - x) - 3.141592653589793 / tan(3.141592653589793 * x);\n    }\n    while (x < 16) { sum -= 1 / x; x += 1; }\n    y = 1 / (x * x);\n    return sum + log(x) - 0.5 / x - y * (1.0 / 12 - y * (1.0 / 120 - y * (1.0 / 252 - y * (1.0 / 240 - y * (1.0 / 132 - y * (691.0 / 32760))))));\n}\n",
     ),
     (
-        "program_sign",
-        "static double program_sign(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x; }\n",
+        "\u{1}sign",
+        "static double \u{1}sign(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x; }\n",
     ),
     (
-        "program_min",
-        "static double program_min(double a, double b) { return a < b || a != a || (a == b && signbit(a)) ? a : b; }\n",
+        "\u{1}min",
+        "static double \u{1}min(double a, double b) { return a < b || a != a || (a == b && signbit(a)) ? a : b; }\n",
     ),
     (
-        "program_max",
-        "static double program_max(double a, double b) { return a > b || a != a || (a == b && !signbit(a)) ? a : b; }\n",
+        "\u{1}max",
+        "static double \u{1}max(double a, double b) { return a > b || a != a || (a == b && !signbit(a)) ? a : b; }\n",
     ),
     (
-        "program_modulo",
-        "static double program_modulo(double a, double b) {\n    double r = fmod(a, b);\n    return r != 0 && (r < 0) != (b < 0) ? r + b : r;\n}\n",
+        "\u{1}modulo",
+        "static double \u{1}modulo(double a, double b) {\n    double r = fmod(a, b);\n    return r != 0 && (r < 0) != (b < 0) ? r + b : r;\n}\n",
     ),
     (
-        "program_gcd",
-        "static double program_gcd(double a, double b) {\n    a = fabs(a), b = fabs(b);\n    while (b != 0 && b == b) { double r = fmod(a, b); a = b; b = r; }\n    return b != b ? b : a;\n}\n",
+        "\u{1}gcd",
+        "static double \u{1}gcd(double a, double b) {\n    a = fabs(a), b = fabs(b);\n    while (b != 0 && b == b) { double r = fmod(a, b); a = b; b = r; }\n    return b != b ? b : a;\n}\n",
     ),
     (
-        "program_lcm",
-        "static double program_lcm(double a, double b) { return a == 0 || b == 0 ? 0.0 : fabs(a / program_gcd(a, b) * b); }\n",
+        "\u{1}lcm",
+        "static double \u{1}lcm(double a, double b) { return a == 0 || b == 0 ? 0.0 : fabs(a / \u{1}gcd(a, b) * b); }\n",
     ),
 ];
 
@@ -336,11 +336,11 @@ pub(super) fn text(code: &Code, name: &str, source: &str, adjoint: &str) -> Resu
         head.push_str("    char none;\n");
     }
     let _ = writeln!(head, "}} {name}_grad;\n");
+    // The other writer met the same tables in the same order. They are each function's own, so that two programs may
+    // stand in one file.
+    let tables = tables(&writer);
+    let (value, adjoint) = (format!("{tables}{value}"), format!("{tables}{adjoint}"));
     let body = format!("{value}{adjoint}");
-    // The other writer met the same tables in the same order.
-    for table in tables(&writer) {
-        head.push_str(&table);
-    }
     let mut helpers = String::new();
     // From the back: what a helper needs stands before it.
     let mut needed = body.clone();
@@ -350,18 +350,18 @@ pub(super) fn text(code: &Code, name: &str, source: &str, adjoint: &str) -> Resu
             needed.push_str(text);
         }
     }
-    let tape = "typedef struct {\n    double *at;\n    size_t len, room;\n} program_tape;\n\n\
-                static int program_push(program_tape *tape, double x) {\n    if (tape->len == tape->room) {\n        \
+    let tape = "typedef struct {\n    double *at;\n    size_t len, room;\n} \u{1}tape;\n\n\
+                static int \u{1}push(\u{1}tape *tape, double x) {\n    if (tape->len == tape->room) {\n        \
                 size_t room = tape->room ? 2 * tape->room : 1024;\n        \
                 double *at = realloc(tape->at, room * sizeof *at);\n        if (!at) return 1;\n        \
                 tape->at = at, tape->room = room;\n    }\n    tape->at[tape->len++] = x;\n    return 0;\n}\n";
-    if body.contains("program_push") {
+    if body.contains("\u{1}push") {
         helpers.push_str(tape);
     }
     if !helpers.is_empty() {
         helpers.push('\n');
     }
-    let helpers = helpers.replace("program_", &format!("{name}_"));
+    let helpers = helpers.replace('\u{1}', &format!("{name}_"));
     let what = if count == 1 {
         "The value".to_owned()
     } else {
@@ -375,15 +375,15 @@ pub(super) fn text(code: &Code, name: &str, source: &str, adjoint: &str) -> Resu
         "{words}\nint {name}_vjp(const {name}_in *in, const double ct[{count}], double out[{count}], {name}_grad *grad) \
          {{\n{adjoint}}}\n"
     );
-    let functions = format!("{value}{adjoint}").replace("program_", &format!("{name}_"));
+    let functions = format!("{value}{adjoint}").replace('\u{1}', &format!("{name}_"));
     Ok(format!("{head}{helpers}{functions}"))
 }
 
-fn tables(writer: &Writer<'_, C>) -> Vec<String> {
+fn tables(writer: &Writer<'_, C>) -> String {
     let table = |(name, numbers): &(String, Vec<f64>)| {
         let numbers: Vec<String> = numbers.iter().map(|&x| C.number(x).text).collect();
         format!(
-            "static const double {name}[] = {{{}}};\n\n",
+            "    static const double {name}[] = {{{}}};\n",
             numbers.join(", ")
         )
     };

@@ -254,8 +254,14 @@ fn code_of(model: &Model, keeps_loops: bool, options: &ExportOptions) -> Result<
             default,
         });
     }
-    // Those that have values come last, as languages want it.
-    all.sort_by_key(|given| given.default.is_some());
+    // Those that have values come last, as languages want it; else the order is the program's.
+    let place = |name: &str| model.inputs().iter().position(|own| own == name);
+    all.sort_by_key(|given| {
+        (
+            given.default.is_some(),
+            place(&given.name).unwrap_or(usize::MAX),
+        )
+    });
     for (input, given) in all.iter_mut().enumerate() {
         for place in 0..given.form.len() {
             let var = partial.builder.var(false);

@@ -73,6 +73,7 @@ pub(super) struct State {
     chain: usize,
     base: usize,
     depth: usize,
+    pub(super) arms: usize,
     site: Span,
 }
 
@@ -89,6 +90,8 @@ pub(super) struct Partial<'a> {
     /// The innermost application by the program.
     pub(super) site: Span,
     depth: usize,
+    /// How many arms of branches are being followed, one in the other.
+    pub(super) arms: usize,
     fuel: u64,
     chain: Vec<Entry>,
     base: usize,
@@ -117,6 +120,7 @@ impl<'a> Partial<'a> {
             quotes: FxHashMap::default(),
             site: program.span(program.root),
             depth: 0,
+            arms: 0,
             fuel: FUEL,
             chain: Vec::new(),
             base: 0,
@@ -178,6 +182,7 @@ impl<'a> Partial<'a> {
             chain: self.chain.len(),
             base: self.base,
             depth: self.depth,
+            arms: self.arms,
             site: self.site,
         }
     }
@@ -187,6 +192,7 @@ impl<'a> Partial<'a> {
         self.chain.truncate(state.chain);
         self.base = state.base;
         self.depth = state.depth;
+        self.arms = state.arms;
         self.site = state.site;
     }
 
@@ -371,13 +377,17 @@ impl<'a> Partial<'a> {
         }
     }
 
+    pub(super) fn too_deep<T>(&self) -> Result<T> {
+        self.unsupported(
+            "recursion that is too deep, or whose depth depends on the inputs: write it as a loop, whose call of \
+             itself is the last thing it does",
+        )
+    }
+
     /// An application that is not in tail position.
     pub(super) fn apply(&mut self, closure: Rc<Closure>, args: Vec<Val>) -> Result<Val> {
         if self.depth >= DEPTH {
-            return self.unsupported(
-                "recursion that is too deep, or whose depth depends on the inputs: write it as a loop, whose call \
-                 of itself is the last thing it does",
-            );
+            return self.too_deep();
         }
         self.depth += 1;
         let base = std::mem::replace(&mut self.base, self.chain.len());
@@ -523,6 +533,7 @@ impl<'a> Partial<'a> {
         self.builder.back_to(state.mark);
         self.base = state.base;
         self.depth = state.depth;
+        self.arms = state.arms;
         self.site = state.site;
         self.chain.truncate(place);
         self.chain.extend(chained);

@@ -235,7 +235,13 @@ fn the_workloads_and_the_corpus_agree() {
         let code = code.unwrap_or_else(|error| panic!("{}: {error}", workload["name"]));
         steps.push((workload["name"].clone(), code.steps.len()));
     }
-    println!("{steps:?}");
+    // A loop is a step, however many passes it has.
+    for (name, count) in &steps {
+        let is_loop = ["W3", "W4", "W5", "W6", "W7"]
+            .iter()
+            .any(|loops| name.to_string().contains(loops));
+        assert!(!is_loop || *count <= 2, "{name}: {count} steps");
+    }
     let text = include_str!("../../tests/corpus/public.jsonl");
     let (mut exported, mut refused) = (0, FxHashMap::<String, u32>::default());
     for line in text.lines() {
@@ -255,8 +261,10 @@ fn the_workloads_and_the_corpus_agree() {
             Err(error) => *refused.entry(error.to_string()).or_default() += 1,
         }
     }
-    println!("{exported} exported; refused: {refused:#?}");
-    assert!(exported >= 200);
+    assert!(
+        exported >= 200,
+        "{exported} exported; refused: {refused:#?}"
+    );
 }
 
 #[test]
@@ -264,7 +272,6 @@ fn every_target_has_the_decay() {
     let model = model("(param a 2.5) (param b 0.8) (* a (exp (* (- b) x)))");
     for target in Target::ALL {
         let text = export(&model, target, &ExportOptions::default()).unwrap();
-        println!("{text}");
         assert!(text.contains("2.5") && text.contains("0.8"), "{text}");
     }
 }
