@@ -200,6 +200,7 @@ impl Clock {
     }
 
     /// What is left of a time that began when it started; all of it without a clock.
+    #[cfg(feature = "cli")]
     pub(crate) fn left(self, time: Duration) -> Duration {
         self.0
             .map_or(time, |began| time.saturating_sub(began.elapsed()))
