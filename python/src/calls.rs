@@ -73,7 +73,7 @@ impl Model {
                     return Err(of_lane(py, &error, self.model.text(), Some(lane)));
                 }
                 Err(Error::Eval(error)) => {
-                    left = left.fuel(left.fuel.saturating_sub(error.stats.fuel))
+                    left = left.fuel(left.fuel.saturating_sub(error.stats.fuel));
                 }
                 Err(_) => {}
             }

@@ -214,12 +214,12 @@ struct Call<'a> {
 ///
 /// # Safety
 /// They are XLA's, and live as long as the call.
-unsafe fn numbers<'a>(buffers: &Buffers) -> Result<Vec<(*mut f64, usize)>, String> {
+unsafe fn numbers(buffers: &Buffers) -> Result<Vec<(*mut f64, usize)>, String> {
     let count = usize::try_from(buffers.size).unwrap_or(0);
     let mut all = Vec::with_capacity(count);
     for at in 0..count {
         // SAFETY: there are so many, and each has as many dimensions as its rank says.
-        let buffer: &'a Buffer = unsafe { &**buffers.all.add(at) };
+        let buffer = unsafe { &**buffers.all.add(at) };
         if buffer.dtype != F64 {
             return Err("programs compute in float64: set jax_enable_x64".to_owned());
         }
@@ -384,7 +384,9 @@ fn of_vjp(call: Call<'_>, evaluator: &mut Evaluator) -> Result<(), String> {
     }
     let lanes = ct.len();
     if lanes == 0 {
-        results.iter_mut().for_each(|result| result.fill(0.0));
+        for result in &mut results {
+            result.fill(0.0);
+        }
         return Ok(());
     }
     let spread = all_spread(args, lanes)?;

@@ -715,10 +715,6 @@ impl Fit {
 
     /// What was pickled.
     #[staticmethod]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "arguments are extracted to values"
-    )]
     fn _restored(
         py: Python<'_>,
         model: Py<Model>,

@@ -148,6 +148,10 @@ impl<'a, L: Language> Writer<'a, L> {
     }
 
     pub(super) fn line(&mut self, text: impl AsRef<str>) {
+        if text.as_ref().is_empty() {
+            self.out.push('\n');
+            return;
+        }
         let _ = writeln!(
             self.out,
             "{:indent$}{}",
