@@ -91,7 +91,7 @@ pub struct Report {
     pub rows: [usize; 3],
     /// Dollars that were spent, as far as is known.
     pub usd: f64,
-    /// Seconds of processor time of all sessions; none where it is not known.
+    /// Seconds of processor time of each time that it went on, together; none where that is not known.
     pub cpu_s: Option<f64>,
     /// The best ten of all candidates by Schwarz' criterion, which counts constants: what may be told
     /// apart from the first and what may not.

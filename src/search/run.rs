@@ -275,7 +275,7 @@ impl Run {
         Ok(stopped)
     }
 
-    /// Notes what a session took; no part of the state, since machines differ.
+    /// Notes what going on took; no part of the state, since machines differ.
     fn add_effort(&self, seconds: f64) -> Result<(), SearchError> {
         let path = self.folder.join(EFFORT);
         let file = fs::OpenOptions::new().create(true).append(true).open(&path);
@@ -283,7 +283,7 @@ impl Run {
             .map_err(SearchError::file(&path))
     }
 
-    /// Seconds of processor time of all sessions that came to their ends.
+    /// Seconds of processor time, of each time that it went on to its end.
     pub(super) fn cpu_seconds(&self) -> Option<f64> {
         let text = fs::read_to_string(self.folder.join(EFFORT)).ok()?;
         let each = text.lines().map(|line| {
