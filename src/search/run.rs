@@ -197,6 +197,10 @@ impl Run {
         &self.task
     }
 
+    #[cfg_attr(
+        target_family = "wasm",
+        allow(unused_variables, reason = "there is no network to spend dollars on")
+    )]
     fn proposer(&self, effort: &Effort) -> Result<Box<dyn Propose>, SearchError> {
         let task = &self.task;
         let transcript = || Transcript::open(&self.folder.join(TRANSCRIPT), true);

@@ -435,8 +435,10 @@ impl Task {
             self.calibrate.evaluations,
             1_000_000,
         )?;
-        count("[calibrate] bytes", self.calibrate.bytes, 1 << 40)?;
-        count("[calibrate] depth", self.calibrate.depth, 1 << 40)?;
+        // A tebi, and what there is to address where that is less.
+        let most = usize::try_from(1_u64 << 40).unwrap_or(usize::MAX);
+        count("[calibrate] bytes", self.calibrate.bytes, most)?;
+        count("[calibrate] depth", self.calibrate.depth, most)?;
         let above = |key: &str, value: f64| {
             if value > 0.0 && value.is_finite() {
                 Ok(())
