@@ -11,6 +11,7 @@
 use super::error::SearchError;
 use super::tree::gives_number;
 use crate::prim::Prim;
+use crate::source::Span;
 use crate::symbol::nearest;
 use crate::syntax::read_number;
 use serde::Deserialize;
@@ -339,7 +340,7 @@ impl Task {
     /// its key where a value is out of range.
     pub fn from_toml(text: &str, folder: &Path) -> Result<Self, SearchError> {
         let mut task: Self =
-            toml::from_str(text).map_err(|error| SearchError::Task(error.to_string()))?;
+            toml::from_str(text).map_err(|error| SearchError::Task(placed(&error, text)))?;
         text.clone_into(&mut task.text);
         for path in [
             Some(&mut task.data.file),
@@ -515,5 +516,16 @@ impl Task {
                 Err(format!("[grammar] operators: there is no `{name}`{near}"))
             }
         }
+    }
+}
+/// What is wrong with a task file's text, and where.
+fn placed(error: &toml::de::Error, text: &str) -> String {
+    let message = error.message().trim_end();
+    match error.span() {
+        Some(span) => {
+            let place = Span::new(span.start as u32, span.end as u32).position(text);
+            format!("at {place}: {message}")
+        }
+        None => message.to_owned(),
     }
 }

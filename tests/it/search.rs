@@ -252,7 +252,7 @@ fn tasks_that_cannot_be_done_are_told_by_key() {
             "[calibrate]\nconstants = 'local'\n[search]",
             "group",
         ),
-        ("[search]", "[search", "line"),
+        ("[search]", "[search", "at 5:8: "),
         ("seed = 7", "seed = 7\nproposer = 'openai'", "url"),
         ("seed = 7", "seed = 7\nproposer = 'command'", "[command]"),
         ("seed = 7", "seed = 7\nproposer = 'library'", "[library]"),
