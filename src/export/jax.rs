@@ -6,7 +6,7 @@
 //!   `lax.while_loop`, which is differentiated forwards alone.
 
 use super::code::{Atom, Body, Code, End, Step, Var};
-use super::python::{answer, arithmetic, bool_, docstring, elements, numbers, signature};
+use super::python::{answer, arithmetic, bool_, docstring, elements, numbers, reserved, signature};
 use super::words::{Form, Language, Said, Writer, binds, flat_index, of_input};
 use crate::Error;
 use crate::prim::Prim;
@@ -129,12 +129,7 @@ const OWN: &[&str] = &["_log1mexp", "go"];
 
 /// The function.
 pub(super) fn text(code: &Code, name: &str, source: &str) -> Result<String, Error> {
-    let reserved: Vec<&str> = super::python::RESERVED
-        .iter()
-        .chain(OWN)
-        .copied()
-        .chain([name])
-        .collect();
+    let reserved = reserved(OWN, name);
     let mut writer = Writer::new(Jax, code, &reserved, source);
     let signature = signature(code, &writer.inputs);
     writer.line(format!("def {name}({signature}):"));
@@ -179,18 +174,7 @@ pub(super) fn text(code: &Code, name: &str, source: &str) -> Result<String, Erro
 type W<'a> = Writer<'a, Jax>;
 
 fn steps(writer: &mut W<'_>, all: &[Step], results: &[Atom]) -> Result<(), Error> {
-    let nested = writer.nested(all, results);
-    for step in all {
-        if let Some((var, said)) = writer.said(step)? {
-            if let Some(said) = writer.keep(var, said, &nested) {
-                let name = writer.name(var);
-                writer.line(format!("{name} = {}", said.text));
-            }
-            continue;
-        }
-        control(writer, step)?;
-    }
-    Ok(())
+    writer.steps(all, results, &mut |writer, step| control(writer, step))
 }
 
 /// Values of the types that their variables have.
@@ -210,10 +194,6 @@ fn values(writer: &mut W<'_>, vars: &[Var], atoms: &[Atom]) -> Vec<String> {
         .collect()
 }
 
-fn named(writer: &mut W<'_>, vars: &[Var]) -> Vec<String> {
-    vars.iter().map(|&var| writer.name(var)).collect()
-}
-
 /// `(a, b)`; also of one.
 fn tuple(items: &[String]) -> String {
     match items {
@@ -231,7 +211,7 @@ fn control(writer: &mut W<'_>, step: &Step) -> Result<(), Error> {
             otherwise,
         } => {
             let test = writer.atom_as(*test, true);
-            let names = named(writer, vars);
+            let names = writer.named(vars);
             let arms = [writer.names.fresh("then"), writer.names.fresh("otherwise")];
             for (arm, block) in arms.iter().zip([then, otherwise]) {
                 writer.line("");
@@ -258,7 +238,7 @@ fn control(writer: &mut W<'_>, step: &Step) -> Result<(), Error> {
             passes,
         } => {
             let first = values(writer, vars, inits);
-            let names = named(writer, vars);
+            let names = writer.named(vars);
             let each = writer.names.fresh("each");
             writer.line("");
             writer.line(format!("def {each}(last, _):"));
@@ -288,7 +268,7 @@ fn control(writer: &mut W<'_>, step: &Step) -> Result<(), Error> {
             let mut first = inits.clone();
             first.extend(outs.iter().map(|var| nothing(writer, var)));
             let first = values(writer, &all, &first);
-            let names = named(writer, &all);
+            let names = writer.named(&all);
             let each = writer.names.fresh("each");
             writer.line("");
             writer.line(format!("def {each}(state):"));
@@ -312,14 +292,14 @@ fn pass(writer: &mut W<'_>, body: &Body, vars: (&[Var], &[Var])) -> Result<(), E
     match &body.end {
         End::Exit(atoms) => {
             steps(writer, &body.steps, atoms)?;
-            let mut state = named(writer, vars.0);
+            let mut state = writer.named(vars.0);
             state.extend(values(writer, vars.1, atoms));
             writer.line(format!("return jnp.asarray(False), {}", tuple(&state)));
         }
         End::Again(atoms) => {
             steps(writer, &body.steps, atoms)?;
             let mut state = values(writer, vars.0, atoms);
-            state.extend(named(writer, vars.1));
+            state.extend(writer.named(vars.1));
             writer.line(format!("return jnp.asarray(True), {}", tuple(&state)));
         }
         End::If(test, then, otherwise) => {

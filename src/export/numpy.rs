@@ -127,12 +127,7 @@ const OWN: &[&str] = &["_at", "_array", "go"];
 
 /// The function.
 pub(super) fn text(code: &Code, name: &str, source: &str) -> Result<String, Error> {
-    let reserved: Vec<&str> = super::python::RESERVED
-        .iter()
-        .chain(OWN)
-        .copied()
-        .chain([name])
-        .collect();
+    let reserved = super::python::reserved(OWN, name);
     let mut writer = Writer::new(Numpy, code, &reserved, source);
     let signature = signature(code, &writer.inputs);
     writer.line(format!("def {name}({signature}):"));
@@ -234,18 +229,9 @@ fn steps(
     results: &[Atom],
     mask: Option<&str>,
 ) -> Result<(), Error> {
-    let nested = writer.nested(all, results);
-    for step in all {
-        if let Some((var, said)) = writer.said(step)? {
-            if let Some(said) = writer.keep(var, said, &nested) {
-                let name = writer.name(var);
-                writer.line(format!("{name} = {}", said.text));
-            }
-            continue;
-        }
-        control(writer, step, mask)?;
-    }
-    Ok(())
+    writer.steps(all, results, &mut |writer, step| {
+        control(writer, step, mask)
+    })
 }
 
 fn values(writer: &mut W<'_>, vars: &[Var], atoms: &[Atom]) -> Vec<String> {
@@ -257,10 +243,6 @@ fn values(writer: &mut W<'_>, vars: &[Var], atoms: &[Atom]) -> Vec<String> {
         .zip(atoms)
         .map(|pair| said(writer, pair))
         .collect()
-}
-
-fn named(writer: &mut W<'_>, vars: &[Var]) -> Vec<String> {
-    vars.iter().map(|&var| writer.name(var)).collect()
 }
 
 fn and(mask: Option<&str>, test: &str) -> String {
@@ -305,7 +287,7 @@ fn control(writer: &mut W<'_>, step: &Step, mask: Option<&str>) -> Result<(), Er
                 masks[1].as_deref(),
             )?;
             let second = values(writer, vars, &otherwise.results);
-            for ((name, a), b) in named(writer, vars).into_iter().zip(first).zip(second) {
+            for ((name, a), b) in writer.named(vars).into_iter().zip(first).zip(second) {
                 writer.line(format!("{name} = np.where({test}, {a}, {b})"));
             }
         }
@@ -316,7 +298,7 @@ fn control(writer: &mut W<'_>, step: &Step, mask: Option<&str>) -> Result<(), Er
             passes,
         } => {
             let first = values(writer, vars, inits);
-            let names = named(writer, vars);
+            let names = writer.named(vars);
             if names.is_empty() {
                 return Ok(());
             }
@@ -335,7 +317,7 @@ fn control(writer: &mut W<'_>, step: &Step, mask: Option<&str>) -> Result<(), Er
             outs,
         } => {
             let first = values(writer, vars, inits);
-            let (names, out_names) = (named(writer, vars), named(writer, outs));
+            let (names, out_names) = (writer.named(vars), writer.named(outs));
             if !names.is_empty() {
                 writer.line(assigned(&names, &first));
             }

@@ -9,8 +9,12 @@ use crate::Error;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
 
-/// Words that no variable may have.
-pub(super) const RESERVED: &[&str] = &[
+/// Words that no variable may have: Python's, those of the modules, and a function's own.
+pub(super) fn reserved<'n>(own: &[&'static str], name: &'n str) -> Vec<&'n str> {
+    RESERVED.iter().chain(own).copied().chain([name]).collect()
+}
+
+const RESERVED: &[&str] = &[
     "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
     "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import",
     "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while",

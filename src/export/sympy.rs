@@ -128,11 +128,7 @@ impl Language for Sympy {
 /// The function.
 pub(super) fn text(code: &Code, name: &str, source: &str) -> Result<String, Error> {
     super::formula::check(code, "SymPy", source)?;
-    let reserved: Vec<&str> = super::python::RESERVED
-        .iter()
-        .copied()
-        .chain(["sp", "x_", name])
-        .collect();
+    let reserved = super::python::reserved(&["sp", "x_"], name);
     let mut writer = Writer::new(Sympy, code, &reserved, source);
     let argument = |(given, name): (&super::code::Given, &String)| match given.default {
         Some(x) if x.is_finite() => format!("{name}={x:?}"),
@@ -176,49 +172,44 @@ pub(super) fn text(code: &Code, name: &str, source: &str) -> Result<String, Erro
 }
 
 fn steps(writer: &mut Writer<'_, Sympy>, all: &[Step], results: &[Atom]) -> Result<(), Error> {
-    let nested = writer.nested(all, results);
-    for step in all {
-        if let Some((var, said)) = writer.said(step)? {
-            if let Some(said) = writer.keep(var, said, &nested) {
-                let name = writer.name(var);
-                writer.line(format!("{name} = {}", said.text));
-            }
-            continue;
-        }
-        let Step::If {
-            vars,
-            test,
-            then,
-            otherwise,
-        } = step
-        else {
-            continue;
-        };
-        let said = writer.atom_as(*test, true);
-        let test = writer.names.fresh("test");
-        writer.line(format!("{test} = {}", said.text));
-        let mut arms = Vec::new();
-        for arm in [then, otherwise] {
-            steps(writer, &arm.steps, &arm.results)?;
-            let values: Vec<String> = vars
-                .iter()
-                .zip(&arm.results)
-                .map(|(&var, &atom)| {
-                    let is_bool = writer.is_bool(var);
-                    writer.atom_as(atom, is_bool).text
-                })
-                .collect();
-            arms.push(values);
-        }
-        for (at, &var) in vars.iter().enumerate() {
-            let is_bool = writer.is_bool(var);
-            let parts = [&test, &arms[0][at], &arms[1][at]].map(|text| Said::whole(text.clone()));
-            let said = writer
-                .language
-                .select(&parts[0], &parts[1], &parts[2], is_bool);
-            let name = writer.name(var);
-            writer.line(format!("{name} = {}", said.text));
-        }
+    writer.steps(all, results, &mut branch)
+}
+
+/// An `if`, as arms and what is chosen of them; nothing else is no single expression.
+fn branch(writer: &mut Writer<'_, Sympy>, step: &Step) -> Result<(), Error> {
+    let Step::If {
+        vars,
+        test,
+        then,
+        otherwise,
+    } = step
+    else {
+        return Ok(());
+    };
+    let said = writer.atom_as(*test, true);
+    let test = writer.names.fresh("test");
+    writer.line(format!("{test} = {}", said.text));
+    let mut arms = Vec::new();
+    for arm in [then, otherwise] {
+        steps(writer, &arm.steps, &arm.results)?;
+        let values: Vec<String> = vars
+            .iter()
+            .zip(&arm.results)
+            .map(|(&var, &atom)| {
+                let is_bool = writer.is_bool(var);
+                writer.atom_as(atom, is_bool).text
+            })
+            .collect();
+        arms.push(values);
+    }
+    for (at, &var) in vars.iter().enumerate() {
+        let is_bool = writer.is_bool(var);
+        let parts = [&test, &arms[0][at], &arms[1][at]].map(|text| Said::whole(text.clone()));
+        let said = writer
+            .language
+            .select(&parts[0], &parts[1], &parts[2], is_bool);
+        let name = writer.name(var);
+        writer.line(format!("{name} = {}", said.text));
     }
     Ok(())
 }

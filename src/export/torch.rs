@@ -6,7 +6,9 @@
 //!   derivative.
 
 use super::code::{Atom, Block, Body, Code, End, Step, Var};
-use super::python::{answer, arithmetic, assigned, bool_, docstring, elements, numbers, signature};
+use super::python::{
+    answer, arithmetic, assigned, bool_, docstring, elements, numbers, reserved, signature,
+};
 use super::words::{Form, Language, Said, Writer, binds, flat_index, of_input};
 use crate::Error;
 use crate::prim::Prim;
@@ -139,12 +141,7 @@ const OWN: &[&str] = &["_number", "_array", "_log1mexp"];
 
 /// The function.
 pub(super) fn text(code: &Code, name: &str, source: &str) -> Result<String, Error> {
-    let reserved: Vec<&str> = super::python::RESERVED
-        .iter()
-        .chain(OWN)
-        .copied()
-        .chain([name])
-        .collect();
+    let reserved = reserved(OWN, name);
     let mut writer = Writer::new(Torch, code, &reserved, source);
     let signature = signature(code, &writer.inputs);
     writer.line(format!("def {name}({signature}):"));
@@ -199,18 +196,7 @@ pub(super) fn text(code: &Code, name: &str, source: &str) -> Result<String, Erro
 type W<'a> = Writer<'a, Torch>;
 
 fn steps(writer: &mut W<'_>, all: &[Step], results: &[Atom]) -> Result<(), Error> {
-    let nested = writer.nested(all, results);
-    for step in all {
-        if let Some((var, said)) = writer.said(step)? {
-            if let Some(said) = writer.keep(var, said, &nested) {
-                let name = writer.name(var);
-                writer.line(format!("{name} = {}", said.text));
-            }
-            continue;
-        }
-        control(writer, step)?;
-    }
-    Ok(())
+    writer.steps(all, results, &mut |writer, step| control(writer, step))
 }
 
 fn values(writer: &mut W<'_>, vars: &[Var], atoms: &[Atom]) -> Vec<String> {
@@ -229,13 +215,9 @@ fn values(writer: &mut W<'_>, vars: &[Var], atoms: &[Atom]) -> Vec<String> {
         .collect()
 }
 
-fn named(writer: &mut W<'_>, vars: &[Var]) -> Vec<String> {
-    vars.iter().map(|&var| writer.name(var)).collect()
-}
-
 fn assign(writer: &mut W<'_>, vars: &[Var], atoms: &[Atom]) {
     let values = values(writer, vars, atoms);
-    let names = named(writer, vars);
+    let names = writer.named(vars);
     if !names.is_empty() {
         writer.line(assigned(&names, &values));
     }
@@ -295,7 +277,7 @@ fn control(writer: &mut W<'_>, step: &Step) -> Result<(), Error> {
             let first = values(writer, vars, &then.results);
             steps(writer, &otherwise.steps, &otherwise.results)?;
             let second = values(writer, vars, &otherwise.results);
-            for ((name, a), b) in named(writer, vars).into_iter().zip(first).zip(second) {
+            for ((name, a), b) in writer.named(vars).into_iter().zip(first).zip(second) {
                 writer.line(format!("{name} = torch.where({test}, {a}, {b})"));
             }
         }

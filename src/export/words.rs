@@ -328,6 +328,33 @@ impl<'a, L: Language> Writer<'a, L> {
         }
         Some(said)
     }
+
+    /// Writes steps that are one expression as `name = expression`, or keeps them for the one place that has a use
+    /// for them; `control` writes the others.
+    pub(super) fn steps(
+        &mut self,
+        all: &[Step],
+        results: &[Atom],
+        control: &mut dyn FnMut(&mut Self, &Step) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let nested = self.nested(all, results);
+        for step in all {
+            let Some((var, said)) = self.said(step)? else {
+                control(self, step)?;
+                continue;
+            };
+            if let Some(said) = self.keep(var, said, &nested) {
+                let name = self.name(var);
+                self.line(format!("{name} = {}", said.text));
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of variables.
+    pub(super) fn named(&mut self, vars: &[Var]) -> Vec<String> {
+        vars.iter().map(|&var| self.name(var)).collect()
+    }
 }
 
 /// A primitive's form with its arguments in it.

@@ -31,7 +31,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How far a run may go on, and on what.
@@ -51,6 +51,13 @@ pub struct Effort {
     /// A program that calibrates in place of this process: it is given jobs and answers as a
     /// [`Worker`](super::Worker) does, in any order.
     pub via: Option<Vec<String>>,
+}
+
+impl Effort {
+    fn is_interrupted(&self) -> bool {
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        self.interrupt.is_some_and(is_set)
+    }
 }
 
 /// Why a run stopped.
@@ -299,8 +306,7 @@ impl Run {
 
     fn stops(&self, effort: &Effort, budget: u64) -> Option<Stopped> {
         let state = &self.state;
-        let is_set = |flag: &AtomicBool| flag.load(std::sync::atomic::Ordering::Relaxed);
-        if effort.interrupt.is_some_and(is_set) {
+        if effort.is_interrupted() {
             return Some(Stopped::Interrupted);
         }
         if effort.deadline.is_some_and(|at| Instant::now() >= at) {
@@ -371,8 +377,7 @@ impl Run {
             4.0 * best + 1e-12 * state.scale
         };
         let judged = judges.judge(proposed.programs, &bar, &self.shape, &self.grammar)?;
-        let is_set = |flag: &AtomicBool| flag.load(std::sync::atomic::Ordering::Relaxed);
-        if effort.interrupt.is_some_and(is_set) {
+        if effort.is_interrupted() {
             return Ok(None);
         }
         let mut records = Vec::with_capacity(judged.len() + 1);
