@@ -474,3 +474,15 @@ fn what_cannot_be_exported_says_why_and_where() {
         "{error}"
     );
 }
+
+#[test]
+fn all_ways_that_tests_may_go_are_written_down() {
+    // Some are gone by no numbers: a largest that is infinite, and none that is.
+    for target in Target::ALL {
+        for text in ["(logsumexp [0 x])", "(softmax [0 x y])"] {
+            let model = Interpreter::embedded().model(text).unwrap();
+            let exported = export(&model, target, &ExportOptions::default());
+            assert!(exported.is_ok_and(|text| !text.is_empty()), "{text}");
+        }
+    }
+}
