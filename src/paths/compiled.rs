@@ -7,13 +7,14 @@
 
 use super::reasons::Direction;
 use super::room::chunk_fits;
-use super::{MAX_COMPILED, MAX_ROUTINES, Path, Purpose, SeededBy};
+use super::{MAX_COMPILED, MAX_ROUTINES, MIN_ROLLED, Path, Purpose, SeededBy};
 use crate::threads::lock;
 use crate::trace::Ref;
 use crate::trace::routine::seeds::Seeded;
 use crate::trace::routine::{Routine, Wanted};
 use crate::walk::Limits;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Path {
     /// The path compiled for one lane, if that pays.
@@ -89,12 +90,27 @@ impl Path {
         if let Some((_, routine)) = known {
             return Some(routine.clone());
         }
+        let outputs: Vec<Ref> = self.leaves.iter().copied().flatten().collect();
+        let key = Purpose {
+            by: by.to_vec(),
+            shared: shared.map(<[bool]>::to_vec),
+            summed,
+            weighed: None,
+        };
+        if shared.is_none() && self.may_roll() && self.has_time_to_roll(limits) {
+            let rolled = Routine::rolled(&self.trace, &outputs, by);
+            if let Some(routine) = rolled.filter(|routine| self.has_room(routine, limits)) {
+                let routine = Arc::new(routine);
+                self.keep(&mut routines, key, &routine);
+                return Some(routine);
+            }
+            self.is_loopless.store(true, Ordering::Relaxed);
+        }
         let rows = if by.is_empty() { 1 } else { self.leaves.len() };
         let size = self.trace.operations.len().saturating_mul(rows);
-        if !self.may_compile(size, limits) {
+        if size > MAX_COMPILED || !self.may_compile(size, limits) {
             return None;
         }
-        let outputs: Vec<Ref> = self.leaves.iter().copied().flatten().collect();
         let none = vec![false; self.trace.inputs as usize];
         let routine = Arc::new(Routine::new(
             &self.trace,
@@ -105,14 +121,13 @@ impl Path {
                 summed,
             },
         ));
-        let key = Purpose {
-            by: by.to_vec(),
-            shared: shared.map(<[bool]>::to_vec),
-            summed,
-            weighed: None,
-        };
         self.keep(&mut routines, key, &routine);
         Some(routine)
+    }
+
+    /// Whether its code may have loops.
+    pub(super) fn may_roll(&self) -> bool {
+        self.trace.operations.len() >= MIN_ROLLED && !self.is_loopless.load(Ordering::Relaxed)
     }
 
     /// Keeps it compiled for a purpose.

@@ -45,7 +45,7 @@ use crate::threads::lock;
 use crate::trace::replay::Diverged;
 use crate::trace::routine::seeds::Seeded;
 use crate::trace::routine::weighed::Wishes;
-use crate::trace::routine::{Failed, Routine};
+use crate::trace::routine::{Failed, LATE, Routine};
 use crate::trace::{MOST, Ref, Trace, narrow};
 use crate::walk::cost::Costs;
 use crate::walk::monitor::Noted;
@@ -55,7 +55,7 @@ use crate::walk::{
 };
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// How many paths a model keeps unless it is told otherwise; further ones are walked each time.
@@ -70,6 +70,9 @@ const COMPILED_AFTER: u32 = 8;
 
 /// How many operations, times rows of derivatives, a compiled path may have.
 const MAX_COMPILED: usize = 1 << 20;
+
+/// From how many operations on loops are looked for.
+const MIN_ROLLED: usize = 1 << 14;
 
 /// From how many operations on tangents are compiled: what lanes take to begin is more than the sweep
 /// of a short trace.
@@ -122,6 +125,8 @@ pub(crate) struct Path {
     /// How often the trace has been replayed as it is.
     replays: AtomicU32,
     routines: Mutex<Vec<(Purpose, Arc<Routine>)>>,
+    /// Whether loops were looked for, and there are none that code could have.
+    is_loopless: AtomicBool,
     /// What it costs, compiled; by which inputs lanes share.
     cost_routines: Mutex<Vec<CostRoutine>>,
     seconds: Seconds,
@@ -348,6 +353,7 @@ pub(crate) fn replay(
                     },
                 });
             }
+            Err(failed) if failed.guard == LATE => return Err(Miss::Late),
             Err(failed) => {
                 // What goes on from a guard gets past it.
                 let is_further = diverged.is_none_or(|(_, last)| failed.guard > last.guard);
@@ -458,6 +464,7 @@ fn walk_and_keep(
         noted,
         replays: AtomicU32::new(0),
         routines: Mutex::default(),
+        is_loopless: AtomicBool::new(false),
         cost_routines: Mutex::default(),
         seconds: Seconds::default(),
         seeded: Mutex::default(),
@@ -577,7 +584,7 @@ impl Path {
                 derivatives,
                 ..
             } = workspace;
-            routine.run(inputs, file)?;
+            routine.run_until(inputs, file, &|| limits.is_late())?;
             leaves.clear();
             let mut outputs = routine.outputs.iter();
             let constants = self.output.leaves();

@@ -21,6 +21,9 @@ const CODE: usize = 48;
 /// Nanoseconds that an operation takes to compile, about.
 const COMPILE: u64 = 400;
 
+/// Nanoseconds that loops take to be found, for each operation, about, and to be written.
+const ROLL: (u64, Duration) = (100, Duration::from_millis(5));
+
 /// Bytes that an operation takes while its gradient is written down, about, and nanoseconds.
 const WRITTEN: (usize, u64) = (400, 400);
 
@@ -41,6 +44,18 @@ impl Path {
         let kept = self.kept_bytes.load(Ordering::Relaxed);
         kept.saturating_add(code) <= limits.trace_bytes
             && (operations <= SHORT || limits.has_time(nanoseconds(operations, COMPILE)))
+    }
+
+    /// Whether there is time to look for loops, and to write code that has some.
+    pub(super) fn has_time_to_roll(&self, limits: &Limits) -> bool {
+        let (each, written) = ROLL;
+        limits.has_time(nanoseconds(self.trace.operations.len(), each) + written)
+    }
+
+    /// Whether there is room for code, and for the tape that it runs on.
+    pub(super) fn has_room(&self, routine: &Routine, limits: &Limits) -> bool {
+        let kept = self.kept_bytes.load(Ordering::Relaxed);
+        kept.saturating_add(routine.bytes()) <= limits.trace_bytes
     }
 
     /// Notes code that is kept from now on, and code that is not any more.

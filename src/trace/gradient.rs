@@ -586,7 +586,7 @@ impl<'t> Gradient<'t> {
 
 impl Trace {
     /// For each node, whether derivatives by some inputs flow to it.
-    fn active(&self, by: &[u32]) -> Vec<bool> {
+    pub(super) fn active(&self, by: &[u32]) -> Vec<bool> {
         let mut active = vec![false; self.len()];
         for &input in by {
             active[input as usize] = true;

@@ -25,6 +25,7 @@ mod noise;
 mod print;
 pub(crate) mod record;
 pub(crate) mod replay;
+pub(crate) mod roll;
 pub(crate) mod routine;
 pub(crate) mod second;
 pub(crate) mod simplify;

@@ -1,18 +1,36 @@
 //! How a [`Trace`] reads: the text of `show --stage trace`.
 
+use super::roll::Loop;
+use super::roll::operations::loops;
 use super::{Numbers, Ref, Trace, narrow};
 use crate::prim::Prim;
 use std::fmt::Write;
 
 impl Trace {
-    /// Prints inputs, operations, guards and arms; `names` are the inputs'.
+    /// Prints inputs, operations, guards and arms; `names` are the inputs'. Of a loop, the first iteration.
     pub(crate) fn print(&self, names: &[String], outputs: &[Ref]) -> String {
         let mut out = String::new();
         for (index, name) in names.iter().enumerate().take(self.inputs as usize) {
             let _ = writeln!(out, "%{index} = input {name}");
         }
         let mut guards = self.guards.iter().peekable();
+        let mut loops = loops(self).into_iter().peekable();
+        let mut rest = 0..0;
         for index in 0..=self.operations.len() {
+            if rest.contains(&index) {
+                while guards.next_if(|g| g.at as usize <= index).is_some() {}
+                continue;
+            }
+            if let Some(of) = loops.next_if(|of| of.start == index) {
+                let Loop { period, count, .. } = of;
+                let s = if period == 1 { "" } else { "s" };
+                let _ = writeln!(out, "loop {count} times {period} operation{s}, at first");
+                rest = of.start + period..of.end();
+            }
+            if index > 0 && index == rest.end {
+                let last = self.inputs as usize + index - 1;
+                let _ = writeln!(out, "and so on, up to %{last}");
+            }
             while let Some(guard) = guards.next_if(|g| g.at as usize <= index) {
                 let _ = writeln!(out, "guard {} = {}", self.text(guard.node), guard.expected);
             }

@@ -64,6 +64,7 @@ mod recording;
 mod registry;
 #[cfg(feature = "cli")]
 mod replay;
+mod rolled;
 #[cfg(feature = "dfdx")]
 mod routing;
 mod scaling;

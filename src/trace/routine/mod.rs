@@ -35,6 +35,7 @@ mod check;
 mod code;
 mod encode;
 pub(crate) mod lanes;
+mod rolled;
 mod scalar;
 pub(crate) mod seeds;
 mod slots;
@@ -44,6 +45,7 @@ mod vectors;
 pub(crate) mod weighed;
 
 use code::{BlockCode, Opcode, SlotInstr};
+pub(crate) use rolled::LATE;
 pub(crate) use scalar::{Failed, File};
 
 use super::Ref;
@@ -133,6 +135,8 @@ pub(crate) struct Routine {
     pub(crate) outputs: Vec<Place>,
     /// Where the derivatives are: for each output one for each input that they are by.
     pub(crate) derivatives: Vec<Place>,
+    /// Code with loops, in place of all other code.
+    rolled: Option<Box<rolled::Rolled>>,
 }
 
 impl Routine {
@@ -141,31 +145,8 @@ impl Routine {
         let class = |&shared: &bool| if shared { Class::Shared } else { Class::Lane };
         let classes: Vec<Class> = wanted.shared.iter().map(class).collect();
         let mut flow = Flow::new(&classes);
-        let (nodes, guards) = simplify(trace, &mut flow);
-        let outputs = wanted.outputs.iter();
-        let mut outputs: Vec<Ref> = outputs
-            .map(|&r| trace.in_flow(r, &nodes, &mut flow))
-            .collect();
-        let mut derivatives = Vec::new();
-        for &output in wanted.outputs {
-            if wanted.by.is_empty() {
-                break;
-            }
-            let sums = if wanted.summed {
-                summed(trace, &nodes, output, wanted.by, &mut flow)
-            } else {
-                None
-            };
-            derivatives.extend(match sums {
-                Some(derivatives) => derivatives,
-                None => gradient(trace, &nodes, output, wanted, &mut flow),
-            });
-        }
-        if wanted.summed {
-            for output in &mut outputs {
-                *output = flow.sum(*output);
-            }
-        }
+        let one = flow.constant(1.0);
+        let (guards, outputs, derivatives) = written(trace, wanted, one, &mut flow);
         let summed = wanted.summed;
         compile(
             &flow,
@@ -178,7 +159,8 @@ impl Routine {
 
     /// How many instructions there are.
     pub(crate) fn len(&self) -> usize {
-        self.before.len() + self.body.len() + self.after.len()
+        let rolled = self.rolled.as_ref().map_or(0, |rolled| rolled.len());
+        self.before.len() + self.body.len() + self.after.len() + rolled
     }
 
     /// The memory it takes, in bytes.
@@ -190,8 +172,43 @@ impl Routine {
         self.len() * size_of::<SlotInstr>()
             + (self.constants.len() + self.expected.len()) * 8
             + self.imports.len() * 4
+            + self.rolled.as_ref().map_or(0, |rolled| rolled.bytes())
             + blocks.sum::<usize>()
     }
+}
+
+/// A trace written into a flow: its guards, outputs and derivatives there. `one` is the cotangent of
+/// each output: 1.
+fn written(
+    trace: &Trace,
+    wanted: &Wanted<'_>,
+    one: Ref,
+    flow: &mut Flow,
+) -> (Vec<FlowGuard>, Vec<Ref>, Vec<Ref>) {
+    let (nodes, guards) = simplify(trace, flow);
+    let outputs = wanted.outputs.iter();
+    let mut outputs: Vec<Ref> = outputs.map(|&r| trace.in_flow(r, &nodes, flow)).collect();
+    let mut derivatives = Vec::new();
+    for &output in wanted.outputs {
+        if wanted.by.is_empty() {
+            break;
+        }
+        let sums = if wanted.summed {
+            summed(trace, &nodes, [output, one], wanted.by, flow)
+        } else {
+            None
+        };
+        derivatives.extend(match sums {
+            Some(derivatives) => derivatives,
+            None => gradient(trace, &nodes, [output, one], wanted, flow),
+        });
+    }
+    if wanted.summed {
+        for output in &mut outputs {
+            *output = flow.sum(*output);
+        }
+    }
+    (guards, outputs, derivatives)
 }
 
 /// The derivatives of an output, lane by lane; where they are wanted as sums, those by what lanes
@@ -199,12 +216,11 @@ impl Routine {
 fn gradient(
     trace: &Trace,
     nodes: &[Ref],
-    output: Ref,
+    [output, one]: [Ref; 2],
     wanted: &Wanted<'_>,
     flow: &mut Flow,
 ) -> Vec<Ref> {
     let mut gradient = Gradient::new(trace, nodes, wanted.by, flow);
-    let one = flow.constant(1.0);
     gradient.seed(output, one, flow);
     gradient.sweep(&|_| true, flow);
     let by = wanted.by.iter().map(|&input| {
@@ -223,12 +239,11 @@ fn gradient(
 fn summed(
     trace: &Trace,
     nodes: &[Ref],
-    output: Ref,
+    [output, one]: [Ref; 2],
     by: &[u32],
     flow: &mut Flow,
 ) -> Option<Vec<Ref>> {
     let mut gradient = Gradient::new(trace, nodes, by, flow);
-    let one = flow.constant(1.0);
     gradient.seed(output, one, flow);
     gradient.sweep(&|class| class == Class::Lane, flow);
     if gradient.shared_adjoints(flow) > most_sums(by) {
@@ -279,6 +294,7 @@ fn compile(
         count: parts.count,
         outputs: places,
         derivatives,
+        rolled: None,
     };
     debug_assert_eq!(
         check::check(&routine, [&parts.before, &parts.after]),

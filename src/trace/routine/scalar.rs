@@ -29,6 +29,8 @@ pub(crate) struct File {
     routine: Option<Identity>,
     pub(super) shared: Vec<f64>,
     lane: Vec<f64>,
+    /// What loops keep of their iterations.
+    tape: Vec<f64>,
     pub(super) scratch: Scratch,
 }
 
@@ -63,6 +65,12 @@ impl File {
         self.routine = Some(routine.identity.clone());
     }
 
+    /// A lane's numbers, a tape of the length given, and scratch.
+    pub(super) fn with_tape(&mut self, length: usize) -> (&mut [f64], &mut [f64], &mut Scratch) {
+        self.tape.resize(length, 0.0);
+        (&mut self.lane, &mut self.tape, &mut self.scratch)
+    }
+
     /// A result.
     #[inline]
     pub(crate) fn at(&self, place: Place) -> f64 {
@@ -76,12 +84,26 @@ impl File {
 impl Routine {
     /// Runs the code of one lane whose inputs are all its own.
     pub(crate) fn run(&self, inputs: &[f64], file: &mut File) -> Result<(), Failed> {
+        self.run_until(inputs, file, &|| false)
+    }
+
+    /// The same; gives up, with the guard [`LATE`](super::LATE), where a long run is late.
+    pub(crate) fn run_until(
+        &self,
+        inputs: &[f64],
+        file: &mut File,
+        late: &dyn Fn() -> bool,
+    ) -> Result<(), Failed> {
         debug_assert!(self.shared_inputs.is_empty() && self.sums.is_empty());
         file.prepare(self);
-        let File { lane, scratch, .. } = file;
+        let File { lane, .. } = &mut *file;
         for &(input, slot) in &self.lane_inputs {
             lane[slot as usize] = inputs[input as usize];
         }
+        if let Some(rolled) = &self.rolled {
+            return self.run_rolled(rolled, inputs, file, late);
+        }
+        let File { lane, scratch, .. } = file;
         self.run_code(&self.one, lane, scratch)
     }
 

@@ -208,13 +208,13 @@ pub(super) struct Body {
 }
 
 /// An instruction on nodes, its slots still to be given.
-struct NodeInstr {
-    op: Opcode,
+pub(super) struct NodeInstr {
+    pub(super) op: Opcode,
     /// The node that it computes.
-    node: u32,
-    operands: [Ref; 3],
-    /// A guard's or block's number.
-    number: u32,
+    pub(super) node: u32,
+    pub(super) operands: [Ref; 3],
+    /// A guard's or block's number, or the node of the cosine.
+    pub(super) number: u32,
 }
 
 impl NodeInstr {
@@ -398,7 +398,7 @@ impl Body {
 }
 
 /// What lanes do, in order and in pairs.
-fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<NodeInstr> {
+pub(super) fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<NodeInstr> {
     let inputs = flow.inputs as usize;
     let is_live = |node: usize| parts.uses[node] > 0 && flow.classes[node] == Class::Lane;
     // For each operation that ends a pair, whether its left operand begins it.

@@ -1,0 +1,407 @@
+//! `roll`: stretches of a list that repeat, found and shortened.
+//!
+//! A list of items, each with what it reads, goes in; the loops that it is made of come out. A long
+//! trace is so [`abridged`](abridge), compiled short, and the loops of the code found once more.
+//!
+//! **Invariants**
+//! - In a loop, each item does the same in every iteration, and what it reads moves on evenly: it is the
+//!   same each time, of the same or an earlier iteration, or so many places further in something else.
+//! - Loops do not overlap, and come in order.
+
+pub(crate) mod abridge;
+mod marks;
+pub(crate) mod operations;
+
+use rustc_hash::{FxHashMap, FxHasher};
+use std::hash::{Hash, Hasher};
+
+/// What an item reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Source {
+    /// A result of another item, which stands before it.
+    Item(u32, u32),
+    /// Something from outside the list.
+    Outer(u32),
+    /// A number, by its bits.
+    Constant(u64),
+}
+
+/// A list in which to look for loops.
+pub(crate) trait Listing {
+    /// How many items there are.
+    fn len(&self) -> usize;
+
+    /// What tells whether two items do the same, whatever they read; and how much they read.
+    fn key(&self, item: usize, state: &mut FxHasher);
+
+    /// Calls `see` with each source of one item, in order.
+    fn each_source(&self, item: usize, see: &mut dyn FnMut(Source));
+}
+
+/// A stretch that repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Loop {
+    /// Its first item.
+    pub(crate) start: usize,
+    /// How many items an iteration has.
+    pub(crate) period: usize,
+    /// How many iterations there are.
+    pub(crate) count: usize,
+}
+
+impl Loop {
+    /// One past its last item.
+    pub(crate) fn end(&self) -> usize {
+        self.start + self.period * self.count
+    }
+
+    /// The same with two iterations to one, without the last one if that is left over.
+    pub(crate) fn merged(self) -> Self {
+        Self {
+            period: 2 * self.period,
+            count: self.count / 2,
+            ..self
+        }
+    }
+
+    /// The iteration that an item is in, and its place there.
+    pub(crate) fn place_of(&self, item: usize) -> Option<(usize, usize)> {
+        let from_start = item.checked_sub(self.start)?;
+        let iteration = from_start / self.period;
+        (iteration < self.count).then_some((iteration, from_start % self.period))
+    }
+}
+
+/// What a list has to have to be a loop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Least {
+    pub(crate) iterations: usize,
+    /// How many iterations there are at the most.
+    pub(crate) most: usize,
+    pub(crate) items: usize,
+    /// Whether what is found is looked through once more for loops that it is within.
+    pub(crate) is_thorough: bool,
+    /// Whether numbers may differ from iteration to iteration.
+    pub(crate) tables: bool,
+}
+
+/// How many items are looked at together to find where a stretch begins again: few, so that short loops
+/// are found; then many, where within an iteration much is alike.
+const WINDOWS: [usize; 2] = [6, 40];
+
+/// How many earlier places that begin alike are tried.
+const TRIED: usize = 64;
+
+/// How many comparisons of items that come to nothing there may be, for each item of the list.
+const WASTED: usize = 8;
+
+/// The same where it is looked through thoroughly.
+const WASTED_THOROUGHLY: usize = 256;
+
+/// The loops of a list.
+pub(crate) fn find(list: &impl Listing, least: &Least) -> Vec<Loop> {
+    let length = list.len();
+    let mut finder = Finder {
+        list,
+        keys: (0..length).map(|item| key(list, item)).collect(),
+        least,
+        wasted: 0,
+        loops: Vec::new(),
+        before: Vec::new(),
+        now: Vec::new(),
+    };
+    for window in WINDOWS {
+        finder.scan(window);
+    }
+    finder.loops
+}
+
+fn key(list: &impl Listing, item: usize) -> u32 {
+    let mut state = FxHasher::default();
+    list.key(item, &mut state);
+    let hash = state.finish();
+    (hash ^ (hash >> 32)) as u32
+}
+
+struct Finder<'l, L> {
+    list: &'l L,
+    keys: Vec<u32>,
+    least: &'l Least,
+    wasted: usize,
+    loops: Vec<Loop>,
+    /// How what is read moves on from one iteration to the next, and from that to the one after.
+    before: Vec<Move>,
+    now: Vec<Move>,
+}
+
+/// How a source moves on from one iteration to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Move {
+    /// By so many items, or things outside.
+    By(i64),
+    /// From number to number, the same one or not.
+    Table,
+}
+
+impl<L: Listing> Finder<'_, L> {
+    /// Looks for loops by windows so long.
+    fn scan(&mut self, window: usize) {
+        let length = self.keys.len();
+        self.wasted = length
+            * if self.least.is_thorough {
+                WASTED_THOROUGHLY
+            } else {
+                WASTED
+            };
+        let mut last: FxHashMap<u64, u32> = FxHashMap::default();
+        let mut earlier = vec![u32::MAX; length];
+        let mut item = 0;
+        // No loop begins before the end of the one before.
+        let mut from = 0;
+        while item + window <= length {
+            let known = self
+                .loops
+                .iter()
+                .find(|of| of.start <= item && item < of.end());
+            if let (Some(of), false) = (known, self.least.is_thorough) {
+                from = of.end();
+                item = from;
+                last.clear();
+                continue;
+            }
+            let mut state = FxHasher::default();
+            self.keys[item..item + window].hash(&mut state);
+            let before = last.insert(state.finish(), item as u32);
+            earlier[item] = before.unwrap_or(u32::MAX);
+            self.loops_at(item, from, &earlier);
+            item += 1;
+        }
+    }
+
+    /// Looks for loops that begin again at an item.
+    fn loops_at(&mut self, item: usize, from: usize, earlier: &[u32]) {
+        let mut start = earlier[item];
+        for _ in 0..TRIED {
+            if start == u32::MAX || (start as usize) < from || self.wasted == 0 {
+                return;
+            }
+            let first = start as usize;
+            let period = item - first;
+            if self.is_known(first, period) {
+                start = earlier[first];
+                continue;
+            }
+            let repeated = self.repeated(item, period);
+            let count = repeated / period + 1;
+            if count >= self.least.iterations && self.keep(first, period, count) {
+                return;
+            }
+            self.wasted = self.wasted.saturating_sub(repeated.min(2 * period) + 1);
+            start = earlier[first];
+        }
+    }
+
+    /// Whether iterations so long are those of a loop that is known, or several of these.
+    fn is_known(&self, start: usize, period: usize) -> bool {
+        let of = self.loops.iter().rev().find(|of| of.start <= start);
+        of.is_some_and(|of| start + period < of.end() && period.is_multiple_of(of.period))
+    }
+
+    /// Adds a loop, in place of shorter ones that it overlaps; gives whether it is there.
+    fn add(&mut self, found: Loop) -> bool {
+        let overlaps = |of: &Loop| of.start < found.end() && found.start < of.end();
+        let length = |of: &Loop| of.end() - of.start;
+        let known: usize = self
+            .loops
+            .iter()
+            .filter(|of| overlaps(of))
+            .map(length)
+            .sum();
+        if known >= length(&found) {
+            return false;
+        }
+        self.loops.retain(|of| !overlaps(of));
+        let place = self.loops.partition_point(|of| of.start < found.start);
+        self.loops.insert(place, found);
+        true
+    }
+
+    /// How many items from one on do what those a period before do.
+    fn repeated(&self, item: usize, period: usize) -> usize {
+        let later = self.keys[item..].iter();
+        let pairs = later.zip(&self.keys[item - period..]);
+        pairs.take_while(|(a, b)| a == b).count()
+    }
+
+    fn is_enough(&self, count: usize, period: usize) -> bool {
+        count >= self.least.iterations
+            && count <= self.least.most
+            && count.saturating_mul(period) >= self.least.items
+    }
+
+    /// Keeps what in a stretch whose items do the same moves on evenly; whether there is any.
+    fn keep(&mut self, start: usize, period: usize, count: usize) -> bool {
+        let mut kept = false;
+        let mut first = 0;
+        for iteration in 1..=count {
+            let is_even = iteration < count && {
+                let at = start + (iteration - 1) * period;
+                std::mem::swap(&mut self.before, &mut self.now);
+                let possible = self.moves(at, period);
+                let same = possible && (iteration == first + 1 || self.before == self.now);
+                if !possible {
+                    self.now.clear();
+                }
+                same
+            };
+            if is_even {
+                continue;
+            }
+            let run = iteration - first;
+            if self.is_enough(run, period) {
+                let start = start + first * period;
+                let found = Loop {
+                    start,
+                    period,
+                    count: run,
+                };
+                kept |= self.add(found);
+                // What the next one begins with is not of this one.
+                first = iteration;
+            } else {
+                self.wasted = self.wasted.saturating_sub(run * period);
+                // How the last two move on may be how the next ones do.
+                first = if iteration < count && !self.now.is_empty() {
+                    iteration - 1
+                } else {
+                    iteration
+                };
+            }
+        }
+        kept
+    }
+
+    /// How what the items of an iteration read moves on to the next one; whether it can in a loop.
+    fn moves(&mut self, start: usize, period: usize) -> bool {
+        self.now.clear();
+        let mut sources = Vec::with_capacity(4);
+        for item in start..start + period {
+            sources.clear();
+            self.list
+                .each_source(item, &mut |source| sources.push(source));
+            let (mut at, mut is_possible) = (0, true);
+            self.list.each_source(item + period, &mut |then| {
+                let moved = sources.get(at).and_then(|&source| moved(source, then));
+                at += 1;
+                match moved {
+                    Some(Move::Table) if !self.least.tables => is_possible = false,
+                    Some(moved) => self.now.push(moved),
+                    None => is_possible = false,
+                }
+            });
+            if !is_possible || at != sources.len() {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// How a source moves on, if it can in a loop.
+pub(crate) fn moved(source: Source, then: Source) -> Option<Move> {
+    let by = |a: u32, b: u32| Some(Move::By(i64::from(b) - i64::from(a)));
+    match (source, then) {
+        (Source::Item(a, x), Source::Item(b, y)) if x == y => by(a, b),
+        (Source::Outer(a), Source::Outer(b)) => by(a, b),
+        (Source::Constant(a), Source::Constant(b)) if a == b => Some(Move::By(0)),
+        (Source::Constant(_), Source::Constant(_)) => Some(Move::Table),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Least, Listing, Loop, Source, find};
+    use rustc_hash::FxHasher;
+    use std::hash::Hash;
+
+    /// Items by what they do, and what they read.
+    struct List(Vec<(char, Vec<Source>)>);
+
+    impl Listing for List {
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+
+        fn key(&self, item: usize, state: &mut FxHasher) {
+            self.0[item].0.hash(state);
+        }
+
+        fn each_source(&self, item: usize, see: &mut dyn FnMut(Source)) {
+            self.0[item].1.iter().copied().for_each(see);
+        }
+    }
+
+    fn loops(list: &[(char, Vec<Source>)], is_thorough: bool) -> Vec<(usize, usize, usize)> {
+        let least = Least {
+            iterations: 4,
+            most: 50,
+            items: 1,
+            is_thorough,
+            tables: true,
+        };
+        let found = find(&List(list.to_vec()), &least);
+        let parts = found.iter().map(|of| {
+            let &Loop {
+                start,
+                period,
+                count,
+            } = of;
+            (start, period, count)
+        });
+        parts.collect()
+    }
+
+    /// Some iterations of two items, of which the first reads the second of the one before.
+    fn chain(list: &mut Vec<(char, Vec<Source>)>, count: usize) {
+        for _ in 0..count {
+            let at = list.len() as u32;
+            list.push(('a', vec![Source::Item(at.saturating_sub(1), 0)]));
+            list.push(('b', vec![Source::Item(at, 0), Source::Outer(7)]));
+        }
+    }
+
+    #[test]
+    fn what_repeats_is_a_loop_and_what_reads_otherwise_is_none_of_it() {
+        let mut list = vec![('x', vec![]), ('y', vec![])];
+        chain(&mut list, 20);
+        list.push(('z', vec![Source::Item(41, 0)]));
+        assert_eq!(loops(&list, false), [(2, 2, 20)]);
+        // An iteration that reads another one's result is where one loop ends and the next begins.
+        list[22].1 = vec![Source::Item(0, 0)];
+        assert_eq!(loops(&list, false), [(2, 2, 10), (24, 2, 9)]);
+    }
+
+    #[test]
+    fn streams_move_on_evenly() {
+        let stream = |at: fn(u32) -> u32| -> Vec<(char, Vec<Source>)> {
+            let source = |i| vec![Source::Outer(at(i)), Source::Constant(u64::from(i % 3))];
+            (0..12).map(|i| ('a', source(i))).collect()
+        };
+        assert_eq!(loops(&stream(|i| 3 * i), false), [(0, 1, 12)]);
+        assert_eq!(loops(&stream(|i| 40 - i), false), [(0, 1, 12)]);
+        assert_eq!(loops(&stream(|i| i * i), false), []);
+    }
+
+    #[test]
+    fn a_loop_around_loops_is_found_where_it_is_looked_for() {
+        let mut list = Vec::new();
+        for _ in 0..10 {
+            list.push(('s', vec![]));
+            chain(&mut list, 6);
+        }
+        let inner = loops(&list, false);
+        assert!(inner.iter().all(|&(_, period, _)| period == 2), "{inner:?}");
+        assert_eq!(loops(&list, true), [(0, 13, 10)]);
+    }
+}
