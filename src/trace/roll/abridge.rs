@@ -17,17 +17,11 @@
 
 use super::marks::marks;
 use super::operations::{Operations, operands};
-use super::{Listing, Loop, Source};
+use super::{GROWTH, KEPT, Listing, Loop, Source};
 use crate::prim::Prim;
 use crate::trace::{BlockOperation, Guard, Numbers, Operation, Ref, Trace, narrow};
 use rustc_hash::FxHashMap;
 use std::hash::Hash;
-
-/// How many iterations of the shortest loop are left, or one more.
-pub(crate) const KEPT: usize = 16;
-
-/// By how many iterations loops grow at a time: code may do every other one in its own way.
-pub(crate) const GROWTH: usize = 2;
 
 /// How many iterations back a loop may read its own results.
 const FARTHEST: usize = 3;

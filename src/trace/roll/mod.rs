@@ -15,6 +15,12 @@ pub(crate) mod operations;
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
 
+/// How many iterations of the shortest loop are left, or one more.
+pub(crate) const KEPT: usize = 16;
+
+/// By how many iterations loops grow at a time: code may do every other one in its own way.
+pub(crate) const GROWTH: usize = 2;
+
 /// What an item reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {

@@ -3,8 +3,7 @@
 //! **Invariants**
 //! - What a block reads is one item's results in a row; what it gathers makes it like no other.
 
-use super::abridge::KEPT;
-use super::{Least, Listing, Loop, Source, find};
+use super::{KEPT, Least, Listing, Loop, Source, find};
 use crate::prim::Prim;
 use crate::trace::{Guard, Numbers, Operation, Ref, Trace, narrow};
 use rustc_hash::FxHasher;

@@ -6,8 +6,8 @@
 //! **Invariants**
 //! - Only what is the same in all but for that is accepted: what is not understood has no loops.
 
-use super::super::super::roll::abridge::{GROWTH, Origin};
-use super::super::super::roll::{Listing, Loop, Source, moved};
+use super::super::super::roll::abridge::Origin;
+use super::super::super::roll::{GROWTH, Listing, Loop, Source, moved};
 use super::AHEAD;
 use super::steps::{Coordinate, Short};
 use rustc_hash::{FxHashMap, FxHasher};

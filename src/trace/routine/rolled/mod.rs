@@ -26,7 +26,8 @@ mod steps;
 mod tests;
 mod write;
 
-use super::super::roll::abridge::{GROWTH, Plan};
+use super::super::roll::GROWTH;
+use super::super::roll::abridge::Plan;
 use super::super::{Ref, Trace};
 use super::Routine;
 use super::encode::Coded;

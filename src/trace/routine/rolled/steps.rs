@@ -9,8 +9,8 @@
 )]
 
 use super::super::super::flow::{Class, Flow};
-use super::super::super::roll::abridge::{Abridged, GROWTH, KEPT, Origin};
-use super::super::super::roll::{Least, Listing, Loop, Move, Source, find, moved};
+use super::super::super::roll::abridge::{Abridged, Origin};
+use super::super::super::roll::{GROWTH, KEPT, Least, Listing, Loop, Move, Source, find, moved};
 use super::super::super::simplify::FlowGuard;
 use super::super::super::{Ref, narrow};
 use super::super::code::Opcode;
