@@ -7,7 +7,7 @@
 
 use super::reasons::Direction;
 use super::room::chunk_fits;
-use super::{MAX_COMPILED, MAX_ROUTINES, MIN_ROLLED, Path, Purpose, SeededBy};
+use super::{LOOPLESS, MAX_COMPILED, MAX_ROUTINES, MIN_ROLLED, Path, Purpose, SeededBy};
 use crate::threads::lock;
 use crate::trace::Ref;
 use crate::trace::routine::seeds::Seeded;
@@ -97,14 +97,15 @@ impl Path {
             summed,
             weighed: None,
         };
-        if shared.is_none() && self.may_roll() && self.has_time_to_roll(limits) {
+        if shared.is_none() && self.may_roll() && self.has_room_to_roll(limits) {
             let rolled = Routine::rolled(&self.trace, &outputs, by);
-            if let Some(routine) = rolled.filter(|routine| self.has_room(routine, limits)) {
+            let bytes = rolled.as_ref().map_or(LOOPLESS, Routine::bytes);
+            self.rolled_bytes.store(bytes, Ordering::Relaxed);
+            if let Some(routine) = rolled.filter(|_| self.has_room_to_roll(limits)) {
                 let routine = Arc::new(routine);
                 self.keep(&mut routines, key, &routine);
                 return Some(routine);
             }
-            self.is_loopless.store(true, Ordering::Relaxed);
         }
         let rows = if by.is_empty() { 1 } else { self.leaves.len() };
         let size = self.trace.operations.len().saturating_mul(rows);
@@ -127,7 +128,8 @@ impl Path {
 
     /// Whether its code may have loops.
     pub(super) fn may_roll(&self) -> bool {
-        self.trace.operations.len() >= MIN_ROLLED && !self.is_loopless.load(Ordering::Relaxed)
+        self.trace.operations.len() >= MIN_ROLLED
+            && self.rolled_bytes.load(Ordering::Relaxed) != LOOPLESS
     }
 
     /// Keeps it compiled for a purpose.

@@ -55,7 +55,7 @@ use crate::walk::{
 };
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// How many paths a model keeps unless it is told otherwise; further ones are walked each time.
@@ -73,6 +73,9 @@ const MAX_COMPILED: usize = 1 << 20;
 
 /// From how many operations on loops are looked for.
 const MIN_ROLLED: usize = 1 << 14;
+
+/// In place of the bytes of code: there are no loops.
+const LOOPLESS: usize = usize::MAX;
 
 /// From how many operations on tangents are compiled: what lanes take to begin is more than the sweep
 /// of a short trace.
@@ -125,8 +128,8 @@ pub(crate) struct Path {
     /// How often the trace has been replayed as it is.
     replays: AtomicU32,
     routines: Mutex<Vec<(Purpose, Arc<Routine>)>>,
-    /// Whether loops were looked for, and there are none that code could have.
-    is_loopless: AtomicBool,
+    /// What its code with loops takes, in bytes: 0 before it was written, [`LOOPLESS`] where it has none.
+    rolled_bytes: AtomicUsize,
     /// What it costs, compiled; by which inputs lanes share.
     cost_routines: Mutex<Vec<CostRoutine>>,
     seconds: Seconds,
@@ -464,7 +467,7 @@ fn walk_and_keep(
         noted,
         replays: AtomicU32::new(0),
         routines: Mutex::default(),
-        is_loopless: AtomicBool::new(false),
+        rolled_bytes: AtomicUsize::new(0),
         cost_routines: Mutex::default(),
         seconds: Seconds::default(),
         seeded: Mutex::default(),

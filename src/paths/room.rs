@@ -46,16 +46,14 @@ impl Path {
             && (operations <= SHORT || limits.has_time(nanoseconds(operations, COMPILE)))
     }
 
-    /// Whether there is time to look for loops, and to write code that has some.
-    pub(super) fn has_time_to_roll(&self, limits: &Limits) -> bool {
+    /// Whether there is time to look for loops and to write code that has some, and room for that and its
+    /// tape, as far as it is known what they take.
+    pub(super) fn has_room_to_roll(&self, limits: &Limits) -> bool {
         let (each, written) = ROLL;
-        limits.has_time(nanoseconds(self.trace.operations.len(), each) + written)
-    }
-
-    /// Whether there is room for code, and for the tape that it runs on.
-    pub(super) fn has_room(&self, routine: &Routine, limits: &Limits) -> bool {
         let kept = self.kept_bytes.load(Ordering::Relaxed);
-        kept.saturating_add(routine.bytes()) <= limits.trace_bytes
+        let needed = self.rolled_bytes.load(Ordering::Relaxed);
+        kept.saturating_add(needed) <= limits.trace_bytes
+            && limits.has_time(nanoseconds(self.trace.operations.len(), each) + written)
     }
 
     /// Notes code that is kept from now on, and code that is not any more.

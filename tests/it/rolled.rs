@@ -4,7 +4,8 @@
 //! - What is expected is the first evaluation of a fresh model, which is walked and swept.
 //! - What is compared ran as compiled code, and says so.
 
-use dmci::{Bindings, Input, Interpreter, Limits, Mode, Model, Way, Workspace, Wrt};
+use dmci::{Bindings, Input, Interpreter, Kind, Limits, Mode, Model, Way, Workspace, Wrt};
+use std::time::{Duration, Instant};
 
 /// A program, its inputs, and what derivatives are by.
 struct Case {
@@ -241,5 +242,82 @@ fn code_is_as_long_as_an_iteration_however_often_that_is_done() {
         for (operations, bytes) in sizes {
             assert!(bytes < 60_000 + 24 * operations, "{}: {sizes:?}", case.name);
         }
+    }
+}
+
+/// The pendulum, warm: evaluated twice, so that its code has loops.
+fn warm_pendulum(workspace: &mut Workspace) -> (Case, Model) {
+    let case = cases().remove(0);
+    let model = model(&case, Mode::Direct);
+    for _ in 0..3 {
+        bits(&model, &case.inputs, Wrt::Names(case.wrt), workspace);
+    }
+    (case, model)
+}
+
+#[test]
+fn limits_hold_for_loops_as_for_walks() {
+    let mut workspace = Workspace::new();
+    let (case, warm) = warm_pendulum(&mut workspace);
+    let wrt = Wrt::Names(case.wrt);
+    let needed = warm
+        .evaluate(&case.inputs, wrt, &LIMITS, &mut workspace)
+        .unwrap()
+        .stats
+        .fuel;
+    for fuel in [0, needed / 2, needed - 1] {
+        let limits = LIMITS.fuel(fuel);
+        let found = warm.evaluate(&case.inputs, wrt, &limits, &mut workspace);
+        let fresh = model(&case, Mode::Direct);
+        let expected = fresh.evaluate(&case.inputs, wrt, &limits, &mut Workspace::new());
+        let [found, expected] = [found, expected].map(|result| result.unwrap_err().to_string());
+        assert_eq!(found, expected);
+    }
+    let enough = LIMITS.fuel(needed);
+    let found = warm.evaluate(&case.inputs, wrt, &enough, &mut workspace);
+    assert_eq!(found.unwrap().stats.way, Way::Compiled);
+}
+
+#[test]
+fn a_loop_is_left_where_it_is_late() {
+    let mut workspace = Workspace::new();
+    let (mut case, _) = warm_pendulum(&mut workspace);
+    case.text = case.text.replace("5001", "200000");
+    let model = model(&case, Mode::Direct);
+    let wrt = Wrt::Names(case.wrt);
+    for _ in 0..3 {
+        bits(&model, &case.inputs, wrt, &mut workspace);
+    }
+    let limits = LIMITS.deadline(Instant::now() + Duration::from_micros(200));
+    let error = model
+        .evaluate(&case.inputs, wrt, &limits, &mut workspace)
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Resource, "{error}");
+    // Nothing of it is left behind.
+    let (found, way) = bits(&model, &case.inputs, wrt, &mut workspace);
+    let fresh = self::model(&case, Mode::Direct);
+    let (expected, _) = bits(&fresh, &case.inputs, wrt, &mut Workspace::new());
+    assert_eq!((found, way), (expected, Way::Compiled));
+}
+
+#[test]
+fn without_room_for_the_tape_the_trace_is_run_as_it_is() {
+    let mut workspace = Workspace::new();
+    let case = cases().remove(0);
+    let warm = model(&case, Mode::Direct);
+    let wrt = Wrt::Names(case.wrt);
+    let mut trace_bytes = usize::MAX;
+    for round in 0..4 {
+        let limits = LIMITS.trace_bytes(trace_bytes);
+        let evaluation = warm
+            .evaluate(&case.inputs, wrt, &limits, &mut workspace)
+            .unwrap();
+        let fresh = model(&case, Mode::Direct);
+        let (expected, _) = bits(&fresh, &case.inputs, wrt, &mut Workspace::new());
+        let value = evaluation.value.number().unwrap();
+        assert_eq!(value.to_bits(), expected[0], "round {round}");
+        assert_ne!(evaluation.stats.way, Way::Compiled, "round {round}");
+        // As much as the trace takes, and no more.
+        trace_bytes = warm.paths()[0].bytes;
     }
 }
