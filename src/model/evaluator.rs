@@ -337,11 +337,13 @@ impl Evaluator {
     #[inline]
     fn number(&mut self, inputs: &[f64], gradient: Option<&mut [f64]>) -> Result<f64, Error> {
         self.set(inputs)?;
-        let file = &mut self.workspace.file;
+        let (file, limits) = (&mut self.workspace.file, &self.limits);
         if self.limits.deadline.is_none()
             && let Some(Compiled { routine, output }) =
                 &self.compiled[usize::from(gradient.is_some())]
-            && routine.run(&self.numbers, file).is_ok()
+            && routine
+                .run_until(&self.numbers, file, &|| limits.is_late())
+                .is_ok()
         {
             if let Some(gradient) = gradient {
                 for (entry, place) in gradient.iter_mut().zip(&self.gradient) {
