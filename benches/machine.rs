@@ -12,9 +12,9 @@
 
 #![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
 
+use dmci::Random;
 use dmci::machine::{
-    Definition, Example, Kernel, Loss, Number, Random, Scratch, Shape, SoftState, State, Wanted,
-    Weights,
+    Definition, Example, Kernel, Loss, Number, Scratch, Shape, SoftState, State, Wanted, Weights,
 };
 use dmci::{Bindings, Input, Interpreter, Limits, Mode, OnError, Threads, Workspace};
 use serde_json::json;

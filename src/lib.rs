@@ -157,6 +157,7 @@ mod meter;
 mod model;
 mod paths;
 pub mod prim;
+mod random;
 #[cfg(feature = "dfdx")]
 mod reference;
 #[cfg(feature = "search")]
@@ -189,6 +190,7 @@ pub use model::{Operand, RecordedGuard, RecordedNode, RecordedPath, Recording};
 pub use paths::Workspace;
 pub use prim::relaxation::Relaxation;
 pub use prim::tagged::{Tagged, TaggedError, TypeTag};
+pub use random::Random;
 pub use symbol::nearest;
 pub use threads::Threads;
 pub use walk::{Divergence, ForkGivenUp, Uncompiled, Unjoined, Way};

@@ -1,6 +1,6 @@
 //! The data of the problems: made here, from the laws.
 
-use dmci::machine::Random;
+use dmci::Random;
 use std::f64::consts::PI;
 use std::fmt::Write as _;
 

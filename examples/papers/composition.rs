@@ -1,7 +1,7 @@
 //! Experiment G: which composition of a library's modules made the data.
 
 use super::{Folder, table};
-use dmci::machine::Random;
+use dmci::Random;
 use dmci::search::SearchError;
 
 const LIBRARY: &str = "[library]\n\

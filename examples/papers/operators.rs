@@ -1,7 +1,7 @@
 //! Experiment E: which two operators made the data.
 
 use super::{Folder, table};
-use dmci::machine::Random;
+use dmci::Random;
 use dmci::search::SearchError;
 
 /// The inner operators as programs.

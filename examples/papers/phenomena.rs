@@ -1,7 +1,7 @@
 //! Experiment F: four phenomena. The paper asks a language model; here genetic operators propose.
 
 use super::{Folder, table};
-use dmci::machine::Random;
+use dmci::Random;
 use dmci::search::SearchError;
 
 type Law = (&'static str, fn(f64) -> f64);

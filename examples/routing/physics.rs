@@ -12,9 +12,9 @@ use super::training::{Loss, Schedule, Taped, tensor, train};
 use dfdx::tensor::{Cpu, Gradients};
 use dfdx::tensor_ops::MeanTo;
 use dmci::Interpreter;
+use dmci::Random;
 use dmci::dfdx::ModuleError;
 use dmci::dfdx::library::{Choice, Entry, EntryModule, Pointed, SchemeEntry, Softmaxed};
-use dmci::machine::Random;
 use std::sync::Arc;
 
 /// The programs: a name, its text, where a constant starts, and what it is.

@@ -8,8 +8,8 @@ use dfdx::optim::{Adam, AdamConfig, Optimizer, WeightDecay};
 use dfdx::shapes::{Const, Rank0};
 use dfdx::tensor::{AsArray, Cpu, Gradients, NoneTape, OwnedTape, Tensor, TensorFromVec};
 use dfdx::tensor_ops::Backward;
+use dmci::Random;
 use dmci::dfdx::ModuleError;
-use dmci::machine::Random;
 
 /// A batch on its way to a loss.
 pub(crate) type Taped<const N: usize> = Tensor<(usize, Const<N>), f32, Cpu, OwnedTape<f32, Cpu>>;

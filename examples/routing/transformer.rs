@@ -13,9 +13,9 @@ use super::training::{Loss, Schedule, Taped, cross_entropy, right, train};
 use dfdx::nn::builders::Linear;
 use dfdx::nn::{BuildOnDevice, DeviceBuildExt, Module, NumParams};
 use dfdx::tensor::{Cpu, Gradients};
+use dmci::Random;
 use dmci::dfdx::ModuleError;
 use dmci::dfdx::library::{Choice, Entry, EntryModule, Softmaxed, Table};
-use dmci::machine::Random;
 use dmci::machine::circuits::Arithmetic;
 use std::sync::Arc;
 

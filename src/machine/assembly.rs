@@ -524,8 +524,8 @@ pub fn write(program: &Program, comment: &dyn Fn(usize) -> Option<String>) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Random;
     use crate::machine::oracle;
-    use crate::machine::random::Random;
 
     const MAP_INC: &str = "\
 ; adds one to each cell up to the first that holds 0

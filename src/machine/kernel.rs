@@ -418,9 +418,9 @@ impl<T: Number> Kernel<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Random;
     use crate::machine::oracle::{self, State};
     use crate::machine::program::Program;
-    use crate::machine::random::Random;
     use crate::machine::weights::Compilation;
 
     /// All combinations of variants.

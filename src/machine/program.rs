@@ -9,7 +9,7 @@
 //! ```
 
 use super::instruction::Instruction;
-use super::random::Random;
+use crate::Random;
 use thiserror::Error;
 
 /// The sizes of a machine.

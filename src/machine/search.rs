@@ -17,7 +17,7 @@ use super::instruction::Instruction;
 use super::loss::Example;
 use super::oracle;
 use super::program::{Line, Program, ProgramError, Shape};
-use super::random::Random;
+use crate::Random;
 
 /// How to search.
 #[derive(Clone, PartialEq, Debug)]

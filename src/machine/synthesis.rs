@@ -28,7 +28,7 @@ use super::instruction::Instruction::{self, Dec, Halt, Inc, Jump, Read, Write, Z
 use super::loss::Example;
 use super::oracle::{self, State};
 use super::program::{Line, Program, ProgramError, Shape};
-use super::random::Random;
+use crate::Random;
 use rustc_hash::{FxHashSet, FxHasher};
 use std::hash::{Hash, Hasher};
 

@@ -13,11 +13,11 @@
 
 use super::loss::Loss;
 use super::program::{Program, ProgramError};
-use super::random::Random;
 use super::search::{SearchOptions, search};
 use super::synthesis::{SKELETONS, SynthOptions, synthesise};
 use super::tasks::{self, Task, Verdict};
 use super::tune::{Start, TuneError, TuneOptions, tune};
+use crate::Random;
 use crate::threads::{Threads, in_tasks};
 use thiserror::Error;
 

@@ -24,7 +24,7 @@ use super::instruction::Instruction::{self, Add, Dec, Halt, Inc, Jump, Mod, Read
 use super::loss::{Example, Wanted};
 use super::oracle::{self, State};
 use super::program::{Line, Program, Shape};
-use super::random::Random;
+use crate::Random;
 
 /// How many examples a program is held against that were not seen when it was found.
 pub const HELD_OUT: usize = 256;

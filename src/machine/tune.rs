@@ -15,10 +15,10 @@ use super::lanes::Number;
 use super::loss::{Example, Loss};
 use super::oracle;
 use super::program::{Program, ProgramError, Shape};
-use super::random::Random;
 use super::search::random_program;
 use super::soft::SoftState;
 use super::weights::{Compilation, Weights};
+use crate::Random;
 use crate::threads::{Threads, in_tasks};
 use thiserror::Error;
 

@@ -13,8 +13,8 @@
 
 use super::instruction::Instruction;
 use super::program::{Line, Program, ProgramError, Shape};
-use super::random::Random;
 use super::soft::likeliest;
+use crate::Random;
 use std::ops::Range;
 
 /// The least weight: finite, and its exponential is 0.

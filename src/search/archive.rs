@@ -7,7 +7,7 @@
 //! - Of equals the earlier one stays, so what is kept depends on the order of the candidates alone.
 
 use super::tree::Tree;
-use crate::machine::Random;
+use crate::Random;
 use crate::prim::math;
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@
 
 use super::task::{Form, Task};
 use super::tree::{Tree, gives_number};
-use crate::machine::Random;
+use crate::Random;
 use crate::prim::{Kind, Prim};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -9,7 +9,7 @@
 use super::grammar::{Grammar, Sort};
 use super::simplify::simplify;
 use super::tree::Tree;
-use crate::machine::Random;
+use crate::Random;
 
 /// A place in a program: which part of which part.
 type Path = Vec<usize>;

@@ -12,8 +12,8 @@
 use super::candidate::FRESH;
 use super::error::SearchError;
 use super::task::{Constants, DataTask, Form, Task};
+use crate::Random;
 use crate::fit::{Missing, Table, TableOptions};
-use crate::machine::Random;
 use std::path::Path;
 
 /// The rows of a task, by what they are for.

@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn numbers_stay_what_they_were() {
         use crate::{Bindings, Interpreter, Workspace};
-        let mut random = crate::machine::Random::new(11);
+        let mut random = crate::Random::new(11);
         let task = "[data]\nfile='d'\ntarget='y'\ninputs=['x','z']\n\
                     [grammar]\noperators=['+','-','*','/','sin','if','min','log','sqrt']\n";
         let task = super::super::task::Task::from_toml(task, ".".as_ref()).unwrap();

@@ -2,6 +2,7 @@
 //! against the machine's kernel and central differences, frozen parts, numbers and circuits.
 
 use crate::random::{base_seed, programs};
+use dmci::Random;
 use dmci::Threads;
 use dmci::machine::circuits::{Arithmetic, Circuit};
 use dmci::machine::library::{
@@ -10,8 +11,8 @@ use dmci::machine::library::{
     oracle, train,
 };
 use dmci::machine::{
-    Compilation, Definition, Example, Instruction, Kernel, Random, Scratch, Shape, SoftState,
-    State, Wanted, Weights, numbers,
+    Compilation, Definition, Example, Instruction, Kernel, Scratch, Shape, SoftState, State,
+    Wanted, Weights, numbers,
 };
 
 const ONE_HOT: Compilation = Compilation {

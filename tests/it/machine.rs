@@ -2,9 +2,10 @@
 //! integer machine and the kernel, on whole numbers and on distributions.
 
 use crate::random::{base_seed, programs};
+use dmci::Random;
 use dmci::machine::{
-    Compilation, Definition, Kernel, Loss, Program, Random, Scratch, Shape, SoftState, State,
-    Wanted, Weights, oracle,
+    Compilation, Definition, Kernel, Loss, Program, Scratch, Shape, SoftState, State, Wanted,
+    Weights, oracle,
 };
 use dmci::{Bindings, Gradient, Input, Interpreter, Limits, Mode, Model, Threads, Workspace, Wrt};
 

@@ -8,12 +8,13 @@ use ::dfdx::tensor::{
     AsArray, Cpu, Gradients, Tensor, TensorFrom, TensorFromVec, Trace, WithEmptyTape,
 };
 use ::dfdx::tensor_ops::{Backward, SumTo, TryMatMul};
+use dmci::Random;
 use dmci::dfdx::library::{
     Choice, CircuitEntry, Entry, EntryModule, MachineEntry, Pointed, SchemeEntry, Softmaxed, Table,
 };
 use dmci::machine::circuits::Arithmetic;
 use dmci::machine::library::Argument;
-use dmci::machine::{Random, numbers};
+use dmci::machine::numbers;
 use dmci::{Bindings, Interpreter, Mode, Workspace, Wrt};
 use std::sync::Arc;
 

@@ -114,7 +114,7 @@ fn a_run_cut_off_anywhere_goes_on_to_the_same_bytes() {
     let bytes = journal(&folder, "whole");
     let seed = u64::from(std::process::id());
     println!("seed {seed}");
-    let mut random = dmci::machine::Random::new(seed);
+    let mut random = dmci::Random::new(seed);
     for place in 0..8 {
         let name = format!("cut{place}");
         let _ = begun(&folder, &name, &text);
@@ -499,7 +499,7 @@ fn a_library_is_composed_and_ranked() {
     let folder = Folder::new("library");
     let seed = u64::from(std::process::id());
     println!("seed {seed}");
-    let mut random = dmci::machine::Random::new(seed);
+    let mut random = dmci::Random::new(seed);
     let rows: String = (0..64)
         .map(|row| {
             let x = 5.0 * f64::from(row) / 64.0;

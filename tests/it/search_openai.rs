@@ -417,7 +417,7 @@ fn the_grammar_admits_programs_alone() {
         .collect();
     let seed = u64::from(std::process::id());
     println!("seed {seed}");
-    let mut random = dmci::machine::Random::new(seed);
+    let mut random = dmci::Random::new(seed);
     let interpreter = dmci::Interpreter::embedded();
     for _ in 0..20 {
         let program = made(&rules, "program", &mut random);
@@ -427,7 +427,7 @@ fn the_grammar_admits_programs_alone() {
 }
 
 /// A text of a rule, at random; only what these grammars have is understood.
-fn made(rules: &[(&str, &str)], rule: &str, random: &mut dmci::machine::Random) -> String {
+fn made(rules: &[(&str, &str)], rule: &str, random: &mut dmci::Random) -> String {
     let body = rules
         .iter()
         .find(|(name, _)| *name == rule)
@@ -442,7 +442,7 @@ fn alternatives(
     body: &[u8],
     at: &mut usize,
     rules: &[(&str, &str)],
-    random: &mut dmci::machine::Random,
+    random: &mut dmci::Random,
 ) -> String {
     let mut ways = vec![String::new()];
     while *at < body.len() {

@@ -4,6 +4,7 @@
 //! out, or the best there were, and what each try came to.
 
 use super::{Loaded, NoiseArgs, ShapeArgs, VariantArgs, load, write};
+use crate::Random;
 use crate::Threads;
 use crate::cli::json;
 use crate::cli::program::{at_least_one, read_text, thread_count};
@@ -11,7 +12,7 @@ use crate::cli::report::{self, Failure, significant};
 use crate::machine::assembly;
 use crate::machine::files::{read_example, write_soft};
 use crate::machine::{
-    Example, Loss, Random, Shape, SoftState, Start, State, Try, TuneError, TuneOptions, Tuned, tune,
+    Example, Loss, Shape, SoftState, Start, State, Try, TuneError, TuneOptions, Tuned, tune,
 };
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

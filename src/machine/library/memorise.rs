@@ -13,7 +13,7 @@
 use super::code::{Code, LibraryError};
 use super::train::Adam;
 use super::weights::{CodeWeights, columns, groups};
-use crate::machine::random::Random;
+use crate::Random;
 use crate::machine::weights::softmax;
 
 /// How to memorise.

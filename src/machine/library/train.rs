@@ -10,9 +10,9 @@
 use super::code::LibraryError;
 use super::kernel::pull_back;
 use super::weights::{CodeWeights, Mask};
+use crate::Random;
 use crate::machine::loss::{Example, Loss};
 use crate::machine::program::{ProgramError, Shape};
-use crate::machine::random::Random;
 use crate::machine::soft::SoftState;
 use crate::threads::Threads;
 

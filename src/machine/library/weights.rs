@@ -8,8 +8,8 @@
 //! - What a [`Mask`] freezes has the same bits after training as before.
 
 use super::code::{Code, CodeLine, LibraryError, OPERATIONS, Operation};
+use crate::Random;
 use crate::machine::program::{ProgramError, Shape};
-use crate::machine::random::Random;
 use crate::machine::soft::likeliest;
 use crate::machine::weights::{Compilation, softmax};
 use std::ops::Range;

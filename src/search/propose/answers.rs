@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn no_text_makes_it_fail() {
-        let mut random = crate::machine::Random::new(1);
+        let mut random = crate::Random::new(1);
         let pieces = [
             "(", ")", "```", "<think>", "</think>", "\"", ";", "\n", "é", "+ 1.0", "define", " ",
         ];

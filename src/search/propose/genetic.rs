@@ -4,7 +4,7 @@
 //! - Randomness is of (seed, island, step) alone.
 
 use super::{Ask, Propose, Proposed};
-use crate::machine::Random;
+use crate::Random;
 use crate::search::candidate::Candidate;
 use crate::search::error::SearchError;
 use crate::search::mutate::child;

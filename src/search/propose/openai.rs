@@ -10,7 +10,7 @@
 
 use super::answers::programs;
 use super::{Ask, Propose, Proposed};
-use crate::machine::Random;
+use crate::Random;
 use crate::search::error::SearchError;
 use crate::search::task::{Form, OpenaiTask, Task};
 use crate::search::transcript::{Answer, Transcript};

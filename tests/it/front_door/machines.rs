@@ -1,12 +1,13 @@
 //! The part of the front door that is the register machine's.
 
 use super::{NAN, ODD, TEXTS, fails};
+use dmci::Random;
 use dmci::machine::assembly::{self, Sizes};
 use dmci::machine::files;
 use dmci::machine::tune::is_right;
 use dmci::machine::{
-    Compilation, Definition, Example, Instruction, Kernel, Line, Loss, Program, Random, Scratch,
-    Shape, SoftState, Start, State, TuneOptions, Tuned, Wanted, Weights, oracle, tune,
+    Compilation, Definition, Example, Instruction, Kernel, Line, Loss, Program, Scratch, Shape,
+    SoftState, Start, State, TuneOptions, Tuned, Wanted, Weights, oracle, tune,
 };
 use dmci::{Bindings, Interpreter, Registry, Threads, Workspace};
 
