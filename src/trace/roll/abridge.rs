@@ -26,6 +26,9 @@ use std::hash::Hash;
 /// How many iterations back a loop may read its own results.
 const FARTHEST: usize = 3;
 
+/// How many loops there may be.
+const LOOPS: usize = 64;
+
 /// What an input of an abridged trace is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Origin {
@@ -102,7 +105,7 @@ impl<'t> Plan<'t> {
             streams_at: FxHashMap::default(),
         };
         loop {
-            if plan.loops.is_empty() {
+            if plan.loops.is_empty() || plan.loops.len() > LOOPS {
                 return None;
             }
             let tried = plan.connect().and_then(|()| {

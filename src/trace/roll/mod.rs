@@ -165,10 +165,7 @@ impl<L: Listing> Finder<'_, L> {
         // No loop begins before the end of the one before.
         let mut from = 0;
         while item + window <= length {
-            let known = self
-                .loops
-                .iter()
-                .find(|of| of.start <= item && item < of.end());
+            let known = self.loop_before(item).filter(|of| item < of.end());
             if let (Some(of), false) = (known, self.least.is_thorough) {
                 from = of.end();
                 item = from;
@@ -202,15 +199,21 @@ impl<L: Listing> Finder<'_, L> {
             if count >= self.least.iterations && self.keep(first, period, count) {
                 return;
             }
-            self.wasted = self.wasted.saturating_sub(repeated.min(2 * period) + 1);
+            self.wasted = self.wasted.saturating_sub(repeated + 1);
             start = earlier[first];
         }
     }
 
     /// Whether iterations so long are those of a loop that is known, or several of these.
     fn is_known(&self, start: usize, period: usize) -> bool {
-        let of = self.loops.iter().rev().find(|of| of.start <= start);
+        let of = self.loop_before(start);
         of.is_some_and(|of| start + period < of.end() && period.is_multiple_of(of.period))
+    }
+
+    /// The last loop that begins there or before.
+    fn loop_before(&self, item: usize) -> Option<Loop> {
+        let after = self.loops.partition_point(|of| of.start <= item);
+        Some(self.loops[after.checked_sub(1)?])
     }
 
     /// Adds a loop, in place of shorter ones that it overlaps; gives whether it is there.
@@ -329,6 +332,7 @@ pub(crate) fn moved(source: Source, then: Source) -> Option<Move> {
 mod tests {
     use super::{Least, Listing, Loop, Source, find};
     use rustc_hash::FxHasher;
+    use std::cell::Cell;
     use std::hash::Hash;
 
     /// Items by what they do, and what they read.
@@ -409,5 +413,36 @@ mod tests {
         let inner = loops(&list, false);
         assert!(inner.iter().all(|&(_, period, _)| period == 2), "{inner:?}");
         assert_eq!(loops(&list, true), [(0, 13, 10)]);
+    }
+
+    #[test]
+    fn looking_asks_for_no_more_than_a_few_times_the_list() {
+        struct Counted(List, Cell<usize>);
+        impl Listing for Counted {
+            fn len(&self) -> usize {
+                self.0.len()
+            }
+            fn key(&self, item: usize, state: &mut FxHasher) {
+                self.0.key(item, state);
+            }
+            fn each_source(&self, item: usize, see: &mut dyn FnMut(Source)) {
+                self.1.set(self.1.get() + 1);
+                self.0.each_source(item, see);
+            }
+        }
+        // Alike all over, but that nothing moves on evenly: each place could begin a loop of any length.
+        let source = |i: u32| vec![Source::Outer(i.wrapping_mul(i) ^ (i >> 3))];
+        let list: Vec<(char, Vec<Source>)> = (0..20_000).map(|i| ('a', source(i))).collect();
+        let list = Counted(List(list), Cell::new(0));
+        let least = Least {
+            iterations: 4,
+            most: usize::MAX,
+            items: 1,
+            is_thorough: false,
+            tables: true,
+        };
+        assert_eq!(find(&list, &least), []);
+        let asked = list.1.get() / list.len();
+        assert!(asked < 100, "each item {asked} times");
     }
 }

@@ -51,7 +51,7 @@ const UNROLLED: usize = 32;
 const AHEAD: usize = 4;
 
 /// How many groups of loops there may be.
-const GROUPS: usize = 6;
+const GROUPS: usize = 16;
 
 /// How often the clock is asked: after so many instructions.
 const ASKED_AFTER: usize = 1 << 16;
