@@ -103,6 +103,7 @@ impl Path {
                 by,
                 shared: shared.unwrap_or(&none),
                 summed,
+                alone: shared.is_none(),
             },
         ));
         let key = Purpose {

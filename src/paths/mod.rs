@@ -69,7 +69,11 @@ const UNASKED_OPERATIONS: usize = 1 << 20;
 const COMPILED_AFTER: u32 = 8;
 
 /// How many operations, times rows of derivatives, a compiled path may have.
-const MAX_COMPILED: usize = 1 << 20;
+const MAX_COMPILED: usize = 1 << 21;
+
+/// From how many of them on it has to be replayed oftener before that, and how often: compiling them takes
+/// longer, and some hundred MiB for a while.
+const LARGE: (usize, u32) = (1 << 20, 64);
 
 /// From how many operations on tangents are compiled: what lanes take to begin is more than the sweep
 /// of a short trace.

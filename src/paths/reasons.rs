@@ -4,7 +4,7 @@
 //! **Invariants**
 //! - Reasons are read off what decides, by the code that decides: they cannot differ from it.
 
-use super::{COMPILED_AFTER, MAX_COMPILED, MIN_SEEDED, Path};
+use super::{COMPILED_AFTER, LARGE, MAX_COMPILED, MIN_SEEDED, Path};
 use crate::prim::{self, Prim};
 use crate::trace::routine::Failed;
 use crate::trace::{Guard, Ref, narrow};
@@ -89,11 +89,12 @@ impl Path {
             });
         }
         let replays = self.replays.load(Ordering::Relaxed);
-        if replays < COMPILED_AFTER {
-            return Err(Uncompiled::Young {
-                replays,
-                needed: COMPILED_AFTER,
-            });
+        let needed = match size {
+            size if size > LARGE.0 => LARGE.1,
+            _ => COMPILED_AFTER,
+        };
+        if replays < needed {
+            return Err(Uncompiled::Young { replays, needed });
         }
         Ok(if backwards {
             Direction::Backwards
