@@ -597,11 +597,10 @@ impl Evaluator {
         let mut sums: SmallVec<[f64; 16]> = SmallVec::from_elem(0.0, self.by.len());
         let place = self.place;
         // Derivatives by what lanes do not share are no sums of the quick way.
+        let mut own = self.varied.iter().zip(inputs);
         let quick = !with_gradient
-            || self.by.iter().all(|&input| {
-                let varied = self.varied.iter().zip(inputs);
-                let mut own = varied.filter(|(_, lane)| lane.lanes().is_some());
-                own.all(|(place, _)| *place != Some(input))
+            || own.all(|(place, lane)| {
+                lane.lanes().is_none() || place.is_none_or(|input| !self.by.contains(&input))
             });
         let number = Values::Number;
         let (total, place) =

@@ -281,7 +281,7 @@ impl Batch<'_> {
                 file, sums, failed, ..
             } = scratch;
             failed.clear();
-            sums.reset(routine.sums.len());
+            routine.reset(sums);
             let which = Which::Range(first, (self.lanes - first).min(size));
             let mut results = LaneResults {
                 columns: Columns::default(),

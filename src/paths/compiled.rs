@@ -7,7 +7,9 @@
 
 use super::reasons::Direction;
 use super::room::chunk_fits;
-use super::{LOOPLESS, MAX_COMPILED, MAX_ROUTINES, MIN_ROLLED, Path, Purpose, SeededBy};
+use super::{
+    LOOPLESS, MAX_COMPILED, MAX_ITERATION, MAX_ROUTINES, MIN_ROLLED, Path, Purpose, SeededBy,
+};
 use crate::threads::lock;
 use crate::trace::Ref;
 use crate::trace::routine::seeds::Seeded;
@@ -98,7 +100,7 @@ impl Path {
             weighed: None,
         };
         if shared.is_none() && self.may_roll() && self.has_room_to_roll(limits) {
-            let rolled = Routine::rolled(&self.trace, &outputs, by);
+            let rolled = Routine::rolled(&self.trace, &outputs, by, self.longest_iteration());
             let bytes = rolled.as_ref().map_or(LOOPLESS, Routine::bytes);
             self.rolled_bytes.store(bytes, Ordering::Relaxed);
             if let Some(routine) = rolled.filter(|_| self.has_room_to_roll(limits)) {
@@ -120,15 +122,29 @@ impl Path {
                 by,
                 shared: shared.unwrap_or(&none),
                 summed,
+                alone: shared.is_none(),
             },
         ));
         self.keep(&mut routines, key, &routine);
         Some(routine)
     }
 
-    /// Whether its code may have loops.
+    /// How many operations an iteration of a loop of its code may have.
+    fn longest_iteration(&self) -> usize {
+        if self.trace.operations.len() > MAX_COMPILED {
+            usize::MAX
+        } else {
+            MAX_ITERATION
+        }
+    }
+
+    /// Whether its code may have loops: those of whole vectors are quicker without, many operations at a
+    /// time, as long as such code can be written.
     pub(super) fn may_roll(&self) -> bool {
-        self.trace.operations.len() >= MIN_ROLLED
+        let operations = self.trace.operations.len();
+        let is_scalar = self.trace.blocks.is_empty() || operations > MAX_COMPILED;
+        operations >= MIN_ROLLED
+            && is_scalar
             && self.rolled_bytes.load(Ordering::Relaxed) != LOOPLESS
     }
 

@@ -129,6 +129,7 @@ impl Path {
             by: &[],
             shared: shared.unwrap_or(&none),
             summed: false,
+            alone: shared.is_none(),
         };
         let routine = Arc::new(Routine::new(&trace, &wanted));
         if known.len() >= super::MAX_ROUTINES {

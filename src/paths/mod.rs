@@ -69,10 +69,18 @@ const UNASKED_OPERATIONS: usize = 1 << 20;
 const COMPILED_AFTER: u32 = 8;
 
 /// How many operations, times rows of derivatives, a compiled path may have.
-const MAX_COMPILED: usize = 1 << 20;
+const MAX_COMPILED: usize = 1 << 21;
+
+/// From how many of them on it has to be replayed oftener before that, and how often: compiling them takes
+/// longer, and some hundred MiB for a while.
+const LARGE: (usize, u32) = (1 << 20, 64);
 
 /// From how many operations on loops are looked for.
 const MIN_ROLLED: usize = 1 << 14;
+
+/// How many operations an iteration of a loop may have where code without loops can be written: more are
+/// those of vectors, mostly, which such code does many at a time.
+const MAX_ITERATION: usize = 256;
 
 /// In place of the bytes of code: there are no loops.
 const LOOPLESS: usize = usize::MAX;

@@ -4,7 +4,7 @@
 //! **Invariants**
 //! - Reasons are read off what decides, by the code that decides: they cannot differ from it.
 
-use super::{COMPILED_AFTER, MAX_COMPILED, MIN_SEEDED, Path};
+use super::{COMPILED_AFTER, LARGE, MAX_COMPILED, MIN_SEEDED, Path};
 use crate::prim::{self, Prim};
 use crate::trace::routine::Failed;
 use crate::trace::{Guard, Ref, narrow};
@@ -90,8 +90,12 @@ impl Path {
             });
         }
         let replays = self.replays.load(Ordering::Relaxed);
-        // Code with loops is soon written.
-        let needed = if may_roll { 1 } else { COMPILED_AFTER };
+        let needed = match size {
+            // Code with loops is soon written.
+            _ if may_roll => 1,
+            size if size > LARGE.0 => LARGE.1,
+            _ => COMPILED_AFTER,
+        };
         if replays < needed {
             return Err(Uncompiled::Young { replays, needed });
         }

@@ -131,6 +131,7 @@ impl Second {
                 by: &self.by,
                 shared: &vec![false; trace.inputs as usize],
                 summed: false,
+                alone: true,
             };
             Routine::new(trace, &wanted)
         };

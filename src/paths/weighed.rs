@@ -318,7 +318,7 @@ impl Batch<'_> {
             file, sums, failed, ..
         } = scratch;
         failed.clear();
-        sums.reset(routine.sums.len());
+        routine.reset(sums);
         let mut results = LaneResults {
             columns: Columns {
                 first: part.lanes.start,

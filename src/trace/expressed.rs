@@ -12,6 +12,7 @@
 //! - No block is written whose operands are all constants: it is computed at once.
 
 use super::flow::{Flow, Work};
+use super::runs::Runs;
 use super::{Ref, narrow};
 use crate::prim::Prim;
 use crate::prim::block::BlockKind;
@@ -149,9 +150,13 @@ fn numbers_of(block: BlockKind, a: &[Ref], b: &[Ref], flow: &mut Flow) -> Vec<Re
         let result = out.iter().take(block.outputs());
         return result.map(|&x| flow.constant(x)).collect();
     }
-    let first = flow.block(Work::Forward(block), narrow(length), operands);
+    let first = flow.block(Work::Forward(block), narrow(length), vec![runs(a), runs(b)]);
     let result = first..first + narrow(block.outputs());
     result.map(Ref::node).collect()
+}
+
+fn runs(refs: &[Ref]) -> Runs {
+    refs.iter().map(|r| r.place()).collect()
 }
 
 fn negated(numbers: &[Ref], flow: &mut Flow) -> Vec<Ref> {

@@ -11,6 +11,7 @@
 //! - Static single assignment as in a [`Trace`](super::Trace): operands come before.
 //! - Each node has a [`Class`], by what it depends on.
 
+use super::runs::{Run, Runs};
 use super::{Operation, Ref, narrow};
 use crate::prim::block::BlockKind;
 use crate::prim::{Kind, Prim};
@@ -51,8 +52,16 @@ pub(crate) struct FlowBlock {
     /// The node of its first number.
     pub(crate) first: u32,
     pub(crate) length: u32,
-    /// All operands, one after the other.
-    pub(crate) operands: Vec<Ref>,
+    /// For each operand where its numbers are: references as [`Ref::place`] has them. Of an operand that
+    /// is not read there are none.
+    pub(crate) operands: Vec<Runs>,
+}
+
+impl FlowBlock {
+    /// Every reference that it reads.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = Ref> {
+        self.operands.iter().flat_map(Runs::iter).map(Ref::at_place)
+    }
 }
 
 /// A sum over lanes: of a lane's number, or of 1, which counts them.
@@ -75,6 +84,7 @@ pub(crate) struct Flow {
     pub(crate) sums: Vec<Sum>,
     /// Whether factors that lanes share are taken out of sums from inside products too.
     pub(crate) factors_inside: bool,
+    known_sums: FxHashMap<Ref, u32>,
     known: FxHashMap<(Prim, Ref, Ref, Ref), Ref>,
     known_constants: FxHashMap<u64, Ref>,
 }
@@ -109,6 +119,16 @@ impl Flow {
         } else {
             Class::Shared
         }
+    }
+
+    /// The highest class of a run of references.
+    pub(crate) fn class_of(&self, run: &Run) -> Class {
+        let first = Ref::at_place(run.first);
+        if run.step == 0 || !first.is_node() {
+            return self.class(first);
+        }
+        let classes = &self.classes[first.index()..][..run.length as usize];
+        classes.iter().copied().max().unwrap_or(Class::Shared)
     }
 
     /// A numeric row or a predicate; rows of one argument ignore `b`.
@@ -235,9 +255,10 @@ impl Flow {
     }
 
     /// A block; gives the node of its first number.
-    pub(crate) fn block(&mut self, work: Work, length: u32, operands: Vec<Ref>) -> u32 {
-        let classes = operands.iter().map(|&r| self.class(r));
-        let class = classes.max().unwrap_or(Class::Shared);
+    pub(crate) fn block(&mut self, work: Work, length: u32, operands: Vec<Runs>) -> u32 {
+        let runs = operands.iter().flat_map(|operand| operand.runs());
+        let class = runs.map(|run| self.class_of(run)).max();
+        let class = class.unwrap_or(Class::Shared);
         let first = narrow(self.classes.len());
         let which = Ref::constant(narrow(self.blocks.len()));
         self.blocks.push(FlowBlock {
@@ -314,14 +335,15 @@ impl Flow {
             let lanes = self.sum(one);
             return self.operation(Prim::Mul, lanes, of);
         }
-        if let Some(known) = self.sums.iter().find(|sum| sum.of == of) {
-            return Ref::node(known.node);
+        if let Some(&known) = self.known_sums.get(&of) {
+            return Ref::node(known);
         }
         if let Some(product) = self.sum_without_factor(of) {
             return product;
         }
         let node = narrow(self.classes.len());
         self.sums.push(Sum { node, of });
+        self.known_sums.insert(of, node);
         self.classes.push(Class::Summed);
         self.operations.push(Operation {
             prim: Prim::Part,

@@ -518,51 +518,68 @@ impl<'t> Gradient<'t> {
                 Some(ct) => self.where_it_holds(*ct, zero, flow),
             })
             .collect();
-        let [a, b] = [block.a, block.b].map(|numbers| trace.operands_of(numbers));
-        let [to_a, to_b] = [(&block.a, &a), (&block.b, &b)].map(|(numbers, refs)| {
-            matches!(numbers, Numbers::Run(first, _) if first.is_node())
-                && refs.iter().any(|&r| self.is_active(r))
-        });
-        if !to_a && !to_b {
+        let to = [block.a, block.b].map(|numbers| self.is_any_active(numbers));
+        if to == [false; 2] {
             return;
         }
-        let [ra, rb] = [&a, &b].map(|refs| {
-            let refs = refs.iter().map(|&r| self.node(r, flow));
-            refs.collect::<Vec<Ref>>()
-        });
         let own = &self.nodes[first..first + block.length as usize];
         let [da, db] = if self.expressed {
+            let [ra, rb] = [block.a, block.b].map(|numbers| {
+                let refs = trace.operands_of(numbers).into_iter();
+                refs.map(|r| self.node(r, flow)).collect::<Vec<Ref>>()
+            });
             let reads = Reads {
                 a: &ra,
                 b: &rb,
                 y: &own[..outputs],
                 ct: &cts,
             };
-            let cts = reverse(kind, reads, [to_a, to_b], flow);
+            let cts = reverse(kind, reads, to, flow);
             #[cfg(test)]
             let cts = broken(kind, cts, flow);
             cts
         } else {
-            let operands = [&ra, &rb, own, &cts].concat();
-            let length = usize::from(to_a) * a.len() + usize::from(to_b) * b.len();
+            let [reads_a, reads_b, reads_own] = kind.reads(to);
+            let [ra, rb] = [(block.a, reads_a), (block.b, reads_b)].map(|(numbers, is_read)| {
+                let runs = is_read.then(|| trace.runs_in_flow(numbers, self.nodes, flow));
+                runs.unwrap_or_default()
+            });
+            let own = own.iter().filter(|_| reads_own);
+            let own = own.map(|r| r.place()).collect();
+            let cts = cts.iter().map(|r| r.place()).collect();
+            let lengths = [block.a, block.b].map(Numbers::length);
+            let length = (0..2).filter(|&at| to[at]).map(|at| lengths[at]).sum();
             let work = Work::Reverse {
                 block: kind,
-                to_a,
-                to_b,
+                to_a: to[0],
+                to_b: to[1],
             };
-            let mut next = flow.block(work, narrow(length), operands);
-            [(to_a, &a), (to_b, &b)].map(|(to, refs)| {
-                to.then(|| {
-                    let numbers = next..next + narrow(refs.len());
+            let mut next = flow.block(work, length, vec![ra, rb, own, cts]);
+            [0, 1].map(|at| {
+                to[at].then(|| {
+                    let numbers = next..next + lengths[at];
                     next = numbers.end;
                     numbers.map(Ref::node).collect()
                 })
             })
         };
-        for (cts, refs) in [(da, &a), (db, &b)] {
-            for (&r, ct) in refs.iter().zip(cts.into_iter().flatten()) {
+        let operands = [(da, block.a), (db, block.b)];
+        for (cts, numbers) in operands {
+            let Some(cts) = cts else { continue };
+            let refs = trace.operands_of(numbers);
+            for (&r, ct) in refs.iter().zip(cts) {
                 self.add(r, ct, condition, flow);
             }
+        }
+    }
+
+    /// Whether derivatives flow to any number of a block's operand.
+    fn is_any_active(&self, numbers: Numbers) -> bool {
+        match numbers {
+            Numbers::Run(first, length) if first.is_node() => {
+                self.active[first.index()..][..length as usize].contains(&true)
+            }
+            _ => false,
         }
     }
 

@@ -27,6 +27,7 @@ pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod roll;
 pub(crate) mod routine;
+pub(crate) mod runs;
 pub(crate) mod second;
 pub(crate) mod simplify;
 mod slope;
@@ -63,6 +64,16 @@ impl Ref {
         } else {
             None
         }
+    }
+
+    /// As a place among all references.
+    pub(crate) const fn place(self) -> u32 {
+        self.0
+    }
+
+    /// The reference at a place that [`Ref::place`] gave.
+    pub(crate) const fn at_place(place: u32) -> Self {
+        Self(place)
     }
 
     pub(crate) const fn is_node(self) -> bool {
@@ -160,6 +171,15 @@ pub(crate) enum Numbers {
     Run(Ref, u32),
     /// References of the trace's list, from one on.
     Listed(u32, u32),
+}
+
+impl Numbers {
+    /// How many there are.
+    pub(crate) fn length(self) -> u32 {
+        match self {
+            Self::Run(_, length) | Self::Listed(_, length) => length,
+        }
+    }
 }
 
 /// An operation on whole matrices, or numbers gathered from elsewhere: its results, the hidden ones

@@ -124,7 +124,7 @@ fn live<'r>(flow: &Flow, roots: impl Iterator<Item = &'r Ref>) -> Vec<bool> {
                 let numbers = node..node + block.length as usize;
                 if live[numbers.clone()].iter().any(|&l| l) {
                     live[numbers].fill(true);
-                    block.operands.iter().for_each(|&r| note(r, &mut live));
+                    block.reads().for_each(|r| note(r, &mut live));
                 }
             }
             // Rows of fewer operands repeat the first.
@@ -199,8 +199,11 @@ impl Writer<'_> {
         let Work::Forward(kind) = block.work else {
             unreachable!("the rules of blocks are expressed where a trace is written")
         };
-        let (a, b) = block.operands.split_at(kind.operands()[0]);
-        let [a, b] = [a, b].map(|numbers| self.numbers(numbers));
+        let operands = [&block.operands[0], &block.operands[1]];
+        let [a, b] = operands.map(|runs| {
+            let refs: Vec<Ref> = runs.iter().map(Ref::at_place).collect();
+            self.numbers(&refs)
+        });
         let first = self.trace.add_block(BlockOperation {
             first: 0,
             length: block.length,

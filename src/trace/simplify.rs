@@ -7,7 +7,8 @@
 //! - Guards keep their order and numbers; those that cannot fail any more are left out.
 
 use super::flow::{Flow, Work};
-use super::{Ref, Trace, narrow};
+use super::runs::Runs;
+use super::{Numbers, Ref, Trace, narrow};
 use crate::prim::Prim;
 use rustc_hash::FxHashSet;
 
@@ -50,15 +51,16 @@ pub(crate) fn simplify(trace: &Trace, flow: &mut Flow) -> (Vec<Ref>, Vec<FlowGua
             Prim::Part => continue,
             Prim::Block => {
                 let block = trace.block_at(index);
-                let operands = trace.operands_of(block.a).into_iter();
-                let operands: Vec<Ref> = operands
-                    .chain(trace.operands_of(block.b))
-                    .map(|r| trace.in_flow(r, &nodes, flow))
-                    .collect();
                 match block.block {
-                    None => nodes.extend(operands),
+                    None => {
+                        for &r in trace.listed_of(block.a) {
+                            nodes.push(trace.in_flow(r, &nodes, flow));
+                        }
+                    }
                     Some(kind) => {
-                        let first = flow.block(Work::Forward(kind), block.length, operands);
+                        let operands = [block.a, block.b];
+                        let operands = operands.map(|r| trace.runs_in_flow(r, &nodes, flow));
+                        let first = flow.block(Work::Forward(kind), block.length, operands.into());
                         nodes.extend((first..first + block.length).map(Ref::node));
                     }
                 }
@@ -79,6 +81,19 @@ pub(crate) fn simplify(trace: &Trace, flow: &mut Flow) -> (Vec<Ref>, Vec<FlowGua
 }
 
 impl Trace {
+    /// What stands for an operand of a block in a flow, as places of references.
+    pub(super) fn runs_in_flow(&self, numbers: Numbers, nodes: &[Ref], flow: &mut Flow) -> Runs {
+        if let Numbers::Run(first, length) = numbers
+            && first.is_node()
+            && first.index() + length as usize <= self.inputs as usize
+        {
+            // Inputs stand for themselves.
+            return Runs::one(first.place(), length);
+        }
+        let refs = self.operands_of(numbers).into_iter();
+        refs.map(|r| self.in_flow(r, nodes, flow).place()).collect()
+    }
+
     /// What stands for an operand in a flow, where `nodes` stand for the trace's nodes.
     pub(super) fn in_flow(&self, r: Ref, nodes: &[Ref], flow: &mut Flow) -> Ref {
         if r.is_node() {

@@ -3,6 +3,7 @@
 #[cfg(feature = "cli")]
 mod agree;
 mod arrays;
+mod block_lanes;
 mod calls;
 #[cfg(feature = "cli")]
 mod cli;

@@ -27,6 +27,7 @@
 
 mod cofactors;
 mod factors;
+pub(crate) mod lanes;
 mod product;
 pub(crate) mod spectral;
 #[cfg(test)]
@@ -219,6 +220,15 @@ impl BlockKind {
         }
     }
 
+    /// Which of its operands and its own numbers [`BlockKind::vjp`] reads for the cotangents asked for; in
+    /// place of others there may be nothing.
+    pub(crate) fn reads(self, [to_a, to_b]: [bool; 2]) -> [bool; 3] {
+        match self {
+            BlockKind::Matmul { .. } => [to_b, to_a, false],
+            _ => [true; 3],
+        }
+    }
+
     /// Computes the result from the operands and writes all of `out`: [`BlockKind::outputs`] numbers,
     /// then [`BlockKind::hidden`] ones.
     pub(crate) fn forward(self, a: &[f64], b: &[f64], out: &mut [f64], scratch: &mut Vec<f64>) {
@@ -375,7 +385,7 @@ impl BlockKind {
             }
             return;
         }
-        let (y, hidden) = out.split_at(self.outputs());
+        let (y, hidden) = out.split_at(self.outputs().min(out.len()));
         match self {
             // C = A B: dA = ct B^T, dB = A^T ct; transposed where the operand is.
             BlockKind::Matmul { n, k, m, ta, tb } => {

@@ -158,6 +158,34 @@ pub(super) fn product(
         leave_wide_registers();
         return;
     }
+    product_in_tiles(mode, [n, k, m], a, b, out, stride, spare);
+}
+
+/// The same, always in tiles.
+pub(super) fn product_in_tiles(
+    mode: Mode,
+    [n, k, m]: [usize; 3],
+    a: View<'_>,
+    b: View<'_>,
+    out: &mut [f64],
+    stride: usize,
+    spare: &mut [f64],
+) {
+    if m == 1 && stride == 1 && a.row == 1 && n > WIDTH {
+        // Rows of the transposed matrix are added up, as they lie in memory.
+        fast(
+            #[inline(always)]
+            || add_rows(mode, [n, k], a, b, out),
+        );
+        return;
+    }
+    if m == 1 && stride == 1 && a.column == 1 && n >= ROWS {
+        fast(
+            #[inline(always)]
+            || add_along_rows(mode, [n, k], a, b, out, spare),
+        );
+        return;
+    }
     let tiles = Tiles {
         mode,
         n,
@@ -172,6 +200,80 @@ pub(super) fn product(
             in_chunks!(m, [WIDTH, 4, 2, 1], j, C => tiles.columns::<C>(j, out, spare));
         },
     );
+}
+
+/// How many rows of a matrix are gone along at a time: as many sums as keep the processor busy.
+const ROWS: usize = 8;
+
+/// `out` = A b, where rows of A lie in one piece: for each entry the terms are those of a product, in its
+/// order.
+#[inline(always)]
+fn add_along_rows(
+    mode: Mode,
+    [n, k]: [usize; 2],
+    a: View<'_>,
+    b: View<'_>,
+    out: &mut [f64],
+    spare: &mut [f64],
+) {
+    let x = &mut spare[..k];
+    let sign = if mode == Mode::Subtract { -1.0 } else { 1.0 };
+    for (p, x) in x.iter_mut().enumerate() {
+        *x = sign * b.entry(p, 0);
+    }
+    in_chunks!(n, [ROWS, 2, 1], i, R => {
+        let rows: [&[f64]; R] = std::array::from_fn(|r| &a.at[(i + r) * a.row..][..k]);
+        let mut sums: [f64; R] = std::array::from_fn(|r| out[i + r]);
+        let mut from = 0;
+        if mode == Mode::Set {
+            sums = std::array::from_fn(|r| rows[r][0] * x[0]);
+            from = 1;
+        }
+        for p in from..k {
+            for r in 0..R {
+                sums[r] += rows[r][p] * x[p];
+            }
+        }
+        out[i..i + R].copy_from_slice(&sums);
+    });
+}
+
+/// `out` = A b, where columns of A lie in one piece: for each entry the terms are those of a product, in
+/// its order.
+#[inline(always)]
+fn add_rows(mode: Mode, [n, k]: [usize; 2], a: View<'_>, b: View<'_>, out: &mut [f64]) {
+    let out = &mut out[..n];
+    let column = |p: usize| &a.at[p * a.column..][..n];
+    let mut p = 0;
+    if mode == Mode::Set {
+        let x = b.entry(0, 0);
+        for (sum, y) in out.iter_mut().zip(column(0)) {
+            *sum = y * x;
+        }
+        p = 1;
+    }
+    let sign = if mode == Mode::Subtract { -1.0 } else { 1.0 };
+    // Four columns at a time, so that sums stay in registers meanwhile. A term with its sign changed
+    // that is added is the term subtracted, to the bit.
+    while p + 4 <= k {
+        let x: [f64; 4] = std::array::from_fn(|q| sign * b.entry(p + q, 0));
+        let columns: [&[f64]; 4] = std::array::from_fn(|q| column(p + q));
+        for (i, sum) in out.iter_mut().enumerate() {
+            let mut s = *sum;
+            for q in 0..4 {
+                s += columns[q][i] * x[q];
+            }
+            *sum = s;
+        }
+        p += 4;
+    }
+    while p < k {
+        let x = sign * b.entry(p, 0);
+        for (sum, y) in out.iter_mut().zip(column(p)) {
+            *sum += y * x;
+        }
+        p += 1;
+    }
 }
 
 /// A product in tiles: as [`product`].
@@ -250,9 +352,22 @@ pub(super) fn sweep<'p, const R: usize, const C: usize>(
     steps: impl Iterator<Item = (usize, &'p [f64; C])>,
     join: impl Fn(f64, f64) -> f64,
 ) -> [[f64; C]; R] {
+    if a.row == 1 {
+        for (p, row) in steps {
+            let entries = &a.at[p * a.column + i..][..R];
+            for (sums, &x) in sums.iter_mut().zip(entries) {
+                for (sum, y) in sums.iter_mut().zip(row) {
+                    *sum = join(*sum, x * y);
+                }
+            }
+        }
+        return sums;
+    }
     for (p, row) in steps {
+        let entries = &a.at[i * a.row + p * a.column..];
+        let entries = &entries[..(R - 1) * a.row + 1];
         for (r, sums) in sums.iter_mut().enumerate() {
-            let x = a.entry(i + r, p);
+            let x = entries[r * a.row];
             for (sum, y) in sums.iter_mut().zip(row) {
                 *sum = join(*sum, x * y);
             }

@@ -90,10 +90,18 @@ struct Unfit(usize);
 
 impl<'t> Plan<'t> {
     /// The loops of a trace of which outputs, and derivatives by inputs, are wanted; none where there are
-    /// none.
-    pub(crate) fn new(trace: &'t Trace, outputs: &'t [Ref], by: &'t [u32]) -> Option<Self> {
+    /// none, or iterations of more than `longest` operations.
+    pub(crate) fn new(
+        trace: &'t Trace,
+        outputs: &'t [Ref],
+        by: &'t [u32],
+        longest: usize,
+    ) -> Option<Self> {
         let list = Operations::new(trace);
         let loops = list.loops();
+        if loops.iter().any(|of| of.period > longest) {
+            return None;
+        }
         let mut plan = Self {
             list,
             outputs,

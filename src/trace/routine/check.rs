@@ -7,8 +7,9 @@
 //! - What passes is in range, of one width and apart, as [`super`] says; and every slot is written
 //!   before it is read.
 
-use super::code::{Opcode, SlotInstr};
+use super::code::{Opcode, Part, SlotInstr};
 use super::{Place, Routine};
+use rustc_hash::FxHashSet;
 
 /// What is wrong.
 type Wrong = Result<(), String>;
@@ -21,6 +22,8 @@ struct Slots<'p> {
     written: Vec<bool>,
     /// How many of the first are there from the start and never written.
     fixed: usize,
+    /// Which slots of the shared file are written, where this is another one.
+    shared: Vec<bool>,
 }
 
 /// Looks through a routine whose code before and after the lanes is given.
@@ -37,6 +40,7 @@ pub(super) fn check(routine: &Routine, [before, after]: [&[SlotInstr]; 2]) -> Wr
     for &(_, slot) in &routine.lane_inputs {
         lane.write(slot)?;
     }
+    lane.shared.clone_from(&shared.written);
     for instr in &routine.body {
         lane.each(instr)?;
     }
@@ -72,6 +76,7 @@ impl<'p> Slots<'p> {
             of,
             written,
             fixed,
+            shared: Vec::new(),
         })
     }
 
@@ -110,7 +115,7 @@ impl<'p> Slots<'p> {
             Opcode::Guard if b as usize >= self.routine.expected.len() => {
                 return Err(format!("there is no guard {b}"));
             }
-            Opcode::Sum if b as usize >= self.routine.sums.len() => {
+            Opcode::Sum if b >= self.routine.vector_sums => {
                 return Err(format!("there is no sum {b}"));
             }
             _ => {}
@@ -135,14 +140,46 @@ impl<'p> Slots<'p> {
             Opcode::Block => {
                 let block = self.routine.blocks.get(a as usize);
                 let block = block.ok_or_else(|| format!("there is no block {a}"))?;
-                reads.clone_from(&block.operands);
-                block.results.iter().flatten().copied().collect()
+                for part in &block.operands {
+                    match part {
+                        Part::Own(runs) => reads.extend(runs.iter()),
+                        Part::Shared(runs) => {
+                            let is_there = |slot| self.shared.get(slot as usize) == Some(&true);
+                            if !runs.iter().all(is_there) {
+                                return Err(format!("block {a} reads what lanes do not share"));
+                            }
+                        }
+                        Part::Fixed(_) => {}
+                    }
+                }
+                let leaves = self.routine.leaf_sums();
+                if block
+                    .sums
+                    .iter()
+                    .flatten()
+                    .any(|&sum| sum as usize >= leaves)
+                {
+                    return Err(format!("block {a} has sums that there are not"));
+                }
+                block.results().collect()
+            }
+            Opcode::Many => {
+                let many = self.routine.many.get(a as usize);
+                let many = many.ok_or_else(|| format!("there are no operations {a}"))?;
+                for run in many.operands {
+                    if run.length < many.length {
+                        return Err(format!("operations {a} have too few operands"));
+                    }
+                    reads.extend(run.places());
+                }
+                (many.first..many.first + many.length).collect()
             }
             _ => vec![d],
         };
         reads.iter().try_for_each(|&slot| self.read(slot))?;
         writes.iter().try_for_each(|&slot| self.write(slot))?;
-        if let Some(slot) = writes.iter().find(|slot| reads.contains(slot)) {
+        let read: FxHashSet<u32> = reads.into_iter().collect();
+        if let Some(slot) = writes.iter().find(|slot| read.contains(slot)) {
             return Err(format!("{op:?} writes slot {slot}, which it reads"));
         }
         writes.sort_unstable();

@@ -5,7 +5,9 @@
 //! - No instruction writes a slot that it reads.
 
 use super::super::flow::Work;
+use super::super::runs::Runs;
 use crate::prim::Prim;
+use std::sync::Arc;
 
 /// What an instruction does with its operands `a`, `b` and `c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,13 +62,16 @@ pub(crate) enum Opcode {
     Sum,
     /// Does the block of number a.
     Block,
+    /// Does the operations of number a among those that are many at a time, on one lane.
+    Many,
 }
 
 impl Opcode {
-    /// How many of `a`, `b` and `c`, from the first on, are slots that it reads. A block's are elsewhere.
+    /// How many of `a`, `b` and `c`, from the first on, are slots that it reads. Those of blocks, and
+    /// of what is done many at a time, are elsewhere.
     pub(super) fn reads(self) -> usize {
         match self {
-            Self::Block => 0,
+            Self::Block | Self::Many => 0,
             Self::Neg | Self::One(_) | Self::SinCos | Self::Guard | Self::Sum => 1,
             Self::Add | Self::Sub | Self::Mul | Self::Div | Self::Two(_) => 2,
             Self::AddAdd
@@ -132,10 +137,46 @@ pub(crate) struct SlotInstr {
     pub(crate) c: u32,
 }
 
-/// A block, its operands' slots and its results', none for those that nobody reads.
+/// Where an operand of a block is.
+#[derive(Clone, Debug)]
+pub(crate) enum Part {
+    /// In slots of the file that the code is for.
+    Own(Runs),
+    /// In slots of the shared file.
+    Shared(Runs),
+    /// Here: it depends on nothing.
+    Fixed(Arc<[f64]>),
+}
+
+/// A block, where its operands are and where its results go.
 #[derive(Clone, Debug)]
 pub(crate) struct BlockCode {
     pub(crate) work: Work,
-    pub(crate) operands: Vec<u32>,
-    pub(crate) results: Vec<Option<u32>>,
+    pub(crate) operands: Vec<Part>,
+    /// The slot of its first result; the others follow.
+    pub(crate) first: u32,
+    /// How many results have slots: the first ones.
+    pub(crate) kept: u32,
+    /// How many there are, but for those that are summed.
+    pub(crate) length: u32,
+    /// For the cotangents of the first operand and of the second: where these are summed over lanes, the
+    /// first of their sums among those that products of matrices make.
+    pub(crate) sums: [Option<u32>; 2],
+}
+
+impl BlockCode {
+    /// The slots of its results.
+    pub(super) fn results(&self) -> impl Iterator<Item = u32> {
+        self.first..self.first + self.kept
+    }
+
+    /// The memory that it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let parts = self.operands.iter().map(|part| match part {
+            Part::Own(runs) | Part::Shared(runs) => runs.bytes(),
+            // Blocks that read the same numbers have them together.
+            Part::Fixed(numbers) => size_of_val(&**numbers) / Arc::strong_count(numbers),
+        });
+        size_of::<Self>() + size_of::<Part>() * self.operands.len() + parts.sum::<usize>()
+    }
 }

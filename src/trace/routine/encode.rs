@@ -50,6 +50,7 @@ pub(super) mod codes {
     pub(in super::super) const GUARD: u16 = 74;
     pub(in super::super) const BLOCK: u16 = 75;
     pub(in super::super) const SUM: u16 = 76;
+    pub(in super::super) const MANY: u16 = 77;
 }
 
 /// Whether the first two operands may change places.
@@ -99,6 +100,7 @@ fn code_of(op: Opcode) -> (u16, usize) {
         Opcode::Guard => (codes::GUARD, 0),
         Opcode::Block => (codes::BLOCK, 0),
         Opcode::Sum => (codes::SUM, 0),
+        Opcode::Many => (codes::MANY, 0),
     }
 }
 
@@ -128,7 +130,7 @@ pub(super) fn encode(code: &[SlotInstr]) -> Vec<Coded> {
         match op {
             // These leave the last result as it is.
             Opcode::Guard | Opcode::Sum => {}
-            Opcode::SinCos | Opcode::Block => before = None,
+            Opcode::SinCos | Opcode::Block | Opcode::Many => before = None,
             _ => before = Some(d),
         }
         Coded { code, d, a, b, c }

@@ -16,8 +16,10 @@
     reason = "compiled for several kinds of processor"
 )]
 
-use super::scalar::{Failed, Scratch};
-use super::vectors::{Flattened, MOST, Slots, Vector, add};
+use super::blocks::{Leaf, Scratch};
+use super::scalar::Failed;
+pub(crate) use super::sums::{Sums, sum_of_lanes};
+use super::vectors::{Flattened, MOST, Slots, Vector};
 use super::{Identity, Opcode, Place, Routine, SlotInstr};
 use crate::prim::math::{self, Cpu};
 use rustc_hash::FxHashSet;
@@ -142,6 +144,7 @@ pub(crate) struct LaneFile {
     shared: Vec<f64>,
     vectors: Vec<Vector>,
     sums: Vec<Vector>,
+    leaf: Leaf,
     scratch: Scratch,
 }
 
@@ -161,72 +164,6 @@ impl LaneFile {
             Place::Shared(slot) => self.shared[slot as usize],
         }
     }
-}
-
-/// How many levels a tree of sums has: more lanes than memory could hold.
-const LEVELS: usize = 32;
-
-/// Sums over lanes: for each a balanced tree, of which the finished branches are kept.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sums {
-    /// For each sum its branches, one of each size at most, the smallest first.
-    branches: Vec<[Vector; LEVELS]>,
-    /// How many chunks of lanes there were: its bits tell which branches there are.
-    chunks: usize,
-}
-
-impl Sums {
-    /// No lanes yet.
-    pub(crate) fn reset(&mut self, count: usize) {
-        self.branches.resize(count, [Vector::ZERO; LEVELS]);
-        self.chunks = 0;
-    }
-
-    /// Adds the sums of as many lanes as before.
-    #[inline]
-    fn push(&mut self, sums: &[Vector]) {
-        let merges = self.chunks.trailing_ones() as usize;
-        for (branches, &sum) in self.branches.iter_mut().zip(sums) {
-            let (before, rest) = branches.split_at_mut(merges);
-            rest[0] = before.iter().fold(sum, |sum, &before| add(before, sum));
-        }
-        self.chunks += 1;
-    }
-
-    /// Adds other lanes' sums, each as if of as many lanes as these sums are used to.
-    pub(crate) fn append(&mut self, other: &[[f64; WIDTH]]) {
-        let sums: Vec<Vector> = other.iter().map(|&lanes| Vector(lanes)).collect();
-        self.push(&sums);
-    }
-
-    /// The sums of all lanes so far, eight lanes each still apart.
-    pub(crate) fn vectors(&self) -> impl Iterator<Item = [f64; WIDTH]> {
-        self.branches.iter().map(|branches| {
-            let there = (0..LEVELS).filter(|level| self.chunks >> level & 1 == 1);
-            let sum = there
-                .map(|level| branches[level])
-                .reduce(|sum, before| add(before, sum));
-            sum.unwrap_or(Vector::ZERO).0
-        })
-    }
-
-    /// The sums of all lanes.
-    pub(crate) fn totals(&self) -> impl Iterator<Item = f64> {
-        self.vectors()
-            .map(|x| ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7])))
-    }
-}
-
-/// The sum of lanes' numbers, by the tree that [`Sums`] builds, eight lanes each still apart.
-pub(crate) fn sum_of_lanes(numbers: &[f64]) -> [f64; WIDTH] {
-    let mut sums = Sums::default();
-    sums.reset(1);
-    for chunk in numbers.chunks(WIDTH) {
-        let mut lanes = [0.0; WIDTH];
-        lanes[..chunk.len()].copy_from_slice(chunk);
-        sums.push(&[Vector(lanes)]);
-    }
-    sums.vectors().next().unwrap_or_default()
 }
 
 /// What a batch writes: columns of one number for each lane of a range.
@@ -293,7 +230,7 @@ impl Routine {
             shared[slot as usize] = inputs[input as usize].at(0);
         }
         // There are no guards before the lanes, nor after them.
-        let _ = self.run_code(&self.before, shared, scratch);
+        let _ = self.run_code(&self.before, shared, &[], scratch);
         if let Some((_, vectors)) = &mut file.routine {
             *vectors = 0;
         }
@@ -319,7 +256,7 @@ impl Routine {
         if let Some(slot) = self.count {
             shared[slot as usize] = lanes as f64;
         }
-        let _ = self.run_code(&self.after, shared, scratch);
+        let _ = self.run_code(&self.after, shared, &[], scratch);
     }
 
     /// Runs lanes. [`Routine::begin`] comes first. Gives up between chunks where the job is late, and
@@ -334,6 +271,7 @@ impl Routine {
         let cpu = job.cpu.min(Cpu::detect());
         let vectors = self.vectors_for(count);
         self.prepare(vectors, file);
+        file.leaf.begin(self.leaf_sums());
         let mut start = 0;
         while start < count {
             if (job.late)() {
@@ -366,10 +304,13 @@ impl Routine {
             if chunk.active != 0 {
                 self.store(job.which, span, &mut results.columns, file);
             }
+            start += lanes;
             if !self.sums.is_empty() {
                 results.sums.push(&file.sums);
+                let leaf = file.leaf.after(lanes, start == count);
+                leaf.into_iter()
+                    .for_each(|leaf| results.sums.push_leaf(leaf));
             }
-            start += lanes;
         }
         count
     }
@@ -389,7 +330,7 @@ impl Routine {
         file.vectors
             .resize(self.imports.len() + own * vectors, Vector::ZERO);
         file.sums.clear();
-        file.sums.resize(self.sums.len(), Vector::ZERO);
+        file.sums.resize(self.vector_sums as usize, Vector::ZERO);
         match &mut file.routine {
             // The count of a routine that several threads run is left alone.
             Some((routine, at)) if *routine == self.identity => *at = vectors,
@@ -611,19 +552,17 @@ impl Routine {
                     }
                 }
                 Opcode::Sum => file.sums[b as usize] = slots.sum(a, chunk.span.lanes),
+                // That is for one lane alone.
+                Opcode::Many => debug_assert!(false, "lanes have no operations many at a time"),
                 Opcode::Block => {
+                    let LaneFile {
+                        shared,
+                        leaf,
+                        scratch,
+                        ..
+                    } = &mut *file;
                     let block = &self.blocks[a as usize];
-                    for lane in 0..chunk.span.lanes {
-                        let operands = block.operands.iter();
-                        let operands = operands.map(|&slot| slots.number(slot, lane));
-                        block.run_with(operands, &mut file.scratch);
-                        let results = file.scratch.results();
-                        for (result, &number) in block.results.iter().zip(results) {
-                            if let Some(slot) = result {
-                                slots.set_number(*slot, lane, number);
-                            }
-                        }
-                    }
+                    block.run_lanes(&slots, shared, chunk.span.lanes, leaf, scratch);
                 }
             }
         }

@@ -21,6 +21,7 @@
 //!    kernels take as slices, the operands of `One` and `SinCos`, is never one of them: an operation on
 //!    what lanes share alone is not done for each lane.
 //! 4. *Apart.* An instruction writes no slot that it reads, and the results of one are different slots.
+//!    Those of a block follow one another, and are the lanes' own.
 //! 5. *Filled and aligned.* Files are vectors of numbers, filled when they are made, so any slot can be
 //!    read at any time; on many lanes they are vectors of [`lanes`]' eight numbers, and pointers move by
 //!    whole ones.
@@ -31,14 +32,20 @@
 //!
 //! [`Cpu::detect`]: crate::prim::math::Cpu::detect
 
+mod blocks;
 mod check;
 mod code;
 mod encode;
+mod groups;
 pub(crate) mod lanes;
+mod many;
+#[cfg(test)]
+mod many_tests;
 mod rolled;
 mod scalar;
 pub(crate) mod seeds;
 mod slots;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod vectors;
@@ -54,8 +61,10 @@ use super::flow::{Class, Flow};
 use super::gradient::Gradient;
 use super::simplify::{FlowGuard, simplify};
 use encode::{Coded, encode};
+use many::Many;
 use slots::{Body, Parts};
 use std::sync::Arc;
+use sums::Sums;
 
 /// How many sums over lanes, for each input that derivatives are by, may stand in for a sweep through
 /// what lanes share; past that the sweep is done for each lane.
@@ -80,6 +89,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) shared: &'a [bool],
     /// Whether outputs, and derivatives by what lanes share, are summed over lanes.
     pub(crate) summed: bool,
+    /// Whether it is for one lane at a time.
+    pub(crate) alone: bool,
 }
 
 /// Where a result is.
@@ -116,6 +127,8 @@ pub(crate) struct Routine {
     /// The same for one lane alone, where lanes share nothing.
     one: Vec<Coded>,
     pub(crate) blocks: Vec<BlockCode>,
+    /// What one lane does many at a time.
+    many: Vec<Many>,
     /// What each guard of the body expects, by the trace's numbers.
     pub(crate) expected: Vec<f64>,
     /// The first slots of the shared file.
@@ -128,8 +141,10 @@ pub(crate) struct Routine {
     /// Inputs of lanes and their slots in a lane's file.
     pub(crate) lane_inputs: Vec<(u32, u32)>,
     pub(crate) lane_slots: u32,
-    /// The shared slot of each sum over lanes, and of their number.
+    /// The shared slot of each sum over lanes, and of their number. Behind those of lanes' numbers come
+    /// those that products of matrices make.
     pub(crate) sums: Vec<u32>,
+    vector_sums: u32,
     pub(crate) count: Option<u32>,
     /// Where the outputs are.
     pub(crate) outputs: Vec<Place>,
@@ -147,12 +162,14 @@ impl Routine {
         let mut flow = Flow::new(&classes);
         let one = flow.constant(1.0);
         let (guards, outputs, derivatives) = written(trace, wanted, one, &mut flow);
-        let summed = wanted.summed;
         compile(
             &flow,
             &guards,
             [&outputs, &derivatives],
-            summed,
+            Form {
+                summed: wanted.summed,
+                alone: wanted.alone,
+            },
             trace.guards.len(),
         )
     }
@@ -165,15 +182,22 @@ impl Routine {
 
     /// The memory it takes, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let blocks = self
-            .blocks
-            .iter()
-            .map(|b| (b.operands.len() + b.results.len()) * 4);
         self.len() * size_of::<SlotInstr>()
             + (self.constants.len() + self.expected.len()) * 8
             + self.imports.len() * 4
             + self.rolled.as_ref().map_or(0, |rolled| rolled.bytes())
-            + blocks.sum::<usize>()
+            + self.many.len() * size_of::<Many>()
+            + self.blocks.iter().map(BlockCode::bytes).sum::<usize>()
+    }
+
+    /// How many sums products of matrices make.
+    fn leaf_sums(&self) -> usize {
+        self.sums.len() - self.vector_sums as usize
+    }
+
+    /// Makes sums over its lanes ready.
+    pub(crate) fn reset(&self, sums: &mut Sums) {
+        sums.reset_with(self.vector_sums as usize, self.leaf_sums());
     }
 }
 
@@ -255,17 +279,27 @@ fn summed(
     Some(by.collect())
 }
 
+/// What code is for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Form {
+    /// Whether outputs are summed over lanes.
+    summed: bool,
+    /// Whether it is for one lane at a time.
+    alone: bool,
+}
+
 /// Code for what the outputs, derivatives and guards need, and for nothing else.
 fn compile(
     flow: &Flow,
     guards: &[FlowGuard],
     [outputs, derivatives]: [&[Ref]; 2],
-    summed: bool,
+    form: Form,
     guard_count: usize,
 ) -> Routine {
     let results = [outputs, derivatives].concat();
     let mut parts = Parts::new(flow, guards, &results);
-    let body = Body::new(flow, guards, &results, summed, &mut parts);
+    let Form { summed, .. } = form;
+    let body = Body::new(flow, guards, &results, form, &mut parts);
     let mut expected = vec![0.0; guard_count];
     for guard in guards {
         expected[guard.index as usize] = guard.expected;
@@ -283,6 +317,7 @@ fn compile(
         },
         body: body.code,
         blocks: parts.blocks,
+        many: body.many,
         expected,
         constants: flow.constants.clone(),
         shared_inputs: parts.inputs,
@@ -291,6 +326,7 @@ fn compile(
         lane_inputs: body.inputs,
         lane_slots: body.slots,
         sums: parts.sums,
+        vector_sums: parts.vector_sums,
         count: parts.count,
         outputs: places,
         derivatives,

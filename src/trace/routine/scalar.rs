@@ -7,11 +7,11 @@
 //! - Slots are read and written unchecked, by the contract of [`super`]; [`File::prepare`] makes files
 //!   as long as that asks.
 
+use super::blocks::{OneFile, Scratch};
 use super::encode::{Coded, codes};
-use super::{BlockCode, Identity, Place, Routine};
+use super::{Identity, Place, Routine};
 use crate::prim::Prim;
 use crate::prim::math;
-use crate::trace::flow::Work;
 
 /// A guard that does not hold.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,21 +34,6 @@ pub(crate) struct File {
     pub(super) scratch: Scratch,
 }
 
-/// Memory for blocks.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Scratch {
-    numbers: Vec<f64>,
-    results: Vec<f64>,
-    kernel: Vec<f64>,
-}
-
-impl Scratch {
-    /// The numbers of the last block.
-    pub(super) fn results(&self) -> &[f64] {
-        &self.results
-    }
-}
-
 impl File {
     fn prepare(&mut self, routine: &Routine) {
         if self.routine.as_ref() == Some(&routine.identity) {
@@ -57,6 +42,8 @@ impl File {
         self.shared.clear();
         self.shared.extend_from_slice(&routine.constants);
         self.shared.resize(routine.shared_slots as usize, 0.0);
+        // There are no guards before lanes.
+        let _ = routine.run_code(&routine.before, &mut self.shared, &[], &mut self.scratch);
         self.lane.clear();
         self.lane.resize(routine.lane_slots as usize, 0.0);
         for (slot, &from) in self.lane.iter_mut().zip(&routine.imports) {
@@ -96,30 +83,35 @@ impl Routine {
     ) -> Result<(), Failed> {
         debug_assert!(self.shared_inputs.is_empty() && self.sums.is_empty());
         file.prepare(self);
-        let File { lane, .. } = &mut *file;
         for &(input, slot) in &self.lane_inputs {
-            lane[slot as usize] = inputs[input as usize];
+            file.lane[slot as usize] = inputs[input as usize];
         }
         if let Some(rolled) = &self.rolled {
             return self.run_rolled(rolled, inputs, file, late);
         }
-        let File { lane, scratch, .. } = file;
-        self.run_code(&self.one, lane, scratch)
+        let File {
+            lane,
+            shared,
+            scratch,
+            ..
+        } = file;
+        self.run_code(&self.one, lane, shared, scratch)
     }
 
-    /// Runs code on a file of single numbers.
+    /// Runs code on a file of single numbers; blocks may read from the shared file besides.
     pub(super) fn run_code(
         &self,
         code: &[Coded],
         file: &mut [f64],
+        shared: &[f64],
         scratch: &mut Scratch,
     ) -> Result<(), Failed> {
         #[cfg(target_arch = "x86_64")]
         if math::Cpu::detect() != math::Cpu::Baseline {
             // SAFETY: point 6: the processor was found to have what the function needs.
-            return unsafe { self.run_code_avx2(code, file, scratch) };
+            return unsafe { self.run_code_avx2(code, file, shared, scratch) };
         }
-        self.run_code_on(code, file, scratch)
+        self.run_code_on(code, file, shared, scratch)
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -128,9 +120,10 @@ impl Routine {
         &self,
         code: &[Coded],
         file: &mut [f64],
+        shared: &[f64],
         scratch: &mut Scratch,
     ) -> Result<(), Failed> {
-        self.run_code_on(code, file, scratch)
+        self.run_code_on(code, file, shared, scratch)
     }
 
     #[inline(always)]
@@ -142,6 +135,7 @@ impl Routine {
         &self,
         code: &[Coded],
         file: &mut [f64],
+        shared: &[f64],
         scratch: &mut Scratch,
     ) -> Result<(), Failed> {
         let length = file.len();
@@ -232,14 +226,14 @@ impl Routine {
                         return Err(Failed { guard: b, value });
                     }
                 }
+                other codes::MANY => {
+                    let file = OneFile { start: numbers, length };
+                    self.many[a as usize].run(file, math::Cpu::detect());
+                }
                 other codes::BLOCK => {
                     let block = &self.blocks[a as usize];
-                    block.run_with(block.operands.iter().map(|&slot| get(slot)), scratch);
-                    for (result, &number) in block.results.iter().zip(&scratch.results) {
-                        if let Some(slot) = result {
-                            set(*slot, number);
-                        }
-                    }
+                    let file = OneFile { start: numbers, length };
+                    block.run_one(file, shared, scratch);
                 }
             }
         }
@@ -263,36 +257,5 @@ fn begin_at_a_page() {
     // SAFETY: it tells the assembler to fill up with instructions that do nothing.
     unsafe {
         std::arch::asm!(".p2align 12", options(nomem, nostack, preserves_flags));
-    }
-}
-
-impl BlockCode {
-    /// Computes the results from the operands' numbers.
-    pub(super) fn run_with(&self, operands: impl Iterator<Item = f64>, scratch: &mut Scratch) {
-        let Scratch {
-            numbers,
-            results,
-            kernel,
-        } = scratch;
-        numbers.clear();
-        numbers.extend(operands);
-        results.clear();
-        results.resize(self.results.len(), 0.0);
-        match self.work {
-            Work::Forward(block) => {
-                let [first, _] = block.operands();
-                let (a, b) = numbers.split_at(first);
-                block.forward(a, b, results, kernel);
-            }
-            Work::Reverse { block, to_a, to_b } => {
-                let [first, second] = block.operands();
-                let (a, rest) = numbers.split_at(first);
-                let (b, rest) = rest.split_at(second);
-                let (own, cts) = rest.split_at(block.outputs() + block.hidden());
-                let (da, db) = results.split_at_mut(if to_a { first } else { 0 });
-                let (da, db) = (to_a.then_some(da), to_b.then_some(db));
-                block.vjp(a, b, own, cts, da, db, kernel);
-            }
-        }
     }
 }

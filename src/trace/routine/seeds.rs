@@ -8,7 +8,7 @@
 //!   is to do so.
 
 use super::lanes::{Columns, LaneFile, LaneInput, LaneJob, LaneResults, Sums, Which};
-use super::{Failed, Routine, compile};
+use super::{Failed, Form, Routine, compile};
 use crate::prim::math::Cpu;
 use crate::trace::flow::{Class, Flow};
 use crate::trace::forward::forward;
@@ -44,7 +44,7 @@ impl Seeded {
             derivatives.push(tangent.unwrap_or(zero));
         }
         let results = [values.as_slice(), &derivatives];
-        let routine = compile(&flow, &guards, results, false, trace.guards.len());
+        let routine = compile(&flow, &guards, results, Form::default(), trace.guards.len());
         let mut units = vec![0.0; seeds * seeds];
         units.iter_mut().step_by(seeds + 1).for_each(|x| *x = 1.0);
         Some(Self {

@@ -10,13 +10,17 @@
 //! - Slots are given out here alone, by counting: they are in range and apart, as the contract of
 //!   [`super`] asks.
 
-use super::super::flow::{Class, Flow};
+use super::super::flow::{Class, Flow, Work};
+use super::super::runs::{Run, Runs};
 use super::super::simplify::FlowGuard;
 use super::super::{Ref, narrow};
-use super::Place;
-use super::code::{BlockCode, Opcode, SlotInstr};
+use super::code::{BlockCode, Opcode, Part, SlotInstr};
+use super::groups::{ALONE, Group, Plan};
+use super::many::Many;
+use super::{Form, Place};
 use crate::prim::Prim;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
 
 const NOWHERE: u32 = u32::MAX;
 
@@ -27,6 +31,8 @@ pub(super) struct Parts {
     pub(super) blocks: Vec<BlockCode>,
     pub(super) inputs: Vec<(u32, u32)>,
     pub(super) sums: Vec<u32>,
+    /// How many of them are sums of lanes' numbers; the others products of matrices make.
+    pub(super) vector_sums: u32,
     pub(super) count: Option<u32>,
     pub(super) slots: u32,
     /// How often each node is read, by live operations, guards, sums and as a result.
@@ -35,6 +41,11 @@ pub(super) struct Parts {
     places: Vec<u32>,
     /// For each sum of the flow its number, if anything reads it.
     numbers: FxHashMap<u32, u32>,
+    /// For the blocks whose cotangents of an operand nothing but sums over lanes read: that operand, and
+    /// its first sum among those that products of matrices make.
+    summed: FxHashMap<u32, (usize, u32)>,
+    /// Operands of blocks that depend on nothing.
+    fixed: FxHashMap<Runs, Arc<[f64]>>,
 }
 
 impl Parts {
@@ -45,11 +56,14 @@ impl Parts {
             blocks: Vec::new(),
             inputs: Vec::new(),
             sums: Vec::new(),
+            vector_sums: 0,
             count: None,
             slots: narrow(flow.constants.len()),
             uses: count_uses(flow, guards, results),
             places: vec![NOWHERE; flow.classes.len()],
             numbers: FxHashMap::default(),
+            summed: FxHashMap::default(),
+            fixed: FxHashMap::default(),
         };
         for input in 0..flow.inputs {
             if parts.uses[input as usize] > 0 && flow.classes[input as usize] == Class::Shared {
@@ -57,8 +71,10 @@ impl Parts {
                 parts.inputs.push((input, slot));
             }
         }
+        let outer = parts.outer_products(flow);
+        let by_products: FxHashSet<u32> = outer.iter().flat_map(|o| &o.sums).copied().collect();
         for sum in &flow.sums {
-            if parts.uses[sum.node as usize] > 0 {
+            if parts.uses[sum.node as usize] > 0 && !by_products.contains(&sum.node) {
                 let slot = parts.give(sum.node);
                 if flow.constant_of(sum.of).is_some() {
                     parts.count = Some(slot);
@@ -66,6 +82,15 @@ impl Parts {
                     parts.numbers.insert(sum.node, narrow(parts.sums.len()));
                     parts.sums.push(slot);
                 }
+            }
+        }
+        parts.vector_sums = narrow(parts.sums.len());
+        for outer in outer {
+            let first = narrow(parts.sums.len()) - parts.vector_sums;
+            parts.summed.insert(outer.block, (outer.operand, first));
+            for sum in outer.sums {
+                let slot = parts.give(sum);
+                parts.sums.push(slot);
             }
         }
         parts.before = parts.code(flow, Class::Shared);
@@ -107,14 +132,29 @@ impl Parts {
                     if numbers.clone().all(|n| self.uses[n as usize] == 0) {
                         continue;
                     }
-                    let operands = block.operands.iter().map(|&r| self.slot(r)).collect();
-                    let results = numbers
-                        .map(|n| (self.uses[n as usize] > 0).then(|| self.give(n)))
-                        .collect();
+                    let operands = block.operands.iter();
+                    let operands = operands.map(|refs| {
+                        self.fixed(flow, refs).unwrap_or_else(|| {
+                            let slots = refs.iter().map(|r| self.slot(Ref::at_place(r)));
+                            Part::Own(slots.collect())
+                        })
+                    });
+                    let operands = operands.collect();
+                    let first = self.slots;
+                    let is_read = |&n: &u32| self.uses[n as usize] > 0;
+                    let last = numbers.clone().rev().find(is_read);
+                    let kept = last.map_or(0, |last| last + 1 - block.first);
+                    for (slot, node) in (first..first + kept).zip(numbers) {
+                        self.places[node as usize] = slot;
+                    }
+                    self.slots += kept;
                     let a = self.block(BlockCode {
                         work: block.work,
                         operands,
-                        results,
+                        first,
+                        kept,
+                        length: block.length,
+                        sums: [None; 2],
                     });
                     code.push(SlotInstr {
                         op: Opcode::Block,
@@ -137,6 +177,71 @@ impl Parts {
         code
     }
 
+    /// An operand that depends on nothing.
+    fn fixed(&mut self, flow: &Flow, refs: &Runs) -> Option<Part> {
+        let is_constant = |run: &Run| !Ref::at_place(run.first).is_node();
+        if refs.is_empty() || !refs.runs().iter().all(is_constant) {
+            return None;
+        }
+        if let Some(known) = self.fixed.get(refs) {
+            return Some(Part::Fixed(known.clone()));
+        }
+        let numbers = refs
+            .iter()
+            .map(|r| flow.constants[Ref::at_place(r).index()]);
+        let numbers: Arc<[f64]> = numbers.collect();
+        self.fixed.insert(refs.clone(), numbers.clone());
+        Some(Part::Fixed(numbers))
+    }
+
+    /// The blocks whose cotangents of an operand are products of two vectors that nothing but sums over
+    /// lanes read.
+    fn outer_products(&self, flow: &Flow) -> Vec<Outer> {
+        let mut sum_of = FxHashMap::default();
+        for sum in &flow.sums {
+            if let Some(node) = sum.of.as_node()
+                && self.uses[sum.node as usize] > 0
+            {
+                sum_of.insert(node, sum.node);
+            }
+        }
+        let mut outer = Vec::new();
+        for (number, block) in flow.blocks.iter().enumerate() {
+            let Work::Reverse {
+                block: kind,
+                to_a,
+                to_b,
+            } = block.work
+            else {
+                continue;
+            };
+            if flow.classes[block.first as usize] != Class::Lane {
+                continue;
+            }
+            let [length_a, length_b] = kind.operands();
+            let from_b = if to_a { length_a } else { 0 };
+            let places = [(to_a, 0, length_a), (to_b, from_b, length_b)];
+            for (operand, (to, from, length)) in places.into_iter().enumerate() {
+                if !to || !kind.is_outer()[operand] {
+                    continue;
+                }
+                let first = block.first + narrow(from);
+                let sums = (first..first + narrow(length)).map(|node| {
+                    let sum = sum_of.get(&node).copied();
+                    sum.filter(|_| self.uses[node as usize] == 1)
+                });
+                if let Some(sums) = sums.collect() {
+                    outer.push(Outer {
+                        block: narrow(number),
+                        operand,
+                        sums,
+                    });
+                }
+            }
+        }
+        outer
+    }
+
     fn block(&mut self, block: BlockCode) -> u32 {
         let number = narrow(self.blocks.len());
         self.blocks.push(block);
@@ -144,16 +249,29 @@ impl Parts {
     }
 }
 
+/// A block whose cotangents of an operand products of matrices sum over lanes.
+struct Outer {
+    block: u32,
+    operand: usize,
+    /// Their sums among the flow's nodes.
+    sums: Vec<u32>,
+}
+
+/// From how many inputs on that lie side by side, and that a block reads, their slots are never used for
+/// anything else: they need not be looked at one by one, block by block.
+const HELD: u32 = 64;
+
+/// Whether a run of references is of inputs that keep their slots.
+fn is_held(flow: &Flow, run: &Run) -> bool {
+    run.length >= HELD && run.step == 1 && run.first + run.length <= flow.inputs
+}
+
 /// Calls `see` for all that an operation reads.
 fn each_operand(flow: &Flow, index: usize, see: &mut dyn FnMut(Ref)) {
     let op = &flow.operations[index];
     match op.prim {
         Prim::Part => {}
-        Prim::Block => flow.blocks[op.c.index()]
-            .operands
-            .iter()
-            .copied()
-            .for_each(see),
+        Prim::Block => flow.blocks[op.c.index()].reads().for_each(see),
         Prim::Select => [op.a, op.b, op.c].into_iter().for_each(see),
         prim if prim.operands() == 1 => see(op.a),
         _ => [op.a, op.b].into_iter().for_each(see),
@@ -171,6 +289,7 @@ fn count_uses(flow: &Flow, guards: &[FlowGuard], results: &[Ref]) -> Vec<u32> {
         note(*r, &mut uses);
     }
     let mut sums = flow.sums.iter().rev().peekable();
+    let mut held = FxHashSet::default();
     for index in (0..flow.operations.len()).rev() {
         let op = &flow.operations[index];
         let node = flow.inputs as usize + index;
@@ -189,7 +308,20 @@ fn count_uses(flow: &Flow, guards: &[FlowGuard], results: &[Ref]) -> Vec<u32> {
             }
             _ => uses[node] > 0,
         };
-        if live {
+        if live && op.prim == Prim::Block {
+            let operands = flow.blocks[op.c.index()].operands.iter();
+            for run in operands.flat_map(Runs::runs) {
+                if is_held(flow, run) {
+                    if held.insert(*run) {
+                        // They are read again and again, for all that anyone cares.
+                        run.places().for_each(|place| uses[place as usize] += 2);
+                    }
+                } else {
+                    let refs = run.places().map(Ref::at_place);
+                    refs.for_each(|r| note(r, &mut uses));
+                }
+            }
+        } else if live {
             each_operand(flow, index, &mut |r| note(r, &mut uses));
         }
     }
@@ -199,6 +331,7 @@ fn count_uses(flow: &Flow, guards: &[FlowGuard], results: &[Ref]) -> Vec<u32> {
 /// What each lane does.
 pub(super) struct Body {
     pub(super) code: Vec<SlotInstr>,
+    pub(super) many: Vec<Many>,
     pub(super) imports: Vec<u32>,
     pub(super) inputs: Vec<(u32, u32)>,
     pub(super) slots: u32,
@@ -233,12 +366,19 @@ impl Body {
         flow: &Flow,
         guards: &[FlowGuard],
         results: &[Ref],
-        summed: bool,
+        form: Form,
         parts: &mut Parts,
     ) -> Self {
-        let steps = steps(flow, guards, parts);
+        let Form { summed, alone } = form;
+        let is_live = |node: usize| parts.uses[node] > 0 && flow.classes[node] == Class::Lane;
+        let plan = alone
+            .then(|| Plan::grouped(flow, guards, &is_live))
+            .flatten();
+        let plan = plan.unwrap_or_else(|| Plan::as_it_is(flow, guards));
+        let steps = steps(flow, guards, &plan, parts);
         let mut body = Self {
             code: Vec::with_capacity(steps.len()),
+            many: Vec::new(),
             imports: Vec::new(),
             inputs: Vec::new(),
             slots: 0,
@@ -247,9 +387,13 @@ impl Body {
         };
         // What lanes take from what they share has the first slots.
         let mut last = vec![NOWHERE; flow.classes.len()];
+        let mut held = FxHashSet::default();
         let mut read = |r: Ref, at: u32, body: &mut Self| {
             if flow.class(r) == Class::Lane {
-                last[r.index()] = at;
+                let last = &mut last[r.index()];
+                if *last == NOWHERE || *last < at {
+                    *last = at;
+                }
             } else {
                 body.import(r, parts);
             }
@@ -258,10 +402,26 @@ impl Body {
             for &r in &step.operands[..step.op.reads()] {
                 read(r, narrow(at), &mut body);
             }
+            if step.op == Opcode::Many {
+                let operands = plan.groups[step.number as usize].operands.iter();
+                operands
+                    .flatten()
+                    .for_each(|&r| read(r, narrow(at), &mut body));
+            }
             if step.op == Opcode::Block {
-                let operands = &flow.blocks[step.number as usize].operands;
-                for &r in operands {
-                    read(r, narrow(at), &mut body);
+                let operands = flow.blocks[step.number as usize].operands.iter();
+                let own = operands.filter(|refs| is_own(flow, refs));
+                for run in own.flat_map(Runs::runs) {
+                    if is_held(flow, run) {
+                        if held.insert(*run) {
+                            (run.places()).for_each(|place| {
+                                read(Ref::node(place), narrow(steps.len()), &mut body);
+                            });
+                        }
+                    } else {
+                        let refs = run.places().map(Ref::at_place);
+                        refs.for_each(|r| read(r, narrow(at), &mut body));
+                    }
                 }
             }
         }
@@ -277,15 +437,16 @@ impl Body {
         }
         let mut free: Vec<u32> = Vec::new();
         let mut next = narrow(body.imports.len());
-        let mut give = |free: &mut Vec<u32>| {
+        let give = |free: &mut Vec<u32>, next: &mut u32| {
             free.pop().unwrap_or_else(|| {
-                next += 1;
-                next - 1
+                *next += 1;
+                *next - 1
             })
         };
+        let mut runs = RunSlots::default();
         for input in 0..flow.inputs {
             if flow.classes[input as usize] == Class::Lane && last[input as usize] != NOWHERE {
-                let slot = give(&mut free);
+                let slot = give(&mut free, &mut next);
                 body.places[input as usize] = slot;
                 body.inputs.push((input, slot));
             }
@@ -295,7 +456,7 @@ impl Body {
             let at = narrow(at);
             // A block's operands are not these.
             let slots = match step.op {
-                Opcode::Block => [0; 3],
+                Opcode::Block | Opcode::Many => [0; 3],
                 _ => step.operands.map(|r| body.slot(r)),
             };
             // Results get their slots before those of operands are free: no instruction writes what
@@ -312,46 +473,143 @@ impl Body {
                 Opcode::Guard | Opcode::Sum => instr.b = step.number,
                 Opcode::Block => {
                     let block = &flow.blocks[step.number as usize];
-                    let operands = block.operands.iter().map(|&r| body.slot(r)).collect();
-                    let mut results = Vec::with_capacity(block.length as usize);
-                    for node in block.first..block.first + block.length {
-                        results.push((last[node as usize] != NOWHERE).then(|| {
-                            let slot = give(&mut free);
-                            body.places[node as usize] = slot;
-                            slot
-                        }));
+                    let operands = block.operands.iter();
+                    let operands = operands.map(|refs| body.part(flow, refs, parts)).collect();
+                    let summed = parts.summed.get(&step.number).copied();
+                    // What is summed comes first, or last.
+                    let lengths = match block.work {
+                        Work::Reverse { block, .. } => block.operands().map(narrow),
+                        Work::Forward(_) => [0; 2],
+                    };
+                    let mut numbers = block.first..block.first + block.length;
+                    let mut sums = [None; 2];
+                    if let Some((operand, sum)) = summed {
+                        sums[operand] = Some(sum);
+                        match operand {
+                            0 => numbers.start += lengths[0],
+                            _ => numbers.end -= lengths[1],
+                        }
                     }
-                    done.extend(&block.operands);
+                    let is_read = |&n: &u32| last[n as usize] != NOWHERE;
+                    let kept = numbers.clone().rev().find(is_read);
+                    let kept = kept.map_or(0, |last| last + 1 - numbers.start);
+                    let first = runs.give(kept, &mut next);
+                    for (slot, node) in (first..first + kept).zip(numbers.clone()) {
+                        body.places[node as usize] = slot;
+                        if last[node as usize] != NOWHERE {
+                            runs.note(slot, first);
+                        }
+                    }
+                    let own = block.operands.iter().filter(|refs| is_own(flow, refs));
+                    let own = own.flat_map(Runs::runs).filter(|run| !is_held(flow, run));
+                    done.extend(own.flat_map(|run| run.places()).map(Ref::at_place));
                     instr.a = parts.block(BlockCode {
                         work: block.work,
                         operands,
-                        results,
+                        first,
+                        kept,
+                        length: narrow(numbers.len()),
+                        sums,
                     });
                 }
+                Opcode::Many => {
+                    let group = &plan.groups[step.number as usize];
+                    let many = body.many(group, &mut runs, &last, &mut next);
+                    done.extend(group.operands.iter().flatten());
+                    let is_joined = matches!(body.code.last(), Some(before) if before.op == Opcode::Many)
+                        && body
+                            .many
+                            .last_mut()
+                            .is_some_and(|before| before.join(&many));
+                    if !is_joined {
+                        instr.a = narrow(body.many.len());
+                        body.many.push(many);
+                        body.code.push(instr);
+                    }
+                }
                 Opcode::SinCos => {
-                    instr.d = give(&mut free);
-                    instr.b = give(&mut free);
+                    instr.d = give(&mut free, &mut next);
+                    instr.b = give(&mut free, &mut next);
                     body.places[step.node as usize] = instr.d;
                     body.places[step.number as usize] = instr.b;
                 }
                 _ => {
-                    instr.d = give(&mut free);
+                    instr.d = give(&mut free, &mut next);
                     body.places[step.node as usize] = instr.d;
                 }
             }
-            body.code.push(instr);
+            if step.op != Opcode::Many {
+                body.code.push(instr);
+            }
             done.extend(&step.operands[..step.op.reads()]);
             for r in done {
                 if flow.class(r) == Class::Lane
                     && last[r.index()] == at
                     && !std::mem::replace(&mut freed[r.index()], true)
                 {
-                    free.push(body.places[r.index()]);
+                    runs.free(body.places[r.index()], &mut free);
                 }
             }
         }
         body.slots = next;
         body
+    }
+
+    /// A group's operations on slots; its results get theirs.
+    fn many(&mut self, group: &Group, runs: &mut RunSlots, last: &[u32], next: &mut u32) -> Many {
+        let length = narrow(group.nodes.len());
+        let operands = [0, 1].map(|at| {
+            let all = &group.operands[at];
+            let first = self.slot(all[0]);
+            let step = u32::from(all.len() > 1);
+            debug_assert!(
+                (0..)
+                    .zip(all)
+                    .all(|(place, &r)| self.slot(r) == first + place),
+                "operands of a group follow one another"
+            );
+            Run {
+                first,
+                length,
+                step,
+            }
+        });
+        let first = runs.give(length, next);
+        for (slot, &node) in (first..).zip(&group.nodes) {
+            self.places[node as usize] = slot;
+            if last[node as usize] != NOWHERE {
+                runs.note(slot, first);
+            }
+        }
+        Many {
+            prim: group.prim,
+            first,
+            length,
+            operands,
+        }
+    }
+
+    /// Where an operand of a block is.
+    fn part(&self, flow: &Flow, refs: &Runs, parts: &mut Parts) -> Part {
+        if let Some(fixed) = parts.fixed(flow, refs) {
+            return fixed;
+        }
+        if !is_own(flow, refs) {
+            let slots = refs.iter().map(|r| parts.slot(Ref::at_place(r)));
+            return Part::Shared(slots.collect());
+        }
+        if let [run] = refs.runs()
+            && is_held(flow, run)
+        {
+            // Inputs have their slots one after the other.
+            let [first, last] = [run.first, run.first + run.length - 1];
+            let [first, last] = [first, last].map(|node| self.places[node as usize]);
+            if last.wrapping_sub(first) == run.length - 1 {
+                return Part::Own(Runs::one(first, run.length));
+            }
+        }
+        let slots = refs.iter().map(|r| self.slot(Ref::at_place(r)));
+        Part::Own(slots.collect())
     }
 
     fn import(&mut self, r: Ref, parts: &Parts) {
@@ -397,15 +655,72 @@ impl Body {
     }
 }
 
+/// Whether an operand of a block is of lanes' own.
+fn is_own(flow: &Flow, refs: &Runs) -> bool {
+    let mut runs = refs.runs().iter();
+    runs.any(|run| flow.class_of(run) == Class::Lane)
+}
+
+/// Slots that follow one another, given out as one and used again as one.
+#[derive(Default)]
+struct RunSlots {
+    /// Those that nothing reads any more, by how many they are.
+    free: FxHashMap<u32, Vec<u32>>,
+    /// For each slot of a run that is read where the run begins.
+    starts: FxHashMap<u32, u32>,
+    /// For each run by its first slot how many it has, and how many of them are still to be read.
+    runs: FxHashMap<u32, (u32, u32)>,
+}
+
+impl RunSlots {
+    fn give(&mut self, count: u32, next: &mut u32) -> u32 {
+        let known = self.free.get_mut(&count).and_then(Vec::pop);
+        let first = known.unwrap_or_else(|| {
+            *next += count;
+            *next - count
+        });
+        self.runs.insert(first, (count, 0));
+        first
+    }
+
+    /// Notes that a slot of a run will be read.
+    fn note(&mut self, slot: u32, first: u32) {
+        self.starts.insert(slot, first);
+        if let Some((_, live)) = self.runs.get_mut(&first) {
+            *live += 1;
+        }
+    }
+
+    /// Notes that nothing reads a slot any more. One that belongs to no run goes to `singles`.
+    fn free(&mut self, slot: u32, singles: &mut Vec<u32>) {
+        let Some(first) = self.starts.remove(&slot) else {
+            singles.push(slot);
+            return;
+        };
+        if let Some((count, live)) = self.runs.get_mut(&first) {
+            *live -= 1;
+            if *live == 0 {
+                self.free.entry(*count).or_default().push(first);
+            }
+        }
+    }
+}
+
 /// What lanes do, in order and in pairs.
-pub(super) fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<NodeInstr> {
+pub(super) fn steps(
+    flow: &Flow,
+    guards: &[FlowGuard],
+    plan: &Plan,
+    parts: &Parts,
+) -> Vec<NodeInstr> {
     let inputs = flow.inputs as usize;
     let is_live = |node: usize| parts.uses[node] > 0 && flow.classes[node] == Class::Lane;
+    let group_of = |index: usize| plan.group_of.get(index).copied().unwrap_or(ALONE);
     // For each operation that ends a pair, whether its left operand begins it.
     let mut ends: Vec<Option<bool>> = vec![None; flow.operations.len()];
     let mut absorbed = vec![false; flow.operations.len()];
     for (index, op) in flow.operations.iter().enumerate() {
-        if !is_live(inputs + index) || op.a == op.b {
+        if !is_live(inputs + index) || op.a == op.b || group_of(index) != ALONE {
             continue;
         }
         // A product first: a sum of products is the commonest pair.
@@ -418,6 +733,7 @@ pub(super) fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<Nod
             let before = &flow.operations[first];
             if is_live(inputs + first)
                 && parts.uses[inputs + first] == 1
+                && group_of(first) == ALONE
                 && ends[first].is_none()
                 && !absorbed[first]
                 && Opcode::pair(before.prim, op.prim, is_left).is_some()
@@ -434,7 +750,10 @@ pub(super) fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<Nod
     // Sine and cosine of one angle are one instruction, where the first of them stands.
     let mut angles: FxHashMap<Ref, [Option<usize>; 2]> = FxHashMap::default();
     for (index, op) in flow.operations.iter().enumerate() {
-        if is_live(inputs + index) && matches!(op.prim, Prim::Sin | Prim::Cos) {
+        if is_live(inputs + index)
+            && matches!(op.prim, Prim::Sin | Prim::Cos)
+            && group_of(index) == ALONE
+        {
             angles.entry(op.a).or_default()[usize::from(op.prim == Prim::Cos)] = Some(index);
         }
     }
@@ -455,10 +774,25 @@ pub(super) fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<Nod
         }
     };
     (0..flow.inputs).for_each(|input| add(input, &mut steps));
-    let mut guards = guards.iter().peekable();
-    for (index, op) in flow.operations.iter().enumerate() {
-        while let Some(guard) = guards.next_if(|guard| guard.at as usize <= index) {
+    let mut guards = guards.iter().zip(&plan.guards).peekable();
+    let mut done = vec![false; plan.groups.len()];
+    for (place, &index) in plan.order.iter().enumerate() {
+        let index = index as usize;
+        let op = &flow.operations[index];
+        while let Some((guard, _)) = guards.next_if(|(_, at)| **at as usize <= place) {
             steps.push(of_guard(guard));
+        }
+        let group = group_of(index);
+        if group != ALONE {
+            if !std::mem::replace(&mut done[group as usize], true) {
+                let r = Ref::node(narrow(inputs + index));
+                let step = NodeInstr::of(Opcode::Many, narrow(inputs + index), [r; 3]);
+                steps.push(NodeInstr {
+                    number: group,
+                    ..step
+                });
+            }
+            continue;
         }
         let node = narrow(inputs + index);
         if op.prim == Prim::Block && flow.classes[node as usize] == Class::Lane {
@@ -477,6 +811,7 @@ pub(super) fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<Nod
         }
         if let (Prim::Sin | Prim::Cos, Some(&[Some(sin), Some(cos)])) = (op.prim, angles.get(&op.a))
         {
+            // They are of one level.
             if index == sin.min(cos) {
                 let of = |index: usize| narrow(inputs + index);
                 let step = NodeInstr::of(Opcode::SinCos, of(sin), [op.a; 3]);
@@ -499,7 +834,7 @@ pub(super) fn steps(flow: &Flow, guards: &[FlowGuard], parts: &Parts) -> Vec<Nod
         });
         add(node, &mut steps);
     }
-    steps.extend(guards.map(of_guard));
+    steps.extend(guards.map(|(guard, _)| of_guard(guard)));
     steps
 }
 

@@ -13,7 +13,7 @@ use crate::trace::sweep::Adjoints;
 use crate::trace::{Guard, Operation, Ref, Trace};
 
 /// Splitmix64.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -24,12 +24,12 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
     }
 
     /// A number like those that make trouble, or any other.
-    fn number(&mut self) -> f64 {
+    pub(super) fn number(&mut self) -> f64 {
         const STEEP: [f64; 12] = [
             0.0,
             -0.0,
@@ -53,7 +53,7 @@ impl Random {
 }
 
 /// The first seed of random traces: that of `DMCI_SEED`, or one that stays the same.
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let text = std::env::var("DMCI_SEED").ok();
     text.map_or(1, |text| {
         text.trim().parse().expect("DMCI_SEED is a number")
@@ -127,12 +127,13 @@ fn compile(trace: &Trace, output: Ref, shared: &[bool], summed: bool) -> Routine
             by: &(0..INPUTS).collect::<Vec<_>>(),
             shared,
             summed,
+            alone: false,
         },
     )
 }
 
 /// Value and derivatives of the trace as it is, or the guard that fails.
-fn expected(trace: &Trace, output: Ref, inputs: &[f64]) -> Result<Vec<f64>, u32> {
+pub(super) fn expected(trace: &Trace, output: Ref, inputs: &[f64]) -> Result<Vec<f64>, u32> {
     let mut values = Vec::new();
     trace
         .replay(inputs, &mut values)
@@ -144,7 +145,7 @@ fn expected(trace: &Trace, output: Ref, inputs: &[f64]) -> Result<Vec<f64>, u32>
     Ok(all)
 }
 
-fn same(a: f64, b: f64) -> bool {
+pub(super) fn same(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
 }
 
@@ -198,7 +199,7 @@ fn run_lanes(routine: &Routine, inputs: &[LaneInput<'_>], which: Which<'_>, cpu:
     };
     let (mut sums, mut failed) = (Sums::default(), Vec::new());
     let mut file = LaneFile::default();
-    sums.reset(routine.sums.len());
+    routine.reset(&mut sums);
     routine.begin(inputs, &mut file);
     let job = LaneJob {
         inputs,
@@ -381,6 +382,7 @@ fn a_guard_tells_what_its_number_was() {
             by: &[],
             shared: &[false],
             summed: false,
+            alone: false,
         },
     );
     let mut file = File::default();
@@ -414,6 +416,7 @@ fn nothing_is_computed_that_nobody_asked_for() {
         by: &[0],
         shared: &[false, false],
         summed: false,
+        alone: false,
     };
     let routine = Routine::new(&trace, &wanted);
     // The sine is nobody's, the product is one, and its derivative is a constant.
@@ -451,6 +454,7 @@ fn checked(change: impl FnOnce(&mut Routine)) -> Result<(), String> {
         by: &[0, 1],
         shared: &[false; 2],
         summed: false,
+        alone: false,
     };
     let mut routine = Routine::new(&trace, &wanted);
     change(&mut routine);

@@ -11,6 +11,8 @@
 
 use crate::prim::Prim;
 use crate::prim::math::{self, Cpu};
+use crate::trace::runs::Runs;
+use std::ops::Range;
 
 /// How many lanes a vector has.
 pub(crate) const WIDTH: usize = 8;
@@ -250,6 +252,58 @@ impl<const V: usize> Slots<V> {
         let start = self.own(slot);
         // SAFETY: as in `numbers`, and by point 4 nobody else has the slot's numbers.
         unsafe { std::slice::from_raw_parts_mut(start.cast(), V * WIDTH) }
+    }
+
+    /// The numbers of slots of the lanes' own, which follow one another: a row for each. They are not to be
+    /// written meanwhile.
+    pub(super) fn rows(&self, first: u32, count: usize) -> &[f64] {
+        let start = self.run_of_own(first, count);
+        // SAFETY: as in `numbers`: slots that follow one another are one piece of the file.
+        unsafe { std::slice::from_raw_parts(start.cast(), count * V * WIDTH) }
+    }
+
+    /// The same, to be written. No other slice of these slots is to be there.
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "slots are apart: no instruction writes what it reads"
+    )]
+    pub(super) fn rows_mut(&self, first: u32, count: usize) -> &mut [f64] {
+        let start = self.run_of_own(first, count);
+        // SAFETY: as in `rows`, and by point 4 nobody else has these slots' numbers.
+        unsafe { std::slice::from_raw_parts_mut(start.cast(), count * V * WIDTH) }
+    }
+
+    fn run_of_own(&self, first: u32, count: usize) -> *mut Vector {
+        debug_assert!(
+            first as usize + count <= self.count,
+            "slots {first} to {} of {}",
+            first as usize + count,
+            self.count
+        );
+        self.own(first)
+    }
+
+    /// The numbers of slots, a row for each: where they are, if that is one piece of the lanes' own, or
+    /// gathered at the end of a buffer.
+    pub(super) fn rows_of(
+        &self,
+        runs: &Runs,
+        buffer: &mut Vec<f64>,
+    ) -> Result<&[f64], Range<usize>> {
+        if let Some(first) = runs.as_one()
+            && first as usize >= self.imports
+        {
+            return Ok(self.rows(first, runs.len()));
+        }
+        let start = buffer.len();
+        for slot in runs.iter() {
+            let (at, step) = self.at(slot);
+            for v in 0..V {
+                // SAFETY: points 1 to 3 and 5, as in `one`.
+                buffer.extend(unsafe { (*at.add(v * step)).0 });
+            }
+        }
+        Err(start..buffer.len())
     }
 
     /// The numbers of any slot, one for each lane.

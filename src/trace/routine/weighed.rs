@@ -9,7 +9,7 @@
 //!   contributes nothing, even where a derivative is infinite. Other routines multiply by it, which
 //!   differs only where that gives NaN.
 
-use super::{Routine, compile};
+use super::{Form, Routine, compile};
 use crate::trace::flow::{Class, Flow};
 use crate::trace::gradient::Gradient;
 use crate::trace::simplify::simplify;
@@ -69,7 +69,7 @@ impl Routine {
                 .unwrap_or_else(|| lane_by_lane(trace, &nodes, weighed, &mut flow))
         };
         let results = [values.as_slice(), &derivatives];
-        compile(&flow, &guards, results, false, trace.guards.len())
+        compile(&flow, &guards, results, Form::default(), trace.guards.len())
     }
 }
 

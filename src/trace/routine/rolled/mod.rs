@@ -142,8 +142,14 @@ impl Rolled {
 
 impl Routine {
     /// Compiles a trace for one lane to code with loops, if it has some that are worth it.
-    pub(crate) fn rolled(trace: &Trace, outputs: &[Ref], by: &[u32]) -> Option<Self> {
-        let plan = Plan::new(trace, outputs, by)?;
+    /// None has iterations of more than `longest` operations.
+    pub(crate) fn rolled(
+        trace: &Trace,
+        outputs: &[Ref],
+        by: &[u32],
+        longest: usize,
+    ) -> Option<Self> {
+        let plan = Plan::new(trace, outputs, by, longest)?;
         if plan.groups() > GROUPS {
             return None;
         }
@@ -183,7 +189,7 @@ impl Routine {
             for &(slot, from) in &segment.loads {
                 lane[slot as usize] = tape[from];
             }
-            self.run_code(&segment.code, lane, scratch)
+            self.run_code(&segment.code, lane, &[], scratch)
                 .map_err(|failed| rolled.failed(failed, 0))?;
             for &(slot, to) in &segment.stores {
                 tape[to] = lane[slot as usize];
@@ -220,7 +226,7 @@ impl Routine {
                         at += feed.stride;
                     }
                 }
-                self.run_code(&repeat.code, lane, scratch)
+                self.run_code(&repeat.code, lane, &[], scratch)
                     .map_err(|failed| rolled.failed(failed, run))?;
                 let (slot, length, to) = repeat.store;
                 let to = to + run * length;

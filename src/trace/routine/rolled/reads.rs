@@ -16,6 +16,7 @@
 use super::super::super::narrow;
 use super::super::super::roll::abridge::{Origin, Plan, Stream};
 use super::super::super::roll::{Move, Source, moved};
+use super::super::code::Opcode;
 use super::growth::{Grown, step_of_stream};
 use super::steps::{Coordinate, Short};
 use super::{BODY, RAGGED, UNROLLED};
@@ -269,12 +270,24 @@ impl<'a> Planned<'a> {
                 wanted.push((which, place, nth));
             }
         }
+        // What goes to the tape of a block is all of it, in a row.
+        let short = self.short;
+        let of_block = |&(which, place, nth): &(usize, usize, u32)| {
+            let step = self.loops[which].start + place;
+            match short.steps[step].op {
+                Opcode::Block => (0..short.results_of(step))
+                    .map(move |nth| (which, place, nth))
+                    .collect(),
+                _ => vec![(which, place, nth)],
+            }
+        };
+        let mut wanted: Vec<(usize, usize, u32)> = wanted.iter().flat_map(of_block).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
         for (which, place, nth) in wanted {
             let of = &mut self.loops[which];
-            if !of.column_of.contains_key(&(place, nth)) {
-                of.column_of.insert((place, nth), of.columns.len());
-                of.columns.push((place, nth));
-            }
+            of.column_of.insert((place, nth), of.columns.len());
+            of.columns.push((place, nth));
         }
         Some(())
     }

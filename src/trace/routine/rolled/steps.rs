@@ -11,9 +11,11 @@
 use super::super::super::flow::{Class, Flow};
 use super::super::super::roll::abridge::{Abridged, Origin};
 use super::super::super::roll::{GROWTH, KEPT, Least, Listing, Loop, Move, Source, find, moved};
+use super::super::super::runs::Runs;
 use super::super::super::simplify::FlowGuard;
 use super::super::super::{Ref, narrow};
 use super::super::code::Opcode;
+use super::super::groups::Plan;
 use super::super::slots::{NodeInstr, Parts, steps};
 use super::super::{Wanted, written};
 use super::RAGGED;
@@ -57,6 +59,7 @@ impl Short {
                 by: &abridged.by,
                 shared: &shared,
                 summed: false,
+                alone: false,
             },
             one,
             &mut flow,
@@ -64,7 +67,8 @@ impl Short {
         let count = outputs.len();
         let results = [outputs, derivatives].concat();
         let parts = Parts::new(&flow, &guards, &results);
-        let steps = steps(&flow, &guards, &parts);
+        let plan = Plan::as_it_is(&flow, &guards);
+        let steps = steps(&flow, &guards, &plan, &parts);
         let mut made = vec![(NOWHERE, 0); flow.classes.len()];
         for (at, step) in steps.iter().enumerate() {
             let at = narrow(at);
@@ -114,6 +118,17 @@ impl Short {
         match self.made[node as usize] {
             (NOWHERE, _) => Source::Outer(node),
             (step, nth) => Source::Item(step, nth),
+        }
+    }
+
+    /// How many results a step has.
+    pub(super) fn results_of(&self, step: usize) -> u32 {
+        let of = &self.steps[step];
+        match of.op {
+            Opcode::Guard | Opcode::Sum => 0,
+            Opcode::SinCos => 2,
+            Opcode::Block => self.flow.blocks[of.number as usize].length,
+            _ => 1,
         }
     }
 
@@ -205,8 +220,8 @@ impl Listing for Short {
         let step = &self.steps[item];
         if step.op == Opcode::Block {
             let operands = &self.flow.blocks[step.number as usize].operands;
-            for &r in operands {
-                see(self.source(r));
+            for place in operands.iter().flat_map(Runs::iter) {
+                see(self.source(Ref::at_place(place)));
             }
             return;
         }

@@ -12,7 +12,8 @@
 
 use super::super::super::narrow;
 use super::super::super::roll::abridge::Stream;
-use super::super::code::{BlockCode, Opcode, SlotInstr};
+use super::super::super::runs::Runs;
+use super::super::code::{BlockCode, Opcode, Part, SlotInstr};
 use super::super::encode::encode;
 use super::super::{Identity, Place, Routine};
 use super::reads::{Number, Planned, Reads};
@@ -110,15 +111,12 @@ impl<'a> Writer<'a> {
             encode(&code)
         };
         for block in &mut self.blocks {
-            block
-                .operands
-                .iter_mut()
-                .for_each(|slot| *slot = placed(*slot));
-            block
-                .results
-                .iter_mut()
-                .flatten()
-                .for_each(|slot| *slot = placed(*slot));
+            for part in &mut block.operands {
+                if let Part::Own(slots) = part {
+                    *slots = slots.iter().map(placed).collect();
+                }
+            }
+            block.first = placed(block.first);
         }
         let at = |pairs: Vec<(u32, usize)>| -> Vec<(u32, usize)> {
             pairs
@@ -183,6 +181,8 @@ impl<'a> Writer<'a> {
             lane_inputs: inputs.collect(),
             lane_slots: self.slots + constants,
             sums: Vec::new(),
+            vector_sums: 0,
+            many: Vec::new(),
             count: None,
             outputs,
             derivatives,
@@ -266,7 +266,7 @@ impl<'a> Writer<'a> {
                 let slot = writer.give(1);
                 writer.slots_of.insert(Number::Straight(step, nth), slot);
                 slot
-            });
+            })?;
             code.push(instr);
         }
         Some((code, stores))
@@ -295,7 +295,7 @@ impl<'a> Writer<'a> {
                 let number = Number::Loop(which, iteration, place, nth);
                 writer.slots_of.insert(number, slot);
                 slot
-            });
+            })?;
             code.push(instr);
         }
         for column in 0..self.of.loops[which].columns.len() {
@@ -335,7 +335,7 @@ impl<'a> Writer<'a> {
         operands: &[u32],
         guard: u32,
         give: &mut dyn FnMut(&mut Self, u32) -> u32,
-    ) -> SlotInstr {
+    ) -> Option<SlotInstr> {
         let of = &self.short.steps[step];
         let at = |nth: usize| operands.get(nth).or(operands.first()).copied().unwrap_or(0);
         let mut instr = SlotInstr {
@@ -349,12 +349,18 @@ impl<'a> Writer<'a> {
             Opcode::Guard | Opcode::Sum => instr.b = guard,
             Opcode::Block => {
                 let block = &self.short.flow.blocks[of.number as usize];
-                let results = (0..block.length).map(|nth| Some(give(self, nth))).collect();
+                let slots: Runs = (0..block.length).map(|nth| give(self, nth)).collect();
                 instr.a = narrow(self.blocks.len());
+                let mut rest = operands.iter().copied();
+                let parts = block.operands.iter();
+                let parts = parts.map(|part| Part::Own(rest.by_ref().take(part.len()).collect()));
                 self.blocks.push(BlockCode {
                     work: block.work,
-                    operands: operands.to_vec(),
-                    results,
+                    operands: parts.collect(),
+                    first: slots.as_one()?,
+                    kept: block.length,
+                    length: block.length,
+                    sums: [None; 2],
                 });
             }
             Opcode::SinCos => {
@@ -363,7 +369,7 @@ impl<'a> Writer<'a> {
             }
             _ => instr.d = give(self, 0),
         }
-        instr
+        Some(instr)
     }
 
     /// A loop, and the code before it.
@@ -382,7 +388,7 @@ impl<'a> Writer<'a> {
                 slots.insert((iteration, place, nth), slot);
             }
             for place in 0..period {
-                for nth in 0..self.results_of(start + place) {
+                for nth in 0..self.short.results_of(start + place) {
                     slots
                         .entry((iteration, place, nth))
                         .or_insert_with(|| self.give(1));
@@ -438,7 +444,7 @@ impl<'a> Writer<'a> {
                 let guard = self.guard(step, iteration, unrolled);
                 let instr = self.instr(step, &operands, guard, &mut |writer, nth| {
                     writer.of.loops[which].slots[&(iteration, place, nth)]
-                });
+                })?;
                 body.push(instr);
             }
         }
@@ -453,16 +459,6 @@ impl<'a> Writer<'a> {
         };
         let loads = std::mem::take(&mut self.loads);
         Some((loads, code, stores, copies, Some(repeat)))
-    }
-
-    fn results_of(&self, step: usize) -> u32 {
-        let of = &self.short.steps[step];
-        match of.op {
-            Opcode::Guard | Opcode::Sum => 0,
-            Opcode::SinCos => 2,
-            Opcode::Block => self.short.flow.blocks[of.number as usize].length,
-            _ => 1,
-        }
     }
 
     /// What a loop reads of others' parts of the tape: for each, by where it moves, the slots, and the first
