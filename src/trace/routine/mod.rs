@@ -44,6 +44,7 @@ mod many_tests;
 mod scalar;
 pub(crate) mod seeds;
 mod slots;
+mod steps;
 mod sums;
 #[cfg(test)]
 mod tests;
