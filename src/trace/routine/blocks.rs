@@ -10,8 +10,7 @@
 //! - Slots are read and written unchecked, by the contract of [`super`].
 
 use super::code::{BlockCode, Part};
-use super::lanes::CHUNK;
-use super::vectors::{Slots, WIDTH};
+use super::vectors::{CHUNK, Slots, WIDTH};
 use crate::prim::block::BlockKind;
 use crate::prim::block::lanes::{self, Factor};
 use crate::trace::flow::Work;

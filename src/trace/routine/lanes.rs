@@ -24,10 +24,7 @@ use super::{Identity, Opcode, Place, Routine, SlotInstr};
 use crate::prim::math::{self, Cpu};
 use rustc_hash::FxHashSet;
 
-pub(crate) use super::vectors::WIDTH;
-
-/// The most lanes done at once.
-pub(crate) const CHUNK: usize = WIDTH * MOST;
+pub(crate) use super::vectors::{CHUNK, WIDTH};
 
 /// How many bytes the numbers of a chunk should not outgrow: about half of a second-level cache.
 const CACHE: usize = 512 << 10;

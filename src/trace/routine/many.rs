@@ -32,14 +32,22 @@ pub(crate) struct Many {
 }
 
 impl Many {
-    /// Joins operations that stand right behind these, if what they read and write follows, too.
+    /// Joins operations that stand right behind these, if what they read and write follows, too, and they
+    /// write nothing that these read.
     pub(super) fn join(&mut self, next: &Self) -> bool {
         let follows = |a: &Run, b: &Run| match a.step {
             0 => b.step == 0 && a.first == b.first,
             _ => b.step == 1 && a.first + a.length == b.first,
         };
+        // What is done first is neither read nor written by what is done with it.
+        let length = self.length + next.length;
+        let is_apart = |operand: &Run| {
+            let end = operand.first + operand.step * (length - 1) + 1;
+            end <= self.first || self.first + length <= operand.first
+        };
         let joins = self.prim == next.prim
             && self.first + self.length == next.first
+            && self.operands.iter().all(is_apart)
             && self
                 .operands
                 .iter()

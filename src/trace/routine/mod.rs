@@ -45,6 +45,7 @@ mod rolled;
 mod scalar;
 pub(crate) mod seeds;
 mod slots;
+mod steps;
 mod sums;
 #[cfg(test)]
 mod tests;

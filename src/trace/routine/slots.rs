@@ -15,8 +15,9 @@ use super::super::runs::{Run, Runs};
 use super::super::simplify::FlowGuard;
 use super::super::{Ref, narrow};
 use super::code::{BlockCode, Opcode, Part, SlotInstr};
-use super::groups::{ALONE, Group, Plan};
+use super::groups::{Group, Plan};
 use super::many::Many;
+use super::steps::steps;
 use super::{Form, Place};
 use crate::prim::Prim;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -36,11 +37,11 @@ pub(super) struct Parts {
     pub(super) count: Option<u32>,
     pub(super) slots: u32,
     /// How often each node is read, by live operations, guards, sums and as a result.
-    uses: Vec<u32>,
+    pub(super) uses: Vec<u32>,
     /// The slot of each node in the shared file.
     places: Vec<u32>,
     /// For each sum of the flow its number, if anything reads it.
-    numbers: FxHashMap<u32, u32>,
+    pub(super) numbers: FxHashMap<u32, u32>,
     /// For the blocks whose cotangents of an operand nothing but sums over lanes read: that operand, and
     /// its first sum among those that products of matrices make.
     summed: FxHashMap<u32, (usize, u32)>,
@@ -340,27 +341,6 @@ pub(super) struct Body {
     imported: FxHashMap<u32, u32>,
 }
 
-/// An instruction on nodes, its slots still to be given.
-pub(super) struct NodeInstr {
-    pub(super) op: Opcode,
-    /// The node that it computes.
-    pub(super) node: u32,
-    pub(super) operands: [Ref; 3],
-    /// A guard's or block's number, or the node of the cosine.
-    pub(super) number: u32,
-}
-
-impl NodeInstr {
-    fn of(op: Opcode, node: u32, operands: [Ref; 3]) -> Self {
-        Self {
-            op,
-            node,
-            operands,
-            number: 0,
-        }
-    }
-}
-
 impl Body {
     pub(super) fn new(
         flow: &Flow,
@@ -375,7 +355,7 @@ impl Body {
             .then(|| Plan::grouped(flow, guards, &is_live))
             .flatten();
         let plan = plan.unwrap_or_else(|| Plan::as_it_is(flow, guards));
-        let steps = steps(flow, guards, &plan, parts);
+        let steps = steps(flow, guards, &plan, (&parts.uses, &parts.numbers));
         let mut body = Self {
             code: Vec::with_capacity(steps.len()),
             many: Vec::new(),
@@ -703,146 +683,5 @@ impl RunSlots {
                 self.free.entry(*count).or_default().push(first);
             }
         }
-    }
-}
-
-/// What lanes do, in order and in pairs.
-pub(super) fn steps(
-    flow: &Flow,
-    guards: &[FlowGuard],
-    plan: &Plan,
-    parts: &Parts,
-) -> Vec<NodeInstr> {
-    let inputs = flow.inputs as usize;
-    let is_live = |node: usize| parts.uses[node] > 0 && flow.classes[node] == Class::Lane;
-    let group_of = |index: usize| plan.group_of.get(index).copied().unwrap_or(ALONE);
-    // For each operation that ends a pair, whether its left operand begins it.
-    let mut ends: Vec<Option<bool>> = vec![None; flow.operations.len()];
-    let mut absorbed = vec![false; flow.operations.len()];
-    for (index, op) in flow.operations.iter().enumerate() {
-        if !is_live(inputs + index) || op.a == op.b || group_of(index) != ALONE {
-            continue;
-        }
-        // A product first: a sum of products is the commonest pair.
-        let mut best: Option<(bool, usize, bool)> = None;
-        for (r, is_left) in [(op.a, true), (op.b, false)] {
-            let Some(first) = r.as_node().and_then(|n| n.checked_sub(flow.inputs)) else {
-                continue;
-            };
-            let first = first as usize;
-            let before = &flow.operations[first];
-            if is_live(inputs + first)
-                && parts.uses[inputs + first] == 1
-                && group_of(first) == ALONE
-                && ends[first].is_none()
-                && !absorbed[first]
-                && Opcode::pair(before.prim, op.prim, is_left).is_some()
-                && best.is_none_or(|(_, _, product)| !product)
-            {
-                best = Some((is_left, first, before.prim == Prim::Mul));
-            }
-        }
-        if let Some((is_left, first, _)) = best {
-            ends[index] = Some(is_left);
-            absorbed[first] = true;
-        }
-    }
-    // Sine and cosine of one angle are one instruction, where the first of them stands.
-    let mut angles: FxHashMap<Ref, [Option<usize>; 2]> = FxHashMap::default();
-    for (index, op) in flow.operations.iter().enumerate() {
-        if is_live(inputs + index)
-            && matches!(op.prim, Prim::Sin | Prim::Cos)
-            && group_of(index) == ALONE
-        {
-            angles.entry(op.a).or_default()[usize::from(op.prim == Prim::Cos)] = Some(index);
-        }
-    }
-    let mut sums: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
-    for sum in &flow.sums {
-        if let Some(&number) = parts.numbers.get(&sum.node)
-            && let Some(node) = sum.of.as_node()
-        {
-            sums.entry(node).or_default().push(number);
-        }
-    }
-    let mut steps = Vec::new();
-    let add = |node: u32, steps: &mut Vec<NodeInstr>| {
-        for &number in sums.get(&node).into_iter().flatten() {
-            let r = Ref::node(node);
-            let step = NodeInstr::of(Opcode::Sum, node, [r, r, r]);
-            steps.push(NodeInstr { number, ..step });
-        }
-    };
-    (0..flow.inputs).for_each(|input| add(input, &mut steps));
-    let mut guards = guards.iter().zip(&plan.guards).peekable();
-    let mut done = vec![false; plan.groups.len()];
-    for (place, &index) in plan.order.iter().enumerate() {
-        let index = index as usize;
-        let op = &flow.operations[index];
-        while let Some((guard, _)) = guards.next_if(|(_, at)| **at as usize <= place) {
-            steps.push(of_guard(guard));
-        }
-        let group = group_of(index);
-        if group != ALONE {
-            if !std::mem::replace(&mut done[group as usize], true) {
-                let r = Ref::node(narrow(inputs + index));
-                let step = NodeInstr::of(Opcode::Many, narrow(inputs + index), [r; 3]);
-                steps.push(NodeInstr {
-                    number: group,
-                    ..step
-                });
-            }
-            continue;
-        }
-        let node = narrow(inputs + index);
-        if op.prim == Prim::Block && flow.classes[node as usize] == Class::Lane {
-            let block = &flow.blocks[op.c.index()];
-            let numbers = block.first..block.first + block.length;
-            if numbers.clone().any(|n| parts.uses[n as usize] > 0) {
-                let step = NodeInstr::of(Opcode::Block, node, [op.a; 3]);
-                let number = narrow(op.c.index());
-                steps.push(NodeInstr { number, ..step });
-                numbers.for_each(|n| add(n, &mut steps));
-            }
-            continue;
-        }
-        if !is_live(node as usize) || absorbed[index] || op.prim == Prim::Part {
-            continue;
-        }
-        if let (Prim::Sin | Prim::Cos, Some(&[Some(sin), Some(cos)])) = (op.prim, angles.get(&op.a))
-        {
-            // They are of one level.
-            if index == sin.min(cos) {
-                let of = |index: usize| narrow(inputs + index);
-                let step = NodeInstr::of(Opcode::SinCos, of(sin), [op.a; 3]);
-                let number = of(cos);
-                steps.push(NodeInstr { number, ..step });
-                add(of(sin), &mut steps);
-                add(of(cos), &mut steps);
-            }
-            continue;
-        }
-        steps.push(match ends[index] {
-            None => NodeInstr::of(Opcode::of(op.prim), node, [op.a, op.b, op.c]),
-            Some(is_left) => {
-                let (t, c) = if is_left { (op.a, op.b) } else { (op.b, op.a) };
-                let first = flow.operations[t.index() - inputs];
-                let pair = Opcode::pair(first.prim, op.prim, is_left);
-                let pair = pair.expect("what ends a pair has one");
-                NodeInstr::of(pair, node, [first.a, first.b, c])
-            }
-        });
-        add(node, &mut steps);
-    }
-    steps.extend(guards.map(|(guard, _)| of_guard(guard)));
-    steps
-}
-
-fn of_guard(guard: &FlowGuard) -> NodeInstr {
-    NodeInstr {
-        op: Opcode::Guard,
-        node: 0,
-        operands: [guard.node; 3],
-        number: guard.index,
     }
 }

@@ -6,7 +6,7 @@
 //! - Sums are a balanced binary tree over the lanes in their order, so their bits depend neither on how
 //!   many lanes are done at a time, nor on threads.
 //! - What a product of matrices sums over lanes has leaves of its own: the sums over
-//!   [`CHUNK`](super::lanes::CHUNK) lanes, one after the other.
+//!   [`CHUNK`](super::vectors::CHUNK) lanes, one after the other.
 
 use super::vectors::{Vector, WIDTH, add};
 
@@ -20,7 +20,7 @@ pub(crate) struct Sums {
     branches: Vec<[Vector; LEVELS]>,
     /// How many chunks of lanes there were: its bits tell which branches there are.
     chunks: usize,
-    /// The same for sums that come as one number for each [`CHUNK`](super::lanes::CHUNK) of lanes: for
+    /// The same for sums that come as one number for each [`CHUNK`](super::vectors::CHUNK) of lanes: for
     /// each size of branch its numbers, one a sum.
     levels: Vec<Vec<f64>>,
     /// How many such sums there are.

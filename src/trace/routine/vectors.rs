@@ -20,6 +20,9 @@ pub(crate) const WIDTH: usize = 8;
 /// The most vectors of lanes done at once.
 pub(super) const MOST: usize = 8;
 
+/// The most lanes done at once.
+pub(crate) const CHUNK: usize = WIDTH * MOST;
+
 /// The numbers of eight lanes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]

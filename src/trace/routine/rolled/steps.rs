@@ -16,7 +16,8 @@ use super::super::super::simplify::FlowGuard;
 use super::super::super::{Ref, narrow};
 use super::super::code::Opcode;
 use super::super::groups::Plan;
-use super::super::slots::{NodeInstr, Parts, steps};
+use super::super::slots::Parts;
+use super::super::steps::{NodeInstr, steps};
 use super::super::{Wanted, written};
 use super::RAGGED;
 use rustc_hash::FxHasher;
@@ -68,7 +69,7 @@ impl Short {
         let results = [outputs, derivatives].concat();
         let parts = Parts::new(&flow, &guards, &results);
         let plan = Plan::as_it_is(&flow, &guards);
-        let steps = steps(&flow, &guards, &plan, &parts);
+        let steps = steps(&flow, &guards, &plan, (&parts.uses, &parts.numbers));
         let mut made = vec![(NOWHERE, 0); flow.classes.len()];
         for (at, step) in steps.iter().enumerate() {
             let at = narrow(at);
