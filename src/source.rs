@@ -56,6 +56,36 @@ impl Span {
     }
 }
 
+/// A text that was made of a program, and where in the program parts of it come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Listing {
+    /// The text.
+    pub text: String,
+    /// Which of its parts come from where; what holds another comes after it.
+    pub marks: Vec<Mark>,
+}
+
+/// A part of a [`Listing`] that comes from a part of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Mark {
+    /// The part, in bytes of the listing.
+    pub part: Span,
+    /// Where it comes from, in bytes of the program.
+    pub from: Span,
+}
+
+impl Listing {
+    /// Notes that the text from an offset to its end comes from somewhere.
+    pub(crate) fn mark(&mut self, start: usize, from: Span) {
+        let part = Span::new(start as u32, self.text.trim_end().len() as u32);
+        if from.start < from.end && part.start < part.end {
+            self.marks.push(Mark { part, from });
+        }
+    }
+}
+
 /// A line and a column, both from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Position {

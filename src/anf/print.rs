@@ -1,8 +1,9 @@
 //! How an [`Anf`] reads: the text of `show --stage anf`.
 //!
-//! An `Anf` and the program's symbols go in, indented text comes out.
+//! An `Anf` and the program's symbols go in, indented text comes out, each line with its place.
 
-use super::{Anf, Atom, Atoms, BlockId, End, LambdaId, Op};
+use super::{Anf, Atom, Atoms, BlockId, End, LambdaId, Op, Site};
+use crate::source::Listing;
 use crate::symbol::{Sym, Symbols};
 use crate::syntax::Program;
 use crate::syntax::ast::Constant;
@@ -10,8 +11,8 @@ use std::fmt::Write;
 
 impl Anf {
     /// Prints all procedures, the program itself first.
-    pub(crate) fn print(&self, program: &Program) -> String {
-        let mut out = String::new();
+    pub(crate) fn print(&self, program: &Program) -> Listing {
+        let mut out = Listing::default();
         for index in 0..self.lambdas.len() {
             Printer { anf: self, program }.lambda(LambdaId(index as u32), &mut out);
         }
@@ -33,7 +34,8 @@ impl Printer<'_> {
         sym.map_or("", |s| self.symbols().name(s))
     }
 
-    fn lambda(&self, id: LambdaId, out: &mut String) {
+    fn lambda(&self, id: LambdaId, listing: &mut Listing) {
+        let out = &mut listing.text;
         let lambda = self.anf.lambda(id);
         let name = match id.0 {
             0 => "program",
@@ -54,7 +56,7 @@ impl Printer<'_> {
         // An explicit stack: a long `cond` is a deep tree of blocks.
         let mut open = vec![(lambda.body, 1, "")];
         while let Some((block, depth, title)) = open.pop() {
-            self.block(block, depth, title, &mut open, out);
+            self.block(block, depth, title, &mut open, listing);
         }
     }
 
@@ -64,8 +66,9 @@ impl Printer<'_> {
         mut depth: usize,
         title: &'static str,
         open: &mut Vec<(BlockId, usize, &'static str)>,
-        out: &mut String,
+        listing: &mut Listing,
     ) {
+        let out = &mut listing.text;
         let block = self.anf.block(id);
         if !title.is_empty() {
             let _ = writeln!(out, "{:depth$}{title} b{}:", "", id.0, depth = depth * 2);
@@ -73,6 +76,8 @@ impl Printer<'_> {
         }
         let mut arms = Vec::new();
         for step in &block.steps {
+            let out = &mut listing.text;
+            let start = out.len() + depth * 2;
             let _ = write!(out, "{:depth$}{} = ", "", step.var, depth = depth * 2);
             match &step.op {
                 Op::Prim(prim, args) => {
@@ -97,36 +102,50 @@ impl Printer<'_> {
                     arms.extend(self.arms(test, [*then, *otherwise], depth, out));
                 }
             }
-            out.push('\n');
+            self.mark(step.site, start, listing);
         }
+        let out = &mut listing.text;
+        let start = out.len() + depth * 2;
         let _ = write!(out, "{:depth$}", "", depth = depth * 2);
-        match &block.end {
+        let site = match &block.end {
             End::Return(atom) => {
                 let _ = write!(out, "return {}", self.atom(atom));
+                Site::default()
             }
             End::TailCall {
                 operator,
                 args,
                 known,
-                ..
+                site,
             } => {
                 self.call("tail", operator, *known, args, out);
+                *site
             }
-            End::Again { args, .. } => {
+            End::Again { args, site } => {
                 out.push_str("again");
                 self.atoms(args, out);
+                *site
             }
             End::If {
                 test,
                 then,
                 otherwise,
-                ..
+                site,
             } => {
                 arms.extend(self.arms(test, [*then, *otherwise], depth, out));
+                *site
             }
-        }
-        out.push('\n');
+        };
+        self.mark(site, start, listing);
         open.extend(arms.into_iter().rev());
+    }
+
+    /// Ends a line that began at an offset, with the place it stands for.
+    fn mark(&self, site: Site, start: usize, listing: &mut Listing) {
+        if let Some(expr) = site.expr {
+            listing.mark(start, self.program.span(expr));
+        }
+        listing.text.push('\n');
     }
 
     fn call(

@@ -19,11 +19,11 @@
 //! ```
 
 mod at_fit;
+mod bars;
 mod bench;
 mod cautions;
 mod compile;
 mod completions;
-mod core_forms;
 mod data;
 pub mod eval;
 mod explain;

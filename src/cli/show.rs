@@ -7,13 +7,12 @@
 //! - Every stage shows what the machines use: names that inputs shadow are inputs here too.
 //! - Printing is linear in what is printed and never recurses.
 
-use super::core_forms;
 use super::limits::LimitArgs;
 use super::program::{InputArgs, Loaded, MachineArgs, Prepared, ProgramArgs, prepare};
 use super::report::{self, Failure, Source};
 use crate::graph::Graph;
 use crate::symbol::Symbols;
-use crate::syntax::{Goal, ReadOptions, read};
+use crate::syntax::{Goal, ReadOptions, core_forms, read};
 use crate::{Bindings, Limits, Workspace};
 use clap::{Args, ValueEnum};
 
@@ -101,7 +100,7 @@ impl Show {
             .expand(&source.text, names, Goal::Value)
             .map_err(Failure::of(source))?;
         Ok(if self.stage == Stage::Core {
-            core_forms::print(&program)
+            core_forms::print(&program).text
         } else {
             let graph = interpreter.build(&program, names);
             self.graph(&graph.map_err(Failure::of(source))?)
@@ -141,10 +140,5 @@ impl Show {
 fn data(text: &str) -> Result<String, crate::Error> {
     let mut symbols = Symbols::new();
     let data = read(text, &mut symbols, ReadOptions::default())?;
-    let mut out = String::new();
-    for &root in data.roots() {
-        data.write(root, &symbols, &mut out);
-        out.push('\n');
-    }
-    Ok(out)
+    Ok(data.list(&symbols).text)
 }

@@ -43,6 +43,9 @@ pub mod agents {}
 #[doc = include_str!("embedding.md")]
 pub mod embedding {}
 
+#[doc = include_str!("browser.md")]
+pub mod browser {}
+
 #[doc = include_str!("python.md")]
 pub mod python {}
 

@@ -18,7 +18,7 @@
 use super::ncg::{excerpt, op_name};
 use super::verify::numbers;
 use super::{Graph, GraphConstant, Node, NodeId, Op};
-use crate::source::Position;
+use crate::source::{Listing, Mark, Position, Span};
 use crate::syntax::ast::Constant;
 use rustc_hash::FxHashMap;
 use slotmap::SecondaryMap;
@@ -30,6 +30,11 @@ const MAX_INDENT: usize = 24;
 impl Graph {
     /// Prints the constants, inputs and exports, then all functions, each arm of an `if` below it.
     pub fn print(&self) -> String {
+        self.list().text
+    }
+
+    /// The same with the places that nodes and literals stand for.
+    pub fn list(&self) -> Listing {
         let mut printer = Printer::new(self);
         for &id in &self.floating {
             printer.floating(id);
@@ -40,7 +45,10 @@ impl Graph {
         for index in 0..self.functions.len() {
             printer.function(index);
         }
-        printer.out
+        Listing {
+            text: printer.out,
+            marks: printer.marks,
+        }
     }
 
     /// Draws the graph in the language of Graphviz: a cluster for each function, solid edges for
@@ -81,6 +89,8 @@ struct Printer<'a> {
     /// Whether a block has been printed.
     seen: Vec<bool>,
     out: String,
+    /// The lines that come from somewhere.
+    marks: Vec<Mark>,
 }
 
 impl<'a> Printer<'a> {
@@ -91,12 +101,15 @@ impl<'a> Printer<'a> {
             positions: positions(graph),
             seen: vec![false; graph.blocks.len()],
             out: String::new(),
+            marks: Vec::new(),
         }
     }
 
     // ---- text ------------------------------------------------------------------------------
 
     fn floating(&mut self, id: NodeId) {
+        let start = self.out.len();
+        let mut from = Span::default();
         let mut line = format!("{} = {}", self.name(id), self.value(id));
         match self.graph.nodes.get(id).map(|node| &node.op) {
             Some(&Op::Function(index)) => {
@@ -109,11 +122,13 @@ impl<'a> Printer<'a> {
                     self.graph.constants.get(index as usize)
                 {
                     line.push_str(&self.place(span.start));
+                    from = *span;
                 }
             }
             _ => {}
         }
         let _ = writeln!(self.out, "{}", line.trim_end());
+        self.mark(start, from);
     }
 
     fn function(&mut self, index: usize) {
@@ -161,6 +176,7 @@ impl<'a> Printer<'a> {
             return;
         };
         self.out.push_str(indent(depth));
+        let start = self.out.len();
         if !node.op.is_end() {
             let _ = write!(self.out, "{} = ", self.name(id));
         }
@@ -169,6 +185,9 @@ impl<'a> Printer<'a> {
             let _ = write!(self.out, " {}", self.name(arg));
         }
         let _ = writeln!(self.out, "{}", self.site(node));
+        if let Some(site) = graph.sites.get(node.site as usize) {
+            self.mark(start, site.span);
+        }
         if let Op::Mux(then, otherwise) | Op::Branch(then, otherwise) = node.op {
             for (title, block) in [("else", otherwise), ("then", then)] {
                 stack.push(Open::Block {
@@ -184,6 +203,14 @@ impl<'a> Printer<'a> {
         match self.seen.get_mut(block as usize) {
             Some(seen) => !std::mem::replace(seen, true),
             None => false,
+        }
+    }
+
+    /// Notes where the line comes from that began at an offset and was written last.
+    fn mark(&mut self, start: usize, from: Span) {
+        let part = Span::new(start as u32, self.out.trim_end().len() as u32);
+        if from.start < from.end {
+            self.marks.push(Mark { part, from });
         }
     }
 

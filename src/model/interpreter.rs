@@ -518,7 +518,9 @@ impl Interpreter {
     /// Whatever is wrong with the program's syntax, with its place.
     pub fn print_anf(&self, text: &str, inputs: &[&str]) -> Result<String, Error> {
         let program = self.expand(text, inputs, Goal::Value)?;
-        Ok(normal_form(&program, inputs, &self.meter())?.print(&program))
+        Ok(normal_form(&program, inputs, &self.meter())?
+            .print(&program)
+            .text)
     }
 
     /// Compiles an expanded program of this interpreter's to a graph of its own.
@@ -584,7 +586,11 @@ fn arity(graph: &Graph, function: u32) -> (u32, Option<u32>) {
 }
 
 /// The normal form of a program whose caller gives inputs of the given names, and its params.
-fn normal_form(program: &Program, inputs: &[&str], meter: &Meter) -> Result<Anf, Overrun> {
+pub(super) fn normal_form(
+    program: &Program,
+    inputs: &[&str],
+    meter: &Meter,
+) -> Result<Anf, Overrun> {
     let params = program.params().iter().map(|p| p.name.as_str());
     let certain: FxHashSet<&str> = inputs.iter().copied().chain(params).collect();
     let anf = normalize_within(program, &|name| certain.contains(name), meter)?;

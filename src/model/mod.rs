@@ -30,6 +30,7 @@ mod refer;
 pub(crate) mod registry;
 pub(crate) mod render;
 mod second;
+mod stages;
 #[cfg(test)]
 mod tests;
 mod vjp;
@@ -45,6 +46,7 @@ pub use not_finite::{NotFinite, Origin, OriginSort};
 pub use recording::{Operand, RecordedGuard, RecordedNode, RecordedPath, Recording};
 #[cfg(feature = "dfdx")]
 pub use refer::evaluate_reference;
+pub use stages::Stages;
 pub use vjp::{LaneError, LaneMut};
 
 use crate::error::Kind;

@@ -94,7 +94,14 @@ impl TypeTag {
 
 impl fmt::Display for TypeTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.write_str(self.name())
+    }
+}
+
+impl TypeTag {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
             TypeTag::Nil => "nil",
             TypeTag::Bool => "bool",
             TypeTag::Int => "int",
@@ -105,7 +112,7 @@ impl fmt::Display for TypeTag {
             TypeTag::String => "string",
             TypeTag::Closure => "closure",
             TypeTag::Vector => "vector",
-        })
+        }
     }
 }
 

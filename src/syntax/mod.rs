@@ -9,6 +9,7 @@
 
 pub(crate) mod ast;
 mod chars;
+pub(crate) mod core_forms;
 pub(crate) mod datum;
 pub(crate) mod expand;
 mod forms;

@@ -9,6 +9,7 @@
 use super::chars::{char_name, is_invisible};
 use super::datum::{Data, Datum, DatumId};
 use super::reader::is_plain_symbol;
+use crate::source::{Listing, Mark, Span};
 use crate::symbol::{Sym, Symbols};
 use std::fmt::{self, Write};
 use std::slice;
@@ -19,22 +20,54 @@ impl Data {
     /// # Panics
     /// If `id` is not of these data.
     pub(crate) fn write(&self, id: DatumId, symbols: &Symbols, out: &mut String) {
-        let mut open: Vec<Unwritten<'_>> = Vec::new();
+        self.write_noting(id, symbols, out, |_, _, _| {});
+    }
+
+    /// Prints all data of the top level, one a line, each part with its place in the text.
+    pub(crate) fn list(&self, symbols: &Symbols) -> Listing {
+        let mut listing = Listing::default();
+        for &root in self.roots() {
+            let Listing { text, marks } = &mut listing;
+            self.write_noting(root, symbols, text, |id, start, end| {
+                let part = Span::new(start as u32, end as u32);
+                let from = self.span(id);
+                marks.push(Mark { part, from });
+            });
+            listing.text.push('\n');
+        }
+        listing
+    }
+
+    /// As [`Data::write`]; tells of each node where in `out` it begins and ends, of a list after its items.
+    fn write_noting(
+        &self,
+        id: DatumId,
+        symbols: &Symbols,
+        out: &mut String,
+        mut note: impl FnMut(DatumId, usize, usize),
+    ) {
+        let mut open: Vec<(DatumId, usize, Unwritten<'_>)> = Vec::new();
         let mut next = Some(id);
         loop {
             if let Some(id) = next {
+                let start = out.len();
+                let mut begin = |list| open.push((id, start, list));
                 match self.get(id) {
-                    Datum::List(items) => open.push(Unwritten::new(items, None, ')')),
-                    Datum::Dotted(items, tail) => {
-                        open.push(Unwritten::new(items, Some(tail), ')'));
+                    Datum::List(items) => begin(Unwritten::new(items, None, ')')),
+                    Datum::Dotted(items, tail) => begin(Unwritten::new(items, Some(tail), ')')),
+                    Datum::Bracket(items) => begin(Unwritten::new(items, None, ']')),
+                    atom => {
+                        write_atom(atom, symbols, out);
+                        note(id, start, out.len());
                     }
-                    Datum::Bracket(items) => open.push(Unwritten::new(items, None, ']')),
-                    atom => write_atom(atom, symbols, out),
                 }
             }
-            let Some(list) = open.last_mut() else { return };
+            let Some((id, start, list)) = open.last_mut() else {
+                return;
+            };
             next = list.write_up_to_next(out);
             if next.is_none() {
+                note(*id, *start, out.len());
                 open.pop();
             }
         }

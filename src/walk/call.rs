@@ -308,6 +308,9 @@ impl Walk<'_> {
     }
 
     fn look_at_clock(&mut self) -> Outcome<()> {
+        if self.meter.pauses {
+            return Self::out_of_time();
+        }
         self.meter.clock = CLOCK_INTERVAL;
         self.meter.entries += u64::from(CLOCK_INTERVAL);
         self.need_time()?;
@@ -394,7 +397,7 @@ impl Walk<'_> {
 
     /// What remains to be counted when the program has its value.
     pub(super) fn end(&mut self) -> Outcome<()> {
-        self.meter.entries += u64::from(CLOCK_INTERVAL - self.meter.clock);
+        self.meter.entries += u64::from(CLOCK_INTERVAL.saturating_sub(self.meter.clock));
         self.meter.clock = CLOCK_INTERVAL;
         self.count_entries();
         self.need_fuel()

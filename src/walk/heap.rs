@@ -41,6 +41,11 @@ impl Heap {
         self.immortal = self.cells.len();
     }
 
+    /// How many cells hold programs and quoted data.
+    pub(super) fn immortal(&self) -> usize {
+        self.immortal
+    }
+
     pub(super) fn cells(&self) -> &[Value] {
         &self.cells
     }

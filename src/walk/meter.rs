@@ -9,6 +9,7 @@
 use super::call::{CLOCK_INTERVAL, ENTRIES};
 use super::cost::Cost;
 use super::{Job, Limits};
+use crate::prim::value::Value;
 
 /// How many elements that a primitive goes through weigh as much as an application: one of either costs
 /// about the same time in interpreter mode.
@@ -55,6 +56,11 @@ pub(super) struct Meter {
     pub(super) reach: usize,
     /// Ints that passed 2^53.
     pub(super) rounded: u64,
+    /// Whether the walk pauses at the next look at the clock.
+    pub(super) pauses: bool,
+    /// Whether it pauses where `monitor` is given a value, and which that was.
+    pub(super) pauses_at_value: bool,
+    pub(super) given: Option<Value>,
 }
 
 /// What has been taken, as far as it is taken back where a fork is given up: how far its arms came tells
@@ -92,6 +98,9 @@ impl Meter {
             deepest: 0,
             reach: 0,
             rounded: 0,
+            pauses: false,
+            pauses_at_value: false,
+            given: None,
         }
     }
 

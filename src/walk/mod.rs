@@ -25,6 +25,7 @@ mod meter;
 pub(crate) mod monitor;
 mod numbers;
 pub mod output;
+mod pause;
 pub(crate) mod reasons;
 mod room;
 pub(crate) mod serial;
@@ -47,6 +48,8 @@ pub(crate) use limits::{Clock, OUT_OF_TIME, out_of_fuel};
 pub use limits::{EvalError, Interrupt, Limits, Stats};
 pub use monitor::Monitored;
 pub use output::{Item, Output};
+pub(crate) use pause::walk_until;
+pub use pause::{HeapCell, Pause, Paused};
 pub(crate) use reasons::span_of;
 pub use reasons::{Divergence, ForkGivenUp, Uncompiled, Unjoined, Way};
 #[cfg(feature = "dfdx")]
@@ -236,12 +239,8 @@ pub(crate) struct Finished<'a> {
     limits: Limits,
 }
 
-/// Walks a job, recording into a recorder that the caller has reset.
-pub(crate) fn walk<'a>(
-    job: &Job<'a>,
-    memory: &'a mut Memory,
-    recorder: &'a mut Recorder,
-) -> Result<Finished<'a>, Box<EvalError>> {
+/// A walk of a job that has not begun, recording into a recorder that the caller has reset.
+fn prepare<'a>(job: &Job<'a>, memory: &'a mut Memory, recorder: &'a mut Recorder) -> Walk<'a> {
     let Memory {
         heap,
         stack,
@@ -287,9 +286,17 @@ pub(crate) fn walk<'a>(
         applied_by_program: false,
     };
     walk.set_literals(job);
-    let result = walk.begin().and_then(|()| walk.start(job));
-    let result = result.and_then(|()| walk.run());
-    let result = result.and_then(|value| walk.end().map(|()| value));
+    walk
+}
+
+/// Walks a job, recording into a recorder that the caller has reset.
+pub(crate) fn walk<'a>(
+    job: &Job<'a>,
+    memory: &'a mut Memory,
+    recorder: &'a mut Recorder,
+) -> Result<Finished<'a>, Box<EvalError>> {
+    let mut walk = prepare(job, memory, recorder);
+    let result = walk.to_end(job);
     let stats = walk.stats();
     walk.heap.drop_copy(KEPT_BYTES);
     give_back(walk.stack);
@@ -327,6 +334,15 @@ fn give_back<T>(part: &mut Vec<T>) {
 
 impl<'a> Walk<'a> {
     // ---- start and end -----------------------------------------------------------------------
+
+    /// Runs the job; gives the program's value.
+    fn to_end(&mut self, job: &Job<'a>) -> Outcome<Value> {
+        self.begin()?;
+        self.start(job)?;
+        let value = self.run()?;
+        self.end()?;
+        Ok(value)
+    }
 
     /// Stages the arguments of the job's function and enters it.
     fn start(&mut self, job: &Job<'a>) -> Outcome<()> {

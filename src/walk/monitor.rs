@@ -149,6 +149,10 @@ impl Walk<'_> {
         if name.tag != Tag::String {
             return self.fail(Kind::Type, site, wants_a_name(name.kind()));
         }
+        if self.meter.pauses_at_value {
+            self.meter.given = Some(value);
+            return Self::out_of_time();
+        }
         let limit = self.meter.limits.heap_bytes;
         let room = limit.saturating_sub(self.bytes()) / TAKEN_BYTES;
         let (mut output, nodes, whole) = self.taken(value, room);

@@ -9,7 +9,8 @@ use dmci::syntax::{Constraint, Goal};
 use dmci::walk::output::{json_number, json_string};
 use dmci::{
     Bindings, Error, Evaluator, Input, Interpreter, Kind, Lane, LaneMut, Limits, Mode, Model,
-    OnError, Output, Registry, Relaxation, Request, Tagged, Threads, TypeTag, Workspace, Wrt,
+    OnError, Output, Pause, Registry, Relaxation, Request, Tagged, Threads, TypeTag, Workspace,
+    Wrt,
 };
 use std::fmt::Debug;
 
@@ -193,6 +194,7 @@ fn interpreters_and_programs() {
         fails(text, interpreter.model_for(text, &nothing, Mode::Direct));
         fails(text, interpreter.expand(text, &["x", "x", ""], Goal::Value));
         fails(text, interpreter.print_anf(text, &["", ""]));
+        fails(text, interpreter.stages(text, &["x", "x", ""]));
         fails(text, dmci::evaluate_program(&interpreter, text, &nothing));
         fails(text, dmci::compile_program(&interpreter, text));
         fails(text, dmci::run_scheme(text));
@@ -219,6 +221,7 @@ fn interpreters_and_programs() {
     fails("an empty graph", Model::from_graph(&empty));
     fails("an empty graph", dmci::evaluate(&empty, &nothing));
     assert!(interpreter.graph().export("no such thing").is_none());
+    assert!(empty.list().marks.is_empty());
     let data = [lexpr::Value::Nil, lexpr::Value::symbol("")];
     fails(
         "nil",
@@ -325,6 +328,17 @@ fn models_asked_for_what_they_do_not_have() -> Result<(), Error> {
     assert!(recording.nodes.iter().all(|node| node.derivative.is_none()));
     assert!(model.paths().len() <= model.path_totals().paths);
     assert_eq!(model.mode(), Mode::Interpreter);
+    for pause in [
+        Pause::Applications(0),
+        Pause::Entries(0),
+        Pause::Entries(u32::MAX),
+        Pause::Value,
+    ] {
+        refused("no x", model.paused(&nothing, pause, &limits, workspace));
+        let paused = model.paused(&both, pause, &limits, workspace)?;
+        assert!(paused.cells.iter().all(|cell| cell.numbers.len() == 14));
+    }
+    assert_eq!(TypeTag::Nil.name(), "nil");
     refused("no x", model.print_trace(&nothing, &limits, workspace));
     refused("no number", model.print_gradient(&both, &limits, workspace));
     for temperature in [0.0, -1.0, NAN, f64::INFINITY] {

@@ -27,6 +27,7 @@ use super::limits::{LimitArgs, time};
 use super::program::{Loaded, MachineArgs, ProgramArgs, ThreadArgs, assignment, at_least_one};
 use super::report::{self, Failure};
 use crate::Bindings;
+use crate::cli::bars::{ProgressBar, bar};
 use crate::fit::warnings::{Door, Known, stays, warnings};
 use crate::fit::{
     Estimates, Fit as Fitted, FitOptions, FittedLoss, Loss, MOST_STARTS, Progress, Table,
@@ -35,7 +36,6 @@ use crate::fit::{
 use crate::syntax::{Constraint, Goal, Program};
 use clap::Args;
 use curves::Curves;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -525,15 +525,8 @@ impl Fit {
     }
 
     fn progress(&self) -> ProgressBar {
-        let target = if self.quiet {
-            ProgressDrawTarget::hidden()
-        } else {
-            // Draws on a terminal only.
-            ProgressDrawTarget::stderr()
-        };
-        let style = ProgressStyle::with_template("{bar:32} {pos} of {len} starts, {eta} left")
-            .expect("the template is well formed");
-        ProgressBar::with_draw_target(Some(self.starts as u64), target).with_style(style)
+        let template = "{bar:32} {pos} of {len} starts, {eta} left";
+        bar(self.starts as u64, template, self.quiet)
     }
 
     fn warnings(&self, fitted: &Fitted, program: Option<&Program>) -> Vec<String> {

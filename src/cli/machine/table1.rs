@@ -7,12 +7,12 @@
 //! - What is printed depends on the seed and the form, on neither threads nor time.
 
 use crate::Threads;
+use crate::cli::bars::{ProgressBar, bar};
 use crate::cli::json;
 use crate::cli::program::thread_count;
 use crate::cli::report::{self, Failure};
 use crate::machine::table::{self, Row};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Measure how often tasks are recovered from random programs, from synthesised ones, and by search
 ///
@@ -86,11 +86,8 @@ impl Table1 {
 }
 
 fn progress(runs: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:32} {pos} of {len} runs, {eta} left; {msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    // Draws on a terminal only.
-    let target = ProgressDrawTarget::stderr();
-    ProgressBar::with_draw_target(Some(runs as u64), target).with_style(style)
+    let template = "{bar:32} {pos} of {len} runs, {eta} left; {msg}";
+    bar(runs as u64, template, false)
 }
 
 fn as_json(rows: &[Row]) -> String {

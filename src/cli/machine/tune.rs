@@ -6,6 +6,7 @@
 use super::{Loaded, NoiseArgs, ShapeArgs, VariantArgs, load, write};
 use crate::Random;
 use crate::Threads;
+use crate::cli::bars::{ProgressBar, bar};
 use crate::cli::json;
 use crate::cli::program::{at_least_one, read_text, thread_count};
 use crate::cli::report::{self, Failure, significant};
@@ -15,7 +16,6 @@ use crate::machine::{
     Example, Loss, Shape, SoftState, Start, State, Try, TuneError, TuneOptions, Tuned, tune,
 };
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::path::{Path, PathBuf};
 
 /// Tune a program until it does what examples show
@@ -181,11 +181,8 @@ impl Tune {
     }
 
     fn progress(&self) -> ProgressBar {
-        let style = ProgressStyle::with_template("{bar:32} {pos} of {len} tries, {eta} left")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        // Draws on a terminal only.
-        let target = ProgressDrawTarget::stderr();
-        ProgressBar::with_draw_target(Some(self.tries as u64), target).with_style(style)
+        let template = "{bar:32} {pos} of {len} tries, {eta} left";
+        bar(self.tries as u64, template, false)
     }
 
     fn tell(&self, tuned: &Tuned, shape: Shape) -> Result<(), Failure> {

@@ -14,10 +14,10 @@ use super::fit::interrupts;
 use super::limits::{count, time};
 use super::program::{ThreadArgs, read_text};
 use super::report::{self, Failure};
+use crate::cli::bars::{ProgressBar, bar};
 use crate::fit::FitError;
 use crate::search::{Effort, Report, Run, SearchError, Standing, Stopped, Task, Worker};
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -259,16 +259,8 @@ fn go(run: &mut Run, args: &EffortArgs, folder: &Path) -> Result<(), Failure> {
 }
 
 fn progress(quiet: bool) -> ProgressBar {
-    let target = if quiet {
-        ProgressDrawTarget::hidden()
-    } else {
-        // Draws on a terminal only.
-        ProgressDrawTarget::stderr()
-    };
-    let style =
-        ProgressStyle::with_template("{bar:32} {pos} of {len} evaluations, {eta} left\n{msg}")
-            .expect("the template is well formed");
-    ProgressBar::with_draw_target(Some(1), target).with_style(style)
+    let template = "{bar:32} {pos} of {len} evaluations, {eta} left\n{msg}";
+    bar(1, template, quiet)
 }
 
 fn show(bar: &ProgressBar, standing: &Standing) {

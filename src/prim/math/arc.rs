@@ -8,7 +8,7 @@
 //! **Invariants**
 //! - Signs of zeros are kept as in C; arc sine and cosine are NaN outside [-1, 1].
 
-use super::double::{clamp, fma, polynomial, power_of_two, quick_sum, sum, with_sign};
+use super::double::{clamp, fma, polynomial, power_of_two, quick_sum, remainder, sum, with_sign};
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 
 /// (asin(s)/s - 1) / s² as a polynomial of s², |s| up to 1/2.
@@ -59,7 +59,7 @@ fn asin_piece(x: f64) -> (bool, (f64, f64)) {
     let rest = 0.5 * (1.0 - x);
     let root = rest.sqrt();
     // What the root rounds off.
-    let missing = fma(-root, root, rest) * 0.5 / root;
+    let missing = remainder(rest, root, root) * 0.5 / root;
     let missing = if root == 0.0 { 0.0 } else { missing };
     let z = if small { x * x } else { rest };
     let s = if small { x } else { root };
@@ -123,7 +123,7 @@ fn angle(y: f64, x: f64, left: bool) -> f64 {
     let middle = !first && !third;
     let inverse = 1.0 / below;
     let t = above * inverse;
-    let missing = fma(-t, below, above);
+    let missing = remainder(above, t, below);
     let more = fma(-t, total_rest, difference_rest);
     let missing = if middle { missing + more } else { missing };
     let z = t * t;

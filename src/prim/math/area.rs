@@ -7,7 +7,7 @@
 //! **Invariants**
 //! - Signs of zeros are kept; `acosh` is NaN below 1, `atanh` outside [-1, 1] and infinite at its ends.
 
-use super::double::{fma, product, quick_sum, quotient, sum, with_sign};
+use super::double::{fma, product, quick_sum, quotient, remainder, sum, with_sign};
 use super::log::{of_one_more, of_twice};
 
 /// From here on `asinh x` and `acosh x` are log 2x to the last bit.
@@ -34,7 +34,7 @@ pub(crate) fn acosh(x: f64) -> f64 {
     // The derivative of d (d + 2) times what d is short.
     let s_rest = fma(2.0 * (d + 1.0), d_rest, s_rest + square_rest);
     let root = s.sqrt();
-    let missing = (fma(-root, root, s) + s_rest) * 0.5 / root;
+    let missing = (remainder(s, root, root) + s_rest) * 0.5 / root;
     let (t, rest) = sum(d, root);
     let (high, low) = of_one_more(t, rest + (missing + d_rest));
     let near = if x == 1.0 { 0.0 } else { high + low };

@@ -6,6 +6,9 @@
 //!   over lanes becomes vector instructions of every x86-64 level.
 //! - A pair of doubles `(high, low)` means their exact sum.
 
+pub(super) use super::sums::{quick_sum, sum};
+use super::unfused;
+
 /// 1.5 · 2^52: adding it rounds a double below 2^51 to a whole number, which the low bits then hold
 /// in two's complement.
 const WHOLE: f64 = 6_755_399_441_055_744.0;
@@ -13,10 +16,30 @@ const WHOLE: f64 = 6_755_399_441_055_744.0;
 /// The bits of 1.
 pub(super) const ONE: u64 = 0x3ff0_0000_0000_0000;
 
+/// Whether the target may have an instruction for `a * b + c`. WebAssembly has none, and what stands in for
+/// it there is fifty times a multiplication.
+const FUSED: bool = !cfg!(target_family = "wasm");
+
 /// `a * b + c`, rounded once.
 #[inline(always)]
 pub(super) fn fma(a: f64, b: f64, c: f64) -> f64 {
-    a.mul_add(b, c)
+    if FUSED {
+        a.mul_add(b, c)
+    } else {
+        unfused::fma(a, b, c)
+    }
+}
+
+/// `a - q * b`, rounded once, where `q` is `a / b` to a few units of its last place, `b` in no more than
+/// as many below the half of `a`, or `q` is 0: `a` less the rounded product is exact then.
+#[inline(always)]
+pub(super) fn remainder(a: f64, q: f64, b: f64) -> f64 {
+    if FUSED {
+        fma(-q, b, a)
+    } else {
+        let (high, low) = product(q, b);
+        (a - high) - low
+    }
 }
 
 /// The nearest whole number of `x` below 2^51, and bits that hold it modulo 2^51.
@@ -47,27 +70,15 @@ pub(super) fn clamp(x: f64, low: f64, high: f64) -> f64 {
     if x > high { high } else { x }
 }
 
-/// The exact sum of `a` and `b`, if `a` is 0 or no smaller than `b`.
-#[inline(always)]
-pub(super) fn quick_sum(a: f64, b: f64) -> (f64, f64) {
-    let sum = a + b;
-    (sum, b - (sum - a))
-}
-
-/// The exact sum of `a` and `b`.
-#[inline(always)]
-pub(super) fn sum(a: f64, b: f64) -> (f64, f64) {
-    let sum = a + b;
-    let b_part = sum - a;
-    let a_part = sum - b_part;
-    (sum, (a - a_part) + (b - b_part))
-}
-
 /// The exact product of `a` and `b`, if it neither over- nor underflows.
 #[inline(always)]
 pub(super) fn product(a: f64, b: f64) -> (f64, f64) {
-    let product = a * b;
-    (product, fma(a, b, -product))
+    if FUSED {
+        let product = a * b;
+        (product, fma(a, b, -product))
+    } else {
+        unfused::product(a, b)
+    }
 }
 
 /// The quotient of two pairs as an unevaluated pair; `b` neither subnormal nor near overflow.
@@ -75,7 +86,7 @@ pub(super) fn product(a: f64, b: f64) -> (f64, f64) {
 pub(super) fn quotient(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
     let inverse = 1.0 / b.0;
     let quotient = a.0 * inverse;
-    let rest = fma(-quotient, b.0, a.0) + fma(-quotient, b.1, a.1);
+    let rest = remainder(a.0, quotient, b.0) + fma(-quotient, b.1, a.1);
     (quotient, rest * inverse)
 }
 

@@ -38,7 +38,8 @@ const TAIL: [f64; 10] = [
 #[inline(always)]
 fn parts(x: f64, low: f64) -> (f64, f64, f64) {
     let (n, _) = whole(x * LOG2_E);
-    let exact = fma(-n, LN2_HIGH, x);
+    // n times the leading bits of log 2 has no more bits than a double.
+    let exact = x - n * LN2_HIGH;
     let (r, rest) = quick_sum(exact, fma(-n, LN2_LOW, low));
     (n, r, tail(r, rest))
 }

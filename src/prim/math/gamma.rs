@@ -165,7 +165,7 @@ const LESS_HALF: Pair = (
 
 /// Whether a number is one for this file.
 #[inline(always)]
-pub(super) fn is_above(x: f64) -> bool {
+pub(crate) fn is_above(x: f64) -> bool {
     x > 0.0
 }
 
@@ -246,7 +246,7 @@ pub(super) fn nine(x: Pair) -> Pair {
 
 /// log Γ(x) above 0.
 #[inline(always)]
-pub(super) fn lgamma_above(x: f64) -> f64 {
+pub(crate) fn lgamma_above(x: f64) -> f64 {
     let below_1 = x < 1.0;
     let below_10 = x < 10.0;
     // Up to 3.
@@ -280,7 +280,7 @@ fn with((n, d): (Pair, Pair), f: Pair) -> (Pair, Pair) {
 
 /// The digamma function from 10 on.
 #[inline(always)]
-pub(super) fn digamma_far(z: Pair) -> Pair {
+pub(crate) fn digamma_far(z: Pair) -> Pair {
     let inverse = inverse(z);
     let w = inverse.0 * inverse.0;
     let tail = w * fma(w, polynomial(w, &DIGAMMA_TAIL), DIGAMMA_TAIL_FIRST.0);
@@ -303,7 +303,7 @@ pub(super) fn reciprocals(x: Pair) -> Pair {
 
 /// The digamma function above 0.
 #[inline(always)]
-pub(super) fn digamma_above(x: f64) -> f64 {
+pub(crate) fn digamma_above(x: f64) -> f64 {
     let below_1 = x < 1.0;
     let below_10 = x < 10.0;
     // Up to 2, of x + 1 below 1.
@@ -328,7 +328,7 @@ pub(super) fn digamma_above(x: f64) -> f64 {
 
 /// The trigamma function from 10 on.
 #[inline(always)]
-pub(super) fn trigamma_far(z: Pair) -> Pair {
+pub(crate) fn trigamma_far(z: Pair) -> Pair {
     let inverse = inverse(z);
     let w = inverse.0 * inverse.0;
     let tail = w * inverse.0 * fma(w, polynomial(w, &TRIGAMMA_TAIL), TRIGAMMA_TAIL_FIRST.0);
@@ -364,7 +364,7 @@ pub(super) fn inverse_square(x: f64) -> f64 {
 
 /// The trigamma function above 0.
 #[inline(always)]
-pub(super) fn trigamma_above(x: f64) -> f64 {
+pub(crate) fn trigamma_above(x: f64) -> f64 {
     let below_10 = x < 10.0;
     let z = choose(below_10, sum(x, 10.0), (x, 0.0));
     let far = trigamma_far(z);

@@ -27,9 +27,71 @@ macro_rules! map {
     };
 }
 
-/// Does the loop over a kernel with the instructions that the processor has.
+/// The same where there are no fused multiply-adds: eight lanes at a time, so that they become vector
+/// instructions without a copy of the kernel for what is left over; that, and the lanes of kernels that are
+/// too long to stand there twice, are done as numbers are.
+#[cfg(target_family = "wasm")]
 macro_rules! with_instructions {
-    ($cpu:ident, $kernel:path, ($($input:ident),+), ($($output:ident),+)) => {{
+    ($cpu:ident, $name:ident, $kernel:path, ($x:ident), ($out:ident)) => {{
+        let _ = $cpu;
+        let (chunks, rest) = $x.as_chunks::<EIGHT>();
+        let (outs, rest_out) = $out.as_chunks_mut::<EIGHT>();
+        for (out, x) in outs.iter_mut().zip(chunks) {
+            if const { lanes::is_inlined(stringify!($name)) } {
+                for lane in 0..EIGHT {
+                    out[lane] = $kernel(x[lane]);
+                }
+            } else {
+                map!(super::$name, (x), (out));
+            }
+        }
+        map!(super::$name, (rest), (rest_out));
+    }};
+    ($cpu:ident, $name:ident, $kernel:path, ($a:ident, $b:ident), ($out:ident)) => {{
+        let _ = $cpu;
+        map!(super::$name, ($a, $b), ($out));
+    }};
+    ($cpu:ident, $name:ident, $kernel:path, ($x:ident), ($first:ident, $second:ident)) => {{
+        let _ = $cpu;
+        let (chunks, rest) = $x.as_chunks::<EIGHT>();
+        let (firsts, first_rest) = $first.as_chunks_mut::<EIGHT>();
+        let (seconds, second_rest) = $second.as_chunks_mut::<EIGHT>();
+        for ((first, second), x) in firsts.iter_mut().zip(seconds).zip(chunks) {
+            for lane in 0..EIGHT {
+                (first[lane], second[lane]) = $kernel(x[lane]);
+            }
+        }
+        map!(super::$name, (rest), (first_rest, second_rest));
+    }};
+}
+
+/// How many lanes stand together.
+#[cfg(target_family = "wasm")]
+pub(super) const EIGHT: usize = 8;
+
+/// Whether the loop over lanes of a kernel of one argument has it inlined.
+#[cfg(target_family = "wasm")]
+pub(super) const fn is_inlined(name: &str) -> bool {
+    const INLINED: [&str; 7] = ["exp", "ln", "sin", "cos", "tanh", "sigmoid", "softplus"];
+    let mut index = 0;
+    while index < INLINED.len() {
+        let (known, name) = (INLINED[index].as_bytes(), name.as_bytes());
+        let mut at = 0;
+        while at < known.len() && at < name.len() && known[at] == name[at] {
+            at += 1;
+        }
+        if at == known.len() && at == name.len() {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+/// Does the loop over a kernel with the instructions that the processor has.
+#[cfg(not(target_family = "wasm"))]
+macro_rules! with_instructions {
+    ($cpu:ident, $name:ident, $kernel:path, ($($input:ident),+), ($($output:ident),+)) => {{
         #[inline(always)]
         fn body($($input: &[f64],)+ $($output: &mut [f64]),+) {
             map!($kernel, ($($input),+), ($($output),+));
@@ -59,19 +121,30 @@ macro_rules! with_instructions {
     }};
 }
 
+/// The second kernel of a row for one number; where numbers have their own copies of kernels, theirs.
+macro_rules! beyond {
+    ($name:ident, $second:path, $x:ident) => {{
+        #[cfg(target_family = "wasm")]
+        let result = super::$name($x);
+        #[cfg(not(target_family = "wasm"))]
+        let result = $second($x);
+        result
+    }};
+}
+
 /// The function of a row over lanes: it takes the processor, inputs and outputs.
 macro_rules! over_lanes {
     ($name:ident($x:ident; $($output:ident),+) { if $near:path { $first:path } else { $second:path } }) => {
         pub(crate) fn $name(cpu: Cpu, $x: &[f64], $($output: &mut [f64]),+) {
-            with_instructions!(cpu, $first, ($x), ($($output),+));
+            with_instructions!(cpu, $name, $first, ($x), ($($output),+));
             for (lane, x) in lanes::beyond($x, $near) {
-                ($($output[lane]),+) = $second(x);
+                ($($output[lane]),+) = beyond!($name, $second, x);
             }
         }
     };
     ($name:ident($($input:ident),+; $($output:ident),+) { $kernel:path }) => {
         pub(crate) fn $name(cpu: Cpu, $($input: &[f64],)+ $($output: &mut [f64]),+) {
-            with_instructions!(cpu, $kernel, ($($input),+), ($($output),+));
+            with_instructions!(cpu, $name, $kernel, ($($input),+), ($($output),+));
         }
     };
 }

@@ -8,7 +8,7 @@
 //! - `log 1` is +0, `log 0` is -inf, the log of a negative number is NaN.
 
 use super::double::{
-    ONE, clamp, fma, polynomial, power_of_two, product, quick_sum, quotient, scale, sum,
+    ONE, clamp, fma, polynomial, power_of_two, product, quick_sum, quotient, remainder, scale, sum,
 };
 use super::exp::{LN2_HIGH, LN2_LOW, exp, less_one, pair};
 
@@ -125,7 +125,7 @@ pub(super) fn ln_pair(x: f64) -> (f64, f64) {
     let (below, below_rest) = sum(1.0, m);
     let inverse = 1.0 / below;
     let s = f * inverse;
-    let s_rest = fma(-s, below_rest, fma(-s, below, f)) * inverse;
+    let s_rest = fma(-s, below_rest, remainder(f, s, below)) * inverse;
     // z = s², as a pair.
     let (z, z_rest) = product(s, s);
     let z_rest = fma(2.0 * s, s_rest, z_rest);
@@ -152,7 +152,7 @@ pub(crate) fn log_base(a: f64, b: f64) -> f64 {
     let above = with_poles(a, above);
     let below = with_poles(b, below);
     let plain = above / below;
-    let rest = fma(-plain, below, above) + fma(-plain, below_rest, above_rest);
+    let rest = remainder(above, plain, below) + fma(-plain, below_rest, above_rest);
     let fine = plain + rest / below;
     // At poles the correction is no number.
     if fine.abs() < f64::INFINITY {

@@ -20,9 +20,18 @@
     clippy::inline_always,
     reason = "kernels take on the instruction set of the function they are inlined into"
 )]
+#![cfg_attr(
+    target_family = "wasm",
+    allow(
+        dead_code,
+        reason = "there, most kernels are used as `called` has them"
+    )
+)]
 
 mod arc;
 mod area;
+#[cfg(target_family = "wasm")]
+mod called;
 mod cpu;
 mod double;
 mod exp;
@@ -38,9 +47,11 @@ mod reduction;
 mod reflection;
 mod root;
 mod sinc;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod trig;
+mod unfused;
 
 pub(crate) use cpu::Cpu;
 pub(crate) use over_lanes::sin_cos as sin_cos_lanes;
@@ -102,9 +113,27 @@ macro_rules! kernels {
         pair { $($(#[doc = $pdoc:literal])+ $P:ident, $Q:ident = $pname:ident($px:ident),
             within $pwithin:literal $pkernel:tt)* }
     ) => {
-        $(number! { $(#[doc = $udoc])+ $uname($ux) -> f64 $ukernel })*
-        $(number! { $(#[doc = $bdoc])+ $bname($bx, $by) -> f64 $bkernel })*
-        $(number! { $(#[doc = $pdoc])+ $pname($px) -> (f64, f64) $pkernel })*
+        /// The rows' functions of numbers.
+        mod of_numbers {
+            #[cfg(target_family = "wasm")]
+            #[allow(
+                clippy::wildcard_imports,
+                reason = "rows name kernels from where the table stands"
+            )]
+            use super::called::*;
+            #[cfg(not(target_family = "wasm"))]
+            #[allow(
+                clippy::wildcard_imports,
+                reason = "rows name kernels from where the table stands"
+            )]
+            use super::*;
+
+            $(number! { $(#[doc = $udoc])+ $uname($ux) -> f64 $ukernel })*
+            $(number! { $(#[doc = $bdoc])+ $bname($bx, $by) -> f64 $bkernel })*
+            $(number! { $(#[doc = $pdoc])+ $pname($px) -> (f64, f64) $pkernel })*
+        }
+
+        pub(crate) use of_numbers::{$($uname,)* $($bname,)* $($pname),*};
 
         /// The rows' loops over lanes.
         #[cfg_attr(
@@ -117,6 +146,8 @@ macro_rules! kernels {
                 reason = "rows name kernels from where the table stands"
             )]
             use super::*;
+            #[cfg(target_family = "wasm")]
+            use lanes::EIGHT;
 
             $(over_lanes! { $uname($ux; out) $ukernel })*
             $(over_lanes! { $bname($bx, $by; out) $bkernel })*

@@ -99,7 +99,7 @@ fn turn(n: u32, x: f64) -> Pair {
 /// The derivative of an order of the digamma function.
 #[cold]
 #[inline(never)]
-pub(super) fn polygamma(order: f64, x: f64) -> f64 {
+pub(crate) fn polygamma(order: f64, x: f64) -> f64 {
     if !(2.0..=LAST).contains(&order) || order.floor() != order || x.is_nan() {
         return f64::NAN;
     }

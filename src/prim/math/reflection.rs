@@ -132,7 +132,7 @@ fn log_gamma(y: Pair) -> Pair {
 /// log |Γ(x)| at 0 and below.
 #[cold]
 #[inline(never)]
-pub(super) fn lgamma_below(x: f64) -> f64 {
+pub(crate) fn lgamma_below(x: f64) -> f64 {
     if x.is_nan() {
         return x;
     }
@@ -160,7 +160,7 @@ pub(super) fn lgamma_below(x: f64) -> f64 {
 /// The digamma function at 0 and below.
 #[cold]
 #[inline(never)]
-pub(super) fn digamma_below(x: f64) -> f64 {
+pub(crate) fn digamma_below(x: f64) -> f64 {
     if x == 0.0 {
         return -1.0 / x;
     }
@@ -184,7 +184,7 @@ pub(super) fn digamma_below(x: f64) -> f64 {
 /// The trigamma function at 0 and below.
 #[cold]
 #[inline(never)]
-pub(super) fn trigamma_below(x: f64) -> f64 {
+pub(crate) fn trigamma_below(x: f64) -> f64 {
     if x.is_nan() || x == f64::NEG_INFINITY {
         return f64::NAN;
     }

@@ -8,7 +8,9 @@
 //! - Roots of cubes are exact; signs of zeros are kept.
 //! - Nothing over- or underflows before its result does: sides are scaled by a power of two.
 
-use super::double::{fma, polynomial, power_of_two, product, scale, sum, whole, with_sign};
+use super::double::{
+    fma, polynomial, power_of_two, product, remainder, scale, sum, whole, with_sign,
+};
 use super::log::split;
 
 /// The cube root of 2 and of 1/2.
@@ -72,7 +74,7 @@ pub(crate) fn hypot(x: f64, y: f64) -> f64 {
     let (square, rest) = sum(a_square, b_square);
     let rest = rest + (a_rest + b_rest);
     let root = square.sqrt();
-    let missing = (fma(-root, root, square) + rest) * 0.5 / root;
+    let missing = (remainder(square, root, root) + rest) * 0.5 / root;
     let length = (root + if root > 0.0 { missing } else { 0.0 }) * (1.0 / factor);
     // An infinite side is infinitely long beside whatever other, NaN too.
     if x == f64::INFINITY || y == f64::INFINITY {

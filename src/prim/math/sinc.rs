@@ -52,7 +52,7 @@ fn sin_cos((q, rest): Reduced) -> ((f64, f64), (f64, f64)) {
 
 /// sin(x) / x of |x| up to [`trig::NEAR`].
 #[inline(always)]
-pub(super) fn sinc_near(x: f64) -> f64 {
+pub(crate) fn sinc_near(x: f64) -> f64 {
     let (sin, _) = sin_cos(trig::reduce(x));
     let (high, low) = quotient(sin, (x, 0.0));
     if x.abs() < 1e-8 { 1.0 } else { high + low }
@@ -61,7 +61,7 @@ pub(super) fn sinc_near(x: f64) -> f64 {
 /// sin(x) / x of |x| above [`trig::NEAR`].
 #[cold]
 #[inline(never)]
-pub(super) fn sinc_far(x: f64) -> f64 {
+pub(crate) fn sinc_far(x: f64) -> f64 {
     if x.abs() == f64::INFINITY {
         return 0.0;
     }
@@ -74,7 +74,7 @@ pub(super) fn sinc_far(x: f64) -> f64 {
 
 /// The slope of [`sinc_near`] of |x| up to [`trig::NEAR`].
 #[inline(always)]
-pub(super) fn slope_near(x: f64) -> f64 {
+pub(crate) fn slope_near(x: f64) -> f64 {
     let (sin, cos) = sin_cos(trig::reduce(x));
     let sinc = quotient(sin, (x, 0.0));
     let (high, rest) = sum(cos.0, -sinc.0);
@@ -90,7 +90,7 @@ pub(super) fn slope_near(x: f64) -> f64 {
 /// The slope of [`sinc_far`] of |x| above [`trig::NEAR`].
 #[cold]
 #[inline(never)]
-pub(super) fn slope_far(x: f64) -> f64 {
+pub(crate) fn slope_far(x: f64) -> f64 {
     if x.abs() == f64::INFINITY {
         return 0.0;
     }

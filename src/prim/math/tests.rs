@@ -12,6 +12,7 @@ mod exact;
 mod lanes;
 mod rows;
 mod special;
+mod unfused;
 
 use super::Kernel;
 use exact::{Exact, Opinion, error, judge, nearest};

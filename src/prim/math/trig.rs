@@ -8,7 +8,7 @@
 //! - The `near` functions hold for |x| up to [`NEAR`] and give NaN or nonsense beyond.
 //! - The sign of 0 is kept by sine and tangent; at infinities all are NaN.
 
-use super::double::{fma, polynomial, product, quick_sum, quotient, sum, whole};
+use super::double::{fma, polynomial, product, quick_sum, quotient, remainder, sum, whole};
 use super::reduction::{self, HALF_PI, Reduced};
 
 /// The largest argument of the `near` functions.
@@ -39,7 +39,7 @@ const COS: [f64; 6] = [
 pub(super) fn reduce(x: f64) -> Reduced {
     let (q, bits) = whole(x * std::f64::consts::FRAC_2_PI);
     // Exact: below 1 and a multiple of the smaller of 2^-52 and x's last bit.
-    let first = fma(-q, HALF_PI[0], x);
+    let first = remainder(x, q, HALF_PI[0]);
     let (second, second_rest) = product(q, HALF_PI[1]);
     let (r, rest) = sum(first, -second);
     (bits, (r, fma(-q, HALF_PI[2], rest - second_rest)))
@@ -51,7 +51,7 @@ pub(super) fn of_rest((r, rest): (f64, f64)) -> ((f64, f64), (f64, f64)) {
     let z = r * r;
     let half = -0.5 * r;
     let near_one = fma(half, r, 1.0);
-    let near_one_rest = fma(half, r, 1.0 - near_one);
+    let near_one_rest = remainder(1.0 - near_one, -half, r);
     let sin = fma(z * r, polynomial(z, &SIN), rest * near_one);
     let cos = fma(z * z, polynomial(z, &COS), fma(-r, rest, near_one_rest));
     ((r, sin), (near_one, cos))
@@ -89,26 +89,26 @@ fn tan_of((q, rest): Reduced) -> f64 {
 
 /// Sine and cosine of |x| up to [`NEAR`].
 #[inline(always)]
-pub(super) fn sin_cos_near(x: f64) -> (f64, f64) {
+pub(crate) fn sin_cos_near(x: f64) -> (f64, f64) {
     let (sin, cos) = sin_cos_of(reduce(x));
     (if x == 0.0 { x } else { sin }, cos)
 }
 
 /// Sine of |x| up to [`NEAR`].
 #[inline(always)]
-pub(super) fn sin_near(x: f64) -> f64 {
+pub(crate) fn sin_near(x: f64) -> f64 {
     sin_cos_near(x).0
 }
 
 /// Cosine of |x| up to [`NEAR`].
 #[inline(always)]
-pub(super) fn cos_near(x: f64) -> f64 {
+pub(crate) fn cos_near(x: f64) -> f64 {
     sin_cos_near(x).1
 }
 
 /// Tangent of |x| up to [`NEAR`].
 #[inline(always)]
-pub(super) fn tan_near(x: f64) -> f64 {
+pub(crate) fn tan_near(x: f64) -> f64 {
     let tan = tan_of(reduce(x));
     if x == 0.0 { x } else { tan }
 }
@@ -116,31 +116,31 @@ pub(super) fn tan_near(x: f64) -> f64 {
 /// Sine and cosine of |x| above [`NEAR`].
 #[cold]
 #[inline(never)]
-pub(super) fn sin_cos_far(x: f64) -> (f64, f64) {
+pub(crate) fn sin_cos_far(x: f64) -> (f64, f64) {
     sin_cos_of(reduction::reduce(x))
 }
 
 /// Sine of |x| above [`NEAR`].
 #[inline(always)]
-pub(super) fn sin_far(x: f64) -> f64 {
+pub(crate) fn sin_far(x: f64) -> f64 {
     sin_cos_far(x).0
 }
 
 /// Cosine of |x| above [`NEAR`].
 #[inline(always)]
-pub(super) fn cos_far(x: f64) -> f64 {
+pub(crate) fn cos_far(x: f64) -> f64 {
     sin_cos_far(x).1
 }
 
 /// Tangent of |x| above [`NEAR`].
 #[cold]
 #[inline(never)]
-pub(super) fn tan_far(x: f64) -> f64 {
+pub(crate) fn tan_far(x: f64) -> f64 {
     tan_of(reduction::reduce(x))
 }
 
 /// Whether the `near` functions hold; they also give the NaN of NaN.
 #[inline(always)]
-pub(super) fn is_near(x: f64) -> bool {
+pub(crate) fn is_near(x: f64) -> bool {
     x.abs() <= NEAR
 }

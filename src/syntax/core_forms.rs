@@ -1,6 +1,6 @@
 //! How a program in core forms reads: the text of `show --stage core`.
 //!
-//! A [`Program`] goes in, indented Scheme comes out.
+//! A [`Program`] goes in, indented Scheme comes out, each form with its place in the program.
 //!
 //! **Invariants**
 //! - Names tell variables apart; one that begins with `%`, or ends in `%` and a number, is none that
@@ -11,20 +11,23 @@
 //! (or a b)   =>   (let ((%test a)) (if %test %test b))
 //! ```
 
-use crate::source::Span;
+use super::Program;
+use super::ast::{Constant, Expr, ExprId, VarId};
+use super::datum::{Data, Datum};
+use crate::source::{Listing, Span};
 use crate::symbol::Sym;
-use crate::syntax::Program;
-use crate::syntax::ast::{Constant, Expr, ExprId, VarId};
-use crate::syntax::datum::{Data, Datum};
 
 /// Where lines end if they can.
 const WIDTH: usize = 92;
 
+/// Of what stands for nothing in the program.
+const NOWHERE: Span = Span::new(0, 0);
+
 /// Forms that begin behind this column stand in one line.
 const MAX_INDENT: usize = 60;
 
-/// The text of a program in core forms.
-pub(super) fn print(program: &Program) -> String {
+/// A program in core forms.
+pub(crate) fn print(program: &Program) -> Listing {
     let mut printer = Printer {
         program,
         atoms: Data::new(),
@@ -67,9 +70,10 @@ const LIST: Style = Style {
     indent: 1,
 };
 
+/// With the place in the program, of forms and of atoms that stand for one.
 enum Token {
-    Open(Style),
-    Atom(String),
+    Open(Style, Span),
+    Atom(String, Span),
     Close,
 }
 
@@ -93,43 +97,44 @@ impl Printer<'_> {
             Work::Expr(id) => id,
         };
         let program = self.program;
+        let span = program.span(id);
         match program.expr(id) {
             Expr::Constant(constant) => {
                 let text = self.constant(constant);
-                self.atom(text);
+                self.atom(text, span);
             }
             Expr::Quote(datum) => {
                 let mut text = String::from("'");
                 program.data.write(*datum, &program.symbols, &mut text);
-                self.atom(text);
+                self.atom(text, span);
             }
-            Expr::Variable(var) => self.atom(self.variable(*var)),
+            Expr::Variable(var) => self.atom(self.variable(*var), span),
             Expr::Primitive(name, _) | Expr::Prelude(name) | Expr::Free(name) => {
                 let text = self.symbol(*name);
-                self.atom(text);
+                self.atom(text, span);
             }
             Expr::If {
                 test,
                 then,
                 otherwise,
-            } => self.form("if", IF, vec![], &[*test, *then, *otherwise]),
+            } => self.form("if", IF, span, vec![], &[*test, *then, *otherwise]),
             Expr::Lambda {
                 params, rest, body, ..
             } => {
                 let names = self.params(params, *rest);
-                self.form("lambda", BINDING, names, &[*body]);
+                self.form("lambda", BINDING, span, names, &[*body]);
             }
             Expr::Let { vars, inits, body } => {
                 let bindings = self.bindings(vars, inits);
-                self.form("let", BINDING, bindings, &[*body]);
+                self.form("let", BINDING, span, bindings, &[*body]);
             }
             Expr::Letrec { vars, inits, body } => {
                 let bindings = self.bindings(vars, inits);
-                self.form("letrec", BINDING, bindings, &[*body]);
+                self.form("letrec", BINDING, span, bindings, &[*body]);
             }
-            Expr::Begin(exprs) => self.form("begin", CALL, vec![], exprs),
+            Expr::Begin(exprs) => self.form("begin", CALL, span, vec![], exprs),
             Expr::Call { operator, args, .. } => {
-                self.tokens.push(Token::Open(CALL));
+                self.tokens.push(Token::Open(CALL, span));
                 self.work.push(Work::Token(Token::Close));
                 self.work
                     .extend(args.iter().rev().map(|&arg| Work::Expr(arg)));
@@ -138,14 +143,21 @@ impl Printer<'_> {
         }
     }
 
-    fn atom(&mut self, text: String) {
-        self.tokens.push(Token::Atom(text));
+    fn atom(&mut self, text: String, from: Span) {
+        self.tokens.push(Token::Atom(text, from));
     }
 
     /// `(keyword inner … exprs …)`.
-    fn form(&mut self, keyword: &str, style: Style, inner: Vec<Work>, exprs: &[ExprId]) {
-        self.tokens.push(Token::Open(style));
-        self.atom(keyword.into());
+    fn form(
+        &mut self,
+        keyword: &str,
+        style: Style,
+        from: Span,
+        inner: Vec<Work>,
+        exprs: &[ExprId],
+    ) {
+        self.tokens.push(Token::Open(style, from));
+        self.atom(keyword.into(), NOWHERE);
         self.work.push(Work::Token(Token::Close));
         self.work
             .extend(exprs.iter().rev().map(|&expr| Work::Expr(expr)));
@@ -153,11 +165,11 @@ impl Printer<'_> {
     }
 
     fn params(&self, params: &[VarId], rest: bool) -> Vec<Work> {
-        let atom = |text| Work::Token(Token::Atom(text));
+        let atom = |text| Work::Token(Token::Atom(text, NOWHERE));
         if let ([only], true) = (params, rest) {
             return vec![atom(self.variable(*only))];
         }
-        let mut list = vec![Work::Token(Token::Open(LIST))];
+        let mut list = vec![Work::Token(Token::Open(LIST, NOWHERE))];
         for (index, &param) in params.iter().enumerate() {
             if rest && index + 1 == params.len() {
                 list.push(atom(".".into()));
@@ -169,10 +181,10 @@ impl Printer<'_> {
     }
 
     fn bindings(&self, vars: &[VarId], inits: &[ExprId]) -> Vec<Work> {
-        let mut list = vec![Work::Token(Token::Open(LIST))];
+        let mut list = vec![Work::Token(Token::Open(LIST, NOWHERE))];
         for (&var, &init) in vars.iter().zip(inits) {
-            list.push(Work::Token(Token::Open(CALL)));
-            list.push(Work::Token(Token::Atom(self.variable(var))));
+            list.push(Work::Token(Token::Open(CALL, NOWHERE)));
+            list.push(Work::Token(Token::Atom(self.variable(var), NOWHERE)));
             list.push(Work::Expr(init));
             list.push(Work::Token(Token::Close));
         }
@@ -224,52 +236,61 @@ struct Open {
     broken: bool,
     column: usize,
     items: usize,
+    /// Where it begins in the text, and where it comes from.
+    start: usize,
+    from: Span,
 }
 
-fn lay_out(tokens: &[Token]) -> String {
+fn lay_out(tokens: &[Token]) -> Listing {
     let widths = widths(tokens);
-    let mut out = String::new();
+    let mut listing = Listing::default();
     let mut column = 0;
     let mut lists: Vec<Open> = Vec::new();
     for (token, &width) in tokens.iter().zip(&widths) {
         if matches!(token, Token::Close) {
-            out.push(')');
+            listing.text.push(')');
             column += 1;
-            lists.pop();
+            if let Some(list) = lists.pop() {
+                listing.mark(list.start, list.from);
+            }
             continue;
         }
         if let Some(list) = lists.last_mut() {
             if list.broken && list.items >= list.style.beside {
                 column = list.column + list.style.indent;
-                out.push('\n');
-                out.extend(std::iter::repeat_n(' ', column));
+                listing.text.push('\n');
+                listing.text.extend(std::iter::repeat_n(' ', column));
             } else if list.items > 0 {
-                out.push(' ');
+                listing.text.push(' ');
                 column += 1;
             }
             list.items += 1;
         }
         match token {
-            Token::Open(style) => {
+            Token::Open(style, from) => {
                 let around = lists.last().is_none_or(|list| list.broken);
                 lists.push(Open {
                     style: *style,
                     broken: around && column + width > WIDTH && column <= MAX_INDENT,
                     column,
                     items: 0,
+                    start: listing.text.len(),
+                    from: *from,
                 });
-                out.push('(');
+                listing.text.push('(');
                 column += 1;
             }
-            Token::Atom(text) => {
-                out.push_str(text);
+            Token::Atom(text, from) => {
+                let start = listing.text.len();
+                listing.text.push_str(text);
+                listing.mark(start, *from);
                 column += width;
             }
             Token::Close => {}
         }
     }
-    out.push('\n');
-    out
+    listing.text.push('\n');
+    listing
 }
 
 /// How wide each atom, and each list from its beginning, is in one line.
@@ -278,12 +299,12 @@ fn widths(tokens: &[Token]) -> Vec<usize> {
     let mut open: Vec<usize> = Vec::new();
     for (index, token) in tokens.iter().enumerate() {
         let done = match token {
-            Token::Open(_) => {
+            Token::Open(..) => {
                 widths[index] = 1;
                 open.push(index);
                 continue;
             }
-            Token::Atom(text) => {
+            Token::Atom(text, _) => {
                 widths[index] = text.chars().count();
                 index
             }
