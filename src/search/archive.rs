@@ -3,7 +3,7 @@
 //! Candidates with their losses go in; the front of loss and complexity comes out, and parents.
 //!
 //! **Invariants**
-//! - Along the front complexity grows and the loss falls, by more than rounding does.
+//! - Along the front complexity grows and the loss falls.
 //! - Of equals the earlier one stays, so what is kept depends on the order of the candidates alone.
 
 use super::tree::Tree;
@@ -36,9 +36,6 @@ impl Elite {
     }
 }
 
-/// What a longer program has to gain, of the loss of a shorter one: less is rounding.
-const GAIN: f64 = 1e-6;
-
 /// The front of loss and complexity.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Front(Vec<Elite>);
@@ -63,9 +60,7 @@ impl Front {
             .0
             .iter()
             .take_while(|elite| elite.complexity <= complexity);
-        below
-            .last()
-            .is_none_or(|elite| gains(complexity, loss, elite))
+        below.last().is_none_or(|elite| loss < elite.loss)
     }
 
     /// The loss of the best that is not longer.
@@ -81,22 +76,12 @@ impl Front {
         if !self.admits(elite.complexity, elite.loss) {
             return;
         }
-        self.0.retain(|other| {
-            other.complexity < elite.complexity || gains(other.complexity, other.loss, &elite)
-        });
+        self.0
+            .retain(|other| other.complexity < elite.complexity || other.loss < elite.loss);
         let place = self
             .0
             .partition_point(|other| other.complexity < elite.complexity);
         self.0.insert(place, elite);
-    }
-}
-
-/// Whether a program gains something on one that is no longer.
-fn gains(complexity: f64, loss: f64, on: &Elite) -> bool {
-    if complexity > on.complexity {
-        loss < (1.0 - GAIN) * on.loss
-    } else {
-        loss < on.loss
     }
 }
 
@@ -215,31 +200,5 @@ mod tests {
             let is_beaten = |elite: &Elite| elite.complexity <= complexity && elite.loss <= loss;
             assert!(members.iter().any(is_beaten));
         }
-    }
-
-    #[test]
-    fn what_gains_no_more_than_rounding_is_not_on_the_front() {
-        let elite = |complexity, loss| Elite {
-            n: 0,
-            program: Vec::new(),
-            complexity,
-            loss,
-            fit: loss,
-        };
-        let mut front = Front::default();
-        let losses = |front: &Front| -> Vec<f64> {
-            front.members().iter().map(|elite| elite.loss).collect()
-        };
-        let (loss, less) = (0.5, 0.5 * (1.0 - 1e-12));
-        front.put(elite(3.0, loss));
-        front.put(elite(5.0, less));
-        assert_eq!(losses(&front), [loss]);
-        // One as long is better by anything; and a shorter one that is as good stands for it.
-        front.put(elite(3.0, less));
-        assert_eq!(losses(&front), [less]);
-        front.put(elite(2.0, loss));
-        assert_eq!(losses(&front), [loss]);
-        front.put(elite(4.0, 0.25));
-        assert_eq!(losses(&front), [loss, 0.25]);
     }
 }
