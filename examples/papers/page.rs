@@ -1,0 +1,93 @@
+//! The page `results.md`: what was found, as a page of the book, with its pictures.
+//!
+//! Findings go in; a page, whose pictures are in its text, is written to a folder.
+//!
+//! **Invariants**
+//! - Each sentence has a line of its own, as everywhere in the book; nothing on the page was typed in.
+
+use crate::chart;
+use crate::elsewhere::ELSEWHERE;
+use crate::report::{Failure, Told, Verdict};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// What stands before the findings.
+const HEAD: &str = "# Results beside the papers\n\n\
+    The experiments of the papers, done again: each row has the paper's figure, ours, whether ours meets or beats \
+    it, and what it took in seconds of wall time.\n\
+    Where a figure is not met, the reason is below the table.\n\
+    The page is written by a run of all of them, which prints the same on the way.\n\n";
+
+/// A cell's text: a bar would end it.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+/// Each sentence in a line of its own.
+fn lines(text: &str) -> String {
+    text.replace(". ", ".\n")
+}
+
+/// Writes the page into a folder.
+pub(crate) fn write(folder: &Path, all: &[Told], command: &str) -> Result<(), Failure> {
+    let mut page = HEAD.to_owned();
+    let _ = write!(page, "```text\n{command}\n```\n\n");
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let of = all.iter().flat_map(|told| &told.findings.rows);
+    let met = of.clone().filter(|row| matches!(row.verdict, Verdict::Met));
+    let _ = write!(
+        page,
+        "{} of {} figures are met or beaten.\nIt took {:.0} minutes on {processors} processors, others at work beside it.\n\n",
+        met.count(),
+        of.clone().count(),
+        of.map(|row| row.seconds).sum::<f64>() / 60.0
+    );
+    for told in all {
+        section(&mut page, told);
+    }
+    page.push_str("## Elsewhere\n\nOther figures of the papers are those of other commands.\n\n");
+    page.push_str("| experiment | paper | command |\n|---|---|---|\n");
+    for (name, what, paper, command) in ELSEWHERE {
+        let _ = writeln!(page, "| {name}: {what} | {} | `{command}` |", cell(paper));
+    }
+    std::fs::create_dir_all(folder)?;
+    let path = folder.join("results.md");
+    std::fs::write(&path, page).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn section(page: &mut String, told: &Told) {
+    let findings = &told.findings;
+    let _ = write!(page, "## {}: {}\n\n", told.name, told.title);
+    let _ = write!(page, "{}\n\n", lines(&findings.setting));
+    page.push_str("| figure | paper | ours | met | s |\n|---|---|---|---|---|\n");
+    for row in &findings.rows {
+        let met = match row.verdict {
+            Verdict::Met => "yes",
+            Verdict::Missed(_) => "no",
+        };
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} | {met} | {:.1} |",
+            cell(&row.what),
+            cell(&row.paper),
+            cell(&row.ours),
+            row.seconds
+        );
+    }
+    page.push('\n');
+    let missed = findings.rows.iter().filter_map(|row| match &row.verdict {
+        Verdict::Missed(reason) => Some((&row.what, reason)),
+        Verdict::Met => None,
+    });
+    let missed: Vec<_> = missed.collect();
+    for (what, reason) in &missed {
+        let _ = writeln!(page, "Not met, {what}: {reason}.");
+    }
+    if !missed.is_empty() {
+        page.push('\n');
+    }
+    for chart in &findings.charts {
+        page.push_str(&chart::draw(chart));
+        page.push('\n');
+    }
+}
