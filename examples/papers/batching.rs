@@ -232,22 +232,22 @@ fn fit(
 ) -> Result<[f64; 3], Failure> {
     let mut columns = population(truth, members);
     let (mut values, mut gradients) = (vec![0.0; members], vec![0.0; members * truth.len()]);
-    let mut moments = vec![[0.0; 2]; members * truth.len()];
+    let [mut means, mut squares] = [(); 2].map(|()| vec![0.0; members * truth.len()]);
     together(evaluator, &columns, &mut values, &mut gradients)?;
     let before = median(values.clone());
     let began = Instant::now();
     for step in 1..=steps {
         together(evaluator, &columns, &mut values, &mut gradients)?;
         let unbiased = [1.0 - 0.9_f64.powi(step), 1.0 - 0.999_f64.powi(step)];
-        let all = columns
-            .iter_mut()
-            .flatten()
-            .zip(&gradients)
-            .zip(&mut moments);
-        for ((x, slope), [mean, square]) in all {
-            *mean = 0.9 * *mean + 0.1 * slope;
-            *square = 0.999 * *square + 0.001 * slope * slope;
-            *x -= 0.01 * (*mean / unbiased[0]) / ((*square / unbiased[1]).sqrt() + 1e-8);
+        for (at, column) in columns.iter_mut().enumerate() {
+            let all = at * members..(at + 1) * members;
+            let moments = means[all.clone()].iter_mut().zip(&mut squares[all.clone()]);
+            for ((x, slope), (mean, square)) in column.iter_mut().zip(&gradients[all]).zip(moments)
+            {
+                *mean = 0.9 * *mean + 0.1 * slope;
+                *square = 0.999 * *square + 0.001 * slope * slope;
+                *x -= 0.01 * (*mean / unbiased[0]) / ((*square / unbiased[1]).sqrt() + 1e-8);
+            }
         }
     }
     let took = began.elapsed().as_secs_f64();

@@ -184,6 +184,8 @@ fn growth(
     let sizes = &sizes[..effort.of(5, 4)];
     let mut workspace = Workspace::new();
     let mut costs = [Vec::new(), Vec::new()];
+    // Of the largest number of programs, all together.
+    let mut alone = 0.0;
     for &size in sizes {
         for (mode, costs) in [Mode::Interpreter, Mode::Direct]
             .into_iter()
@@ -196,6 +198,9 @@ fn growth(
                 let model = interpreter.model_for(&text, &Bindings::new(), mode)?;
                 model.value_once(&Bindings::new(), &Limits::default(), &mut workspace)?;
                 seconds.push(began.elapsed().as_secs_f64());
+            }
+            if mode == Mode::Interpreter {
+                alone = seconds.iter().sum::<f64>();
             }
             costs.push(median(seconds));
         }
@@ -225,7 +230,6 @@ fn growth(
     let all = interpreter.evaluate_many(&texts, &Bindings::new());
     let seconds = began.elapsed().as_secs_f64();
     let failed = all.iter().filter(|answer| answer.is_err()).count();
-    let alone = texts.len() as f64 * last;
     findings.row(
         format!(
             "{} programs at once, on {} threads",

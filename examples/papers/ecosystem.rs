@@ -35,7 +35,7 @@ const NOISE: f64 = 0.01;
 /// each neighbor in a unit of time. Constants are in logarithms; the value is the mean squared error of
 /// logarithms of populations.
 const TEXT: &str = "
-(define (moving populations) (* 0.05 (matmul ring populations)))
+(define (moving populations) (* 0.05 (matvec ring populations)))
 (define (step state)
   (let* ((prey (car state)) (predators (cdr state))
          (eaten (/ (* attack prey predators) (+ 1 (* attack handling prey)))))

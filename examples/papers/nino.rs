@@ -70,7 +70,7 @@ struct Problem {
     /// What was seen, of the months that are known and of those after.
     known: Vec<f64>,
     later: Vec<f64>,
-    /// F by regression, and variances to begin with, in logarithms.
+    /// F by regression, and the variances of what it misses, in logarithms.
     start: Vec<f64>,
 }
 
@@ -90,10 +90,24 @@ impl Problem {
         };
         let seen = [("obs", problem.matrix(known)?)];
         problem.start = run_once(REGRESSION, &seen.into_iter().collect())?;
-        problem
-            .start
-            .resize(dimension * dimension + 2 * dimension, -1.0);
+        let variances = problem.misses();
+        problem.start.extend_from_slice(&variances);
+        problem.start.extend(variances);
         Ok(problem)
+    }
+
+    /// The logarithms of half the variances of what the regression misses: noise that drives and noise that
+    /// blurs share it.
+    fn misses(&self) -> Vec<f64> {
+        let d = self.dimension;
+        let months: Vec<&[f64]> = self.known.chunks(d).collect();
+        let of = |i: usize| {
+            let row = &self.start[i * d..][..d];
+            let pairs = months.windows(2).map(|pair| pair[1][i] - dot(row, pair[0]));
+            let squares: f64 = pairs.map(|off| off * off).sum();
+            (0.5 * squares / (months.len() - 1) as f64).max(1e-9).ln()
+        };
+        (0..d).map(of).collect()
     }
 
     fn matrix(&self, numbers: &[f64]) -> Result<Input, Failure> {
@@ -177,12 +191,12 @@ fn study(problem: &Problem, evaluations: usize, more: usize) -> Result<Found, Fa
 
     let mut value = |x: &[f64]| evaluator.value(x).unwrap_or(f64::INFINITY);
     let began = Instant::now();
-    let simplex = nelder_mead(&mut value, start, 0.05, evaluations * more).1;
+    let simplex = nelder_mead(&mut value, start, 0.1, evaluations * more).1;
     let simplex_took = began.elapsed().as_secs_f64();
     let began = Instant::now();
     let mut random = Random::at(&[problem.dimension as u64]);
     let evolution =
-        differential_evolution(&mut value, start, 0.05, evaluations * more, &mut random).1;
+        differential_evolution(&mut value, start, 0.1, evaluations * more, &mut random).1;
     let evolution_took = began.elapsed().as_secs_f64();
 
     let mut later = problem.likelihood(&problem.later)?;
@@ -203,7 +217,7 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
          state is {WINDOW} months, of which the leading 2 to 20 principal components are kept; {months} states are \
          known. x' = F x + noise, seen through more noise: all of F and the logarithms of both variances are free, \
          D^2 + 2D constants. The value is the negative log likelihood by a Kalman filter on matrices, a program \
-         run by the interpreter. All start at F by regression; gradients (L-BFGS) have {evaluations} evaluations, \
+         run by the interpreter. All start at F and half the variances that regression gives; gradients (L-BFGS) have {evaluations} evaluations, \
          Nelder and Mead's simplex and differential evolution {more} times as many."
     ));
     let mut losses: [Vec<f64>; 3] = Default::default();

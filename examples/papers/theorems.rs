@@ -146,6 +146,10 @@ fn chained(
     others.set("x", between);
     let second = answer(interpreter, outer, &others, Mode::Interpreter, workspace).ok()?;
     let (a, b) = (slopes(&first)?, slopes(&second)?);
+    // Where a derivative is infinite there is no chain rule.
+    if !a.iter().chain(&b).all(|slope| slope.is_finite()) {
+        return None;
+    }
     let product = [b[0] * a[0], b[0] * a[1] + b[1], b[0] * a[2] + b[2]];
     let size = (b[0] * a[0]).abs().max((b[0] * a[1]).abs() + b[1].abs());
     let size = size.max((b[0] * a[2]).abs() + b[2].abs());
@@ -178,7 +182,9 @@ fn composition(pairs: usize, findings: &mut Findings) -> Result<(), Failure> {
                 interpreter.model_for(text, &inputs, Mode::Interpreter)?,
             );
         }
-        let composed = compose(&registry, &inputs)?;
+        let Some(composed) = compose(&registry, &inputs)? else {
+            continue;
+        };
         let limits = Limits::default().fuel(4 * FUEL);
         let found = composed.evaluate(&inputs, Wrt::Names(&INPUTS), &limits, &mut workspace)?;
         done += 1;
@@ -204,21 +210,36 @@ fn composition(pairs: usize, findings: &mut Findings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A model that calls the first with the inputs, and the second with what that gives in place of x.
-fn compose(registry: &Registry, inputs: &Bindings) -> Result<Model, Failure> {
-    let call = |name: &str, x: &str| -> Result<String, Failure> {
+/// A model that calls the first with the inputs, and the second with what that gives in place of x; none where
+/// one of them names what is bound nowhere, which would be an input of it.
+fn compose(registry: &Registry, inputs: &Bindings) -> Result<Option<Model>, Failure> {
+    let call = |name: &str, x: &str| -> Result<Option<String>, Failure> {
         let handle = registry.find(name).ok_or("the model was inserted")?;
         let model = registry.get(handle)?;
         let is_param = |name: &&String| model.params().iter().any(|param| param.name == **name);
         let wanted = model.inputs().iter().filter(|name| !is_param(name));
-        let arguments = wanted.map(|input| if input == "x" { x } else { input.as_str() });
+        let wanted: Vec<&str> = wanted.map(String::as_str).collect();
+        if wanted.iter().any(|name| !INPUTS.contains(name)) {
+            return Ok(None);
+        }
+        let arguments = wanted
+            .into_iter()
+            .map(|name| if name == "x" { x } else { name });
         let arguments: Vec<&str> = arguments.collect();
-        Ok(format!("(model \"{name}\" {})", arguments.join(" ")))
+        Ok(Some(format!("(model \"{name}\" {})", arguments.join(" "))))
     };
-    let inner = call("inner", "x")?;
-    let text = call("outer", &inner)?;
+    let Some(inner) = call("inner", "x")? else {
+        return Ok(None);
+    };
+    let Some(text) = call("outer", &inner)? else {
+        return Ok(None);
+    };
     let interpreter = Interpreter::embedded().with_models(registry);
-    Ok(interpreter.model_for(&text, inputs, Mode::Interpreter)?)
+    Ok(Some(interpreter.model_for(
+        &text,
+        inputs,
+        Mode::Interpreter,
+    )?))
 }
 
 pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
