@@ -342,7 +342,7 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
             .collect(),
     };
     findings.charts.push(Chart {
-        title: "Seconds of a value with its gradient".to_owned(),
+        title: "H: seconds of a value with its gradient".to_owned(),
         places: speedups
             .iter()
             .map(|(name, _)| (*name).to_owned())

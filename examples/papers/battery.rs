@@ -18,18 +18,18 @@ const SPLITS: [(&str, f64, f64, [f64; 3]); 2] = [
 pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
     let folder = Folder::new("battery")?;
     folder.write("d.csv", DATA)?;
-    let (sets, budget) = (effort.of(5, 1), effort.of(1_500_000, 60_000));
+    let (sets, budget) = (effort.of(5, 1), effort.of(1_000_000, 60_000));
     let mut findings = Findings::new(format!(
         "Twelve cells of 100 cycles, made with a knee near cycle 55 and noise 2e-3; 70 cycles are known (late), or 45 \
          (early). {budget} evaluations of a search, each cell with constants of its own; the error is the root of \
          the mean square beyond what is known, the median of {sets} data sets, on the first of them that of {} seeds.",
-        effort.of(5, 1)
+        effort.of(3, 1)
     ));
     for (name, select, test, [paper, line, truth]) in SPLITS {
         let mut errors = Vec::new();
         for set in 0..sets {
             // Several seeds on the first data set, whose median counts.
-            let seeds = if set == 0 { effort.of(5, 1) } else { 1 };
+            let seeds = if set == 0 { effort.of(3, 1) } else { 1 };
             let mut of_set = Vec::new();
             for seed in 0..seeds {
                 let report = folder.run(&format!(

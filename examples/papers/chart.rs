@@ -1,4 +1,4 @@
-//! A chart as SVG: curves over a few places, or bars where there is one place.
+//! Charts as SVG: numbers as curves over a few places, one chart below the other.
 //!
 //! Numbers and names go in, the text of a picture comes out.
 //!
@@ -22,6 +22,7 @@ const HIGH: f64 = 180.0;
 /// From the lower end of the ordinate to that of the picture; and for each line of the legend.
 const BELOW: f64 = 30.0;
 const LINE: f64 = 18.0;
+const BETWEEN: f64 = 24.0;
 
 fn escaped(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
@@ -92,15 +93,28 @@ impl Scale {
     }
 }
 
-/// Draws a chart.
-pub(crate) fn draw(chart: &Chart) -> String {
-    let scale = Scale::of(chart);
-    let bottom = TOP + HIGH;
-    let height = bottom + BELOW + LINE * chart.series.len() as f64;
-    let mut out = format!(
+/// Draws charts, one below the other.
+pub(crate) fn draw<'c>(charts: impl Iterator<Item = &'c Chart>) -> String {
+    let (mut height, mut all) = (0.0, String::new());
+    for chart in charts {
+        let _ = writeln!(all, "<g transform=\"translate(0,{height})\">");
+        height += draw_one(&mut all, chart) + BETWEEN;
+        all.push_str("</g>\n");
+    }
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
          height=\"{height}\" font-family=\"sans-serif\" font-size=\"12\" fill=\"{INK}\" role=\"img\">\n\
-         <title>{0}</title>\n<text x=\"8\" y=\"18\" font-size=\"14\">{0}</text>\n",
+         {all}</svg>\n"
+    )
+}
+
+/// Draws a chart at the origin, and gives its height.
+fn draw_one(out: &mut String, chart: &Chart) -> f64 {
+    let scale = Scale::of(chart);
+    let bottom = TOP + HIGH;
+    let _ = writeln!(
+        out,
+        "<text x=\"8\" y=\"18\" font-size=\"14\">{}</text>",
         escaped(&chart.title)
     );
     for tick in scale.ticks() {
@@ -160,6 +174,5 @@ pub(crate) fn draw(chart: &Chart) -> String {
             escaped(&series.name)
         );
     }
-    out.push_str("</svg>\n");
-    out
+    bottom + BELOW + LINE * chart.series.len() as f64
 }

@@ -5,7 +5,8 @@ use crate::report::{Failure, Findings, Verdict};
 use crate::searches::{Folder, table};
 use dmci::machine::Random;
 
-const LIBRARY: &str = "[library]\n\
+/// Six modules, as a task file has them.
+pub(crate) const LIBRARY: &str = "[library]\n\
     decay = '(* 1.0 (exp (* -1.0 x)))'\n\
     gaussian = '(* 1.0 (exp (- (square (/ (- x 1.0) 1.0)))))'\n\
     oscillation = '(* 1.0 (sin (+ 0.0 (* 2.0 x))))'\n\

@@ -301,9 +301,9 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
     };
     findings
         .charts
-        .push(chart("Loss by number of constants", losses));
+        .push(chart("I: loss by number of constants", losses));
     findings.charts.push(chart(
-        "How far constants are off, in logarithms, by their number",
+        "I: how far constants are off, in logarithms, by their number",
         wrong,
     ));
     Ok(findings)

@@ -211,7 +211,7 @@ fn study(problem: &Problem, evaluations: usize, more: usize) -> Result<Found, Fa
 
 pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
     let dimensions = &[2, 6, 10, 20][..effort.of(4, 2)];
-    let (months, evaluations, more) = (effort.of(360, 120), effort.of(200, 60), effort.of(20, 10));
+    let (months, evaluations, more) = (effort.of(360, 120), effort.of(200, 60), 10);
     let mut findings = Findings::new(format!(
         "Monthly temperatures of the eastern Pacific (Niño 1+2, 1950 to 2010, NOAA), less the mean of their month. A \
          state is {WINDOW} months, of which the leading 2 to 20 principal components are kept; {months} states are \
@@ -268,7 +268,7 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
     }
     let names = ["gradients", "Nelder-Mead", "differential evolution"];
     findings.charts.push(Chart {
-        title: "Log likelihood gained for each month, by dimension".to_owned(),
+        title: "nino: log likelihood gained for each month, by dimension".to_owned(),
         places: dimensions.iter().map(|d| format!("D = {d}")).collect(),
         series: names
             .into_iter()

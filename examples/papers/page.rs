@@ -1,6 +1,6 @@
-//! The page `results.md`: what was found, as a page of the book, with its pictures.
+//! The page `results.md`: what was found, as a page of the book, with its charts in `results.svg`.
 //!
-//! Findings go in; a page, whose pictures are in its text, is written to a folder.
+//! Findings go in; both files are written to a folder.
 //!
 //! **Invariants**
 //! - Each sentence has a line of its own, as everywhere in the book; nothing on the page was typed in.
@@ -16,7 +16,9 @@ const HEAD: &str = "# Results beside the papers\n\n\
     The experiments of the papers, done again: each row has the paper's figure, ours, whether ours meets or beats \
     it, and what it took in seconds of wall time.\n\
     Where a figure is not met, the reason is below the table.\n\
-    The page is written by a run of all of them, which prints the same on the way.\n\n";
+    The page is written by a run of all of them, which prints the same on the way; seconds depend on what else the \
+    machine does.\n\
+    The charts are `src/docs/results.svg`; the book has them at the end of this page.\n\n";
 
 /// A cell's text: a bar would end it.
 fn cell(text: &str) -> String {
@@ -37,7 +39,7 @@ pub(crate) fn write(folder: &Path, all: &[Told], command: &str) -> Result<(), Fa
     let met = of.clone().filter(|row| matches!(row.verdict, Verdict::Met));
     let _ = write!(
         page,
-        "{} of {} figures are met or beaten.\nIt took {:.0} minutes on {processors} processors, others at work beside it.\n\n",
+        "{} of {} figures are met or beaten.\nIt took {:.1} minutes on {processors} processors.\n\n",
         met.count(),
         of.clone().count(),
         of.map(|row| row.seconds).sum::<f64>() / 60.0
@@ -50,9 +52,14 @@ pub(crate) fn write(folder: &Path, all: &[Told], command: &str) -> Result<(), Fa
     for (name, what, paper, command) in ELSEWHERE {
         let _ = writeln!(page, "| {name}: {what} | {} | `{command}` |", cell(paper));
     }
+    page.push_str("\n## Charts\n");
+    let charts = all.iter().flat_map(|told| &told.findings.charts);
     std::fs::create_dir_all(folder)?;
-    let path = folder.join("results.md");
-    std::fs::write(&path, page).map_err(|error| format!("{}: {error}", path.display()).into())
+    for (name, text) in [("results.md", page), ("results.svg", chart::draw(charts))] {
+        let path = folder.join(name);
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
 }
 
 fn section(page: &mut String, told: &Told) {
@@ -84,10 +91,6 @@ fn section(page: &mut String, told: &Told) {
         let _ = writeln!(page, "Not met, {what}: {reason}.");
     }
     if !missed.is_empty() {
-        page.push('\n');
-    }
-    for chart in &findings.charts {
-        page.push_str(&chart::draw(chart));
         page.push('\n');
     }
 }

@@ -244,7 +244,7 @@ fn compose(registry: &Registry, inputs: &Bindings) -> Result<Option<Model>, Fail
 
 pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
     let [programs, certified, pairs] =
-        [(100_000, 3000), (2000, 60), (20_000, 1000)].map(|(whole, short)| effort.of(whole, short));
+        [(50_000, 3000), (2000, 60), (10_000, 1000)].map(|(whole, short)| effort.of(whole, short));
     let mut findings = Findings::new(format!(
         "Random programs of about {SIZE} expressions in three inputs: all core and derived forms, closures, lists, \
          macros, records, loops, soft choices, now and then a mistake. Values are compared at inputs at which \

@@ -266,7 +266,7 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
         ),
     );
     findings.charts.push(Chart {
-        title: "Mean squared error after as many steps of Adam, median of the starts".to_owned(),
+        title: "B: mean squared error after as many steps of Adam, median of the starts".to_owned(),
         places: (1..=15).map(|model| model.to_string()).collect(),
         series: vec![
             Series {
