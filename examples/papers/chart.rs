@@ -72,6 +72,15 @@ impl Scale {
             .then(|| (x - self.low) / (self.high - self.low))
     }
 
+    /// How a tick's number is written.
+    fn label(&self, tick: f64) -> String {
+        if self.logarithmic {
+            format!("1e{:.0}", tick.log10())
+        } else {
+            three_digits(tick)
+        }
+    }
+
     /// Numbers for ticks.
     fn ticks(&self) -> Vec<f64> {
         if self.logarithmic {
@@ -127,7 +136,7 @@ fn draw_one(out: &mut String, chart: &Chart) -> f64 {
             WIDTH - RIGHT,
             LEFT - 6.0,
             y + 4.0,
-            three_digits(tick)
+            scale.label(tick)
         );
     }
     let wide = (WIDTH - LEFT - RIGHT) / chart.places.len().max(1) as f64;

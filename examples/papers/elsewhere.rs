@@ -10,8 +10,8 @@ pub(crate) const ELSEWHERE: [(&str, &str, &str, &str); 15] = [
     ),
     (
         "NC",
-        "Lotka-Volterra from real data",
-        "largest error 1.08 %, data made by the model",
+        "Lotka-Volterra on real data",
+        "none",
         "cargo run --release -- fit examples/lynx_hare/model.scm examples/lynx_hare/pelts.csv",
     ),
     (

@@ -25,6 +25,7 @@ mod ecosystem;
 mod elsewhere;
 mod families;
 mod filter;
+mod lotka;
 mod network;
 mod nino;
 mod objective;
@@ -76,7 +77,7 @@ struct Experiment(
     fn(Effort) -> Result<Findings, Failure>,
 );
 
-const EXPERIMENTS: [Experiment; 13] = [
+const EXPERIMENTS: [Experiment; 14] = [
     Experiment(
         "A",
         "constants of six families of programs, by methods that ought to agree",
@@ -110,6 +111,11 @@ const EXPERIMENTS: [Experiment; 13] = [
         ecosystem::run,
     ),
     Experiment("J", "a growing corpus of programs", corpus::run),
+    Experiment(
+        "lotka",
+        "predator and prey at five strengths of noise",
+        lotka::run,
+    ),
     Experiment(
         "battery",
         "the capacity of cells beyond what is known of them",
