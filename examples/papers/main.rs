@@ -6,6 +6,7 @@
 //! cargo run --release --example papers -- all            # all of them
 //! cargo run --release --example papers -- all --short    # a smaller form of all, within three minutes
 //! cargo run --release --example papers -- all --json     # one JSON object in place of tables
+//! cargo run --release --example papers -- A --from all.json --page src/docs # A again, and the page of all
 //! ```
 //!
 //! The end is 0 where each figure is met or has its reason, 1 where one has not or an experiment fails, and 2
@@ -139,6 +140,8 @@ struct Asked {
     names: Vec<String>,
     effort: Effort,
     json: bool,
+    /// What earlier runs printed as JSON.
+    from: Vec<PathBuf>,
     page: Option<PathBuf>,
     help: bool,
 }
@@ -149,6 +152,7 @@ impl Asked {
             names: Vec::new(),
             effort: Effort { short: false },
             json: false,
+            from: Vec::new(),
             page: None,
             help: false,
         };
@@ -158,9 +162,16 @@ impl Asked {
                 "--short" => asked.effort.short = true,
                 "--json" => asked.json = true,
                 "--help" | "-h" => asked.help = true,
-                "--page" => {
-                    let folder = arguments.next();
-                    asked.page = Some(folder.ok_or("--page takes a folder to write to")?.into());
+                "--page" | "--from" => {
+                    let path = arguments.next();
+                    let path = path
+                        .ok_or_else(|| format!("{argument} takes a path"))?
+                        .into();
+                    if argument == "--page" {
+                        asked.page = Some(path);
+                    } else {
+                        asked.from.push(path);
+                    }
                 }
                 option if option.starts_with('-') => {
                     return Err(format!(
@@ -173,7 +184,7 @@ impl Asked {
                 name => return Err(unknown(name)),
             }
         }
-        asked.help |= asked.names.is_empty();
+        asked.help |= asked.names.is_empty() && asked.from.is_empty();
         Ok(asked)
     }
 
@@ -201,7 +212,7 @@ fn unknown(name: &str) -> String {
 
 fn help() -> String {
     let mut text = "The experiments of the papers, done again.\n\n\
-        papers NAME… [--short] [--json] [--page FOLDER]\n\n"
+        papers NAME… [--short] [--json] [--from FILE]… [--page FOLDER]\n\n"
         .to_owned();
     for Experiment(name, title, _) in EXPERIMENTS {
         text += &format!("  {name:9} {title}\n");
@@ -209,7 +220,8 @@ fn help() -> String {
     text += "  all       all of them\n\n\
         --short        smaller forms: all within three minutes\n\
         --json         one JSON object on standard output\n\
-        --page FOLDER  write results.md there, with pictures\n\n\
+        --from FILE    what an earlier run printed with --json, beside what is run now\n\
+        --page FOLDER  write results.md and results.svg there\n\n\
         Other figures of the papers are those of other commands:\n\n";
     for (name, what, _, command) in ELSEWHERE {
         text += &format!("  {name:5} {what}\n        {command}\n");
@@ -235,15 +247,26 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let (mut all, mut failed) = (Vec::new(), false);
+    for path in &asked.from {
+        match report::from_json(path) {
+            Ok(told) => all.extend(told),
+            Err(error) => {
+                eprintln!("error: {error}");
+                return ExitCode::from(2);
+            }
+        }
+    }
     for Experiment(name, title, run) in EXPERIMENTS {
         if !asked.is_asked(name) {
             continue;
         }
+        // What is done again takes the place of what was read.
+        all.retain(|told| told.name != name);
         match run(asked.effort) {
             Ok(findings) => {
                 let told = Told {
-                    name,
-                    title,
+                    name: name.to_owned(),
+                    title: title.to_owned(),
                     findings,
                 };
                 if !asked.json {
@@ -261,8 +284,14 @@ fn main() -> ExitCode {
             }
         }
     }
+    let place = |told: &Told| {
+        EXPERIMENTS
+            .iter()
+            .position(|experiment| experiment.0 == told.name)
+    };
+    all.sort_by_key(place);
     if asked.json {
-        println!("{}", json(&all));
+        println!("{}", report::to_json(&all));
     } else if asked.names.iter().any(|name| name == "all") {
         println!("Elsewhere:");
         for (name, what, paper, command) in ELSEWHERE {
@@ -270,26 +299,10 @@ fn main() -> ExitCode {
         }
     }
     if let Some(folder) = &asked.page
-        && let Err(error) = page::write(folder, &all, &command(&asked))
+        && let Err(error) = page::write(folder, &all)
     {
         eprintln!("error: {error}");
         failed = true;
     }
     ExitCode::from(u8::from(failed))
-}
-
-/// The rows, and where the others are.
-fn json(all: &[Told]) -> serde_json::Value {
-    let rows: Vec<_> = all.iter().flat_map(Told::json).collect();
-    let elsewhere = ELSEWHERE.map(|(name, what, paper, command)| {
-        serde_json::json!({"experiment": name, "what": what, "paper": paper, "command": command})
-    });
-    serde_json::json!({"rows": rows, "elsewhere": elsewhere})
-}
-
-/// The command line that asks for the same.
-fn command(asked: &Asked) -> String {
-    let short = if asked.effort.short { " --short" } else { "" };
-    let names = asked.names.join(" ");
-    format!("cargo run --release --example papers -- {names}{short} --page src/docs")
 }

@@ -16,9 +16,13 @@ const HEAD: &str = "# Results beside the papers\n\n\
     The experiments of the papers, done again: each row has the paper's figure, ours, whether ours meets or beats \
     it, and what it took in seconds of wall time.\n\
     Where a figure is not met, the reason is below the table.\n\
-    The page is written by a run of all of them, which prints the same on the way; seconds depend on what else the \
-    machine does.\n\
-    The charts are `src/docs/results.svg`; the book has them at the end of this page.\n\n";
+    The page is written by the program that does them, of what it found; seconds depend on what else the machine \
+    does.\n\
+    The charts are `src/docs/results.svg`; the book has them at the end of this page.\n\n\
+    ```text\n\
+    cargo run --release --example papers -- all --page src/docs\n\
+    cargo run --release --example papers -- A I --json          # or some of them, as JSON\n\
+    ```\n\n";
 
 /// A cell's text: a bar would end it.
 fn cell(text: &str) -> String {
@@ -31,9 +35,8 @@ fn lines(text: &str) -> String {
 }
 
 /// Writes the page into a folder.
-pub(crate) fn write(folder: &Path, all: &[Told], command: &str) -> Result<(), Failure> {
+pub(crate) fn write(folder: &Path, all: &[Told]) -> Result<(), Failure> {
     let mut page = HEAD.to_owned();
-    let _ = write!(page, "```text\n{command}\n```\n\n");
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let of = all.iter().flat_map(|told| &told.findings.rows);
     let met = of.clone().filter(|row| matches!(row.verdict, Verdict::Met));

@@ -7,7 +7,9 @@
 //! - A row that does not meet the paper's figure gives the reason, where there is one that is known. Without
 //!   one it is a fault, and the run ends with 1.
 
+use crate::elsewhere::ELSEWHERE;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::Instant;
 
 /// What may go wrong in an experiment.
@@ -103,8 +105,8 @@ impl Findings {
 
 /// Findings with the name and title of their experiment.
 pub(crate) struct Told {
-    pub(crate) name: &'static str,
-    pub(crate) title: &'static str,
+    pub(crate) name: String,
+    pub(crate) title: String,
     pub(crate) findings: Findings,
 }
 
@@ -162,7 +164,7 @@ impl Told {
     }
 
     /// The rows as JSON.
-    pub(crate) fn json(&self) -> impl Iterator<Item = Value> {
+    fn rows(&self) -> impl Iterator<Item = Value> {
         self.findings.rows.iter().map(|row| {
             let reason = match &row.verdict {
                 Verdict::Met => Value::Null,
@@ -171,7 +173,6 @@ impl Told {
             json!({
                 "experiment": self.name,
                 "what": row.what,
-                "setting": self.findings.setting,
                 "paper": row.paper,
                 "ours": row.ours,
                 "met": matches!(row.verdict, Verdict::Met),
@@ -181,12 +182,106 @@ impl Told {
         })
     }
 
+    /// What is not in rows, as JSON; numbers that are not finite are null.
+    fn frame(&self) -> Value {
+        let charts = self.findings.charts.iter().map(|chart| {
+            let series = chart.series.iter();
+            let series = series.map(|series| json!({"name": series.name, "values": series.values}));
+            json!({
+                "title": chart.title,
+                "places": chart.places,
+                "logarithmic": chart.logarithmic,
+                "series": series.collect::<Vec<_>>(),
+            })
+        });
+        json!({
+            "experiment": self.name,
+            "title": self.title,
+            "setting": self.findings.setting,
+            "charts": charts.collect::<Vec<_>>(),
+        })
+    }
+
     /// The rows that are not met and have no reason.
     pub(crate) fn faults(&self) -> impl Iterator<Item = &str> {
         let rows = self.findings.rows.iter();
         rows.filter(|row| matches!(&row.verdict, Verdict::Missed(reason) if reason.is_empty()))
             .map(|row| row.what.as_str())
     }
+}
+
+/// All that was found as one JSON object.
+pub(crate) fn to_json(all: &[Told]) -> Value {
+    let rows: Vec<Value> = all.iter().flat_map(Told::rows).collect();
+    let elsewhere = ELSEWHERE.map(|(name, what, paper, command)| {
+        json!({"experiment": name, "what": what, "paper": paper, "command": command})
+    });
+    let experiments: Vec<Value> = all.iter().map(Told::frame).collect();
+    json!({"rows": rows, "experiments": experiments, "elsewhere": elsewhere})
+}
+
+/// What an earlier run found, from the JSON that it printed.
+pub(crate) fn from_json(path: &Path) -> Result<Vec<Told>, Failure> {
+    let place = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{place}: {error}"))?;
+    let run: Value = serde_json::from_str(&text).map_err(|error| format!("{place}: {error}"))?;
+    let wrong = || format!("{place}: this is not what `--json` prints; run the experiment again");
+    let frames = run["experiments"].as_array().ok_or_else(wrong)?;
+    let told = frames.iter().map(|frame| read_told(frame, &run["rows"]));
+    Ok(told.collect::<Option<_>>().ok_or_else(wrong)?)
+}
+
+/// A text of a JSON object.
+fn text_of(object: &Value, key: &str) -> Option<String> {
+    object[key].as_str().map(str::to_owned)
+}
+
+fn read_told(frame: &Value, rows: &Value) -> Option<Told> {
+    let name = text_of(frame, "experiment")?;
+    let mut findings = Findings::new(text_of(frame, "setting")?);
+    for row in rows
+        .as_array()?
+        .iter()
+        .filter(|row| row["experiment"] == name)
+    {
+        findings.rows.push(Row {
+            what: text_of(row, "what")?,
+            paper: text_of(row, "paper")?,
+            ours: text_of(row, "ours")?,
+            verdict: if row["met"].as_bool()? {
+                Verdict::Met
+            } else {
+                Verdict::Missed(text_of(row, "reason")?)
+            },
+            seconds: row["seconds"].as_f64()?,
+        });
+    }
+    let charts = frame["charts"].as_array()?.iter().map(read_chart);
+    findings.charts = charts.collect::<Option<_>>()?;
+    Some(Told {
+        name,
+        title: text_of(frame, "title")?,
+        findings,
+    })
+}
+
+fn read_chart(chart: &Value) -> Option<Chart> {
+    let places = chart["places"].as_array()?.iter();
+    let series = chart["series"].as_array()?.iter().map(|series| {
+        let values = series["values"].as_array()?.iter();
+        Some(Series {
+            name: text_of(series, "name")?,
+            values: values.map(|x| x.as_f64().unwrap_or(f64::NAN)).collect(),
+        })
+    });
+    Some(Chart {
+        title: text_of(chart, "title")?,
+        places: places
+            .map(|place| place.as_str().map(str::to_owned))
+            .collect::<Option<_>>()?,
+        series: series.collect::<Option<_>>()?,
+        logarithmic: chart["logarithmic"].as_bool()?,
+    })
 }
 
 /// A text in lines of about so many characters.
