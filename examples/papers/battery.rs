@@ -18,7 +18,7 @@ const SPLITS: [(&str, f64, f64, [f64; 3]); 2] = [
 pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
     let folder = Folder::new("battery")?;
     folder.write("d.csv", DATA)?;
-    let (sets, budget) = (effort.of(5, 1), effort.of(1_000_000, 60_000));
+    let (sets, budget) = (effort.of(5, 1), effort.of(400_000, 60_000));
     let mut findings = Findings::new(format!(
         "Twelve cells of 100 cycles, made with a knee near cycle 55 and noise 2e-3; 70 cycles are known (late), or 45 \
          (early). {budget} evaluations of a search, each cell with constants of its own; the error is the root of \

@@ -1,6 +1,7 @@
 //! Experiment J: a growing corpus of programs, for which nothing is compiled but the interpreter, once.
 
 use crate::Effort;
+use crate::clock;
 use crate::report::{Chart, Failure, Findings, Series, Verdict, median, time};
 use dmci::{Bindings, Input, Interpreter, Limits, Mode, Threads, Workspace, compile_interpreter};
 use serde_json::Value;
@@ -134,9 +135,9 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
          values and errors; then a growing number of programs, each another, every one read, interpreted and run \
          once. The interpreter is compiled once for all of them.",
     );
-    let began = Instant::now();
+    let began = clock::seconds();
     let interpreter = compile_interpreter()?;
-    let compiled = began.elapsed().as_secs_f64();
+    let compiled = clock::seconds() - began;
     findings.row(
         "compilations",
         "one",
@@ -192,10 +193,10 @@ fn growth(
             let mut seconds = Vec::with_capacity(size);
             for place in 0..size {
                 let text = another(place);
-                let began = Instant::now();
+                let began = clock::seconds();
                 let model = interpreter.model_for(&text, &Bindings::new(), mode)?;
                 model.value_once(&Bindings::new(), &Limits::default(), &mut workspace)?;
-                seconds.push(began.elapsed().as_secs_f64());
+                seconds.push(clock::seconds() - began);
             }
             costs.push(median(seconds));
         }

@@ -9,7 +9,7 @@ use std::time::Instant;
 /// Programs, inputs, values and gradients that `examples/kalman.rs` and the benches have too.
 const WORKLOADS: &str = include_str!("../../benches/workloads.json");
 
-/// Seconds of an evaluation in the papers: the interpreter in PyTorch, NDVM, JAX and C++ by hand.
+/// Seconds of an evaluation in the papers: the interpreter in `PyTorch`, NDVM, JAX and C++ by hand.
 const PAPER: [f64; 4] = [10.2, 0.47e-3, 0.61e-3, 3.5e-6];
 
 pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {

@@ -19,6 +19,7 @@
 mod batching;
 mod battery;
 mod chart;
+mod clock;
 mod composition;
 mod corpus;
 mod descent;
@@ -54,6 +55,7 @@ mod by_chance {
 use by_chance::{generate, random};
 use elsewhere::ELSEWHERE;
 use report::{Failure, Findings, Told};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -215,7 +217,7 @@ fn help() -> String {
         papers NAME… [--short] [--json] [--from FILE]… [--page FOLDER]\n\n"
         .to_owned();
     for Experiment(name, title, _) in EXPERIMENTS {
-        text += &format!("  {name:9} {title}\n");
+        let _ = writeln!(text, "  {name:9} {title}");
     }
     text += "  all       all of them\n\n\
         --short        smaller forms: all within three minutes\n\
@@ -224,9 +226,53 @@ fn help() -> String {
         --page FOLDER  write results.md and results.svg there\n\n\
         Other figures of the papers are those of other commands:\n\n";
     for (name, what, _, command) in ELSEWHERE {
-        text += &format!("  {name:5} {what}\n        {command}\n");
+        let _ = writeln!(text, "  {name:5} {what}\n        {command}");
     }
     text
+}
+
+/// What earlier runs and those of now have found, in order, and whether something is wrong with the latter.
+#[expect(clippy::print_stderr, reason = "what is wrong is told as it comes")]
+fn findings(asked: &Asked) -> Result<(Vec<Told>, bool), Failure> {
+    let (mut all, mut failed) = (Vec::new(), false);
+    for path in &asked.from {
+        all.extend(report::from_json(path)?);
+    }
+    for Experiment(name, title, run) in EXPERIMENTS {
+        if !asked.is_asked(name) {
+            continue;
+        }
+        // What is done again takes the place of what was read.
+        all.retain(|told: &Told| told.name != name);
+        let findings = match run(asked.effort) {
+            Ok(findings) => findings,
+            Err(error) => {
+                eprintln!("error: {name}: {error}");
+                failed = true;
+                continue;
+            }
+        };
+        let told = Told {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            findings,
+        };
+        if !asked.json {
+            told.print();
+        }
+        for fault in told.faults() {
+            eprintln!("error: {name}, {fault}: not met, and no reason is known");
+            failed = true;
+        }
+        all.push(told);
+    }
+    let is_of = |told: &Told, experiment: &Experiment| experiment.0 == told.name;
+    all.sort_by_key(|told| {
+        EXPERIMENTS
+            .iter()
+            .position(|experiment| is_of(told, experiment))
+    });
+    Ok((all, failed))
 }
 
 #[expect(
@@ -235,61 +281,22 @@ fn help() -> String {
     reason = "an example shows its results by printing them"
 )]
 fn main() -> ExitCode {
+    let wrong = |error: &dyn std::fmt::Display| {
+        eprintln!("error: {error}");
+        ExitCode::from(2)
+    };
     let asked = match Asked::read(std::env::args().skip(1)) {
         Ok(asked) => asked,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(2);
-        }
+        Err(error) => return wrong(&error),
     };
     if asked.help {
         print!("{}", help());
         return ExitCode::SUCCESS;
     }
-    let (mut all, mut failed) = (Vec::new(), false);
-    for path in &asked.from {
-        match report::from_json(path) {
-            Ok(told) => all.extend(told),
-            Err(error) => {
-                eprintln!("error: {error}");
-                return ExitCode::from(2);
-            }
-        }
-    }
-    for Experiment(name, title, run) in EXPERIMENTS {
-        if !asked.is_asked(name) {
-            continue;
-        }
-        // What is done again takes the place of what was read.
-        all.retain(|told| told.name != name);
-        match run(asked.effort) {
-            Ok(findings) => {
-                let told = Told {
-                    name: name.to_owned(),
-                    title: title.to_owned(),
-                    findings,
-                };
-                if !asked.json {
-                    told.print();
-                }
-                for fault in told.faults() {
-                    eprintln!("error: {name}, {fault}: not met, and no reason is known");
-                    failed = true;
-                }
-                all.push(told);
-            }
-            Err(error) => {
-                eprintln!("error: {name}: {error}");
-                failed = true;
-            }
-        }
-    }
-    let place = |told: &Told| {
-        EXPERIMENTS
-            .iter()
-            .position(|experiment| experiment.0 == told.name)
+    let (all, mut failed) = match findings(&asked) {
+        Ok(found) => found,
+        Err(error) => return wrong(&error),
     };
-    all.sort_by_key(place);
     if asked.json {
         println!("{}", report::to_json(&all));
     } else if asked.names.iter().any(|name| name == "all") {

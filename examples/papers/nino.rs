@@ -1,12 +1,12 @@
 //! El Niño: a linear inverse model of real months by a Kalman filter's likelihood, with up to 440 constants.
 
 use crate::Effort;
+use crate::clock;
 use crate::descent::{differential_evolution, nelder_mead};
 use crate::numerics::{add, dot, minimize, noise};
 use crate::report::{Chart, Failure, Findings, Series, Verdict, three_digits, time};
 use dmci::machine::Random;
 use dmci::{Bindings, Evaluator, Input, Interpreter, Limits, Workspace};
-use std::time::Instant;
 
 /// Monthly temperatures, of the public domain: see the README beside it.
 const DATA: &str = include_str!("nino12_sst_1950.csv");
@@ -164,7 +164,7 @@ fn study(problem: &Problem, evaluations: usize, more: usize) -> Result<Found, Fa
         off = off.max((slope - exact).abs() / dot(&gradient, &gradient).sqrt());
     }
 
-    let began = Instant::now();
+    let began = clock::seconds();
     let (mut asked, mut best) = (0, (start.clone(), first));
     let descended = minimize(
         |x: &[f64]| {
@@ -186,18 +186,18 @@ fn study(problem: &Problem, evaluations: usize, more: usize) -> Result<Found, Fa
     );
     // It ends where it is, or where its evaluations are spent; the best is kept in either case.
     drop(descended);
-    let took = began.elapsed().as_secs_f64();
+    let took = clock::seconds() - began;
     let once = took / asked.max(1) as f64;
 
     let mut value = |x: &[f64]| evaluator.value(x).unwrap_or(f64::INFINITY);
-    let began = Instant::now();
-    let simplex = nelder_mead(&mut value, start, 0.1, evaluations * more).1;
-    let simplex_took = began.elapsed().as_secs_f64();
-    let began = Instant::now();
+    let began = clock::seconds();
+    let simplex = nelder_mead(&mut value, start, 0.02, evaluations * more).1;
+    let simplex_took = clock::seconds() - began;
+    let began = clock::seconds();
     let mut random = Random::at(&[problem.dimension as u64]);
     let evolution =
-        differential_evolution(&mut value, start, 0.1, evaluations * more, &mut random).1;
-    let evolution_took = began.elapsed().as_secs_f64();
+        differential_evolution(&mut value, start, 0.02, evaluations * more, &mut random).1;
+    let evolution_took = clock::seconds() - began;
 
     let mut later = problem.likelihood(&problem.later)?;
     Ok(Found {
@@ -218,7 +218,7 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
          known. x' = F x + noise, seen through more noise: all of F and the logarithms of both variances are free, \
          D^2 + 2D constants. The value is the negative log likelihood by a Kalman filter on matrices, a program \
          run by the interpreter. All start at F and half the variances that regression gives; gradients (L-BFGS) have {evaluations} evaluations, \
-         Nelder and Mead's simplex and differential evolution {more} times as many."
+         Nelder and Mead's simplex and differential evolution {more} times as many; seconds are of processor time."
     ));
     let mut losses: [Vec<f64>; 3] = Default::default();
     for &dimension in dimensions {
