@@ -2,7 +2,9 @@
 
 use crate::Effort;
 use crate::clock;
-use crate::report::{Chart, Failure, Findings, Series, Verdict, median, three_digits, time, times};
+use crate::report::{
+    Chart, Failure, Findings, NOT_TOLD, Series, Verdict, median, three_digits, time, times,
+};
 use dmci::machine::Random;
 use dmci::{
     Bindings, Evaluator, Input, Interpreter, Lane, Limits, Mode, Model, Threads, Workspace, Wrt,
@@ -302,7 +304,7 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
         );
         findings.row(
             format!("{name}: the same beside as many replayed calls"),
-            "not told",
+            NOT_TOLD,
             format!(
                 "{}, {} a lane in one call",
                 times(warm),

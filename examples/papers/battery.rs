@@ -3,7 +3,7 @@
 //! Each cell has constants of its own; programs are chosen by forecasts within what is known.
 
 use crate::Effort;
-use crate::report::{Failure, Findings, Verdict, median};
+use crate::report::{Failure, Findings, NOT_TOLD, Verdict, median};
 use crate::searches::Folder;
 
 const DATA: &str = include_str!("battery.csv");
@@ -46,7 +46,7 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
         }
         let error = median(errors);
         let (theirs, met) = if paper.is_nan() {
-            ("not told for these data".to_owned(), error <= line)
+            (NOT_TOLD.to_owned(), error <= line)
         } else {
             (format!("{paper}"), error <= paper)
         };

@@ -2,7 +2,7 @@
 
 use crate::Effort;
 use crate::clock;
-use crate::report::{Chart, Failure, Findings, Series, Verdict, median, time};
+use crate::report::{Chart, Failure, Findings, NOT_TOLD, Series, Verdict, median, time};
 use dmci::{Bindings, Input, Interpreter, Limits, Mode, Threads, Workspace, compile_interpreter};
 use serde_json::Value;
 use std::time::Instant;
@@ -139,9 +139,9 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
     let interpreter = compile_interpreter()?;
     let compiled = clock::seconds() - began;
     findings.row(
-        "compilations",
-        "one",
-        format!("1, of the interpreter, {}", time(compiled)),
+        "compiling the interpreter, before all programs",
+        "once",
+        time(compiled),
         Verdict::Met,
     );
     let cases = cases()?;
@@ -232,7 +232,7 @@ fn growth(
             texts.len(),
             Threads::ALL.count()
         ),
-        "not told",
+        NOT_TOLD,
         format!(
             "{}, {} a program",
             time(seconds),

@@ -3,7 +3,7 @@
 use crate::Effort;
 use crate::descent::adam;
 use crate::objective::{Law, Objective};
-use crate::report::{Failure, Findings, Verdict, three_digits};
+use crate::report::{Failure, Findings, NOT_TOLD, Verdict, three_digits};
 use dmci::fit::{FitOptions, Table, fit};
 use dmci::machine::Random;
 use dmci::{Interpreter, Mode, Threads};
@@ -259,7 +259,7 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
     );
     findings.row(
         "final losses of the three modes equal to the bit",
-        "not told",
+        NOT_TOLD,
         format!("{} of {fits}", tally.equal),
         Verdict::must(tally.equal == fits),
     );

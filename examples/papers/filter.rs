@@ -1,7 +1,7 @@
 //! NDVM's filter: a Kalman filter of 2 x 2 matrices over 80 steps, its value and gradient.
 
 use crate::Effort;
-use crate::report::{Failure, Findings, Verdict, median, three_digits, time, times};
+use crate::report::{Failure, Findings, NOT_TOLD, Verdict, median, three_digits, time, times};
 use dmci::{Bindings, Input, Interpreter, Workspace, Wrt};
 use serde_json::Value;
 use std::time::Instant;
@@ -51,7 +51,7 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
     );
     findings.row(
         "value and gradient, off what is stated with them by",
-        "not told",
+        NOT_TOLD,
         three_digits(off),
         Verdict::must(off < 1e-12),
     );

@@ -4,7 +4,7 @@ use crate::Effort;
 use crate::clock;
 use crate::descent::{differential_evolution, nelder_mead};
 use crate::numerics::{add, dot, minimize, noise};
-use crate::report::{Chart, Failure, Findings, Series, Verdict, three_digits, time};
+use crate::report::{Chart, Failure, Findings, NOT_TOLD, Series, Verdict, three_digits, time};
 use dmci::machine::Random;
 use dmci::{Bindings, Evaluator, Input, Interpreter, Limits, Workspace};
 
@@ -258,7 +258,7 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
         );
         findings.row(
             format!("D = {dimension}: of the {} months after", problem.later.len() / dimension),
-            "not told",
+            NOT_TOLD,
             format!("{:.1} by regression, {:.1} by the fit", found.later[0], found.later[1]),
             Verdict::of(
                 found.later[1] < found.later[0],

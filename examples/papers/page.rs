@@ -7,7 +7,7 @@
 
 use crate::chart;
 use crate::elsewhere::ELSEWHERE;
-use crate::report::{Failure, Told, Verdict};
+use crate::report::{Failure, NOT_TOLD, Told, Verdict};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -38,14 +38,18 @@ fn lines(text: &str) -> String {
 pub(crate) fn write(folder: &Path, all: &[Told]) -> Result<(), Failure> {
     let mut page = HEAD.to_owned();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let of = all.iter().flat_map(|told| &told.findings.rows);
-    let met = of.clone().filter(|row| matches!(row.verdict, Verdict::Met));
+    let rows = all.iter().flat_map(|told| &told.findings.rows);
+    let told = rows.clone().filter(|row| !row.paper.starts_with(NOT_TOLD));
+    let met = told
+        .clone()
+        .filter(|row| matches!(row.verdict, Verdict::Met));
+    let minutes = rows.map(|row| row.seconds).sum::<f64>() / 60.0;
     let _ = write!(
         page,
-        "{} of {} figures are met or beaten.\nIt took {:.1} minutes on {processors} processors.\n\n",
-        met.count(),
-        of.clone().count(),
-        of.map(|row| row.seconds).sum::<f64>() / 60.0
+        "Of {} figures that the papers tell, {} are met or beaten.\nIt took {minutes:.1} minutes on {processors} \
+         processors.\n\n",
+        told.count(),
+        met.count()
     );
     for told in all {
         section(&mut page, told);

@@ -15,6 +15,9 @@ use std::time::Instant;
 /// What may go wrong in an experiment.
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
+/// What stands in place of a figure that the papers do not tell.
+pub(crate) const NOT_TOLD: &str = "not told";
+
 /// Whether a figure is met, or beaten.
 pub(crate) enum Verdict {
     Met,
