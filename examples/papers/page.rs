@@ -95,6 +95,11 @@ fn section(page: &mut String, told: &Told) {
     });
     let missed: Vec<_> = missed.collect();
     for (what, reason) in &missed {
+        let reason = if reason.is_empty() {
+            "no reason is known"
+        } else {
+            reason
+        };
         let _ = writeln!(page, "Not met, {what}: {reason}.");
     }
     if !missed.is_empty() {
