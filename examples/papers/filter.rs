@@ -57,7 +57,7 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
     );
     findings.row(
         "first evaluation, from the text",
-        format!("{} through the interpreter in PyTorch", time(PAPER[0])),
+        format!("DMCI {}", time(PAPER[0])),
         format!("{}, {} as fast", time(first), times(PAPER[0] / first)),
         Verdict::must(first < PAPER[0]),
     );
