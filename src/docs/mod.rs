@@ -80,6 +80,10 @@ pub mod kernels {}
 #[doc = include_str!("figures.md")]
 pub mod figures {}
 
+#[doc = include_str!("results.md")]
+#[doc = include_str!("results.svg")]
+pub mod results {}
+
 #[doc = include_str!("ncg.md")]
 pub mod ncg {}
 
