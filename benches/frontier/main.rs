@@ -1,4 +1,4 @@
-//! How far are whole vectors and long loops from code written by hand, from NumPy and from JAX?
+//! How far are whole vectors and long loops from code written by hand, from `numpy` and from JAX?
 //!
 //! Cases and what of them is asked for go in; a Markdown table comes out: value and gradient, warm, on one
 //! thread, as medians of ratios to peers that ran in turn with us.
@@ -238,9 +238,12 @@ fn table(options: &Options) -> std::io::Result<()> {
             }
         }
         let mut cells = vec![case.name(), time(median(ours)), time(cold)];
-        cells.extend(ratios.into_iter().map(|ratios| match ratios.is_empty() {
-            true => "–".into(),
-            false => format!("{:.2}", median(ratios)),
+        cells.extend(ratios.into_iter().map(|ratios| {
+            if ratios.is_empty() {
+                "–".into()
+            } else {
+                format!("{:.2}", median(ratios))
+            }
         }));
         cells.push(run.model.path_totals().operations.to_string());
         cells.push(peak(group, size).map_or("–".into(), |peak| format!("{peak:.0}")));

@@ -1,4 +1,4 @@
-//! Who stands beside us: code written by hand in C++, NumPy and JAX, each in a process of its own.
+//! Who stands beside us: code written by hand in C++, `numpy` and JAX, each in a process of its own.
 //!
 //! A case that was written to a directory goes in; what a peer takes for it comes out, and the value it
 //! came to.
@@ -84,17 +84,14 @@ impl Peers {
         if self.out.contains(&key) {
             return None;
         }
-        let mut command = match peer {
-            "hand" => {
-                let mut command = Command::new(self.directory.join("hand"));
-                command.args([group, &size.to_string()]);
-                command
-            }
-            _ => {
-                let mut command = Command::new(&self.interpreter);
-                command.args([PYTHON, peer]);
-                command
-            }
+        let mut command = if peer == "hand" {
+            let mut command = Command::new(self.directory.join("hand"));
+            command.args([group, &size.to_string()]);
+            command
+        } else {
+            let mut command = Command::new(&self.interpreter);
+            command.args([PYTHON, peer]);
+            command
         };
         let answer = said(command.arg(&self.directory))
             .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));

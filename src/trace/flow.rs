@@ -256,7 +256,7 @@ impl Flow {
 
     /// A block; gives the node of its first number.
     pub(crate) fn block(&mut self, work: Work, length: u32, operands: Vec<Runs>) -> u32 {
-        let runs = operands.iter().flat_map(|operand| operand.runs());
+        let runs = operands.iter().flat_map(Runs::runs);
         let class = runs.map(|run| self.class_of(run)).max();
         let class = class.unwrap_or(Class::Shared);
         let first = narrow(self.classes.len());

@@ -234,7 +234,7 @@ fn add_along_rows(
                 sums[r] += rows[r][p] * x[p];
             }
         }
-        out[i..i + R].copy_from_slice(&sums);
+        out[i..][..R].copy_from_slice(&sums);
     });
 }
 
@@ -365,7 +365,7 @@ pub(super) fn sweep<'p, const R: usize, const C: usize>(
     }
     for (p, row) in steps {
         let entries = &a.at[i * a.row + p * a.column..];
-        let entries = &entries[..(R - 1) * a.row + 1];
+        let entries = &entries[..=(R - 1) * a.row];
         for (r, sums) in sums.iter_mut().enumerate() {
             let x = entries[r * a.row];
             for (sum, y) in sums.iter_mut().zip(row) {

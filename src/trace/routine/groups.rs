@@ -15,6 +15,7 @@
 //! - Only the order of operations changes, never that of the terms of a sum: the bits stay.
 
 use super::super::flow::{Class, Flow};
+use super::super::runs::Runs;
 use super::super::simplify::FlowGuard;
 use super::super::{Ref, narrow};
 use crate::prim::Prim;
@@ -141,7 +142,7 @@ fn levels(flow: &Flow, is_live: &dyn Fn(usize) -> bool) -> Vec<u32> {
             Prim::Part => {}
             Prim::Block => {
                 let block = &flow.blocks[op.c.index()];
-                let runs = block.operands.iter().flat_map(|operand| operand.runs());
+                let runs = block.operands.iter().flat_map(Runs::runs);
                 let highest = runs.map(|run| {
                     let first = Ref::at_place(run.first);
                     if !first.is_node() || run.first + run.length <= flow.inputs {

@@ -305,8 +305,9 @@ impl Routine {
             if !self.sums.is_empty() {
                 results.sums.push(&file.sums);
                 let leaf = file.leaf.after(lanes, start == count);
-                leaf.into_iter()
-                    .for_each(|leaf| results.sums.push_leaf(leaf));
+                if let Some(leaf) = leaf {
+                    results.sums.push_leaf(leaf);
+                }
             }
         }
         count

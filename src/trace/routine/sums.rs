@@ -24,7 +24,7 @@ pub(crate) struct Sums {
     /// each size of branch its numbers, one a sum.
     levels: Vec<Vec<f64>>,
     /// How many such sums there are.
-    leaf_sums: usize,
+    numbers: usize,
     leaves: usize,
     carry: Vec<f64>,
 }
@@ -39,7 +39,7 @@ impl Sums {
     pub(super) fn reset_with(&mut self, count: usize, leaf_sums: usize) {
         self.branches.resize(count, [Vector::ZERO; LEVELS]);
         self.chunks = 0;
-        self.leaf_sums = leaf_sums;
+        self.numbers = leaf_sums;
         self.leaves = 0;
         self.levels.clear();
     }
@@ -102,7 +102,7 @@ impl Sums {
     fn leaf_totals(&self) -> impl Iterator<Item = f64> {
         let there = (0..self.levels.len()).filter(|level| self.leaves >> level & 1 == 1);
         let there: Vec<&[f64]> = there.map(|level| self.levels[level].as_slice()).collect();
-        (0..self.leaf_sums).map(move |at| {
+        (0..self.numbers).map(move |at| {
             let sums = there.iter().map(|sums| sums[at]);
             sums.reduce(|sum, before| before + sum).unwrap_or(0.0) + 0.0
         })
