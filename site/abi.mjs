@@ -9,16 +9,18 @@ const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
 
 export class Abi {
-  // `goOn(steps, ended, starts, best)` hears how far a fit is, and says whether it is to go on.
-  constructor(module, goOn = () => true) {
+  // `goOn(steps, ended, starts, best)` hears how far a fit is, and says whether it is to go on; `clock()`
+  // gives milliseconds.
+  constructor(module, goOn = () => true, clock = () => performance.now()) {
     this.module = module;
     this.goOn = goOn;
+    this.clock = clock;
     this.begin();
   }
 
   begin() {
     const host = {
-      now: () => performance.now(),
+      now: () => this.clock(),
       go_on: (...progress) => Number(this.goOn(...progress)),
     };
     this.library = new WebAssembly.Instance(this.module, { host }).exports;

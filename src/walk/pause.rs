@@ -181,10 +181,16 @@ impl Walk<'_> {
             Tag::Closure if cell.code() >= FIRST_FUNCTION => {
                 format!("f{}", cell.code() - FIRST_FUNCTION)
             }
-            Tag::Empty | Tag::Shape | Tag::Place | Tag::Env | Tag::Rib | Tag::Moved => {
-                String::new()
-            }
-            Tag::Pair | Tag::Opaque | Tag::Vector | Tag::String => String::new(),
+            Tag::Empty
+            | Tag::Shape
+            | Tag::Place
+            | Tag::Env
+            | Tag::Rib
+            | Tag::Moved
+            | Tag::Pair
+            | Tag::Opaque
+            | Tag::Vector
+            | Tag::String => String::new(),
             _ => self.taken(cell, 1).0.to_scheme(),
         };
         HeapCell {

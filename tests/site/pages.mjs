@@ -80,7 +80,7 @@ const TESTS = {
     within("from Stop to stopped", took, 200);
     // The best so far, or what is known of it where the worker had to be replaced.
     const best = await page.until(`document.querySelector("[data-figure=sse]")?.title || ${text("#said")}.match(/sum of squares of (.*)/)[1]`);
-    assert.ok(Math.abs(Number(best) - Number(sse)) < 1e-5 * Number(sse), best);
+    assert.ok(Number(best) > 0.99999 * Number(sse), best);
     // The engine goes on.
     await setProgram(page, "(* 6 7)");
     await page.until(`${text("#value")} === "42"`);

@@ -109,13 +109,8 @@ pub(crate) fn fit(request: &FitRequest) -> Answer {
     let model = model.map_err(Refused::by(&request.source))?;
     let (options, table) = (request.options()?, request.table()?);
     let began = host::milliseconds();
-    let fitted = fit_observed(&model, &table, &options, &|progress| {
-        if host::goes_on(progress) {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
-    });
+    let until = |progress: &Progress| goes_on(host::goes_on(progress));
+    let fitted = fit_observed(&model, &table, &options, &until);
     let fitted = fitted.map_err(request.refused())?;
     let seconds = (host::milliseconds() - began) / 1000.0;
     let warnings = fitted.warnings(&model, &options);
@@ -135,10 +130,7 @@ pub(crate) fn descent(request: &FitRequest, steps: usize) -> Answer {
     let mut places = vec![place(&fitted)];
     // Searches are deterministic, and each goes a step farther than the one before.
     for step in 1..=steps.min(200) {
-        let until = |progress: &Progress| match progress.steps < step {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(()),
-        };
+        let until = |progress: &Progress| goes_on(progress.steps < step);
         fitted = fit_observed(&model, &table, &options, &until).map_err(request.refused())?;
         places.push(place(&fitted));
         if !fitted.interrupted {
@@ -147,6 +139,14 @@ pub(crate) fn descent(request: &FitRequest, steps: usize) -> Answer {
     }
     let names: Vec<&str> = model.params().iter().map(|p| p.name.as_str()).collect();
     Ok(json!({"names": names, "steps": places, "converged": fitted.converged}))
+}
+
+fn goes_on(goes_on: bool) -> ControlFlow<()> {
+    if goes_on {
+        ControlFlow::Continue(())
+    } else {
+        ControlFlow::Break(())
+    }
 }
 
 /// Where the first start of a fit ended.

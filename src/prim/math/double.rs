@@ -97,11 +97,19 @@ pub(super) fn polynomial<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64
     let square = x * x;
     let (mut last, mut before) = (coefficients[N - 1], coefficients[N - 2]);
     let mut i = N - 2;
-    while i >= 2 {
-        i -= 2;
-        last = fma(last, square, coefficients[i + 1]);
-        before = fma(before, square, coefficients[i]);
+    // Written out: where a multiply-add is forty operations, loops over them stay loops, and what has loops
+    // in it becomes no vector instructions.
+    macro_rules! steps {
+        ($($step:literal)*) => {$(
+            if N >= $step {
+                i -= 2;
+                last = fma(last, square, coefficients[i + 1]);
+                before = fma(before, square, coefficients[i]);
+            }
+        )*};
     }
+    steps!(4 6 8 10 12 14 16 18 20 22 24 26 28 30 32);
+    const { assert!(N < 34, "the steps written out are too few") };
     if i == 1 {
         // An odd count: the constant stands alone.
         return fma(x, fma(last, x, before), coefficients[0]);
