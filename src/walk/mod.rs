@@ -296,7 +296,7 @@ pub(crate) fn walk<'a>(
     recorder: &'a mut Recorder,
 ) -> Result<Finished<'a>, Box<EvalError>> {
     let mut walk = prepare(job, memory, recorder);
-    let result = walk.to_end(job);
+    let result = walk.run_whole(job);
     let stats = walk.stats();
     walk.heap.drop_copy(KEPT_BYTES);
     give_back(walk.stack);
@@ -336,7 +336,7 @@ impl<'a> Walk<'a> {
     // ---- start and end -----------------------------------------------------------------------
 
     /// Runs the job; gives the program's value.
-    fn to_end(&mut self, job: &Job<'a>) -> Outcome<Value> {
+    fn run_whole(&mut self, job: &Job<'a>) -> Outcome<Value> {
         self.begin()?;
         self.start(job)?;
         let value = self.run()?;

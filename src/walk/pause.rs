@@ -90,7 +90,7 @@ pub(crate) fn walk_until(
         Pause::Value => walk.meter.pauses_at_value = true,
         Pause::Applications(_) => {}
     }
-    match walk.to_end(&job) {
+    match walk.run_whole(&job) {
         Ok(value) => Ok(walk.paused(&job, Some(value))),
         Err(stop) => match *stop.0 {
             Cause::Fail(failure) => {
