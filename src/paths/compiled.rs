@@ -12,6 +12,7 @@ use super::{
 };
 use crate::threads::lock;
 use crate::trace::Ref;
+use crate::trace::roll::OUTPUTS;
 use crate::trace::routine::seeds::Seeded;
 use crate::trace::routine::{Routine, Wanted};
 use crate::walk::Limits;
@@ -99,7 +100,7 @@ impl Path {
             summed,
             weighed: None,
         };
-        if shared.is_none() && self.may_roll() && self.has_room_to_roll(limits) {
+        if shared.is_none() && self.may_roll(by) && self.has_room_to_roll(limits) {
             let rolled = Routine::rolled(&self.trace, &outputs, by, self.longest_iteration());
             let bytes = rolled.as_ref().map_or(LOOPLESS, Routine::bytes);
             self.rolled_bytes.store(bytes, Ordering::Relaxed);
@@ -140,11 +141,12 @@ impl Path {
 
     /// Whether its code may have loops: those of whole vectors are quicker without, many operations at a
     /// time, as long as such code can be written.
-    pub(super) fn may_roll(&self) -> bool {
+    pub(super) fn may_roll(&self, by: &[u32]) -> bool {
         let operations = self.trace.operations.len();
         let is_scalar = self.trace.blocks.is_empty() || operations > MAX_COMPILED;
         operations >= MIN_ROLLED
             && is_scalar
+            && (by.is_empty() || self.leaves.len() <= OUTPUTS)
             && self.rolled_bytes.load(Ordering::Relaxed) != LOOPLESS
     }
 

@@ -621,7 +621,11 @@ impl Path {
         }
         let why = match (direction, query.by) {
             (Err(why), _) => why,
-            (Ok(Direction::Backwards), _) => Uncompiled::Limited,
+            // Now that there are no loops in it, it may be too large.
+            (Ok(Direction::Backwards), by) => match self.uncompiled(by.unwrap_or(&[])) {
+                Some(large @ Uncompiled::Large { .. }) => large,
+                _ => Uncompiled::Limited,
+            },
             (Ok(Direction::Forwards), by) => {
                 let by = by.unwrap_or(&[]);
                 match self.seeded_by(by, limits) {

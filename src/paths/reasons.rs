@@ -82,7 +82,7 @@ impl Path {
             _ => 1,
         };
         let size = operations.saturating_mul(rows);
-        let may_roll = backwards && self.may_roll();
+        let may_roll = backwards && self.may_roll(by);
         if size > MAX_COMPILED && !may_roll {
             return Err(Uncompiled::Large {
                 size: size as u64,

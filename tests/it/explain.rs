@@ -307,12 +307,12 @@ fn each_reason_not_to_compile_a_path_is_told() {
     );
     let squares = "(let go ((i 0) (w v)) (if (= i 700) w (go (+ i 1) (* w w))))";
     let mut vector = Bindings::new();
-    vector.set("v", Input::Vector(vec![1.0; 40]));
+    vector.set("v", Input::Vector(vec![1.0; 60]));
     assert_eq!(
         uncompiled(squares, &vector, &["v"]),
         Uncompiled::Large {
-            size: 40 * 28_000,
-            most: 1 << 20
+            size: 60 * 60 * 700,
+            most: 1 << 21
         }
     );
     let model = walked("(list x #t)", &[("x", 0.5)]);

@@ -8,11 +8,9 @@
 //! - Operations with the same marks that do the same are compiled alike: code leaves out what is not
 //!   marked, and nothing else by where it stands.
 
+use super::OUTPUTS;
 use crate::prim::Prim;
 use crate::trace::{Ref, Trace};
-
-/// How many outputs there may be for marks to tell them apart.
-const OUTPUTS: usize = 6;
 
 const NEEDED: u8 = 1;
 const ACTIVE: u8 = 2;

@@ -21,6 +21,9 @@ pub(crate) const KEPT: usize = 16;
 /// By how many iterations loops grow at a time: code may do every other one in its own way.
 pub(crate) const GROWTH: usize = 2;
 
+/// How many outputs a trace with loops may have where derivatives are wanted.
+pub(crate) const OUTPUTS: usize = 6;
+
 /// What an item reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
