@@ -227,7 +227,11 @@ impl Results {
 
     /// Programs of the language, with their constants.
     fn physics(&mut self, options: &Options) -> Result<(), ModuleError> {
-        let found = physics::run(options.seed, if options.is_short { 60 } else { 3000 })?;
+        let found = physics::run(
+            options.seed,
+            if options.is_short { 60 } else { 3000 },
+            options.is_short,
+        )?;
         self.say(options, "physics", "answers within 1 %", found.within, None);
         let mut constants = Map::new();
         for (name, value, wanted) in found.constants {

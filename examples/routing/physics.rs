@@ -4,43 +4,58 @@
 //! it learns from answers alone, and so do the programs' constants.
 //!
 //! ```text
-//! "a pendulum of N metres" ──reader──▶ entry, two pointers ──▶ programs, with g, R, … ──▶ a number
+//! "a pendulum of N metres" ──reader──▶ chances of each call ─┐
+//!  the sentence's numbers ──programs, with g, R, …──▶ answers ┴─▶ how likely the right answer is
 //! ```
+//!
+//! A mixture of answers of different sizes says little, and a wrong program with a wrong constant may come
+//! nearer to it than the right one. So a call is not mixed with others: what is learned is how likely the
+//! right answer is, if calls are off by so many parts of it. The programs are one entry that gives the
+//! answers of all calls.
 
 use super::reader::{self, Reader, WORDS, reader};
 use super::training::{Loss, Schedule, Taped, tensor, train};
-use dfdx::tensor::{Cpu, Gradients};
-use dfdx::tensor_ops::MeanTo;
+use dfdx::shapes::Axis;
+use dfdx::tensor::{Cpu, Gradients, Trace};
+use dfdx::tensor_ops::{LogSumExpTo, MeanTo};
 use dmci::Interpreter;
 use dmci::Random;
 use dmci::dfdx::ModuleError;
-use dmci::dfdx::library::{Choice, Entry, EntryModule, Pointed, SchemeEntry, Softmaxed};
+use dmci::dfdx::library::{EntryModule, SchemeEntry};
+use std::cell::Cell;
 use std::sync::Arc;
 
-/// The programs: a name, its text, where a constant starts, and what it is.
-const PROGRAMS: [(&str, &str, f64); 5] = [
-    (
-        "period",
-        "(param g 4.0 (> 0)) (* 6.283185307179586 (sqrt (/ x g)))",
-        9.81,
-    ),
-    (
-        "fall",
-        "(param half-g 2.0 (> 0)) (* half-g (square x))",
-        4.905,
-    ),
-    (
-        "spring",
-        "(param half 1.0 (> 0)) (* half (* x (square y)))",
-        0.5,
-    ),
-    (
-        "power",
-        "(param gain 2.0 (> 0)) (* gain (* x (square y)))",
-        1.0,
-    ),
-    ("gas", "(param r 4.0 (> 0)) (* r (* x y))", 8.314),
-];
+/// The programs: all answers to two numbers, taken as x and y in each of four ways.
+const PROGRAMS: &str = "
+    (param g 6.0 (> 0))
+    (param half-g 7.0 (> 0))
+    (param half 0.25 (> 0))
+    (param gain 2.0 (> 0))
+    (param r 18.0 (> 0))
+    (define (period x y) (* 6.283185307179586 (sqrt (/ x g))))
+    (define (fall x y) (* half-g (square x)))
+    (define (spring x y) (* half (* x (square y))))
+    (define (power x y) (* gain (* x (square y))))
+    (define (gas x y) (* r (* x y)))
+    (define (answers x y)
+      (map (lambda (program) (program x y)) (list period fall spring power gas)))
+    (append (answers a a) (answers a b) (answers b a) (answers b b))";
+
+/// What the constants are.
+const CONSTANTS_ARE: [f64; CONSTANTS] = [9.81, 4.905, 0.5, 1.0, 8.314];
+
+/// How far off a call's answer may be, in parts of it, to be likely: at first, and at last.
+const OFF: [f64; 2] = [0.5, 0.02];
+
+/// What part of the steps it may be as far off as at first.
+const HELD: f64 = 0.5;
+
+/// How often any call is made instead, at first: programs that the reader does not call yet learn too. It
+/// falls to nothing.
+const ANY: f64 = 0.5;
+
+/// How many tries there are at the most: one that does not answer what it has seen is followed by another.
+const TRIES: u64 = 5;
 
 /// Sentences: which program, which of the sentence's numbers is x and which y, and the words.
 const SENTENCES: [(usize, [usize; 2], &str); 10] = [
@@ -59,32 +74,21 @@ const SENTENCES: [(usize, [usize; 2], &str); 10] = [
 /// How many words there are.
 pub(crate) const VOCABULARY: usize = 40;
 
-/// How many logits: an entry of five, and two pointers to two numbers.
-pub(crate) const OUT: usize = PROGRAMS.len() + 4;
+/// How many calls there are: four ways to take the numbers, and five programs each.
+pub(crate) const OUT: usize = 4 * CONSTANTS;
 
-/// How many constants all programs have.
-pub(crate) const CONSTANTS: usize = PROGRAMS.len();
+/// How many programs there are, with a constant each.
+pub(crate) const CONSTANTS: usize = 5;
 
-/// The library.
+/// The programs as one entry.
 ///
 /// # Errors
 /// Never: the programs are programs.
-pub(crate) fn library() -> Result<Arc<dyn Entry>, ModuleError> {
-    let mut entries: Vec<(Arc<dyn Entry>, Vec<usize>)> = Vec::new();
-    for (name, text, _) in PROGRAMS {
-        // Programs that do not use y take it all the same.
-        let text = format!("{text} ");
-        let inputs = dmci::Bindings::from([("x", 0.0), ("y", 0.0)]);
-        let model = Interpreter::embedded().model_for(&text, &inputs, dmci::Mode::Interpreter);
-        let model = model.map_err(|error| ModuleError::Request(error.to_string()))?;
-        entries.push((
-            Arc::new(SchemeEntry::new(name, &model, &["x", "y"], 1)?),
-            vec![0, 1],
-        ));
-    }
-    let choice = Choice::new("physics", &[1, 1], entries)?;
-    let pointed = Pointed::new(Arc::new(choice), 1, 2)?;
-    Ok(Arc::new(Softmaxed::new(Arc::new(pointed), &[0, 1, 2])?))
+fn library() -> Result<SchemeEntry, ModuleError> {
+    let inputs = dmci::Bindings::from([("a", 1.0), ("b", 1.0)]);
+    let model = Interpreter::embedded().model_for(PROGRAMS, &inputs, dmci::Mode::Interpreter);
+    let model = model.map_err(|error| ModuleError::Request(error.to_string()))?;
+    SchemeEntry::new("physics", &model, &["a", "b"], OUT)
 }
 
 fn words(sentence: &str) -> [usize; WORDS] {
@@ -124,7 +128,7 @@ impl Question {
     fn answer(self) -> f64 {
         let (program, [x, y], _) = SENTENCES[self.sentence];
         let [x, y] = [x, y].map(|at| self.numbers[at]);
-        let constant = PROGRAMS[program].2;
+        let constant = CONSTANTS_ARE[program];
         match program {
             0 => std::f64::consts::TAU * (x / constant).sqrt(),
             1 => constant * x * x,
@@ -134,20 +138,43 @@ impl Question {
     }
 }
 
-type Network = (Reader<VOCABULARY, OUT>, EntryModule<OUT, 1, CONSTANTS, f32>);
+type Network = (Reader<VOCABULARY, OUT>, EntryModule<2, OUT, CONSTANTS, f32>);
 
-fn values(
-    (reader, library): &Network,
+/// The logits of all calls.
+fn logits(
+    network: &Network,
     questions: &[Question],
     gradients: Gradients<f32, Cpu>,
-) -> Result<Taped<1>, ModuleError> {
+) -> Result<Taped<OUT>, ModuleError> {
     let sentences: Vec<_> = questions
         .iter()
         .map(|q| words(SENTENCES[q.sentence].2))
         .collect();
-    let logits = reader::logits(reader, &sentences, gradients)?;
-    let numbers: Vec<f64> = questions.iter().flat_map(|q| q.numbers).collect();
-    library.try_forward_with(logits, &numbers)
+    reader::logits(&network.0, &sentences, gradients)
+}
+
+/// The answers of all calls.
+fn answers(network: &Network, questions: &[Question]) -> Result<Taped<OUT>, ModuleError> {
+    let numbers = questions.iter().flat_map(|q| q.numbers.map(|x| x as f32));
+    let numbers = tensor::<2>(numbers.collect());
+    network.1.try_forward_with(numbers.leaky_traced(), &[])
+}
+
+/// How unlikely the right answers are, where calls are off by `off` and any call is made so often.
+fn unlikely(
+    network: &Network,
+    questions: &[Question],
+    (off, any): (f64, f64),
+    gradients: Gradients<f32, Cpu>,
+) -> Result<Loss, ModuleError> {
+    let wanted = questions.iter().flat_map(|q| [q.answer().ln() as f32; OUT]);
+    let wanted = tensor::<OUT>(wanted.collect());
+    let chances = logits(network, questions, gradients)?.log_softmax::<Axis<1>>();
+    let any = any as f32;
+    let chances = ((chances.exp() * (1.0 - any)) + any / OUT as f32).ln();
+    // Parts of the answer: answers are of different sizes.
+    let apart = (answers(network, questions)?.ln() - wanted).abs() / off as f32;
+    Ok(-(chances - apart).logsumexp::<_, Axis<1>>().mean())
 }
 
 /// What came of it.
@@ -159,16 +186,30 @@ pub(crate) struct Found {
     pub(crate) constants: Vec<(String, f64, f64)>,
 }
 
-/// Trains reader and constants, and asks new questions.
-///
-/// # Errors
-/// What a program fails with.
-pub(crate) fn run(seed: u64, steps: usize) -> Result<Found, ModuleError> {
+/// The part of questions whose answer is within 1 %, if the likeliest call is made.
+fn within(network: &Network, questions: &[Question]) -> Result<f64, ModuleError> {
+    let logits = logits(network, questions, Gradients::leaky())?.as_vec();
+    let answers = answers(network, questions)?.as_vec();
+    let called = logits.chunks_exact(OUT).zip(answers.chunks_exact(OUT));
+    let called = called.map(|(logits, answers)| {
+        let best = (0..OUT).fold(
+            0,
+            |best, at| {
+                if logits[at] > logits[best] { at } else { best }
+            },
+        );
+        f64::from(answers[best])
+    });
+    let close = questions.iter().zip(called);
+    let close = close.filter(|(q, y)| (y / q.answer() - 1.0).abs() < 0.01);
+    Ok(close.count() as f64 / questions.len() as f64)
+}
+
+/// Trains reader and constants from weights of a try.
+fn trained(seed: u64, seen: &[Question], steps: usize) -> Result<Network, ModuleError> {
     let device = Cpu::seed_from_u64(seed);
-    let library = EntryModule::new(&device, library()?)?;
+    let library = EntryModule::new(&device, Arc::new(library()?))?;
     let mut network: Network = (reader(&device), library);
-    let mut random = Random::at(&[seed, 7]);
-    let seen: Vec<Question> = (0..4000).map(|_| Question::draw(&mut random)).collect();
     let schedule = Schedule {
         steps,
         batch: 128,
@@ -176,30 +217,52 @@ pub(crate) fn run(seed: u64, steps: usize) -> Result<Found, ModuleError> {
         decay: 0.0,
         seed,
     };
+    let step = Cell::new(0);
     let loss = |network: &_, which: &[usize], gradients| -> Result<Loss, ModuleError> {
         let asked: Vec<Question> = which.iter().map(|&at| seen[at]).collect();
-        let wanted = asked.iter().map(|q| q.answer().ln() as f32);
-        let wanted = tensor::<1>(wanted.collect());
-        // Errors in parts of the answer: answers are of different sizes.
-        let off = values(network, &asked, gradients)?.ln() - wanted;
-        Ok(off.abs().mean())
+        let part = f64::from(step.get()) / steps as f64;
+        let later = ((part - HELD) / (1.0 - HELD)).max(0.0);
+        let off = OFF[0] * (OFF[1] / OFF[0]).powf(later);
+        let any = ANY * (1.0 - part / 0.8).max(0.0);
+        unlikely(network, &asked, (off, any), gradients)
     };
     train(
         &mut network,
         seen.len(),
         &schedule,
         &loss,
-        &mut |_, _, _| {},
+        &mut |_, at, _| step.set(at as u32 + 1),
     )?;
+    Ok(network)
+}
+
+/// Trains reader and constants, and asks new questions.
+///
+/// # Errors
+/// What a program fails with.
+pub(crate) fn run(seed: u64, steps: usize, is_short: bool) -> Result<Found, ModuleError> {
+    let mut random = Random::at(&[seed, 7]);
+    let seen: Vec<Question> = (0..4000).map(|_| Question::draw(&mut random)).collect();
+    let tries = if is_short { 1 } else { TRIES };
+    let mut best: Option<(f64, Network)> = None;
+    for attempt in 0..tries {
+        let network = trained(seed + 1000 * attempt, &seen, steps)?;
+        let right = within(&network, &seen)?;
+        if best.as_ref().is_none_or(|(most, _)| right > *most) {
+            best = Some((right, network));
+        }
+        if right > 0.99 {
+            break;
+        }
+    }
+    let Some((_, network)) = best else {
+        unreachable!("there is a try");
+    };
     let asked: Vec<Question> = (0..1000).map(|_| Question::draw(&mut random)).collect();
-    let found = values(&network, &asked, Gradients::leaky())?.as_vec();
-    let close = asked.iter().zip(&found);
-    let close = close.filter(|(q, y)| (f64::from(**y) / q.answer() - 1.0).abs() < 0.01);
-    let within = close.count() as f64 / asked.len() as f64;
-    let constants = network.1.values().into_iter().zip(PROGRAMS);
-    let constants = constants.map(|((name, value), program)| (name, value, program.2));
+    let constants = network.1.values().into_iter().zip(CONSTANTS_ARE);
+    let constants = constants.map(|((name, value), is)| (name, value, is));
     Ok(Found {
-        within,
+        within: within(&network, &asked)?,
         constants: constants.collect(),
     })
 }
