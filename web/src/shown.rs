@@ -91,6 +91,7 @@ pub(crate) enum By {
 }
 
 /// What the engine is.
+#[allow(clippy::unnecessary_wraps, reason = "it is asked as all others are")]
 pub(crate) fn about() -> Answer {
     let interpreter = interpreter();
     let graph = interpreter.graph();
