@@ -21,15 +21,15 @@ impl Trace {
                 while guards.next_if(|g| g.at as usize <= index).is_some() {}
                 continue;
             }
+            if index > 0 && index == rest.end {
+                let last = self.inputs as usize + index - 1;
+                let _ = writeln!(out, "and so on, up to %{last}");
+            }
             if let Some(of) = loops.next_if(|of| of.start == index) {
                 let Loop { period, count, .. } = of;
                 let s = if period == 1 { "" } else { "s" };
                 let _ = writeln!(out, "loop {count} times {period} operation{s}, at first");
                 rest = of.start + period..of.end();
-            }
-            if index > 0 && index == rest.end {
-                let last = self.inputs as usize + index - 1;
-                let _ = writeln!(out, "and so on, up to %{last}");
             }
             while let Some(guard) = guards.next_if(|g| g.at as usize <= index) {
                 let _ = writeln!(out, "guard {} = {}", self.text(guard.node), guard.expected);
@@ -103,5 +103,37 @@ impl Trace {
             Some(node) => format!("%{node}"),
             None => self.constants[r.index()].to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prim::Prim;
+    use crate::trace::{Operation, Ref, Trace};
+
+    #[test]
+    fn loops_side_by_side_are_each_told_to_their_end() {
+        let mut trace = Trace {
+            inputs: 1,
+            ..Trace::default()
+        };
+        for prim in [Prim::Sin, Prim::Cos] {
+            for _ in 0..600 {
+                let a = Ref::node(trace.len() as u32 - 1);
+                let (b, c) = (a, a);
+                trace.operations.push(Operation { prim, a, b, c });
+            }
+        }
+        let text = trace.print(&["x".into()], &[Ref::node(1200)]);
+        let expected = "%0 = input x\n\
+            %1 = sin %0\n\
+            loop 599 times 1 operation, at first\n\
+            %2 = sin %1\n\
+            and so on, up to %600\n\
+            loop 600 times 1 operation, at first\n\
+            %601 = cos %600\n\
+            and so on, up to %1200\n\
+            return %1200\n";
+        assert_eq!(text, expected);
     }
 }
