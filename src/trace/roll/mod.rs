@@ -40,8 +40,11 @@ pub(crate) trait Listing {
     /// How many items there are.
     fn len(&self) -> usize;
 
-    /// What tells whether two items do the same, whatever they read; and how much they read.
+    /// What those have in common that do the same, whatever they read.
     fn key(&self, item: usize, state: &mut FxHasher);
+
+    /// Whether an item, and one of another list or of this, do the same, whatever they read.
+    fn alike(&self, item: usize, other: &Self, as_item: usize) -> bool;
 
     /// Calls `see` with each source of one item, in order.
     fn each_source(&self, item: usize, see: &mut dyn FnMut(Source));
@@ -298,6 +301,10 @@ impl<L: Listing> Finder<'_, L> {
         self.now.clear();
         let mut sources = Vec::with_capacity(4);
         for item in start..start + period {
+            // Keys are hashes: they tell where to look.
+            if !self.list.alike(item, self.list, item + period) {
+                return false;
+            }
             sources.clear();
             self.list
                 .each_source(item, &mut |source| sources.push(source));
@@ -347,7 +354,11 @@ mod tests {
         }
 
         fn key(&self, item: usize, state: &mut FxHasher) {
-            self.0[item].0.hash(state);
+            self.0[item].0.to_ascii_lowercase().hash(state);
+        }
+
+        fn alike(&self, item: usize, other: &Self, as_item: usize) -> bool {
+            self.0[item].0 == other.0[as_item].0
         }
 
         fn each_source(&self, item: usize, see: &mut dyn FnMut(Source)) {
@@ -396,6 +407,16 @@ mod tests {
     }
 
     #[test]
+    fn equal_keys_do_not_make_items_alike() {
+        let mut list = Vec::new();
+        chain(&mut list, 20);
+        // Its key is that of the others.
+        list[20].0 = 'A';
+        // The first iteration reads what none before it has made.
+        assert_eq!(loops(&list, false), [(2, 2, 9), (22, 2, 9)]);
+    }
+
+    #[test]
     fn streams_move_on_evenly() {
         let stream = |at: fn(u32) -> u32| -> Vec<(char, Vec<Source>)> {
             let source = |i| vec![Source::Outer(at(i)), Source::Constant(u64::from(i % 3))];
@@ -427,6 +448,9 @@ mod tests {
             }
             fn key(&self, item: usize, state: &mut FxHasher) {
                 self.0.key(item, state);
+            }
+            fn alike(&self, item: usize, other: &Self, as_item: usize) -> bool {
+                self.0.alike(item, &other.0, as_item)
             }
             fn each_source(&self, item: usize, see: &mut dyn FnMut(Source)) {
                 self.1.set(self.1.get() + 1);

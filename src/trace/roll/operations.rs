@@ -52,6 +52,28 @@ impl<'t> Operations<'t> {
         find(self, &LOOPS)
     }
 
+    /// Whether two blocks do the same, on as many numbers, and on the same ones where these are constants.
+    fn is_block_alike(&self, operation: usize, other: &Self, as_operation: usize) -> bool {
+        let block = self.trace.block_at(operation);
+        let with = other.trace.block_at(as_operation);
+        let are_alike = |(one, two): (Numbers, Numbers)| match (one, two) {
+            (Numbers::Run(a, n), Numbers::Run(b, m)) if a.is_node() && b.is_node() => n == m,
+            (Numbers::Run(a, n), Numbers::Run(b, m)) if !a.is_node() && !b.is_node() => {
+                let numbers = &self.trace.constants[a.index()..][..n as usize];
+                let others = &other.trace.constants[b.index()..][..m as usize];
+                let bits =
+                    |numbers: &[f64]| numbers.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                bits(numbers) == bits(others)
+            }
+            // What is gathered is like nothing else.
+            _ => false,
+        };
+        (block.block, block.length) == (with.block, with.length)
+            && [(block.a, with.a), (block.b, with.b)]
+                .into_iter()
+                .all(are_alike)
+    }
+
     fn source(&self, r: Ref) -> Source {
         match r.as_node() {
             None => Source::Constant(self.trace.constants[r.index()].to_bits()),
@@ -107,6 +129,26 @@ impl Listing for Operations<'_> {
                 r.is_node().hash(state);
             }
         }
+    }
+
+    fn alike(&self, item: usize, other: &Self, as_item: usize) -> bool {
+        let [a, b] = [(self, item), (other, as_item)];
+        let (op, with) = (&a.0.trace.operations[a.1], &b.0.trace.operations[b.1]);
+        let [guards, others] = [a, b].map(|(list, item)| list.guards_at(item));
+        let are_alike = |(a, b): (&Guard, &Guard)| {
+            a.place == b.place && a.expected.to_bits() == b.expected.to_bits()
+        };
+        let is_alike = match op.prim {
+            Prim::Part => true,
+            Prim::Block if with.prim == Prim::Block => a.0.is_block_alike(a.1, b.0, b.1),
+            _ => operands(op)
+                .zip(operands(with))
+                .all(|(a, b)| a.is_node() == b.is_node()),
+        };
+        op.prim == with.prim
+            && guards.len() == others.len()
+            && guards.iter().zip(others).all(are_alike)
+            && is_alike
     }
 
     fn each_source(&self, item: usize, see: &mut dyn FnMut(Source)) {

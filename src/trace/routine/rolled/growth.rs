@@ -10,7 +10,7 @@ use super::super::super::roll::abridge::Origin;
 use super::super::super::roll::{GROWTH, Listing, Loop, Source, moved};
 use super::AHEAD;
 use super::steps::{Coordinate, Short};
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::FxHashMap;
 
 /// How steps of an abridged trace change as its loops get longer.
 pub(super) struct Grown {
@@ -50,7 +50,7 @@ impl Grown {
         }
         let pairs = pairs(short, other)?;
         for (step, then) in pairs {
-            if key(short, step) != key(other, then) {
+            if !short.alike(step, other, then) {
                 return None;
             }
             let sources = short.sources(step);
@@ -174,13 +174,6 @@ pub(super) fn step_of_stream(short: &Short, a: Source, b: Source) -> Option<i64>
         }
         (a, b) => (a == b).then_some(0),
     }
-}
-
-fn key(short: &Short, step: usize) -> u64 {
-    use std::hash::Hasher;
-    let mut state = FxHasher::default();
-    short.key(step, &mut state);
-    state.finish()
 }
 
 /// The steps of one and the other that stand for each other: those between loops, and those of loops'

@@ -217,6 +217,20 @@ impl Listing for Short {
         });
     }
 
+    fn alike(&self, item: usize, other: &Self, as_item: usize) -> bool {
+        let (step, with) = (&self.steps[item], &other.steps[as_item]);
+        let (one, two) = (step.number as usize, with.number as usize);
+        step.op == with.op
+            && match step.op {
+                Opcode::Guard => self.expected[one].to_bits() == other.expected[two].to_bits(),
+                Opcode::Block => {
+                    let (block, with) = (&self.flow.blocks[one], &other.flow.blocks[two]);
+                    (block.work, block.length) == (with.work, with.length)
+                }
+                _ => true,
+            }
+    }
+
     fn each_source(&self, item: usize, see: &mut dyn FnMut(Source)) {
         let step = &self.steps[item];
         if step.op == Opcode::Block {
