@@ -17,7 +17,7 @@
 
 use super::marks::marks;
 use super::operations::{Operations, operands};
-use super::{GROWTH, KEPT, Listing, Loop, Source};
+use super::{GROWTH, KEPT, Listing, Loop, Source, place_in};
 use crate::prim::Prim;
 use crate::trace::{BlockOperation, Guard, Numbers, Operation, Ref, Trace, narrow};
 use rustc_hash::FxHashMap;
@@ -47,6 +47,26 @@ pub(crate) enum Stream {
     Inputs(u32, i64),
     /// Numbers of the program.
     Table(Vec<f64>),
+}
+
+/// A number of a stream.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Streamed {
+    /// An input of the whole trace.
+    Input(u32),
+    Number(f64),
+}
+
+impl Stream {
+    /// What an iteration reads.
+    pub(crate) fn at(&self, iteration: i64) -> Streamed {
+        match self {
+            Self::Inputs(first, stride) => {
+                Streamed::Input((i64::from(*first) + stride * iteration) as u32)
+            }
+            Self::Table(numbers) => Streamed::Number(numbers[iteration as usize]),
+        }
+    }
 }
 
 /// The loops of a trace, and how they hang together.
@@ -173,10 +193,7 @@ impl<'t> Plan<'t> {
     }
 
     fn loop_of(&self, operation: usize) -> Option<(usize, usize, usize)> {
-        let after = self.loops.partition_point(|of| of.start <= operation);
-        let which = after.checked_sub(1)?;
-        let (iteration, place) = self.loops[which].place_of(operation)?;
-        Some((which, iteration, place))
+        place_in(&self.loops, operation)
     }
 
     /// Finds out what loops read: streams, and each other.

@@ -84,6 +84,14 @@ impl Loop {
     }
 }
 
+/// Of loops in order, the one that an item is in, its iteration and its place there.
+pub(crate) fn place_in(loops: &[Loop], item: usize) -> Option<(usize, usize, usize)> {
+    let after = loops.partition_point(|of| of.start <= item);
+    let which = after.checked_sub(1)?;
+    let (iteration, place) = loops[which].place_of(item)?;
+    Some((which, iteration, place))
+}
+
 /// What a list has to have to be a loop.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Least {

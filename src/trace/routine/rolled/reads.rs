@@ -14,7 +14,7 @@
 )]
 
 use super::super::super::narrow;
-use super::super::super::roll::abridge::{Origin, Plan, Stream};
+use super::super::super::roll::abridge::{Origin, Plan, Streamed};
 use super::super::super::roll::{Move, Source, moved};
 use super::super::code::Opcode;
 use super::growth::{Grown, step_of_stream};
@@ -38,8 +38,7 @@ pub(super) enum Number {
 pub(super) enum Reads {
     /// The same number each time.
     Fixed(Number),
-    /// Of the loop itself, so many iterations back; place, which result, and what stands for it before the
-    /// loop.
+    /// Of the loop itself, so many iterations back; place and which result.
     Own(usize, usize, u32),
     /// Of another loop: which, its iteration for the first one, and where that moves; place and result.
     Other(usize, i64, i64, usize, u32),
@@ -62,9 +61,7 @@ pub(super) struct LoopPlan {
     pub(super) column_of: FxHashMap<(usize, u32), usize>,
     /// Where its part of the tape begins.
     pub(super) tape: usize,
-    /// The first slot of what goes to the tape.
-    pub(super) stored: u32,
-    /// For each place, the first slot of its results in the first iteration of the code, by iteration.
+    /// The slots of results, by iteration of the code, place and which result.
     pub(super) slots: FxHashMap<(usize, usize, u32), u32>,
 }
 
@@ -106,7 +103,7 @@ impl<'a> Planned<'a> {
     }
 
     /// What a loop's steps read, and how many iterations its code has.
-    pub(super) fn plan_loop(&self, which: usize) -> Option<LoopPlan> {
+    fn plan_loop(&self, which: usize) -> Option<LoopPlan> {
         let of = self.short.loops[which];
         let count = self.grown.counts[which];
         let mut back = 0;
@@ -140,18 +137,18 @@ impl<'a> Planned<'a> {
             columns: Vec::new(),
             column_of: FxHashMap::default(),
             tape: 0,
-            stored: 0,
             slots: FxHashMap::default(),
         })
     }
 
+    /// How far what a step reads moves with the ends of loops.
     pub(super) fn moves_with_end(&self, step: usize, nth: usize) -> usize {
         self.grown.from_end.get(&(step, nth)).copied().unwrap_or(0)
     }
 
     /// What an operand is, given the first two iterations', and how far the first's moves with the ends of
     /// loops.
-    pub(super) fn reads(&self, which: usize, a: Source, b: Source, longer: usize) -> Option<Reads> {
+    fn reads(&self, which: usize, a: Source, b: Source, longer: usize) -> Option<Reads> {
         let of = self.short.loops[which];
         let (step, nth) = match a {
             Source::Constant(_) => return Some(Reads::Fixed(self.number(a, 0)?)),
@@ -210,23 +207,22 @@ impl<'a> Planned<'a> {
             Coordinate::Input(origin) => match origin {
                 Origin::Input(input) => Number::Input(input),
                 Origin::Number(bits) => Number::Constant(bits),
-                Origin::Stream(stream, at) => {
-                    let at = i64::from(at) + longer as i64;
-                    match &self.plan.streams()[stream as usize] {
-                        Stream::Inputs(first, stride) => {
-                            Number::Input((i64::from(*first) + stride * at) as u32)
-                        }
-                        Stream::Table(numbers) => Number::Constant(numbers[at as usize].to_bits()),
-                    }
-                }
+                Origin::Stream(stream, at) => self.streamed(stream, i64::from(at) + longer as i64),
             },
             Coordinate::Constant(bits) => Number::Constant(bits),
         })
     }
 
+    fn streamed(&self, stream: u32, iteration: i64) -> Number {
+        match self.plan.streams()[stream as usize].at(iteration) {
+            Streamed::Input(input) => Number::Input(input),
+            Streamed::Number(x) => Number::Constant(x.to_bits()),
+        }
+    }
+
     /// Which results of loops go to the tape: those that other loops read, and those that are read of
     /// iterations whose slots are written again.
-    pub(super) fn find_columns(&mut self) -> Option<()> {
+    fn find_columns(&mut self) -> Option<()> {
         let mut wanted: Vec<(usize, usize, u32)> = Vec::new();
         for of in &self.loops {
             for read in of.reads.iter().flatten() {
@@ -259,10 +255,7 @@ impl<'a> Planned<'a> {
                 }
             }
         }
-        let results = self.short.results.iter().enumerate();
-        read.extend(
-            results.map(|(nth, &r)| self.number(self.short.source(r), self.grown.results[nth])),
-        );
+        read.extend((0..self.short.results.len()).map(|nth| self.result(nth)));
         for number in read {
             if let Number::Loop(which, iteration, place, nth) = number?
                 && !self.stays(which, iteration)
@@ -293,7 +286,7 @@ impl<'a> Planned<'a> {
     }
 
     /// Whether a loop's slots hold an iteration's results once it has run.
-    pub(super) fn stays(&self, which: usize, iteration: usize) -> bool {
+    fn stays(&self, which: usize, iteration: usize) -> bool {
         let of = &self.loops[which];
         iteration + of.unrolled >= of.runs * of.unrolled
     }
@@ -331,19 +324,13 @@ impl<'a> Planned<'a> {
                 Number::Loop(read, at, place, nth)
             }
             Reads::Fed(stream, first, step) => {
-                let at = first + step * iteration as i64;
-                match &self.plan.streams()[stream as usize] {
-                    Stream::Inputs(first, stride) => {
-                        Number::Input((i64::from(*first) + stride * at) as u32)
-                    }
-                    Stream::Table(numbers) => Number::Constant(numbers[at as usize].to_bits()),
-                }
+                self.streamed(stream, first + step * iteration as i64)
             }
         })
     }
 
     /// How far a step before a loop moves with the end of the loop that it is in, if it is in one.
-    pub(super) fn before(&self, which: usize, step: usize) -> Option<usize> {
+    fn before(&self, which: usize, step: usize) -> Option<usize> {
         let Some((read, iteration, _)) = self.short.loop_of(step) else {
             return Some(0);
         };

@@ -10,7 +10,9 @@
 
 use super::super::super::flow::{Class, Flow};
 use super::super::super::roll::abridge::{Abridged, Origin};
-use super::super::super::roll::{GROWTH, KEPT, Least, Listing, Loop, Move, Source, find, moved};
+use super::super::super::roll::{
+    GROWTH, KEPT, Least, Listing, Loop, Move, Source, find, moved, place_in,
+};
 use super::super::super::runs::Runs;
 use super::super::super::simplify::FlowGuard;
 use super::super::super::{Ref, narrow};
@@ -141,10 +143,7 @@ impl Short {
 
     /// The loop that a step is in, its iteration and its place there.
     pub(super) fn loop_of(&self, step: usize) -> Option<(usize, usize, usize)> {
-        let after = self.loops.partition_point(|of| of.start <= step);
-        let which = after.checked_sub(1)?;
-        let (iteration, place) = self.loops[which].place_of(step)?;
-        Some((which, iteration, place))
+        place_in(&self.loops, step)
     }
 
     /// Takes from the ends of loops what reads outside of the loop that the rest reads.

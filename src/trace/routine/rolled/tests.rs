@@ -3,35 +3,19 @@
 //! A failure names its seed: `DMCI_SEED=<seed> DMCI_PROGRAMS=1 cargo test --lib rolled`.
 
 use super::super::{File, Routine};
+use crate::Random;
 use crate::prim::Prim;
 use crate::prim::value::Node;
 use crate::trace::Ref;
 use crate::trace::record::{Number, Recorder};
 use crate::trace::sweep::Adjoints;
 
-/// Splitmix64.
-struct Random(u64);
+fn percent(random: &mut Random, percent: usize) -> bool {
+    random.below(100) < percent
+}
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    fn percent(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
+fn between(random: &mut Random, low: f64, high: f64) -> f64 {
+    low + (high - low) * random.unit()
 }
 
 fn from_environment(name: &str, usual: u64) -> u64 {
@@ -85,15 +69,15 @@ fn body(random: &mut Random, carried: usize, loops: usize, is_inner: bool) -> Ve
             9..13 if at > 0 => Reads::Local(at - 1 - random.below(at.min(3))),
             13 if !is_inner => Reads::Before(random.below(carried)),
             14 => Reads::Listed(random.below(LISTS)),
-            15 if random.percent(30) => Reads::Further(random.below(LISTS)),
-            16 if loops > 0 && !is_inner => Reads::Of(random.below(loops), random.percent(50)),
-            17 => Reads::Table(random.between(-1.0, 1.0)),
-            _ => Reads::Constant(random.between(-1.0, 1.0)),
+            15 if percent(random, 30) => Reads::Further(random.below(LISTS)),
+            16 if loops > 0 && !is_inner => Reads::Of(random.below(loops), percent(random, 50)),
+            17 => Reads::Table(between(random, -1.0, 1.0)),
+            _ => Reads::Constant(between(random, -1.0, 1.0)),
         };
         let does = match random.below(20) {
             0 => Does::Select([(); 4].map(|()| reads(random))),
-            1 if random.percent(50) => Does::Guard(reads(random), reads(random)),
-            2 if !is_inner && random.percent(40) => {
+            1 if percent(random, 50) => Does::Guard(reads(random), reads(random)),
+            2 if !is_inner && percent(random, 40) => {
                 let start = reads(random);
                 let trips = 1 + random.below(6);
                 Does::Inner(trips, self::body(random, 1, 0, true), start)
@@ -226,7 +210,7 @@ impl Machine<'_> {
         let mut now: Vec<Number> = (0..carried).map(start).collect();
         let mut before = now.clone();
         let nexts: Vec<usize> = (0..carried).map(|_| random.below(body.len())).collect();
-        let is_sum = random.percent(30);
+        let is_sum = percent(random, 30);
         let mut made = Vec::new();
         for index in 0..count {
             let locals = self.iterate(
@@ -256,9 +240,9 @@ fn same(a: f64, b: f64) -> bool {
 
 /// Whether loops were compiled.
 fn check(seed: u64) -> bool {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let inputs: Vec<f64> = (0..SCALARS + LISTS * (MOST + 2))
-        .map(|_| random.between(-1.0, 1.0))
+        .map(|_| between(&mut random, -1.0, 1.0))
         .collect();
     let mut recorder = Recorder::default();
     recorder.reset(&inputs);
@@ -278,7 +262,11 @@ fn check(seed: u64) -> bool {
     let outputs = results.iter().filter_map(|number| number.node.index());
     let outputs: Vec<Ref> = outputs.map(Ref::node).collect();
     let by: Vec<u32> = (0..=random.below(SCALARS) as u32).collect();
-    let by = if random.percent(20) { Vec::new() } else { by };
+    let by = if percent(&mut random, 20) {
+        Vec::new()
+    } else {
+        by
+    };
     let trace = recorder.take_trace();
     let Some(routine) = Routine::rolled(&trace, &outputs, &by, usize::MAX) else {
         return false;
@@ -287,7 +275,7 @@ fn check(seed: u64) -> bool {
     for round in 0..4 {
         let moved: Vec<f64> = inputs
             .iter()
-            .map(|x| x + 1e-3 * f64::from(round) * random.between(-1.0, 1.0))
+            .map(|x| x + 1e-3 * f64::from(round) * between(&mut random, -1.0, 1.0))
             .collect();
         let found = routine.run(&moved, &mut file);
         if let Err(diverged) = trace.replay(&moved, &mut values) {

@@ -448,14 +448,12 @@ impl<'a> Writer<'a> {
                 body.push(instr);
             }
         }
-        let of = &mut self.of.loops[which];
-        of.stored = stored;
         let repeat = DraftLoop {
             count: runs,
             code: body,
             windows,
             feeds,
-            store: (stored, unrolled * columns.len(), of.tape),
+            store: (stored, unrolled * columns.len(), self.of.loops[which].tape),
         };
         let loads = std::mem::take(&mut self.loads);
         Some((loads, code, stores, copies, Some(repeat)))
