@@ -397,14 +397,19 @@ impl Model {
             let evaluation = self.refer(graph, bindings, Wrt::Nothing, None, limits)?;
             return Ok((evaluation.value, evaluation.stats));
         }
+        let given = self.given_once(bindings)?;
+        self.with_job(&given, limits, |job| paths::run_once(job, workspace))
+    }
+
+    /// What a run is given of which nothing is recorded: all numbers are constants.
+    fn given_once(&self, bindings: &Bindings) -> Result<Given, Error> {
         let inputs = self.resolve(bindings)?.0;
-        let given = Given {
+        Ok(Given {
             inputs: inputs.into_iter().map(InputValue::without_nodes).collect(),
             key: self.path_key(Vec::new(), Vec::new()),
             literals: Vec::new(),
             relaxation: self.relaxation_inputs(None),
-        };
-        self.with_job(&given, limits, |job| paths::run_once(job, workspace))
+        })
     }
 
     /// The program's value.

@@ -7,13 +7,12 @@
 
 use super::interpreter::{Interpreter, normal_form};
 use super::{Error, Model, Prepared};
-use crate::model::ask::Given;
 use crate::model::bindings::Bindings;
 use crate::paths::Workspace;
 use crate::source::Listing;
 use crate::symbol::Symbols;
 use crate::syntax::{Goal, ReadOptions, core_forms, read};
-use crate::walk::{InputValue, Limits, Pause, Paused, walk_until};
+use crate::walk::{Limits, Pause, Paused, walk_until};
 use serde::Serialize;
 
 /// A program as text, stage by stage, each part with its place in the program.
@@ -91,13 +90,7 @@ impl Model {
         limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<Paused, Error> {
-        let inputs = self.resolve(bindings)?.0;
-        let given = Given {
-            inputs: inputs.into_iter().map(InputValue::without_nodes).collect(),
-            key: self.path_key(Vec::new(), Vec::new()),
-            literals: Vec::new(),
-            relaxation: self.relaxation_inputs(None),
-        };
+        let given = self.given_once(bindings)?;
         let Workspace {
             memory, recorder, ..
         } = workspace;
