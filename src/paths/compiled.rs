@@ -17,7 +17,6 @@ use crate::trace::routine::seeds::Seeded;
 use crate::trace::routine::{Routine, Wanted};
 use crate::walk::Limits;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 impl Path {
     /// The path compiled for one lane, if that pays.
@@ -100,11 +99,14 @@ impl Path {
             summed,
             weighed: None,
         };
-        if shared.is_none() && self.may_roll(by) && self.has_room_to_roll(limits) {
+        if shared.is_none() && self.may_roll(by) && self.has_room_to_roll(by, limits) {
             let rolled = Routine::rolled(&self.trace, &outputs, by, self.longest_iteration());
             let bytes = rolled.as_ref().map_or(LOOPLESS, Routine::bytes);
-            self.rolled_bytes.store(bytes, Ordering::Relaxed);
-            if let Some(routine) = rolled.filter(|_| self.has_room_to_roll(limits)) {
+            let mut known = lock(&self.rolled_bytes);
+            known.retain(|(other, _)| other != by);
+            known.push((by.to_vec(), bytes));
+            drop(known);
+            if let Some(routine) = rolled.filter(|_| self.has_room_to_roll(by, limits)) {
                 let routine = Arc::new(routine);
                 self.keep(&mut routines, key, &routine);
                 return Some(routine);
@@ -147,7 +149,14 @@ impl Path {
         operations >= MIN_ROLLED
             && is_scalar
             && (by.is_empty() || self.leaves.len() <= OUTPUTS)
-            && self.rolled_bytes.load(Ordering::Relaxed) != LOOPLESS
+            && self.rolled_bytes(by) != LOOPLESS
+    }
+
+    /// What code with loops takes, in bytes: 0 before it was looked for.
+    pub(super) fn rolled_bytes(&self, by: &[u32]) -> usize {
+        let known = lock(&self.rolled_bytes);
+        let known = known.iter().find(|(other, _)| other == by);
+        known.map_or(0, |(_, bytes)| *bytes)
     }
 
     /// Keeps it compiled for a purpose.

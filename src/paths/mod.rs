@@ -136,8 +136,9 @@ pub(crate) struct Path {
     /// How often the trace has been replayed as it is.
     replays: AtomicU32,
     routines: Mutex<Vec<(Purpose, Arc<Routine>)>>,
-    /// What its code with loops takes, in bytes: 0 before it was written, [`LOOPLESS`] where it has none.
-    rolled_bytes: AtomicUsize,
+    /// What its code with loops takes, in bytes, or [`LOOPLESS`] where it has none; by the inputs that
+    /// derivatives are by, once it was looked for.
+    rolled_bytes: Mutex<Vec<(Vec<u32>, usize)>>,
     /// What it costs, compiled; by which inputs lanes share.
     cost_routines: Mutex<Vec<CostRoutine>>,
     seconds: Seconds,
@@ -475,7 +476,7 @@ fn walk_and_keep(
         noted,
         replays: AtomicU32::new(0),
         routines: Mutex::default(),
-        rolled_bytes: AtomicUsize::new(0),
+        rolled_bytes: Mutex::default(),
         cost_routines: Mutex::default(),
         seconds: Seconds::default(),
         seeded: Mutex::default(),

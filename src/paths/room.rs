@@ -48,10 +48,10 @@ impl Path {
 
     /// Whether there is time to look for loops and to write code that has some, and room for that and its
     /// tape, as far as it is known what they take.
-    pub(super) fn has_room_to_roll(&self, limits: &Limits) -> bool {
+    pub(super) fn has_room_to_roll(&self, by: &[u32], limits: &Limits) -> bool {
         let (each, written) = ROLL;
         let kept = self.kept_bytes.load(Ordering::Relaxed);
-        let needed = self.rolled_bytes.load(Ordering::Relaxed);
+        let needed = self.rolled_bytes(by);
         kept.saturating_add(needed) <= limits.trace_bytes
             && limits.has_time(nanoseconds(self.trace.operations.len(), each) + written)
     }

@@ -245,6 +245,21 @@ fn code_is_as_long_as_an_iteration_however_often_that_is_done() {
     }
 }
 
+#[test]
+fn what_has_no_loops_by_some_inputs_has_them_by_others() {
+    // By the list's own elements each iteration has a derivative of its own.
+    let case = cases().remove(2);
+    let model = model(&case, Mode::Direct);
+    let mut workspace = Workspace::new();
+    let mut way = |wrt| {
+        (0..3).for_each(|_| drop(bits(&model, &case.inputs, wrt, &mut workspace)));
+        bits(&model, &case.inputs, wrt, &mut workspace).1
+    };
+    assert_ne!(way(Wrt::Names(&["xs"])), Way::Compiled);
+    assert_eq!(way(Wrt::Names(case.wrt)), Way::Compiled);
+    assert_eq!(way(Wrt::Nothing), Way::Compiled);
+}
+
 /// The pendulum, warm: evaluated twice, so that its code has loops.
 fn warm_pendulum(workspace: &mut Workspace) -> (Case, Model) {
     let case = cases().remove(0);
