@@ -13,6 +13,10 @@
     reason = "an example shows its results by printing them"
 )]
 
+#[path = "papers/clock.rs"]
+mod clock;
+
+use clock::seconds;
 use dmci::fit::{FitContext, FitError, FitOptions, Table};
 use dmci::{Interpreter, Threads};
 
@@ -48,22 +52,6 @@ fn formula(stream: &mut Stream, depth: u32) -> String {
         5 => format!("(* {} (square x))", inner(stream)),
         6 => format!("(if (> x {}) {} 0)", stream.literal(), inner(stream)),
         _ => format!("(- {} (* {} x x))", inner(stream), stream.literal()),
-    }
-}
-
-/// Seconds of processor time that this thread has taken; elsewhere, of wall time since the first call.
-fn seconds() -> f64 {
-    #[cfg(unix)]
-    {
-        use rustix::time::{ClockId, clock_gettime};
-        let time = clock_gettime(ClockId::ThreadCPUTime);
-        time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
-    }
-    #[cfg(not(unix))]
-    {
-        use std::{sync::OnceLock, time::Instant};
-        static START: OnceLock<Instant> = OnceLock::new();
-        START.get_or_init(Instant::now).elapsed().as_secs_f64()
     }
 }
 

@@ -12,6 +12,10 @@
     reason = "an example shows its results by printing them"
 )]
 
+#[path = "papers/clock.rs"]
+mod clock;
+
+use clock::seconds;
 use dmci::fit::{FitError, FitOptions, Table, fit};
 use dmci::{Interpreter, Threads};
 
@@ -31,22 +35,6 @@ fn observed(table: usize, x: &[f64]) -> Vec<f64> {
     let noise = |row: usize| 0.05 * (97.1 * (row + ROWS * table) as f64).sin();
     let y = |(row, x): (usize, &f64)| d + a * (-b * x).exp() * (c * x).cos() + noise(row);
     x.iter().enumerate().map(y).collect()
-}
-
-/// Seconds of processor time that this thread has taken; elsewhere, of wall time since the first call.
-fn seconds() -> f64 {
-    #[cfg(unix)]
-    {
-        use rustix::time::{ClockId, clock_gettime};
-        let time = clock_gettime(ClockId::ThreadCPUTime);
-        time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
-    }
-    #[cfg(not(unix))]
-    {
-        use std::{sync::OnceLock, time::Instant};
-        static START: OnceLock<Instant> = OnceLock::new();
-        START.get_or_init(Instant::now).elapsed().as_secs_f64()
-    }
 }
 
 fn main() -> Result<(), FitError> {
