@@ -311,36 +311,33 @@ impl BlockCode {
             }
             Work::Reverse { to_a, to_b, .. } => {
                 // As `BlockKind::vjp` has it.
-                let (a, b, ct) = (|| factor(0), || factor(1), factor(3));
+                let (a, b, ct) = (factor(0), factor(1), factor(3));
+                let of_a = if ta {
+                    ((b, tb), (ct, true), [k, m, n])
+                } else {
+                    ((ct, false), (b, !tb), [n, m, k])
+                };
+                let of_b = if tb {
+                    ((ct, true), (a, ta), [m, n, k])
+                } else {
+                    ((a, !ta), (ct, false), [k, n, m])
+                };
                 let mut out = out;
-                if to_a {
-                    let swapped = ((b(), tb), (ct, true), [k, m, n]);
-                    let plain = ((ct, false), (b(), !tb), [n, m, k]);
-                    let (x, y, sizes) = if ta { swapped } else { plain };
-                    if let Some(first) = self.sums[0] {
-                        let is_first = leaf.lanes == 0;
-                        let sums = &mut leaf.numbers[first as usize..][..n * k];
-                        let pair = [x.0, y.0].map(|factor| rows(factor, stride));
-                        let pair = [&*pair[0], &*pair[1]];
-                        lanes::outer_sums(pair, lanes, stride, is_first, sums, kernel);
-                    } else {
-                        let (da, rest) = out.split_at_mut(n * k * stride);
-                        lanes::multiply(sizes, x, y, stride, da, kernel);
-                        out = rest;
+                let wanted = [(to_a, of_a, n * k), (to_b, of_b, k * m)];
+                for (at, (is_wanted, (x, y, sizes), count)) in wanted.into_iter().enumerate() {
+                    if !is_wanted {
+                        continue;
                     }
-                }
-                if to_b {
-                    let swapped = ((ct, true), (a(), ta), [m, n, k]);
-                    let plain = ((a(), !ta), (ct, false), [k, n, m]);
-                    let (x, y, sizes) = if tb { swapped } else { plain };
-                    if let Some(first) = self.sums[1] {
+                    if let Some(first) = self.sums[at] {
                         let is_first = leaf.lanes == 0;
-                        let sums = &mut leaf.numbers[first as usize..][..k * m];
+                        let sums = &mut leaf.numbers[first as usize..][..count];
                         let pair = [x.0, y.0].map(|factor| rows(factor, stride));
                         let pair = [&*pair[0], &*pair[1]];
                         lanes::outer_sums(pair, lanes, stride, is_first, sums, kernel);
                     } else {
-                        lanes::multiply(sizes, x, y, stride, out, kernel);
+                        let (cts, rest) = out.split_at_mut(count * stride);
+                        lanes::multiply(sizes, x, y, stride, cts, kernel);
+                        out = rest;
                     }
                 }
             }
