@@ -244,14 +244,9 @@ fn check(seed: u64) -> bool {
     let inputs: Vec<f64> = (0..SCALARS + LISTS * (MOST + 2))
         .map(|_| between(&mut random, -1.0, 1.0))
         .collect();
-    let mut recorder = Recorder::default();
-    recorder.reset(&inputs);
-    let numbers = inputs.iter().enumerate().map(|(index, &value)| Number {
-        value,
-        node: Node::at(index as u32),
-    });
+    let (mut recorder, numbers) = recorder(&inputs);
     let mut machine = Machine {
-        inputs: numbers.collect(),
+        inputs: numbers,
         recorder: &mut recorder,
         made: Vec::new(),
     };
@@ -321,4 +316,75 @@ fn random_loops_have_the_bits_of_their_traces() {
         count < 100 || 2 * rolled > count,
         "{rolled} of {count} have loops"
     );
+}
+
+/// A recorder with so many inputs, and these.
+fn recorder(inputs: &[f64]) -> (Recorder, Vec<Number>) {
+    let mut recorder = Recorder::default();
+    recorder.reset(inputs);
+    let numbers = inputs.iter().enumerate().map(|(index, &value)| Number {
+        value,
+        node: Node::at(index as u32),
+    });
+    (recorder, numbers.collect())
+}
+
+#[test]
+fn a_guard_fails_in_the_iteration_that_it_fails_in() {
+    let (mut recorder, numbers) = recorder(&[0.01, 100.0]);
+    let [step, most] = numbers[..] else {
+        unreachable!("there are two");
+    };
+    let mut y = step;
+    for _ in 0..900 {
+        y = recorder.operation(Prim::Add, y, step);
+        let test = recorder.operation(Prim::Lt, y, most);
+        recorder.guard(test, 7);
+    }
+    let output = Ref::node(y.node.index().expect("it is computed"));
+    let trace = recorder.take_trace();
+    let routine = Routine::rolled(&trace, &[output], &[0], usize::MAX).expect("it has a loop");
+    let (mut file, mut values) = (File::default(), Vec::new());
+    // In the first iterations, in the middle, in those left over, and nowhere.
+    for iteration in [1.5, 2.5, 40.5, 333.5, 512.5, 897.5, 899.5, 1e4] {
+        let inputs = [1.0, iteration];
+        let found = routine
+            .run(&inputs, &mut file)
+            .map_err(|failed| failed.guard);
+        let expected = trace.replay(&inputs, &mut values);
+        let expected = expected.map_err(|diverged| diverged.guard as u32);
+        assert_eq!(found, expected, "before {iteration}");
+    }
+}
+
+#[test]
+fn what_counts_in_every_third_iteration_is_none_of_it_or_right() {
+    for count in 600..612 {
+        let (mut recorder, numbers) = recorder(&[0.9, 0.3]);
+        let factor = numbers[0];
+        let [mut a, mut b, mut c] = [numbers[1]; 3];
+        for _ in 0..count {
+            let product = recorder.operation(Prim::Mul, factor, c);
+            let sine = recorder.operation(Prim::Sin, product, product);
+            (a, b, c) = (sine, a, b);
+        }
+        let output = Ref::node(a.node.index().expect("it is computed"));
+        let trace = recorder.take_trace();
+        let Some(routine) = Routine::rolled(&trace, &[output], &[0], usize::MAX) else {
+            continue;
+        };
+        let (mut file, mut values) = (File::default(), Vec::new());
+        let inputs = [0.97, 0.3];
+        routine
+            .run(&inputs, &mut file)
+            .expect("there are no guards");
+        trace
+            .replay(&inputs, &mut values)
+            .expect("there are no guards");
+        let (found, expected) = (file.at(routine.outputs[0]), trace.number(output, &values));
+        assert!(
+            same(found, expected),
+            "{count} iterations: {found} is {expected}"
+        );
+    }
 }
