@@ -12,6 +12,10 @@ use crate::walk::{EvalError, Output, Stats};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
+/// How many operations are done between two looks at the clock, or as many as a path has: tens of
+/// microseconds. A look costs as much as some twenty operations.
+const UNLOOKED: usize = 4096;
+
 impl Batch<'_> {
     /// The place of the path that a lane takes; it is walked if none is known.
     pub(crate) fn place_of(&self, lane: u32) -> Result<Option<usize>, Box<EvalError>> {
@@ -66,13 +70,18 @@ impl Batch<'_> {
         range: &mut Results<'_>,
         scratch: &mut TaskScratch,
     ) -> Result<(), Refused> {
+        let mut unlooked = UNLOOKED;
         for place in 0..which.len() {
             let lane = which.at(place) as u32;
             if !self.wants(lane) {
                 continue;
             }
-            if self.is_late() {
-                return self.late_from(which, place, range);
+            unlooked += 1 + path.trace.len();
+            if unlooked > UNLOOKED {
+                unlooked = 0;
+                if self.is_late() {
+                    return self.late_from(which, place, range);
+                }
             }
             self.run_one(path, lane, range, scratch)?;
         }
@@ -96,7 +105,8 @@ impl Batch<'_> {
             };
             path.replay_stats(cost)
         });
-        if self.by.is_some() && self.is_late() {
+        let is_long = path.trace.len() > UNLOOKED;
+        if self.by.is_some() && is_long && self.is_late() {
             return self.late(lane, range);
         }
         match replayed {
