@@ -125,7 +125,8 @@ fn told(unknowns: &Unknowns, lowest: Lowest, gradient: Vec<f64>) -> Fit {
         .iter()
         .zip(&lowest.held)
         .filter(|(_, held)| !**held);
-    let gradient_norm = free.map(|(g, _)| g * g).sum::<f64>().sqrt();
+    // Of none it is 0: the standard library's sum of nothing is -0.
+    let gradient_norm = free.fold(0.0, |sum, (g, _)| sum + g * g).sqrt();
     let at_edge = names.iter().zip(&lowest.held).filter(|(_, held)| **held);
     let optima = lowest.others.iter().map(|other| Optimum {
         symmetry: symmetry(&names, &lowest.params, &other.params),

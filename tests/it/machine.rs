@@ -3,9 +3,10 @@
 
 use crate::random::{base_seed, programs};
 use dmci::Random;
+use dmci::fit::{FitOptions, Table, fit};
 use dmci::machine::{
-    Compilation, Definition, Kernel, Loss, Program, Scratch, Shape, SoftState, State, Wanted,
-    Weights, oracle,
+    Compilation, Definition, Instruction, Kernel, Loss, Program, Scratch, Shape, SoftState, State,
+    Wanted, Weights, assembly, oracle,
 };
 use dmci::{Bindings, Gradient, Input, Interpreter, Limits, Mode, Model, Threads, Workspace, Wrt};
 
@@ -262,6 +263,79 @@ fn dfdx_is_of_the_same_opinion() {
     for set in [0, 15] {
         soft_case(base_seed(), shape, set, 2, Mode::Reference, 1e-12);
     }
+}
+
+/// A vector as text.
+fn written(numbers: &[f64]) -> String {
+    format!("{numbers:?}").replace(',', "")
+}
+
+/// A definition of a matrix by its rows.
+fn defined(name: &str, rows: &[String]) -> String {
+    format!("(define {name} (list->vec (list {})))\n", rows.join("\n  "))
+}
+
+#[test]
+fn a_fit_of_the_definition_finds_a_blank_line() {
+    let text = ".base 4\n.registers 2\nread r0 r1\ninc r1 r1\nwrite r0 r1\nhalt";
+    let assembly = assembly::read(text, assembly::Sizes::default()).expect("a program");
+    let (shape, blank) = (assembly.program.shape, 1);
+    let how = Compilation {
+        gamma: 0.1,
+        ..Compilation::default()
+    };
+    let weights = Weights::compile(&assembly.program, &how).expect("weights");
+    let names: Vec<String> = Instruction::ALL
+        .iter()
+        .map(|one| format!("line-{one}"))
+        .collect();
+    let mut program = String::new();
+    for name in &names {
+        program += &format!("(param {name} 0 (between -10 10))\n");
+    }
+    for (group, name) in Weights::GROUPS.into_iter().enumerate() {
+        let rows = weights.group(group);
+        let mut rows: Vec<String> = rows.iter().map(|row| written(row)).collect();
+        if name == "instructions" {
+            rows[blank] = format!("[{}]", names.join(" "));
+        }
+        program += &defined(name, &rows);
+    }
+    let start = SoftState::of(shape, &assembly.start);
+    let wanted = Wanted {
+        memory: vec![Some(1)],
+        ..Wanted::default()
+    };
+    let mut one_hot = vec![0.0; shape.base * shape.base];
+    one_hot[1] = 1.0;
+    for (name, numbers) in [
+        ("registers", start.registers()),
+        ("memory", start.memory()),
+        ("wanted", &one_hot),
+    ] {
+        let rows: Vec<String> = numbers.chunks_exact(shape.base).map(written).collect();
+        program += &defined(name, &rows);
+    }
+    program += "(define steps 6)\n(define loss-floor 0.1)\n";
+    let blanked = Interpreter::embedded()
+        .model(&(program + DEFINITION))
+        .expect("a program");
+    let options = FitOptions::default().minimize(true).starts(1);
+    let found = fit(&blanked, &Table::empty(), &options).expect("it is fitted");
+    let highest = found
+        .params
+        .iter()
+        .max_by(|a, b| a.estimate.total_cmp(&b.estimate));
+    assert_eq!(highest.expect("a param").name, "line-inc");
+    // The line that was there was softer than the one that is found.
+    let given = inputs(&weights, &start, &wanted, 6, 0.1);
+    let whole = model(&[], "", &given, Mode::Direct);
+    let before = whole.value(&given, &mut Workspace::new());
+    let before = before.expect("a loss").numbers().sum::<f64>();
+    assert!(found.value < before, "{} of {before}", found.value);
+    // All weights are as sure as they may be, and then nothing is left to slide down.
+    let norm = found.loss.expect("a loss").gradient_norm;
+    assert!(norm.is_sign_positive(), "{norm}");
 }
 
 #[cfg(feature = "cli")]
