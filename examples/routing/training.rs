@@ -7,7 +7,7 @@ use dfdx::nn::{TensorCollection, ZeroGrads};
 use dfdx::optim::{Adam, AdamConfig, Optimizer, WeightDecay};
 use dfdx::shapes::{Const, Rank0};
 use dfdx::tensor::{AsArray, Cpu, Gradients, NoneTape, OwnedTape, Tensor, TensorFromVec};
-use dfdx::tensor_ops::Backward;
+use dfdx::tensor_ops::{Backward, SumTo};
 use dmci::Random;
 use dmci::dfdx::ModuleError;
 
@@ -101,6 +101,18 @@ pub(crate) fn cross_entropy<const N: usize>(logits: Taped<N>, answers: &[usize])
         row[answer] = 1.0;
     }
     cross_entropy_with_logits_loss(logits, tensor(rows))
+}
+
+/// Less than it no answer is likely: what is impossible has a gradient too.
+const FLOOR: f32 = 1e-6;
+
+/// The mean of minus the logarithms of how likely the right answers are, each one of `N`.
+pub(crate) fn unlikelihood<const N: usize>(likely: Taped<N>, answers: &[usize]) -> Loss {
+    let mut rows = vec![0.0; answers.len() * N];
+    for (row, &answer) in rows.chunks_exact_mut(N).zip(answers) {
+        row[answer] = -1.0 / answers.len() as f32;
+    }
+    ((likely + FLOOR).ln() * tensor(rows)).sum()
 }
 
 /// How many rows have their largest logit at the answer.

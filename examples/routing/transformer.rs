@@ -4,14 +4,16 @@
 //! entry to call, with which numbers, to which depth.
 //!
 //! ```text
-//! sentence ──reader──▶ logits of entry, two numbers, depth ──▶ library ──Linear──▶ logits of the answer
+//! sentence ──reader──▶ logits of entry, two numbers, depth ──▶ library ──▶ how likely each answer is
 //! ```
+//!
+//! What is learned is the likelihood of the right answer: a call's share of it tells how far the call is
+//! to be believed in.
 
 use super::minimal::{self, DEPTHS};
 use super::reader::{self, Reader, WORDS, reader};
-use super::training::{Loss, Schedule, Taped, cross_entropy, right, train};
-use dfdx::nn::builders::Linear;
-use dfdx::nn::{BuildOnDevice, DeviceBuildExt, Module, NumParams};
+use super::training::{Loss, Schedule, Taped, right, train, unlikelihood};
+use dfdx::nn::{Module, NumParams};
 use dfdx::tensor::{Cpu, Gradients};
 use dmci::Random;
 use dmci::dfdx::ModuleError;
@@ -88,14 +90,9 @@ impl Ask {
     }
 }
 
-type Built<M> = <M as BuildOnDevice<Cpu, f32>>::Built;
-
 /// The network, for V words, OUT logits and a base of B: OUT is 2 B + 10, V is B + 16.
-pub(crate) type Parts<const V: usize, const OUT: usize, const B: usize> = (
-    Reader<V, OUT>,
-    EntryModule<OUT, B, 0, f32>,
-    Built<Linear<B, B>>,
-);
+pub(crate) type Parts<const V: usize, const OUT: usize, const B: usize> =
+    (Reader<V, OUT>, EntryModule<OUT, B, 0, f32>);
 
 /// The library: five tables and a program of the register machine.
 ///
@@ -119,24 +116,20 @@ pub(crate) fn network<const V: usize, const OUT: usize, const B: usize>(
     seed: u64,
 ) -> Result<Parts<V, OUT, B>, ModuleError> {
     let device = Cpu::seed_from_u64(seed);
-    Ok((
-        reader(&device),
-        EntryModule::new(&device, library(B)?)?,
-        device.build_module::<Linear<B, B>, f32>(),
-    ))
+    Ok((reader(&device), EntryModule::new(&device, library(B)?)?))
 }
 
-/// The logits of the answers to sentences.
+/// How likely each answer is to sentences, rows of numbers that add up to one.
 ///
 /// # Errors
 /// What the library fails with.
 pub(crate) fn answers<const V: usize, const OUT: usize, const B: usize>(
-    (reader, library, last): &Parts<V, OUT, B>,
+    (reader, library): &Parts<V, OUT, B>,
     sentences: &[[usize; WORDS]],
     gradients: Gradients<f32, Cpu>,
 ) -> Result<Taped<B>, ModuleError> {
     let logits = reader::logits(reader, sentences, gradients)?;
-    Ok(last.try_forward(library.try_forward(logits)?)?)
+    library.try_forward(logits)
 }
 
 /// Sentences and their answers.
@@ -216,15 +209,15 @@ pub(crate) fn run<const V: usize, const OUT: usize, const B: usize>(
     let schedule = Schedule {
         steps,
         batch: 128,
-        rate: 3e-3,
-        decay: 0.1,
+        rate: 2e-3,
+        decay: 1.0,
         seed,
     };
     let loss =
         |network: &Parts<V, OUT, B>, which: &[usize], gradients| -> Result<Loss, ModuleError> {
             let sentences: Vec<_> = which.iter().map(|&at| training.sentences[at]).collect();
             let wanted: Vec<_> = which.iter().map(|&at| training.answers[at]).collect();
-            Ok(cross_entropy(
+            Ok(unlikelihood(
                 answers(network, &sentences, gradients)?,
                 &wanted,
             ))
