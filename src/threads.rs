@@ -16,6 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The most threads that are made for one number; more than any machine has processors.
 const MOST: usize = 1024;
 
+/// From how many operations on threads are made for them: some milliseconds of one.
+const WORTH_MAKING: usize = 20_000_000;
+
 /// The calling thread alone, for work that is not worth sharing.
 pub(crate) static ALONE: Threads = Threads::ONE;
 
@@ -76,6 +79,16 @@ impl Threads {
             Chosen::Pool(pool) => pool.current_num_threads(),
             Chosen::All if rayon::current_thread_index().is_some() => rayon::current_num_threads(),
             Chosen::All => shared().map_or(1, |shared| shared.pool.current_num_threads()),
+        }
+    }
+
+    /// These threads, or the caller's alone where they would be made now, for work of no more than so many
+    /// operations: to make them, and to hand them their first tasks, takes a millisecond of processors' time.
+    pub(crate) fn worth_making(&self, operations: usize) -> Self {
+        let are_there = || rayon::current_thread_index().is_some() || is_made();
+        match self.0 {
+            Chosen::All if operations < WORTH_MAKING && !are_there() => Self::ONE,
+            _ => self.clone(),
         }
     }
 
@@ -146,11 +159,21 @@ struct Shared {
     pool: ThreadPool,
 }
 
+// Lock-free: a lock might be held by a thread that a fork left behind.
+static SHARED: ArcSwapOption<Shared> = ArcSwapOption::const_empty();
+
+/// Whether this process has made its threads.
+fn is_made() -> bool {
+    let known = SHARED.load();
+    !cfg!(target_family = "wasm")
+        && known
+            .as_ref()
+            .is_some_and(|known| known.process == std::process::id())
+}
+
 /// Made at the first call, and anew in a process that was forked off: that has none of the threads it
 /// was forked from, and whatever waits for one of those waits forever.
 fn shared() -> Option<Arc<Shared>> {
-    // Lock-free: a lock might be held by a thread that the fork left behind.
-    static SHARED: ArcSwapOption<Shared> = ArcSwapOption::const_empty();
     if cfg!(target_family = "wasm") {
         // Neither threads nor processes.
         return None;

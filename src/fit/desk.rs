@@ -8,7 +8,7 @@
 //! - Numbers that are not finite are no result.
 
 use super::objective::Objective;
-use super::triangle::Triangle;
+use super::triangle::{Lanes, Triangle};
 use std::ops::AddAssign;
 
 /// How often a problem was asked.
@@ -53,6 +53,8 @@ pub(crate) struct Desk<P> {
     pub(crate) problem: P,
     /// The Jacobian, column-major, then the scores.
     numbers: Vec<f64>,
+    /// Room for the rows of a triangle.
+    block: Vec<Lanes>,
     rows: usize,
     evaluations: Evaluations,
 }
@@ -64,6 +66,7 @@ impl<P: Objective> Desk<P> {
         Self {
             problem,
             numbers: vec![0.0; rows * (n + 1)],
+            block: Vec::new(),
             rows,
             evaluations: Evaluations::default(),
         }
@@ -118,7 +121,7 @@ impl<P: Objective> Desk<P> {
         order: &[usize],
     ) -> Result<(f64, Triangle), StartError<P::Error>> {
         let value = self.fill(params)?;
-        let triangle = Triangle::of(&self.numbers, self.rows, order);
+        let triangle = Triangle::of_blocks(&self.numbers, self.rows, order, &mut self.block);
         if triangle.is_finite() {
             Ok((value, triangle))
         } else {

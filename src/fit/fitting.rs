@@ -97,7 +97,7 @@ impl<'s> Fitting<'s> {
     /// The sum of the squared residuals at values of the unknowns.
     pub(super) fn score(&self, at: &[f64]) -> Result<f64, FitError> {
         self.ready.check_init(at)?;
-        let (data, warm) = self.settled(at, false)?;
+        let (data, warm, _) = self.settled(at, false)?;
         let mut problem = Problem::new(warm, &data);
         problem.predict(at).map_err(Unfit::into_fit_error)?;
         let sse = sse(&problem);
@@ -119,23 +119,14 @@ impl<'s> Fitting<'s> {
             prepared, first, ..
         } = self.ready;
         let limits = &self.options.limits;
-        let run = if limits.is_late() {
-            prepared.unhurried(limits)?
-        } else {
-            first.clone()
-        };
-        let mut problem = Problem::new(run, data);
-        let told = if best.scores.is_empty() {
-            best.scores = vec![0.0; problem.rows()];
-            best.jacobian = vec![0.0; problem.rows() * best.params.len()];
-            let (scores, jacobian) = (&mut best.scores, &mut best.jacobian);
-            let value = problem.linearize(&best.params, scores, jacobian);
-            value.map(|value| best.value = value)
-        } else {
-            problem.predict_with_derivatives(&best.params)
-        };
-        told.map_err(Unfit::into_fit_error)?;
-        Ok(problem)
+        if !limits.is_late() {
+            // Time may run out in this very evaluation.
+            match evaluated(first.clone(), data, best) {
+                Err(_) if limits.is_late() => {}
+                told => return told,
+            }
+        }
+        evaluated(prepared.unhurried(limits)?, data, best)
     }
 
     fn searched(&self, init: &[f64], only_place: bool) -> Result<Searched<'s>, FitError> {
@@ -156,7 +147,10 @@ impl<'s> Fitting<'s> {
         if !watch.goes_on() && !limits.is_late() {
             return Err(FitError::Interrupted);
         }
-        let (mut data, warm) = self.settled(init, true)?;
+        let (mut data, warm, operations) = self.settled(init, true)?;
+        search.threads = search
+            .threads
+            .worth_making(work(&search, &data, operations));
         if let Some(derivation) = &mut derivation {
             derivation.check(init)?;
         }
@@ -175,8 +169,12 @@ impl<'s> Fitting<'s> {
     }
 
     /// The numbers of the data, and how they scatter; the first evaluation settles what no other numbers
-    /// could mend, and what noise is made of.
-    fn settled(&self, init: &[f64], is_searched: bool) -> Result<(Data<'s>, Evaluator), FitError> {
+    /// could mend, and what noise is made of. Gives what runs it, too, and the operations of that evaluation.
+    fn settled(
+        &self,
+        init: &[f64],
+        is_searched: bool,
+    ) -> Result<(Data<'s>, Evaluator, u64), FitError> {
         let prepared = &self.ready.prepared;
         let mut data = prepared.data(self.met)?;
         let declared = Declared {
@@ -203,6 +201,7 @@ impl<'s> Fitting<'s> {
                 return Err(error);
             }
         }
+        let operations = at_init.stats().operations;
         let (amounts, warm) = if declared.needs_values() {
             let numbers = data.numbers().to_vec();
             let computed = |output, number: &Observed| at_init.computed(output, number);
@@ -215,7 +214,7 @@ impl<'s> Fitting<'s> {
             )
         };
         data.settle(amounts);
-        Ok((data, warm))
+        Ok((data, warm, operations))
     }
 
     /// The figures at given values, with nothing searched for.
@@ -450,6 +449,44 @@ impl<'s> Fitting<'s> {
             seconds: f64::NAN,
         }
     }
+}
+
+/// A problem with its last evaluation at what was found, with derivatives, by what runs it.
+fn evaluated<'d>(
+    run: Evaluator,
+    data: &'d Data<'d>,
+    best: &mut MultiStart,
+) -> Result<Problem<'d>, FitError> {
+    let mut problem = Problem::new(run, data);
+    let told = if best.scores.is_empty() {
+        let rows = problem.rows();
+        let (mut scores, mut jacobian) = (vec![0.0; rows], vec![0.0; rows * best.params.len()]);
+        let value = problem.linearize(&best.params, &mut scores, &mut jacobian);
+        value.map(|value| {
+            best.value = value;
+            (best.scores, best.jacobian) = (scores, jacobian);
+        })
+    } else {
+        problem.predict_with_derivatives(&best.params)
+    };
+    told.map_err(Unfit::into_fit_error)?;
+    Ok(problem)
+}
+
+/// How many operations a search takes, about: each start some evaluations with derivatives, and the algebra
+/// of as many steps.
+fn work(search: &Options, data: &Data<'_>, operations: u64) -> usize {
+    const EVALUATIONS: usize = 8;
+    const SWEEPS: usize = 3;
+    let numbers = data.residuals();
+    let params = data.places.len();
+    let step = SWEEPS
+        .saturating_mul(operations as usize)
+        .saturating_add(numbers.saturating_mul(params + 1).saturating_mul(params));
+    search
+        .starts
+        .saturating_mul(EVALUATIONS)
+        .saturating_mul(step)
 }
 
 /// How to search, as a caller's options have it.

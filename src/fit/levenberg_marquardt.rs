@@ -171,19 +171,8 @@ impl<'a> Minimizer<'a> {
         tolerances: Tolerances,
     ) -> Result<Self, StartError<P::Error>> {
         desk.take_evaluations();
-        // The value first: many a random start ends there, and it is the cheaper half.
-        if !desk.is_small() {
-            desk.value(params)?;
-        }
-        let (value, triangle) = desk.linearize(params, space.order())?;
-        let coordinate = |(j, &p)| space.coordinate(j, p);
-        let mut current = Point {
-            coordinates: params.iter().enumerate().map(coordinate).collect(),
-            params: params.to_vec(),
-            value,
-            triangle,
-        };
-        current.solve(desk, space);
+        let mut current = Point::at(desk, space, params)?;
+        current.solve(desk, space, None, true);
         let mut minimizer = Self {
             space,
             tolerances,
@@ -431,7 +420,7 @@ impl<'a> Minimizer<'a> {
     fn solve_trial<P: Objective>(&mut self, desk: &mut Desk<P>) -> Option<f64> {
         let (value, triangle) = self.linearized(desk)?;
         (self.trial.value, self.trial.triangle) = (value, triangle);
-        let (_, left) = self.trial.solved(self.space)?;
+        let (params, left) = self.trial.solved(self.space)?;
         if desk.problem.is_least_squares() {
             if left >= self.current.value {
                 return Some(left);
@@ -440,7 +429,8 @@ impl<'a> Minimizer<'a> {
                 return Some(value);
             }
         }
-        self.trial.solve(desk, self.space);
+        self.trial
+            .solve(desk, self.space, Some((params, left)), true);
         Some(self.trial.value)
     }
 
@@ -638,7 +628,41 @@ impl<'a> Minimizer<'a> {
     }
 }
 
+/// The value where a minimizer would begin, and the parameters there: those that are solved for may be
+/// elsewhere. Its last evaluation is without derivatives, if it can be.
+///
+/// # Errors
+/// When the model fails at `params` or is not finite there.
+pub(super) fn beginning<P: Objective>(
+    desk: &mut Desk<P>,
+    space: &Space<'_>,
+    params: &[f64],
+) -> Result<(f64, Vec<f64>), StartError<P::Error>> {
+    let mut point = Point::at(desk, space, params)?;
+    point.solve(desk, space, None, false);
+    Ok((point.value, point.params))
+}
+
 impl Point {
+    fn at<P: Objective>(
+        desk: &mut Desk<P>,
+        space: &Space<'_>,
+        params: &[f64],
+    ) -> Result<Self, StartError<P::Error>> {
+        // The value first: many a random start ends there, and it is the cheaper half.
+        if !desk.is_small() {
+            desk.value(params)?;
+        }
+        let (value, triangle) = desk.linearize(params, space.order())?;
+        let coordinate = |(j, &p)| space.coordinate(j, p);
+        Ok(Self {
+            coordinates: params.iter().enumerate().map(coordinate).collect(),
+            params: params.to_vec(),
+            value,
+            triangle,
+        })
+    }
+
     pub(super) fn move_to(
         &mut self,
         space: &Space<'_>,
@@ -652,15 +676,24 @@ impl Point {
         (self.params, self.value, self.triangle) = (params, value, triangle);
     }
 
-    /// Moves to where the linear parameters are solved for, as long as that lowers the value.
-    fn solve<P: Objective>(&mut self, desk: &mut Desk<P>, space: &Space<'_>) {
+    /// Moves to where the linear parameters are solved for, as long as that lowers the value; `solution` is
+    /// what [`Point::solved`] gives here, where that is known. Unless it is `linearized`, the triangle in the
+    /// end is not that of the point.
+    fn solve<P: Objective>(
+        &mut self,
+        desk: &mut Desk<P>,
+        space: &Space<'_>,
+        mut solution: Option<(Vec<f64>, f64)>,
+        linearized: bool,
+    ) {
         /// Each time numbers that were far too large give their place to 0, where no digit is lost.
         const TIMES: usize = 3;
         for _ in 0..TIMES {
             if space.solved() == 0 {
                 return;
             }
-            let Some((mut params, left)) = self.solved(space) else {
+            let solution = solution.take().or_else(|| self.solved(space));
+            let Some((mut params, left)) = solution else {
                 return;
             };
             let is_lost = left < LOST * self.triangle.length().powi(2);
@@ -673,7 +706,13 @@ impl Point {
                     again = true;
                 }
             }
-            match desk.linearize(&params, space.order()) {
+            let there = if linearized || again {
+                desk.linearize(&params, space.order())
+            } else {
+                desk.value(&params)
+                    .map(|value| (value, Triangle::default()))
+            };
+            match there {
                 Ok((value, triangle)) if value < self.value || again && value <= self.value => {
                     self.move_to(space, params, value, triangle);
                 }

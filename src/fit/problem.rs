@@ -203,7 +203,7 @@ impl<'a> Problem<'a> {
     fn note(&self, params: &[f64], numbers: &[f64]) {
         if let Some(met) = self.data.met
             && met.get().is_none()
-            && (numbers.is_empty() || numbers.iter().any(|x| !x.is_finite()))
+            && (numbers.is_empty() || !are_finite(numbers))
         {
             // Another thread may have been first.
             let _ = met.set(params.to_vec());
@@ -276,7 +276,7 @@ impl<'a> Problem<'a> {
         let fault = fault.map(|(row, what)| (of_table(row), what));
         match fault {
             None => {
-                if gradients.iter().any(|slope| !slope.is_finite()) {
+                if !are_finite(gradients) {
                     self.level(params, columns, form);
                 }
                 Ok(())
@@ -453,6 +453,15 @@ impl<'a> Problem<'a> {
     }
 }
 
+/// Whether all are finite: one whose exponent is all ones is not, and one more carries it into the sign.
+fn are_finite(numbers: &[f64]) -> bool {
+    const EXPONENT: u64 = 0x7ff << 52;
+    let carried = numbers
+        .iter()
+        .fold(0, |all, x| all | ((x.to_bits() & EXPONENT) + (1 << 52)));
+    carried >> 63 == 0
+}
+
 /// How far aside of a param is looked, as a part of it.
 const ASIDE: f64 = 1e-3;
 
@@ -527,8 +536,15 @@ impl Problem<'_> {
     fn compare(&mut self, params: &[f64], scores: &mut [f64]) -> f64 {
         if self.is_plain() {
             let pairs = self.predictions.iter().zip(&self.data.numbers);
-            for (score, (&prediction, number)) in scores.iter_mut().zip(pairs) {
-                *score = on_scale(self.data.noise(number), prediction) - number.value;
+            let pairs = scores.iter_mut().zip(pairs);
+            if self.has_logarithms() {
+                for (score, (&prediction, number)) in pairs {
+                    *score = on_scale(self.data.noise(number), prediction) - number.value;
+                }
+            } else {
+                for (score, (prediction, number)) in pairs {
+                    *score = prediction - number.value;
+                }
             }
             return sum_of_squares(scores);
         }
@@ -537,6 +553,12 @@ impl Problem<'_> {
             *score = row.score;
         }
         value
+    }
+
+    /// Whether any column is compared by its logarithms.
+    fn has_logarithms(&self) -> bool {
+        let mut columns = self.data.scoring.columns.iter();
+        columns.any(|column| column.noise == Noise::Lognormal)
     }
 
     /// The derivatives of the residuals, where these are the scores.
@@ -562,13 +584,7 @@ impl Problem<'_> {
                 }
             }
         }
-        if self
-            .data
-            .scoring
-            .columns
-            .iter()
-            .any(|c| c.noise == Noise::Lognormal)
-        {
+        if self.has_logarithms() {
             for column in jacobian.chunks_exact_mut(m.max(1)) {
                 let predicted = self.predictions.iter().zip(&data.numbers);
                 for (entry, (prediction, number)) in column.iter_mut().zip(predicted) {
@@ -576,6 +592,32 @@ impl Problem<'_> {
                         *entry /= prediction;
                     }
                 }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are_finite;
+
+    #[test]
+    fn numbers_that_are_not_finite_are_seen_wherever_they_stand() {
+        let finite = [
+            0.0,
+            -0.0,
+            f64::MAX,
+            f64::MIN,
+            f64::MIN_POSITIVE,
+            5e-324,
+            1.0,
+        ];
+        assert!(are_finite(&finite) && are_finite(&[]));
+        for wrong in [f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            for place in 0..=finite.len() {
+                let mut numbers = finite.to_vec();
+                numbers.insert(place, wrong);
+                assert!(!are_finite(&numbers), "{wrong} {place}");
             }
         }
     }

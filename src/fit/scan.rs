@@ -10,7 +10,7 @@
 //! length in metres of an atom: there the model is flat, and no slope leads anywhere.
 
 use super::desk::Desk;
-use super::levenberg_marquardt::{Minimizer, Tolerances};
+use super::levenberg_marquardt::beginning;
 use super::objective::Objective;
 use super::points::Range;
 use super::space::Space;
@@ -54,12 +54,11 @@ fn numbers(bound: Bound, at: f64, range: Option<Range>) -> Vec<f64> {
 
 /// Points to begin from: the best last, and before it what else stood out in the first sweep. No more than
 /// `most` are tried.
-pub(super) fn scan<'a, P: Objective>(
+pub(super) fn scan<P: Objective>(
     desk: &mut Desk<P>,
-    space: &'a Space<'a>,
+    space: &Space<'_>,
     init: &[f64],
     ranges: &[Option<Range>],
-    tolerances: Tolerances,
     most: usize,
     goes_on: impl Fn() -> bool,
 ) -> Vec<Vec<f64>> {
@@ -76,8 +75,7 @@ pub(super) fn scan<'a, P: Objective>(
     let tried = Cell::new(0);
     let mut at = |params: &[f64]| -> Option<(f64, Vec<f64>)> {
         tried.set(tried.get() + 1);
-        let minimizer = Minimizer::new(desk, space, params, tolerances).ok()?;
-        Some((minimizer.value(), minimizer.params().to_vec()))
+        beginning(desk, space, params).ok()
     };
     let first = at(init).map_or(f64::INFINITY, |there| there.0);
     // What is outside of its range is nowhere yet.

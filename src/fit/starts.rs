@@ -137,7 +137,7 @@ where
         space = Space::with_linear(bounds, linear.marks);
         let ranges = &options.ranges;
         looks = looks.saturating_sub(desk.evaluations().all()) / 2;
-        guess.scanned = scan(desk, &space, init, ranges, SEARCH, looks, goes_on);
+        guess.scanned = scan(desk, &space, init, ranges, looks, goes_on);
         // Where the first points said little, that of the scan may say more.
         if let Some(best) = guess.scanned.last().filter(|_| !linear.is_sure) {
             linear = linear_params(desk, bounds, |k| {
@@ -149,7 +149,7 @@ where
             });
             if linear.is_sure {
                 let sure = Space::with_linear(bounds, linear.marks);
-                guess.scanned = scan(desk, &sure, init, ranges, SEARCH, looks, goes_on);
+                guess.scanned = scan(desk, &sure, init, ranges, looks, goes_on);
                 space = sure;
             }
         }

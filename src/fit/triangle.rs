@@ -29,8 +29,12 @@ const MAX_DAMPINGS: usize = 10;
 const BLOCK: usize = 2048;
 
 /// Numbers that are summed side by side, in an order that vectors of any width keep.
-type Lanes = [f64; LANES];
+pub(super) type Lanes = [f64; LANES];
 const LANES: usize = 8;
+
+/// Below this part of the diagonal the square of a number is lost in the sum of both squares: the length of
+/// the two is the diagonal's.
+const LOST: f64 = 1.0 / (1 << 28) as f64;
 
 /// How many columns are reflected at once.
 const ABREAST: usize = 4;
@@ -66,13 +70,23 @@ impl Triangle {
     /// The triangle of m rows: `columns` is n columns of a Jacobian, then the scores, m numbers each, of
     /// which `order` says in which order the first n come.
     pub(super) fn of(columns: &[f64], m: usize, order: &[usize]) -> Self {
+        Self::of_blocks(columns, m, order, &mut Vec::new())
+    }
+
+    /// The same with room for a block of rows, which is kept for the next one.
+    pub(super) fn of_blocks(
+        columns: &[f64],
+        m: usize,
+        order: &[usize],
+        block: &mut Vec<Lanes>,
+    ) -> Self {
         let n = order.len();
         let mut triangle = Self::empty(n);
         let most = (BLOCK / (n + 1)).max(16).next_multiple_of(LANES);
-        let mut block: Vec<Lanes> = Vec::new();
         for start in (0..m).step_by(most) {
             let end = m.min(start + most);
             block.clear();
+            block.reserve((n + 1) * (end - start).div_ceil(LANES));
             for k in 0..=n {
                 let column = order.get(k).map_or(n, |&j| j) * m;
                 let (whole, rest) = columns[column + start..column + end].as_chunks();
@@ -84,7 +98,7 @@ impl Triangle {
                     block.push(last);
                 }
             }
-            triangle.absorb(&mut block);
+            triangle.absorb(block);
         }
         triangle
     }
@@ -296,10 +310,13 @@ impl Triangle {
     fn damped_step(&self, damping: f64, radius: f64) -> (Step, f64) {
         let n = self.n;
         let mut stack = self.clone();
-        stack.damp(damping.sqrt());
+        let mut room = vec![0.0; n + 1];
+        stack.damp(damping.sqrt(), &mut room);
         let mut by = vec![0.0; n];
         for i in (0..n).rev() {
-            let known: f64 = (i + 1..n).map(|j| stack.entry(i, j) * by[j]).sum();
+            let row = &stack.entries[i * (n + 1)..(i + 1) * (n + 1)];
+            let pairs = row[i + 1..].iter().zip(&by[i + 1..]);
+            let known: f64 = pairs.map(|(entry, by)| entry * by).sum();
             by[i] = (-stack.right(i) - known) / stack.entry(i, i);
         }
         let length = norm(by.iter().copied());
@@ -314,7 +331,7 @@ impl Triangle {
             );
         }
         // w = S^-T y / |y|; the correction is (|y| - radius) / (radius |w|^2).
-        let mut w = vec![0.0; n];
+        let w = &mut room[..n];
         for i in 0..n {
             let known: f64 = (0..i).map(|j| stack.entry(j, i) * w[j]).sum();
             w[i] = (by[i] / length - known) / stack.entry(i, i);
@@ -330,10 +347,9 @@ impl Triangle {
         )
     }
 
-    /// Takes in `root` times the identity, by Givens' rotations.
-    fn damp(&mut self, root: f64) {
+    /// Takes in `root` times the identity, by Givens' rotations, with room for a row.
+    fn damp(&mut self, root: f64, row: &mut [f64]) {
         let n = self.n;
-        let mut row = vec![0.0; n + 1];
         for first in 0..n {
             row[first..].fill(0.0);
             row[first] = root;
@@ -342,10 +358,14 @@ impl Triangle {
                     continue;
                 }
                 let diagonal = self.entry(k, k);
-                let length = diagonal.hypot(row[k]);
-                let (cosine, sine) = (diagonal / length, row[k] / length);
-                for (j, below) in row.iter_mut().enumerate().skip(k) {
-                    let above = &mut self.entries[k * (n + 1) + j];
+                let (cosine, sine) = if row[k].abs() < LOST * diagonal.abs() {
+                    (1.0_f64.copysign(diagonal), row[k] / diagonal.abs())
+                } else {
+                    let length = diagonal.hypot(row[k]);
+                    (diagonal / length, row[k] / length)
+                };
+                let above = &mut self.entries[k * (n + 1) + k..(k + 1) * (n + 1)];
+                for (above, below) in above.iter_mut().zip(&mut row[k..]) {
                     (*above, *below) = (
                         cosine * *above + sine * *below,
                         cosine * *below - sine * *above,
@@ -380,21 +400,17 @@ impl Reflection<'_> {
     #[inline(always)]
     fn turn<const COUNT: usize>(&self, columns: &mut [Lanes], entries: &mut [f64]) {
         let height = self.column.len();
-        let mut columns = columns.chunks_exact_mut(height);
-        let mut columns: [&mut [Lanes]; COUNT] =
-            std::array::from_fn(|_| columns.next().unwrap_or_default());
-        let along = products(self.column, columns.each_ref().map(|column| &**column));
-        let mut by = [0.0; COUNT];
-        for c in 0..COUNT {
-            let step = self.factor * (entries[c] + along[c] / self.first);
-            entries[c] -= step;
-            by[c] = step / self.first;
-        }
-        for (column, by) in columns.iter_mut().zip(by) {
-            for (x, v) in column.iter_mut().zip(self.column) {
-                // All are read before one is written: that the two are apart is not seen in here.
-                let (from, v) = (*x, *v);
-                *x = std::array::from_fn(|lane| from[lane] - by * v[lane]);
+        let mut parts = columns.chunks_exact(height);
+        let parts: [&[Lanes]; COUNT] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+        let along = products(self.column, parts);
+        let columns = columns.chunks_exact_mut(height);
+        for ((column, entry), along) in columns.zip(entries).zip(along) {
+            let step = self.factor * (*entry + along / self.first);
+            *entry -= step;
+            let by = step / self.first;
+            let pairs = column.as_flattened_mut().iter_mut();
+            for (x, v) in pairs.zip(self.column.as_flattened()) {
+                *x -= by * v;
             }
         }
     }
@@ -406,14 +422,36 @@ impl Reflection<'_> {
 fn products<const COUNT: usize>(column: &[Lanes], others: [&[Lanes]; COUNT]) -> [f64; COUNT] {
     let height = column.len();
     let others = others.map(|other| &other[..height]);
-    let mut sums = [[0.0; LANES]; COUNT];
+    let mut sums = [Sum([0.0; LANES]); COUNT];
     for (i, v) in column.iter().enumerate() {
-        for (sums, other) in sums.iter_mut().zip(&others) {
-            let (sum, other) = (*sums, other[i]);
-            *sums = std::array::from_fn(|lane| sum[lane] + v[lane] * other[lane]);
+        for (sum, other) in sums.iter_mut().zip(&others) {
+            sum.add(v, &other[i]);
         }
     }
-    sums.map(|[a, b, c, d, e, f, g, h]| ((a + b) + (c + d)) + ((e + f) + (g + h)))
+    sums.each_ref().map(Sum::total)
+}
+
+/// A sum in lanes, which stays in a register of vectors.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Sum(Lanes);
+
+impl Sum {
+    #[allow(clippy::inline_always, reason = "as its caller")]
+    #[inline(always)]
+    fn add(&mut self, a: &Lanes, b: &Lanes) {
+        for (lane, (a, b)) in self.0.iter_mut().zip(a.iter().zip(b)) {
+            *lane += a * b;
+        }
+    }
+
+    /// Of all lanes. Not inlined: beside this one the compiler would take the lanes apart in the loop
+    /// above, too.
+    #[inline(never)]
+    fn total(&self) -> f64 {
+        let [a, b, c, d, e, f, g, h] = self.0;
+        ((a + b) + (c + d)) + ((e + f) + (g + h))
+    }
 }
 
 /// The Euclidean norm. Without scaling: a square that overflows makes the point no finite one.
@@ -448,6 +486,27 @@ mod tests {
         let mut wide = Triangle::empty(n);
         wide.absorb(&mut block.clone());
         assert_eq!(plain.entries, wide.entries);
+    }
+
+    #[test]
+    fn a_rotation_by_what_is_lost_has_the_bits_of_any_other() {
+        let mut x = 0.4_f64;
+        for power in -300..300 {
+            x = 3.9 * x * (1.0 - x);
+            let diagonal = (x - 0.5) * 2.0_f64.powi(power);
+            for below in [LOST.next_down() * diagonal, 0.3 * LOST * diagonal, 0.0] {
+                let length = diagonal.hypot(below);
+                assert_eq!(length, diagonal.abs());
+                assert_eq!(diagonal / length, 1.0_f64.copysign(diagonal));
+            }
+        }
+        // Rotated, a row of R and one of the identity are what they were, but for the sign.
+        let mut triangle = Triangle {
+            n: 1,
+            entries: vec![-3.0, 2.0, 0.0, 5.0],
+        };
+        triangle.damp(1e-11, &mut [0.0; 2]);
+        assert_eq!(triangle.entries, [3.0, -2.0, 0.0, 5.0]);
     }
 
     #[test]

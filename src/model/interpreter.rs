@@ -181,7 +181,7 @@ impl Interpreter {
     )]
     pub fn embedded() -> Self {
         let text = std::str::from_utf8(EMBEDDED).expect("the embedded interpreter is text");
-        let graph = ncg::read(text).expect("the embedded interpreter is valid");
+        let graph = ncg::read_own(text).expect("the embedded interpreter is valid");
         Self::from_verified(graph).expect("the embedded interpreter is an interpreter")
     }
 

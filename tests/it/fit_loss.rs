@@ -288,3 +288,92 @@ fn losses_are_minimized_on_the_command_line() {
     let run = dmci(&["fit", &falling, "--minimize"]);
     assert!(run.err.contains("no lower bound"), "{}", run.err);
 }
+
+#[test]
+fn a_loss_writes_what_there_is_of_it() {
+    let directory = directory("fit-loss-files");
+    let files = |out: &std::path::Path| -> Vec<String> {
+        let all = std::fs::read_dir(out).expect("a folder");
+        let names = all.map(|file| file.expect("a file").file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    };
+    // Of params alone.
+    let text = "; a valley\n(param x -1.2 (between -2 0.5))\n(param y 1)\n(param z 3)\n(derive sum (+ x y))\n\
+                (+ (square (- 1 x)) (* 100 (square (- y (square x)))) (* z z))\n";
+    let model = file(&directory, "valley.scm", text);
+    let out = directory.join("alone");
+    let folder = out.to_str().expect("a path");
+    let run = dmci(&[
+        "fit",
+        &model,
+        "--minimize",
+        "--json",
+        "--fix",
+        "z=2",
+        "--out",
+        folder,
+    ]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(run.err.contains("report.html"), "{}", run.err);
+    assert_eq!(files(&out), ["fit.json", "model.fitted.scm", "report.html"]);
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).expect(name);
+    assert_eq!(read("fit.json").trim(), run.out.trim());
+    let json: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+    let y = json["params"][1]["estimate"].as_f64().expect("a number");
+    assert!((y - 0.25).abs() < 1e-7, "{y}");
+    let expected = text
+        .replace("(param x -1.2", "(param x 0.5")
+        .replace("(param y 1)", &format!("(param y {y:?})"))
+        .replace("(param z 3)", "(param z 2.0)");
+    assert_eq!(read("model.fitted.scm"), expected);
+    let page = read("report.html");
+    for part in [
+        "<title>Minimum of valley.scm</title>",
+        "<th>at a bound</th>",
+        "<td>x</td><td>0.500000</td>",
+        "<td>yes</td>",
+        "Derived quantities",
+        "<i>z</i> = 2.00000",
+        "<td>loss</td>",
+        "gradient norm",
+        "none: a loss does not say",
+        "; a valley",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    for part in ["Correlations", "residual", "95 %", "<svg", "<h2>Data"] {
+        assert!(!page.contains(part), "{part} in {page}");
+    }
+    // The minimum of what was written is where it begins.
+    let fitted = out.join("model.fitted.scm");
+    let fitted = fitted.to_str().expect("a path");
+    let again = dmci(&["fit", fitted, "--minimize", "--json", "--fix", "z"]);
+    let again: serde_json::Value = serde_json::from_str(&again.out).expect("JSON");
+    assert_eq!(again["value"], json["value"], "{again}");
+
+    // With data.
+    let loss = "(param m 1.0) (apply + (map (lambda (y) (log (+ 1 (square (- y m))))) y))";
+    let loss = file(&directory, "loss.scm", loss);
+    let data = file(&directory, "readings.csv", "y\n1\n2\n3\n50\n");
+    let out = directory.join("data");
+    let folder = out.to_str().expect("a path");
+    let run = dmci(&["fit", &loss, &data, "--minimize", "--out", folder]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert_eq!(files(&out), ["fit.json", "model.fitted.scm", "report.html"]);
+    let page = std::fs::read_to_string(out.join("report.html")).expect("a page");
+    assert!(
+        page.contains("<title>Minimum of loss.scm with readings.csv</title>"),
+        "{page}"
+    );
+    // There is nothing to predict or to draw.
+    let fit = out.join("fit.json");
+    let run = dmci(&["predict", &loss, fit.to_str().expect("a path"), &data]);
+    assert!(
+        run.code == Some(1) && !run.err.contains("panicked"),
+        "{}",
+        run.err
+    );
+    dmci(&["fit", &loss, &data, "--minimize", "--plot"]).fails(2);
+}

@@ -127,6 +127,100 @@ fn a_threshold_on_a_counter_in_a_recursion_is_found() {
     assert!((hard.param("t0").unwrap().estimate / 7.3 - 1.0).abs() > 0.01);
 }
 
+/// A window: 3 from 4.1 to 9.7, and 1 beside it.
+fn window() -> (Vec<f64>, Vec<f64>) {
+    rows(0.3, |x| if x > 4.1 && x < 9.7 { 3.0 } else { 1.0 })
+}
+
+/// The middles between the rows on both sides of the window's ends.
+fn ends_of_window(x: &[f64]) -> [f64; 2] {
+    [4.1, 9.7].map(|end| {
+        let above = x.iter().position(|&x| x > end).expect("a row");
+        0.5 * (x[above - 1] + x[above])
+    })
+}
+
+#[test]
+fn a_window_is_found_however_its_test_is_made() {
+    let (x, y) = window();
+    let table = Table::from_columns([("x", &x[..]), ("y", &y[..])]).unwrap();
+    let [low, high] = ends_of_window(&x);
+    // The figures are those of the window as it is: the means in it and beside it.
+    let inside = |x: f64| x > 4.1 && x < 9.7;
+    let squares = |keep: &dyn Fn(f64) -> bool| {
+        let pairs = x.iter().zip(&y).filter(|(x, _)| keep(**x));
+        let kept: Vec<f64> = pairs.map(|(_, y)| *y).collect();
+        let mean = kept.iter().sum::<f64>() / kept.len() as f64;
+        kept.iter().map(|y| (y - mean).powi(2)).sum::<f64>()
+    };
+    let sse = squares(&inside) + squares(&|x| !inside(x));
+    for test in [
+        "(and (> x lo) (< x hi))",
+        "(< lo x hi)",
+        "(>= hi x lo)",
+        "(not (or (<= x lo) (>= x hi)))",
+        "(if (> x lo) (< x hi) #f)",
+        "(and (> x lo) (< -1 x 100) (not (> x hi)))",
+        "(and (< x 1000) (> x lo) (or (< x hi) (< x -5)))",
+    ] {
+        let choices = [
+            "(if TEST a b)",
+            "(cond ((not TEST) b) (else a))",
+            "(cond (TEST a) ((not TEST) b))",
+        ];
+        let count = if test.starts_with("(and (> x lo) (< x hi") {
+            3
+        } else {
+            1
+        };
+        for choice in &choices[..count] {
+            let choice = choice.replace("TEST", test);
+            let text =
+                format!("(param lo 3) (param hi 11) (param a 2) (param b 0)\n(observe y {choice})");
+            let found = fitted_with(&text, &table, &soft())
+                .unwrap_or_else(|error| panic!("{error}\n{text}"));
+            for (name, expected) in [("lo", low), ("hi", high)] {
+                let at = found.param(name).expect("a param").estimate;
+                assert!(
+                    (at - expected).abs() < 1e-3,
+                    "{name} {at} {expected}\n{text}"
+                );
+            }
+            assert!(
+                (found.sse / sse - 1.0).abs() < 1e-9,
+                "{} {sse}\n{text}",
+                found.sse
+            );
+            let names: Vec<&str> = found.steering.iter().map(|one| one.name.as_str()).collect();
+            assert_eq!(names, ["lo", "hi"], "{text}");
+        }
+    }
+    // From the user's own start it is not found without.
+    let text = "(param lo 3) (param hi 11) (param a 2) (param b 0)
+        (observe y (if (and (> x lo) (< x hi)) a b))";
+    let hard = fitted_with(text, &table, &FitOptions::default().starts(1)).unwrap();
+    assert!(hard.sse > 1.2 * sse, "{} {sse}", hard.sse);
+}
+
+#[test]
+fn what_a_test_keeps_away_stays_away() {
+    // The square root of a number below 0 is none; the first part of the test keeps it from being taken.
+    let (x, y) = rows(0.1, |x| {
+        if x - 3.0 >= 0.0 && (x - 3.0).sqrt() > 2.2 {
+            2.0
+        } else {
+            1.0
+        }
+    });
+    let table = Table::from_columns([("x", &x[..]), ("y", &y[..])]).unwrap();
+    let text = "(param edge 1) (param a 1) (param b 0)
+        (observe y (if (and (>= x 3) (> (sqrt (- x 3)) edge)) a b))";
+    let found = fitted_with(text, &table, &soft()).unwrap();
+    near(&found, "edge", 2.2, 0.02);
+    near(&found, "a", 2.0, 0.05);
+    near(&found, "b", 1.0, 0.05);
+}
+
 #[test]
 fn what_has_a_slope_is_fitted_as_ever() {
     let (x, y) = rows(0.1, |x| if x < 7.3 { x } else { 7.3 + 0.2 * (x - 7.3) });

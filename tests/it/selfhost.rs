@@ -39,6 +39,14 @@ fn the_embedded_file_is_what_the_sources_compile_to() {
 }
 
 #[test]
+fn the_embedded_file_passes_what_a_file_of_others_has_to() {
+    // A process takes it as it is: its hash and its graph are looked at here.
+    let read = ncg::read(EMBEDDED).expect("it is whole, and verified");
+    assert!(ncg::write(&read) == EMBEDDED);
+    assert!(ncg::write(Interpreter::embedded().graph()) == EMBEDDED);
+}
+
+#[test]
 fn a_clause_changed_in_the_evaluator_changes_what_interprets_and_not_what_compiles() {
     let text = "(if (< 1 2) 'yes 'no)";
     let right = Interpreter::embedded();

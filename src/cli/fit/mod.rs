@@ -183,7 +183,7 @@ pub(super) struct Fit {
     /// Minimize the model's value: it is a loss, one number, with columns as lists; for a model that
     /// observes nothing. A loss has no standard errors
     #[arg(long, conflicts_with_all = ["target", "sigma", "weights", "loss_scale", "verify", "trace_nan",
-        "out", "plot"])]
+        "plot"])]
     minimize: bool,
 
     /// Find params that only steer, such as x0 in (if (< x x0) lo hi): comparisons are relaxed, from wide to
@@ -269,7 +269,8 @@ pub(super) struct Fit {
     trace_nan: bool,
 
     /// Write into this folder: fit.json, predictions.csv, model.fitted.scm, fit.svg, residuals.svg and
-    /// report.html, which holds them all; each is there whole or not at all
+    /// report.html, which holds them all; each is there whole or not at all. A loss predicts nothing: of
+    /// it these are fit.json, model.fitted.scm and report.html
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -465,23 +466,29 @@ impl Fit {
         if let Some(program) = program.filter(|_| self.out.is_some() || self.plot) {
             let mut estimates = Estimates::from(&fitted);
             estimates.target.clone_from(&self.target);
-            let curves = Curves::new(&model, &program, &fitted, &estimates, &data, &options)
-                .map_err(|error| failure(&error, &source))?;
-            if self.plot {
-                let plot = pictures::plot(&curves);
+            // A loss predicts nothing.
+            let curves = match &fitted.loss {
+                Some(_) => None,
+                None => Some(
+                    Curves::new(&model, &program, &fitted, &estimates, &data, &options)
+                        .map_err(|error| failure(&error, &source))?,
+                ),
+            };
+            if let Some(curves) = curves.as_ref().filter(|_| self.plot) {
+                let plot = pictures::plot(curves);
                 if self.json {
                     report::aside(&plot);
                 } else {
                     report::print(&plot)?;
                 }
             }
-            if let (Some(folder), Some(path)) = (&self.out, &self.data) {
+            if let Some(folder) = &self.out {
                 let all = Results {
                     fitted: &fitted,
-                    curves: &curves,
+                    curves: curves.as_ref(),
                     source: &source,
                     program: &program,
-                    data: path,
+                    data: self.data.as_deref(),
                     json: &json,
                     warnings: &warnings,
                     verified: verified.as_ref(),

@@ -7,11 +7,14 @@
 //! - Its numbers are those that the terminal shows: both are made of the same fields.
 
 use super::figure::escaped;
-use super::told::{COLUMNS, DERIVED, EFFORT, FIGURES, PARAMS, particulars};
+use super::told::{
+    COLUMNS, DERIVED, EFFORT, FIGURES, LOSS_DERIVED, LOSS_PARAMS, PARAMS, loss_derived,
+    loss_figures, loss_params, particulars,
+};
 use crate::cli::at_fit::{AtFit, VERIFIED};
 use crate::cli::fields::{Field, cells, told};
 use crate::cli::report::significant;
-use crate::fit::Fit as Fitted;
+use crate::fit::{Fit as Fitted, FittedLoss};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -19,7 +22,8 @@ use std::path::Path;
 pub(super) struct Contents<'a> {
     pub(super) fitted: &'a Fitted,
     pub(super) model: &'a str,
-    pub(super) data: &'a Path,
+    /// None where a loss takes params alone.
+    pub(super) data: Option<&'a Path>,
     pub(super) text: &'a str,
     pub(super) warnings: &'a [String],
     pub(super) verified: Option<&'a AtFit>,
@@ -54,11 +58,15 @@ pub(super) fn html(contents: &Contents<'_>) -> String {
         let name = path.file_name().unwrap_or(path.as_os_str());
         escaped(&name.to_string_lossy())
     };
-    let title = format!(
-        "Fit of {} to {}",
-        last(Path::new(contents.model)),
-        last(contents.data)
-    );
+    let model = last(Path::new(contents.model));
+    let (what, joined) = match fitted.loss {
+        Some(_) => ("Minimum", "with"),
+        None => ("Fit", "to"),
+    };
+    let title = match contents.data {
+        Some(data) => format!("{what} of {model} {joined} {}", last(data)),
+        None => format!("{what} of {model}"),
+    };
     let _ = writeln!(
         out,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -68,39 +76,10 @@ pub(super) fn html(contents: &Contents<'_>) -> String {
     for warning in contents.warnings {
         let _ = writeln!(out, "<p class=\"warning\">{}</p>", escaped(warning));
     }
-    out.push_str("<h2>Parameters</h2>\n");
-    records(&PARAMS, &fitted.params, &mut out);
-    if !fitted.held.is_empty() {
-        let held = fitted
-            .held
-            .iter()
-            .map(|(name, value)| format!("<i>{}</i> = {}", escaped(name), significant(*value, 6)));
-        let held: Vec<String> = held.collect();
-        let _ = writeln!(out, "<p>Held: {}.</p>", held.join(", "));
+    match &fitted.loss {
+        Some(loss) => of_loss(contents, loss, &mut out),
+        None => of_fit(contents, &mut out),
     }
-    if !fitted.derived.is_empty() {
-        out.push_str("<h2>Derived quantities</h2>\n");
-        records(&DERIVED, &fitted.derived, &mut out);
-    }
-    for figure in contents.figures {
-        let _ = writeln!(out, "<figure style=\"margin:1.5rem 0\">{figure}</figure>");
-    }
-    out.push_str(
-        "<p class=\"note\">Bands are 95 % intervals of the mean, by the covariances of the params; \
-         measurements scatter more widely.</p>\n<h2>The fit</h2>\n<table>\n",
-    );
-    figures(&FIGURES, *fitted, &mut out);
-    for (label, text) in particulars(fitted) {
-        let (label, text) = (escaped(&label), escaped(&text));
-        let _ = writeln!(out, "<tr><td>{label}</td><td>{text}</td></tr>");
-    }
-    figures(&EFFORT, *fitted, &mut out);
-    if let Some(at_fit) = contents.verified {
-        figures(&VERIFIED, at_fit, &mut out);
-    }
-    out.push_str("</table>\n<h2>Data</h2>\n");
-    records(&COLUMNS, &fitted.columns, &mut out);
-    correlations(fitted, &mut out);
     let _ = writeln!(
         out,
         "<h2>Program</h2>\n<pre>{}</pre>\n<p class=\"note\">dmci {}</p>\n</body>\n</html>",
@@ -110,9 +89,76 @@ pub(super) fn html(contents: &Contents<'_>) -> String {
     out
 }
 
+/// What there is to tell of a fit.
+fn of_fit(contents: &Contents<'_>, out: &mut String) {
+    let fitted = contents.fitted;
+    out.push_str("<h2>Parameters</h2>\n");
+    records(&PARAMS, &fitted.params, out);
+    held(fitted, out);
+    if !fitted.derived.is_empty() {
+        out.push_str("<h2>Derived quantities</h2>\n");
+        records(&DERIVED, &fitted.derived, out);
+    }
+    for figure in contents.figures {
+        let _ = writeln!(out, "<figure style=\"margin:1.5rem 0\">{figure}</figure>");
+    }
+    out.push_str(
+        "<p class=\"note\">Bands are 95 % intervals of the mean, by the covariances of the params; \
+         measurements scatter more widely.</p>\n<h2>The fit</h2>\n<table>\n",
+    );
+    figures(&FIGURES, fitted, out);
+    for (label, text) in particulars(fitted) {
+        let (label, text) = (escaped(&label), escaped(&text));
+        let _ = writeln!(out, "<tr><td>{label}</td><td>{text}</td></tr>");
+    }
+    figures(&EFFORT, fitted, out);
+    if let Some(at_fit) = contents.verified {
+        figures(&VERIFIED, at_fit, out);
+    }
+    out.push_str("</table>\n<h2>Data</h2>\n");
+    records(&COLUMNS, &fitted.columns, out);
+    correlations(fitted, out);
+}
+
+/// What there is to tell of a loss that was minimized.
+fn of_loss(contents: &Contents<'_>, loss: &FittedLoss, out: &mut String) {
+    let fitted = contents.fitted;
+    out.push_str("<h2>Parameters</h2>\n");
+    grid(&LOSS_PARAMS, loss_params(fitted, loss), out);
+    held(fitted, out);
+    if !fitted.derived.is_empty() {
+        out.push_str("<h2>Derived quantities</h2>\n");
+        grid(&LOSS_DERIVED, loss_derived(fitted), out);
+    }
+    out.push_str("<h2>The minimum</h2>\n<table>\n");
+    for (label, text) in loss_figures(fitted, loss) {
+        let (label, text) = (escaped(&label), escaped(&text));
+        let _ = writeln!(out, "<tr><td>{label}</td><td>{text}</td></tr>");
+    }
+    figures(&EFFORT, fitted, out);
+    out.push_str("</table>\n");
+}
+
+/// The params that are held, if any.
+fn held(fitted: &Fitted, out: &mut String) {
+    if !fitted.held.is_empty() {
+        let held = fitted
+            .held
+            .iter()
+            .map(|(name, value)| format!("<i>{}</i> = {}", escaped(name), significant(*value, 6)));
+        let held: Vec<String> = held.collect();
+        let _ = writeln!(out, "<p>Held: {}.</p>", held.join(", "));
+    }
+}
+
 /// A table with a row for each record.
 fn records<T>(fields: &'static [Field<T>], records: &[T], out: &mut String) {
     let (header, rows) = cells(fields, records);
+    grid(&header, rows, out);
+}
+
+/// A table of texts.
+fn grid(header: &[&str], rows: Vec<Vec<String>>, out: &mut String) {
     out.push_str("<table>\n<tr>");
     for label in header {
         let _ = write!(out, "<th>{}</th>", escaped(label));

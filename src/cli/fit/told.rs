@@ -7,7 +7,7 @@
 //! - The JSON of a fit depends on nothing but the program, the data and the arguments: no time is in it.
 
 use crate::cli::at_fit::{AtFit, VERIFIED};
-use crate::cli::fields::{Content, Field, lines, members};
+use crate::cli::fields::{Content, Field, members, told};
 use crate::cli::json;
 use crate::cli::report::{significant, table};
 use crate::fit::{
@@ -161,39 +161,62 @@ const LOSS: [Field<Fitted>; 2] = [
     }),
 ];
 
+/// Of each param of a loss that was minimized.
+pub(super) const LOSS_PARAMS: [&str; 4] = ["param", "value", "derivative", "at a bound"];
+
+/// A row of these for each param.
+pub(super) fn loss_params(fitted: &Fitted, loss: &FittedLoss) -> Vec<Vec<String>> {
+    let params = fitted.params.iter().zip(&loss.gradient);
+    let rows = params.map(|(param, slope)| {
+        let at_bound = if fitted.at_edge.contains(&param.name) {
+            "yes"
+        } else {
+            "no"
+        };
+        vec![
+            param.name.clone(),
+            significant(param.estimate, 6),
+            significant(*slope, 2),
+            at_bound.to_owned(),
+        ]
+    });
+    rows.collect()
+}
+
+/// Of each quantity that is made of them, where there are no errors.
+pub(super) const LOSS_DERIVED: [&str; 2] = ["derived", "value"];
+
+/// A row of these for each quantity.
+pub(super) fn loss_derived(fitted: &Fitted) -> Vec<Vec<String>> {
+    let derived = fitted.derived.iter();
+    derived
+        .map(|one| vec![one.name.clone(), significant(one.estimate, 6)])
+        .collect()
+}
+
+/// What there is to tell of a minimum beside: labels and texts.
+pub(super) fn loss_figures(fitted: &Fitted, loss: &FittedLoss) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = told(&LOSS, fitted)
+        .map(|(label, text)| (label.to_owned(), text))
+        .collect();
+    let norm = significant(loss.gradient_norm, 2);
+    all.push(("gradient norm".to_owned(), norm));
+    let none = "none: a loss does not say how its data scatter";
+    all.push(("standard errors".to_owned(), none.to_owned()));
+    all
+}
+
 /// The minimum of a loss, as people are told of it.
 pub(super) fn minimized(fitted: &Fitted, loss: &FittedLoss) -> String {
-    let params = fitted.params.iter().zip(&loss.gradient);
-    let rows: Vec<Vec<String>> = params
-        .map(|(param, slope)| {
-            let at_bound = if fitted.at_edge.contains(&param.name) {
-                "yes"
-            } else {
-                "no"
-            };
-            vec![
-                param.name.clone(),
-                significant(param.estimate, 6),
-                significant(*slope, 2),
-                at_bound.to_owned(),
-            ]
-        })
-        .collect();
-    let mut out = table(&["param", "value", "derivative", "at a bound"], &rows);
+    let mut out = table(&LOSS_PARAMS, &loss_params(fitted, loss));
     if !fitted.derived.is_empty() {
-        let derived = fitted.derived.iter();
-        let rows: Vec<Vec<String>> = derived
-            .map(|one| vec![one.name.clone(), significant(one.estimate, 6)])
-            .collect();
         out.push('\n');
-        out.push_str(&table(&["derived", "value"], &rows));
+        out.push_str(&table(&LOSS_DERIVED, &loss_derived(fitted)));
     }
     out.push('\n');
-    lines(&LOSS, fitted, [18, 0], &mut out);
-    let norm = significant(loss.gradient_norm, 2);
-    let _ = writeln!(out, "{:<18}  {norm}", "gradient norm");
-    let none = "none: a loss does not say how its data scatter";
-    let _ = writeln!(out, "{:<18}  {none}", "standard errors");
+    for (label, text) in loss_figures(fitted, loss) {
+        let _ = writeln!(out, "{label:<18}  {text}");
+    }
     held(fitted, &mut out);
     out
 }

@@ -21,11 +21,12 @@ use std::path::Path;
 /// What there is to write.
 pub(super) struct Results<'a> {
     pub(super) fitted: &'a Fitted,
-    pub(super) curves: &'a Curves,
+    /// None of a loss: it predicts nothing.
+    pub(super) curves: Option<&'a Curves>,
     pub(super) source: &'a Source,
     pub(super) program: &'a Program,
-    /// Where the data were read.
-    pub(super) data: &'a Path,
+    /// Where the data were read, if any were.
+    pub(super) data: Option<&'a Path>,
     pub(super) json: &'a str,
     pub(super) warnings: &'a [String],
     pub(super) verified: Option<&'a AtFit>,
@@ -48,9 +49,12 @@ pub(super) fn write(folder: &Path, results: &Results<'_>) -> Result<(), Failure>
     let estimates = fitted.params.iter().map(|p| (p.name.clone(), p.estimate));
     let values: Vec<(String, f64)> = estimates.chain(fitted.held.iter().cloned()).collect();
     let model = fitted_text::with_values(&source.text, program.params(), &values);
-    let (fit, residuals) = (pictures::fit(curves), pictures::residuals(curves));
+    let drawn = curves.map(|curves| (pictures::fit(curves), pictures::residuals(curves)));
     let profiles = results.profiles.map(pictures::profiles);
-    let mut figures = vec![fit.as_str(), residuals.as_str()];
+    let mut figures: Vec<&str> = Vec::new();
+    if let Some((fit, residuals)) = &drawn {
+        figures.extend([fit.as_str(), residuals.as_str()]);
+    }
     figures.extend(profiles.as_deref());
     let report = page::html(&page::Contents {
         fitted,
@@ -61,15 +65,18 @@ pub(super) fn write(folder: &Path, results: &Results<'_>) -> Result<(), Failure>
         verified: results.verified,
         figures: &figures,
     });
-    let table = predictions(curves)?;
+    let table = curves.map(predictions).transpose()?;
     let mut files: Vec<(&str, &str)> = vec![
         ("fit.json", results.json),
-        ("predictions.csv", &table),
         ("model.fitted.scm", &model),
-        ("fit.svg", &fit),
-        ("residuals.svg", &residuals),
         ("report.html", &report),
     ];
+    if let Some(table) = &table {
+        files.push(("predictions.csv", table));
+    }
+    if let Some((fit, residuals)) = &drawn {
+        files.extend([("fit.svg", fit.as_str()), ("residuals.svg", residuals)]);
+    }
     if let Some(profiles) = &profiles {
         files.push(("profile.svg", profiles));
     }

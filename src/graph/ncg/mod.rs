@@ -35,6 +35,7 @@ pub(crate) mod whole;
 mod write;
 
 pub(super) use read::excerpt;
+pub(crate) use read::read_own;
 pub use read::{load, read};
 pub(crate) use write::sha256;
 pub use write::{hash, save, write};
