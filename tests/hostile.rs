@@ -112,7 +112,7 @@ fn main() {
     }
     for (name, source) in sizes::GENERATORS {
         trials.push(judged(format!("doubling/{name}"), move || {
-            sizes::doubling(source)
+            sizes::doubling(name, source)
         }));
     }
     libtest_mimic::run(&arguments, trials).exit();

@@ -25,7 +25,7 @@ use rustc_hash::FxHashSet;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::mem::discriminant;
-#[cfg(feature = "dfdx")]
+#[cfg(any(feature = "cli", feature = "dfdx"))]
 use std::sync::Arc;
 
 /// What to do when a lane fails.
@@ -66,6 +66,16 @@ pub struct Lanes {
     /// What all lanes took together, those that failed up to there.
     #[serde(skip)]
     pub stats: Stats,
+}
+
+/// What becomes of lanes that are done.
+#[derive(Clone, Copy)]
+enum Done {
+    /// The caller has them.
+    Kept(OnError),
+    /// They are written, whatever becomes of the others.
+    #[cfg(feature = "cli")]
+    Written,
 }
 
 /// The numbers of an input that each lane has its own of.
@@ -214,7 +224,9 @@ impl Model {
         let count = lanes_of(lengths(per_lane))?;
         let columns = per_lane.iter().map(|(n, c)| Column::of_numbers(n, c));
         let columns: Vec<Column<'_>> = columns.collect();
-        self.over_columns(shared, &columns, count, wrt, on_error, limits, workspace)
+        let done = Done::Kept(on_error);
+        let told = self.over_columns(shared, &columns, count, wrt, done, limits, workspace)?;
+        Ok(told.whole())
     }
 
     /// The same over lanes of lists, vectors and matrices, besides numbers: `per_lane` gives an input
@@ -250,10 +262,13 @@ impl Model {
         let count = lanes_of(lengths(per_lane))?;
         let columns = per_lane.iter().map(|(n, c)| Column::of_inputs(n, c));
         let columns: Vec<Column<'_>> = columns.collect::<Result<_, _>>()?;
-        self.over_columns(shared, &columns, count, wrt, on_error, limits, workspace)
+        let done = Done::Kept(on_error);
+        let told = self.over_columns(shared, &columns, count, wrt, done, limits, workspace)?;
+        Ok(told.whole())
     }
 
-    /// The same of columns of either kind.
+    /// The same of columns of either kind, to be written: lanes that fail leave the others, and there is to
+    /// be time for the text.
     #[cfg(feature = "cli")]
     #[expect(
         clippy::too_many_arguments,
@@ -265,15 +280,15 @@ impl Model {
         numbers: &[(&str, &[f64])],
         inputs: &[(&str, &[Input])],
         wrt: &[&str],
-        on_error: OnError,
         limits: &Limits,
         workspace: &mut Workspace,
-    ) -> Result<Lanes, Error> {
+    ) -> Result<Told, Error> {
         let count = lanes_of(lengths(numbers).chain(lengths(inputs)))?;
         let of_inputs = inputs.iter().map(|(n, c)| Column::of_inputs(n, c));
         let columns = numbers.iter().map(|(n, c)| Ok(Column::of_numbers(n, c)));
         let columns: Vec<Column<'_>> = columns.chain(of_inputs).collect::<Result<_, Error>>()?;
-        self.over_columns(shared, &columns, count, wrt, on_error, limits, workspace)
+        let done = Done::Written;
+        self.over_columns(shared, &columns, count, wrt, done, limits, workspace)
     }
 
     #[expect(
@@ -286,10 +301,15 @@ impl Model {
         per_lane: &[Column<'_>],
         count: usize,
         wrt: &[&str],
-        on_error: OnError,
+        done: Done,
         limits: &Limits,
         workspace: &mut Workspace,
-    ) -> Result<Lanes, Error> {
+    ) -> Result<Told, Error> {
+        let (on_error, is_written) = match done {
+            Done::Kept(on_error) => (on_error, false),
+            #[cfg(feature = "cli")]
+            Done::Written => (OnError::Collect, true),
+        };
         let mut bindings = shared.clone();
         let mut met = FxHashSet::default();
         for column in per_lane {
@@ -311,7 +331,7 @@ impl Model {
         if count == 0 {
             // What is wrong with the request is wrong without lanes too.
             self.ask(&bindings, asked, workspace)?;
-            return Ok(lanes);
+            return Ok(Told::of(lanes));
         }
         #[cfg(feature = "dfdx")]
         if self.is_reference() {
@@ -345,7 +365,7 @@ impl Model {
                 left = left.saturating_sub(taken);
                 lanes.push(result, wrt, on_error)?;
             }
-            return Ok(lanes);
+            return Ok(Told::of(lanes));
         }
         let asked = self.ask(&bindings, asked, workspace)?;
         let numbers = std::mem::take(&mut workspace.inputs);
@@ -398,6 +418,7 @@ impl Model {
                 fuel_for_each: false,
                 counts: true,
                 keeps_done: on_error == OnError::Collect,
+                is_written,
             },
         };
         let tally = self.with_batch(&of_lanes, |batch| {
@@ -411,14 +432,14 @@ impl Model {
             stats,
         } = tally;
         (lanes.walks, lanes.stats) = (walks, stats);
-        lanes.values = values.into_iter().map(|x| Ok(Output::of(x))).collect();
-        for (lane, special) in special {
-            let lane = lane as usize;
-            lanes.values[lane] = match special {
-                Special::Output(output) => Ok(output),
-                Special::Failed(error) if on_error == OnError::Stop => return Err(error.into()),
-                Special::Failed(error) => Err(error.into()),
-            };
+        let mut is_done = vec![true; count];
+        for (lane, special) in &special {
+            if let Special::Failed(error) = special {
+                if on_error == OnError::Stop {
+                    return Err(error.clone().into());
+                }
+                is_done[*lane as usize] = false;
+            }
         }
         let mut sums = sums.into_iter();
         let mut columns = columns.into_iter();
@@ -444,21 +465,95 @@ impl Model {
                         own.iter().map(|column| column[lane]).collect()
                     }
                 };
-                let values = lanes.values.iter().enumerate();
-                *rows = values
-                    .map(|(lane, v)| v.is_ok().then(|| row(lane)))
-                    .collect();
+                let done = is_done.iter().enumerate();
+                *rows = done.map(|(lane, &is)| is.then(|| row(lane))).collect();
             } else if let Some((_, numbers)) = lanes.per_lane.iter_mut().find(|(n, _)| n == name) {
                 let all = own.into_iter().next().unwrap_or_else(|| vec![0.0; count]);
-                let numbers_of = all.into_iter().zip(&lanes.values);
-                *numbers = numbers_of.map(|(x, v)| v.is_ok().then_some(x)).collect();
+                let numbers_of = all.into_iter().zip(&is_done);
+                *numbers = numbers_of.map(|(x, &is)| is.then_some(x)).collect();
             } else if let Some((_, sum)) = lanes.shared.iter_mut().find(|(n, _)| n == name)
                 && size > 0
             {
                 *sum = sums.next().unwrap_or(0.0) + 0.0;
             }
         }
-        Ok(lanes)
+        Ok(Told {
+            lanes,
+            numbers: values,
+            special,
+        })
+    }
+}
+
+/// What lanes came to: their numbers in a column, as most of them have nothing else.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// All but the values; and these, where there are no others.
+    pub(crate) lanes: Lanes,
+    numbers: Vec<f64>,
+    /// What lanes have instead, in their order.
+    special: Vec<(u32, Special)>,
+}
+
+/// The value of one lane.
+#[cfg(feature = "cli")]
+#[derive(Clone, Copy)]
+pub(crate) enum LaneValue<'t> {
+    /// A float.
+    Number(f64),
+    /// Anything.
+    Output(&'t Output),
+    /// Why it has none; lanes that fail alike have the same.
+    Failed(&'t Arc<EvalError>),
+    /// The same, of no evaluation.
+    Refused(&'t Error),
+}
+
+impl Told {
+    fn of(lanes: Lanes) -> Self {
+        Self {
+            lanes,
+            numbers: Vec::new(),
+            special: Vec::new(),
+        }
+    }
+
+    /// How many lanes there are.
+    #[cfg(feature = "cli")]
+    pub(crate) fn count(&self) -> usize {
+        self.numbers.len() + self.lanes.values.len()
+    }
+
+    /// The values, in the order of lanes.
+    #[cfg(feature = "cli")]
+    pub(crate) fn values(&self) -> impl Iterator<Item = LaneValue<'_>> {
+        let mut special = self.special.iter().peekable();
+        let numbers = self.numbers.iter().enumerate().map(move |(lane, &x)| {
+            let other = special.next_if(|(other, _)| *other as usize == lane);
+            match other {
+                None => LaneValue::Number(x),
+                Some((_, Special::Output(output))) => LaneValue::Output(output),
+                Some((_, Special::Failed(error))) => LaneValue::Failed(error),
+            }
+        });
+        numbers.chain(self.lanes.values.iter().map(|value| match value {
+            Ok(output) => LaneValue::Output(output),
+            Err(Error::Eval(error)) => LaneValue::Failed(error),
+            Err(error) => LaneValue::Refused(error),
+        }))
+    }
+
+    /// With the values among the rest.
+    fn whole(mut self) -> Lanes {
+        let values = &mut self.lanes.values;
+        values.extend(self.numbers.into_iter().map(|x| Ok(Output::of(x))));
+        for (lane, special) in self.special {
+            values[lane as usize] = match special {
+                Special::Output(output) => Ok(output),
+                Special::Failed(error) => Err(error.into()),
+            };
+        }
+        self.lanes
     }
 }
 

@@ -29,6 +29,7 @@ use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// How many lanes a task of one thread has at most: as many as give lanes of one path company.
 const TASK: usize = 8192;
@@ -75,6 +76,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) counts: bool,
     /// Whether lanes that are done are of use where time runs out for others.
     pub(crate) keeps_done: bool,
+    /// Whether values are to be written in time too.
+    pub(crate) is_written: bool,
     pub(crate) fuel: Fuel,
     /// The bytes of values that are told by themselves.
     pub(crate) held: AtomicUsize,
@@ -386,7 +389,15 @@ impl Batch<'_> {
     }
 
     pub(super) fn is_late(&self) -> bool {
-        super::check_deadline(&self.limits).is_err()
+        /// What it takes to write a byte of a value that is kept, in nanoseconds.
+        const WRITING: u64 = 2;
+        let mut limits = self.limits;
+        if self.is_written {
+            let held = self.held.load(Ordering::Relaxed) as u64;
+            let writing = Duration::from_nanos(held.saturating_mul(WRITING));
+            limits.deadline = limits.deadline.and_then(|at| at.checked_sub(writing));
+        }
+        limits.is_late()
     }
 
     pub(super) fn query(&self) -> Query<'_> {

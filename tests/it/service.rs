@@ -259,7 +259,7 @@ fn fits_and_traces_end_at_their_limits() {
         data.to_str().expect("UTF-8"),
     );
     let err = dmci(&["fit", model, data, "--quiet", "--fuel", "1e4"]).fails(1);
-    assert!(err.contains("out of fuel: 10000"), "{err}");
+    assert!(err.contains("evaluations together have 10000"), "{err}");
     let err = dmci(&["fit", model, data, "--quiet", "--timeout", "50ms"]).fails(1);
     assert!(err.contains("out of time"), "{err}");
     let show = [
