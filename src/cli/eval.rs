@@ -15,7 +15,7 @@ use super::request::{Refused, Request};
 use super::stats::{STATS, stats_of};
 use crate::model::gradient::Extent;
 use crate::model::json::Column;
-use crate::model::lanes::{LaneValue, Told};
+use crate::model::lanes::{LaneValue, Place, Told};
 use crate::source::Position;
 use crate::walk::output::{Room, Unwritten, check_room, json_number};
 use crate::{
@@ -133,7 +133,10 @@ impl Answerer {
         }
         if request.stats {
             let stats = stats_of(result.as_ref().copied());
-            answer.object("stats", |all| members(&STATS, &stats, all));
+            answer.object("stats", |all| {
+                members(&STATS, &stats, all);
+                all.plain("fuel", stats.fuel);
+            });
         }
     }
 
@@ -261,9 +264,11 @@ impl Answerer {
         write_lanes(&result, model.text(), wrt.is_empty(), answer.out(), &room)?;
         let result = result.lanes;
         if !wrt.is_empty() {
+            let places = result.places(|_| 0);
             answer.object("grad", |grad| {
                 wrt.iter().try_for_each(|name| {
-                    lane_gradient(&result, name, &names, grad.member(name), &room)
+                    let place = places.get(*name).copied();
+                    lane_gradient(&result, name, place, &names, grad.member(name), &room)
                 })
             })?;
         }
@@ -350,13 +355,14 @@ fn write_lanes(
 fn lane_gradient(
     lanes: &crate::Lanes,
     name: &str,
+    place: Option<Place>,
     bindings: &Bindings,
     out: &mut String,
     room: &Room,
 ) -> Result<(), Unwritten> {
     let most = room.bytes;
-    if let Some((_, sum)) = lanes.shared.iter().find(|(n, _)| n == name) {
-        json_number(*sum, out);
+    if let Some(Place::Shared(at)) = place {
+        json_number(lanes.shared[at].1, out);
         return Ok(());
     }
     let shape = bindings.get(name).map(Input::shape);
@@ -368,10 +374,11 @@ fn lane_gradient(
             _ => Extent::List(numbers.len()).json(numbers, out, room),
         }
     };
-    if let Some((_, sums)) = lanes.shared_lists.iter().find(|(n, _)| n == name) {
-        return nested(sums, out);
+    if let Some(Place::SharedList(at)) = place {
+        return nested(&lanes.shared_lists[at].1, out);
     }
-    if let Some((_, rows)) = lanes.per_lane_lists.iter().find(|(n, _)| n == name) {
+    if let Some(Place::EachList(at, _)) = place {
+        let rows = &lanes.per_lane_lists[at].1;
         return json::try_list(rows.iter().enumerate(), out, |(lane, row), out| {
             look_at(room, lane)?;
             if let Some(row) = row {
@@ -382,8 +389,10 @@ fn lane_gradient(
             }
         });
     }
-    let column = lanes.per_lane.iter().find(|(n, _)| n == name);
-    let column: &[Option<f64>] = column.map_or(&[], |(_, column)| column);
+    let column: &[Option<f64>] = match place {
+        Some(Place::Each(at)) => &lanes.per_lane[at].1,
+        _ => &[],
+    };
     check_room(out, 4 * column.len(), most)?;
     json::try_list(column.iter().enumerate(), out, |(lane, number), out| {
         look_at(room, lane)?;
@@ -471,7 +480,7 @@ mod tests {
                     "{lane}: {value}"
                 );
                 assert_eq!(
-                    message.starts_with("car"),
+                    message.contains("car"),
                     fails && !is_late,
                     "{lane}: {value}"
                 );

@@ -184,12 +184,12 @@ impl Object<'_> {
             gradient, value, ..
         } = evaluation;
         self.object("grad", |grad| {
-            for name in names {
-                if !gradient.write_json(name, value, grad.member(name), room)? {
+            gradient.each(names, value, room, |name, write| {
+                if !write(grad.member(name))? {
                     grad.out().push_str("null");
                 }
-            }
-            Ok(())
+                Ok(())
+            })
         })
     }
 }

@@ -9,6 +9,8 @@ use crate::walk::{Monitored, Output, Stats};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
+#[cfg(feature = "cli")]
+use std::collections::HashMap;
 
 /// A value, and its gradient where one was asked for. It serializes as an object of its fields; the
 /// derivatives by a name are as in [`Gradient::to_json`], in the shape of the value.
@@ -147,12 +149,51 @@ impl Gradient {
         out: &mut String,
         room: &Room,
     ) -> Result<bool, Unwritten> {
-        let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else {
-            return Ok(false);
-        };
+        let entry = self.entries.iter().find(|entry| entry.name == name);
+        let count = || value.numbers().count();
+        entry.map_or(Ok(false), |entry| entry.write(value, count(), out, room))
+    }
+
+    /// The derivatives by some names, written by a function of each name's derivatives, if there are any.
+    #[cfg(feature = "cli")]
+    pub(crate) fn each<'n, E>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+        value: &Output,
+        room: &Room,
+        mut tell: impl FnMut(&'n str, &dyn Fn(&mut String) -> Result<bool, Unwritten>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // Names may be many.
+        let known: HashMap<&str, &GradientEntry> = self
+            .entries
+            .iter()
+            .rev()
+            .map(|entry| (entry.name.as_str(), entry))
+            .collect();
+        let count = value.numbers().count();
+        names.into_iter().try_for_each(|name| {
+            let entry = known.get(name);
+            tell(name, &|out| {
+                entry.map_or(Ok(false), |entry| entry.write(value, count, out, room))
+            })
+        })
+    }
+}
+
+impl GradientEntry {
+    /// Writes them, for a value of so many numbers, unless there is no room for the text; false where they
+    /// are not those of such a value.
+    fn write(
+        &self,
+        value: &Output,
+        numbers: usize,
+        out: &mut String,
+        room: &Room,
+    ) -> Result<bool, Unwritten> {
+        let entry = self;
         let width = entry.extent.size();
         let count = entry.jacobian.len();
-        if value.numbers().count().checked_mul(width) != Some(count) {
+        if numbers.checked_mul(width) != Some(count) {
             return Ok(false);
         }
         // None has fewer than four bytes, as `0.0,`.

@@ -24,6 +24,7 @@ use crate::walk::{EvalError, Limits, Output, Stats};
 use rustc_hash::FxHashSet;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::mem::discriminant;
 #[cfg(any(feature = "cli", feature = "dfdx"))]
 use std::sync::Arc;
@@ -66,6 +67,16 @@ pub struct Lanes {
     /// What all lanes took together, those that failed up to there.
     #[serde(skip)]
     pub stats: Stats,
+}
+
+/// Where the derivatives by a name are: in which of the lists of [`Lanes`], and at which place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    Shared(usize),
+    SharedList(usize),
+    Each(usize),
+    /// With how many numbers a lane has.
+    EachList(usize, usize),
 }
 
 /// What becomes of lanes that are done.
@@ -188,7 +199,8 @@ fn lanes_fit(
 ) -> Result<(), Error> {
     // What is summed is computed for some thousands at a time.
     let summed = by.saturating_mul(count.min(AT_A_TIME) * size_of::<f64>());
-    let own = per_lane.iter().filter(|column| wrt.contains(&column.name));
+    let wrt: HashSet<&str> = wrt.iter().copied().collect();
+    let own = per_lane.iter().filter(|column| wrt.contains(column.name));
     let own = own
         .map(|column| column.width)
         .fold(0, usize::saturating_add);
@@ -443,21 +455,25 @@ impl Model {
         }
         let mut sums = sums.into_iter();
         let mut columns = columns.into_iter();
+        let widths: HashMap<&str, usize> = per_lane.iter().map(|c| (c.name, c.width)).collect();
+        let places = lanes.places(|name| widths.get(name).copied().unwrap_or(0));
         for (name, variable) in &asked.wrt {
             let size = match variable {
                 Variable::Unused => 0,
                 Variable::Inputs(_, extent) => extent.size(),
             };
             let own: Vec<Vec<f64>> = columns.by_ref().take(size).collect();
-            if let Some((_, all)) = lanes.shared_lists.iter_mut().find(|(n, _)| n == name) {
+            let Some(&place) = places.get(&**name) else {
+                continue;
+            };
+            if let Place::SharedList(at) = place {
+                let (_, all) = &mut lanes.shared_lists[at];
                 for (entry, _) in all.iter_mut().zip(own) {
                     *entry = sums.next().unwrap_or(0.0) + 0.0;
                 }
-            } else if let Some((_, rows)) = lanes.per_lane_lists.iter_mut().find(|(n, _)| n == name)
-            {
+            } else if let Place::EachList(at, width) = place {
+                let (_, rows) = &mut lanes.per_lane_lists[at];
                 // Of an input that the program has no use for, all derivatives are 0.
-                let column = per_lane.iter().find(|column| column.name == name);
-                let width = column.map_or(0, |column| column.width);
                 let row = |lane: usize| {
                     if own.is_empty() {
                         vec![0.0; width]
@@ -467,14 +483,15 @@ impl Model {
                 };
                 let done = is_done.iter().enumerate();
                 *rows = done.map(|(lane, &is)| is.then(|| row(lane))).collect();
-            } else if let Some((_, numbers)) = lanes.per_lane.iter_mut().find(|(n, _)| n == name) {
+            } else if let Place::Each(at) = place {
+                let (_, numbers) = &mut lanes.per_lane[at];
                 let all = own.into_iter().next().unwrap_or_else(|| vec![0.0; count]);
                 let numbers_of = all.into_iter().zip(&is_done);
                 *numbers = numbers_of.map(|(x, &is)| is.then_some(x)).collect();
-            } else if let Some((_, sum)) = lanes.shared.iter_mut().find(|(n, _)| n == name)
+            } else if let Place::Shared(at) = place
                 && size > 0
             {
-                *sum = sums.next().unwrap_or(0.0) + 0.0;
+                lanes.shared[at].1 = sums.next().unwrap_or(0.0) + 0.0;
             }
         }
         Ok(Told {
@@ -569,9 +586,10 @@ impl Lanes {
             walks: 0,
             stats: Stats::default(),
         };
+        let columns: HashMap<&str, &Column<'_>> = per_lane.iter().map(|c| (c.name, c)).collect();
         for &name in wrt {
             let input = shared.get(name).filter(|i| !matches!(i, Input::Number(_)));
-            if let Some(column) = per_lane.iter().find(|column| column.name == name) {
+            if let Some(column) = columns.get(name) {
                 if matches!(column.first, Input::Number(_)) {
                     lanes.per_lane.push((name.to_owned(), Vec::new()));
                 } else {
@@ -585,6 +603,28 @@ impl Lanes {
             }
         }
         lanes
+    }
+
+    /// Where the derivatives by each name are, the first of a name; `width` is how many numbers a lane has of
+    /// a name.
+    pub(crate) fn places(&self, width: impl Fn(&str) -> usize) -> HashMap<String, Place> {
+        let mut places = HashMap::new();
+        let mut add = |name: &String, place: Place| {
+            places.entry(name.clone()).or_insert(place);
+        };
+        for (at, (name, _)) in self.shared.iter().enumerate() {
+            add(name, Place::Shared(at));
+        }
+        for (at, (name, _)) in self.shared_lists.iter().enumerate() {
+            add(name, Place::SharedList(at));
+        }
+        for (at, (name, _)) in self.per_lane.iter().enumerate() {
+            add(name, Place::Each(at));
+        }
+        for (at, (name, _)) in self.per_lane_lists.iter().enumerate() {
+            add(name, Place::EachList(at, width(name)));
+        }
+        places
     }
 
     /// Adds a lane that was evaluated alone.

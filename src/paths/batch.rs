@@ -629,12 +629,17 @@ impl Batch<'_> {
         output: Output,
         range: &mut Results<'_>,
     ) -> Result<(), Refused> {
-        let bytes = size_of::<(u32, Special)>() + size_of_val(output.items());
+        self.hold(size_of::<(u32, Special)>() + size_of_val(output.items()))?;
+        range.tally.special.push((lane, Special::Output(output)));
+        Ok(())
+    }
+
+    /// Notes that so many bytes more are held to be told.
+    pub(super) fn hold(&self, bytes: usize) -> Result<(), Refused> {
         let before = self.held.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > self.limits.heap_bytes {
             return Err(Refused::Ended(Box::new(out_of_heap(&self.limits))));
         }
-        range.tally.special.push((lane, Special::Output(output)));
         Ok(())
     }
 

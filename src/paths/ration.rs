@@ -37,6 +37,20 @@ fn is_same(a: &EvalError, b: &EvalError) -> bool {
         && b.monitored.is_empty()
 }
 
+/// What an error takes.
+fn bytes_of(error: &EvalError) -> usize {
+    /// What an allocator takes besides, of each piece.
+    const PIECE: usize = 16;
+    let calls = error.calls.iter().map(|call| call.name.len() + PIECE);
+    let monitored = size_of_val(error.monitored.as_slice());
+    size_of::<EvalError>()
+        + error.message.len()
+        + size_of_val(error.calls.as_slice())
+        + calls.sum::<usize>()
+        + monitored
+        + 2 * PIECE
+}
+
 impl Batch<'_> {
     /// What is left of the fuel, as far as is known.
     pub(super) fn fuel_left(&self) -> u64 {
@@ -183,7 +197,7 @@ impl Batch<'_> {
             }
             let none_left = lock(&self.fuel.none_left).clone();
             if let Some(error) = none_left {
-                self.fail(lane, error, range);
+                self.fail(lane, error, range)?;
                 continue;
             }
             if self.is_late() {
@@ -208,12 +222,12 @@ impl Batch<'_> {
                     error.message = out_of_fuel(self.limits.fuel);
                     let further = EvalError::new(Kind::Resource, error.message.clone());
                     *lock(&self.fuel.none_left) = Some(Arc::new(further));
-                    self.fail(lane, error.into(), range);
+                    self.fail(lane, error.into(), range)?;
                 }
                 Err(error) => {
                     let fuel = error.stats.fuel;
                     self.fuel.spent.fetch_add(fuel, Ordering::Relaxed);
-                    self.fail(lane, error.into(), range);
+                    self.fail(lane, error.into(), range)?;
                 }
             }
         }
@@ -272,15 +286,24 @@ impl Batch<'_> {
     }
 
     /// An error as it is kept of lanes that have the same.
-    pub(super) fn shared_error(&self, error: Arc<EvalError>) -> Arc<EvalError> {
+    ///
+    /// # Errors
+    /// Where all errors and values of lanes take more than there is.
+    pub(super) fn shared_error(&self, error: Arc<EvalError>) -> Result<Arc<EvalError>, Refused> {
         let mut hasher = FxHasher::default();
         (&error.message, error.span, error.stats.fuel).hash(&mut hasher);
         let mut known = lock(&self.errors);
-        match known.entry(hasher.finish()) {
+        Ok(match known.entry(hasher.finish()) {
             Entry::Occupied(other) if is_same(other.get(), &error) => other.get().clone(),
-            Entry::Occupied(_) => error,
-            Entry::Vacant(place) => place.insert(error).clone(),
-        }
+            Entry::Occupied(_) => {
+                self.hold(bytes_of(&error))?;
+                error
+            }
+            Entry::Vacant(place) => {
+                self.hold(bytes_of(&error) + size_of::<(u64, Arc<EvalError>)>())?;
+                place.insert(error).clone()
+            }
+        })
     }
 
     /// The query of one lane that is walked.
