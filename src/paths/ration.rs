@@ -48,6 +48,7 @@ fn bytes_of(error: &EvalError) -> usize {
         + size_of_val(error.calls.as_slice())
         + calls.sum::<usize>()
         + monitored
+        + size_of::<(u32, Special)>()
         + 2 * PIECE
 }
 
@@ -292,16 +293,19 @@ impl Batch<'_> {
     pub(super) fn shared_error(&self, error: Arc<EvalError>) -> Result<Arc<EvalError>, Refused> {
         let mut hasher = FxHasher::default();
         (&error.message, error.span, error.stats.fuel).hash(&mut hasher);
+        /// Lanes that fail alike do so in few ways.
+        const WAYS: usize = 1024;
         let mut known = lock(&self.errors);
+        let may_grow = known.len() < WAYS;
         Ok(match known.entry(hasher.finish()) {
             Entry::Occupied(other) if is_same(other.get(), &error) => other.get().clone(),
-            Entry::Occupied(_) => {
+            Entry::Vacant(place) if may_grow => {
+                self.hold(bytes_of(&error))?;
+                place.insert(error).clone()
+            }
+            _ => {
                 self.hold(bytes_of(&error))?;
                 error
-            }
-            Entry::Vacant(place) => {
-                self.hold(bytes_of(&error) + size_of::<(u64, Arc<EvalError>)>())?;
-                place.insert(error).clone()
             }
         })
     }
