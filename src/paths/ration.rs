@@ -41,6 +41,8 @@ fn is_same(a: &EvalError, b: &EvalError) -> bool {
 fn bytes_of(error: &EvalError) -> usize {
     /// What an allocator takes besides, of each piece.
     const PIECE: usize = 16;
+    /// What is written of it besides its message.
+    const WRITTEN: usize = 96;
     let calls = error.calls.iter().map(|call| call.name.len() + PIECE);
     let monitored = size_of_val(error.monitored.as_slice());
     size_of::<EvalError>()
@@ -50,6 +52,7 @@ fn bytes_of(error: &EvalError) -> usize {
         + monitored
         + size_of::<(u32, Special)>()
         + 2 * PIECE
+        + WRITTEN
 }
 
 impl Batch<'_> {
