@@ -194,6 +194,6 @@ pub use prim::tagged::{Tagged, TaggedError, TypeTag};
 pub use random::Random;
 pub use symbol::nearest;
 pub use threads::Threads;
+pub use walk::{Budget, EvalError, Item, Limits, Monitored, Output, Stats};
 pub use walk::{Divergence, ForkGivenUp, Uncompiled, Unjoined, Way};
-pub use walk::{EvalError, Item, Limits, Monitored, Output, Stats};
 pub use walk::{HeapCell, Pause, Paused};

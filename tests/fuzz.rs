@@ -1,4 +1,4 @@
-//! Inputs that nobody wrote, by seed: texts, graphs, tables, request lines and lanes.
+//! Inputs that nobody wrote, by seed: texts, graphs, tables, request lines, lanes and histories.
 //!
 //! Programs of the corpus and their requests go in, changed at random; every one of them must be
 //! answered, in time, within the memory it was given, and lanes as if each were alone.
@@ -12,7 +12,7 @@
 //! |---|---|
 //! | `cargo test --test fuzz` | a few hundred inputs for each target |
 //! | `DMCI_FUZZ=1000000 cargo test --release --test fuzz -- --nocapture` | so many for each |
-//! | `DMCI_FUZZ_SECONDS=720 DMCI_SEED=$RANDOM cargo test --release --test fuzz -- --nocapture --test-threads=1` | an hour, 12 minutes a target |
+//! | `DMCI_FUZZ_SECONDS=600 DMCI_SEED=$RANDOM cargo test --release --test fuzz -- --nocapture --test-threads=1` | an hour, 10 minutes a target |
 
 #![allow(
     clippy::match_same_arms,
@@ -26,8 +26,17 @@
 mod accounting;
 #[path = "fuzz/change.rs"]
 mod change;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "other tests take more of its programs"
+)]
+#[path = "it/generate/mod.rs"]
+mod generate;
 #[path = "fuzz/held.rs"]
 mod held;
+#[path = "fuzz/histories.rs"]
+mod histories;
 #[allow(dead_code, reason = "the generator of programs uses all of it")]
 #[path = "it/random.rs"]
 mod random;

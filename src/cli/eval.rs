@@ -15,14 +15,17 @@ use super::request::{Refused, Request};
 use super::stats::{STATS, stats_of};
 use crate::model::gradient::Extent;
 use crate::model::json::Column;
+use crate::model::lanes::{LaneValue, Place, Told};
 use crate::source::Position;
-use crate::walk::output::{Unwritten, check_room, json_number};
+use crate::walk::output::{Room, Unwritten, check_room, json_number};
 use crate::{
-    Bindings, Error, Input, Interpreter, Kind, Limits, OnError, Registry, Stats, Threads,
+    Bindings, Error, EvalError, Input, Interpreter, Kind, Limits, Registry, Stats, Threads,
     Workspace, Wrt,
 };
 use std::borrow::Cow;
-use std::time::Duration;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What a request may take unless it, or who answers it, says otherwise.
 const LIMITS: Limits = Limits::new()
@@ -130,7 +133,10 @@ impl Answerer {
         }
         if request.stats {
             let stats = stats_of(result.as_ref().copied());
-            answer.object("stats", |all| members(&STATS, &stats, all));
+            answer.object("stats", |all| {
+                members(&STATS, &stats, all);
+                all.plain("fuel", stats.fuel);
+            });
         }
     }
 
@@ -206,8 +212,8 @@ impl Answerer {
             Some(time) => self.limits.timeout(request.left(time)),
             None => self.limits,
         };
-        let limits = request.limits(limits);
-        let most = limits.output_bytes;
+        let mut limits = request.limits(limits);
+        let room = Room::within(&limits);
         let bindings = &request.inputs;
         let mut numbers: Vec<(&str, &[f64])> = Vec::new();
         let mut inputs: Vec<(&str, &[Input])> = Vec::new();
@@ -241,35 +247,28 @@ impl Answerer {
         if request.lanes.is_none() {
             let asked = wrt.as_deref().map_or(Wrt::Nothing, Wrt::Names);
             let evaluation = model.evaluate(bindings, asked, &limits, workspace)?;
-            answer.value(&evaluation.value, most)?;
+            answer.value(&evaluation.value, &room)?;
             if let Some(wrt) = wrt {
-                answer.grad(wrt, &evaluation, most)?;
+                answer.grad(wrt, &evaluation, &room)?;
             }
             return Ok(evaluation.stats);
         }
         let wrt = wrt.unwrap_or_default();
-        let result = model.value_and_grad_lanes_of_both(
-            bindings,
-            &numbers,
-            &inputs,
-            &wrt,
-            OnError::Collect,
-            &limits,
-            workspace,
-        )?;
+        let lanes = request.lanes.iter().flatten().map(|(_, column)| column);
+        let lanes = lanes.map(Column::len).max().unwrap_or(0);
+        leave_time(&mut limits, lanes.saturating_mul(1 + wrt.len()));
+        let result = model
+            .value_and_grad_lanes_of_both(bindings, &numbers, &inputs, &wrt, &limits, workspace)?;
         // The least that a lane takes.
-        check_room(answer.member("values"), 4 * result.values.len(), most)?;
-        json::try_list(&result.values, answer.out(), |value, out| match value {
-            Ok(value) => value.write_json(out, most),
-            Err(error) => {
-                json::object(out, |lane| write_error(error, model.text(), lane));
-                check_room(out, 0, most)
-            }
-        })?;
+        check_room(answer.member("values"), 4 * result.count(), room.bytes)?;
+        write_lanes(&result, model.text(), wrt.is_empty(), answer.out(), &room)?;
+        let result = result.lanes;
         if !wrt.is_empty() {
+            let places = result.places(|_| 0);
             answer.object("grad", |grad| {
                 wrt.iter().try_for_each(|name| {
-                    lane_gradient(&result, name, &names, grad.member(name), most)
+                    let place = places.get(*name).copied();
+                    lane_gradient(&result, name, place, &names, grad.member(name), &room)
                 })
             })?;
         }
@@ -277,15 +276,93 @@ impl Answerer {
     }
 }
 
+/// Leaves time to write so many numbers: a part of what there is, at most half of it.
+fn leave_time(limits: &mut Limits, numbers: usize) {
+    /// For one, in nanoseconds.
+    const NUMBER: u64 = 100;
+    let needed = Duration::from_nanos(NUMBER.saturating_mul(numbers as u64));
+    if let Some(deadline) = limits.deadline {
+        let left = deadline.saturating_duration_since(Instant::now());
+        limits.deadline = deadline.checked_sub(needed.min(left / 2));
+    }
+}
+
+/// Looks at the time at some of many lanes.
+fn look_at(room: &Room, lane: usize) -> Result<(), Unwritten> {
+    if lane % 256 == 255 {
+        room.check_time()?;
+    }
+    Ok(())
+}
+
+/// Writes what lanes came to. Where time runs out meanwhile, those that are not written have that error if
+/// lanes stand for themselves; else there is no answer.
+fn write_lanes(
+    told: &Told,
+    text: &str,
+    for_themselves: bool,
+    out: &mut String,
+    room: &Room,
+) -> Result<(), Unwritten> {
+    let mut late = None;
+    // The error that was written last, and where: lanes that fail alike share it.
+    let mut last: Option<(*const EvalError, Range<usize>)> = None;
+    json::try_list(told.values().enumerate(), out, |(lane, value), out| {
+        let start = out.len();
+        let is_late = late.is_some();
+        let written = match value {
+            _ if is_late => Err(Unwritten::Late),
+            LaneValue::Failed(error) => {
+                let known = last.as_ref().filter(|known| known.0 == Arc::as_ptr(error));
+                if let Some((_, known)) = known {
+                    out.extend_from_within(known.clone());
+                } else {
+                    let error = Error::Eval(error.clone());
+                    json::object(out, |lane| write_error(&error, text, lane));
+                }
+                last = Some((Arc::as_ptr(error), start..out.len()));
+                check_room(out, 0, room.bytes)
+            }
+            LaneValue::Refused(error) => {
+                json::object(out, |lane| write_error(error, text, lane));
+                check_room(out, 0, room.bytes)
+            }
+            LaneValue::Number(x) => {
+                json_number(x, out);
+                check_room(out, 0, room.bytes)
+            }
+            LaneValue::Output(value) => value.write_json(out, room),
+        };
+        match written.and_then(|()| look_at(room, lane)) {
+            Err(Unwritten::Late) if for_themselves => {
+                if !matches!(value, LaneValue::Failed(_)) || is_late {
+                    out.truncate(start);
+                    let error = late.get_or_insert_with(|| {
+                        let mut text = String::new();
+                        let error = Error::from(Unwritten::Late);
+                        json::object(&mut text, |lane| write_error(&error, "", lane));
+                        text
+                    });
+                    out.push_str(error);
+                }
+                check_room(out, 0, room.bytes)
+            }
+            written => written,
+        }
+    })
+}
+
 fn lane_gradient(
     lanes: &crate::Lanes,
     name: &str,
+    place: Option<Place>,
     bindings: &Bindings,
     out: &mut String,
-    most: usize,
+    room: &Room,
 ) -> Result<(), Unwritten> {
-    if let Some((_, sum)) = lanes.shared.iter().find(|(n, _)| n == name) {
-        json_number(*sum, out);
+    let most = room.bytes;
+    if let Some(Place::Shared(at)) = place {
+        json_number(lanes.shared[at].1, out);
         return Ok(());
     }
     let shape = bindings.get(name).map(Input::shape);
@@ -293,16 +370,17 @@ fn lane_gradient(
         // None has fewer than four bytes, as `0.0,`.
         check_room(out, 4 * numbers.len(), most)?;
         match shape {
-            Some(Ok(Some(shape))) => Extent::of(shape).json(numbers, out),
-            _ => Extent::List(numbers.len()).json(numbers, out),
+            Some(Ok(Some(shape))) => Extent::of(shape).json(numbers, out, room),
+            _ => Extent::List(numbers.len()).json(numbers, out, room),
         }
-        check_room(out, 0, most)
     };
-    if let Some((_, sums)) = lanes.shared_lists.iter().find(|(n, _)| n == name) {
-        return nested(sums, out);
+    if let Some(Place::SharedList(at)) = place {
+        return nested(&lanes.shared_lists[at].1, out);
     }
-    if let Some((_, rows)) = lanes.per_lane_lists.iter().find(|(n, _)| n == name) {
-        return json::try_list(rows, out, |row, out| {
+    if let Some(Place::EachList(at, _)) = place {
+        let rows = &lanes.per_lane_lists[at].1;
+        return json::try_list(rows.iter().enumerate(), out, |(lane, row), out| {
+            look_at(room, lane)?;
             if let Some(row) = row {
                 nested(row, out)
             } else {
@@ -311,10 +389,13 @@ fn lane_gradient(
             }
         });
     }
-    let column = lanes.per_lane.iter().find(|(n, _)| n == name);
-    let column: &[Option<f64>] = column.map_or(&[], |(_, column)| column);
+    let column: &[Option<f64>] = match place {
+        Some(Place::Each(at)) => &lanes.per_lane[at].1,
+        _ => &[],
+    };
     check_room(out, 4 * column.len(), most)?;
-    json::try_list(column, out, |number, out| {
+    json::try_list(column.iter().enumerate(), out, |(lane, number), out| {
+        look_at(room, lane)?;
         if let Some(number) = number {
             json_number(*number, out);
             check_room(out, 0, most)
@@ -362,6 +443,68 @@ pub(super) fn cut(text: &str, most: usize) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is written of lanes when time is up from the start.
+    fn late(text: &str, for_themselves: bool) -> (String, bool) {
+        let model = Interpreter::embedded().model(text).expect("a program");
+        let column: Vec<f64> = (0..1000).map(f64::from).collect();
+        let told = model.value_and_grad_lanes_of_both(
+            &Bindings::new(),
+            &[("x", &column)],
+            &[],
+            &[],
+            &Limits::new(),
+            &mut Workspace::new(),
+        );
+        let room = Room::within(&Limits::new().timeout(Duration::ZERO));
+        let mut out = String::new();
+        let told = told.expect("lanes");
+        let written = write_lanes(&told, text, for_themselves, &mut out, &room);
+        (out, written.is_ok())
+    }
+
+    #[test]
+    fn lanes_that_are_not_written_in_time_say_so_and_keep_no_other_from_it() {
+        for text in ["(* x 1.5)", "(list x (if (> x 99) (car x) 1))"] {
+            let (out, is_whole) = late(text, true);
+            assert!(is_whole);
+            let all: Vec<serde_json::Value> = serde_json::from_str(&out).expect("JSON");
+            assert_eq!(all.len(), 1000);
+            for (lane, value) in all.iter().enumerate() {
+                let message = value["error"]["message"].as_str().unwrap_or_default();
+                let is_late = lane >= 255;
+                let fails = lane > 99 && text.contains("car");
+                assert_eq!(
+                    message.starts_with("out of time"),
+                    is_late,
+                    "{lane}: {value}"
+                );
+                assert_eq!(
+                    message.contains("car"),
+                    fails && !is_late,
+                    "{lane}: {value}"
+                );
+                assert!(is_late || fails || value.is_number() || value.is_array());
+            }
+            assert!(!late(text, false).1);
+        }
+    }
+
+    #[test]
+    fn half_of_the_time_is_for_writing_at_the_most() {
+        let usual = Limits::new().timeout(Duration::from_secs(1000));
+        let left = |numbers: usize| {
+            let mut limits = usual;
+            leave_time(&mut limits, numbers);
+            usual.deadline.expect("one") - limits.deadline.expect("one")
+        };
+        assert_eq!(left(0), Duration::ZERO);
+        assert_eq!(left(1000), Duration::from_micros(100));
+        assert!((499..=500).contains(&left(usize::MAX).as_secs()));
+        let mut none = Limits::new();
+        leave_time(&mut none, 1000);
+        assert_eq!(none, Limits::new());
+    }
 
     #[test]
     fn long_texts_are_cut_between_characters() {

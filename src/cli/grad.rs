@@ -12,7 +12,7 @@ use super::limits::LimitArgs;
 use super::program::{InputArgs, MachineArgs, Prepared, ProgramArgs, distinct, prepare};
 use super::report::{self, Failure};
 use super::stats::{StatsArgs, stats_of};
-use crate::walk::output::{Unwritten, json_number};
+use crate::walk::output::{Room, Unwritten, json_number};
 use crate::{Hessian, Workspace, Wrt};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -88,12 +88,12 @@ impl Grad {
         });
         let (evaluation, hessian) = self.stats.outcome(result, &stats, cautions, &source)?;
         report::monitored(&evaluation.monitored);
-        let most = limits.output_bytes;
+        let room = Room::of(limits.output_bytes);
         let too_long = |error: Unwritten| Failure::of(&source)(error.into());
         if self.json {
             let text = json::try_line(|answer| {
-                answer.value(&evaluation.value, most)?;
-                answer.grad(evaluation.gradient.names(), &evaluation, most)?;
+                answer.value(&evaluation.value, &room)?;
+                answer.grad(evaluation.gradient.names(), &evaluation, &room)?;
                 if let Some(hessian) = &hessian {
                     answer.raw("hessian", &hessian.to_json());
                 }
@@ -113,7 +113,7 @@ impl Grad {
         let row = |name: &str| {
             let mut derivatives = String::new();
             let gradient = &evaluation.gradient;
-            gradient.write_json(name, value, &mut derivatives, most)?;
+            gradient.write_json(name, value, &mut derivatives, &room)?;
             Ok(vec![name.to_owned(), derivatives])
         };
         let rows = evaluation.gradient.names().map(row);
@@ -123,7 +123,10 @@ impl Grad {
                 "nothing to differentiate by: give inputs, or name literals as in --wrt @1:4",
             );
         }
-        let mut out = format!("value  {}", report::scheme(value, most).map_err(too_long)?);
+        let mut out = format!(
+            "value  {}",
+            report::scheme(value, room.bytes).map_err(too_long)?
+        );
         if !rows.is_empty() {
             out.push('\n');
             out.push_str(&report::table(&["name", "derivative"], &rows));

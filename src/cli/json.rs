@@ -12,7 +12,7 @@
 //! what is not finite.
 
 use crate::source::Position;
-use crate::walk::output::{Unwritten, json_number, json_string};
+use crate::walk::output::{Room, Unwritten, json_number, json_string};
 use crate::{Evaluation, Output};
 use std::convert::Infallible;
 use std::fmt::{Display, Write as _};
@@ -168,9 +168,9 @@ impl Object<'_> {
         self.plain("column", position.column);
     }
 
-    /// The value of an evaluation, unless there would then be more than so many bytes.
-    pub(super) fn value(&mut self, value: &Output, most: usize) -> Result<(), Unwritten> {
-        value.write_json(self.member("value"), most)
+    /// The value of an evaluation, unless there is no room for it.
+    pub(super) fn value(&mut self, value: &Output, room: &Room) -> Result<(), Unwritten> {
+        value.write_json(self.member("value"), room)
     }
 
     /// The derivatives of an evaluation by names that were asked for, within as much.
@@ -178,18 +178,18 @@ impl Object<'_> {
         &mut self,
         names: impl IntoIterator<Item = &'n str>,
         evaluation: &Evaluation,
-        most: usize,
+        room: &Room,
     ) -> Result<(), Unwritten> {
         let Evaluation {
             gradient, value, ..
         } = evaluation;
         self.object("grad", |grad| {
-            for name in names {
-                if !gradient.write_json(name, value, grad.member(name), most)? {
+            gradient.each(names, value, room, |name, write| {
+                if !write(grad.member(name))? {
                     grad.out().push_str("null");
                 }
-            }
-            Ok(())
+                Ok(())
+            })
         })
     }
 }

@@ -6,7 +6,7 @@
 //! - A flag that is not given leaves the limit at the command's own.
 //! - A time begins when the command asks for its limits.
 
-use crate::walk::Limits;
+use crate::walk::{Budget, Limits};
 use clap::Args;
 use std::time::Duration;
 
@@ -65,6 +65,11 @@ impl LimitArgs {
             Some(time) => limits.timeout(time),
             None => limits,
         }
+    }
+
+    /// What all evaluations of a command may take together, where the flag says it.
+    pub(super) fn budget(&self) -> Option<Budget> {
+        self.fuel.map(Budget::new)
     }
 
     /// How long anything may take.

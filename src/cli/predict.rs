@@ -75,9 +75,12 @@ impl Predict {
             .model_for(&source.text, &Bindings::new(), self.machine.mode())
             .and_then(|model| model.with_relaxation(self.machine.relaxation()))
             .map_err(Failure::of(&source))?;
-        let options = FitOptions::default()
-            .limits(limits)
-            .threads(self.threads.threads());
+        let options = FitOptions {
+            fuel: self.limits.budget(),
+            ..FitOptions::default()
+                .limits(limits)
+                .threads(self.threads.threads())
+        };
         let predicted =
             predict(&model, &estimates, &table, &options).map_err(|error| match error {
                 FitError::Estimates { message } => self.wrong_fit(&message),

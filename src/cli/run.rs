@@ -12,6 +12,7 @@ use super::program::{InputArgs, MachineArgs, Prepared, ProgramArgs, assignment, 
 use super::report::{self, Failure};
 use super::stats::{StatsArgs, stats_of};
 use super::{explain, json};
+use crate::walk::output::Room;
 use crate::{Bindings, Error, Evaluation, Explanation, Limits, Workspace, Wrt};
 use clap::Args;
 use std::fmt::Write;
@@ -111,7 +112,7 @@ impl Run {
         let (value, most) = (&evaluation.value, limits.output_bytes);
         let text = if self.json {
             json::try_line(|answer| {
-                answer.value(value, most)?;
+                answer.value(value, &Room::of(most))?;
                 if let Some(traced) = &traced {
                     answer.serialized("trace_nan", traced);
                 }
@@ -156,7 +157,7 @@ impl Run {
             let value = &evaluation.value;
             let text = if self.json {
                 let mut out = String::new();
-                value.write_json(&mut out, most).map(|()| out)
+                value.write_json(&mut out, &Room::of(most)).map(|()| out)
             } else {
                 report::scheme(value, most)
             };

@@ -23,7 +23,8 @@ use std::sync::OnceLock;
 /// An interpreter, a table and options: what a search over programs fits each of its candidates with.
 ///
 /// Each program is read, held against the table and fitted, in this process and within the limits of the
-/// options: fuel, bytes and a deadline of each evaluation, and [`FitOptions::max_evaluations`] of them all.
+/// options: fuel, bytes and a deadline of each evaluation; [`FitOptions::max_evaluations`] of each fit, and
+/// [`FitOptions::fuel`] of all fits together.
 /// With [`FitOptions::literals`] the float literals of a program are its constants; without steps
 /// ([`FitOptions::max_iterations`]) a program is scored as it is.
 ///
@@ -196,7 +197,16 @@ impl<'t> PreparedFit<'t> {
             let options = self.options.clone().max_iterations(0);
             return Ok(self.run(params, &options, &unobserved, None)?.value);
         }
-        self.fitting(&self.options, &unobserved, None).score(params)
+        let score = self.fitting(&self.options, &unobserved, None).score(params);
+        self.within_fuel(score)
+    }
+
+    /// A result that there was fuel for.
+    fn within_fuel<T>(&self, result: Result<T, FitError>) -> Result<T, FitError> {
+        match &self.options.fuel {
+            Some(fuel) if fuel.is_over() => Err(Error::from(fuel.error()).into()),
+            _ => result,
+        }
     }
 
     /// Fits from the initial values, and tells where that ended alone: the estimates without their errors, for
@@ -209,8 +219,8 @@ impl<'t> PreparedFit<'t> {
         if options.soften || options.minimize {
             return self.fit().map(Calibrated::from);
         }
-        self.fitting(options, &unobserved, None)
-            .calibrated(&self.init())
+        let fitting = self.fitting(options, &unobserved, None);
+        self.within_fuel(fitting.calibrated(&self.init()))
     }
 
     /// Fits from the initial values.
@@ -272,12 +282,12 @@ impl<'t> PreparedFit<'t> {
         met: Option<&OnceLock<Vec<f64>>>,
     ) -> Result<Fit, FitError> {
         let fitting = self.fitting(options, observer, met);
-        if options.minimize {
+        self.within_fuel(if options.minimize {
             loss::fit_loss(&fitting, init)
         } else if options.soften {
             soften::fit_soft(&fitting, init)
         } else {
             fitting.run(init)
-        }
+        })
     }
 }

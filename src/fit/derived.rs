@@ -13,13 +13,14 @@ use super::declared::{Place, Unknown, Unknowns, columns, columns_used, matrices}
 use super::error::FitError;
 use super::literals;
 use super::mentions::mentions;
+use super::options::FitOptions;
 use super::prepared::{Prepared, Source};
 use super::result::FittedDerived;
 use super::spread::Concluded;
 use super::statistics::Statistics;
 use crate::model::Evaluator;
 use crate::syntax::{Derived, Goal};
-use crate::walk::{Item, Limits};
+use crate::walk::Item;
 
 /// Quantities, ready to be evaluated.
 pub(super) struct Derivation<'a> {
@@ -50,7 +51,7 @@ impl<'a> Derivation<'a> {
     pub(super) fn new(
         source: &Source,
         prepared: &'a Prepared<'_>,
-        limits: &Limits,
+        options: &FitOptions,
     ) -> Result<Option<Self>, FitError> {
         let (table, unknowns) = (&*prepared.table, &prepared.unknowns);
         if prepared.program.derived().is_empty() {
@@ -103,9 +104,9 @@ impl<'a> Derivation<'a> {
         let inputs: Vec<&str> = bindings.names().chain(varied.iter().copied()).collect();
         let prepared = source.prepare(program, &inputs, source.relaxation)?;
         let wrt = &varied[..unknowns.names.len()];
-        let run = prepared.evaluator(&bindings, &varied, wrt, limits)?;
+        let run = prepared.evaluator(&bindings, &varied, wrt, &options.limits)?;
         Ok(Some(Self {
-            run,
+            run: run.drawing_on(options.fuel.as_ref()),
             quantities,
             unknowns,
             columns,

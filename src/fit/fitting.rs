@@ -135,14 +135,14 @@ impl<'s> Fitting<'s> {
         self.ready.check_init(init)?;
         check_loss(options)?;
         check_starts(options, all.len())?;
-        let mut derivation = Derivation::new(&self.ready.source, prepared, &limits)?;
+        let mut derivation = Derivation::new(&self.ready.source, prepared, options)?;
         let mut search = search_options(options, prepared);
         search.only_place = only_place;
         if self.met.is_some() {
             // Which evaluation is the first must not depend on who is quicker.
             search.threads = Threads::ONE;
         }
-        let observer = until_late(limits, self.observer);
+        let observer = until_late(limits, options.fuel.as_ref(), self.observer);
         let watch = search.watch(&observer);
         if !watch.goes_on() && !limits.is_late() {
             return Err(FitError::Interrupted);

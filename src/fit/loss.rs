@@ -50,12 +50,12 @@ pub(super) fn fit_loss(fitting: &Fitting<'_>, init: &[f64]) -> Result<Fit, FitEr
     let (prepared, first) = (&ready.prepared, &ready.first);
     let unknowns = &prepared.unknowns;
     check_starts(options, unknowns.all.len())?;
-    let mut derivation = Derivation::new(&ready.source, prepared, &options.limits)?;
+    let mut derivation = Derivation::new(&ready.source, prepared, options)?;
     let span = prepared.program.span(last_expression(&prepared.program));
     let bounds: Vec<Bound> = unknowns.all.iter().map(|u| u.constraint.into()).collect();
     let search = search_options(options, prepared);
     let limits = options.limits;
-    let observer = until_late(limits, observer);
+    let observer = until_late(limits, options.fuel.as_ref(), observer);
     let watch = search.watch(&observer);
     if !watch.goes_on() && !limits.is_late() {
         return Err(FitError::Interrupted);

@@ -7,7 +7,7 @@
 //! - The observer is asked before each step of each start; once it breaks, it is not asked again.
 //! - What it is told changes nothing about the result but through a break.
 
-use crate::walk::Limits;
+use crate::walk::{Budget, Limits};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -15,14 +15,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 /// several threads and call it from each: it is to be quick, and calls may overtake one another.
 pub type Observer<'a> = dyn Fn(&Progress) -> ControlFlow<()> + Sync + 'a;
 
-/// The observer that breaks where limits are late, too: no evaluation is done any more then, so there is
-/// nothing to go on for.
+/// The observer that breaks where limits are late or the fuel is over, too: no evaluation is done any more
+/// then, so there is nothing to go on for.
 pub(super) fn until_late<'a>(
     limits: Limits,
+    fuel: Option<&'a Budget>,
     observer: &'a Observer<'a>,
 ) -> impl Fn(&Progress) -> ControlFlow<()> + Sync + 'a {
     move |progress| {
-        if limits.is_late() {
+        if limits.is_late() || fuel.is_some_and(Budget::is_over) {
             return ControlFlow::Break(());
         }
         observer(progress)

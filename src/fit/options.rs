@@ -4,7 +4,7 @@ use super::descents::Options;
 use super::noise::Loss;
 use crate::syntax::Constraint;
 use crate::threads::Threads;
-use crate::walk::Limits;
+use crate::walk::{Budget, Limits};
 
 /// How to fit. How the program is run, and how its soft choices relax, is the model's to say.
 ///
@@ -70,10 +70,15 @@ pub struct FitOptions {
     /// are given. None for that of the residuals themselves: 1.4826 times the median of their sizes, or
     /// one standard deviation where these are given.
     pub loss_scale: Option<f64>,
-    /// Limits of each evaluation. A deadline is one moment for all of them, and so is an interrupt: the
+    /// Limits of each evaluation: where rows are evaluated one by one, of each row. A deadline is one moment for all of them, and so is an interrupt: the
     /// best that a fit found by then is its result, with [`Fit::interrupted`](super::Fit::interrupted)
     /// set; a fit that found nothing fails.
     pub limits: Limits,
+    /// What all evaluations together may take, in the unit of [`Limits::fuel`]: all rows, starts and steps. Whoever
+    /// has a clone of these options draws on the same, a fit of another program too. Where it does not
+    /// suffice there is no result but an error, which depends neither on threads nor on time. None for no
+    /// bound but the limits' own, which each row has for itself.
+    pub fuel: Option<Budget>,
     /// Who shares the starts; or the rows, where there is one start. Those that the model was given for
     /// lanes have no part in it.
     pub threads: Threads,
@@ -103,6 +108,7 @@ impl Default for FitOptions {
             loss: Loss::Squares,
             loss_scale: None,
             limits: Limits::default(),
+            fuel: None,
             threads: Threads::ALL,
         }
     }
@@ -245,6 +251,26 @@ impl FitOptions {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same with so much fuel for all evaluations together, none of it taken.
+    ///
+    /// ```
+    /// use dmci::Interpreter;
+    /// use dmci::fit::{FitOptions, Table, fit};
+    ///
+    /// let model = Interpreter::embedded().model(
+    ///     "(param k 1.0) (define (f n) (f (+ n 1))) (observe y (f (* k x)))",
+    /// )?;
+    /// let table = Table::from_columns([("x", &[1.0, 2.0][..]), ("y", &[2.0, 4.0][..])])?;
+    /// let error = fit(&model, &table, &FitOptions::default().fuel(100_000)).unwrap_err();
+    /// assert!(error.to_string().starts_with("out of fuel: "));
+    /// # Ok::<(), dmci::fit::FitError>(())
+    /// ```
+    #[must_use]
+    pub fn fuel(mut self, fuel: u64) -> Self {
+        self.fuel = Some(Budget::new(fuel));
         self
     }
 

@@ -280,8 +280,8 @@ pub struct PredictedColumn {
     pub high: Vec<f64>,
 }
 
-/// Predicts the rows of a table, in the model's mode and with its relaxation. Of the options, limits and
-/// threads are used, and the target where the estimates name none.
+/// Predicts the rows of a table, in the model's mode and with its relaxation. Of the options, limits,
+/// fuel and threads are used, and the target where the estimates name none.
 ///
 /// # Errors
 /// When the program fails, takes a name that is neither a column nor estimated, or was not the one that
@@ -302,7 +302,9 @@ pub fn predict(
     let estimated = |program: &Program, table: &Table<'_>| estimates.unknowns(program, table);
     let unchanged = |program, _: &Known<'_>| Ok((program, source.relaxation));
     let prepared = Prepared::new(&source, table, &asked, estimated, unchanged)?;
-    let run = prepared.evaluator(&options.limits, options.threads.clone())?;
+    let run = prepared
+        .evaluator(&options.limits, options.threads.clone())?
+        .drawing_on(options.fuel.as_ref());
     let data = prepared.unobserved()?;
     let mut problem = Problem::new(run, &data);
     let params: Vec<f64> = estimates.params.iter().map(|&(_, x)| x).collect();

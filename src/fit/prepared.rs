@@ -315,7 +315,9 @@ impl<'t> Ready<'t> {
             Threads::ONE
         };
         Ok(Self {
-            first: prepared.evaluator(&options.limits, threads)?,
+            first: prepared
+                .evaluator(&options.limits, threads)?
+                .drawing_on(options.fuel.as_ref()),
             prepared,
             table,
             source,

@@ -26,6 +26,7 @@ use super::table::Table;
 use crate::model::Model;
 use crate::prim::math;
 use crate::syntax::{Constraint, Goal};
+use crate::walk::Budget;
 use crate::walk::serial::number;
 use serde::Serialize;
 
@@ -375,6 +376,9 @@ impl Search<'_> {
         let fitted = match super::fit(self.model, self.table, &options) {
             Ok(fitted) => fitted,
             Err(error @ FitError::Interrupted) => return Err(error),
+            Err(error) if self.options.fuel.as_ref().is_some_and(Budget::is_over) => {
+                return Err(error);
+            }
             Err(_) if self.options.limits.is_late() => return Err(FitError::Interrupted),
             Err(_) => return Ok(None),
         };

@@ -21,6 +21,7 @@ use super::options::FitOptions;
 use super::prepared::{Known, Ready};
 use super::relaxed::relax;
 use super::result::{Fit, Steering};
+use crate::walk::Budget;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -72,7 +73,8 @@ pub(super) fn fit_soft(fitting: &Fitting<'_>, init: &[f64]) -> Result<Fit, FitEr
         }
         flow
     };
-    let is_over = || options.limits.is_late() || stopped.load(Ordering::Relaxed);
+    let has_fuel = || !options.fuel.as_ref().is_some_and(Budget::is_over);
+    let is_over = || options.limits.is_late() || !has_fuel() || stopped.load(Ordering::Relaxed);
     let mut search = Search {
         hard,
         options,

@@ -14,7 +14,7 @@ use crate::error::cut;
 use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::{Variable, columns};
 use crate::paths::Workspace;
-use crate::paths::batch::Batch;
+use crate::paths::batch::{Batch, Terms};
 use crate::paths::fuel::Fuel;
 use crate::paths::tally::{Special, Tally, Target, Values, Weights};
 use crate::paths::weighed::Scratch;
@@ -23,7 +23,7 @@ use crate::threads::Threads;
 use crate::trace::record::Number;
 use crate::trace::routine::lanes::LaneInput;
 use crate::trace::routine::{Place, Routine};
-use crate::walk::{EvalError, Limits, Output, Stats};
+use crate::walk::{Budget, EvalError, Limits, Output, Stats};
 use crate::walk::{InputValue, RelaxationInputs};
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
@@ -63,6 +63,8 @@ pub struct Evaluator {
     pub(super) gradient: Vec<Option<usize>>,
     pub(super) limits: Limits,
     pub(super) terms: Terms,
+    /// What it has together with others.
+    budget: Option<Budget>,
     /// Who shares the work of batches.
     pub(super) threads: Threads,
     pub(super) workspace: Workspace,
@@ -183,6 +185,7 @@ impl Model {
             asked: asked.given,
             limits: *limits,
             terms: Terms::default(),
+            budget: None,
             threads: self.threads.clone(),
             numbers: std::mem::take(&mut workspace.inputs),
             workspace,
@@ -238,9 +241,7 @@ impl Model {
             values: asked.values,
             threads: asked.threads,
             end: AtomicU32::new(u32::MAX),
-            fuel_for_each: asked.terms.fuel_for_each,
-            counts: asked.terms.counts,
-            keeps_done: asked.terms.keeps_done,
+            terms: asked.terms,
             fuel: Fuel::default(),
             held: AtomicUsize::new(0),
             errors: Mutex::default(),
@@ -263,17 +264,6 @@ pub(crate) struct AskedOfLanes<'a> {
     pub(crate) values: Values,
     pub(crate) threads: &'a Threads,
     pub(crate) terms: Terms,
-}
-
-/// What limits mean to a batch of lanes, and what is told of it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Terms {
-    /// Whether each lane has the fuel for itself, and not all of them together.
-    pub(crate) fuel_for_each: bool,
-    /// Whether it is told what lanes took.
-    pub(crate) counts: bool,
-    /// Whether lanes that are done are of use where time runs out for others.
-    pub(crate) keeps_done: bool,
 }
 
 impl Given {
@@ -370,6 +360,8 @@ impl Evaluator {
         }
         if let Some(path) = &run.path
             && run.place.is_some()
+            // Its code does not tell what it took.
+            && self.budget.is_none()
             && path.stays_within(&self.limits)
             && path.constant().is_none()
         {
@@ -439,23 +431,38 @@ impl Evaluator {
             asked: given,
             by,
             limits,
+            budget,
             workspace,
             numbers,
             ..
         } = self;
         workspace.inputs.clone_from(numbers);
+        let mut limits = *limits;
+        if let Some(budget) = budget {
+            limits.fuel = limits.fuel.min(left_of(budget)?);
+        }
         let query = Query {
             key: &given.key,
             by: derivatives.then_some(by.as_slice()),
             all_nodes: false,
-            limits: *limits,
+            limits,
         };
         model.check_walks()?;
-        paths::check_deadline(limits)?;
+        paths::check_deadline(&limits)?;
         let run = match paths::replay(&model.inner.paths, &query, likely, workspace) {
-            Ok(run) => run,
-            Err(miss) => model.walk_at(given, &query, miss, workspace)?,
+            Ok(run) => Ok(run),
+            Err(miss) => model.walk_at(given, &query, miss, workspace),
         };
+        if let Some(budget) = budget {
+            match &run {
+                Ok(run) => budget.take(run.stats.fuel),
+                Err(error) => {
+                    budget.take(error.stats.fuel);
+                    budget.note(error, &limits);
+                }
+            }
+        }
+        let run = run?;
         self.place = run.place.unwrap_or(self.place);
         self.run = Some(run);
         Ok(())
@@ -543,6 +550,14 @@ impl Evaluator {
         self
     }
 
+    /// The same evaluator within what it has together with others, if there is such a thing: in place of the
+    /// fuel of each lane, and beside that of one evaluation.
+    pub(crate) fn drawing_on(mut self, budget: Option<&Budget>) -> Self {
+        self.budget = budget.cloned();
+        self.terms.fuel_for_each &= budget.is_none();
+        self
+    }
+
     /// Runs lanes, whose numbers and derivatives go to columns.
     fn each(
         &mut self,
@@ -574,9 +589,24 @@ impl Evaluator {
                 }
             }
         }
-        self.batch(inputs, lanes, with_gradients, form, |batch, workspace| {
+        let usual = self.limits;
+        if let Some(budget) = &self.budget {
+            self.limits.fuel = left_of(budget)?;
+        }
+        let within = self.limits;
+        let tally = self.batch(inputs, lanes, with_gradients, form, |batch, workspace| {
             Ok(batch.each(targets, Vec::new(), &mut workspace.tasks)?)
-        })
+        });
+        self.limits = usual;
+        if let (Some(budget), Ok(tally)) = (&self.budget, &tally) {
+            budget.take(tally.stats.fuel);
+            for (_, special) in &tally.special {
+                if let Special::Failed(error) = special {
+                    budget.note(error, &within);
+                }
+            }
+        }
+        tally
     }
 
     /// The sum of many lanes' values, and its gradient by names that lanes share; by a name that they
@@ -695,6 +725,14 @@ pub(super) fn wrong_count(given: usize, what: &str, needed: usize, of_what: &str
     Error::Request(format!(
         "as many {what} are wanted as {of_what}: {needed}, not {given}"
     ))
+}
+
+/// What is left of what an evaluator has together with others.
+fn left_of(budget: &Budget) -> Result<u64, Error> {
+    if budget.is_over() {
+        return Err(budget.error().into());
+    }
+    Ok(budget.left())
 }
 
 /// The sums of lanes that all gave numbers.

@@ -3,12 +3,14 @@
 //! The derivatives of a value's numbers by a trace's inputs go in, a [`Gradient`] comes out.
 
 use crate::prim::linalg::Shape;
-use crate::walk::output::{Unwritten, check_room, json_number};
+use crate::walk::output::{Room, Unwritten, check_room, json_number};
 use crate::walk::serial::{self, Number, Shaped};
 use crate::walk::{Monitored, Output, Stats};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
+#[cfg(feature = "cli")]
+use std::collections::HashMap;
 
 /// A value, and its gradient where one was asked for. It serializes as an object of its fields; the
 /// derivatives by a name are as in [`Gradient::to_json`], in the shape of the value.
@@ -68,31 +70,46 @@ impl Extent {
     }
 
     /// Numbers as JSON, nested as the input is.
-    pub(crate) fn json(self, numbers: &[f64], out: &mut String) {
-        let list = |numbers: &[f64], out: &mut String| {
+    pub(crate) fn json(
+        self,
+        numbers: &[f64],
+        out: &mut String,
+        room: &Room,
+    ) -> Result<(), Unwritten> {
+        /// How many numbers are written before room and time are looked at.
+        const UNHURRIED: usize = 1024;
+        let mut written = 0;
+        let mut list = |numbers: &[f64], out: &mut String| {
             out.push('[');
             for (index, &number) in numbers.iter().enumerate() {
                 if index > 0 {
                     out.push(',');
                 }
                 json_number(number, out);
+                written += 1;
+                if written % UNHURRIED == 0 {
+                    check_room(out, 0, room.bytes)?;
+                    room.check_time()?;
+                }
             }
             out.push(']');
+            Ok(())
         };
         match self {
             Self::Number => json_number(numbers.first().copied().unwrap_or(0.0), out),
-            Self::List(_) => list(numbers, out),
+            Self::List(_) => list(numbers, out)?,
             Self::Matrix(_, columns) => {
                 out.push('[');
                 for (index, row) in numbers.chunks(columns.max(1)).enumerate() {
                     if index > 0 {
                         out.push(',');
                     }
-                    list(row, out);
+                    list(row, out)?;
                 }
                 out.push(']');
             }
         }
+        check_room(out, 0, room.bytes)
     }
 }
 
@@ -120,36 +137,79 @@ impl Gradient {
     pub fn to_json(&self, name: &str, value: &Output) -> Option<String> {
         let mut out = String::new();
         // Without a limit.
-        let written = self.write_json(name, value, &mut out, usize::MAX);
+        let written = self.write_json(name, value, &mut out, &Room::of(usize::MAX));
         written.is_ok_and(|told| told).then_some(out)
     }
 
-    /// Writes them, unless the text would then be longer than so many bytes; false where there are none.
+    /// Writes them, unless there is no room for the text; false where there are none.
     pub(crate) fn write_json(
         &self,
         name: &str,
         value: &Output,
         out: &mut String,
-        most: usize,
+        room: &Room,
     ) -> Result<bool, Unwritten> {
-        let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else {
-            return Ok(false);
-        };
+        let entry = self.entries.iter().find(|entry| entry.name == name);
+        let count = || value.numbers().count();
+        entry.map_or(Ok(false), |entry| entry.write(value, count(), out, room))
+    }
+
+    /// The derivatives by some names, written by a function of each name's derivatives, if there are any.
+    #[cfg(feature = "cli")]
+    pub(crate) fn each<'n, E>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+        value: &Output,
+        room: &Room,
+        mut tell: impl FnMut(&'n str, &dyn Fn(&mut String) -> Result<bool, Unwritten>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // Names may be many.
+        let known: HashMap<&str, &GradientEntry> = self
+            .entries
+            .iter()
+            .rev()
+            .map(|entry| (entry.name.as_str(), entry))
+            .collect();
+        let count = value.numbers().count();
+        names.into_iter().try_for_each(|name| {
+            let entry = known.get(name);
+            tell(name, &|out| {
+                entry.map_or(Ok(false), |entry| entry.write(value, count, out, room))
+            })
+        })
+    }
+}
+
+impl GradientEntry {
+    /// Writes them, for a value of so many numbers, unless there is no room for the text; false where they
+    /// are not those of such a value.
+    fn write(
+        &self,
+        value: &Output,
+        numbers: usize,
+        out: &mut String,
+        room: &Room,
+    ) -> Result<bool, Unwritten> {
+        let entry = self;
         let width = entry.extent.size();
         let count = entry.jacobian.len();
-        if value.numbers().count().checked_mul(width) != Some(count) {
+        if numbers.checked_mul(width) != Some(count) {
             return Ok(false);
         }
         // None has fewer than four bytes, as `0.0,`.
-        check_room(out, count.saturating_mul(4), most)?;
+        check_room(out, count.saturating_mul(4), room.bytes)?;
         let mut rows = entry.jacobian.chunks(width.max(1));
+        let mut all = Ok(());
         let number = &mut |_, out: &mut String| {
-            // What is too long is found out after a row.
-            if out.len() <= most {
-                entry.extent.json(rows.next().unwrap_or_default(), out);
+            // After the first that has no room nothing is written.
+            if all.is_ok() {
+                all = entry
+                    .extent
+                    .json(rows.next().unwrap_or_default(), out, room);
             }
         };
-        value.write_json_with(number, out, most).map(|()| true)
+        value.write_json_with(number, out, room)?;
+        all.map(|()| true)
     }
 }
 

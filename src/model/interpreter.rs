@@ -37,6 +37,7 @@ use crate::walk::weights::EVALUATE;
 use crate::walk::{Limits, Output};
 use rustc_hash::FxHashSet;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::path::Path as FilePath;
 use std::sync::{Arc, OnceLock};
 
@@ -332,7 +333,10 @@ impl Interpreter {
     /// # Errors
     /// Whatever is wrong with the program before it runs, with its place.
     pub fn model_for(&self, text: &str, bindings: &Bindings, mode: Mode) -> Result<Model, Error> {
-        let names: Vec<&str> = bindings.names().collect();
+        let mut names: Vec<&str> = bindings.names().collect();
+        if names.len() > MANY_INPUTS {
+            only_written(text, &mut names);
+        }
         self.prepare(text, &names, mode, Goal::Value)
     }
 
@@ -616,6 +620,20 @@ fn expand_bootstrap(text: &str, mut symbols: Symbols) -> Result<Program, Error> 
         ..ExpandOptions::default()
     };
     Ok(expand(&text.into(), data, symbols, &options)?)
+}
+
+/// Of more inputs than these a program knows those alone that stand in its text: each takes memory and time.
+const MANY_INPUTS: usize = 1000;
+
+/// Leaves out names that a text does not hold.
+fn only_written(text: &str, names: &mut Vec<&str>) {
+    // Between bars a name may be written in many ways.
+    if text.contains('|') {
+        return;
+    }
+    let ends_name = |c: char| c.is_whitespace() || "()[]{}\"';`,@".contains(c);
+    let written: HashSet<&str> = text.split(ends_name).collect();
+    names.retain(|name| name.contains(ends_name) || written.contains(name));
 }
 
 /// The names of a program's inputs: those given, the params, the other free names.

@@ -146,6 +146,17 @@ pub(crate) enum Column {
     Inputs(Vec<Input>),
 }
 
+impl Column {
+    /// How many lanes it is for.
+    #[cfg(feature = "cli")]
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Inputs(inputs) => inputs.len(),
+        }
+    }
+}
+
 /// Columns by name.
 pub(crate) struct NamedColumns<'w>(pub(crate) &'w Wrong);
 

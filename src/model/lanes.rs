@@ -9,12 +9,13 @@
 //!   number of threads.
 
 use super::error::Error;
-use super::evaluator::{AskedOfLanes, Terms};
+use super::evaluator::AskedOfLanes;
 use crate::error::{Kind, cut};
 use crate::model::Model;
 use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::Variable;
 use crate::paths::Workspace;
+use crate::paths::batch::Terms;
 use crate::paths::tally::{Special, Tally, Target, Values};
 use crate::trace::routine::lanes::LaneInput;
 #[cfg(feature = "dfdx")]
@@ -24,8 +25,9 @@ use crate::walk::{EvalError, Limits, Output, Stats};
 use rustc_hash::FxHashSet;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::mem::discriminant;
-#[cfg(feature = "dfdx")]
+#[cfg(any(feature = "cli", feature = "dfdx"))]
 use std::sync::Arc;
 
 /// What to do when a lane fails.
@@ -66,6 +68,26 @@ pub struct Lanes {
     /// What all lanes took together, those that failed up to there.
     #[serde(skip)]
     pub stats: Stats,
+}
+
+/// Where the derivatives by a name are: in which of the lists of [`Lanes`], and at which place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    Shared(usize),
+    SharedList(usize),
+    Each(usize),
+    /// With how many numbers a lane has.
+    EachList(usize, usize),
+}
+
+/// What becomes of lanes that are done.
+#[derive(Clone, Copy)]
+enum Done {
+    /// The caller has them.
+    Kept(OnError),
+    /// They are written, whatever becomes of the others.
+    #[cfg(feature = "cli")]
+    Written,
 }
 
 /// The numbers of an input that each lane has its own of.
@@ -178,7 +200,8 @@ fn lanes_fit(
 ) -> Result<(), Error> {
     // What is summed is computed for some thousands at a time.
     let summed = by.saturating_mul(count.min(AT_A_TIME) * size_of::<f64>());
-    let own = per_lane.iter().filter(|column| wrt.contains(&column.name));
+    let wrt: HashSet<&str> = wrt.iter().copied().collect();
+    let own = per_lane.iter().filter(|column| wrt.contains(column.name));
     let own = own
         .map(|column| column.width)
         .fold(0, usize::saturating_add);
@@ -214,7 +237,9 @@ impl Model {
         let count = lanes_of(lengths(per_lane))?;
         let columns = per_lane.iter().map(|(n, c)| Column::of_numbers(n, c));
         let columns: Vec<Column<'_>> = columns.collect();
-        self.over_columns(shared, &columns, count, wrt, on_error, limits, workspace)
+        let done = Done::Kept(on_error);
+        let told = self.over_columns(shared, &columns, count, wrt, done, limits, workspace)?;
+        Ok(told.whole())
     }
 
     /// The same over lanes of lists, vectors and matrices, besides numbers: `per_lane` gives an input
@@ -250,30 +275,29 @@ impl Model {
         let count = lanes_of(lengths(per_lane))?;
         let columns = per_lane.iter().map(|(n, c)| Column::of_inputs(n, c));
         let columns: Vec<Column<'_>> = columns.collect::<Result<_, _>>()?;
-        self.over_columns(shared, &columns, count, wrt, on_error, limits, workspace)
+        let done = Done::Kept(on_error);
+        let told = self.over_columns(shared, &columns, count, wrt, done, limits, workspace)?;
+        Ok(told.whole())
     }
 
-    /// The same of columns of either kind.
+    /// The same of columns of either kind, to be written: lanes that fail leave the others, and there is to
+    /// be time for the text.
     #[cfg(feature = "cli")]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what its two doors take, and both kinds of columns"
-    )]
     pub(crate) fn value_and_grad_lanes_of_both(
         &self,
         shared: &Bindings,
         numbers: &[(&str, &[f64])],
         inputs: &[(&str, &[Input])],
         wrt: &[&str],
-        on_error: OnError,
         limits: &Limits,
         workspace: &mut Workspace,
-    ) -> Result<Lanes, Error> {
+    ) -> Result<Told, Error> {
         let count = lanes_of(lengths(numbers).chain(lengths(inputs)))?;
         let of_inputs = inputs.iter().map(|(n, c)| Column::of_inputs(n, c));
         let columns = numbers.iter().map(|(n, c)| Ok(Column::of_numbers(n, c)));
         let columns: Vec<Column<'_>> = columns.chain(of_inputs).collect::<Result<_, Error>>()?;
-        self.over_columns(shared, &columns, count, wrt, on_error, limits, workspace)
+        let done = Done::Written;
+        self.over_columns(shared, &columns, count, wrt, done, limits, workspace)
     }
 
     #[expect(
@@ -286,10 +310,15 @@ impl Model {
         per_lane: &[Column<'_>],
         count: usize,
         wrt: &[&str],
-        on_error: OnError,
+        done: Done,
         limits: &Limits,
         workspace: &mut Workspace,
-    ) -> Result<Lanes, Error> {
+    ) -> Result<Told, Error> {
+        let (on_error, is_written) = match done {
+            Done::Kept(on_error) => (on_error, false),
+            #[cfg(feature = "cli")]
+            Done::Written => (OnError::Collect, true),
+        };
         let mut bindings = shared.clone();
         let mut met = FxHashSet::default();
         for column in per_lane {
@@ -311,7 +340,7 @@ impl Model {
         if count == 0 {
             // What is wrong with the request is wrong without lanes too.
             self.ask(&bindings, asked, workspace)?;
-            return Ok(lanes);
+            return Ok(Told::of(lanes));
         }
         #[cfg(feature = "dfdx")]
         if self.is_reference() {
@@ -345,7 +374,7 @@ impl Model {
                 left = left.saturating_sub(taken);
                 lanes.push(result, wrt, on_error)?;
             }
-            return Ok(lanes);
+            return Ok(Told::of(lanes));
         }
         let asked = self.ask(&bindings, asked, workspace)?;
         let numbers = std::mem::take(&mut workspace.inputs);
@@ -398,6 +427,7 @@ impl Model {
                 fuel_for_each: false,
                 counts: true,
                 keeps_done: on_error == OnError::Collect,
+                is_written,
             },
         };
         let tally = self.with_batch(&of_lanes, |batch| {
@@ -411,32 +441,36 @@ impl Model {
             stats,
         } = tally;
         (lanes.walks, lanes.stats) = (walks, stats);
-        lanes.values = values.into_iter().map(|x| Ok(Output::of(x))).collect();
-        for (lane, special) in special {
-            let lane = lane as usize;
-            lanes.values[lane] = match special {
-                Special::Output(output) => Ok(output),
-                Special::Failed(error) if on_error == OnError::Stop => return Err(error.into()),
-                Special::Failed(error) => Err(error.into()),
-            };
+        let mut is_done = vec![true; count];
+        for (lane, special) in &special {
+            if let Special::Failed(error) = special {
+                if on_error == OnError::Stop {
+                    return Err(error.clone().into());
+                }
+                is_done[*lane as usize] = false;
+            }
         }
         let mut sums = sums.into_iter();
         let mut columns = columns.into_iter();
+        let widths: HashMap<&str, usize> = per_lane.iter().map(|c| (c.name, c.width)).collect();
+        let places = lanes.places(|name| widths.get(name).copied().unwrap_or(0));
         for (name, variable) in &asked.wrt {
             let size = match variable {
                 Variable::Unused => 0,
                 Variable::Inputs(_, extent) => extent.size(),
             };
             let own: Vec<Vec<f64>> = columns.by_ref().take(size).collect();
-            if let Some((_, all)) = lanes.shared_lists.iter_mut().find(|(n, _)| n == name) {
+            let Some(&place) = places.get(&**name) else {
+                continue;
+            };
+            if let Place::SharedList(at) = place {
+                let (_, all) = &mut lanes.shared_lists[at];
                 for (entry, _) in all.iter_mut().zip(own) {
                     *entry = sums.next().unwrap_or(0.0) + 0.0;
                 }
-            } else if let Some((_, rows)) = lanes.per_lane_lists.iter_mut().find(|(n, _)| n == name)
-            {
+            } else if let Place::EachList(at, width) = place {
+                let (_, rows) = &mut lanes.per_lane_lists[at];
                 // Of an input that the program has no use for, all derivatives are 0.
-                let column = per_lane.iter().find(|column| column.name == name);
-                let width = column.map_or(0, |column| column.width);
                 let row = |lane: usize| {
                     if own.is_empty() {
                         vec![0.0; width]
@@ -444,21 +478,96 @@ impl Model {
                         own.iter().map(|column| column[lane]).collect()
                     }
                 };
-                let values = lanes.values.iter().enumerate();
-                *rows = values
-                    .map(|(lane, v)| v.is_ok().then(|| row(lane)))
-                    .collect();
-            } else if let Some((_, numbers)) = lanes.per_lane.iter_mut().find(|(n, _)| n == name) {
+                let done = is_done.iter().enumerate();
+                *rows = done.map(|(lane, &is)| is.then(|| row(lane))).collect();
+            } else if let Place::Each(at) = place {
+                let (_, numbers) = &mut lanes.per_lane[at];
                 let all = own.into_iter().next().unwrap_or_else(|| vec![0.0; count]);
-                let numbers_of = all.into_iter().zip(&lanes.values);
-                *numbers = numbers_of.map(|(x, v)| v.is_ok().then_some(x)).collect();
-            } else if let Some((_, sum)) = lanes.shared.iter_mut().find(|(n, _)| n == name)
+                let numbers_of = all.into_iter().zip(&is_done);
+                *numbers = numbers_of.map(|(x, &is)| is.then_some(x)).collect();
+            } else if let Place::Shared(at) = place
                 && size > 0
             {
-                *sum = sums.next().unwrap_or(0.0) + 0.0;
+                lanes.shared[at].1 = sums.next().unwrap_or(0.0) + 0.0;
             }
         }
-        Ok(lanes)
+        Ok(Told {
+            lanes,
+            numbers: values,
+            special,
+        })
+    }
+}
+
+/// What lanes came to: their numbers in a column, as most of them have nothing else.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// All but the values; and these, where there are no others.
+    pub(crate) lanes: Lanes,
+    numbers: Vec<f64>,
+    /// What lanes have instead, in their order.
+    special: Vec<(u32, Special)>,
+}
+
+/// The value of one lane.
+#[cfg(feature = "cli")]
+#[derive(Clone, Copy)]
+pub(crate) enum LaneValue<'t> {
+    /// A float.
+    Number(f64),
+    /// Anything.
+    Output(&'t Output),
+    /// Why it has none; lanes that fail alike have the same.
+    Failed(&'t Arc<EvalError>),
+    /// The same, of no evaluation.
+    Refused(&'t Error),
+}
+
+impl Told {
+    fn of(lanes: Lanes) -> Self {
+        Self {
+            lanes,
+            numbers: Vec::new(),
+            special: Vec::new(),
+        }
+    }
+
+    /// How many lanes there are.
+    #[cfg(feature = "cli")]
+    pub(crate) fn count(&self) -> usize {
+        self.numbers.len() + self.lanes.values.len()
+    }
+
+    /// The values, in the order of lanes.
+    #[cfg(feature = "cli")]
+    pub(crate) fn values(&self) -> impl Iterator<Item = LaneValue<'_>> {
+        let mut special = self.special.iter().peekable();
+        let numbers = self.numbers.iter().enumerate().map(move |(lane, &x)| {
+            let other = special.next_if(|(other, _)| *other as usize == lane);
+            match other {
+                None => LaneValue::Number(x),
+                Some((_, Special::Output(output))) => LaneValue::Output(output),
+                Some((_, Special::Failed(error))) => LaneValue::Failed(error),
+            }
+        });
+        numbers.chain(self.lanes.values.iter().map(|value| match value {
+            Ok(output) => LaneValue::Output(output),
+            Err(Error::Eval(error)) => LaneValue::Failed(error),
+            Err(error) => LaneValue::Refused(error),
+        }))
+    }
+
+    /// With the values among the rest.
+    fn whole(mut self) -> Lanes {
+        let values = &mut self.lanes.values;
+        values.extend(self.numbers.into_iter().map(|x| Ok(Output::of(x))));
+        for (lane, special) in self.special {
+            values[lane as usize] = match special {
+                Special::Output(output) => Ok(output),
+                Special::Failed(error) => Err(error.into()),
+            };
+        }
+        self.lanes
     }
 }
 
@@ -474,9 +583,10 @@ impl Lanes {
             walks: 0,
             stats: Stats::default(),
         };
+        let columns: HashMap<&str, &Column<'_>> = per_lane.iter().map(|c| (c.name, c)).collect();
         for &name in wrt {
             let input = shared.get(name).filter(|i| !matches!(i, Input::Number(_)));
-            if let Some(column) = per_lane.iter().find(|column| column.name == name) {
+            if let Some(column) = columns.get(name) {
                 if matches!(column.first, Input::Number(_)) {
                     lanes.per_lane.push((name.to_owned(), Vec::new()));
                 } else {
@@ -490,6 +600,28 @@ impl Lanes {
             }
         }
         lanes
+    }
+
+    /// Where the derivatives by each name are, the first of a name; `width` is how many numbers a lane has of
+    /// a name.
+    pub(crate) fn places(&self, width: impl Fn(&str) -> usize) -> HashMap<String, Place> {
+        let mut places = HashMap::new();
+        let mut add = |name: &String, place: Place| {
+            places.entry(name.clone()).or_insert(place);
+        };
+        for (at, (name, _)) in self.shared.iter().enumerate() {
+            add(name, Place::Shared(at));
+        }
+        for (at, (name, _)) in self.shared_lists.iter().enumerate() {
+            add(name, Place::SharedList(at));
+        }
+        for (at, (name, _)) in self.per_lane.iter().enumerate() {
+            add(name, Place::Each(at));
+        }
+        for (at, (name, _)) in self.per_lane_lists.iter().enumerate() {
+            add(name, Place::EachList(at, width(name)));
+        }
+        places
     }
 
     /// Adds a lane that was evaluated alone.

@@ -29,6 +29,7 @@ use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// How many lanes a task of one thread has at most: as many as give lanes of one path company.
 const TASK: usize = 8192;
@@ -48,6 +49,20 @@ const FEW: usize = 16;
 /// Walks a lane whose inputs are in the workspace and keeps its path.
 pub(crate) type WalkLane<'a> =
     dyn Fn(&Query<'_>, &mut Workspace) -> Result<Run, Box<EvalError>> + Sync + 'a;
+
+/// What limits mean to a batch of lanes, and what is told of it.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
+pub(crate) struct Terms {
+    /// Whether each lane has the fuel for itself, and not all of them together.
+    pub(crate) fuel_for_each: bool,
+    /// Whether it is told what lanes took.
+    pub(crate) counts: bool,
+    /// Whether lanes that are done are of use where time runs out for others.
+    pub(crate) keeps_done: bool,
+    /// Whether values are to be written in time too.
+    pub(crate) is_written: bool,
+}
 
 /// A batch of lanes.
 pub(crate) struct Batch<'a> {
@@ -69,12 +84,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) threads: &'a Threads,
     /// The first lane so far after which no other is of use.
     pub(crate) end: AtomicU32,
-    /// Whether each lane has the fuel of the limits for itself, and not all of them together.
-    pub(crate) fuel_for_each: bool,
-    /// Whether it is told what lanes took.
-    pub(crate) counts: bool,
-    /// Whether lanes that are done are of use where time runs out for others.
-    pub(crate) keeps_done: bool,
+    pub(crate) terms: Terms,
     pub(crate) fuel: Fuel,
     /// The bytes of values that are told by themselves.
     pub(crate) held: AtomicUsize,
@@ -185,7 +195,7 @@ impl Batch<'_> {
         // Whether lanes before the one with another value left it fuel is told in their order too.
         let no_number =
             |result: &Result<Done, Refused>| matches!(result, Err(Refused::NotOneNumber));
-        let is_open = !self.fuel_for_each && results.iter().any(no_number);
+        let is_open = !self.terms.fuel_for_each && results.iter().any(no_number);
         let results = if self.fuel.is_over() || is_open {
             self.each_in_order(&mut tasks, &lanes_of, results, pool)
         } else {
@@ -386,7 +396,15 @@ impl Batch<'_> {
     }
 
     pub(super) fn is_late(&self) -> bool {
-        super::check_deadline(&self.limits).is_err()
+        /// What it takes to write a byte of a value that is kept, in nanoseconds.
+        const WRITING: u64 = 2;
+        let mut limits = self.limits;
+        if self.terms.is_written {
+            let held = self.held.load(Ordering::Relaxed) as u64;
+            let writing = Duration::from_nanos(held.saturating_mul(WRITING));
+            limits.deadline = limits.deadline.and_then(|at| at.checked_sub(writing));
+        }
+        limits.is_late()
     }
 
     pub(super) fn query(&self) -> Query<'_> {
@@ -507,7 +525,7 @@ impl Batch<'_> {
             None => Which::Range(range.lanes.start, range.lanes.len()),
             Some(listed) => Which::Listed(listed),
         };
-        if !self.fuel_for_each && !self.has_fuel_for(path, which.len()) {
+        if !self.terms.fuel_for_each && !self.has_fuel_for(path, which.len()) {
             return Err(self.over());
         }
         let fits = self.values.fit(path.output());
@@ -618,12 +636,17 @@ impl Batch<'_> {
         output: Output,
         range: &mut Results<'_>,
     ) -> Result<(), Refused> {
-        let bytes = size_of::<(u32, Special)>() + size_of_val(output.items());
+        self.hold(size_of::<(u32, Special)>() + size_of_val(output.items()))?;
+        range.tally.special.push((lane, Special::Output(output)));
+        Ok(())
+    }
+
+    /// Notes that so many bytes more are held to be told.
+    pub(super) fn hold(&self, bytes: usize) -> Result<(), Refused> {
         let before = self.held.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > self.limits.heap_bytes {
             return Err(Refused::Ended(Box::new(out_of_heap(&self.limits))));
         }
-        range.tally.special.push((lane, Special::Output(output)));
         Ok(())
     }
 

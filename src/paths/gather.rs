@@ -209,7 +209,7 @@ impl Batch<'_> {
                 }
             }
             Err(error) => {
-                self.fail(lane, error.into(), range);
+                self.fail(lane, error.into(), range)?;
                 if !lanes.is_empty() {
                     work.unknown.push(Unknown { clue, lanes });
                 }

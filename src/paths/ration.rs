@@ -37,10 +37,28 @@ fn is_same(a: &EvalError, b: &EvalError) -> bool {
         && b.monitored.is_empty()
 }
 
+/// What an error takes.
+fn bytes_of(error: &EvalError) -> usize {
+    /// What an allocator takes besides, of each piece.
+    const PIECE: usize = 16;
+    /// What is written of it besides its message.
+    const WRITTEN: usize = 96;
+    let calls = error.calls.iter().map(|call| call.name.len() + PIECE);
+    let monitored = size_of_val(error.monitored.as_slice());
+    size_of::<EvalError>()
+        + error.message.len()
+        + size_of_val(error.calls.as_slice())
+        + calls.sum::<usize>()
+        + monitored
+        + size_of::<(u32, Special)>()
+        + 2 * PIECE
+        + WRITTEN
+}
+
 impl Batch<'_> {
     /// What is left of the fuel, as far as is known.
     pub(super) fn fuel_left(&self) -> u64 {
-        if self.fuel_for_each {
+        if self.terms.fuel_for_each {
             return self.limits.fuel;
         }
         self.limits.fuel.saturating_sub(self.fuel.spent())
@@ -48,7 +66,7 @@ impl Batch<'_> {
 
     /// Notes what lanes took.
     pub(super) fn take_fuel(&self, fuel: u64) -> Result<(), Refused> {
-        if self.fuel_for_each {
+        if self.terms.fuel_for_each {
             return Ok(());
         }
         let before = self.fuel.spent.fetch_add(fuel, Ordering::Relaxed);
@@ -71,7 +89,7 @@ impl Batch<'_> {
     /// The same as far as fuel goes.
     pub(super) fn has_fuel_for(&self, path: &Path, lanes: usize) -> bool {
         let most = path.most_fuel();
-        let most = if self.fuel_for_each {
+        let most = if self.terms.fuel_for_each {
             most
         } else {
             most.saturating_mul(lanes as u64)
@@ -92,7 +110,7 @@ impl Batch<'_> {
             failed, cost_file, ..
         } = scratch;
         let lanes = (done - failed.len()) as u64;
-        let is_exact = self.counts || self.fuel.exact.load(Ordering::Relaxed);
+        let is_exact = self.terms.counts || self.fuel.exact.load(Ordering::Relaxed);
         let (applications, fuel) = if is_exact && !path.has_fixed_cost() {
             self.counted(path, which, done, failed, cost_file)
         } else {
@@ -159,7 +177,7 @@ impl Batch<'_> {
             Err(error) => error.stats.fuel,
         };
         if let Err(error) = &result
-            && !self.fuel_for_each
+            && !self.terms.fuel_for_each
             && has_run_out(error, fuel)
         {
             if lane == 0 && fuel == self.limits.fuel {
@@ -183,7 +201,7 @@ impl Batch<'_> {
             }
             let none_left = lock(&self.fuel.none_left).clone();
             if let Some(error) = none_left {
-                self.fail(lane, error, range);
+                self.fail(lane, error, range)?;
                 continue;
             }
             if self.is_late() {
@@ -208,12 +226,12 @@ impl Batch<'_> {
                     error.message = out_of_fuel(self.limits.fuel);
                     let further = EvalError::new(Kind::Resource, error.message.clone());
                     *lock(&self.fuel.none_left) = Some(Arc::new(further));
-                    self.fail(lane, error.into(), range);
+                    self.fail(lane, error.into(), range)?;
                 }
                 Err(error) => {
                     let fuel = error.stats.fuel;
                     self.fuel.spent.fetch_add(fuel, Ordering::Relaxed);
-                    self.fail(lane, error.into(), range);
+                    self.fail(lane, error.into(), range)?;
                 }
             }
         }
@@ -255,7 +273,7 @@ impl Batch<'_> {
         if lanes.peek().is_none() {
             return Ok(());
         }
-        if !self.keeps_done {
+        if !self.terms.keeps_done {
             return Err(Refused::late());
         }
         let error = {
@@ -272,15 +290,27 @@ impl Batch<'_> {
     }
 
     /// An error as it is kept of lanes that have the same.
-    pub(super) fn shared_error(&self, error: Arc<EvalError>) -> Arc<EvalError> {
+    ///
+    /// # Errors
+    /// Where all errors and values of lanes take more than there is.
+    pub(super) fn shared_error(&self, error: Arc<EvalError>) -> Result<Arc<EvalError>, Refused> {
+        /// Lanes that fail alike do so in few ways.
+        const WAYS: usize = 1024;
         let mut hasher = FxHasher::default();
         (&error.message, error.span, error.stats.fuel).hash(&mut hasher);
         let mut known = lock(&self.errors);
-        match known.entry(hasher.finish()) {
+        let may_grow = known.len() < WAYS;
+        Ok(match known.entry(hasher.finish()) {
             Entry::Occupied(other) if is_same(other.get(), &error) => other.get().clone(),
-            Entry::Occupied(_) => error,
-            Entry::Vacant(place) => place.insert(error).clone(),
-        }
+            Entry::Vacant(place) if may_grow => {
+                self.hold(bytes_of(&error))?;
+                place.insert(error).clone()
+            }
+            _ => {
+                self.hold(bytes_of(&error))?;
+                error
+            }
+        })
     }
 
     /// The query of one lane that is walked.

@@ -114,13 +114,15 @@ impl Batch<'_> {
                 self.take_fuel(stats.fuel)?;
                 let output = path.output_with(&scratch.workspace.leaves);
                 if let Err(error) = self.weigh(path, &output, lane, &mut scratch.workspace) {
-                    self.fail(lane, error.into(), range);
+                    self.fail(lane, error.into(), range)?;
                     return Ok(());
                 }
                 self.store(lane, &output, stats, &scratch.workspace, range)
             }
             // Where lanes have fuel together, whether there is enough is told in their order.
-            Ok(stats) if !self.fuel_for_each && stats.fuel > self.fuel_left() => Err(self.over()),
+            Ok(stats) if !self.terms.fuel_for_each && stats.fuel > self.fuel_left() => {
+                Err(self.over())
+            }
             // The walk meets the limit.
             Ok(_) => self.walk_alone(lane, range, scratch),
             Err(failed) => {
@@ -140,18 +142,24 @@ impl Batch<'_> {
         match self.walk_counted(lane, range, scratch)? {
             Ok(run) => self.store_run(lane, &run, &mut scratch.workspace, range),
             Err(error) => {
-                self.fail(lane, error.into(), range);
+                self.fail(lane, error.into(), range)?;
                 Ok(())
             }
         }
     }
 
     /// Notes that a lane has failed.
-    pub(super) fn fail(&self, lane: u32, error: Arc<EvalError>, range: &mut Results<'_>) {
+    pub(super) fn fail(
+        &self,
+        lane: u32,
+        error: Arc<EvalError>,
+        range: &mut Results<'_>,
+    ) -> Result<(), Refused> {
         self.end_at(lane);
         range.tally.stats.add(&error.stats, 1);
-        let error = self.shared_error(error);
+        let error = self.shared_error(error)?;
         range.tally.special.push((lane, Special::Failed(error)));
+        Ok(())
     }
 
     /// Keeps what a lane that was walked came to.
@@ -165,8 +173,7 @@ impl Batch<'_> {
         if let Some(path) = &run.path
             && let Err(error) = self.weigh(path, &run.output, lane, workspace)
         {
-            self.fail(lane, error.into(), range);
-            return Ok(());
+            return self.fail(lane, error.into(), range);
         }
         self.store(lane, &run.output, run.stats, workspace, range)
     }
@@ -202,7 +209,7 @@ impl Batch<'_> {
                 return Err(Refused::NotOneNumber);
             }
             let error = (self.not_numeric)(stats);
-            let error = self.shared_error(error.into());
+            let error = self.shared_error(error.into())?;
             range.tally.special.push((lane, Special::Failed(error)));
             return Ok(());
         }

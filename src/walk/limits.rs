@@ -331,6 +331,7 @@ impl From<Unwritten> for Box<EvalError> {
             Unwritten::TooLong(most) => {
                 format!("out of output: the value takes more than {most} bytes to write")
             }
+            Unwritten::Late => OUT_OF_TIME.to_owned(),
             Unwritten::NoMemory => "out of memory while the value is written".to_owned(),
         };
         Self::new(EvalError::new(Kind::Resource, message))

@@ -11,6 +11,7 @@
 //! - A fork leaves no trace but its operations and one select: stack and heap are cut back, and
 //!   only the arm taken costs fuel.
 
+mod budget;
 mod call;
 mod checks;
 pub(crate) mod code;
@@ -37,6 +38,7 @@ mod text;
 mod vectors;
 pub(crate) mod weights;
 
+pub use budget::Budget;
 #[cfg(feature = "dfdx")]
 pub(crate) use checks::callee;
 #[cfg(feature = "dfdx")]

@@ -6,6 +6,7 @@
 //!   [`Item::Pair`] followed by two values; a vector is [`Item::Vector`] and its numbers, a matrix
 //!   [`Item::Matrix`] and its rows; what has no type of its own is [`Item::Opaque`] and what is in it.
 
+use super::Limits;
 use crate::syntax::write::{write_char, write_name, write_quoted};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -133,7 +134,7 @@ impl Output {
     /// Writes it as Scheme does, unless the text would then be longer than so many bytes.
     pub(crate) fn write_scheme(&self, out: &mut String, most: usize) -> Result<(), Unwritten> {
         let atom = &mut |item: &Item, out: &mut String| scheme_atom(item, out);
-        self.write(out, most, &Scheme, atom)
+        self.write(out, &Room::of(most), &Scheme, atom)
     }
 
     /// As JSON, in the notation of the machine interface: `[1.0,2.5,{"sym":"a"}]`.
@@ -141,17 +142,17 @@ impl Output {
         self.to_json_with(&mut |value, out| json_number(value, out))
     }
 
-    /// Writes it as JSON, unless the text would then be longer than so many bytes.
+    /// Writes it as JSON, unless there is no room for the text.
     #[cfg(feature = "cli")]
-    pub(crate) fn write_json(&self, out: &mut String, most: usize) -> Result<(), Unwritten> {
-        self.write_json_with(&mut |value, out| json_number(value, out), out, most)
+    pub(crate) fn write_json(&self, out: &mut String, room: &Room) -> Result<(), Unwritten> {
+        self.write_json_with(&mut |value, out| json_number(value, out), out, room)
     }
 
     /// As JSON with something else in place of each number, in order.
     pub fn to_json_with(&self, number: &mut dyn FnMut(f64, &mut String)) -> String {
         let mut out = String::new();
         // Without a limit.
-        let _ = self.write_json_with(number, &mut out, usize::MAX);
+        let _ = self.write_json_with(number, &mut out, &Room::of(usize::MAX));
         out
     }
 
@@ -160,9 +161,9 @@ impl Output {
         &self,
         number: &mut dyn FnMut(f64, &mut String),
         out: &mut String,
-        most: usize,
+        room: &Room,
     ) -> Result<(), Unwritten> {
-        self.write(out, most, &Json, &mut |item, out| match item {
+        self.write(out, room, &Json, &mut |item, out| match item {
             Item::Number { value, .. } => number(*value, out),
             Item::Bool(b) => {
                 let _ = write!(out, "{b}");
@@ -178,17 +179,21 @@ impl Output {
     fn write(
         &self,
         out: &mut String,
-        most: usize,
+        room: &Room,
         style: &dyn Style,
         atom: &mut dyn FnMut(&Item, &mut String),
     ) -> Result<(), Unwritten> {
+        let most = room.bytes;
         // None has fewer than two: its own, and what parts it from the next.
         if self.items.len() > most.saturating_sub(out.len()) / 2 + 1 {
             return Err(Unwritten::TooLong(most));
         }
         // What is open: how many values are still to come, and what closes it.
         let mut open: Vec<(u32, Nest)> = Vec::new();
-        for item in &self.items {
+        for (index, item) in self.items.iter().enumerate() {
+            if index % UNHURRIED == UNHURRIED - 1 {
+                room.check_time()?;
+            }
             make_room(out, item, most)?;
             if let Some((left, nest)) = open.last_mut() {
                 let first = *left & FIRST != 0;
@@ -229,9 +234,48 @@ impl Output {
     }
 }
 
+/// How many pieces are written before the time is looked at.
+const UNHURRIED: usize = 1024;
+
+/// What writing may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// Bytes of the whole text.
+    pub(crate) bytes: usize,
+    /// Whose deadline it has.
+    limits: Option<Limits>,
+}
+
+impl Room {
+    /// So many bytes, and all the time.
+    pub(crate) fn of(bytes: usize) -> Self {
+        let limits = None;
+        Self { bytes, limits }
+    }
+
+    /// What limits allow.
+    #[cfg(feature = "cli")]
+    pub(crate) fn within(limits: &Limits) -> Self {
+        Self {
+            bytes: limits.output_bytes,
+            limits: Some(*limits),
+        }
+    }
+
+    /// An error where time is up.
+    pub(crate) fn check_time(&self) -> Result<(), Unwritten> {
+        match &self.limits {
+            Some(limits) if limits.is_late() => Err(Unwritten::Late),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Why a value is not written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Unwritten {
+    /// Time is up.
+    Late,
     /// It takes more bytes than are allowed.
     TooLong(usize),
     /// There is no memory for the text.
@@ -375,6 +419,13 @@ fn scheme_atom(item: &Item, out: &mut String) {
 
 /// A number in JSON: shortest text that reads back the same; `"inf"`, `"-inf"`, `"nan"`.
 pub fn json_number(value: f64, out: &mut String) {
+    /// Below it whole numbers are written with all of their digits.
+    const WHOLE: f64 = 1e15;
+    let whole = value as i64;
+    if whole as f64 == value && value.abs() < WHOLE && (whole != 0 || value.is_sign_positive()) {
+        whole_number(whole, out);
+        return;
+    }
     let _ = if value.is_nan() {
         write!(out, r#""nan""#)
     } else if value.is_infinite() {
@@ -386,6 +437,22 @@ pub fn json_number(value: f64, out: &mut String) {
     } else {
         write!(out, "{value:?}")
     };
+}
+
+/// The same of one that is whole: `7.0`.
+fn whole_number(whole: i64, out: &mut String) {
+    let mut digits = [b'0'; 20];
+    let (mut at, mut left) = (digits.len(), whole.unsigned_abs());
+    while left > 0 || at == digits.len() {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+    }
+    if whole < 0 {
+        out.push('-');
+    }
+    out.extend(digits[at..].iter().map(|&digit| char::from(digit)));
+    out.push_str(".0");
 }
 
 /// A string in JSON.
@@ -417,6 +484,31 @@ fn json_object(key: &str, text: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_the_shortest_text_that_reads_back() {
+        let mut numbers = vec![
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            10.0,
+            99.0,
+            -100.0,
+            0.5,
+            1e-7,
+            f64::MAX,
+        ];
+        numbers.extend((0..20).flat_map(|power| {
+            let x = 10_f64.powi(power);
+            [x, -x, x - 1.0, x + 0.5, 1.0 / x]
+        }));
+        for x in numbers {
+            let mut text = String::new();
+            json_number(x, &mut text);
+            assert_eq!(text, format!("{x:?}"));
+        }
+    }
 
     #[test]
     fn nested_lists_and_pairs_close_in_order() {

@@ -123,7 +123,9 @@ impl Walk<'_> {
 /// What the numeric rows that take long weigh for each number, in elements, beyond one.
 pub(crate) fn dearness(prim: Prim) -> usize {
     match prim {
-        Prim::Lgamma | Prim::Digamma | Prim::Trigamma | Prim::Lbeta | Prim::LogNormalCdf => 6,
+        // Of a negative number they take a tangent too.
+        Prim::Digamma | Prim::Trigamma => 14,
+        Prim::Lgamma | Prim::Lbeta | Prim::LogNormalCdf => 6,
         Prim::Pow | Prim::Erf | Prim::Erfc => 2,
         _ => 0,
     }

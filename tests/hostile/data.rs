@@ -493,6 +493,12 @@ pub(crate) fn cases() -> Vec<Case> {
         )
         .with(json!({"lanes": {"x": vec![1; 300_000]}})),
         Case::program(
+            "data/lanes-of-errors-of-their-own",
+            || "(error \"x\" x)".into(),
+            Answer,
+        )
+        .with(json!({"lanes": {"x": (0..200_000).collect::<Vec<_>>()}})),
+        Case::program(
             "data/lanes-of-paths",
             || "(let go ((i 0) (s x)) (if (> i x) s (go (+ i 1) (* s 1.01))))".into(),
             Answer,
@@ -521,6 +527,21 @@ pub(crate) fn cases() -> Vec<Case> {
         let inputs: serde_json::Map<_, _> = names.iter().map(|n| (n.clone(), json!(1.5))).collect();
         (names, inputs)
     };
+    let (names, inputs) = many(20_000);
+    let few = Case::program(
+        "data/gradient-by-20000-names",
+        || "(+ i0 i1)".into(),
+        Answer,
+    );
+    cases.push(few.with(json!({"inputs": inputs, "wrt": names})));
+    let (_, inputs) = many(200_000);
+    let few = Case::program("data/inputs-200000", || "i7".into(), Value("1.5"));
+    cases.push(few.with(json!({"inputs": inputs})));
+    let (names, _) = many(3000);
+    let lanes = names.iter().map(|n| (n.clone(), json!(vec![1; 100])));
+    let lanes: serde_json::Map<_, _> = lanes.collect();
+    let few = Case::program("data/lanes-by-3000-names", || "(+ i0 i1)".into(), Answer);
+    cases.push(few.with(json!({"lanes": lanes, "wrt": names})));
     let (names, inputs) = many(1000);
     let all = names.join(" ");
     let sum = all.clone();

@@ -18,6 +18,8 @@ pub(crate) struct Outcome {
     pub(crate) answers: Vec<String>,
     /// User and system time until the last answer.
     pub(crate) cpu: Duration,
+    /// That of the last line alone.
+    pub(crate) last: Duration,
     /// Until the first answer, from when the first line was written.
     pub(crate) first: Duration,
     /// Most bytes resident at once.
@@ -88,12 +90,12 @@ fn converse(child: &mut Child, lines: &[&[u8]], longest: Duration) -> Result<Out
         }
     });
     let mut answers = Vec::new();
-    let mut first = Duration::ZERO;
+    let (mut first, mut last) = (Duration::ZERO, Duration::ZERO);
     for (index, line) in lines.iter().enumerate() {
+        let start = taken(child.id()).map_or(Duration::ZERO, |(cpu, _)| cpu);
         let began = Instant::now();
         // A process that has died reads nothing: that no answer comes says so.
         let _ = input.write_all(line).and_then(|()| input.write_all(b"\n"));
-        let start = taken(child.id()).map_or(Duration::ZERO, |(cpu, _)| cpu);
         let answer = loop {
             match receiver.recv_timeout(Duration::from_millis(100)) {
                 Ok(answer) => break answer,
@@ -111,12 +113,15 @@ fn converse(child: &mut Child, lines: &[&[u8]], longest: Duration) -> Result<Out
         if index == 0 {
             first = began.elapsed();
         }
+        let end = taken(child.id()).map_or(Duration::ZERO, |(cpu, _)| cpu);
+        last = end.saturating_sub(start);
         answers.push(answer);
     }
     let (cpu, memory) = taken(child.id()).ok_or("it died after its last answer")?;
     Ok(Outcome {
         answers,
         cpu,
+        last,
         first,
         memory,
     })
@@ -132,6 +137,17 @@ fn taken(id: u32) -> Option<(Duration, u64)> {
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilo: u64 = peak.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    // A tick is a hundredth of a second wherever Linux runs.
-    Some((Duration::from_millis(10 * ticks), kilo << 10))
+    // A tick is a hundredth of a second wherever Linux runs; threads that live tell more of theirs.
+    let cpu = Duration::from_millis(10 * ticks).max(of_threads(id).unwrap_or_default());
+    Some((cpu, kilo << 10))
+}
+
+/// CPU time of the threads of a process that live, to the nanosecond where the system tells it.
+fn of_threads(id: u32) -> Option<Duration> {
+    let mut nanos = 0;
+    for thread in std::fs::read_dir(format!("/proc/{id}/task")).ok()? {
+        let told = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        nanos += told.split_whitespace().next()?.parse::<u64>().ok()?;
+    }
+    Some(Duration::from_nanos(nanos))
 }

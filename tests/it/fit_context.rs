@@ -9,7 +9,7 @@ use dmci::fit::{
     predict,
 };
 use dmci::syntax::Constraint;
-use dmci::{Bindings, Interpreter, Limits, Mode, Model, Threads};
+use dmci::{Bindings, Interpreter, Kind, Limits, Mode, Model, Threads};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -390,6 +390,80 @@ fn a_budget_bounds_a_loss_too() {
                 "{} of {evaluations}, {starts} starts",
                 fit.evaluations
             );
+        }
+    }
+}
+
+/// How much fuel a fit takes, by halving.
+fn least_fuel(takes: impl Fn(u64) -> bool) -> u64 {
+    let (mut low, mut high) = (0_u64, 1_u64 << 24);
+    assert!(takes(high));
+    while low + 1 < high {
+        let middle = low.midpoint(high);
+        if takes(middle) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    high
+}
+
+#[test]
+fn fuel_is_that_of_all_rows_starts_and_steps() {
+    let program = model("(param a 1) (param b 1) (observe y (* a (exp (- (* b x)))))");
+    let fitted = |rows: usize, options: &FitOptions| {
+        let x: Vec<f64> = (0..rows).map(|row| 0.1 * row as f64).collect();
+        let y: Vec<f64> = x.iter().map(|x| 3.0 * (-2.0 * x).exp()).collect();
+        let table = Table::from_columns([("x", x), ("y", y)]).unwrap();
+        fit(&program, &table, options)
+    };
+    let options = || FitOptions::default().starts(3).max_iterations(30);
+    let least = |rows: usize, threads: usize| {
+        let options = options().threads(Threads::of(threads));
+        least_fuel(|fuel| fitted(rows, &options.clone().fuel(fuel)).is_ok())
+    };
+    // What is enough does not depend on threads, and all rows count.
+    let (few, many) = (least(20, 1), least(200, 1));
+    assert_eq!(few, least(20, 2));
+    assert!(many > 5 * few, "{few} {many}");
+    // With as much the result is that of a fit without a bound.
+    let unbound = fitted(20, &options()).unwrap();
+    let bound = fitted(20, &options().fuel(few)).unwrap();
+    assert_eq!(bound.params, unbound.params);
+    assert!(few >= 20 * unbound.evaluations as u64);
+    let error = fitted(20, &options().fuel(few - 1)).unwrap_err();
+    assert_eq!(error.program_error().unwrap().kind(), Kind::Resource);
+    assert!(error.to_string().contains(&format!("{}; raise", few - 1)));
+    // Options and their clones draw on the same.
+    let twice = options().fuel(2 * few);
+    assert!(fitted(20, &twice).is_ok());
+    assert!(fitted(20, &twice.clone()).is_ok());
+    assert!(fitted(20, &twice).is_err());
+}
+
+#[test]
+fn fuel_ends_a_fit_of_what_does_not_end() {
+    let table = wave(1000);
+    for text in [
+        "(param k 1.0) (define (g n) (g (+ n 1))) (observe y (g k))",
+        // From some rows on, and at other params.
+        "(param k 1.0) (define (g n) (if (> n 1e300) n (g (+ n 1)))) (observe y (if (> x 3) (g k) k))",
+        "(param k 1.0) (define (g n) (g (+ n 1))) (observe y (* x (if (= k 1.0) k (g k))))",
+        "(param k 1.0) (define (g n) (g (+ n 1))) (observe-series (y) (map (lambda (x) (g k)) x))",
+    ] {
+        let model = model(text);
+        for starts in [1, 8] {
+            let options = FitOptions::default().starts(starts).fuel(200_000);
+            let error = fit(&model, &table, &options).unwrap_err();
+            assert!(error.to_string().starts_with("out of fuel"), "{error}");
+            let prepared = PreparedFit::new(&model, &table, &options).unwrap();
+            for error in [
+                prepared.calibrate().unwrap_err(),
+                prepared.score(&[1.0]).unwrap_err(),
+            ] {
+                assert!(error.to_string().starts_with("out of fuel"), "{error}");
+            }
         }
     }
 }

@@ -8,9 +8,9 @@ use dmci::source::{Position, Span};
 use dmci::syntax::{Constraint, Goal};
 use dmci::walk::output::{json_number, json_string};
 use dmci::{
-    Bindings, Error, Evaluator, Input, Interpreter, Kind, Lane, LaneMut, Limits, Mode, Model,
-    OnError, Output, Pause, Registry, Relaxation, Request, Tagged, Threads, TypeTag, Workspace,
-    Wrt,
+    Bindings, Budget, Error, Evaluator, Input, Interpreter, Kind, Lane, LaneMut, Limits, Mode,
+    Model, OnError, Output, Pause, Registry, Relaxation, Request, Tagged, Threads, TypeTag,
+    Workspace, Wrt,
 };
 use std::fmt::Debug;
 
@@ -238,6 +238,8 @@ fn interpreters_and_programs() {
     assert!(programs.iter().all(Result::is_err));
     let none: [&str; 0] = [];
     assert!(interpreter.evaluate_many(&none, &nothing).is_empty());
+    let none = Budget::new(0);
+    assert!(none.left() == 0 && !none.is_over() && none == none.clone());
     let request = Request::default()
         .wrt(Wrt::Names(&["no"]))
         .mode(Mode::Direct)
@@ -1043,6 +1045,7 @@ fn fits_that_cannot_be() {
         new().fix("a", NAN).fix("no", None),
         new().bound("a", Constraint::Above(NAN)),
         new().limits(Limits::default().fuel(0)),
+        new().fuel(0),
     ];
     for (index, options) in odd.iter().enumerate() {
         let found = fit_observed(&good, &table, options, &go_on);

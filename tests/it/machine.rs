@@ -289,10 +289,10 @@ fn a_fit_of_the_definition_finds_a_blank_line() {
         .iter()
         .map(|one| format!("line-{one}"))
         .collect();
-    let mut program = String::new();
-    for name in &names {
-        program += &format!("(param {name} 0 (between -10 10))\n");
-    }
+    let params = names
+        .iter()
+        .map(|name| format!("(param {name} 0 (between -10 10))\n"));
+    let mut program: String = params.collect();
     for (group, name) in Weights::GROUPS.into_iter().enumerate() {
         let rows = weights.group(group);
         let mut rows: Vec<String> = rows.iter().map(|row| written(row)).collect();

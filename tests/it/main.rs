@@ -35,8 +35,6 @@ mod generate;
 mod golden;
 mod gradients;
 mod hessian;
-#[cfg(feature = "cli")]
-mod histories;
 mod ir;
 mod library;
 mod limits;

@@ -6,6 +6,8 @@
 #![cfg(feature = "cli")]
 
 use crate::cli::{dmci, dmci_with};
+use dmci::Interpreter;
+use dmci::cli::eval;
 use serde_json::{Value, json};
 
 /// Answers to lines, each with the flags given.
@@ -259,7 +261,7 @@ fn fits_and_traces_end_at_their_limits() {
         data.to_str().expect("UTF-8"),
     );
     let err = dmci(&["fit", model, data, "--quiet", "--fuel", "1e4"]).fails(1);
-    assert!(err.contains("out of fuel: 10000"), "{err}");
+    assert!(err.contains("evaluations together have 10000"), "{err}");
     let err = dmci(&["fit", model, data, "--quiet", "--timeout", "50ms"]).fails(1);
     assert!(err.contains("out of time"), "{err}");
     let show = [
@@ -276,4 +278,46 @@ fn fits_and_traces_end_at_their_limits() {
     let err = dmci(&show).fails(1);
     assert!(err.contains("out of fuel: 100"), "{err}");
     std::fs::remove_dir_all(folder).expect("removed");
+}
+
+#[test]
+fn of_many_inputs_those_that_are_used_count() {
+    let interpreter = Interpreter::embedded();
+    let inputs: serde_json::Map<String, Value> =
+        (0..3000).map(|i| (format!("x{i}"), json!(i))).collect();
+    let mut inputs = inputs;
+    inputs.insert("car".into(), json!(5));
+    inputs.insert("x6".into(), json!({"list": [1, 2]}));
+    for (source, wrt, answer) in [
+        // What is not used has a derivative of 0, and what is shadows primitives.
+        (
+            "(* x7 car)",
+            json!(["x7", "x8", "car"]),
+            r#"{"value":35.0,"grad":{"x7":5.0,"x8":0.0,"car":7.0}}"#,
+        ),
+        (
+            "(+ |x7| x9)",
+            json!(["x7", "x8"]),
+            r#"{"value":16.0,"grad":{"x7":1.0,"x8":0.0}}"#,
+        ),
+        (
+            "`(7 ,@x6 ,x8)",
+            json!(null),
+            r#"{"value":[7.0,1.0,2.0,8.0]}"#,
+        ),
+        (
+            "(let ((x7 1)) '(x9 ,x8))",
+            json!(null),
+            r#"{"value":[{"sym":"x9"},[{"sym":"unquote"},{"sym":"x8"}]]}"#,
+        ),
+    ] {
+        for mode in ["interpreter", "direct"] {
+            let line = json!({"source": source, "inputs": inputs, "wrt": wrt, "mode": mode});
+            assert_eq!(
+                eval::answer(&interpreter, &line.to_string()),
+                answer,
+                "{source}"
+            );
+        }
+    }
 }

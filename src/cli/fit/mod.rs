@@ -161,7 +161,10 @@ A column such as `time (s)` is written |time (s)| in a model:
   (observe y (* y0 (exp (- (* k |time (s)|)))))
 
 Ctrl-C and --deadline end the search, not the program: the best so far is told and written.
-Exit code 130 after Ctrl-C.")]
+Exit code 130 after Ctrl-C.
+
+--fuel is for the whole fit, all rows, starts and steps together, and a fit that takes more fails. Without
+it each row of each evaluation may take 10^9, however many there are.")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Fit {
     /// File with the model
@@ -382,6 +385,7 @@ impl Fit {
             minimize: self.minimize,
             soften: self.soften,
             limits,
+            fuel: self.limits.budget(),
             threads: self.threads.threads(),
         };
         let bar = self.progress();
@@ -420,13 +424,19 @@ impl Fit {
         warnings.extend(of_fit);
         // What follows is done in any case; a second Ctrl-C ends the process.
         let limits = self.limits.limits().deadline(None);
-        let options = FitOptions { limits, ..options };
+        let fuel = options.fuel.clone();
+        let options = FitOptions {
+            limits,
+            fuel: None,
+            ..options
+        };
         let mut profiles = None;
         if let Some(names) = profiled.filter(|_| !fitted.interrupted) {
             let all: Vec<String> = fitted.params.iter().map(|p| p.name.clone()).collect();
             let names = if names.is_empty() { &all } else { names };
             let options = FitOptions {
                 limits: interrupts::stopped_by_ctrl_c(limits),
+                fuel,
                 ..options.clone()
             };
             let made = names

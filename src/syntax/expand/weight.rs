@@ -18,6 +18,9 @@ const PAID: u32 = 12;
 /// Procedures that do no more than that besides applications are not charged.
 const LITTLE: u32 = 32;
 
+/// What a name that is bound weighs besides, in expressions: its place in an environment is made.
+const BOUND: u32 = 4;
+
 /// What an expression weighs, in elements that a primitive goes through.
 const ELEMENTS: u32 = 2;
 
@@ -37,7 +40,8 @@ impl Expander<'_> {
                     otherwise,
                 } => of(test).saturating_add(of(then).max(of(otherwise))),
                 Expr::Let { inits, body, .. } | Expr::Letrec { inits, body, .. } => {
-                    all(inits).saturating_add(of(body))
+                    let bound = BOUND.saturating_mul(inits.len() as u32);
+                    all(inits).saturating_add(of(body)).saturating_add(bound)
                 }
                 Expr::Begin(exprs) => all(exprs),
                 Expr::Call {

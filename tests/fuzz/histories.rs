@@ -3,7 +3,8 @@
 //! Seeds go in; each makes a program and a history of evaluations of one model, within several limits,
 //! alone and over lanes. Every answer is held against that of a model which has seen nothing.
 //!
-//! `DMCI_HISTORIES=N` runs so many, `DMCI_SEED` says from which seed on. A failure names its seed.
+//! As of the other targets, `DMCI_FUZZ` runs so many, `DMCI_FUZZ_SECONDS` as many as there is time for, and
+//! `DMCI_SEED` says from which seed on. A failure names its seed.
 //!
 //! **Invariants**
 //! - Nothing depends on time: no history has a deadline but one that is past, or far off.
@@ -12,12 +13,14 @@
 
 use crate::generate::{INPUTS, generate, smooth_inputs, special_inputs, steep_inputs};
 use crate::random::{Random, base_seed};
+use crate::{number_from, watch};
 use dmci::{
     Bindings, Error, Evaluation, Evaluator, Input, Interpreter, Lane, LaneMut, Limits, Mode, Model,
     OnError, Relaxation, Workspace, Wrt,
 };
 use std::fmt::Write;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 /// How many histories run unless the environment says otherwise.
 const USUAL: u64 = 60;
@@ -46,12 +49,6 @@ const TEMPLATES: [&str; 16] = [
     "(+ (soft-if x y (* x z) (if (> y 0) z 1)) (soft-choice (x y z) (list z y x)))",
     "(define (h k s) (if (> k 2) s (h (+ k 1) (+ s (if (> s x) (soft-if s y 1 2) (* z (if (> z y) s 3))))))) (h 0 x)",
 ];
-
-/// How many to run.
-fn histories() -> u64 {
-    let asked = std::env::var("DMCI_HISTORIES").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(USUAL)
-}
 
 /// What one evaluation is asked.
 #[derive(Clone, Debug)]
@@ -323,7 +320,7 @@ fn run(interpreter: &Interpreter, seed: u64) -> Result<usize, String> {
         let found = ask(&warm, asked, &points, &mut workspace, &mut seconds);
         if found != expected || !are_near(&seconds, &second) {
             return Err(format!(
-                "DMCI_SEED={seed} DMCI_HISTORIES=1, {mode:?}, evaluation {index} of {count}:\n{source}\n\
+                "DMCI_SEED={seed} DMCI_FUZZ=1, histories: {mode:?}, evaluation {index} of {count}:\n{source}\n\
                  {asked:?}\npoints {points:?}\nwarm: {found} {seconds:?}\ncold: {expected} {second:?}"
             ));
         }
@@ -334,14 +331,31 @@ fn run(interpreter: &Interpreter, seed: u64) -> Result<usize, String> {
 #[test]
 fn what_was_evaluated_before_changes_nothing() {
     let interpreter = &Interpreter::embedded();
-    let (base, mut evaluations) = (base_seed(), 0);
-    for seed in base..base + histories() {
+    let seconds = number_from("DMCI_FUZZ_SECONDS");
+    let usual = if seconds.is_some() { u64::MAX } else { USUAL };
+    let count = number_from("DMCI_FUZZ").unwrap_or(usual);
+    let (first, began) = (base_seed(), Instant::now());
+    let now = watch("histories", began);
+    let (mut done, mut evaluations) = (0, 0);
+    for seed in first..first.saturating_add(count) {
+        if seconds.is_some_and(|seconds| began.elapsed().as_secs() >= seconds) {
+            break;
+        }
+        now[0].store(seed, Ordering::Relaxed);
+        now[1].store(began.elapsed().as_millis() as u64 + 1, Ordering::Relaxed);
         match run(interpreter, seed) {
             Ok(count) => evaluations += count,
             Err(complaint) => panic!("{complaint}"),
         }
+        now[1].store(0, Ordering::Relaxed);
+        done += 1;
     }
-    assert!(evaluations > 0 || histories() == 0);
+    now[2].store(1, Ordering::Relaxed);
+    println!(
+        "histories: {done} of {evaluations} evaluations from seed {first} in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
+    assert!(evaluations > 0 || done == 0);
 }
 
 // ---- histories that went wrong once ----------------------------------------------------------
