@@ -42,6 +42,12 @@ const TURN: i32 = 8;
 /// How often frequencies are scanned: there are many.
 const SPEED_SWEEPS: usize = 2;
 
+/// Frequencies are scanned for about so many predictions, and
+const PREDICTIONS: usize = 1 << 17;
+
+/// so many of them in any case.
+const FEWEST: usize = 48;
+
 /// What a program says of its constants; none, or one for each.
 #[derive(Clone, Copy)]
 pub(super) struct Hints<'a> {
@@ -118,6 +124,7 @@ pub(super) fn scan<'a, P: Objective>(
     let is_signed =
         (0..space.len()).any(|j| space.is_linear(j) && space.bounds()[j] == Bound::Free);
     let quarters = if is_signed { 2 } else { 4 };
+    let speeds = (PREDICTIONS / desk.problem.rows().max(1)).max(FEWEST);
     if scanned.is_empty() || scanned.len() > MOST {
         return found;
     }
@@ -147,7 +154,11 @@ pub(super) fn scan<'a, P: Objective>(
                 continue;
             }
             let mut line: Vec<Option<(f64, Vec<f64>)>> = Vec::new();
-            for to in numbers(bound, best[j], range_of(j), hints.wave(j)) {
+            let mut numbers = numbers(bound, best[j], range_of(j), hints.wave(j));
+            if speed.is_some() {
+                numbers.truncate(speeds);
+            }
+            for to in numbers {
                 if tried.get() >= most || !goes_on() {
                     return found;
                 }

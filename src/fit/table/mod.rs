@@ -728,6 +728,6 @@ mod tests {
         let error = Table::read("no/such/table.csv").unwrap_err();
         assert_eq!(error.to_string(), "no/such/table.csv: no such file");
         let directory = Table::read(env!("CARGO_MANIFEST_DIR")).unwrap_err();
-        assert!(matches!(directory, TableError::Unreadable { .. }));
+        assert!(matches!(directory, TableError::Directory { .. }));
     }
 }
