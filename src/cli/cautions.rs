@@ -202,6 +202,17 @@ pub(super) fn cautions_of(
             });
             continue;
         }
+        let before = program.text().get(..span.start as usize);
+        let open = before.and_then(|before| before.trim_end().strip_suffix('('));
+        if let Some(meant) = open.and_then(|open| hints::name_outside(program.text(), open.len())) {
+            cautions.push(Caution {
+                message: format!("`{name}` is applied here; the name goes inside: `{meant}`"),
+                span: Some(span),
+                name: Some(name.to_owned()),
+                help: None,
+            });
+            continue;
+        }
         let near = misspelt(name, &known);
         let (message, help) = match (hints::instead_of(name, applied.contains(name)), near) {
             (Some(advice), _) => (format!("`{name}` is not defined; {advice}"), None),

@@ -15,6 +15,7 @@ use super::observer::{Observer, Watch};
 use super::points::{Guess, Range};
 use super::result::{Ending, StartEnd};
 use super::space::Space;
+use super::turns::Wave;
 use crate::prim::math;
 use crate::threads::{Threads, in_tasks_with};
 use std::cell::Cell;
@@ -42,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) threads: Threads,
     /// Where else some parameters may lie, as the program has it; none, or one for each.
     pub(crate) ranges: Vec<Option<Range>>,
+    /// Which parameters turn an angle; none, or one for each.
+    pub(crate) waves: Vec<Option<Wave>>,
 }
 
 impl Default for Options {
@@ -56,6 +59,7 @@ impl Default for Options {
             tolerances: Tolerances::default(),
             threads: Threads::ALL,
             ranges: Vec::new(),
+            waves: Vec::new(),
         }
     }
 }
@@ -372,8 +376,20 @@ pub(super) fn complete<'a, P: Objective>(
         let room = *left - spent(&minimizer);
         status = descend(&mut minimizer, desk, limit, room, watch);
     }
-    // A step of polishing is one evaluation, and once it is as many as there are params.
     let n = minimizer.params().len();
+    // On its way to an end that a logarithm is taken from, a parameter never arrives, and keeps the others
+    // from it.
+    if !status.converged()
+        && spent(&minimizer).saturating_add(n + 1 + OF_STEP) <= *left
+        && watch.goes_on()
+        && minimizer.settle(desk)
+        && minimizer.resume(desk, whole, options.tolerances).is_ok()
+    {
+        let limit = minimizer.iterations().saturating_add(more);
+        let room = left.saturating_sub(spent(&minimizer));
+        status = descend(&mut minimizer, desk, limit, room, watch);
+    }
+    // A step of polishing is one evaluation, and once it is as many as there are params.
     let polished = Cell::new(0);
     let room = left.saturating_sub(spent(&minimizer) + n + 1);
     minimizer.polish(desk, || {

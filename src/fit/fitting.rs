@@ -499,6 +499,7 @@ pub(super) fn search_options(options: &FitOptions, prepared: &Prepared<'_>) -> O
         all_starts: options.all_starts,
         threads: options.threads.clone(),
         ranges: prepared.ranges.clone(),
+        waves: prepared.waves.clone(),
         ..Options::default()
     }
 }

@@ -60,7 +60,9 @@ mod starts;
 mod statistics;
 pub mod table;
 mod triangle;
+mod turns;
 pub(crate) mod warnings;
+mod waves;
 
 pub use context::{FitContext, PreparedFit};
 #[cfg(feature = "cli")]

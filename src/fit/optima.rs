@@ -7,7 +7,7 @@
 //! - Starts agree where they are in one place: where all scores would change, in all, by a thousandth of
 //!   their length at the most. Where the scores do not determine the place, they agree in the value.
 //! - Of minima that are equal to the final tolerance it is the one that the first guess leads to, else the
-//!   nearest to it.
+//!   nearest to it, and of frequencies one that the data tell apart from slower ones.
 
 use super::descents::{Search, Start, complete};
 use super::desk::{Desk, Evaluations};
@@ -17,6 +17,7 @@ use super::places::{NEAR, is_same_place, places};
 use super::result::{Ending, StartEnd};
 use super::space::Space;
 use super::statistics::undetermined;
+use super::turns::{are_alias, turned_to};
 use crate::prim::math;
 
 /// A minimum that is as low as the best.
@@ -130,7 +131,9 @@ pub(super) fn choose<P: Objective>(
     places.sort_by(|a, b| {
         let key = |place: &[usize]| {
             let first = !is_of_first(place);
-            (first, way(search.guess.init, &params(place[0], &starts)))
+            let params = params(place[0], &starts);
+            let alias = are_alias(&search.options.waves, &params);
+            ((first, alias), way(search.guess.init, &params))
         };
         let ((a_first, a_way), (b_first, b_way)) = (key(a), key(b));
         a_first.cmp(&b_first).then(a_way.total_cmp(&b_way))
@@ -203,13 +206,16 @@ pub(super) fn choose<P: Objective>(
         (Vec::new(), Vec::new())
     };
     let undetermined = filled && !undetermined(&jacobian, scores.len(), n, &end.held()).is_empty();
+    // A whole turn is the same place, and of exact data rounding is all that tells places apart.
+    let is_here = |end: &Minimizer<'_>, params: &[f64]| {
+        let params = turned_to(&search.options.waves, params, end.params());
+        is_same_place(end, &params) || end.distance(&params) <= rounding
+    };
     let mut others: Vec<Optimum> = Vec::new();
     // Where the place is not determined, others are no minima beside it but the same plain.
     for &k in equal.iter().filter(|&&k| k != chosen && !undetermined) {
-        let known = is_same_place(end, ends[k].params())
-            || others
-                .iter()
-                .any(|other| is_same_place(&ends[k], &other.params));
+        let known = is_here(end, ends[k].params())
+            || others.iter().any(|other| is_here(&ends[k], &other.params));
         if !known && endings[k] == Ending::Converged {
             others.push(Optimum {
                 params: ends[k].params().to_vec(),
@@ -227,7 +233,7 @@ pub(super) fn choose<P: Objective>(
     if !undetermined {
         let here = |k: &&usize| {
             let there = starts[**k].place.unwrap_or(**k);
-            is_same_place(end, &params(there, &starts))
+            is_here(end, &params(there, &starts))
         };
         agree = as_low.iter().filter(here).count();
     }

@@ -53,8 +53,10 @@ impl Minimizer<'_> {
         self.evaluations += desk.take_evaluations();
     }
 
-    /// Puts parameters that ran off towards an end, with nothing more to gain on the way, on it.
-    pub(crate) fn settle<P: Objective>(&mut self, desk: &mut Desk<P>) {
+    /// Puts parameters that ran off towards an end, with nothing more to gain on the way, on it; tells
+    /// whether there were any.
+    pub(crate) fn settle<P: Objective>(&mut self, desk: &mut Desk<P>) -> bool {
+        let mut moved = false;
         desk.take_evaluations();
         for j in 0..self.space.len() {
             let (low, high) = self.space.bounds()[j].ends();
@@ -82,10 +84,12 @@ impl Minimizer<'_> {
                 if (end == low && down >= 0.0) || (end == high && down <= 0.0) {
                     self.current.move_to(self.space, params, value, triangle);
                     self.look();
+                    moved = true;
                 }
             }
         }
         self.evaluations += desk.take_evaluations();
+        moved
     }
 
     /// Takes a step if it is short and halves the gradient.

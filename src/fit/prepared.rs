@@ -18,6 +18,8 @@ use super::options::FitOptions;
 use super::points::Range;
 use super::ranges::ranges;
 use super::table::Table;
+use super::turns::Wave;
+use super::waves::waves;
 use crate::model::bindings::Bindings;
 use crate::model::{Error, Evaluator, Model};
 use crate::prim::relaxation::Relaxation;
@@ -138,6 +140,8 @@ pub(super) struct Prepared<'t> {
     pub(super) by_row: bool,
     /// Where the program says that unknowns lie.
     pub(super) ranges: Vec<Option<Range>>,
+    /// Which unknowns turn an angle.
+    pub(super) waves: Vec<Option<Wave>>,
     bindings: Bindings,
     /// The names of what varies.
     varied: Vec<String>,
@@ -190,6 +194,13 @@ impl<'t> Prepared<'t> {
             bindings.set(name, *value);
         }
         let ranges = ranges(&program, &table, &unknowns.all);
+        let waves = waves(
+            &program,
+            &table,
+            &unknowns.all,
+            &unknowns.held,
+            &observations,
+        );
         let known = Known {
             unknowns: &unknowns,
             ranges: &ranges,
@@ -208,6 +219,7 @@ impl<'t> Prepared<'t> {
             unknowns,
             by_row,
             ranges,
+            waves,
             bindings,
             varied,
         })

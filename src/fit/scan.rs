@@ -1,4 +1,4 @@
-//! Scans over decades, and over the ranges of columns: where a constant begins to matter.
+//! Scans over decades, over the ranges of columns and over frequencies: where a constant begins to matter.
 //!
 //! A first guess goes in; points come out at which one constant after the other has the order of
 //! magnitude that fits best, as far as single constants tell.
@@ -14,6 +14,7 @@ use super::levenberg_marquardt::beginning;
 use super::objective::Objective;
 use super::points::Range;
 use super::space::Space;
+use super::turns::{Speed, Wave};
 use crate::fit::bounds::Bound;
 use std::cell::Cell;
 
@@ -35,9 +36,53 @@ const WORTH: f64 = 1e-9;
 /// The most points of one scan.
 const POINTS: usize = 3;
 
-/// What is tried of one constant, in ascending order: its range if it has one, else decades of its distance
-/// from its end.
-fn numbers(bound: Bound, at: f64, range: Option<Range>) -> Vec<f64> {
+/// How many parts of a turn.
+const TURN: i32 = 8;
+
+/// How often frequencies are scanned: there are many.
+const SPEED_SWEEPS: usize = 2;
+
+/// Frequencies are scanned for about so many predictions, and
+const PREDICTIONS: usize = 1 << 17;
+
+/// so many of them in any case.
+const FEWEST: usize = 48;
+
+/// What a program says of its constants; none, or one for each.
+#[derive(Clone, Copy)]
+pub(super) struct Hints<'a> {
+    pub(super) ranges: &'a [Option<Range>],
+    pub(super) waves: &'a [Option<Wave>],
+}
+
+impl Hints<'_> {
+    fn range(&self, j: usize) -> Option<Range> {
+        self.ranges.get(j).copied().flatten()
+    }
+
+    fn wave(&self, j: usize) -> Option<Wave> {
+        self.waves.get(j).copied().flatten()
+    }
+
+    fn speed(&self, j: usize) -> Option<Speed> {
+        match self.wave(j) {
+            Some(Wave::Speed(speed)) => Some(speed),
+            _ => None,
+        }
+    }
+}
+
+/// What is tried of one constant, in order: frequencies if it is one, parts of a turn if it is a phase, its
+/// range if it has one, else decades of its distance from its end.
+fn numbers(bound: Bound, at: f64, range: Option<Range>, wave: Option<Wave>) -> Vec<f64> {
+    match wave {
+        Some(Wave::Speed(speed)) => return speed.numbers(at),
+        Some(Wave::Shift(turn)) if range.is_none() => {
+            let part = |k: i32| at + f64::from(k) / f64::from(TURN) * turn;
+            return (0..TURN).map(part).collect();
+        }
+        _ => {}
+    }
     if let Some(Range { low, high }) = range {
         let part = |k: i32| low + f64::from(k) / f64::from(PARTS) * (high - low);
         return (0..=PARTS).map(part).collect();
@@ -58,18 +103,28 @@ pub(super) fn scan<P: Objective>(
     desk: &mut Desk<P>,
     space: &Space<'_>,
     init: &[f64],
-    ranges: &[Option<Range>],
+    hints: Hints<'_>,
     most: usize,
     goes_on: impl Fn() -> bool,
 ) -> Vec<Vec<f64>> {
-    let range_of = |j: usize| ranges.get(j).copied().flatten();
+    let range_of = |j: usize| hints.range(j);
+    let is_between = |j: usize| matches!(space.bounds()[j], Bound::Between(..));
     let mut scanned: Vec<usize> = (0..space.len())
-        .filter(|&j| !space.is_linear(j) && !matches!(space.bounds()[j], Bound::Between(..)))
+        .filter(|&j| !space.is_linear(j) && (hints.speed(j).is_some() || !is_between(j)))
         .collect();
-    // A width says more of where a place is than a place of how wide it is.
-    scanned.sort_by_key(|&j| range_of(j).is_some());
+    // At another frequency nothing else fits. A width says more of where a place is than a place of how wide
+    // it is.
+    scanned.sort_by_key(|&j| (hints.speed(j).is_none(), range_of(j).is_some()));
     let mut found = Vec::new();
     if scanned.len() > MOST {
+        scanned.retain(|&j| hints.speed(j).is_some());
+    }
+    // With the sign of an amplitude half a turn is nothing new.
+    let is_signed =
+        (0..space.len()).any(|j| space.is_linear(j) && space.bounds()[j] == Bound::Free);
+    let quarters = if is_signed { 2 } else { 4 };
+    let speeds = (PREDICTIONS / desk.problem.rows().max(1)).max(FEWEST);
+    if scanned.is_empty() || scanned.len() > MOST {
         return found;
     }
     let tried = Cell::new(0);
@@ -92,9 +147,16 @@ pub(super) fn scan<P: Objective>(
     for sweep in 0..SWEEPS {
         let before = lowest;
         for &j in &scanned {
-            let bound = space.bounds()[j];
+            let (bound, speed) = (space.bounds()[j], hints.speed(j));
+            if speed.is_some() && sweep >= SPEED_SWEEPS {
+                continue;
+            }
             let mut line: Vec<Option<(f64, Vec<f64>)>> = Vec::new();
-            for to in numbers(bound, best[j], range_of(j)) {
+            let mut numbers = numbers(bound, best[j], range_of(j), hints.wave(j));
+            if speed.is_some() {
+                numbers.truncate(speeds);
+            }
+            for to in numbers {
                 if tried.get() >= most || !goes_on() {
                     return found;
                 }
@@ -105,11 +167,25 @@ pub(super) fn scan<P: Objective>(
                     params[other] = best[other];
                 }
                 params[j] = to;
-                line.push(if bound.contains(to) {
-                    at(&params)
-                } else {
-                    None
-                });
+                if !bound.contains(to) {
+                    line.push(None);
+                    continue;
+                }
+                let mut point = at(&params);
+                if let Some(shift) = speed.and_then(|speed| speed.shift) {
+                    let (moved, from) = (shift.param, params[shift.param]);
+                    for quarter in 1..quarters {
+                        params[moved] = from + f64::from(quarter) * shift.quarter(to);
+                        if !space.is_linear(moved) && space.bounds()[moved].contains(params[moved])
+                        {
+                            let other = at(&params).filter(|other| {
+                                point.as_ref().is_none_or(|point| other.0 < point.0)
+                            });
+                            point = other.or(point);
+                        }
+                    }
+                }
+                line.push(point);
             }
             let value = |k: usize| {
                 line.get(k)

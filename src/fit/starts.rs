@@ -37,7 +37,7 @@ use super::observer::Watch;
 use super::optima::{MultiStart, choose};
 use super::places::{agreeing, places};
 use super::points::Guess;
-use super::scan::scan;
+use super::scan::{Hints, scan};
 use super::separable::linear_params;
 use super::space::Space;
 use crate::fit::bounds::Bound;
@@ -135,9 +135,12 @@ where
         let goes_on = || watch.goes_on();
         let mut linear = linear_params(desk, bounds, |k| guess.point(k, 0));
         space = Space::with_linear(bounds, linear.marks);
-        let ranges = &options.ranges;
+        let hints = Hints {
+            ranges: &options.ranges,
+            waves: &options.waves,
+        };
         looks = looks.saturating_sub(desk.evaluations().all()) / 2;
-        guess.scanned = scan(desk, &space, init, ranges, looks, goes_on);
+        guess.scanned = scan(desk, &space, init, hints, looks, goes_on);
         // Where the first points said little, that of the scan may say more.
         if let Some(best) = guess.scanned.last().filter(|_| !linear.is_sure) {
             linear = linear_params(desk, bounds, |k| {
@@ -149,7 +152,7 @@ where
             });
             if linear.is_sure {
                 let sure = Space::with_linear(bounds, linear.marks);
-                guess.scanned = scan(desk, &sure, init, ranges, looks, goes_on);
+                guess.scanned = scan(desk, &sure, init, hints, looks, goes_on);
                 space = sure;
             }
         }

@@ -271,7 +271,9 @@ pub(crate) fn warnings(fitted: &Fit, known: &Known<'_>, door: Door) -> Vec<Strin
     }
     let nothing_gained = known.stayed && (!fitted.converged || !undetermined.is_empty());
     let is_stuck = |end: &StartEnd| end.ending == Ending::Stuck;
-    if fitted.interrupted {
+    // What nothing is left of cannot fit better.
+    let is_exact = !is_loss && fitted.sse == 0.0;
+    if fitted.interrupted || is_exact {
         return warnings;
     }
     if is_loss && fitted.ends.get(fitted.best).is_some_and(is_stuck) {

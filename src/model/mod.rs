@@ -622,6 +622,13 @@ impl Model {
             error.message = format!("{}; operator first: `{prefix}`", error.message);
             return error;
         }
+        if error.kind == Kind::NotAFunction
+            && let Some(span) = error.span
+            && let Some(meant) = hints::name_outside(&self.inner.whole, span.start as usize)
+        {
+            error.message = format!("{}; the name goes inside: `{meant}`", error.message);
+            return error;
+        }
         let name = error.message.split('`').nth(1).map(str::to_owned);
         if error.kind == Kind::Unbound
             && error.message.ends_with("is not bound to anything")
@@ -639,6 +646,13 @@ impl Model {
             }
             let before = self.inner.whole.get(..place).unwrap_or_default();
             let applied = before.trim_end().ends_with('(');
+            if applied
+                && let Some(meant) =
+                    hints::name_outside(&self.inner.whole, before.trim_end().len() - 1)
+            {
+                error.message = format!("{}; the name goes inside: `{meant}`", error.message);
+                return error;
+            }
             if let Some(advice) = hints::instead_of(&name, applied) {
                 error.message = format!("{}; {advice}", error.message);
                 return error;

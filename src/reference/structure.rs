@@ -73,7 +73,8 @@ impl Machine<'_> {
         let int = keeps && args.iter().all(|arg| arg.is(TypeTag::Int));
         let tag = if int { TypeTag::Int } else { TypeTag::Float };
         let result = self.operation(prim, args, tag)?;
-        if int && prim.operands() == 2 && result.payload(0).abs() > LARGEST_WHOLE {
+        let size = result.payload(0).abs();
+        if int && prim.operands() == 2 && size > LARGEST_WHOLE && size.is_finite() {
             self.rounded += 1;
         }
         Ok(result)

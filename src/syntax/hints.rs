@@ -10,6 +10,7 @@
 use super::datum::{Data, Datum, DatumId};
 use super::number::read_number;
 use super::reader::{ReadOptions, read};
+use crate::prim::Prim;
 use crate::symbol::{Symbols, nearest};
 use std::fmt::Write;
 
@@ -28,11 +29,46 @@ pub(crate) fn instead_of(name: &str, applied: bool) -> Option<String> {
     let advice = advice.or_else(|| word(name).filter(|_| applied));
     match advice {
         Some(advice) => Some(advice.to_owned()),
-        None => exponent(name).or_else(|| {
-            let prefix = infix_name(name)?;
-            Some(format!("infix? write `{prefix}`"))
-        }),
+        None => exponent(name)
+            .or_else(|| of_module(name, applied))
+            .or_else(|| {
+                let prefix = infix_name(name)?;
+                Some(format!("infix? write `{prefix}`"))
+            }),
     }
+}
+
+/// What a procedure of a module of another language is here, such as `math.sin`.
+fn of_module(name: &str, applied: bool) -> Option<String> {
+    let at = name.rfind(['.', ':']).filter(|_| applied)?;
+    let (module, own) = (&name[..at], &name[at + 1..]);
+    if !module.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return None;
+    }
+    if Prim::names().any(|prim| prim == own) {
+        return Some(format!("it is `{own}`"));
+    }
+    // No deeper than a name of another language: what that has is no module.
+    let advice = sign(own).or_else(|| known_elsewhere(own))?;
+    Some(advice.to_owned())
+}
+
+/// The application that is meant by a name right before one, such as `(sin x)` by `sin(x)`; `start` is
+/// where the parenthesis stands.
+pub(crate) fn name_outside(text: &str, start: usize) -> Option<String> {
+    let outside = text.get(..start)?;
+    let name = outside
+        .rsplit(|c: char| c.is_whitespace() || "()[]\"';`,|".contains(c))
+        .next()?;
+    // Behind a parenthesis it is what is applied itself, written without a blank.
+    let begins = outside[..outside.len() - name.len()].chars().next_back();
+    let is_name = name.starts_with(|c: char| c.is_alphabetic())
+        && name.len() < LONGEST
+        && begins.is_none_or(char::is_whitespace);
+    let rest = application_at(text, start + 1)?.strip_prefix('(')?;
+    let rest = rest.trim_start();
+    let blank = if rest == ")" { "" } else { " " };
+    is_name.then(|| format!("({name}{blank}{rest}"))
 }
 
 /// The number that is meant by one whose exponent has another letter, such as `1d2`.

@@ -106,7 +106,8 @@ impl Walk<'_> {
             },
         )?;
         let int = prim.keeps_int() && a.tag == Tag::Int && b.tag == Tag::Int;
-        if int && result.value.abs() > LARGEST_WHOLE {
+        // Division by 0 rounds nothing.
+        if int && result.value.abs() > LARGEST_WHOLE && result.value.is_finite() {
             self.meter.rounded += 1;
         }
         Ok(Value {

@@ -195,15 +195,24 @@ impl Output {
                 room.check_time()?;
             }
             make_room(out, item, most)?;
+            // A pair behind a pair's dot is written as a list goes on.
+            let mut goes_on = false;
             if let Some((left, nest)) = open.last_mut() {
                 let first = *left & FIRST != 0;
                 *left = (*left & !FIRST) - 1;
-                if !first {
+                goes_on = !first
+                    && style.is_flat()
+                    && matches!(nest, Nest::Pair | Nest::Rest)
+                    && matches!(item, Item::Pair);
+                if goes_on {
+                    out.push_str(style.between(Nest::List));
+                } else if !first {
                     out.push_str(style.between(*nest));
                 }
             }
             let opens = match item {
                 Item::List(count) => Some((*count, Nest::List)),
+                Item::Pair if goes_on => Some((2, Nest::Rest)),
                 Item::Pair => Some((2, Nest::Pair)),
                 Item::Vector(count) => Some((*count, Nest::Vector)),
                 Item::Matrix(rows) => Some((*rows, Nest::Matrix)),
@@ -323,12 +332,16 @@ const FIRST: u32 = 1 << 31;
 enum Nest {
     List,
     Pair,
+    /// The pair behind a pair's dot, where that is not written.
+    Rest,
     Vector,
     Matrix,
     Opaque,
 }
 
 trait Style {
+    /// Whether the rest of a list stands in the parentheses of its beginning: `(1 2 . 3)`.
+    fn is_flat(&self) -> bool;
     /// What stands before the values of what is called so.
     fn name(&self, name: &str, count: u32, out: &mut String);
     fn open(&self, nest: Nest) -> &'static str;
@@ -339,6 +352,9 @@ trait Style {
 struct Scheme;
 
 impl Style for Scheme {
+    fn is_flat(&self) -> bool {
+        true
+    }
     fn name(&self, name: &str, count: u32, out: &mut String) {
         out.push_str("#<");
         write_name(name, out);
@@ -351,16 +367,20 @@ impl Style for Scheme {
             Nest::List | Nest::Pair => "(",
             Nest::Vector => "[",
             Nest::Matrix => "(mat ",
-            Nest::Opaque => "",
+            Nest::Opaque | Nest::Rest => "",
         }
     }
     fn between(&self, nest: Nest) -> &'static str {
-        if nest == Nest::Pair { " . " } else { " " }
+        match nest {
+            Nest::Pair | Nest::Rest => " . ",
+            _ => " ",
+        }
     }
     fn close(&self, nest: Nest) -> &'static str {
         match nest {
             Nest::Vector => "]",
             Nest::Opaque => ">",
+            Nest::Rest => "",
             _ => ")",
         }
     }
@@ -369,6 +389,9 @@ impl Style for Scheme {
 struct Json;
 
 impl Style for Json {
+    fn is_flat(&self) -> bool {
+        false
+    }
     fn name(&self, name: &str, _: u32, out: &mut String) {
         out.push_str(r#"{"opaque":"#);
         json_string(name, out);
@@ -393,7 +416,8 @@ impl Style for Json {
 
 fn scheme_atom(item: &Item, out: &mut String) {
     let _ = match item {
-        Item::Number { value, int: true } if value.is_finite() => write!(out, "{value}"),
+        // An int has no sign at zero: -0.0 + 0.0 is 0.0.
+        Item::Number { value, int: true } if value.is_finite() => write!(out, "{}", value + 0.0),
         Item::Number { value, .. } if value.is_nan() => write!(out, "+nan.0"),
         Item::Number { value, .. } if value.is_infinite() => {
             write!(out, "{}", if *value > 0.0 { "+inf.0" } else { "-inf.0" })
@@ -525,6 +549,12 @@ mod tests {
             ],
         };
         assert_eq!(output.to_scheme(), "(1.0 () (a . (+nan.0)))");
+        let int = |value| Item::Number { value, int: true };
+        let improper = Output {
+            items: vec![Item::Pair, int(1.0), Item::Pair, int(-0.0), number(-0.0)],
+        };
+        assert_eq!(improper.to_scheme(), "(1 0 . -0.0)");
+        assert_eq!(improper.to_json(), r#"{"pair":[1.0,{"pair":[-0.0,-0.0]}]}"#);
         assert_eq!(
             output.to_json(),
             r#"[1.0,[],{"pair":[{"sym":"a"},["nan"]]}]"#

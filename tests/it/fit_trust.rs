@@ -68,6 +68,154 @@ fn units_of_data_change_only_exponents() {
     }
 }
 
+/// Numbers that look like noise, from -1 to 1, always the same.
+fn noise(i: usize) -> f64 {
+    let x = (i as f64 * 12.9898).sin() * 43_758.545_3;
+    2.0 * (x - x.floor()) - 1.0
+}
+
+/// A grid from 0 to an end, and what a curve gives on it, with a noise of such a size.
+fn wave(
+    count: usize,
+    end: f64,
+    size: f64,
+    curve: impl Fn(f64) -> f64,
+) -> [(&'static str, Vec<f64>); 2] {
+    let t: Vec<f64> = (0..count)
+        .map(|i| end * i as f64 / (count - 1) as f64)
+        .collect();
+    let y = t
+        .iter()
+        .enumerate()
+        .map(|(i, &t)| curve(t) + size * noise(i));
+    let y = y.collect();
+    [("t", t), ("y", y)]
+}
+
+#[test]
+fn a_frequency_is_found_among_all_that_the_data_tell_apart() {
+    let tau = std::f64::consts::TAU;
+    let options = FitOptions::default();
+    // In hertz, from 1, of data over a second and over a microsecond.
+    let hertz = "(param a 1) (param f 1) (param p 0) (define pi (acos -1))
+                 (observe y (* a (sin (+ p (* 2 pi f t)))))";
+    for end in [1.0, 1e-6] {
+        let data = wave(200, end, 0.3, |t| 1.5 * (tau * 37.3 * t / end + 0.6).sin());
+        let fit = fitted(hertz, &data, &options);
+        let [a, f, p] = estimates(&fit)[..] else {
+            panic!()
+        };
+        assert!(fit.sse < 10.0, "{}", fit.sse);
+        assert!(near(f, 37.3 / end, 1e-2), "{f}");
+        assert!(
+            near(a.abs(), 1.5, 0.05) && (a.signum() * (p - 0.6).sin()).abs() < 0.2,
+            "{a} {p}"
+        );
+    }
+    // A period, in a procedure whose argument has another name than the column.
+    let period = "(param a 1 (> 0)) (param period 1 (> 0)) (param at 0) (param level 0)
+                  (define (season day) (* a (cos (/ (* 6.283185307179586 (- day at)) period))))
+                  (observe y (+ level (season t)))";
+    let data = wave(120, 3000.0, 0.5, |t| {
+        12.0 + 3.0 * (tau * (t - 40.0) / 365.0).cos()
+    });
+    let fit = fitted(period, &data, &options);
+    assert!(
+        near(estimates(&fit)[1], 365.0, 2e-3),
+        "{:?}",
+        estimates(&fit)
+    );
+    // Two at once, one after the other.
+    let two = "(param a 1) (param w 1) (param b 1) (param v 2)
+               (observe y (+ (* a (sin (* w t))) (* b (sin (* v t)))))";
+    let data = wave(200, 20.0, 0.2, |t| {
+        1.5 * (2.1 * t).sin() + 0.8 * (4.9 * t).sin()
+    });
+    let fit = fitted(two, &data, &options);
+    let mut found = [estimates(&fit)[1].abs(), estimates(&fit)[3].abs()];
+    found.sort_by(f64::total_cmp);
+    assert!(
+        near(found[0], 2.1, 1e-2) && near(found[1], 4.9, 1e-2),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn units_of_time_do_not_lead_to_another_frequency() {
+    let model = "(param a 1) (param w 1) (param p 0) (param b 0)
+                 (observe y (+ b (* a (sin (+ p (* w t))))))";
+    for power in [-18, 0, 15] {
+        let unit = 10.0_f64.powi(power);
+        let data = wave(40, 10.0 * unit, 0.2, |t| {
+            0.5 + 2.0 * (2.7 * t / unit + 0.4).sin()
+        });
+        let fit = fitted(model, &data, &FitOptions::default());
+        assert!(
+            near(estimates(&fit)[1].abs() * unit, 2.7, 1e-2),
+            "{:?}",
+            estimates(&fit)
+        );
+    }
+}
+
+#[test]
+fn what_ends_at_zero_is_there_and_the_others_have_their_errors() {
+    // An offset that must not be negative, of data that lie below.
+    let x: Vec<f64> = (0..25).map(|i| f64::from(i) / 3.0).collect();
+    let y: Vec<f64> = (x.iter().enumerate())
+        .map(|(i, x)| 3.0 * (-0.4 * x).exp() - 0.2 + 0.02 * noise(i))
+        .collect();
+    let data = [("x", x), ("y", y)];
+    let without = "(param a 1) (param k 1 (> 0)) (observe y (* a (exp (- (* k x)))))";
+    let without = fitted(without, &data, &FitOptions::default());
+    for offset in ["c", "(* c c)", "(* 3 c)"] {
+        let with = format!(
+            "(param a 1) (param k 1 (> 0)) (param c 0.5 (> 0))
+             (observe y (+ {offset} (* a (exp (- (* k x))))))"
+        );
+        for starts in [1, 64] {
+            let options = FitOptions::default().starts(starts);
+            let fit = fitted(&with, &data, &options);
+            assert!(
+                fit.converged && fit.at_edge == ["c"],
+                "{offset} {:?}",
+                fit.at_edge
+            );
+            assert_eq!(fit.params[2].estimate, 0.0, "{offset}");
+            for (one, other) in fit.params.iter().zip(&without.params) {
+                assert!(
+                    near(one.estimate, other.estimate, 1e-6),
+                    "{offset} {}",
+                    one.name
+                );
+                // One degree of freedom is told less.
+                assert!(
+                    near(one.std_err, other.std_err, 0.03),
+                    "{offset} {}",
+                    one.std_err
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn exact_data_have_no_second_minimum_by_rounding() {
+    let line = "(param a 1) (param b 1) (observe y (+ a (* b x)))";
+    let (model, options) = (
+        Interpreter::embedded().model(line).unwrap(),
+        FitOptions::default(),
+    );
+    let data = [("x", vec![1.0, 2.0, 3.0]), ("y", vec![2.0, 2.0, 2.0])];
+    let level = fitted(line, &data, &options);
+    assert_eq!(level.warnings(&model, &options), [""; 0]);
+    // One row that is fitted as it is: nothing is left to be led to.
+    let data = [("x", vec![1.0]), ("y", vec![2.0])];
+    let row = fitted(line, &data, &options);
+    let said = row.warnings(&model, &options);
+    assert_eq!((row.sse, said.len()), (0.0, 1), "{said:?}");
+}
+
 #[test]
 fn a_constant_is_found_twenty_decades_away() {
     // A cross section in square metres, from 1.

@@ -90,11 +90,33 @@ fn what_is_called_is_named() {
 }
 
 #[test]
+fn an_application_behind_a_parenthesis_is_no_argument() {
+    let interpreter = Interpreter::embedded();
+    for text in [
+        "(if(foo) 1 2)",
+        "(list(2))",
+        "(define (f)(foo 1)) (f)",
+        "(list 'a (foo))",
+    ] {
+        let (_, message) = error_of(&interpreter, text);
+        assert!(!message.contains("inside"), "{text}: {message}");
+    }
+}
+
+#[test]
 fn what_other_languages_write_is_told_in_this_one() {
     let interpreter = Interpreter::embedded();
     let cases = [
         ("(ln 2)", Kind::Unbound, "`(log x)`"),
         ("(map ln '(1))", Kind::Unbound, "`(log x)`"),
+        ("(math.sin 1)", Kind::Unbound, "it is `sin`"),
+        ("(np.log10 1)", Kind::Unbound, "it is `log10`"),
+        ("(Math.pow 1 2)", Kind::Unbound, "it is `pow`"),
+        ("(std::exp 1)", Kind::Unbound, "it is `exp`"),
+        ("(+ 1 sin(x))", Kind::Unbound, "inside: `(sin x)`"),
+        ("sin(2)", Kind::NotAFunction, "inside: `(sin 2)`"),
+        ("(* 2 exp(y 1))", Kind::Unbound, "inside: `(exp y 1)`"),
+        ("exp( y )", Kind::Unbound, "inside: `(exp y )`"),
         ("(exp -ke*t)", Kind::Unbound, "infix? write `(- (* ke t))`"),
         ("(define x 2) (x ^ 2)", Kind::Unbound, "`(expt x 2)`"),
         ("(x ^ 2)", Kind::Unbound, "operator first: `(expt x 2)`"),

@@ -38,6 +38,12 @@ pub(super) fn write(folder: &Path, results: &Results<'_>) -> Result<(), Failure>
     let failed = |path: &Path, error: &std::io::Error| {
         Failure::Data(format!("{}: cannot be written: {error}", path.display()))
     };
+    if folder.is_file() {
+        let folder = folder.display();
+        return Err(Failure::Data(format!(
+            "{folder}: cannot be written: it is a file; give the name of a folder, which is made if need be"
+        )));
+    }
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let Results {
         fitted,

@@ -90,8 +90,15 @@ fn read_number(cell: &str, decimal: char) -> Option<f64> {
     cell.replacen(decimal, ".", 1).parse().ok()
 }
 
+/// How an archive begins, and so a workbook of a spreadsheet.
+const ZIP: &[u8] = b"PK\x03\x04";
+
 /// Takes a text apart; errors call it `file`.
 pub(super) fn read(bytes: &[u8], form: &Form, file: &str) -> Result<Cells, TableError> {
+    if bytes.starts_with(ZIP) {
+        let file = file.to_owned();
+        return Err(TableError::Archive { file });
+    }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
         Err(error) => {
@@ -132,7 +139,9 @@ pub(super) fn read(bytes: &[u8], form: &Form, file: &str) -> Result<Cells, Table
                 line,
                 found,
                 expected,
-                hint: seen().or_else(|| form::of_doubled(found, expected, form)),
+                hint: form::of_comment(&text, form)
+                    .or_else(seen)
+                    .or_else(|| form::of_doubled(found, expected, form)),
             });
         }
         lines.push(line);

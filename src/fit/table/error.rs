@@ -46,6 +46,20 @@ pub enum TableError {
         /// What it may be instead.
         encoding: &'static str,
     },
+    /// The file is an archive, as workbooks of spreadsheets are.
+    #[error(
+        "{file}: a zip archive, as workbooks of spreadsheets are; save the sheet as CSV and give that"
+    )]
+    Archive {
+        /// The path as given.
+        file: String,
+    },
+    /// The file is a directory.
+    #[error("{file}: a directory; give a file")]
+    Directory {
+        /// The path as given.
+        file: String,
+    },
     /// The file has no line of names.
     #[error("{file}: empty; expected a line of column names")]
     Empty {

@@ -24,7 +24,12 @@ pub struct Seen {
     pub(super) separator: Option<char>,
     /// Whether numbers seem to have decimal commas; or points, where commas were said.
     pub(super) decimal: Option<char>,
+    /// What seems to begin a comment, where the line of names is one.
+    pub(super) comment: Option<char>,
 }
+
+/// What begins a comment in files of other programs.
+const COMMENTS: [char; 2] = ['#', '%'];
 
 /// What may part cells, as likely as they stand here.
 const SEPARATORS: [char; 5] = [';', '\t', '|', ',', ' '];
@@ -52,6 +57,18 @@ pub(super) fn of_text(text: &str, form: &Form) -> Option<Seen> {
     Some(Seen {
         separator: Some(separator),
         decimal: (has_commas && form.decimal != ',').then_some(','),
+        comment: None,
+    })
+}
+
+/// What begins the first line, where that looks like a comment and was not said to be one.
+pub(super) fn of_comment(text: &str, form: &Form) -> Option<Seen> {
+    let first = text.trim_start().chars().next()?;
+    let is_said = form.comment.is_some_and(|said| char::from(said) == first);
+    (COMMENTS.contains(&first) && !is_said).then_some(Seen {
+        separator: None,
+        decimal: None,
+        comment: Some(first),
     })
 }
 
@@ -60,6 +77,7 @@ pub(super) fn of_doubled(found: usize, expected: usize, form: &Form) -> Option<S
     (form.separator == b',' && found == 2 * expected).then_some(Seen {
         separator: None,
         decimal: Some(','),
+        comment: None,
     })
 }
 
@@ -69,6 +87,7 @@ pub(super) fn of_number(cell: &str, form: &Form) -> Option<Seen> {
     has_decimal(cell, other).then_some(Seen {
         separator: None,
         decimal: Some(other),
+        comment: None,
     })
 }
 
@@ -88,6 +107,12 @@ fn has_decimal(cell: &str, decimal: char) -> bool {
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(comment) = self.comment {
+            return write!(
+                f,
+                "; the first line looks like a comment: try --comment '{comment}'"
+            );
+        }
         let (what, flag) = match self.separator {
             Some(';') => ("cells look parted by semicolons", "--sep ';'"),
             Some('\t') => ("cells look parted by tabs", "--sep tab"),

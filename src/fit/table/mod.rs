@@ -594,6 +594,16 @@ mod tests {
         assert!(column_refusal("t\ty\n0\t1\n", "y").ends_with("try --sep tab"));
         assert!(column_refusal("t  y\n0 1\n", "y").ends_with("try --sep space"));
         assert!(refusal(b"t,y\n0,5,1,5\n").contains("--decimal ,"));
+        let said = refusal(b"# made by hand\nt,y\n0,5\n");
+        assert!(
+            said.ends_with("looks like a comment: try --comment '#'"),
+            "{said}"
+        );
+        let said = refusal(b"PK\x03\x04\x14\0\x06\0rest");
+        assert!(
+            said.contains("a zip archive") && said.contains("CSV"),
+            "{said}"
+        );
         let options = TableOptions::default().separator(';');
         let table = options.from_reader("t;y\n0;1,5\n".as_bytes(), "d").unwrap();
         let said = table.column("y").unwrap_err().to_string();
@@ -718,6 +728,6 @@ mod tests {
         let error = Table::read("no/such/table.csv").unwrap_err();
         assert_eq!(error.to_string(), "no/such/table.csv: no such file");
         let directory = Table::read(env!("CARGO_MANIFEST_DIR")).unwrap_err();
-        assert!(matches!(directory, TableError::Unreadable { .. }));
+        assert!(matches!(directory, TableError::Directory { .. }));
     }
 }

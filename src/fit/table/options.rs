@@ -92,6 +92,9 @@ impl TableOptions {
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Table<'static>, TableError> {
         let path = path.as_ref();
         let file = path.display().to_string();
+        if path.is_dir() {
+            return Err(TableError::Directory { file });
+        }
         match std::fs::File::open(path) {
             Ok(reader) => self.from_reader(reader, &file),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

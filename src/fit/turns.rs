@@ -1,0 +1,110 @@
+//! Turns: what a parameter does to an angle, and which numbers of it are worth trying.
+//!
+//! What a program computes of a column goes in; numbers to try come out, and which of two do the same.
+//!
+//! **Invariants**
+//! - A wave is a hint for where to begin a search, and no bound.
+//!
+//! Which parameters turn an angle is for `waves` to say.
+
+use std::f64::consts::TAU;
+
+/// The most speeds that are tried.
+const SPEEDS: usize = 512;
+
+/// Slower ones, each half of the one before: they turn by less than one step over the data.
+const SLOWER: i32 = 5;
+
+/// What a parameter does to an angle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Wave {
+    /// It is a frequency or a period.
+    Speed(Speed),
+    /// It is added to an angle, which is the same again when it has grown by so much.
+    Shift(f64),
+}
+
+/// How fast an angle turns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Speed {
+    /// The angle for each unit of the column, of a frequency of 1 or a period of 1; above 0.
+    pub(super) factor: f64,
+    pub(super) is_period: bool,
+    /// How far apart speeds are that the data tell apart, in angle for each unit of the column.
+    pub(super) step: f64,
+    /// How many such steps there are up to half a turn from one number of the column to the next.
+    pub(super) steps: usize,
+    /// What else moves the angle.
+    pub(super) shift: Option<Shift>,
+}
+
+/// What moves an angle without turning it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shift {
+    /// The parameter.
+    pub(super) param: usize,
+    /// The angle for each unit of it, or, where the speed multiplies it too, for each unit of both.
+    pub(super) factor: f64,
+    pub(super) is_sped: bool,
+}
+
+impl Speed {
+    /// What is tried of it, from slow to fast, with the sign of a first guess.
+    pub(super) fn numbers(&self, guess: f64) -> Vec<f64> {
+        let sign = if guess < 0.0 { -1.0 } else { 1.0 };
+        let slower = (1..=SLOWER).rev().map(|k| 0.5_f64.powi(k));
+        let speeds = slower.chain((1..=self.steps.min(SPEEDS)).map(|k| k as f64));
+        let number = |steps: f64| {
+            let speed = steps * self.step;
+            sign * if self.is_period {
+                self.factor / speed
+            } else {
+                speed / self.factor
+            }
+        };
+        speeds.map(number).collect()
+    }
+
+    /// Whether it turns by more than half a turn from one number of the column to the next: where these
+    /// are evenly spaced, a slower one does the same.
+    fn is_alias(&self, number: f64) -> bool {
+        let speed = if self.is_period {
+            self.factor / number
+        } else {
+            self.factor * number
+        };
+        // An angle is rounded.
+        speed.abs() > (1.0 + 1e-9) * self.steps as f64 * self.step
+    }
+}
+
+/// Whether one of some parameters turns faster than the data tell.
+pub(super) fn are_alias(waves: &[Option<Wave>], params: &[f64]) -> bool {
+    waves.iter().zip(params).any(|(wave, &number)| match wave {
+        Some(Wave::Speed(speed)) => speed.is_alias(number),
+        _ => false,
+    })
+}
+
+/// Parameters with whole turns left out, as near to others as may be.
+pub(super) fn turned_to(waves: &[Option<Wave>], params: &[f64], to: &[f64]) -> Vec<f64> {
+    let mut turned = params.to_vec();
+    for ((number, wave), to) in turned.iter_mut().zip(waves).zip(to) {
+        if let Some(Wave::Shift(turn)) = wave {
+            *number -= turn * ((*number - to) / turn).round();
+        }
+    }
+    turned
+}
+
+impl Shift {
+    /// How much of it a quarter of a turn is at a number of the speed's parameter.
+    pub(super) fn quarter(&self, speed: f64) -> f64 {
+        let factor = if self.is_sped {
+            self.factor * speed
+        } else {
+            self.factor
+        };
+        0.25 * TAU / factor
+    }
+}
