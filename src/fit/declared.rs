@@ -17,7 +17,7 @@ use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::nearest;
 use crate::syntax::ast::{Constraint, Expr, ExprId, Param};
-use crate::syntax::{Noise, Observation, Program};
+use crate::syntax::{Noise, Observation, Program, hints};
 use crate::walk::EvalError;
 
 /// A constant to be estimated.
@@ -455,6 +455,10 @@ pub(super) fn check_names(
         known.extend(unknowns.names.iter().map(String::as_str));
         known.extend(table.names().iter().map(String::as_str));
         let hint = table.hint(name).or_else(|| {
+            let advice = hints::instead_of(name, false);
+            advice.map(|advice| format!("; {advice}"))
+        });
+        let hint = hint.or_else(|| {
             let near = nearest(name, known.into_iter())?;
             Some(format!("; is it `{near}`?"))
         });

@@ -280,6 +280,13 @@ fn refusals_name_their_place() {
         Some((2, 17)),
     );
     said(
+        &format!("{p}(observe y (sin (* b pi x)))"),
+        None,
+        "`pi` is no column of data.csv, no param, and has no initial value; write it out, `3.141592653589793`, \
+         or `(acos -1)`",
+        Some((2, 22)),
+    );
+    said(
         &format!("{p}(observe y (* b note))"),
         None,
         "data.csv:2: column `note`: `a` is not a number",
