@@ -335,16 +335,14 @@ fn write_lanes(
         };
         match written.and_then(|()| look_at(room, lane)) {
             Err(Unwritten::Late) if for_themselves => {
-                if !matches!(value, LaneValue::Failed(_)) || is_late {
-                    out.truncate(start);
-                    let error = late.get_or_insert_with(|| {
-                        let mut text = String::new();
-                        let error = Error::from(Unwritten::Late);
-                        json::object(&mut text, |lane| write_error(&error, "", lane));
-                        text
-                    });
-                    out.push_str(error);
-                }
+                out.truncate(start);
+                let error = late.get_or_insert_with(|| {
+                    let mut text = String::new();
+                    let error = Error::from(Unwritten::Late);
+                    json::object(&mut text, |lane| write_error(&error, "", lane));
+                    text
+                });
+                out.push_str(error);
                 check_room(out, 0, room.bytes)
             }
             written => written,
