@@ -22,6 +22,7 @@ mod transformer;
 use dmci::dfdx::ModuleError;
 use picture::Figure;
 use serde_json::{Map, Value, json};
+use std::panic::resume_unwind;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -34,6 +35,9 @@ const PARTS: [&str; 6] = [
     "without-extremes",
     "wide",
 ];
+
+/// The most tries of the minimal network.
+const MINIMAL_TRIES: usize = 24;
 
 /// The paper's figures, in percent: a minimal network and a small transformer at depths 1, 2 and 3, and
 /// arithmetic modulo 128.
@@ -119,20 +123,28 @@ impl Results {
 
     /// The minimal network: medians over seeds, trained on answers at all depths, and at depth 3 alone.
     fn minimal(&mut self, options: &Options) -> Result<(), ModuleError> {
-        let (mut all, mut alone, mut tries) = (Vec::new(), Vec::new(), Vec::new());
         let seeds = if options.is_short { 1 } else { 5 };
-        for seed in options.seed..options.seed + seeds {
-            let depths = [&[1, 2, 3][..], &[3]];
-            let [found, of_three] = if options.is_short {
-                depths.map(|depths| minimal::run::<9, 18>(depths, seed, (1500, 2)))
-            } else {
-                depths.map(|depths| minimal::run::<32, 64>(depths, seed, (12_000, 6)))
-            };
-            let (found, of_three) = (found?, of_three?);
-            tries.push([found.tries, of_three.tries]);
-            all.push(found.parts);
-            alone.push(of_three.parts[0]);
-        }
+        let seeds = options.seed..options.seed + seeds;
+        let trained = |depths: &[usize]| -> Result<Vec<minimal::Found>, ModuleError> {
+            let found = seeds.clone().map(|seed| {
+                if options.is_short {
+                    minimal::run::<9, 18>(depths, seed, (1500, 2))
+                } else {
+                    minimal::run::<32, 64>(depths, seed, (12_000, MINIMAL_TRIES))
+                }
+            });
+            found.collect()
+        };
+        // Tries are short of work for more than one thread.
+        let (all, alone) = std::thread::scope(|scope| {
+            let alone = scope.spawn(|| trained(&[3]));
+            (trained(&[1, 2, 3]), alone.join())
+        });
+        let (all, alone) = (all?, alone.unwrap_or_else(|fault| resume_unwind(fault))?);
+        let tries = all.iter().zip(&alone);
+        let tries: Vec<[usize; 2]> = tries.map(|(all, alone)| [all.tries, alone.tries]).collect();
+        let all: Vec<Vec<f64>> = all.into_iter().map(|found| found.parts).collect();
+        let alone: Vec<f64> = alone.iter().map(|found| found.parts[0]).collect();
         let medians = (0..3).map(|at| median(all.iter().map(|found| found[at]).collect()));
         let medians: Vec<f64> = medians.collect();
         for (at, &found) in medians.iter().enumerate() {
