@@ -94,13 +94,18 @@ pub(crate) fn train<N: TensorCollection<f32, Cpu>>(
     Ok(())
 }
 
-/// The cross-entropy of answers, each one of `N`.
-pub(crate) fn cross_entropy<const N: usize>(logits: Taped<N>, answers: &[usize]) -> Loss {
+/// Rows with a mark at the answer, each one of `N`, and nothing beside it.
+fn marked<const N: usize>(answers: &[usize], mark: f32) -> Numbers<N> {
     let mut rows = vec![0.0; answers.len() * N];
     for (row, &answer) in rows.chunks_exact_mut(N).zip(answers) {
-        row[answer] = 1.0;
+        row[answer] = mark;
     }
-    cross_entropy_with_logits_loss(logits, tensor(rows))
+    tensor(rows)
+}
+
+/// The cross-entropy of answers, each one of `N`.
+pub(crate) fn cross_entropy<const N: usize>(logits: Taped<N>, answers: &[usize]) -> Loss {
+    cross_entropy_with_logits_loss(logits, marked(answers, 1.0))
 }
 
 /// Less than it no answer is likely: what is impossible has a gradient too.
@@ -108,11 +113,8 @@ const FLOOR: f32 = 1e-6;
 
 /// The mean of minus the logarithms of how likely the right answers are, each one of `N`.
 pub(crate) fn unlikelihood<const N: usize>(likely: Taped<N>, answers: &[usize]) -> Loss {
-    let mut rows = vec![0.0; answers.len() * N];
-    for (row, &answer) in rows.chunks_exact_mut(N).zip(answers) {
-        row[answer] = -1.0 / answers.len() as f32;
-    }
-    ((likely + FLOOR).ln() * tensor(rows)).sum()
+    let shares = marked(answers, -1.0 / answers.len() as f32);
+    ((likely + FLOOR).ln() * shares).sum()
 }
 
 /// How many rows have their largest logit at the answer.

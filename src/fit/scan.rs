@@ -107,14 +107,13 @@ pub(super) fn scan<P: Objective>(
     most: usize,
     goes_on: impl Fn() -> bool,
 ) -> Vec<Vec<f64>> {
-    let range_of = |j: usize| hints.range(j);
     let is_between = |j: usize| matches!(space.bounds()[j], Bound::Between(..));
     let mut scanned: Vec<usize> = (0..space.len())
         .filter(|&j| !space.is_linear(j) && (hints.speed(j).is_some() || !is_between(j)))
         .collect();
     // At another frequency nothing else fits. A width says more of where a place is than a place of how wide
     // it is.
-    scanned.sort_by_key(|&j| (hints.speed(j).is_none(), range_of(j).is_some()));
+    scanned.sort_by_key(|&j| (hints.speed(j).is_none(), hints.range(j).is_some()));
     let mut found = Vec::new();
     if scanned.len() > MOST {
         scanned.retain(|&j| hints.speed(j).is_some());
@@ -136,7 +135,7 @@ pub(super) fn scan<P: Objective>(
     // What is outside of its range is nowhere yet.
     let mut begun = init.to_vec();
     for &j in &scanned {
-        if let Some(Range { low, high }) = range_of(j)
+        if let Some(Range { low, high }) = hints.range(j)
             && (begun[j] < low || begun[j] > high)
             && space.bounds()[j].contains(low + 0.5 * (high - low))
         {
@@ -152,7 +151,7 @@ pub(super) fn scan<P: Objective>(
                 continue;
             }
             let mut line: Vec<Option<(f64, Vec<f64>)>> = Vec::new();
-            let mut numbers = numbers(bound, best[j], range_of(j), hints.wave(j));
+            let mut numbers = numbers(bound, best[j], hints.range(j), hints.wave(j));
             if speed.is_some() {
                 numbers.truncate(speeds);
             }

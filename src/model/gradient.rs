@@ -3,7 +3,7 @@
 //! The derivatives of a value's numbers by a trace's inputs go in, a [`Gradient`] comes out.
 
 use crate::prim::linalg::Shape;
-use crate::walk::output::{Room, Unwritten, check_room, json_number};
+use crate::walk::output::{Room, UNHURRIED, Unwritten, check_room, json_number};
 use crate::walk::serial::{self, Number, Shaped};
 use crate::walk::{Monitored, Output, Stats};
 use serde::ser::SerializeStruct;
@@ -76,8 +76,6 @@ impl Extent {
         out: &mut String,
         room: &Room,
     ) -> Result<(), Unwritten> {
-        /// How many numbers are written before room and time are looked at.
-        const UNHURRIED: usize = 1024;
         let mut written = 0;
         let mut list = |numbers: &[f64], out: &mut String| {
             out.push('[');
@@ -190,22 +188,19 @@ impl GradientEntry {
         out: &mut String,
         room: &Room,
     ) -> Result<bool, Unwritten> {
-        let entry = self;
-        let width = entry.extent.size();
-        let count = entry.jacobian.len();
+        let width = self.extent.size();
+        let count = self.jacobian.len();
         if numbers.checked_mul(width) != Some(count) {
             return Ok(false);
         }
         // None has fewer than four bytes, as `0.0,`.
         check_room(out, count.saturating_mul(4), room.bytes)?;
-        let mut rows = entry.jacobian.chunks(width.max(1));
+        let mut rows = self.jacobian.chunks(width.max(1));
         let mut all = Ok(());
         let number = &mut |_, out: &mut String| {
             // After the first that has no room nothing is written.
             if all.is_ok() {
-                all = entry
-                    .extent
-                    .json(rows.next().unwrap_or_default(), out, room);
+                all = self.extent.json(rows.next().unwrap_or_default(), out, room);
             }
         };
         value.write_json_with(number, out, room)?;

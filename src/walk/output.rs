@@ -244,7 +244,7 @@ impl Output {
 }
 
 /// How many pieces are written before the time is looked at.
-const UNHURRIED: usize = 1024;
+pub(crate) const UNHURRIED: usize = 1024;
 
 /// What writing may take.
 #[derive(Clone, Copy, Debug)]
