@@ -108,3 +108,53 @@ impl Shift {
         0.25 * TAU / factor
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn speed(is_period: bool) -> Speed {
+        Speed {
+            factor: 2.0,
+            is_period,
+            step: 0.5,
+            steps: 8,
+            shift: None,
+        }
+    }
+
+    #[test]
+    fn speeds_go_from_slow_to_what_the_data_tell_apart() {
+        let frequencies = speed(false).numbers(1.0);
+        assert_eq!(frequencies.len(), 8 + SLOWER as usize);
+        assert_eq!((frequencies[0], frequencies[12]), (0.25 / 32.0, 2.0));
+        assert!(frequencies.is_sorted());
+        let negative: Vec<f64> = frequencies.iter().map(|x| -x).collect();
+        assert_eq!(speed(false).numbers(-3.0), negative);
+        let periods = speed(true).numbers(1.0);
+        assert_eq!((periods[0], periods[12]), (4.0 * 32.0, 0.5));
+    }
+
+    #[test]
+    fn what_turns_faster_than_the_data_tell_is_an_alias() {
+        let is = |is_period, number| {
+            are_alias(&[None, Some(Wave::Speed(speed(is_period)))], &[1e9, number])
+        };
+        assert!(!is(false, 2.0) && is(false, 2.1) && is(false, -2.1));
+        assert!(!is(true, 0.5) && is(true, 0.4) && is(true, -0.4));
+        assert!(!are_alias(&[Some(Wave::Shift(1.0))], &[1e9]));
+    }
+
+    #[test]
+    fn whole_turns_are_left_out_and_a_quarter_is_a_quarter() {
+        let waves = [Some(Wave::Shift(2.0)), None];
+        assert_eq!(turned_to(&waves, &[7.5, 7.5], &[0.0, 0.0]), [-0.5, 7.5]);
+        let shift = |is_sped| Shift {
+            param: 0,
+            factor: 2.0,
+            is_sped,
+        };
+        assert_eq!(shift(false).quarter(3.0), 0.25 * TAU / 2.0);
+        assert_eq!(shift(true).quarter(4.0), 0.25 * TAU / 8.0);
+    }
+}
