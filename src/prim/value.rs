@@ -237,6 +237,12 @@ impl Value {
         matches!(self.tag, Tag::Int | Tag::Float)
     }
 
+    /// Whether it is a procedure of a graph, not a primitive.
+    #[inline]
+    pub(crate) const fn is_function(self) -> bool {
+        matches!(self.tag, Tag::Closure) && self.code() >= FIRST_FUNCTION
+    }
+
     pub(crate) const fn is_nil(self) -> bool {
         matches!(self.tag, Tag::Nil) && self.bits == 0
     }

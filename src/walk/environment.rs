@@ -192,29 +192,32 @@ impl Walk<'_> {
     /// The value of the variable at a place; empty where there is none.
     #[inline]
     fn variable(&self, environment: Value, place: Value) -> Value {
+        match self.cell_of_variable(environment, place) {
+            Some(cell) => self.heap.get(cell),
+            None => Value::EMPTY,
+        }
+    }
+
+    /// The cell that holds that value.
+    #[inline]
+    pub(super) fn cell_of_variable(&self, environment: Value, place: Value) -> Option<u32> {
         let (distance, index) = (place.code(), place.address());
         if place.tag != Tag::Place || distance >= environment.code() {
-            return Value::EMPTY;
+            return None;
         }
         let inside = self.outward(environment, distance);
         let rib = self.heap.get(inside.address());
         if rib.tag == Tag::Rib {
-            if index >= rib.code() {
-                return Value::EMPTY;
-            }
-            return self.heap.get(rib.address() + index);
+            return (index < rib.code()).then(|| rib.address() + index);
         }
         let mut list = rib;
         for _ in 0..index.min(LISTED as u32) {
             if list.tag != Tag::Pair {
-                return Value::EMPTY;
+                return None;
             }
             list = self.heap.cdr(list);
         }
-        match list.tag {
-            Tag::Pair => self.heap.car(list),
-            _ => Value::EMPTY,
-        }
+        (list.tag == Tag::Pair).then(|| list.address())
     }
 
     /// The environment so many ribs farther out.

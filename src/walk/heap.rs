@@ -202,9 +202,24 @@ impl Heap {
         self.spare = std::mem::replace(&mut self.cells, to);
     }
 
-    /// The new place of a value, moving what it points to if that has not been moved yet.
-    fn forward(&mut self, value: Value, to: &mut Vec<Value>, entries: &[Entry]) -> Value {
-        let size = match value.tag {
+    /// After a collection, and before anything else is done: where a value from before it is now, if it was
+    /// kept.
+    pub(super) fn moved(&self, value: Value, entries: &[Entry]) -> Option<Value> {
+        let address = value.address() as usize;
+        if Self::size_of(value, entries) == 0 || address < self.immortal {
+            return Some(value);
+        }
+        let first = self.spare.get(address)?;
+        (first.tag == Tag::Moved).then_some(Value {
+            bits: value.bits & !0xffff_ffff | first.bits,
+            ..value
+        })
+    }
+
+    /// How many cells a value points to.
+    #[inline]
+    fn size_of(value: Value, entries: &[Entry]) -> usize {
+        match value.tag {
             Tag::Vector => value.code() as usize + 1,
             Tag::String | Tag::Rib => value.code() as usize,
             Tag::Env if value.code() > SHALLOW => 3,
@@ -212,8 +227,13 @@ impl Heap {
             Tag::Closure if value.code() >= FIRST_FUNCTION => {
                 entries[(value.code() - FIRST_FUNCTION) as usize].captures as usize
             }
-            _ => return value,
-        };
+            _ => 0,
+        }
+    }
+
+    /// The new place of a value, moving what it points to if that has not been moved yet.
+    fn forward(&mut self, value: Value, to: &mut Vec<Value>, entries: &[Entry]) -> Value {
+        let size = Self::size_of(value, entries);
         let address = value.address() as usize;
         if address < self.immortal || size == 0 {
             return value;

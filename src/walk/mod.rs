@@ -19,6 +19,7 @@ pub(crate) mod cost;
 mod environment;
 mod fork;
 mod heap;
+mod hot;
 mod inputs;
 pub(crate) mod layout;
 mod limits;
@@ -32,6 +33,7 @@ mod room;
 pub(crate) mod serial;
 pub(crate) mod slope;
 pub(crate) mod soft;
+mod steps;
 mod structure;
 mod take;
 mod text;
@@ -67,15 +69,15 @@ pub(crate) use vectors::dearness;
 pub(crate) use weights::work_of;
 
 use crate::error::{Call, Kind};
-use crate::prim::Prim;
-use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
+use crate::prim::value::{FIRST_FUNCTION, Value};
 use crate::source::Span;
 use crate::symbol::Sym;
 use crate::trace::record::{Number, Recorder};
-use code::{Args, Code, Instr, Operand};
+use code::Code;
 use cost::Costs;
 use fork::Forks;
 use heap::Heap;
+use hot::Hot;
 use inputs::{fill_constants, put_input};
 use layout::CoreProgram;
 pub(crate) use meter::{ARGUMENT_WORK, ELEMENTS, PRELUDE_WORK, WIDE};
@@ -83,7 +85,6 @@ use meter::{Meter, Taken};
 use monitor::{Noted, Notes};
 use room::KEPT_BYTES;
 use text::Names;
-use weights::MANY_CAPTURES;
 
 /// How many applications an error's call chain lists.
 const CHAIN: usize = 32;
@@ -95,6 +96,7 @@ pub(crate) struct Memory {
     stack: Vec<Value>,
     frames: Vec<Frame>,
     constants: Vec<Value>,
+    pub(crate) hot: Hot,
 }
 
 /// A procedure that waits for another's value.
@@ -213,6 +215,7 @@ struct Walk<'a> {
     meter: Meter,
     forks: Forks,
     notes: Notes,
+    hot: &'a mut Hot,
     /// The place of the `if` whose test was computed last, if that depends on inputs.
     place: u32,
     relaxation: RelaxationInputs,
@@ -248,9 +251,11 @@ fn prepare<'a>(job: &Job<'a>, memory: &'a mut Memory, recorder: &'a mut Recorder
         stack,
         frames,
         constants,
+        hot,
     } = memory;
     let images = std::iter::once(&job.code.image).chain(job.programs.iter().map(|p| &p.image));
     heap.reset(images.map(|image| image.cells.as_slice()));
+    hot.reset();
     frames.clear();
     // What an earlier walk left there would be taken for roots.
     stack.clear();
@@ -281,6 +286,7 @@ fn prepare<'a>(job: &Job<'a>, memory: &'a mut Memory, recorder: &'a mut Recorder
         meter: Meter::new(job),
         forks: Forks::default(),
         notes: Notes::default(),
+        hot,
         place: 0,
         relaxation: job.relaxation,
         drawn: 0,
@@ -460,313 +466,6 @@ impl<'a> Walk<'a> {
                 Cause::Fork(why, site) => self.abandon_forks(&why, site),
             }
         }
-    }
-
-    #[inline]
-    fn operand(&self, operand: Operand) -> Value {
-        if operand >= 0 {
-            self.stack[(self.at.base + operand as u32) as usize]
-        } else {
-            self.constants[!operand as usize]
-        }
-    }
-
-    #[inline]
-    fn set(&mut self, dst: u32, value: Value) {
-        self.stack[(self.at.base + dst) as usize] = value;
-    }
-
-    /// Copies operands to the stage above the frame.
-    #[inline]
-    fn stage(&mut self, args: Args) {
-        let top = self.at.top as usize;
-        self.forks.high = self.forks.high.max(self.at.top + args.count);
-        if args.count as usize > WIDE {
-            self.meter.work += u64::from(args.count) * ARGUMENT_WORK as u64;
-        }
-        for index in 0..args.count as usize {
-            let operand = self.code.operands[args.start as usize + index];
-            self.stack[top + index] = self.operand(operand);
-        }
-    }
-
-    /// The site of the expression in the car of a pair; 0 if that is not the user's.
-    #[inline]
-    fn site_of(&self, here: Value) -> u32 {
-        if here.tag != Tag::Pair {
-            return 0;
-        }
-        let offset = here.address().wrapping_sub(self.sites.base) as usize / 2;
-        self.sites.table.get(offset).copied().unwrap_or(0)
-    }
-
-    fn steps(&mut self) -> Outcome<Value> {
-        loop {
-            let instr = self.code.instrs[self.at.pc as usize];
-            self.at.pc += 1;
-            self.meter.nodes += 1;
-            match instr {
-                Instr::Prim1 { prim, dst, a, site } => {
-                    let value = self.operand(a);
-                    self.tick(site)?;
-                    let value = match self.primitive1(prim, value, site) {
-                        Ok(value) => value,
-                        Err(stop) => self.again_with_room(stop, prim, &[a], site)?,
-                    };
-                    self.set(dst, value);
-                }
-                Instr::Prim2 {
-                    prim,
-                    dst,
-                    a,
-                    b,
-                    site,
-                } => {
-                    let (left, right) = (self.operand(a), self.operand(b));
-                    self.tick(site)?;
-                    let value = match self.primitive2(prim, left, right, site) {
-                        Ok(value) => value,
-                        Err(stop) => self.again_with_room(stop, prim, &[a, b], site)?,
-                    };
-                    self.set(dst, value);
-                }
-                Instr::Prim {
-                    prim,
-                    dst,
-                    args,
-                    site,
-                } => {
-                    self.stage(args);
-                    self.tick(site)?;
-                    let count = args.count as usize;
-                    let value = match self.primitive(prim, count, site) {
-                        Ok(value) => value,
-                        Err(stop) => {
-                            let code = self.code;
-                            let operands = args.start as usize..args.start as usize + count;
-                            self.again_with_room(stop, prim, &code.operands[operands], site)?
-                        }
-                    };
-                    self.set(dst, value);
-                }
-                Instr::EnvRef {
-                    dst,
-                    environment,
-                    here,
-                } => {
-                    let value = self.env_ref(self.operand(environment), self.operand(here))?;
-                    self.set(dst, value);
-                }
-                Instr::Enter {
-                    dst,
-                    environment,
-                    list,
-                    count,
-                } => {
-                    let [environment, list, count] =
-                        [environment, list, count].map(|operand| self.operand(operand));
-                    let value = self.enter_rib(environment, list, count)?;
-                    self.set(dst, value);
-                }
-                Instr::ReturnEnvRef { environment, here } => {
-                    let value = self.env_ref(self.operand(environment), self.operand(here))?;
-                    if let Step::Done(value) = self.give(value)? {
-                        return Ok(value);
-                    }
-                }
-                Instr::Closure {
-                    dst,
-                    function,
-                    args,
-                } => {
-                    // One that captures nothing has no environment: a number tells it from what
-                    // other evaluations of the same lambda made.
-                    let address = match args.count {
-                        0 => {
-                            self.made = self.made.wrapping_add(1);
-                            self.made
-                        }
-                        _ => self.heap.len() as u32,
-                    };
-                    if args.count > MANY_CAPTURES {
-                        self.meter.work += u64::from(args.count);
-                    }
-                    for index in args.start..args.start + args.count {
-                        let value = self.operand(self.code.operands[index as usize]);
-                        self.heap.push(value);
-                    }
-                    self.set(dst, Value::closure(function + FIRST_FUNCTION, address));
-                }
-                Instr::Call { dst, args, site } => {
-                    if let Step::Done(value) = self.call(args, dst, site)? {
-                        return Ok(value);
-                    }
-                }
-                Instr::TailCall { args, site } => {
-                    if let Step::Done(value) = self.call(args, TAIL, site)? {
-                        return Ok(value);
-                    }
-                }
-                Instr::CallKnown {
-                    dst,
-                    function,
-                    args,
-                    site,
-                } => {
-                    self.tick(site)?;
-                    let closure = self.stage_operator(args);
-                    self.enter_known(function, closure, dst, site)?;
-                }
-                Instr::TailCallKnown {
-                    function,
-                    args,
-                    site,
-                } => {
-                    self.tick(site)?;
-                    let closure = self.stage_operator(args);
-                    self.enter_known(function, closure, TAIL, site)?;
-                }
-                Instr::Again { args, pc, site } => {
-                    self.tick(site)?;
-                    self.stage(args);
-                    let (top, base) = (self.at.top as usize, self.at.base as usize);
-                    self.stack.copy_within(top..top + args.count as usize, base);
-                    if site != 0 {
-                        self.at.site = site;
-                    } else if self.at.pc > self.code.own {
-                        self.meter.work += PRELUDE_WORK;
-                    }
-                    self.at.pc = pc;
-                    self.check_limits()?;
-                }
-                Instr::ApplyAt { dst, here, f, args } => {
-                    let (here, f, list) = (self.operand(here), self.operand(f), self.operand(args));
-                    let site = self.site_of(here);
-                    self.count_arguments(list, site)?;
-                    self.stack[self.at.top as usize] = list;
-                    if let Step::Done(value) = self.apply(f, 1, true, dst, site)? {
-                        return Ok(value);
-                    }
-                }
-                Instr::ApplyListAt { dst, here, args } => {
-                    let site = self.site_of(self.operand(here));
-                    let f = self.stage_operator(args);
-                    if let Step::Done(value) =
-                        self.apply(f, args.count as usize - 1, false, dst, site)?
-                    {
-                        return Ok(value);
-                    }
-                }
-                Instr::If {
-                    test,
-                    otherwise,
-                    join,
-                    dst,
-                    site,
-                } => {
-                    let test = self.operand(test);
-                    if test.tag == Tag::Bool && test.node.is_some() {
-                        self.branch(test, otherwise, join, dst, site)?;
-                    } else if test.is_false() {
-                        self.at.pc = otherwise;
-                    }
-                }
-                Instr::IfNull { a, otherwise } => {
-                    if !self.operand(a).is_nil() {
-                        self.at.pc = otherwise;
-                    }
-                }
-                Instr::IfPair { a, otherwise } => {
-                    if self.operand(a).tag != Tag::Pair {
-                        self.at.pc = otherwise;
-                    }
-                }
-                Instr::IfEq { a, b, otherwise } => {
-                    let (a, b) = (self.operand(a), self.operand(b));
-                    // Most often two symbols, of which nothing is recorded.
-                    let same = if a.tag == Tag::Symbol {
-                        b.tag == Tag::Symbol && a.bits == b.bits
-                    } else {
-                        let same = self.identical(a, b)?;
-                        self.guard(same)?;
-                        !same.is_false()
-                    };
-                    if !same {
-                        self.at.pc = otherwise;
-                    }
-                }
-                Instr::Join { src, dst, join } => {
-                    let value = self.operand(src);
-                    if let Some(fork) = self.forks.open.last()
-                        && fork.join == join
-                        && fork.depth + 1 == self.frames.len()
-                    {
-                        if let Step::Done(value) = self.end_arm(value)? {
-                            return Ok(value);
-                        }
-                    } else {
-                        self.set(dst, value);
-                        self.at.pc = join;
-                    }
-                }
-                Instr::Return { a } => {
-                    let value = self.operand(a);
-                    if let Step::Done(value) = self.give(value)? {
-                        return Ok(value);
-                    }
-                }
-            }
-        }
-    }
-
-    /// A primitive that stopped: once more, if that was for want of room and a collection makes some.
-    #[cold]
-    fn again_with_room(
-        &mut self,
-        stop: Stop,
-        prim: Prim,
-        operands: &[Operand],
-        site: u32,
-    ) -> Outcome<Value> {
-        if !self.found_room(0) {
-            return Err(stop);
-        }
-        let top = self.at.top as usize;
-        for (index, &operand) in operands.iter().enumerate() {
-            self.stack[top + index] = self.operand(operand);
-        }
-        self.primitive_of(prim, operands.len(), site)
-    }
-
-    /// Any primitive but control on staged arguments, by the shortest way.
-    fn primitive_of(&mut self, prim: Prim, count: usize, site: u32) -> Outcome<Value> {
-        let top = self.at.top as usize;
-        match count {
-            1 => self.primitive1(prim, self.stack[top], site),
-            2 => self.primitive2(prim, self.stack[top], self.stack[top + 1], site),
-            _ => self.primitive(prim, count, site),
-        }
-    }
-
-    /// Gives a value to whoever waits for the running procedure; returns the program's own.
-    #[inline]
-    fn give(&mut self, value: Value) -> Outcome<Step> {
-        let Some(&frame) = self.frames.last() else {
-            unreachable!("the first frame is popped last");
-        };
-        if frame.dst == ARM {
-            return self.end_arm(value);
-        }
-        if self.frames.len() == 1 {
-            return Ok(Step::Done(value));
-        }
-        self.frames.pop();
-        self.at.top = self.at.base;
-        self.at.base = frame.base;
-        self.at.pc = frame.pc;
-        self.at.site = frame.site;
-        self.set(frame.dst, value);
-        Ok(Step::Next)
     }
 }
 

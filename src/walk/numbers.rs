@@ -50,19 +50,60 @@ impl Walk<'_> {
     /// One operation of the trace, or of its constants.
     #[inline]
     pub(super) fn operation(&mut self, prim: Prim, a: Number, b: Number) -> Outcome<Number> {
-        if !a.node.either(b.node) {
-            return Ok(Number::constant(prim.forward(a.value, b.value)));
-        }
-        let mut result = self.recorder.operation(prim, a, b);
-        if let Some(squares) = self.recorder.squared_norm(prim, a, b) {
-            result = self
-                .recorder
-                .operation(Prim::StraightThrough, result, squares);
-        }
-        if !self.forks.open.is_empty() {
+        let result = self.recorded(prim, a, b);
+        if a.node.either(b.node) && !self.forks.open.is_empty() {
             self.spend(1)?;
         }
         Ok(result)
+    }
+
+    /// The same where no fork is under way.
+    #[inline]
+    fn recorded(&mut self, prim: Prim, a: Number, b: Number) -> Number {
+        if !a.node.either(b.node) {
+            return Number::constant(prim.forward(a.value, b.value));
+        }
+        let result = self.recorder.operation(prim, a, b);
+        match self.recorder.squared_norm(prim, a, b) {
+            Some(squares) => self
+                .recorder
+                .operation(Prim::StraightThrough, result, squares),
+            None => result,
+        }
+    }
+
+    /// Arithmetic on two numbers, or their comparison, outside of forks.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a part of the loop that runs code")]
+    pub(super) fn of_two(&mut self, prim: Prim, a: &Value, b: &Value) -> Value {
+        let [x, y] = [a, b].map(|of| Number {
+            value: of.number(),
+            node: of.node,
+        });
+        let result = self.recorded(prim, x, y);
+        if (Prim::NumEq as u8..=Prim::Ge as u8).contains(&(prim as u8)) {
+            return Value {
+                tag: Tag::Bool,
+                node: result.node,
+                bits: u64::from(result.value != 0.0),
+            };
+        }
+        self.arithmetic(prim, a, b, result)
+    }
+
+    /// The result of a row of two arguments as a value.
+    #[inline]
+    fn arithmetic(&mut self, prim: Prim, a: &Value, b: &Value, result: Number) -> Value {
+        let int = prim.keeps_int() && a.tag == Tag::Int && b.tag == Tag::Int;
+        // Division by 0 rounds nothing.
+        if int && result.value.abs() > LARGEST_WHOLE && result.value.is_finite() {
+            self.meter.rounded += 1;
+        }
+        Value {
+            tag: if int { Tag::Int } else { Tag::Float },
+            node: result.node,
+            bits: result.value.to_bits(),
+        }
     }
 
     #[inline]
@@ -105,16 +146,7 @@ impl Walk<'_> {
                 node: b.node,
             },
         )?;
-        let int = prim.keeps_int() && a.tag == Tag::Int && b.tag == Tag::Int;
-        // Division by 0 rounds nothing.
-        if int && result.value.abs() > LARGEST_WHOLE && result.value.is_finite() {
-            self.meter.rounded += 1;
-        }
-        Ok(Value {
-            tag: if int { Tag::Int } else { Tag::Float },
-            node: result.node,
-            bits: result.value.to_bits(),
-        })
+        Ok(self.arithmetic(prim, &a, &b, result))
     }
 
     /// A numeric row of one argument.

@@ -95,6 +95,8 @@ impl Walk<'_> {
         }
         self.heap
             .collect(&mut self.stack[..top], &self.code.entries);
+        let (heap, entries) = (&*self.heap, &self.code.entries);
+        self.hot.follow(|value| heap.moved(value, entries));
         // Slots above the top may hold old addresses.
         let kept = (2 * top + self.code.stage as usize + SPARE_SLOTS).min(self.stack.len());
         self.stack.truncate(kept);

@@ -1,0 +1,466 @@
+//! The code of an iteration, and how it is run.
+//!
+//! Ways through iterations of a loop and what its procedure was given go in; the walk stands where an
+//! iteration begins that none of them leads through.
+//!
+//! **Invariants**
+//! - An iteration is done whole or not at all: what it did before something came out otherwise is taken
+//!   back.
+//! - Arithmetic on numbers is done here, all else by the walk's primitives; both record and count alike.
+
+use super::{Carried, Loop, Operand, Shape, is_same};
+use crate::prim::Prim;
+use crate::prim::value::{Tag, Value};
+use crate::trace::record::Mark;
+use crate::walk::fork::number;
+use crate::walk::{Outcome, Walk};
+
+/// A way through an iteration.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    /// The application that the iteration begins with.
+    pub(super) site: u32,
+    pub(super) shape: Shape,
+    pub(super) carried: Vec<Carried>,
+    pub(super) code: Vec<Op>,
+    /// Operands of operations that have many.
+    pub(super) operands: Vec<Operand>,
+    pub(super) constants: Vec<Value>,
+    pub(super) registers: usize,
+    /// The most operands of one of them.
+    pub(super) staged: usize,
+    /// Where what is carried comes from.
+    pub(super) moves: Vec<(u32, Operand)>,
+    pub(super) took: Took,
+    pub(super) end: End,
+}
+
+/// What an iteration takes, apart from what its primitives count themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Took {
+    pub(super) nodes: u64,
+    pub(super) applications: u64,
+    pub(super) work: u64,
+    pub(super) clock: u32,
+    pub(super) made: u32,
+    pub(super) rounded: u64,
+}
+
+/// How an iteration leaves the walk.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub(super) site: u32,
+    pub(super) place: u32,
+    /// The place that operations are noted as of.
+    pub(super) noted: u32,
+    pub(super) applied_by_program: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    One,
+    Two,
+    /// Of two, what most of a loop is.
+    Add,
+    Sub,
+    Mul,
+    Div,
+    NumEq,
+    Lt,
+    Gt,
+    Le,
+    Ge,
+    /// Of `count` operands from `a` on.
+    Many,
+    /// A pair whose place is that of `cons`.
+    Cons,
+    Copy,
+    /// Goes on if `a` is true, or false where it was; with `count`, a number with a node is guarded.
+    IsTrue,
+    IsFalse,
+    /// Goes on if `a` is a pair, and so on.
+    IsPair,
+    IsNoPair,
+    IsNull,
+    IsNotNull,
+}
+
+/// An operation of an iteration, and the walk's registers when it did it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Op {
+    pub(super) what: What,
+    pub(super) prim: Prim,
+    pub(super) dst: u32,
+    pub(super) a: Operand,
+    pub(super) b: Operand,
+    pub(super) count: u32,
+    pub(super) site: u32,
+    pub(super) at: At,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct At {
+    pub(super) pc: u32,
+    pub(super) site: u32,
+    /// The place of the program that operations are noted as of; of a guard its own.
+    pub(super) place: u32,
+}
+
+/// How a run of code ended.
+pub(super) enum Ended {
+    /// An iteration came out otherwise than recorded.
+    Otherwise,
+    /// Something is to be looked at, or a limit is near.
+    Looks,
+}
+
+/// What an iteration is taken back to.
+struct Before {
+    mark: Mark,
+    cells: usize,
+    work: u64,
+    rounded: u64,
+}
+
+impl Walk<'_> {
+    /// Runs iterations on whatever way leads through each.
+    pub(super) fn run_ways(&mut self, of: &Loop, registers: &mut Vec<Value>) -> Ended {
+        let at = self.at;
+        let mut last: Option<&Way> = None;
+        let mut first = 0;
+        let ended = 'iterations: loop {
+            let count = of.ways.len();
+            for nth in 0..count {
+                let which = (first + nth) % count;
+                let way = &of.ways[which];
+                let site = last.map_or(at.site, |last| last.end.site);
+                if way.site != site {
+                    continue;
+                }
+                let fits = match last {
+                    None => self.load(way, registers),
+                    Some(last) => way.follows(last, registers),
+                };
+                if !fits {
+                    continue;
+                }
+                let (runs, ended) = self.run_way(way, registers);
+                self.hot.iterations += runs;
+                if runs > 0 {
+                    last = Some(way);
+                    first = which;
+                    if let Ended::Looks = ended {
+                        break 'iterations ended;
+                    }
+                    // It may be another one that leads on; this one is tried last.
+                    first += 1;
+                    continue 'iterations;
+                }
+                if let Ended::Looks = ended {
+                    break 'iterations ended;
+                }
+            }
+            break Ended::Otherwise;
+        };
+        self.at = at;
+        if let Some(way) = last {
+            self.leave(way, registers);
+        }
+        ended
+    }
+
+    /// Runs iterations of one way, as many as go it; gives how many that were.
+    fn run_way(&mut self, way: &Way, registers: &mut [Value]) -> (u64, Ended) {
+        let mut runs = 0;
+        loop {
+            if self.meter.clock <= way.took.clock || self.heap.len() >= self.meter.collect_at {
+                return (runs, Ended::Looks);
+            }
+            let before = Before {
+                mark: self.recorder.mark(),
+                cells: self.heap.len(),
+                work: self.meter.work,
+                rounded: self.meter.rounded,
+            };
+            if !self.run_code(way, registers) {
+                self.take_back(&before);
+                return (runs, Ended::Otherwise);
+            }
+            let meter = &mut self.meter;
+            meter.work = meter.work.saturating_add(way.took.work);
+            meter.applications += way.took.applications;
+            if meter.fuel() > meter.limits.fuel {
+                // The walk finds where.
+                meter.applications -= way.took.applications;
+                self.take_back(&before);
+                return (runs, Ended::Looks);
+            }
+            meter.nodes += way.took.nodes;
+            meter.clock -= way.took.clock;
+            meter.rounded += way.took.rounded;
+            self.made = self.made.wrapping_add(way.took.made);
+            for &(to, from) in &way.moves {
+                registers[to as usize] = *value_of(from, registers, &way.constants);
+            }
+            runs += 1;
+        }
+    }
+
+    fn take_back(&mut self, before: &Before) {
+        self.recorder.rewind(before.mark);
+        self.heap.truncate(before.cells);
+        self.meter.work = before.work;
+        self.meter.rounded = before.rounded;
+        // The walk asks for it once more.
+        self.meter.wanted = 0;
+    }
+
+    /// Does what an iteration does; false if something comes out otherwise.
+    #[inline]
+    fn run_code(&mut self, way: &Way, registers: &mut [Value]) -> bool {
+        macro_rules! arithmetic {
+            ($op:ident, $prim:ident) => {{
+                let (a, b) = (
+                    value_of($op.a, registers, &way.constants),
+                    value_of($op.b, registers, &way.constants),
+                );
+                if a.is_number() && b.is_number() {
+                    self.recorder.place = $op.at.place;
+                    self.of_two(Prim::$prim, a, b)
+                } else {
+                    let (a, b) = (*a, *b);
+                    self.be_at($op.at);
+                    match self.primitive2(Prim::$prim, a, b, $op.site) {
+                        Ok(value) => value,
+                        Err(_) => return false,
+                    }
+                }
+            }};
+        }
+        for op in &way.code {
+            let a = |registers: &[Value]| *value_of(op.a, registers, &way.constants);
+            let value = match op.what {
+                What::Add => arithmetic!(op, Add),
+                What::Sub => arithmetic!(op, Sub),
+                What::Mul => arithmetic!(op, Mul),
+                What::Div => arithmetic!(op, Div),
+                What::NumEq => arithmetic!(op, NumEq),
+                What::Lt => arithmetic!(op, Lt),
+                What::Gt => arithmetic!(op, Gt),
+                What::Le => arithmetic!(op, Le),
+                What::Ge => arithmetic!(op, Ge),
+                What::IsTrue | What::IsFalse => {
+                    let test = value_of(op.a, registers, &way.constants);
+                    if test.is_false() != (op.what == What::IsFalse) {
+                        return false;
+                    }
+                    if test.node.is_some() {
+                        if op.count == 0 {
+                            return false;
+                        }
+                        self.recorder.guard(number(*test), op.at.place);
+                    }
+                    continue;
+                }
+                What::IsPair | What::IsNoPair => {
+                    let of = value_of(op.a, registers, &way.constants);
+                    if (of.tag == Tag::Pair) != (op.what == What::IsPair) {
+                        return false;
+                    }
+                    continue;
+                }
+                What::IsNull | What::IsNotNull => {
+                    let of = value_of(op.a, registers, &way.constants);
+                    if of.is_nil() != (op.what == What::IsNull) {
+                        return false;
+                    }
+                    continue;
+                }
+                What::Cons => {
+                    let b = *value_of(op.b, registers, &way.constants);
+                    self.heap.cons(a(registers), b)
+                }
+                What::Copy => a(registers),
+                What::One | What::Two | What::Many => {
+                    let result = match op.what {
+                        What::One => {
+                            self.be_at(op.at);
+                            self.primitive1(op.prim, a(registers), op.site)
+                        }
+                        What::Two => {
+                            let b = *value_of(op.b, registers, &way.constants);
+                            self.be_at(op.at);
+                            self.primitive2(op.prim, a(registers), b, op.site)
+                        }
+                        _ => self.of_many(op, way, registers),
+                    };
+                    match result {
+                        Ok(value) => value,
+                        Err(_) => return false,
+                    }
+                }
+            };
+            registers[op.dst as usize] = value;
+        }
+        true
+    }
+
+    fn of_many(&mut self, op: &Op, way: &Way, registers: &[Value]) -> Outcome<Value> {
+        self.be_at(op.at);
+        let first = op.a as usize;
+        let operands = &way.operands[first..first + op.count as usize];
+        let top = self.at.top as usize;
+        for (nth, &operand) in operands.iter().enumerate() {
+            self.stack[top + nth] = *value_of(operand, registers, &way.constants);
+        }
+        self.primitive(op.prim, operands.len(), op.site)
+    }
+
+    #[inline]
+    fn be_at(&mut self, at: At) {
+        self.at.pc = at.pc;
+        self.at.site = at.site;
+        self.recorder.place = at.place;
+    }
+
+    /// What the procedure just entered was given, if it has that shape.
+    pub(super) fn given(&self, shape: &Shape, into: &mut Vec<Value>) -> bool {
+        let base = self.at.base as usize;
+        let params = &self.stack[base..base + shape.params];
+        let captured = &self.stack[base + shape.params..];
+        let are_same = |a: &Value, b: &Value| is_same(*a, *b);
+        if !shape
+            .captured
+            .iter()
+            .zip(captured)
+            .all(|(a, b)| are_same(a, b))
+        {
+            return false;
+        }
+        into.clear();
+        let Some(length) = shape.list else {
+            into.extend_from_slice(params);
+            return true;
+        };
+        let [params @ .., list] = params else {
+            return false;
+        };
+        into.extend_from_slice(params);
+        let mut list = *list;
+        for _ in 0..length {
+            if list.tag != Tag::Pair {
+                return false;
+            }
+            into.push(self.heap.car(list));
+            list = self.heap.cdr(list);
+        }
+        list.is_nil()
+    }
+
+    /// Puts what the procedure just entered was given into registers, if the way is for such.
+    fn load(&mut self, way: &Way, registers: &mut Vec<Value>) -> bool {
+        let top = self.at.top as usize + way.staged;
+        if self.stack.len() < top && self.grow_stack(top).is_err() {
+            return false;
+        }
+        if !self.given(&way.shape, registers) || !way.takes(registers) {
+            return false;
+        }
+        registers.resize(way.registers, Value::NIL);
+        true
+    }
+
+    /// Leaves the frame as the walk of the last iteration would have.
+    fn leave(&mut self, way: &Way, registers: &[Value]) {
+        let base = self.at.base as usize;
+        let params = way.shape.params - usize::from(way.shape.list.is_some());
+        self.stack[base..base + params].copy_from_slice(&registers[..params]);
+        if let Some(length) = way.shape.list {
+            let mut list = Value::NIL;
+            for &value in registers[params..params + length].iter().rev() {
+                list = self.heap.cons(value, list);
+            }
+            self.stack[base + params] = list;
+        }
+        self.at.site = way.end.site;
+        self.place = way.end.place;
+        self.recorder.place = way.end.noted;
+        self.applied_by_program = way.end.applied_by_program;
+    }
+}
+
+impl Way {
+    /// Whether it is for what is carried in the first registers.
+    fn takes(&self, registers: &[Value]) -> bool {
+        let mut pairs = self.carried.iter().zip(registers);
+        self.carried.len() <= registers.len()
+            && pairs.all(|(carried, &value)| match *carried {
+                Carried::Register => true,
+                Carried::Same(same) => is_same(same, value),
+            })
+    }
+
+    /// Makes what the way before has left in registers this one's, if it is for such.
+    fn follows(&self, last: &Self, registers: &mut Vec<Value>) -> bool {
+        if (self.shape.params, self.shape.list) != (last.shape.params, last.shape.list)
+            || !self.takes(registers)
+        {
+            return false;
+        }
+        if registers.len() < self.registers {
+            registers.resize(self.registers, Value::NIL);
+        }
+        true
+    }
+}
+
+#[inline]
+fn value_of<'r>(operand: Operand, registers: &'r [Value], constants: &'r [Value]) -> &'r Value {
+    if operand >= 0 {
+        &registers[operand as usize]
+    } else {
+        &constants[!operand as usize]
+    }
+}
+
+impl Op {
+    pub(super) fn copy(dst: u32, a: Operand) -> Self {
+        Self {
+            what: What::Copy,
+            prim: Prim::Cons,
+            dst,
+            a,
+            b: 0,
+            count: 0,
+            site: 0,
+            at: At::default(),
+        }
+    }
+
+    /// A test whose operand is still to be said.
+    pub(super) fn test(what: What, count: u32) -> Self {
+        Self {
+            what,
+            count,
+            ..Self::copy(0, 0)
+        }
+    }
+}
+
+impl What {
+    /// A primitive of two arguments.
+    pub(super) fn two(prim: Prim) -> Self {
+        match prim {
+            Prim::Add => Self::Add,
+            Prim::Sub => Self::Sub,
+            Prim::Mul => Self::Mul,
+            Prim::Div => Self::Div,
+            Prim::NumEq => Self::NumEq,
+            Prim::Lt => Self::Lt,
+            Prim::Gt => Self::Gt,
+            Prim::Le => Self::Le,
+            Prim::Ge => Self::Ge,
+            _ => Self::Two,
+        }
+    }
+}
