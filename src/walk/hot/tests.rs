@@ -50,6 +50,11 @@ fn without_bytes(text: &str) -> String {
 
 /// Holds a program with hot loops against the same without; gives how many iterations were run as code.
 fn check(source: &str, inputs: &Bindings, limits: &Limits) -> u64 {
+    check_of(source, inputs, limits, "")
+}
+
+/// The same of a program that is one of many.
+fn check_of(source: &str, inputs: &Bindings, limits: &Limits, which: &str) -> u64 {
     let mut iterations = 0;
     for mode in [Mode::Interpreter, Mode::Direct] {
         let (cold, none) = told(source, mode, inputs, limits, false);
@@ -57,7 +62,7 @@ fn check(source: &str, inputs: &Bindings, limits: &Limits) -> u64 {
         assert_eq!(none, 0);
         assert!(
             cold == hot,
-            "{mode:?} {inputs:?} fuel {}\n{source}\nwithout hot loops:\n{cold:.4000}\nwith them:\n{hot:.4000}",
+            "{which}{mode:?} {inputs:?} fuel {}\n{source}\nwithout hot loops:\n{cold:.4000}\nwith them:\n{hot:.4000}",
             limits.fuel
         );
         iterations += some;
@@ -438,8 +443,7 @@ fn random_loops_come_to_the_same() {
     };
     let seed = from("DMCI_SEED", 20_261_130);
     let count = from("DMCI_HOT_LOOPS", 300);
-    eprintln!("seed {seed}");
-    let (mut hot, mut iterations) = (0, 0);
+    let mut hot = 0;
     for nth in 0..count {
         let mut writer = Writer {
             random: Random::at(&[seed, nth]),
@@ -448,12 +452,14 @@ fn random_loops_come_to_the_same() {
             fresh: 0,
         };
         let source = writer.program();
-        let runs = check(&source, &inputs(), &fuel(100_000));
+        let which = format!("seed {seed}, program {nth}: ");
+        let runs = check_of(&source, &inputs(), &fuel(100_000), &which);
         hot += u64::from(runs > 0);
-        iterations += runs;
         let least = 10 + writer.random.below(2000) as u64;
-        check(&source, &inputs(), &fuel(least));
+        check_of(&source, &inputs(), &fuel(least), &which);
     }
-    eprintln!("{hot} of {count} had hot loops, {iterations} iterations");
-    assert!(hot * 5 > count, "{hot} of {count} had hot loops");
+    assert!(
+        hot * 5 > count,
+        "seed {seed}: {hot} of {count} had hot loops"
+    );
 }
