@@ -407,11 +407,7 @@ impl Walk<'_> {
     /// long texts without applications, a file whose applications do not count), so many weigh as one.
     fn count_entries(&mut self) {
         let meter = &mut self.meter;
-        let counted = meter.applications + meter.work / ELEMENTS;
-        let explained = counted
-            .saturating_mul(meter.entries_each)
-            .saturating_add(meter.entries_free);
-        let idle = meter.entries.saturating_sub(explained) / meter.entries_each;
+        let idle = meter.entries.saturating_sub(meter.explained()) / meter.entries_each;
         meter.work = meter.work.saturating_add(idle.saturating_mul(ELEMENTS));
     }
 

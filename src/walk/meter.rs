@@ -110,7 +110,14 @@ impl Meter {
         self.applications + self.work / ELEMENTS
     }
 
-    /// The same by what it is made of.
+    /// How many procedures may be entered for it without that weighing anything.
+    pub(super) fn explained(&self) -> u64 {
+        self.fuel()
+            .saturating_mul(self.entries_each)
+            .saturating_add(self.entries_free)
+    }
+
+    /// Fuel by what it is made of.
     pub(super) fn cost(&self) -> Cost {
         Cost {
             applications: self.applications,

@@ -61,6 +61,11 @@ impl Walk<'_> {
         self.plan_collection(0)
     }
 
+    /// Whether what is in use is to be looked at closely, or collected.
+    pub(super) fn wants_room(&self) -> bool {
+        self.heap.len() >= self.meter.collect_at.min(self.most_cells() / 8 * 7)
+    }
+
     /// Where procedures are entered and something is to be looked at: makes sure that there is room for
     /// what comes, up to the next look.
     pub(super) fn make_room(&mut self) -> Outcome<()> {

@@ -12,6 +12,7 @@ use super::{Carried, Loop, Operand, Shape, is_same};
 use crate::prim::Prim;
 use crate::prim::value::{Tag, Value};
 use crate::trace::record::Mark;
+use crate::walk::call::CLOCK_INTERVAL;
 use crate::walk::fork::number;
 use crate::walk::{Outcome, Walk};
 
@@ -173,7 +174,8 @@ impl Walk<'_> {
     fn run_way(&mut self, way: &Way, registers: &mut [Value]) -> (u64, Ended) {
         let mut runs = 0;
         loop {
-            if self.meter.clock <= way.took.clock || self.heap.len() >= self.meter.collect_at {
+            let is_due = self.meter.clock <= way.took.clock;
+            if self.heap.len() >= self.meter.collect_at || (is_due && !self.looks(way)) {
                 return (runs, Ended::Looks);
             }
             let before = Before {
@@ -184,6 +186,9 @@ impl Walk<'_> {
             };
             if !self.run_code(way, registers) {
                 self.take_back(&before);
+                if is_due {
+                    self.looks_again();
+                }
                 return (runs, Ended::Otherwise);
             }
             let meter = &mut self.meter;
@@ -193,6 +198,9 @@ impl Walk<'_> {
                 // The walk finds where.
                 meter.applications -= way.took.applications;
                 self.take_back(&before);
+                if is_due {
+                    self.looks_again();
+                }
                 return (runs, Ended::Looks);
             }
             meter.nodes += way.took.nodes;
@@ -204,6 +212,30 @@ impl Walk<'_> {
             }
             runs += 1;
         }
+    }
+
+    /// Looks at clock and heap, as the walk would within the iteration that comes; false if it finds
+    /// something, which the walk is to find then.
+    #[cold]
+    fn looks(&mut self, way: &Way) -> bool {
+        let entries = self.meter.entries + u64::from(CLOCK_INTERVAL);
+        if way.took.clock >= CLOCK_INTERVAL
+            || entries > self.meter.explained()
+            || self.need_time().is_err()
+            || self.wants_room()
+        {
+            return false;
+        }
+        self.meter.peak = self.meter.peak.max(self.bytes());
+        self.meter.entries = entries;
+        self.meter.clock += CLOCK_INTERVAL;
+        true
+    }
+
+    /// Leaves a look at the clock to the walk of the iteration that it was for.
+    fn looks_again(&mut self) {
+        self.meter.entries -= u64::from(CLOCK_INTERVAL);
+        self.meter.clock -= CLOCK_INTERVAL;
     }
 
     fn take_back(&mut self, before: &Before) {

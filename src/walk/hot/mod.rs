@@ -257,6 +257,7 @@ impl Walk<'_> {
         let of = hot.loops.iter_mut().find(|of| of.head == head);
         match (of, recorded) {
             (Some(of), Recorded::Way(way)) => of.ways.push(*way),
+            (_, Recorded::Interrupted) => {}
             (Some(of), recorded) => {
                 of.failures += 1;
                 if let Recorded::Left(value) = recorded {

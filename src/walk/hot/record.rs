@@ -30,6 +30,8 @@ pub(super) enum Recorded {
     Left(Option<Value>),
     /// Nothing that code can be made of.
     Nothing,
+    /// The heap was collected meanwhile.
+    Interrupted,
 }
 
 /// Of an instruction, what is to be told of its value once it is done.
@@ -145,10 +147,10 @@ impl Walk<'_> {
             if let Some(value) = self.step_once(instr)? {
                 return Ok(Recorded::Left(Some(value)));
             }
-            if recording.collections != self.hot.collections
-                || !self.forks.open.is_empty()
-                || self.after(&mut recording, then, before).is_none()
-            {
+            if recording.collections != self.hot.collections {
+                return Ok(Recorded::Interrupted);
+            }
+            if !self.forks.open.is_empty() || self.after(&mut recording, then, before).is_none() {
                 return Ok(Recorded::Nothing);
             }
             if again {

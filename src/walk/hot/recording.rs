@@ -69,6 +69,7 @@ pub(super) struct Recording {
     own_rounded: u64,
     began: Took,
     entries: u64,
+    explained: u64,
     pub(super) collections: u32,
 }
 
@@ -125,6 +126,7 @@ impl Recording {
             own_rounded: 0,
             began: walk.took(),
             entries: walk.meter.entries,
+            explained: walk.meter.explained(),
             collections: walk.hot.collections,
         })
     }
@@ -485,14 +487,17 @@ impl Recording {
             }
         }
         let now = walk.took();
-        if walk.meter.entries != self.entries || now.clock > self.began.clock {
+        // What was entered in excess would weigh something, as of the last look at it.
+        if walk.meter.entries > self.explained {
             return None;
         }
+        let entered = walk.meter.entries - self.entries + u64::from(self.began.clock);
+        let clock = u32::try_from(entered - u64::from(now.clock)).ok()?;
         let took = Took {
             nodes: now.nodes - self.began.nodes,
             applications: now.applications - self.began.applications,
             work: now.work - self.began.work - self.own_work,
-            clock: self.began.clock - now.clock,
+            clock,
             made: now.made.wrapping_sub(self.began.made),
             rounded: now.rounded - self.began.rounded - self.own_rounded,
         };
