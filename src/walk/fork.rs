@@ -25,8 +25,8 @@ use rustc_hash::FxHashSet;
 pub(super) struct FirstArm {
     pub(super) value: Value,
     /// What it took, and of that what is not of listed forks in it.
-    total: Cost,
-    own: Cost,
+    pub(super) total: Cost,
+    pub(super) own: Cost,
 }
 
 /// An `if` whose arms are walked one after the other.
@@ -34,23 +34,23 @@ pub(super) struct Fork {
     /// Frames below the one that marks the arm.
     pub(super) depth: usize,
     /// Control and frame at the test, about to enter the consequent.
-    at: Registers,
-    heap: usize,
+    pub(super) at: Registers,
+    pub(super) heap: usize,
     notes: usize,
     /// What had been taken.
     taken: Taken,
     /// What of that was of listed forks.
     listed: Cost,
     /// Where the fork stands among those listed.
-    index: usize,
+    pub(super) index: usize,
     /// Where the fork began, and where its current arm did.
     mark: Mark,
     arm: Mark,
     pub(super) test: Value,
-    place: u32,
+    pub(super) place: u32,
     otherwise: u32,
     pub(super) join: u32,
-    dst: u32,
+    pub(super) dst: u32,
     pub(super) first: Option<FirstArm>,
 }
 
@@ -58,8 +58,8 @@ pub(super) struct Fork {
 #[derive(Default)]
 pub(super) struct Forks {
     pub(super) open: Vec<Fork>,
-    /// What all of them have spent of their budget.
-    spent: u64,
+    /// What all of them have spent of their budget, or the last ones had.
+    pub(super) spent: u64,
     /// The highest stack slot used since the outermost began.
     pub(super) high: u32,
     /// Places that are not tried again in this walk.
@@ -259,7 +259,7 @@ impl Walk<'_> {
     }
 
     /// The value of a fork: the value of the arm taken, as computed from both.
-    fn join(
+    pub(super) fn join(
         &mut self,
         test: Number,
         then: bool,

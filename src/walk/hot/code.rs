@@ -13,6 +13,7 @@ use crate::prim::Prim;
 use crate::prim::value::{Tag, Value};
 use crate::trace::record::Mark;
 use crate::walk::call::CLOCK_INTERVAL;
+use crate::walk::cost::{Cost, ForkCost};
 use crate::walk::fork::number;
 use crate::walk::{Outcome, Walk};
 
@@ -27,6 +28,8 @@ pub(super) struct Way {
     /// Operands of operations that have many.
     pub(super) operands: Vec<Operand>,
     pub(super) constants: Vec<Value>,
+    /// What the arms of forks cost.
+    pub(super) forks: Vec<Arms>,
     pub(super) registers: usize,
     /// The most operands of one of them.
     pub(super) staged: usize,
@@ -34,6 +37,25 @@ pub(super) struct Way {
     pub(super) moves: Vec<(u32, Operand)>,
     pub(super) took: Took,
     pub(super) end: End,
+}
+
+/// What the arms of a fork cost, the one that its test chooses first, without the listed forks in there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Arms {
+    pub(super) first: Cost,
+    pub(super) second: Cost,
+}
+
+/// A fork under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Under {
+    test: Value,
+    index: usize,
+    arm: Mark,
+    guards: usize,
+    listed: Cost,
+    /// The value of the first arm, and what it took.
+    first: Option<(Value, Cost)>,
 }
 
 /// What an iteration takes, apart from what its primitives count themselves.
@@ -84,6 +106,12 @@ pub(super) enum What {
     IsNoPair,
     IsNull,
     IsNotNull,
+    /// Forks on `a`, which is true with `count` and false without. Costs are those at `b`, here and below.
+    Fork,
+    /// The first arm has come to `a`.
+    Arm,
+    /// The second arm has come to `a`: the fork's value goes to `dst`.
+    Join,
 }
 
 /// An operation of an iteration, and the walk's registers when it did it.
@@ -119,8 +147,11 @@ pub(super) enum Ended {
 struct Before {
     mark: Mark,
     cells: usize,
-    work: u64,
+    cost: Cost,
     rounded: u64,
+    /// Forks that are listed, and what they took.
+    forks: usize,
+    listed: Cost,
 }
 
 impl Walk<'_> {
@@ -181,8 +212,10 @@ impl Walk<'_> {
             let before = Before {
                 mark: self.recorder.mark(),
                 cells: self.heap.len(),
-                work: self.meter.work,
+                cost: self.meter.cost(),
                 rounded: self.meter.rounded,
+                forks: self.forks.costs.len(),
+                listed: self.forks.listed,
             };
             if !self.run_code(way, registers) {
                 self.take_back(&before);
@@ -196,7 +229,6 @@ impl Walk<'_> {
             meter.applications += way.took.applications;
             if meter.fuel() > meter.limits.fuel {
                 // The walk finds where.
-                meter.applications -= way.took.applications;
                 self.take_back(&before);
                 if is_due {
                     self.looks_again();
@@ -241,8 +273,11 @@ impl Walk<'_> {
     fn take_back(&mut self, before: &Before) {
         self.recorder.rewind(before.mark);
         self.heap.truncate(before.cells);
-        self.meter.work = before.work;
+        self.meter.set_cost(before.cost);
         self.meter.rounded = before.rounded;
+        self.forks.costs.truncate(before.forks);
+        self.forks.listed = before.listed;
+        self.hot.under.clear();
         // The walk asks for it once more.
         self.meter.wanted = 0;
     }
@@ -313,6 +348,25 @@ impl Walk<'_> {
                     self.heap.cons(a(registers), b)
                 }
                 What::Copy => a(registers),
+                What::Fork | What::Arm => {
+                    let of = a(registers);
+                    let is_done = if op.what == What::Fork {
+                        self.fork(of, op.count != 0)
+                    } else {
+                        self.end_first(of, way.forks[op.b as usize])
+                    };
+                    if !is_done {
+                        return false;
+                    }
+                    continue;
+                }
+                What::Join => {
+                    let second = a(registers);
+                    match self.end_second(second, way.forks[op.b as usize], op.at.place) {
+                        Some(value) => value,
+                        None => return false,
+                    }
+                }
                 What::One | What::Two | What::Many => {
                     let result = match op.what {
                         What::One => {
@@ -335,6 +389,81 @@ impl Walk<'_> {
             registers[op.dst as usize] = value;
         }
         true
+    }
+
+    /// Begins a fork, as [`branch`](Walk::branch) does, if its test comes out as it did.
+    fn fork(&mut self, test: Value, then: bool) -> bool {
+        if test.tag != Tag::Bool || test.node.is_none() || test.is_false() == then {
+            return false;
+        }
+        let around = self.hot.under.last().map(|fork: &Under| {
+            let then = fork.test.is_false() != fork.first.is_none();
+            (fork.index as u32, then)
+        });
+        let index = self.forks.costs.len();
+        self.forks.costs.push(ForkCost {
+            test: test.node.index().unwrap_or(0),
+            around,
+            then: Cost::default(),
+            otherwise: Cost::default(),
+        });
+        self.hot.under.push(Under {
+            test,
+            index,
+            arm: self.recorder.mark(),
+            guards: self.recorder.guards(),
+            listed: self.forks.listed,
+            first: None,
+        });
+        true
+    }
+
+    /// The first arm of the innermost fork has come to its value; false if it is not to be joined.
+    fn end_first(&mut self, value: Value, arms: Arms) -> bool {
+        let listed = self.forks.listed;
+        let Some(fork) = self.hot.under.last_mut() else {
+            return false;
+        };
+        if !is_plain(value) || self.recorder.guards() != fork.guards {
+            return false;
+        }
+        fork.first = Some((value, arms.first + (listed - fork.listed)));
+        self.forks.listed = fork.listed;
+        let taken_then = !fork.test.is_false();
+        self.recorder.arm(fork.arm, number(fork.test), taken_then);
+        fork.arm = self.recorder.mark();
+        true
+    }
+
+    /// The second one has: the fork's value, if they are joined.
+    fn end_second(&mut self, second: Value, arms: Arms, place: u32) -> Option<Value> {
+        let fork = self.hot.under.pop()?;
+        let (first, total) = fork.first?;
+        if !is_plain(second) || self.recorder.guards() != fork.guards {
+            return None;
+        }
+        let taken_then = !fork.test.is_false();
+        let test = number(fork.test);
+        self.recorder.arm(fork.arm, test, !taken_then);
+        let joined = self.join(test, taken_then, first, second, place)?;
+        let (then, otherwise) = if taken_then {
+            (arms.first, arms.second)
+        } else {
+            (arms.second, arms.first)
+        };
+        self.forks.listed = fork.listed;
+        if self.forks.costs.len() == fork.index + 1 && then == otherwise {
+            self.forks.costs.pop();
+        } else {
+            let cost = &mut self.forks.costs[fork.index];
+            (cost.then, cost.otherwise) = (then, otherwise);
+            self.forks.listed += total;
+        }
+        if self.hot.under.is_empty() {
+            let cost = self.meter.cost() + total;
+            self.meter.set_cost(cost);
+        }
+        Some(joined)
     }
 
     fn of_many(&mut self, op: &Op, way: &Way, registers: &[Value]) -> Outcome<Value> {
@@ -444,6 +573,11 @@ impl Way {
         }
         true
     }
+}
+
+/// Whether a value is what forks join.
+fn is_plain(value: Value) -> bool {
+    value.is_number() || value.tag == Tag::Bool
 }
 
 #[inline]

@@ -13,7 +13,8 @@
 //!   walk's own.
 //! - Structure that code relies on is what it was when it was recorded: it is older than the loop, or made
 //!   in the iteration. Addresses are kept up by whoever moves cells.
-//! - None runs inside of forks, nor where a walk is to pause.
+//! - None runs inside of a fork that the walk has begun, nor where a walk is to pause; forks of an iteration
+//!   are begun and joined by its code.
 
 mod code;
 mod record;
@@ -23,7 +24,7 @@ mod tests;
 
 use super::{Outcome, Walk};
 use crate::prim::value::{Tag, Value};
-use code::{Ended, Way};
+use code::{Ended, Under, Way};
 use record::Recorded;
 use recording::Recording;
 
@@ -52,6 +53,8 @@ pub(crate) struct Hot {
     seen: [Seen; SEEN],
     loops: Vec<Loop>,
     registers: Vec<Value>,
+    /// Forks of the iteration under way.
+    under: Vec<Under>,
     /// How often something is seen before it is recorded.
     warm: u32,
     /// How many iterations were recorded, and how many were run as code.
@@ -114,6 +117,7 @@ impl Default for Hot {
             seen: [Seen::default(); SEEN],
             loops: Vec::new(),
             registers: Vec::new(),
+            under: Vec::new(),
             warm: WARM,
             recorded: 0,
             iterations: 0,

@@ -7,17 +7,18 @@
 //!
 //! **Invariants**
 //! - The walk does what it does without being recorded.
-//! - A step that is not understood, or that opens a fork or collects the heap, ends the recording; the walk
+//! - A step that is not understood, or that collects the heap, ends the recording; the walk
 //!   goes on.
 
 use super::code::{At, Op, Took, Way, What};
-use super::recording::{ARGUMENTS, Counts, OPERATIONS, Recording, Register, Seen};
+use super::recording::{ARGUMENTS, Counts, Fork, OPERATIONS, Recording, Register, Seen};
 use super::{Head, Shape, is_same};
 use crate::prim::Prim;
 use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
 use crate::walk::code::{Args, Entry, Instr};
+use crate::walk::fork::Fork as WalkFork;
 use crate::walk::layout::SITE_COUNTS;
-use crate::walk::{Outcome, TAIL, WIDE, Walk};
+use crate::walk::{ARM, Outcome, TAIL, WIDE, Walk};
 
 /// How many instructions of the walk an iteration may have.
 const INSTRUCTIONS: usize = 1 << 15;
@@ -42,6 +43,8 @@ enum Then {
     Primitive(Prim, Vec<Seen>, u32, u32),
     /// A slot holds what was somewhere before.
     Slot(u32, Register),
+    /// An arm of a fork has come to something.
+    Arm(Seen),
     /// A procedure was entered with arguments.
     Entered(Value, Vec<Seen>),
     /// An environment was made of a list; it is in a slot.
@@ -150,7 +153,7 @@ impl Walk<'_> {
             if recording.collections != self.hot.collections {
                 return Ok(Recorded::Interrupted);
             }
-            if !self.forks.open.is_empty() || self.after(&mut recording, then, before).is_none() {
+            if self.after(&mut recording, then, before).is_none() {
                 return Ok(Recorded::Nothing);
             }
             if again {
@@ -226,10 +229,17 @@ impl Walk<'_> {
                 environment,
                 here,
             } => Then::Slot(at(dst), self.variable_seen(recording, environment, here)?),
-            Instr::ReturnEnvRef { environment, here } => Then::Slot(
-                self.waiting(recording)?,
-                self.variable_seen(recording, environment, here)?,
-            ),
+            Instr::ReturnEnvRef { environment, here } => {
+                let register = self.variable_seen(recording, environment, here)?;
+                match self.waiting(recording)? {
+                    ARM => {
+                        let (environment, here) = (self.operand(environment), self.operand(here));
+                        let value = self.env_ref(environment, here).ok()?;
+                        Then::Arm(Seen { value, register })
+                    }
+                    slot => Then::Slot(slot, register),
+                }
+            }
             Instr::Enter {
                 dst,
                 environment,
@@ -329,18 +339,35 @@ impl Walk<'_> {
                 (constant(seen(a)) && constant(seen(b))).then_some(())?;
                 Then::Nothing
             }
-            Instr::Join { src, dst, .. } => Then::Slot(at(dst), seen(src).register),
-            Instr::Return { a } => Then::Slot(self.waiting(recording)?, seen(a).register),
+            Instr::Join { src, dst, join } => {
+                let ends =
+                    self.forks.open.last().is_some_and(|fork| {
+                        fork.join == join && fork.depth + 1 == self.frames.len()
+                    });
+                if ends {
+                    Then::Arm(seen(src))
+                } else {
+                    Then::Slot(at(dst), seen(src).register)
+                }
+            }
+            Instr::Return { a } => match self.waiting(recording)? {
+                ARM => Then::Arm(seen(a)),
+                slot => Then::Slot(slot, seen(a).register),
+            },
         })
     }
 
-    /// The slot that waits for the value of the running procedure, if that was called by the iteration.
+    /// The slot that waits for the value of the running procedure, if that was called by the iteration;
+    /// [`ARM`] where an arm of a fork does.
     fn waiting(&self, recording: &Recording) -> Option<u32> {
         if self.frames.len() <= recording.head.depth {
             return None;
         }
         let frame = self.frames.last()?;
-        Some(frame.base + frame.dst)
+        Some(match frame.dst {
+            ARM => ARM,
+            dst => frame.base + dst,
+        })
     }
 
     fn variable_seen(
@@ -405,7 +432,36 @@ impl Walk<'_> {
     fn after(&self, recording: &mut Recording, then: Then, before: Counts) -> Option<()> {
         let now = self.counts();
         let is_recorded = (now.operations, now.guards) != (before.operations, before.guards);
+        if self.forks.open.len() > recording.forks.len() {
+            let (Then::Test(_, test), Some(fork)) = (then, self.forks.open.last()) else {
+                return None;
+            };
+            if recording.code.len() >= OPERATIONS {
+                return None;
+            }
+            let slot = match fork.join {
+                TAIL => self.waits_at(fork.depth, recording)?,
+                _ => Some((fork.at.base + fork.dst) as usize),
+            };
+            recording.fork(test, fork, slot);
+            return Some(());
+        }
         match then {
+            Then::Arm(value) => return self.arm_ended(recording, value),
+            Then::Primitive(prim, arguments, ARM, site) => {
+                // Numbers are counted by nothing but the cost of the arm, which has been settled.
+                let are_numbers = arguments.iter().all(|of| of.value.is_number());
+                (are_numbers && (prim as u8) < Prim::Select as u8).then_some(())?;
+                let before = Counts {
+                    work: now.work,
+                    ..before
+                };
+                let value = Value::NIL;
+                let register = recording.primitive(self, prim, &arguments, site, value, before)?;
+                register?;
+                return self.arm_ended(recording, Seen { value, register });
+            }
+            _ if self.forks.open.len() != recording.forks.len() => return None,
             Then::Primitive(prim, arguments, slot, site) => {
                 let result = self.stack[slot as usize];
                 let register = recording.primitive(self, prim, &arguments, site, result, before)?;
@@ -449,6 +505,40 @@ impl Walk<'_> {
             }
         }
         (!is_recorded).then_some(())
+    }
+
+    /// The slot that waits where so many procedures are under way; none inside where an arm does.
+    #[allow(clippy::option_option, reason = "an arm is an answer, too")]
+    fn waits_at(&self, depth: usize, recording: &Recording) -> Option<Option<usize>> {
+        if depth <= recording.head.depth {
+            return None;
+        }
+        let frame = self.frames.get(depth.checked_sub(1)?)?;
+        Some((frame.dst != ARM).then_some((frame.base.wrapping_add(frame.dst)) as usize))
+    }
+
+    /// Arms have ended, each with the value of the one in it.
+    fn arm_ended(&self, recording: &mut Recording, mut value: Seen) -> Option<()> {
+        while recording.forks.len() > self.forks.open.len() {
+            let (fork, register) = recording.end_second(self, value)?;
+            value = Seen {
+                value: Value::NIL,
+                register: Some(register),
+            };
+            if recording.forks.len() > self.forks.open.len() {
+                continue;
+            }
+            let begins = |of: &Fork| of.first.is_none();
+            let has_first = |of: &WalkFork| of.first.is_some();
+            if recording.forks.last().is_some_and(begins)
+                && self.forks.open.last().is_some_and(has_first)
+            {
+                break;
+            }
+            recording.set(fork.slot?, Some(register));
+            return Some(());
+        }
+        recording.end_first(self, value, self.forks.open.last()?)
     }
 
     /// The registers of the frame of a procedure that has been entered.

@@ -5,10 +5,12 @@
 //!   older than the iteration.
 //! - Lists and environments made on the way are not made in code, unless something is to keep them.
 
-use super::code::{At, End, Op, Took, Way, What};
+use super::code::{Arms, At, End, Op, Took, Way, What};
 use super::{Carried, Head, Operand, Shape, is_same};
 use crate::prim::Prim;
 use crate::prim::value::{Tag, Value};
+use crate::walk::fork::{FirstArm, Fork as WalkFork};
+use crate::walk::reasons::FORK_BUDGET;
 use crate::walk::{WIDE, Walk};
 use rustc_hash::FxHashMap;
 
@@ -42,6 +44,18 @@ pub(super) struct Counts {
     pub(super) at: At,
 }
 
+/// A fork that the walk has under way.
+pub(super) struct Fork {
+    /// Where it stands among those that the walk lists, and among those of the code.
+    pub(super) index: usize,
+    pub(super) which: usize,
+    pub(super) place: u32,
+    pub(super) first: Option<FirstArm>,
+    pub(super) taken_then: bool,
+    /// The slot that its value goes to, if it is not the value of an arm around it.
+    pub(super) slot: Option<usize>,
+}
+
 pub(super) struct Recording {
     pub(super) head: Head,
     site: u32,
@@ -62,11 +76,16 @@ pub(super) struct Recording {
     pub(super) code: Vec<Op>,
     operands: Vec<Operand>,
     constants: Vec<Value>,
+    pub(super) forks: Vec<Fork>,
+    arms: Vec<Arms>,
+    /// Operations in arms that have not spent of the budget of forks, and might another time.
+    unspent: u64,
     registers: u32,
     staged: usize,
     /// What primitives of the code have counted themselves.
     own_work: u64,
     own_rounded: u64,
+    own_applications: u64,
     began: Took,
     entries: u64,
     explained: u64,
@@ -124,6 +143,10 @@ impl Recording {
             staged: 0,
             own_work: 0,
             own_rounded: 0,
+            own_applications: 0,
+            forks: Vec::new(),
+            arms: Vec::new(),
+            unspent: 0,
             began: walk.took(),
             entries: walk.meter.entries,
             explained: walk.meter.explained(),
@@ -285,6 +308,11 @@ impl Recording {
         for &seen in arguments {
             operands.push(self.operand(seen, walk)?);
         }
+        if !self.forks.is_empty() {
+            // What is gone through in an arm counts where that is taken.
+            (now.work == before.work).then_some(())?;
+            self.unspent += u64::from(now.operations == before.operations);
+        }
         self.own_work += now.work - before.work;
         self.own_rounded += now.rounded - before.rounded;
         let dst = self.give();
@@ -438,8 +466,113 @@ impl Recording {
         Some(Some(None))
     }
 
+    /// A fork has begun: its arm runs in a copy of the frame.
+    pub(super) fn fork(&mut self, test: Seen, fork: &WalkFork, slot: Option<usize>) {
+        let a = match test.register {
+            Some(register) => register.cast_signed(),
+            None => self.constant(test.value),
+        };
+        let which = self.arms.len();
+        if self.forks.is_empty() {
+            self.unspent = 0;
+        }
+        self.arms.push(Arms::default());
+        self.forks.push(Fork {
+            index: fork.index,
+            which,
+            place: fork.place,
+            first: None,
+            taken_then: !test.value.is_false(),
+            slot,
+        });
+        self.code.push(Op {
+            what: What::Fork,
+            a,
+            b: (which as u32).cast_signed(),
+            count: u32::from(!test.value.is_false()),
+            ..Op::copy(0, 0)
+        });
+        self.copy_frame(fork);
+    }
+
+    /// The first arm of the innermost fork has come to a value, and the second one begins.
+    pub(super) fn end_first(
+        &mut self,
+        walk: &Walk<'_>,
+        value: Seen,
+        fork: &WalkFork,
+    ) -> Option<()> {
+        let a = self.plain(value, walk)?;
+        let of = self.forks.last_mut()?;
+        let first = fork.first?;
+        if of.first.replace(first).is_some() {
+            return None;
+        }
+        let which = of.which;
+        self.arms[which].first = first.own;
+        self.code.push(Op {
+            what: What::Arm,
+            a,
+            b: (which as u32).cast_signed(),
+            ..Op::copy(0, 0)
+        });
+        self.forget(fork.heap);
+        self.copy_frame(fork);
+        Some(())
+    }
+
+    /// The second arm of the innermost fork has come to a value, and they have been joined: the register of
+    /// the fork's.
+    pub(super) fn end_second(&mut self, walk: &Walk<'_>, value: Seen) -> Option<(Fork, u32)> {
+        let a = self.plain(value, walk)?;
+        let of = self.forks.pop()?;
+        let first = of.first?;
+        self.arms[of.which].second = match walk.forks.costs.get(of.index) {
+            Some(cost) if of.taken_then => cost.otherwise,
+            Some(cost) => cost.then,
+            // It is not listed, since both cost the same.
+            None => first.own,
+        };
+        if self.forks.is_empty() {
+            self.own_applications += first.total.applications;
+            self.own_work += first.total.work;
+            if walk.forks.spent + self.unspent > FORK_BUDGET {
+                return None;
+            }
+        }
+        let dst = self.give();
+        self.code.push(Op {
+            what: What::Join,
+            a,
+            b: (of.which as u32).cast_signed(),
+            at: At {
+                place: of.place,
+                ..At::default()
+            },
+            ..Op::copy(dst, 0)
+        });
+        Some((of, dst))
+    }
+
+    fn copy_frame(&mut self, fork: &WalkFork) {
+        let (base, top) = (fork.at.base as usize, fork.at.top as usize);
+        for at in base..top {
+            let register = self.slot(at);
+            self.set(at - base + top, register);
+        }
+    }
+
+    /// Cells from one on are given back.
+    fn forget(&mut self, cells: usize) {
+        self.cells.retain(|&address, _| (address as usize) < cells);
+        self.pairs.retain(|&address, _| (address as usize) < cells);
+    }
+
     /// The way that the iteration has gone, if it ends as it began.
     pub(super) fn end(mut self, walk: &Walk<'_>) -> Option<Way> {
+        if !self.forks.is_empty() {
+            return None;
+        }
         let mut ends = Vec::new();
         let base = walk.at.base as usize;
         let params = self.shape.params - usize::from(self.shape.list.is_some());
@@ -495,7 +628,7 @@ impl Recording {
         let clock = u32::try_from(entered - u64::from(now.clock)).ok()?;
         let took = Took {
             nodes: now.nodes - self.began.nodes,
-            applications: now.applications - self.began.applications,
+            applications: now.applications - self.began.applications - self.own_applications,
             work: now.work - self.began.work - self.own_work,
             clock,
             made: now.made.wrapping_sub(self.began.made),
@@ -508,6 +641,7 @@ impl Recording {
             code: self.code,
             operands: self.operands,
             constants: self.constants,
+            forks: self.arms,
             registers: self.registers as usize,
             staged: self.staged,
             moves,

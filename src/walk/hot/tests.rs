@@ -24,6 +24,18 @@ fn told(source: &str, mode: Mode, inputs: &Bindings, limits: &Limits, hot: bool)
             let slopes = ["a", "b", "n"].map(|name| run.gradient.get(name).map(f64::to_bits));
             let _ = writeln!(text, "{:?}\n{slopes:?}\n{stats:?}", run.value);
             iterations = workspace.memory.hot.iterations;
+            // Further runs on the path that was recorded, by what it says that it costs.
+            for scale in [0.9, 1.3, -1.0] {
+                let mut others = inputs.clone();
+                for (name, x) in [("a", 0.7), ("b", -1.3)] {
+                    others.set(name, scale * x);
+                }
+                let again = model.evaluate(&others, Wrt::All, limits, &mut workspace);
+                let _ = match again {
+                    Ok(run) => writeln!(text, "{:?} {:?}", run.value, run.stats),
+                    Err(error) => writeln!(text, "{error:?}"),
+                };
+            }
             let trace = model.print_trace(inputs, limits, &mut workspace);
             let _ = writeln!(text, "{trace:?}");
         }
@@ -82,7 +94,7 @@ fn fuel(fuel: u64) -> Limits {
 }
 
 /// Programs, and the least of 100 iterations, in both modes together, that are to be run as code.
-const PROGRAMS: [(&str, u64); 27] = [
+const PROGRAMS: [(&str, u64); 34] = [
     (
         "(loop ((i 0) (s a)) (if (< i 100) (recur (+ i 1) (* s (- 1 (* b s)))) s))",
         150,
@@ -144,6 +156,35 @@ const PROGRAMS: [(&str, u64); 27] = [
     (
         "(let go ((i 0) (s a)) (if (= i 100) s (go (+ i 1) (+ (* 0.5 s) (case (modulo i 3) ((0) a) ((1 2) b) (else 0))))))",
         60,
+    ),
+    // Forks: both arms are in the trace, whichever is taken; in arms, in helpers, of arms that cost alike or not.
+    (
+        "(let go ((i 0) (s a)) (if (= i 100) s (go (+ i 1) (if (> s 0) (- s 0.3) (+ s 1)))))",
+        60,
+    ),
+    (
+        "(let go ((i 0) (s a)) (if (= i 100) s (go (+ i 1) (if (> s 0) (* 0.5 (- s 0.3 b)) 1))))",
+        60,
+    ),
+    (
+        "(define (clamp x) (if (< x -1) -1 (if (> x 1) 1 x))) (let go ((i 0) (s a)) (if (= i 100) s (go (+ i 1) (clamp (+ (* 1.1 s) (* b (sin i)))))))",
+        40,
+    ),
+    (
+        "(define (clamp x) (cond ((< x -1) (* b 0.5)) ((> x 1) (+ 1 (* 0.1 x a))) (else x))) (let go ((i 0) (s a)) (if (= i 100) s (go (+ i 1) (clamp (+ (* 1.1 s) (* b (sin i)))))))",
+        40,
+    ),
+    (
+        "(let go ((i 0) (s a)) (if (= i 100) s (go (+ i 1) (+ 0.1 (if (and (> s 0) (< s 0.5)) (* s s) (- s 0.2))))))",
+        40,
+    ),
+    (
+        "(let go ((i 0) (s a)) (if (= i 100) s (let ((t (if (> s b) (if (> s 0) (exp (- s)) (* 2 s)) (* s b a 0.3)))) (go (+ i 1) (if (> t 0.5) (- t 1) t)))))",
+        40,
+    ),
+    (
+        "(fold (lambda (s x) (if (> (* a s) (* 0.01 x)) (- s 0.1) (+ s (* b 0.01 x)))) a (iota 100))",
+        40,
     ),
     // Vectors carried and looked into.
     (
