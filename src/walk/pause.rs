@@ -3,7 +3,8 @@
 //! A job and a [`Pause`] go in; a [`Paused`] comes out, of a walk of its own that goes no further.
 //!
 //! **Invariants**
-//! - What a walk does until it pauses is what it does without pausing, to the cell.
+//! - What a walk does until it pauses is what it does without pausing, to the cell, but that it runs no
+//!   loops as code.
 //! - Walking itself pays nothing for it: pauses are where clock and fuel are looked at anyway.
 
 use super::layout::SITE_COUNTS;
@@ -82,6 +83,7 @@ pub(crate) fn walk_until(
         job.limits.fuel = allowed.min(most);
     }
     let mut walk = prepare(&job, memory, recorder);
+    walk.hot.rests = true;
     match pause {
         Pause::Entries(most) => {
             walk.meter.clock = most.max(1);

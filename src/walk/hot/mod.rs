@@ -63,7 +63,9 @@ pub(crate) struct Hot {
     is_recording: bool,
     /// How often the heap has been collected.
     pub(super) collections: u32,
-    /// Whether loops are walked like everything else, for those who compare.
+    /// Whether this walk does without: somebody looks at its heap.
+    pub(super) rests: bool,
+    /// Whether all do, for those who compare.
     is_off: bool,
 }
 
@@ -123,6 +125,7 @@ impl Default for Hot {
             iterations: 0,
             is_recording: false,
             collections: 0,
+            rests: false,
             is_off: false,
         }
     }
@@ -135,6 +138,7 @@ impl Hot {
         self.loops.clear();
         (self.warm, self.recorded, self.iterations) = (WARM, 0, 0);
         self.is_recording = false;
+        self.rests = false;
     }
 
     /// A loop that was not known; gives its place.
@@ -207,12 +211,8 @@ impl Walk<'_> {
     /// Runs iterations as code as far as they go, or records one.
     #[inline(never)]
     fn iterate(&mut self, head: Head) -> Outcome<Option<Value>> {
-        if self.hot.is_recording
-            || self.hot.is_off
-            || !self.forks.open.is_empty()
-            || self.meter.pauses
-            || self.meter.pauses_at_value
-        {
+        let hot = &self.hot;
+        if hot.is_recording || hot.rests || hot.is_off || !self.forks.open.is_empty() {
             return Ok(None);
         }
         let known = self.hot.loops.iter().position(|of| of.head == head);
