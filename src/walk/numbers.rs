@@ -88,6 +88,15 @@ impl Walk<'_> {
                 bits: u64::from(result.value != 0.0),
             };
         }
+        if matches!(prim, Prim::Add | Prim::Sub) && result.node.is_none() {
+            // Of counters nothing is counted, as where they are walked.
+            let ints = a.tag == Tag::Int && b.tag == Tag::Int;
+            return Value {
+                tag: if ints { Tag::Int } else { Tag::Float },
+                node: result.node,
+                bits: result.value.to_bits(),
+            };
+        }
         self.arithmetic(prim, a, b, result)
     }
 

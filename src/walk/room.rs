@@ -22,7 +22,7 @@ pub(super) const NURSERY: usize = 1 << 17;
 pub(super) const SLACK: usize = 1 << 12;
 
 /// Slots above all that may be staged.
-const SPARE_SLOTS: usize = 8;
+pub(super) const SPARE_SLOTS: usize = 8;
 
 /// The memory, in bytes, of each part that a workspace keeps from one walk to the next.
 pub(super) const KEPT_BYTES: usize = 4 << 20;

@@ -15,6 +15,7 @@ use crate::trace::record::Mark;
 use crate::walk::call::CLOCK_INTERVAL;
 use crate::walk::cost::{Cost, ForkCost};
 use crate::walk::fork::number;
+use crate::walk::room::SPARE_SLOTS;
 use crate::walk::{Outcome, Walk};
 
 /// A way through an iteration.
@@ -53,6 +54,7 @@ pub(super) struct Under {
     index: usize,
     arm: Mark,
     guards: usize,
+    work: u64,
     listed: Cost,
     /// The value of the first arm, and what it took.
     first: Option<(Value, Cost)>,
@@ -158,6 +160,11 @@ impl Walk<'_> {
     /// Runs iterations on whatever way leads through each.
     pub(super) fn run_ways(&mut self, of: &Loop, registers: &mut Vec<Value>) -> Ended {
         let at = self.at;
+        let staged = of.ways.iter().map(|way| way.staged).fold(0, usize::max);
+        let slots = at.top as usize + staged + SPARE_SLOTS;
+        if self.stack.len() < slots && self.grow_stack(slots).is_err() {
+            return Ended::Looks;
+        }
         let mut last: Option<&Way> = None;
         let mut first = 0;
         let ended = 'iterations: loop {
@@ -218,7 +225,7 @@ impl Walk<'_> {
                 listed: self.forks.listed,
             };
             if !self.run_code(way, registers) {
-                self.take_back(&before);
+                self.take_back(way, &before);
                 if is_due {
                     self.looks_again();
                 }
@@ -229,7 +236,7 @@ impl Walk<'_> {
             meter.applications += way.took.applications;
             if meter.fuel() > meter.limits.fuel {
                 // The walk finds where.
-                self.take_back(&before);
+                self.take_back(way, &before);
                 if is_due {
                     self.looks_again();
                 }
@@ -270,9 +277,15 @@ impl Walk<'_> {
         self.meter.clock -= CLOCK_INTERVAL;
     }
 
-    fn take_back(&mut self, before: &Before) {
+    fn take_back(&mut self, way: &Way, before: &Before) {
         self.recorder.rewind(before.mark);
-        self.heap.truncate(before.cells);
+        if self.heap.len() > before.cells {
+            self.heap.truncate(before.cells);
+            // What was staged there may be an address that is void now.
+            let top = self.at.top as usize;
+            let end = (top + way.staged + SPARE_SLOTS).min(self.stack.len());
+            self.stack[top..end].fill(Value::NIL);
+        }
         self.meter.set_cost(before.cost);
         self.meter.rounded = before.rounded;
         self.forks.costs.truncate(before.forks);
@@ -412,6 +425,7 @@ impl Walk<'_> {
             index,
             arm: self.recorder.mark(),
             guards: self.recorder.guards(),
+            work: self.meter.work,
             listed: self.forks.listed,
             first: None,
         });
@@ -424,7 +438,7 @@ impl Walk<'_> {
         let Some(fork) = self.hot.under.last_mut() else {
             return false;
         };
-        if !is_plain(value) || self.recorder.guards() != fork.guards {
+        if !fork.joins(value, self.recorder.guards(), self.meter.work) {
             return false;
         }
         fork.first = Some((value, arms.first + (listed - fork.listed)));
@@ -439,7 +453,7 @@ impl Walk<'_> {
     fn end_second(&mut self, second: Value, arms: Arms, place: u32) -> Option<Value> {
         let fork = self.hot.under.pop()?;
         let (first, total) = fork.first?;
-        if !is_plain(second) || self.recorder.guards() != fork.guards {
+        if !fork.joins(second, self.recorder.guards(), self.meter.work) {
             return None;
         }
         let taken_then = !fork.test.is_false();
@@ -519,11 +533,7 @@ impl Walk<'_> {
     }
 
     /// Puts what the procedure just entered was given into registers, if the way is for such.
-    fn load(&mut self, way: &Way, registers: &mut Vec<Value>) -> bool {
-        let top = self.at.top as usize + way.staged;
-        if self.stack.len() < top && self.grow_stack(top).is_err() {
-            return false;
-        }
+    fn load(&self, way: &Way, registers: &mut Vec<Value>) -> bool {
         if !self.given(&way.shape, registers) || !way.takes(registers) {
             return false;
         }
@@ -575,9 +585,11 @@ impl Way {
     }
 }
 
-/// Whether a value is what forks join.
-fn is_plain(value: Value) -> bool {
-    value.is_number() || value.tag == Tag::Bool
+impl Under {
+    /// Whether an arm that comes to a value is joined: nothing was relied on in it, nor gone through.
+    fn joins(&self, value: Value, guards: usize, work: u64) -> bool {
+        (value.is_number() || value.tag == Tag::Bool) && (guards, work) == (self.guards, self.work)
+    }
 }
 
 #[inline]

@@ -227,8 +227,9 @@ impl Walk<'_> {
                 return Ok(None);
             }
         }
+        let pays = self.hot.iterations >= WORTH * self.hot.recorded;
         let of = &mut self.hot.loops[which];
-        if of.ways.len() >= WAYS || of.failures >= TRIES {
+        if of.failures >= TRIES || (of.ways.len() == WAYS && !pays) {
             return Ok(None);
         }
         of.misses += 1;
@@ -260,7 +261,13 @@ impl Walk<'_> {
         }
         let of = hot.loops.iter_mut().find(|of| of.head == head);
         match (of, recorded) {
-            (Some(of), Recorded::Way(way)) => of.ways.push(*way),
+            (Some(of), Recorded::Way(way)) => {
+                if of.ways.len() == WAYS {
+                    // Of procedures that are gone, perhaps.
+                    of.ways.remove(0);
+                }
+                of.ways.push(*way);
+            }
             (_, Recorded::Interrupted) => {}
             (Some(of), recorded) => {
                 of.failures += 1;

@@ -11,7 +11,7 @@
 //!   goes on.
 
 use super::code::{At, Op, Took, Way, What};
-use super::recording::{ARGUMENTS, Counts, Fork, OPERATIONS, Recording, Register, Seen};
+use super::recording::{ARGUMENTS, Counts, Few, Fork, OPERATIONS, Recording, Register, Seen};
 use super::{Head, Shape, is_same};
 use crate::prim::Prim;
 use crate::prim::value::{FIRST_FUNCTION, Tag, Value};
@@ -19,6 +19,7 @@ use crate::walk::code::{Args, Entry, Instr};
 use crate::walk::fork::Fork as WalkFork;
 use crate::walk::layout::SITE_COUNTS;
 use crate::walk::{ARM, Outcome, TAIL, WIDE, Walk};
+use smallvec::smallvec;
 
 /// How many instructions of the walk an iteration may have.
 const INSTRUCTIONS: usize = 1 << 15;
@@ -40,17 +41,17 @@ enum Then {
     /// Nothing.
     Nothing,
     /// A primitive has been applied; its value is in a slot.
-    Primitive(Prim, Vec<Seen>, u32, u32),
+    Primitive(Prim, Few, u32, u32),
     /// A slot holds what was somewhere before.
     Slot(u32, Register),
     /// An arm of a fork has come to something.
     Arm(Seen),
     /// A procedure was entered with arguments.
-    Entered(Value, Vec<Seen>),
+    Entered(Value, Few),
     /// An environment was made of a list; it is in a slot.
-    Rib(Vec<Seen>, u32),
+    Rib(Few, u32),
     /// A closure was made; it is in a slot.
-    Closure(Vec<Seen>, u32),
+    Closure(Few, u32),
     /// Something has been tested.
     Test(Op, Seen),
 }
@@ -194,7 +195,7 @@ impl Walk<'_> {
         }
     }
 
-    fn seen_all(&self, recording: &Recording, args: Args) -> Vec<Seen> {
+    fn seen_all(&self, recording: &Recording, args: Args) -> Few {
         let range = args.start as usize..(args.start + args.count) as usize;
         let operands = self.code.operands[range].iter();
         operands
@@ -209,7 +210,7 @@ impl Walk<'_> {
         let seen = |operand| self.seen(recording, operand);
         Some(match instr {
             Instr::Prim1 { prim, dst, a, site } => {
-                Then::Primitive(prim, vec![seen(a)], at(dst), site)
+                Then::Primitive(prim, smallvec![seen(a)], at(dst), site)
             }
             Instr::Prim2 {
                 prim,
@@ -217,7 +218,7 @@ impl Walk<'_> {
                 a,
                 b,
                 site,
-            } => Then::Primitive(prim, vec![seen(a), seen(b)], at(dst), site),
+            } => Then::Primitive(prim, smallvec![seen(a), seen(b)], at(dst), site),
             Instr::Prim {
                 prim,
                 dst,
@@ -271,7 +272,7 @@ impl Walk<'_> {
                 let shares = entry.is_some_and(|e| e.rest && e.shares && e.required == 0);
                 if shares && f.register.is_none() {
                     // The list itself is the parameter.
-                    return Some(Then::Entered(f.value, vec![seen(args)]));
+                    return Some(Then::Entered(f.value, smallvec![seen(args)]));
                 }
                 self.applied_to(recording, f, items, dst, site)?
             }
@@ -407,7 +408,7 @@ impl Walk<'_> {
         &self,
         recording: &Recording,
         f: Seen,
-        arguments: Vec<Seen>,
+        arguments: Few,
         dst: u32,
         site: u32,
     ) -> Option<Then> {

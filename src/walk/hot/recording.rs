@@ -13,6 +13,7 @@ use crate::walk::fork::{FirstArm, Fork as WalkFork};
 use crate::walk::reasons::FORK_BUDGET;
 use crate::walk::{WIDE, Walk};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 /// How many operations an iteration may have.
 pub(super) const OPERATIONS: usize = 1024;
@@ -32,6 +33,9 @@ pub(super) struct Seen {
     pub(super) value: Value,
     pub(super) register: Register,
 }
+
+/// Arguments, mostly few.
+pub(super) type Few = SmallVec<[Seen; 4]>;
 
 /// Where counts stood.
 #[derive(Clone, Copy)]
@@ -182,9 +186,18 @@ impl Recording {
 
     /// Whether something was made by the iteration, or for it.
     pub(super) fn is_new(&self, value: Value, walk: &Walk<'_>) -> bool {
-        walk.points(value)
-            && (value.address() as usize >= self.first_cell
-                || self.arguments.contains(&value.address()))
+        if walk.points(value) {
+            return value.address() as usize >= self.first_cell
+                || self.arguments.contains(&value.address());
+        }
+        // A procedure without environment has a number, which says when it was made.
+        let made = walk.made.wrapping_sub(self.began.made);
+        value.is_function()
+            && value
+                .address()
+                .wrapping_sub(self.began.made)
+                .wrapping_sub(1)
+                < made
     }
 
     pub(super) fn give(&mut self) -> u32 {
@@ -259,11 +272,11 @@ impl Recording {
     }
 
     /// The values of a list, none of which is a register itself.
-    pub(super) fn list(&self, list: Seen, walk: &Walk<'_>) -> Option<Vec<Seen>> {
+    pub(super) fn list(&self, list: Seen, walk: &Walk<'_>) -> Option<Few> {
         if list.register.is_some() {
             return None;
         }
-        let (mut items, mut rest) = (Vec::new(), list.value);
+        let (mut items, mut rest) = (Few::new(), list.value);
         while rest.tag == Tag::Pair {
             items.push(self.at_cell(rest.address(), walk));
             let next = self.at_cell(rest.address() + 1, walk);
@@ -304,7 +317,7 @@ impl Recording {
         if !is_operation(prim) || self.code.len() >= OPERATIONS || arguments.len() > WIDE {
             return None;
         }
-        let mut operands = Vec::with_capacity(arguments.len());
+        let mut operands: SmallVec<[Operand; 4]> = SmallVec::new();
         for &seen in arguments {
             operands.push(self.operand(seen, walk)?);
         }

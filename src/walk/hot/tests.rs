@@ -94,7 +94,7 @@ fn fuel(fuel: u64) -> Limits {
 }
 
 /// Programs, and the least of 100 iterations, in both modes together, that are to be run as code.
-const PROGRAMS: [(&str, u64); 34] = [
+const PROGRAMS: [(&str, u64); 38] = [
     (
         "(loop ((i 0) (s a)) (if (< i 100) (recur (+ i 1) (* s (- 1 (* b s)))) s))",
         150,
@@ -212,6 +212,23 @@ const PROGRAMS: [(&str, u64); 34] = [
     (
         "(let go ((i 0) (s 1)) (if (= i 100) (list s (if (exact? s) 1 0)) (go (+ i 1) (if (< i 50) (+ s i) (/ s 2)))))",
         60,
+    ),
+    (
+        "(let go ((i 0) (s 1)) (if (= i 100) (* a s) (go (+ i 1) (+ s s))))",
+        150,
+    ),
+    (
+        "(let go ((i 0) (s 1)) (if (= i 100) (* a s) (go (+ i 1) (* 3 s))))",
+        150,
+    ),
+    // Procedures that are told apart; and a fork that finds a vector in its arm.
+    (
+        "(let go ((i 0) (l '())) (if (= i 100) (+ (if (eq? (car l) (cadr l)) 1 0) (* a (length l))) (go (+ i 1) (cons (lambda (x) 1) l))))",
+        0,
+    ),
+    (
+        "(let go ((i 0) (s a) (v b)) (if (= i 100) s (go (+ i 1) (if (> s 0) (* 0.5 (- s (dot (+ [0 0] v) [1 1]))) (+ s 1)) (if (< i 50) b [1 2]))))",
+        0,
     ),
     // Loops in loops.
     (
