@@ -1,12 +1,15 @@
 // Makes a folder of files to serve:  node site/build.mjs MODULE.wasm FOLDER
 //
-// MODULE.wasm is what `cargo build --package dmci-web --target wasm32-unknown-unknown --profile web`
-// made. Custom sections, names of functions for debuggers, are left out; the rest are copies.
+// MODULE.wasm is what `cargo build --package dmci-web --target wasm32-unknown-unknown` made. What panics only
+// traps in the folder's, custom sections are left out, and `wasm-opt` goes over it where it is: on the path,
+// or as `npm install --no-save binaryen` puts it into node_modules. The rest are copies.
 
-import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { silenced, stripped, withoutPlaces } from "./small.mjs";
 
 const SITE = dirname(fileURLToPath(import.meta.url));
 const ROOT = dirname(SITE);
@@ -16,32 +19,35 @@ if (!folder) {
   process.exit(2);
 }
 
-// The module without its custom sections: each section is an id, a length in LEB128, and so many bytes.
-export function stripped(bytes) {
-  const kept = [bytes.subarray(0, 8)];
-  let at = 8;
-  while (at < bytes.length) {
-    const start = at;
-    const id = bytes[at++];
-    let [length, shift, byte] = [0, 0, 0];
-    do {
-      byte = bytes[at++];
-      length += (byte & 127) * 2 ** shift;
-      shift += 7;
-    } while (byte & 128);
-    at += length;
-    if (id !== 0) kept.push(bytes.subarray(start, at));
-  }
-  return Buffer.concat(kept);
-}
-
 mkdirSync(join(folder, "examples/lynx_hare"), { recursive: true });
-const tools = new Set(["build.mjs", "serve.mjs"]);
+const tools = new Set(["build.mjs", "serve.mjs", "sizes.mjs", "small.mjs"]);
 for (const file of readdirSync(SITE)) {
   if (/\.(html|css|mjs)$/.test(file) && !tools.has(file)) cpSync(join(SITE, file), join(folder, file));
 }
 for (const file of ["lynx_hare/model.scm", "lynx_hare/pelts.csv"]) cpSync(join(ROOT, "examples", file), join(folder, "examples", file));
 cpSync(join(ROOT, "bootstrap/compiler.scm"), join(folder, "compiler.scm"));
-const module = stripped(readFileSync(wasm));
-writeFileSync(join(folder, "dmci.wasm"), module);
-console.log(`${folder}: dmci.wasm has ${module.length} bytes, ${gzipSync(module, { level: 9 }).length} gzipped`);
+
+const told = (what, module) => console.log(`${what}: ${module.length} bytes, ${gzipSync(module, { level: 9 }).length} gzipped`);
+const file = join(folder, "dmci.wasm");
+const made = readFileSync(wasm);
+told("as it was made", stripped(made));
+const { bytes: quiet, count: panics } = silenced(made);
+writeFileSync(file, stripped(quiet));
+told(`where ${panics} functions that panic only trap`, readFileSync(file));
+const beside = join(ROOT, "node_modules/.bin/wasm-opt");
+const program = existsSync(beside) ? beside : "wasm-opt";
+const smaller = join(folder, "smaller.wasm");
+const features = ["--enable-simd", "--enable-bulk-memory", "--enable-sign-ext", "--enable-mutable-globals", "--enable-nontrapping-float-to-int", "--enable-multivalue", "--enable-reference-types"];
+const run = spawnSync(program, ["-Oz", ...features, file, "-o", smaller], { stdio: ["ignore", "inherit", "inherit"] });
+if (run.error?.code === "ENOENT") {
+  console.log("no wasm-opt here (`npm install --no-save binaryen`): the module stays a few percent larger");
+} else if (run.status !== 0) {
+  throw new Error(`wasm-opt ended with ${run.status ?? run.error}`);
+} else {
+  writeFileSync(file, readFileSync(smaller));
+  rmSync(smaller);
+  told("by wasm-opt", readFileSync(file));
+}
+const { bytes, count } = withoutPlaces(readFileSync(file));
+writeFileSync(file, bytes);
+told(`without ${count} places in source files`, bytes);

@@ -162,6 +162,7 @@ mod random;
 mod reference;
 #[cfg(feature = "search")]
 pub mod search;
+mod sorted;
 pub mod source;
 mod symbol;
 pub mod syntax;

@@ -19,6 +19,10 @@ const MOST: usize = 1024;
 /// From how many operations on threads are made for them: some milliseconds of one.
 const WORTH_MAKING: usize = 20_000_000;
 
+/// Whether the target has neither threads nor processes. What would share work is not even compiled there:
+/// pages wait for bytes.
+const ALWAYS_ONE: bool = cfg!(target_family = "wasm");
+
 /// The calling thread alone, for work that is not worth sharing.
 pub(crate) static ALONE: Threads = Threads::ONE;
 
@@ -62,6 +66,7 @@ impl Threads {
     /// [`Threads::ONE`]. Where the machine has no threads to give, the caller's does all.
     pub fn of(count: usize) -> Self {
         match count {
+            _ if ALWAYS_ONE => Self::ONE,
             0 | 1 => Self::ONE,
             _ => make(count.min(MOST)).map_or(Self::ONE, |pool| Self::in_pool(Arc::new(pool))),
         }
@@ -75,6 +80,7 @@ impl Threads {
     /// How many there are.
     pub fn count(&self) -> usize {
         match &self.0 {
+            _ if ALWAYS_ONE => 1,
             Chosen::One => 1,
             Chosen::Pool(pool) => pool.current_num_threads(),
             Chosen::All if rayon::current_thread_index().is_some() => rayon::current_num_threads(),
@@ -87,6 +93,7 @@ impl Threads {
     pub(crate) fn worth_making(&self, operations: usize) -> Self {
         let are_there = || rayon::current_thread_index().is_some() || is_made();
         match self.0 {
+            _ if ALWAYS_ONE => Self::ONE,
             Chosen::All if operations < WORTH_MAKING && !are_there() => Self::ONE,
             _ => self.clone(),
         }
@@ -96,6 +103,7 @@ impl Threads {
     /// there are. Where that is one, it uses no operation of rayon's.
     pub(crate) fn run<R: Send>(&self, work: impl FnOnce(usize) -> R + Send) -> R {
         match &self.0 {
+            _ if ALWAYS_ONE => work(1),
             Chosen::One => work(1),
             Chosen::Pool(pool) => match pool.current_num_threads() {
                 1 => work(1),
@@ -165,19 +173,14 @@ static SHARED: ArcSwapOption<Shared> = ArcSwapOption::const_empty();
 /// Whether this process has made its threads.
 fn is_made() -> bool {
     let known = SHARED.load();
-    !cfg!(target_family = "wasm")
-        && known
-            .as_ref()
-            .is_some_and(|known| known.process == std::process::id())
+    known
+        .as_ref()
+        .is_some_and(|known| known.process == std::process::id())
 }
 
 /// Made at the first call, and anew in a process that was forked off: that has none of the threads it
 /// was forked from, and whatever waits for one of those waits forever.
 fn shared() -> Option<Arc<Shared>> {
-    if cfg!(target_family = "wasm") {
-        // Neither threads nor processes.
-        return None;
-    }
     let process = std::process::id();
     let known = SHARED.load_full();
     if known.as_ref().is_some_and(|known| known.process == process) {
@@ -232,7 +235,7 @@ pub(crate) fn in_tasks_with<T: Send, S: Send, R: Send>(
         pool.push(scratch);
         results
     };
-    if tasks.len() <= 1 {
+    if ALWAYS_ONE || tasks.len() <= 1 {
         return alone(tasks, pool);
     }
     threads.run(|count| {

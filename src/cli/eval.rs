@@ -16,6 +16,7 @@ use super::stats::{STATS, stats_of};
 use crate::model::gradient::Extent;
 use crate::model::json::Column;
 use crate::model::lanes::{LaneValue, Place, Told};
+use crate::sorted;
 use crate::source::Position;
 use crate::walk::output::{Room, Unwritten, check_room, json_number};
 use crate::{
@@ -189,7 +190,7 @@ impl Answerer {
                 Some((kind, caution.message, caution.span?))
             }));
         }
-        all.sort_by_key(|(_, _, span)| span.start);
+        sorted::by_key(&mut all, |(_, _, span)| span.start);
         all.truncate(ALSO);
         let told = all.into_iter();
         told.map(|(kind, message, span)| (kind.name(), message, span.position(text)))

@@ -10,6 +10,7 @@
 use super::program::ModeArg;
 use crate::error::cut;
 use crate::model::json::{Column, NamedColumns, NamedInputs, Wrong};
+use crate::sorted;
 use crate::walk::{Clock, Limits};
 use crate::{Bindings, Error, Relaxation};
 use serde::Deserialize;
@@ -347,7 +348,7 @@ impl<'de> Visitor<'de> for NamedTexts<'_> {
         while let Some(entry) = map.next_entry()? {
             texts.push(entry);
         }
-        texts.sort_by(|(a, _), (b, _)| a.cmp(b));
+        sorted::by(&mut texts, |(a, _), (b, _)| a.cmp(b));
         if let Some(pair) = texts.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             let message = format!(
                 "the model `{}` is given twice; give it once",

@@ -14,6 +14,7 @@ use super::table::{Table, TableError};
 use crate::error::Kind;
 use crate::model::bindings::{Bindings, Input};
 use crate::prim::Prim;
+use crate::sorted;
 use crate::source::Span;
 use crate::symbol::nearest;
 use crate::syntax::ast::{Constraint, Expr, ExprId, Param};
@@ -256,7 +257,7 @@ fn groups_of(
         .map(|number| number + 0.0)
         .collect();
     let mut groups = numbers.clone();
-    groups.sort_by(f64::total_cmp);
+    sorted::by(&mut groups, f64::total_cmp);
     groups.dedup();
     // The Jacobian has a column for each.
     let bytes = numbers

@@ -19,6 +19,7 @@ use super::result::FittedDerived;
 use super::spread::Concluded;
 use super::statistics::Statistics;
 use crate::model::Evaluator;
+use crate::sorted;
 use crate::syntax::{Derived, Goal};
 use crate::walk::Item;
 
@@ -250,7 +251,7 @@ impl Unknowns {
                 )
             })
             .collect();
-        rows.sort();
+        sorted::plainly(&mut rows);
         rows.dedup_by(|one, other| one.0 == other.0);
         let label = |unknowns: &[usize]| {
             let mut parts: Vec<String> = Vec::new();

@@ -21,6 +21,7 @@ use super::points::Guess;
 use super::result::{Ending, StartEnd};
 use super::space::Space;
 use super::starts::{BATCH, ENOUGH, StartsError, check_guess};
+use crate::sorted;
 use crate::threads::in_tasks_with;
 
 /// The lowest minimum of many starts.
@@ -187,7 +188,7 @@ fn choose<F: Smooth>(
     let mut places = places(&starts, init);
     let bar = bar(&starts, places[0][0]);
     places.retain(|place| starts[place[0]].value() <= bar);
-    places.sort_by(|a, b| {
+    sorted::by(&mut places, |a, b| {
         let key = |place: &[usize]| (!place.contains(&0), way(init, &starts[place[0]].params));
         let ((a_first, a_way), (b_first, b_way)) = (key(a), key(b));
         a_first.cmp(&b_first).then(a_way.total_cmp(&b_way))
@@ -247,7 +248,9 @@ fn converged<E>(starts: &[Start<'_, E>], place: &[usize]) -> usize {
 fn places<E>(starts: &[Start<'_, E>], init: &[f64]) -> Vec<Vec<usize>> {
     let begun = |k: &usize| starts[*k].descent.is_some();
     let mut order: Vec<usize> = (0..starts.len()).filter(begun).collect();
-    order.sort_by(|&a, &b| starts[a].value().total_cmp(&starts[b].value()));
+    sorted::by(&mut order, |&a, &b| {
+        starts[a].value().total_cmp(&starts[b].value())
+    });
     let is_same = |a: usize, b: usize| {
         let close = |((a, b), init): ((&f64, &f64), &f64)| {
             let size = SAME * a.abs().max(b.abs());

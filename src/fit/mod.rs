@@ -22,6 +22,7 @@ mod derived;
 mod descents;
 mod desk;
 mod error;
+mod factored;
 mod fitting;
 
 #[cfg(test)]

@@ -22,6 +22,7 @@
 //! variables", 1958.
 
 use crate::prim::math;
+use crate::sorted;
 use crate::syntax::Side;
 use serde::Serialize;
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
@@ -274,7 +275,7 @@ pub(super) fn median_sd(residuals: impl Iterator<Item = f64>) -> f64 {
     if sizes.is_empty() {
         return f64::NAN;
     }
-    sizes.sort_by(f64::total_cmp);
+    sorted::by(&mut sizes, f64::total_cmp);
     let middle = sizes.len() / 2;
     let median = if sizes.len() % 2 == 1 {
         sizes[middle]

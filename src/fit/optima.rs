@@ -19,6 +19,7 @@ use super::space::Space;
 use super::statistics::undetermined;
 use super::turns::{are_alias, turned_to};
 use crate::prim::math;
+use crate::sorted;
 
 /// A minimum that is as low as the best.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,7 +129,7 @@ pub(super) fn choose<P: Objective>(
     // That of the first guess in any case: where nothing is left of the scores, it may only have stopped
     // earlier.
     places.retain(|place| starts[place[0]].value() <= bar || is_of_first(place));
-    places.sort_by(|a, b| {
+    sorted::by(&mut places, |a, b| {
         let key = |place: &[usize]| {
             let first = !is_of_first(place);
             let params = params(place[0], &starts);
@@ -318,7 +319,7 @@ fn mirrored<'a, P: Objective>(
         std::iter::once(turned(&all)).chain(ones).collect()
     };
     images.retain(|image| image.0 < here);
-    images.sort_by(|a, b| a.0.total_cmp(&b.0));
+    sorted::by(&mut images, |a, b| a.0.total_cmp(&b.0));
     for (_, params) in images {
         let tolerances = search.options.tolerances;
         if *left == 0 || !search.watch.goes_on() {

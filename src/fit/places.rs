@@ -9,6 +9,7 @@
 use super::descents::Start;
 use super::levenberg_marquardt::Minimizer;
 use super::result::Ending;
+use crate::sorted;
 
 /// Values that differ by less than this part of the scores' squares may be one minimum, as far as the
 /// search goes.
@@ -36,7 +37,9 @@ pub(super) fn places<E>(starts: &[Start<'_, E>]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..starts.len())
         .filter(|&k| starts[k].minimizer.is_some() && starts[k].ending != Ending::Dropped)
         .collect();
-    order.sort_by(|&a, &b| starts[a].value().total_cmp(&starts[b].value()));
+    sorted::by(&mut order, |&a, &b| {
+        starts[a].value().total_cmp(&starts[b].value())
+    });
     let minimizer = |k: usize| starts[k].minimizer.as_ref();
     let mut places: Vec<Vec<usize>> = Vec::new();
     let mut widest = 0.0;

@@ -25,6 +25,7 @@ use super::statistics::student_t_end;
 use super::table::Table;
 use crate::model::Model;
 use crate::prim::math;
+use crate::sorted;
 use crate::syntax::{Constraint, Goal};
 use crate::walk::Budget;
 use crate::walk::serial::number;
@@ -193,7 +194,7 @@ pub fn profile(
         search.end(step, range.1, bound)?,
     );
     let mut points = search.points;
-    points.sort_by(|a, b| a.value.total_cmp(&b.value));
+    sorted::by(&mut points, |a, b| a.value.total_cmp(&b.value));
     points.dedup_by(|a, b| a.value == b.value);
     Ok(Profile {
         name: name.to_owned(),

@@ -22,6 +22,7 @@
 use super::error::FitError;
 use super::mentions::{definitions, each};
 use crate::prim::Prim;
+use crate::sorted;
 use crate::source::Span;
 use crate::syntax::Program;
 use crate::syntax::ast::{Constant, Expr, ExprId, Var, VarId};
@@ -103,7 +104,7 @@ pub(super) fn relax(
         mut compared,
         ..
     } = relaxing;
-    compared.sort_unstable();
+    sorted::plainly(&mut compared);
     compared.dedup();
     Ok(Relaxed { program, compared })
 }

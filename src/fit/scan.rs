@@ -16,6 +16,7 @@ use super::points::Range;
 use super::space::Space;
 use super::turns::{Speed, Wave};
 use crate::fit::bounds::Bound;
+use crate::sorted;
 use std::cell::Cell;
 
 /// How many decades up and down.
@@ -113,7 +114,9 @@ pub(super) fn scan<P: Objective>(
         .collect();
     // At another frequency nothing else fits. A width says more of where a place is than a place of how wide
     // it is.
-    scanned.sort_by_key(|&j| (hints.speed(j).is_none(), hints.range(j).is_some()));
+    sorted::by_key(&mut scanned, |&j| {
+        (hints.speed(j).is_none(), hints.range(j).is_some())
+    });
     let mut found = Vec::new();
     if scanned.len() > MOST {
         scanned.retain(|&j| hints.speed(j).is_some());
@@ -198,7 +201,7 @@ pub(super) fn scan<P: Objective>(
                     value(k) < before && value(k) <= value(k + 1)
                 })
                 .collect();
-            valleys.sort_by(|&a, &b| value(a).total_cmp(&value(b)));
+            sorted::by(&mut valleys, |&a, &b| value(a).total_cmp(&value(b)));
             valleys.truncate(POINTS);
             for &k in valleys.iter().rev() {
                 if let Some((value, params)) = line[k].clone()

@@ -14,6 +14,7 @@
 use super::desk::Desk;
 use super::objective::Objective;
 use crate::fit::bounds::Bound;
+use crate::sorted;
 
 /// Derivatives that differ by less than this part of the largest are the same.
 const SAME: f64 = 1e-9;
@@ -58,7 +59,7 @@ pub(super) fn linear_params<P: Objective>(
         }
     }
     // Stable: earlier points first among equals.
-    bases.sort_by_key(|(steep, _)| std::cmp::Reverse(*steep));
+    sorted::by_key(&mut bases, |(steep, _)| std::cmp::Reverse(*steep));
     bases.truncate(2);
     let mut candidates: Vec<usize> = (0..n).collect();
     linear.is_sure = bases.len() == 2 && bases[1].0 == n;

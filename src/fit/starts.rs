@@ -41,6 +41,7 @@ use super::scan::{Hints, scan};
 use super::separable::linear_params;
 use super::space::Space;
 use crate::fit::bounds::Bound;
+use crate::sorted;
 use crate::threads::in_tasks_with;
 
 /// Why there is no fit.
@@ -315,7 +316,7 @@ fn carry_over<'a, P: Objective>(
 /// The middle value, the upper one of two; none of nothing.
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
+    sorted::by(&mut values, f64::total_cmp);
     values.get(values.len() / 2).copied()
 }
 

@@ -20,10 +20,10 @@
 //! cross them; a parameter that is held at one has none, and the others' are those with it there. n is the
 //! rank of the Jacobian: a parameter that the data do not determine takes no degree of freedom.
 
+use super::factored;
 use super::objective::sum_of_squares;
 use super::triangle::Triangle;
 use crate::prim::math;
-use faer::Mat;
 use std::sync::OnceLock;
 
 /// The precision of a fit's n parameters.
@@ -241,25 +241,28 @@ impl Unscaled {
         let triangle = Triangle::of(&columns, m, &order);
         drop(columns);
         let count = moving.len();
-        let square = Mat::from_fn(count, count, |i, j| {
-            if i <= j { triangle.entry(i, j) } else { 0.0 }
-        });
-        let qr = square.col_piv_qr();
+        let (entries, places) =
+            factored::triangle(
+                count,
+                |i, j| {
+                    if i <= j { triangle.entry(i, j) } else { 0.0 }
+                },
+            );
         // Column k of R belongs to parameter order[k].
-        let order: Vec<usize> = qr.P().arrays().0.iter().map(|&k| moving[k]).collect();
-        let r = qr.thin_R();
+        let order: Vec<usize> = places.into_iter().map(|k| moving[k]).collect();
+        let r = |i: usize, k: usize| entries[i * count + k];
         let largest = if m > 0 && count > 0 {
-            r[(0, 0)].abs()
+            r(0, 0).abs()
         } else {
             0.0
         };
         let rank = (0..m.min(count))
-            .take_while(|&k| r[(k, k)].abs() > RANK_TOLERANCE * largest)
+            .take_while(|&k| r(k, k).abs() > RANK_TOLERANCE * largest)
             .count();
 
         // R11^-1, and the directions that change no residual: (-R11^-1 R12; I), column by column.
         let inverse: Vec<Vec<f64>> = (0..rank)
-            .map(|j| solve_upper(|i, k| r[(i, k)], rank, |i| if i == j { 1.0 } else { 0.0 }))
+            .map(|j| solve_upper(r, rank, |i| if i == j { 1.0 } else { 0.0 }))
             .collect();
         let mut share = vec![0.0_f64; n];
         let mut directions = Vec::new();
@@ -267,7 +270,7 @@ impl Unscaled {
             share[order[j]] = f64::INFINITY;
             let mut direction = vec![0.0; n];
             direction[order[j]] = 1.0 / norms[order[j]];
-            let solved = solve_upper(|i, k| r[(i, k)], rank, |i| r[(i, j)]);
+            let solved = solve_upper(r, rank, |i| r(i, j));
             for (k, value) in solved.into_iter().enumerate() {
                 share[order[k]] = share[order[k]].max(value.abs());
                 direction[order[k]] = -value / norms[order[k]];

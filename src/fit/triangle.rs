@@ -14,9 +14,8 @@
 //! (R; sqrt(lambda) I) | (c; 0)  =  Q' (S | e),   s = -S^-1 e        once for each lambda tried
 //! ```
 
+use super::factored;
 use crate::prim::math::Cpu;
-use faer::Mat;
-use faer::linalg::solvers::Solve;
 
 /// The least square root of the damping, as a part of the largest entry of `R`'s diagonal.
 const DAMPING_FLOOR: f64 = 1e-11;
@@ -293,10 +292,9 @@ impl Triangle {
                 .map(|k| self.entry(k, i) * self.entry(k, j))
                 .sum()
         };
-        let hessian = Mat::from_fn(n, n, |i, j| product(i, j) + curvature[i * n + j]);
-        let right = Mat::from_fn(n, 1, |i, _| -self.gradient(0, i));
-        let solution = hessian.partial_piv_lu().solve(&right);
-        let by: Vec<f64> = (0..n).map(|i| solution[(i, 0)]).collect();
+        let hessian = |i: usize, j: usize| product(i, j) + curvature[i * n + j];
+        let right = (0..n).map(|i| -self.gradient(0, i)).collect();
+        let by = factored::solve(n, hessian, right);
         let length = norm(by.iter().copied());
         length.is_finite().then_some(Step {
             by,

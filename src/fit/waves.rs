@@ -16,6 +16,7 @@ use super::mentions::definitions;
 use super::table::Table;
 use super::turns::{Shift, Speed, Wave};
 use crate::prim::Prim;
+use crate::sorted;
 use crate::syntax::ast::{Constant, Expr, ExprId, VarId};
 use crate::syntax::{Observation, Program};
 use rustc_hash::FxHashMap;
@@ -288,7 +289,7 @@ impl<'a> Angles<'a> {
     fn steps(&self, column: &str) -> Option<(f64, usize)> {
         let mut numbers = self.table.observed(column).ok()?.to_vec();
         numbers.retain(|number| number.is_finite());
-        numbers.sort_by(f64::total_cmp);
+        sorted::by(&mut numbers, f64::total_cmp);
         numbers.dedup();
         let length = numbers.last()? - numbers.first()?;
         let step = 0.5 * PI / length;

@@ -18,6 +18,7 @@
 use super::ncg::{excerpt, op_name};
 use super::verify::numbers;
 use super::{Graph, GraphConstant, Node, NodeId, Op};
+use crate::sorted;
 use crate::source::{Listing, Mark, Position, Span};
 use crate::syntax::ast::Constant;
 use rustc_hash::FxHashMap;
@@ -386,7 +387,7 @@ fn positions(graph: &Graph) -> FxHashMap<u32, Position> {
             GraphConstant::Quote(_) => None,
         });
     let mut offsets: Vec<u32> = sites.chain(literals).map(|span| span.start).collect();
-    offsets.sort_unstable();
+    sorted::plainly(&mut offsets);
     offsets.dedup();
     let mut positions = FxHashMap::default();
     let (mut line, mut column) = (1, 1);

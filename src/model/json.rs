@@ -16,6 +16,7 @@
 use super::bindings::{Bindings, Input};
 use super::error::Error;
 use crate::error::cut;
+use crate::sorted;
 use crate::walk::output::json_string;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -181,7 +182,7 @@ impl<'de> Visitor<'de> for NamedColumns<'_> {
             let column = map.next_value_seed(OneColumn(&name, self.0))?;
             columns.push((name, column));
         }
-        columns.sort_by(|(a, _), (b, _)| a.cmp(b));
+        sorted::by(&mut columns, |(a, _), (b, _)| a.cmp(b));
         if let Some(pair) = columns.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             let message = format!(
                 "the lane input `{}` is given twice; give it once",

@@ -17,6 +17,7 @@ use super::room::out_of_heap;
 use super::tally::{Refused, Special, Tally, Target, Values, WeightKind, Weights};
 use super::{Path, PathKey, Paths, Query, Run, Workspace};
 use crate::prim::math::Cpu;
+use crate::sorted;
 use crate::threads::{ALONE, Threads, in_tasks};
 use crate::trace::routine::lanes::{
     ColumnAt, Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, WIDTH, Which,
@@ -476,7 +477,7 @@ impl Batch<'_> {
             return Err(refused);
         }
         let special = &mut tally.special;
-        special.sort_by_key(|(lane, _)| *lane);
+        sorted::by_key(special, |(lane, _)| *lane);
         for &mut (column, at) in scattered {
             let to = buffers[at.buffer].iter_mut().skip(at.first);
             for (to, &x) in to.step_by(at.stride).zip(&local[column]) {

@@ -11,6 +11,7 @@ use super::datum::{Data, Datum, DatumId};
 use super::number::read_number;
 use super::reader::{ReadOptions, read};
 use crate::prim::Prim;
+use crate::sorted;
 use crate::symbol::{Symbols, nearest};
 use std::fmt::Write;
 
@@ -216,7 +217,7 @@ fn is_close(a: &str, b: &str) -> bool {
     let distance = strsim::damerau_levenshtein(a, b);
     let sorted = |text: &str| {
         let mut letters: Vec<char> = text.chars().collect();
-        letters.sort_unstable();
+        sorted::plainly(&mut letters);
         letters
     };
     match distance {

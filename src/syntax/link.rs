@@ -17,6 +17,7 @@
 
 use super::ast::{Callee, Constant, Expr, ExprId, Part, Program, Var, VarId, Warning};
 use crate::prim::{Prim, arity_in_words};
+use crate::sorted;
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -82,7 +83,7 @@ pub(crate) fn link(
     linker.settle(&mut program, &callees, true);
     program.callees = callees;
     linker.rename(&mut program, inputs, own);
-    program.literals.sort_unstable();
+    sorted::plainly(&mut program.literals);
     bind(&mut program, bindings);
     program.text = text.into();
     Some(program)

@@ -7,54 +7,12 @@
 //! - Any text gets an answer.
 //! - Places are bytes of the program's text.
 
-use crate::fitted::{self, FitRequest};
-use crate::shown::{self, Plane, Program, Run};
-use crate::timed::{self, Timing};
+use crate::{fitted, shown, timed};
 use dmci::Error;
 use dmci::fit::FitError;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-
-/// What can be asked.
-#[derive(Deserialize)]
-#[serde(tag = "do", rename_all = "kebab-case")]
-enum Asked {
-    /// What the engine is: version, names for editors, the evaluator's own text and graph.
-    About,
-    /// What a program takes: the names of its inputs, and its params with their initial values.
-    Names(Program),
-    /// A program stage by stage.
-    Stages(Program),
-    /// A run laid open.
-    Recording(Run),
-    /// A run up to a pause.
-    Paused {
-        #[serde(flatten)]
-        run: Run,
-        at: shown::At,
-    },
-    /// Where a run is at each pause, without cells.
-    Steps {
-        #[serde(flatten)]
-        run: Run,
-        by: shown::By,
-        most: u32,
-    },
-    /// Values and paths on a grid of two inputs.
-    Plane(Plane),
-    /// A table as it is read.
-    Table { table: String },
-    /// A fit.
-    Fit(FitRequest),
-    /// The first so many steps of a fit from its initial values, one after the other.
-    Descent {
-        #[serde(flatten)]
-        fit: FitRequest,
-        steps: usize,
-    },
-    /// How long things take.
-    Time(Timing),
-}
 
 /// Why there is no answer.
 pub(crate) enum Refused {
@@ -99,6 +57,29 @@ pub(crate) fn as_json(what: &impl Serialize) -> Answer {
     serde_json::to_value(what).map_err(|error| Refused::Request(error.to_string()))
 }
 
+/// A part of what is asked, by its name.
+fn taken<T: DeserializeOwned>(asked: &mut Value, name: &str) -> Result<T, Refused> {
+    match asked.get_mut(name) {
+        Some(part) => read(part.take()),
+        None => Err(Refused::Request(format!("missing field `{name}`"))),
+    }
+}
+
+/// The same where it may be missing.
+fn taken_if_there<T: DeserializeOwned>(
+    asked: &mut Value,
+    name: &str,
+) -> Result<Option<T>, Refused> {
+    match asked.get_mut(name) {
+        Some(part) => read(part.take()),
+        None => Ok(None),
+    }
+}
+
+fn read<T: DeserializeOwned>(asked: Value) -> Result<T, Refused> {
+    serde_json::from_value(asked).map_err(|error| Refused::Request(error.to_string()))
+}
+
 /// Answers a request.
 pub(crate) fn answer(request: &str) -> String {
     let answer = match serde_json::from_str(request) {
@@ -112,18 +93,50 @@ pub(crate) fn answer(request: &str) -> String {
     answer.to_string()
 }
 
-fn answer_asked(asked: Asked) -> Answer {
-    match asked {
-        Asked::About => shown::about(),
-        Asked::Names(program) => shown::names(&program),
-        Asked::Stages(program) => shown::stages(&program),
-        Asked::Recording(run) => shown::recording(&run),
-        Asked::Paused { run, at } => shown::paused(&run, at),
-        Asked::Steps { run, by, most } => shown::steps(&run, by, most),
-        Asked::Plane(plane) => shown::plane(&plane),
-        Asked::Table { table } => fitted::table(&table),
-        Asked::Fit(request) => fitted::fit(&request),
-        Asked::Descent { fit, steps } => fitted::descent(&fit, steps),
-        Asked::Time(timing) => timed::time(&timing),
+/// Parts are taken one by one: what serde makes of a tagged enum with flattened parts is twice as long as all
+/// it reads.
+fn answer_asked(mut asked: Value) -> Answer {
+    let what: String = taken(&mut asked, "do")?;
+    let asked = &mut asked;
+    match what.as_str() {
+        // What the engine is: version, names for editors, the evaluator's own text and graph.
+        "about" => shown::about(),
+        // What a program takes: the names of its inputs, and its params with their initial values.
+        "names" => shown::names(&read(asked.take())?),
+        // A program stage by stage.
+        "stages" => shown::stages(&read(asked.take())?),
+        // A run laid open.
+        "recording" => shown::recording(&read(asked.take())?),
+        // A run up to a pause.
+        "paused" => {
+            let at = taken(asked, "at")?;
+            shown::paused(&read(asked.take())?, at)
+        }
+        // Where a run is at each pause, without cells.
+        "steps" => {
+            let (by, most) = (taken(asked, "by")?, taken(asked, "most")?);
+            shown::steps(&read(asked.take())?, by, most)
+        }
+        // Values and paths on a grid of two inputs.
+        "plane" => {
+            let (x, y) = (taken(asked, "x")?, taken(asked, "y")?);
+            shown::plane(&read(asked.take())?, &x, &y)
+        }
+        // A table as it is read.
+        "table" => fitted::table(&taken::<String>(asked, "table")?),
+        // A fit.
+        "fit" => fitted::fit(&read(asked.take())?),
+        // The first so many steps of a fit from its initial values, one after the other.
+        "descent" => {
+            let steps = taken(asked, "steps")?;
+            fitted::descent(&read(asked.take())?, steps)
+        }
+        // How long things take.
+        "time" => {
+            let lane = taken_if_there(asked, "lane")?;
+            let milliseconds = taken_if_there(asked, "milliseconds")?;
+            timed::time(&read(asked.take())?, lane, milliseconds.unwrap_or(100.0))
+        }
+        _ => Err(Refused::Request(format!("nothing is done as `{what}`"))),
     }
 }

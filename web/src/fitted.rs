@@ -85,8 +85,7 @@ fn read(text: &str) -> Result<Table<'static>, Refused> {
     if text.trim().is_empty() {
         return Ok(Table::empty());
     }
-    Table::from_reader(text.as_bytes(), "the table")
-        .map_err(|error| Refused::Request(error.to_string()))
+    Table::from_text(text, "the table").map_err(|error| Refused::Request(error.to_string()))
 }
 
 /// A table as it is read: its columns by name, with null for what is no number.

@@ -189,7 +189,7 @@ pub(crate) fn steps(run: &Run, by: By, most: u32) -> Answer {
 
 /// An axis of a plane: an input from one number to another.
 #[derive(Deserialize)]
-struct Axis {
+pub(crate) struct Axis {
     name: String,
     low: f64,
     high: f64,
@@ -203,22 +203,12 @@ impl Axis {
     }
 }
 
-/// A program at all points of a grid.
-#[derive(Deserialize)]
-pub(crate) struct Plane {
-    #[serde(flatten)]
-    run: Run,
-    x: Axis,
-    y: Axis,
-}
-
 /// The most points of a grid.
 const MOST_POINTS: usize = 40_000;
 
 /// The value at each point, row by row from the lowest, and the number of its path: points on one path
 /// passed the same guards with the same outcomes.
-pub(crate) fn plane(plane: &Plane) -> Answer {
-    let Plane { run, x, y } = plane;
+pub(crate) fn plane(run: &Run, x: &Axis, y: &Axis) -> Answer {
     if x.count.saturating_mul(y.count) > MOST_POINTS {
         let message = format!("a plane has {MOST_POINTS} points at the most");
         return Err(Refused::Request(message));

@@ -178,6 +178,14 @@ impl Table<'static> {
     pub fn from_reader(reader: impl Read, file: &str) -> Result<Self, TableError> {
         TableOptions::default().from_reader(reader, file)
     }
+
+    /// Reads a table that is text already; errors call it `file`.
+    ///
+    /// # Errors
+    /// As [`Table::from_reader`].
+    pub fn from_text(text: &str, file: &str) -> Result<Self, TableError> {
+        TableOptions::default().from_text(text, file)
+    }
 }
 
 impl Table<'_> {

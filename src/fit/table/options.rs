@@ -128,12 +128,28 @@ impl TableOptions {
         if bytes.starts_with(&[0x1f, 0x8b]) {
             bytes = inflated(&bytes).map_err(unreadable)?;
         }
+        self.in_form(&form, &bytes, file)
+    }
+
+    /// Reads a table that is text already; errors call it `file`.
+    ///
+    /// # Errors
+    /// As [`TableOptions::from_reader`].
+    #[allow(
+        clippy::wrong_self_convention,
+        reason = "the table is from the text, as `Table::from_text` has it"
+    )]
+    pub fn from_text(&self, text: &str, file: &str) -> Result<Table<'static>, TableError> {
+        self.in_form(&self.form()?, text.as_bytes(), file)
+    }
+
+    fn in_form(&self, form: &Form, bytes: &[u8], file: &str) -> Result<Table<'static>, TableError> {
         let Cells {
             names,
             columns,
             lines,
             hint,
-        } = cells::read(&bytes, &form, file)?;
+        } = cells::read(bytes, form, file)?;
         let columns = columns.into_iter().map(|column| match column {
             ReadColumn::Numbers(numbers) => Column::Numbers(numbers.into()),
             ReadColumn::Gaps(numbers, first) => Column::gaps(numbers.into(), Some(first)),

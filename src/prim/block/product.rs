@@ -1,9 +1,12 @@
 //! Products of matrices, in tiles that stay in registers; working memory and dispatch for all kernels.
 //!
 //! **Invariants**
-//! - Below [`FAER_WORK`] an entry is its first term plus the others in order, nothing fused.
+//! - Below [`FAER_WORK`], and in pages everywhere, an entry is its first term plus the others in order,
+//!   nothing fused.
 
+#[cfg(not(target_family = "wasm"))]
 use faer::traits::ComplexField;
+#[cfg(not(target_family = "wasm"))]
 use faer::{Accum, MatMut, MatRef, Par};
 
 /// Multiply-adds of a product from which on it goes to `faer`.
@@ -43,8 +46,16 @@ pub(super) fn room(scratch: &mut Vec<f64>, len: usize) -> &mut [f64] {
 /// Runs `f` compiled for the widest registers that `faer` knows of and the processor has. What is
 /// marked `inline(always)` inside is compiled with it. Rounds as everywhere: no sum is fused with a
 /// product.
+#[cfg(not(target_family = "wasm"))]
 pub(super) fn fast<R>(f: impl FnOnce() -> R) -> R {
     <f64 as ComplexField>::Arch::default().dispatch(f)
+}
+
+/// Runs `f`: registers are as wide here as all code is compiled for.
+#[cfg(target_family = "wasm")]
+#[inline(always)]
+pub(super) fn fast<R>(f: impl FnOnce() -> R) -> R {
+    f()
 }
 
 /// Runs `body` for pieces of `count`, the largest first: `at` is where one begins, `SIZE` its size.
@@ -115,6 +126,7 @@ impl<'a> View<'a> {
     }
 
     /// The `rows` x `columns` first entries, for `faer`.
+    #[cfg(not(target_family = "wasm"))]
     pub(super) fn to_faer(self, rows: usize, columns: usize) -> MatRef<'a, f64> {
         if self.column == 1 {
             MatRef::from_row_major_slice_with_stride(self.at, rows, columns, self.row)
@@ -142,23 +154,43 @@ pub(super) fn product(
     stride: usize,
     spare: &mut [f64],
 ) {
-    let large = n.saturating_mul(k).saturating_mul(m) >= FAER_WORK;
-    if large && n.min(k).min(m) >= FAER_SIDE {
-        let (accumulate, factor) = match mode {
-            Mode::Set => (Accum::Replace, 1.0),
-            Mode::Add => (Accum::Add, 1.0),
-            Mode::Subtract => (Accum::Add, -1.0),
-        };
-        // `from_row_major_slice_with_stride_mut` of faer 0.24.4 takes the stride of rows for that of
-        // columns, and so writes out of bounds.
-        let to = MatMut::from_column_major_slice_with_stride_mut(out, m, n, stride);
-        let to = to.transpose_mut();
-        let (a, b) = (a.to_faer(n, k), b.to_faer(k, m));
-        faer::linalg::matmul::matmul(to, accumulate, a, b, factor, Par::Seq);
-        leave_wide_registers();
+    // Where bytes count, it is tiles for all.
+    #[cfg(not(target_family = "wasm"))]
+    if is_for_faer([n, k, m]) {
+        by_faer(mode, [n, k, m], a, b, out, stride);
         return;
     }
     product_in_tiles(mode, [n, k, m], a, b, out, stride, spare);
+}
+
+/// Whether a product goes to `faer`.
+#[cfg(not(target_family = "wasm"))]
+fn is_for_faer([n, k, m]: [usize; 3]) -> bool {
+    n.saturating_mul(k).saturating_mul(m) >= FAER_WORK && n.min(k).min(m) >= FAER_SIDE
+}
+
+/// The same by `faer`.
+#[cfg(not(target_family = "wasm"))]
+fn by_faer(
+    mode: Mode,
+    [n, k, m]: [usize; 3],
+    a: View<'_>,
+    b: View<'_>,
+    out: &mut [f64],
+    stride: usize,
+) {
+    let (accumulate, factor) = match mode {
+        Mode::Set => (Accum::Replace, 1.0),
+        Mode::Add => (Accum::Add, 1.0),
+        Mode::Subtract => (Accum::Add, -1.0),
+    };
+    // `from_row_major_slice_with_stride_mut` of faer 0.24.4 takes the stride of rows for that of
+    // columns, and so writes out of bounds.
+    let to = MatMut::from_column_major_slice_with_stride_mut(out, m, n, stride);
+    let to = to.transpose_mut();
+    let (a, b) = (a.to_faer(n, k), b.to_faer(k, m));
+    faer::linalg::matmul::matmul(to, accumulate, a, b, factor, Par::Seq);
+    leave_wide_registers();
 }
 
 /// The same, always in tiles.
@@ -378,7 +410,8 @@ pub(super) fn sweep<'p, const R: usize, const C: usize>(
 
 /// `faer` may return with wide registers in use, which slows the narrow instructions of all other
 /// code several times (x86); what is compiled for wide registers leaves them clean.
-pub(super) fn leave_wide_registers() {
+#[cfg(not(target_family = "wasm"))]
+fn leave_wide_registers() {
     fast(|| {
         let mut four = std::hint::black_box([1.0; 4]);
         for x in &mut four {

@@ -13,6 +13,8 @@
 //! - A matrix that is not finite gives NaN for all numbers.
 //! - The order of values, and of `svd` their lengths, are all the memory that is not the caller's.
 
+use crate::sorted;
+
 /// How often all pairs are rotated at most; a handful of rounds is the rule.
 const ROUNDS: usize = 60;
 
@@ -148,7 +150,9 @@ pub(super) fn eigh(a: &[f64], n: usize, out: &mut [f64], scratch: &mut [f64]) {
         }
     }
     let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&i, &j| work[i * n + i].total_cmp(&work[j * n + j]));
+    sorted::by(&mut order, |&i, &j| {
+        work[i * n + i].total_cmp(&work[j * n + j])
+    });
     let (values, rest) = out.split_at_mut(n);
     let (columns, rest) = rest.split_at_mut(n * n);
     for (i, &from) in order.iter().enumerate() {
@@ -222,7 +226,7 @@ pub(super) fn svd(
         .map(|column| dot(column, column).sqrt())
         .collect();
     let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&i, &j| lengths[j].total_cmp(&lengths[i]));
+    sorted::by(&mut order, |&i, &j| lengths[j].total_cmp(&lengths[i]));
     for (column, &length) in work.chunks_exact_mut(m).zip(&lengths) {
         if length > 0.0 {
             for x in column {

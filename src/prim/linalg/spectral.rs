@@ -17,6 +17,7 @@
 use super::{Arithmetic, Context, Number, Operand, Outcome, Shape};
 use crate::prim::Prim;
 use crate::prim::block::{BlockKind, spectral::ALIKE};
+use crate::sorted;
 
 /// How far values and vectors move.
 struct Moved<N> {
@@ -410,7 +411,7 @@ impl<A: Arithmetic> Context<'_, A> {
         }
         let mut order: Vec<usize> = (0..n).collect();
         let value = |i: usize| self.arithmetic.value(&work[i * n + i]);
-        order.sort_by(|&i, &j| value(i).total_cmp(&value(j)));
+        sorted::by(&mut order, |&i, &j| value(i).total_cmp(&value(j)));
         let values = order.iter().map(|&i| work[i * n + i].clone()).collect();
         let mut columns = Self::turned_over(n, n, &vectors);
         for vector in columns.chunks_exact_mut(n) {
@@ -479,7 +480,7 @@ impl<A: Arithmetic> Context<'_, A> {
         }
         let mut order: Vec<usize> = (0..n).collect();
         let value = |i: usize| self.arithmetic.value(&lengths[i]);
-        order.sort_by(|&i, &j| value(j).total_cmp(&value(i)));
+        sorted::by(&mut order, |&i, &j| value(j).total_cmp(&value(i)));
         let u = (0..m * n).map(|at| left[order[at % n] * m + at / n].clone());
         let v = (0..n * n).map(|at| right[order[at % n] * n + at / n].clone());
         let s = order.iter().map(|&i| lengths[i].clone());

@@ -2,7 +2,8 @@
 //! procedure here that is called, forty operations once instead of everywhere.
 //!
 //! **Invariants**
-//! - The same files, so the same bits: what differs is whether [`unfused::fma`] is inlined.
+//! - The same files, so the same bits: what differs is whether [`unfused::fma`] and
+//!   [`unfused::fma_below`] are inlined.
 
 #![allow(
     clippy::duplicate_mod,
@@ -53,5 +54,11 @@ mod unfused {
     #[inline(never)]
     pub(super) fn fma(a: f64, b: f64, c: f64) -> f64 {
         super::super::unfused::fma(a, b, c)
+    }
+
+    /// The same where the product is no more than half of `c`.
+    #[inline(never)]
+    pub(super) fn fma_below(a: f64, b: f64, c: f64) -> f64 {
+        super::super::unfused::fma_below(a, b, c)
     }
 }

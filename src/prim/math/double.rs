@@ -30,6 +30,32 @@ pub(super) fn fma(a: f64, b: f64, c: f64) -> f64 {
     }
 }
 
+/// The same where the product is no more than half of `c`, which is neither 0 nor near overflow: that takes
+/// three quarters of the operations where there is no instruction.
+#[inline(always)]
+pub(super) fn fma_below(a: f64, b: f64, c: f64) -> f64 {
+    debug_assert!(
+        (a * b * c).is_nan() || (a * b).abs() <= 0.5 * c.abs(),
+        "{a} * {b} is not below {c}"
+    );
+    if FUSED {
+        a.mul_add(b, c)
+    } else {
+        unfused::fma_below(a, b, c)
+    }
+}
+
+/// `a * b + c`, rounded once, where `c` often is known to be 0: the product alone is rounded once without more
+/// ado.
+#[inline(always)]
+pub(super) fn fma_or_product(a: f64, b: f64, c: f64) -> f64 {
+    if !FUSED && c.to_bits() == 0 {
+        a * b + 0.0
+    } else {
+        fma(a, b, c)
+    }
+}
+
 /// `a - q * b`, rounded once, where `q` is `a / b` to a few units of its last place, `b` in no more than
 /// as many below the half of `a`, or `q` is 0: `a` less the rounded product is exact then.
 #[inline(always)]
@@ -70,6 +96,34 @@ pub(super) fn clamp(x: f64, low: f64, high: f64) -> f64 {
     if x > high { high } else { x }
 }
 
+/// A polynomial by one of the multiply-adds.
+macro_rules! horner {
+    (@ $fma:ident, $square:ident, $coefficients:ident, $last:ident, $before:ident, $i:ident,
+        [$($step:literal)*]) => {$(
+        if N >= $step {
+            $i -= 2;
+            $last = $fma($last, $square, $coefficients[$i + 1]);
+            $before = $fma($before, $square, $coefficients[$i]);
+        }
+    )*};
+    ($fma:ident, $x:ident, $coefficients:ident) => {{
+        let square = $x * $x;
+        let (mut last, mut before) = ($coefficients[N - 1], $coefficients[N - 2]);
+        let mut i = N - 2;
+        // Written out: where a multiply-add is forty operations, loops over them stay loops, and what has
+        // loops in it becomes no vector instructions.
+        horner!(@ $fma, square, $coefficients, last, before, i,
+            [4 6 8 10 12 14 16 18 20 22 24 26 28 30 32]);
+        const { assert!(N < 34, "the steps written out are too few") };
+        if i == 1 {
+            // An odd count: the constant stands alone.
+            $fma($x, $fma(last, $x, before), $coefficients[0])
+        } else {
+            $fma(last, $x, before)
+        }
+    }};
+}
+
 /// The exact product of `a` and `b`, if it neither over- nor underflows.
 #[inline(always)]
 pub(super) fn product(a: f64, b: f64) -> (f64, f64) {
@@ -94,27 +148,13 @@ pub(super) fn quotient(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
 /// odd ones side by side, which halves the chain of operations that wait for each other.
 #[inline(always)]
 pub(super) fn polynomial<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
-    let square = x * x;
-    let (mut last, mut before) = (coefficients[N - 1], coefficients[N - 2]);
-    let mut i = N - 2;
-    // Written out: where a multiply-add is forty operations, loops over them stay loops, and what has loops
-    // in it becomes no vector instructions.
-    macro_rules! steps {
-        ($($step:literal)*) => {$(
-            if N >= $step {
-                i -= 2;
-                last = fma(last, square, coefficients[i + 1]);
-                before = fma(before, square, coefficients[i]);
-            }
-        )*};
-    }
-    steps!(4 6 8 10 12 14 16 18 20 22 24 26 28 30 32);
-    const { assert!(N < 34, "the steps written out are too few") };
-    if i == 1 {
-        // An odd count: the constant stands alone.
-        return fma(x, fma(last, x, before), coefficients[0]);
-    }
-    fma(last, x, before)
+    horner!(fma, x, coefficients)
+}
+
+/// The same where all that follows a coefficient is no more than half of it, for every `x` there is.
+#[inline(always)]
+pub(super) fn falling<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
+    horner!(fma_below, x, coefficients)
 }
 
 /// The magnitude of `x` with the sign of `sign`.

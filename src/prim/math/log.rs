@@ -8,7 +8,7 @@
 //! - `log 1` is +0, `log 0` is -inf, the log of a negative number is NaN.
 
 use super::double::{
-    ONE, clamp, fma, polynomial, power_of_two, product, quick_sum, quotient, remainder, scale, sum,
+    ONE, clamp, falling, fma, power_of_two, product, quick_sum, quotient, remainder, scale, sum,
 };
 use super::exp::{LN2_HIGH, LN2_LOW, exp, less_one, pair};
 
@@ -60,7 +60,7 @@ fn from_parts(k: f64, f: f64) -> (f64, f64) {
     let s = f / (2.0 + f);
     let z = s * s;
     let half = 0.5 * f * f;
-    let tail = fma(s, fma(z, polynomial(z, &ATANH), half), -half);
+    let tail = fma(s, fma(z, falling(z, &ATANH), half), -half);
     let (high, rest) = quick_sum(k * LN2_HIGH, f);
     (high, rest + fma(k, LN2_LOW, tail))
 }
@@ -130,7 +130,7 @@ pub(super) fn ln_pair(x: f64) -> (f64, f64) {
     let (z, z_rest) = product(s, s);
     let z_rest = fma(2.0 * s, s_rest, z_rest);
     // R = z (2/3 + z (2/5 + …)), as a pair; all after 2/3 is below it by 2^6.
-    let later = z * polynomial(z, &ATANH_LONG);
+    let later = z * falling(z, &ATANH_LONG);
     let (c, c_rest) = quick_sum(TWO_THIRDS.0, later);
     let c_rest = c_rest + TWO_THIRDS.1;
     let (r, r_rest) = product(z, c);

@@ -74,11 +74,13 @@ macro_rules! value {
     };
 }
 
-/// The function of a row for numbers: the kernel, compiled for FMA where the processor has it.
+/// The function of a row for numbers: the kernel, compiled for FMA where the processor has it. Where no
+/// processor has it kernels are long, and stand in one place.
 macro_rules! number {
     ($(#[doc = $doc:literal])+ $name:ident($($x:ident),+) -> $result:tt $kernel:tt) => {
         $(#[doc = $doc])+
-        #[inline]
+        #[cfg_attr(target_family = "wasm", inline(never))]
+        #[cfg_attr(not(target_family = "wasm"), inline)]
         pub(crate) fn $name($($x: f64),+) -> $result {
             #[cfg(all(target_arch = "x86_64", not(target_feature = "fma")))]
             {

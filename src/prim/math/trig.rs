@@ -8,7 +8,7 @@
 //! - The `near` functions hold for |x| up to [`NEAR`] and give NaN or nonsense beyond.
 //! - The sign of 0 is kept by sine and tangent; at infinities all are NaN.
 
-use super::double::{fma, polynomial, product, quick_sum, quotient, remainder, sum, whole};
+use super::double::{falling, fma, product, quick_sum, quotient, remainder, sum, whole};
 use super::reduction::{self, HALF_PI, Reduced};
 
 /// The largest argument of the `near` functions.
@@ -52,8 +52,8 @@ pub(super) fn of_rest((r, rest): (f64, f64)) -> ((f64, f64), (f64, f64)) {
     let half = -0.5 * r;
     let near_one = fma(half, r, 1.0);
     let near_one_rest = remainder(1.0 - near_one, -half, r);
-    let sin = fma(z * r, polynomial(z, &SIN), rest * near_one);
-    let cos = fma(z * z, polynomial(z, &COS), fma(-r, rest, near_one_rest));
+    let sin = fma(z * r, falling(z, &SIN), rest * near_one);
+    let cos = fma(z * z, falling(z, &COS), fma(-r, rest, near_one_rest));
     ((r, sin), (near_one, cos))
 }
 

@@ -8,7 +8,7 @@
 //!   at the ends of their ranges: `src/docs/kernels.md` says where.
 //! - No branches, so that loops over lanes become vector instructions.
 
-use super::sums::sum;
+use super::sums::{quick_sum, sum};
 
 /// The upper 26 bits of a double, rounded, and the rest of it, which has no more with its sign.
 #[inline(always)]
@@ -50,4 +50,14 @@ pub(super) fn fma(a: f64, b: f64, c: f64) -> f64 {
     // Zeros have the sign that the parts give them, and what is infinite has no parts.
     let is_ordinary = exact.abs() > 0.0 && exact.abs() < f64::INFINITY;
     if is_ordinary { exact } else { high + c }
+}
+
+/// The same where the product is no more than half of `c`, which is neither 0 nor near overflow: the larger
+/// term of each sum is known, and the result is ordinary.
+#[inline(always)]
+pub(super) fn fma_below(a: f64, b: f64, c: f64) -> f64 {
+    let (high, low) = product(a, b);
+    let (upper, lower) = quick_sum(c, low);
+    let (top, middle) = quick_sum(upper, high);
+    top + odd_sum(lower, middle)
 }

@@ -49,6 +49,7 @@ use super::left_out::may_be_input;
 use crate::error::{Kind, bounded};
 use crate::meter::Meter;
 use crate::prim::Prim;
+use crate::sorted;
 use crate::source::Span;
 use crate::symbol::{Sym, Symbols};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -132,7 +133,7 @@ pub(crate) fn expand_within(
         also: Vec::new(),
     });
     mistakes.extend(warnings);
-    mistakes.sort_by_key(|mistake| mistake.span.start);
+    sorted::by_key(&mut mistakes, |mistake| mistake.span.start);
     mistakes.truncate(MISTAKES);
     first.also = mistakes;
     Err(first)

@@ -6,6 +6,7 @@
 
 use super::{DefinedValue, Definition, ExpandError, Expander, Item, Result};
 use crate::prim::Prim;
+use crate::sorted;
 use crate::source::Span;
 use crate::symbol::Sym;
 use crate::syntax::ast::{Constant, Expr, ExprId, Observation, VarId};
@@ -174,7 +175,7 @@ impl Expander<'_> {
             return (vars, inits);
         }
         let mut flags: Vec<VarId> = self.flags.values().copied().collect();
-        flags.sort();
+        sorted::plainly(&mut flags);
         let mut all_inits = Vec::with_capacity(inits.len() + 2 * flags.len());
         for _ in &flags {
             all_inits.push(self.call_hidden(Prim::Cell, Vec::new(), whole));

@@ -19,6 +19,7 @@ use super::marks::marks;
 use super::operations::{Operations, operands};
 use super::{GROWTH, KEPT, Listing, Loop, Source, place_in};
 use crate::prim::Prim;
+use crate::sorted;
 use crate::trace::{BlockOperation, Guard, Numbers, Operation, Ref, Trace, narrow};
 use rustc_hash::FxHashMap;
 use std::hash::Hash;
@@ -442,7 +443,7 @@ impl Writer<'_, '_> {
                 }
             }
         }
-        rows.sort_unstable();
+        sorted::plainly(&mut rows);
         rows.dedup();
         for &input in rows.iter().chain(plan.by) {
             self.input(Origin::Input(input));

@@ -19,6 +19,7 @@ use super::super::runs::Runs;
 use super::super::simplify::FlowGuard;
 use super::super::{Ref, narrow};
 use crate::prim::Prim;
+use crate::sorted;
 use rustc_hash::FxHashMap;
 
 /// The fewest operations that are a group.
@@ -282,7 +283,7 @@ impl Finder<'_> {
         }
         for key in keys {
             let mut members = self.members.remove(&key).unwrap_or_default();
-            members.sort_unstable();
+            sorted::plainly(&mut members);
             for run in members.chunk_by(|before, after| before.0 + 1 == after.0) {
                 if run.len() >= FEWEST {
                     self.add(key, run);

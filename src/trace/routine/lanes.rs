@@ -208,8 +208,14 @@ impl Routine {
 
     /// How many vectors of lanes to do at once, so that their numbers stay in cache.
     fn vectors_for(&self, lanes: usize) -> usize {
+        let fits =
+            |vectors: usize| self.lane_slots as usize * vectors * size_of::<Vector>() <= CACHE;
+        if cfg!(target_family = "wasm") {
+            // The loop over instructions is compiled for 1 and for 4: pages wait for bytes.
+            return if lanes > 2 * WIDTH && fits(4) { 4 } else { 1 };
+        }
         let mut vectors = lanes.div_ceil(WIDTH).next_power_of_two().min(MOST);
-        while vectors > 1 && self.lane_slots as usize * vectors * size_of::<Vector>() > CACHE {
+        while vectors > 1 && !fits(vectors) {
             vectors /= 2;
         }
         vectors
@@ -293,10 +299,12 @@ impl Routine {
             };
             match vectors {
                 1 => self.run_chunk::<1>(cpu, &mut chunk, file),
+                #[cfg(not(target_family = "wasm"))]
                 2 => self.run_chunk::<2>(cpu, &mut chunk, file),
                 4 => self.run_chunk::<4>(cpu, &mut chunk, file),
+                #[cfg(not(target_family = "wasm"))]
                 8 => self.run_chunk::<8>(cpu, &mut chunk, file),
-                _ => unreachable!("there are 1, 2, 4 or 8 vectors"),
+                _ => unreachable!("there are 1, 2, 4 or 8 vectors, in pages 1 or 4"),
             }
             if chunk.active != 0 {
                 self.store(job.which, span, &mut results.columns, file);

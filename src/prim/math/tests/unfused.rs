@@ -3,7 +3,7 @@
 //! **Invariants**
 //! - Where the product neither over- nor underflows, they have the same bits.
 
-use super::super::unfused::{fma, product};
+use super::super::unfused::{fma, fma_below, product};
 use proptest::prelude::*;
 
 /// Doubles of all signs and mantissas, with exponents of so much at the most.
@@ -50,6 +50,18 @@ proptest! {
     fn sums_are_rounded_once(a in doubles(400), b in doubles(400), c in doubles(800), near in -110..60_i32) {
         for c in [c, 0.0, -(a * b), a * b * f64::powi(2.0, near), -a * b * f64::powi(2.0, near)] {
             prop_assert_eq!(fma(a, b, c).to_bits(), a.mul_add(b, c).to_bits(), "{:e} {:e} {:e}", a, b, c);
+        }
+    }
+
+    #[test]
+    fn sums_with_a_larger_term_are_rounded_once(a in doubles(300), b in doubles(300), mantissa in 1.0..2.0_f64, near in 2..120_i32) {
+        for c in [mantissa, -mantissa] {
+            let c = a * b * c * f64::powi(2.0, near);
+            prop_assert_eq!(fma_below(a, b, c).to_bits(), a.mul_add(b, c).to_bits(), "{:e} {:e} {:e}", a, b, c);
+        }
+        let c = mantissa;
+        for b in [0.0, -0.0] {
+            prop_assert_eq!(fma_below(a, b, c).to_bits(), c.to_bits());
         }
     }
 

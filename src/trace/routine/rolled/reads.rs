@@ -20,6 +20,7 @@ use super::super::code::Opcode;
 use super::growth::{Grown, step_of_stream};
 use super::steps::{Coordinate, Short};
 use super::{BODY, RAGGED, UNROLLED};
+use crate::sorted;
 use rustc_hash::FxHashMap;
 
 /// A number of the code with loops.
@@ -275,7 +276,7 @@ impl<'a> Planned<'a> {
             }
         };
         let mut wanted: Vec<(usize, usize, u32)> = wanted.iter().flat_map(of_block).collect();
-        wanted.sort_unstable();
+        sorted::plainly(&mut wanted);
         wanted.dedup();
         for (which, place, nth) in wanted {
             let of = &mut self.loops[which];
