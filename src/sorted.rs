@@ -94,7 +94,7 @@ mod tests {
                 let mut items: Vec<(u64, usize)> =
                     (0..count).map(|i| (random() % kinds, i)).collect();
                 let mut expected = items.clone();
-                expected.sort_by(|a, b| a.0.cmp(&b.0));
+                expected.sort_by_key(|item| item.0);
                 by_places(&mut items, &mut |a, b| a.0.cmp(&b.0));
                 assert_eq!(items, expected);
             }

@@ -14,7 +14,7 @@ use super::objective::sum_of_squares;
 use faer::{Mat, linalg::solvers::Solve};
 
 /// `x` with `A x = b`, for an A of n x n.
-pub(super) fn solve(n: usize, a: impl Fn(usize, usize) -> f64, b: Vec<f64>) -> Vec<f64> {
+pub(super) fn solve(n: usize, a: impl Fn(usize, usize) -> f64, b: &[f64]) -> Vec<f64> {
     #[cfg(not(target_family = "wasm"))]
     {
         let (a, b) = (Mat::from_fn(n, n, a), Mat::from_fn(n, 1, |i, _| b[i]));
@@ -22,7 +22,7 @@ pub(super) fn solve(n: usize, a: impl Fn(usize, usize) -> f64, b: Vec<f64>) -> V
         (0..n).map(|i| x[(i, 0)]).collect()
     }
     #[cfg(target_family = "wasm")]
-    solve_shortly(n, a, b)
+    solve_shortly(n, a, b.to_vec())
 }
 
 /// `R` with `A P = Q R`, row-major, and its columns' places in A, for an A of n x n: each column is the one
@@ -124,10 +124,7 @@ mod tests {
             let numbers: Vec<f64> = (0..n * n).map(|_| random.normal()).collect();
             let a = |i: usize, j: usize| numbers[i * n + j];
             let b: Vec<f64> = (0..n).map(|_| random.normal()).collect();
-            assert!(
-                near(&solve(n, a, b.clone()), &solve_shortly(n, a, b)),
-                "{n}"
-            );
+            assert!(near(&solve(n, a, &b), &solve_shortly(n, a, b)), "{n}");
             let ((r, places), (short, shortly)) = (triangle(n, a), triangle_shortly(n, a));
             assert_eq!(places, shortly);
             let sizes = |r: &[f64]| r.iter().map(|x| x.abs()).collect::<Vec<f64>>();

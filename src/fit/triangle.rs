@@ -293,8 +293,8 @@ impl Triangle {
                 .sum()
         };
         let hessian = |i: usize, j: usize| product(i, j) + curvature[i * n + j];
-        let right = (0..n).map(|i| -self.gradient(0, i)).collect();
-        let by = factored::solve(n, hessian, right);
+        let right: Vec<f64> = (0..n).map(|i| -self.gradient(0, i)).collect();
+        let by = factored::solve(n, hessian, &right);
         let length = norm(by.iter().copied());
         length.is_finite().then_some(Step {
             by,
