@@ -19,7 +19,6 @@ use super::super::flow::{Class, Flow};
 use super::super::runs::Runs;
 use super::super::simplify::FlowGuard;
 use super::super::{Ref, narrow};
-use super::folds::Chains;
 use crate::prim::Prim;
 use rustc_hash::FxHashMap;
 
@@ -56,7 +55,6 @@ pub(super) struct Plan {
     pub(super) groups: Vec<Group>,
     /// For each operation its group, if it has one.
     pub(super) group_of: Vec<u32>,
-    pub(super) chains: Chains,
     /// Whether operations may become pairs.
     pub(super) has_pairs: bool,
 }
@@ -72,16 +70,14 @@ impl Plan {
             guards: guards.iter().map(|guard| guard.at).collect(),
             groups: Vec::new(),
             group_of: Vec::new(),
-            chains: Chains::default(),
             has_pairs: true,
         }
     }
 
-    /// An order with groups, if enough operations would be in some. `uses` says how often each node is read.
+    /// An order with groups, if enough operations would be in some.
     pub(super) fn grouped(
         flow: &Flow,
         guards: &[FlowGuard],
-        uses: &[u32],
         is_live: &dyn Fn(usize) -> bool,
     ) -> Option<Self> {
         let inputs = flow.inputs as usize;
@@ -134,16 +130,13 @@ impl Plan {
             at = at.max(starts[level as usize + 1]);
             at
         });
-        let mut plan = Self {
+        Some(Self {
             order,
             guards: places.collect(),
             groups: finder.groups,
             group_of: finder.group_of,
-            chains: Chains::default(),
             has_pairs: true,
-        };
-        plan.chains = Chains::new(flow, guards, &plan, uses);
-        Some(plan)
+        })
     }
 }
 

@@ -33,6 +33,7 @@
 //! [`Cpu::detect`]: crate::prim::math::Cpu::detect
 
 mod blocks;
+mod chains;
 mod check;
 mod code;
 mod encode;

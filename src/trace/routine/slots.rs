@@ -14,6 +14,7 @@ use super::super::flow::{Class, Flow, Work};
 use super::super::runs::{Run, Runs};
 use super::super::simplify::FlowGuard;
 use super::super::{Ref, narrow};
+use super::chains::Chains;
 use super::code::{BlockCode, Opcode, Part, SlotInstr};
 use super::folds::{Fold, Terms};
 use super::groups::{Group, Plan, is_table};
@@ -356,10 +357,14 @@ impl Body {
         let Form { summed, alone } = form;
         let is_live = |node: usize| parts.uses[node] > 0 && flow.classes[node] == Class::Lane;
         let plan = alone
-            .then(|| Plan::grouped(flow, guards, &parts.uses, &is_live))
+            .then(|| Plan::grouped(flow, guards, &is_live))
             .flatten();
+        let chains = plan.as_ref();
+        let chains = chains.map(|plan| Chains::new(flow, guards, plan, &parts.uses));
+        let chains = chains.unwrap_or_default();
         let plan = plan.unwrap_or_else(|| Plan::as_it_is(flow, guards));
-        let steps = steps(flow, guards, &plan, (&parts.uses, &parts.numbers));
+        let uses = (&parts.uses[..], &parts.numbers);
+        let steps = steps(flow, guards, (&plan, &chains), uses);
         let mut body = Self {
             code: Vec::with_capacity(steps.len()),
             many: Vec::new(),
@@ -400,7 +405,7 @@ impl Body {
                 }
             }
             if step.op == Opcode::Fold {
-                for chain in &plan.chains.all[step.number as usize] {
+                for chain in &chains.all[step.number as usize] {
                     let operands = chain.terms.iter().chain([&chain.start]);
                     operands.for_each(|&r| read(r, narrow(at), &mut body));
                 }
@@ -525,7 +530,7 @@ impl Body {
                     }
                 }
                 Opcode::Fold => {
-                    let chains = &plan.chains.all[step.number as usize];
+                    let chains = &chains.all[step.number as usize];
                     let folds = chains.iter().map(|chain| {
                         done.extend(chain.terms.iter().chain([&chain.start]));
                         let slots = chain.terms.iter().map(|&r| body.slot(r));

@@ -11,8 +11,8 @@
 use super::super::flow::{Class, Flow};
 use super::super::simplify::FlowGuard;
 use super::super::{Ref, narrow};
+use super::chains::{Chains, Part};
 use super::code::Opcode;
-use super::folds::Part;
 use super::groups::{ALONE, Plan};
 use crate::prim::Prim;
 use rustc_hash::FxHashMap;
@@ -44,13 +44,13 @@ impl NodeInstr {
 pub(super) fn steps(
     flow: &Flow,
     guards: &[FlowGuard],
-    plan: &Plan,
+    (plan, chains): (&Plan, &Chains),
     (uses, numbers): (&[u32], &FxHashMap<u32, u32>),
 ) -> Vec<NodeInstr> {
     let inputs = flow.inputs as usize;
     let is_live = |node: usize| uses[node] > 0 && flow.classes[node] == Class::Lane;
     let group_of = |index: usize| plan.group_of.get(index).copied().unwrap_or(ALONE);
-    let is_alone = |index: usize| group_of(index) == ALONE && plan.chains.part(index) == Part::None;
+    let is_alone = |index: usize| group_of(index) == ALONE && chains.part(index) == Part::None;
     // For each operation that ends a pair, whether its left operand begins it.
     let mut ends: Vec<Option<bool>> = vec![None; flow.operations.len()];
     let mut absorbed = vec![false; flow.operations.len()];
@@ -129,7 +129,7 @@ pub(super) fn steps(
             }
             continue;
         }
-        match plan.chains.part(index) {
+        match chains.part(index) {
             Part::None => {}
             Part::Inner => continue,
             Part::Last(number) => {

@@ -9,7 +9,8 @@
 //! - Each half of an iteration does what the whole one did, in the same order.
 
 use super::super::code::Opcode;
-use super::reads::{LoopPlan, Number, Planned, Reads};
+use super::numbers::{Number, Reads};
+use super::reads::{LoopPlan, Planned};
 use super::steps::Short;
 
 /// A step and the same of the next half.

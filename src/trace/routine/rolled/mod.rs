@@ -26,6 +26,7 @@ mod columns;
 mod fold_tests;
 mod growth;
 mod halve;
+mod numbers;
 mod reads;
 mod steps;
 #[cfg(test)]

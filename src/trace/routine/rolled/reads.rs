@@ -18,34 +18,11 @@ use super::super::super::roll::abridge::{Origin, Plan, Streamed};
 use super::super::super::roll::{Move, Source, moved};
 use super::super::code::Opcode;
 use super::growth::{Grown, step_of_stream};
+use super::numbers::{Number, Reads};
 use super::steps::{Coordinate, Short};
 use super::wide::Wide;
 use super::{BODY, RAGGED, UNROLLED};
 use rustc_hash::{FxHashMap, FxHashSet};
-
-/// A number of the code with loops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Number {
-    /// A result of a step between loops.
-    Straight(usize, u32),
-    /// A loop, its iteration, the place in it, and which result.
-    Loop(usize, usize, usize, u32),
-    Input(u32),
-    Constant(u64),
-}
-
-/// What the steps of a loop read, in any iteration.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Reads {
-    /// The same number each time.
-    Fixed(Number),
-    /// Of the loop itself, so many iterations back; place and which result.
-    Own(usize, usize, u32),
-    /// Of another loop: which, its iteration for the first one, and where that moves; place and result.
-    Other(usize, i64, i64, usize, u32),
-    /// Of a stream: which, where it begins, where it moves.
-    Fed(u32, i64, i64),
-}
 
 /// A loop of the code to be written.
 pub(super) struct LoopPlan {

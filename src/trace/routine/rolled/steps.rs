@@ -16,6 +16,7 @@ use super::super::super::roll::{
 use super::super::super::runs::Runs;
 use super::super::super::simplify::FlowGuard;
 use super::super::super::{Ref, narrow};
+use super::super::chains::Chains;
 use super::super::code::Opcode;
 use super::super::groups::Plan;
 use super::super::slots::Parts;
@@ -77,7 +78,8 @@ impl Short {
         let parts = Parts::new(&flow, &guards, &results);
         let mut plan = Plan::as_it_is(&flow, &guards);
         plan.has_pairs = has_pairs;
-        let steps = steps(&flow, &guards, &plan, (&parts.uses, &parts.numbers));
+        let plan = (&plan, &Chains::default());
+        let steps = steps(&flow, &guards, plan, (&parts.uses, &parts.numbers));
         let mut made = vec![(NOWHERE, 0); flow.classes.len()];
         for (at, step) in steps.iter().enumerate() {
             let at = narrow(at);

@@ -8,7 +8,7 @@
 //! - Nothing in the loop but the next term reads a sum.
 
 use super::super::code::Opcode;
-use super::reads::Reads;
+use super::numbers::Reads;
 use super::steps::Short;
 
 /// How many numbers all iterations that are done at a time may have, so that they stay in the caches next

@@ -14,7 +14,7 @@ use super::super::super::narrow;
 use super::super::code::Opcode;
 use super::Fed;
 use super::columns::{Columns, Gathered, Guarded, Place, Row, Sum};
-use super::reads::{Number, Reads};
+use super::numbers::{Number, Reads};
 use super::wide::{Term, Wide, added};
 use super::write::Writer;
 use rustc_hash::{FxHashMap, FxHashSet};
