@@ -174,6 +174,15 @@ impl<'p> Slots<'p> {
                 }
                 (many.first..many.first + many.length).collect()
             }
+            Opcode::Fold => {
+                let folds = self.routine.folds.get(a as usize);
+                let folds = folds.ok_or_else(|| format!("there are no sums {a}"))?;
+                for fold in folds {
+                    reads.push(fold.start);
+                    reads.extend(fold.terms.slots());
+                }
+                folds.iter().map(|fold| fold.d).collect()
+            }
             _ => vec![d],
         };
         reads.iter().try_for_each(|&slot| self.read(slot))?;

@@ -64,14 +64,16 @@ pub(crate) enum Opcode {
     Block,
     /// Does the operations of number a among those that are many at a time, on one lane.
     Many,
+    /// Does the sums of number a among those that go on side by side, on one lane.
+    Fold,
 }
 
 impl Opcode {
     /// How many of `a`, `b` and `c`, from the first on, are slots that it reads. Those of blocks, and
-    /// of what is done many at a time, are elsewhere.
+    /// of what is done many at a time or side by side, are elsewhere.
     pub(super) fn reads(self) -> usize {
         match self {
-            Self::Block | Self::Many => 0,
+            Self::Block | Self::Many | Self::Fold => 0,
             Self::Neg | Self::One(_) | Self::SinCos | Self::Guard | Self::Sum => 1,
             Self::Add | Self::Sub | Self::Mul | Self::Div | Self::Two(_) => 2,
             Self::AddAdd
@@ -103,6 +105,19 @@ impl Opcode {
             prim if prim.operands() == 1 => Self::One(prim),
             prim => Self::Two(prim),
         }
+    }
+
+    /// The row that it does by itself, if it has two operands or is a negation.
+    pub(super) fn as_row(self) -> Option<Prim> {
+        Some(match self {
+            Self::Add => Prim::Add,
+            Self::Sub => Prim::Sub,
+            Self::Mul => Prim::Mul,
+            Self::Div => Prim::Div,
+            Self::Neg => Prim::Neg,
+            Self::Two(prim) => prim,
+            _ => return None,
+        })
     }
 
     /// The pair of a first operation and a second one, which takes the first one's result on its left

@@ -51,6 +51,7 @@ pub(super) mod codes {
     pub(in super::super) const BLOCK: u16 = 75;
     pub(in super::super) const SUM: u16 = 76;
     pub(in super::super) const MANY: u16 = 77;
+    pub(in super::super) const FOLD: u16 = 78;
 }
 
 /// Whether the first two operands may change places.
@@ -101,6 +102,7 @@ fn code_of(op: Opcode) -> (u16, usize) {
         Opcode::Block => (codes::BLOCK, 0),
         Opcode::Sum => (codes::SUM, 0),
         Opcode::Many => (codes::MANY, 0),
+        Opcode::Fold => (codes::FOLD, 0),
     }
 }
 
@@ -130,7 +132,7 @@ pub(super) fn encode(code: &[SlotInstr]) -> Vec<Coded> {
         match op {
             // These leave the last result as it is.
             Opcode::Guard | Opcode::Sum => {}
-            Opcode::SinCos | Opcode::Block | Opcode::Many => before = None,
+            Opcode::SinCos | Opcode::Block | Opcode::Many | Opcode::Fold => before = None,
             _ => before = Some(d),
         }
         Coded { code, d, a, b, c }

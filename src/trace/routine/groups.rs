@@ -7,7 +7,8 @@
 //! each other, so they may be done in any order; and whatever was written for each element of a vector or
 //! list, forwards or backwards, has the same level for each. Within a level operations belong together that
 //! have the same row, and whose operands are the same number, or follow one another: as inputs, as the
-//! numbers of a block or as those of a group do.
+//! numbers of a block or as those of a group do. Numbers of the program may be any: they are written down in
+//! a row.
 //!
 //! **Invariants**
 //! - Each operation is in one group at the most, and comes after what it reads.
@@ -41,6 +42,11 @@ pub(super) struct Group {
     pub(super) operands: [Vec<Ref>; 2],
 }
 
+/// Whether operands of a group are numbers of the program, each operation's own.
+pub(super) fn is_table(operands: &[Ref]) -> bool {
+    operands.len() > 1 && !operands[0].is_node()
+}
+
 /// The order in which operations are done.
 pub(super) struct Plan {
     /// Operations, by their places in the flow.
@@ -50,6 +56,8 @@ pub(super) struct Plan {
     pub(super) groups: Vec<Group>,
     /// For each operation its group, if it has one.
     pub(super) group_of: Vec<u32>,
+    /// Whether operations may become pairs.
+    pub(super) has_pairs: bool,
 }
 
 /// That an operation has no group.
@@ -63,6 +71,7 @@ impl Plan {
             guards: guards.iter().map(|guard| guard.at).collect(),
             groups: Vec::new(),
             group_of: Vec::new(),
+            has_pairs: true,
         }
     }
 
@@ -115,19 +124,19 @@ impl Plan {
             finder.level(&order[range], is_live);
         }
         let mut at = 0;
-        let guards = guards.iter().map(|guard| {
+        let places = guards.iter().map(|guard| {
             // A guard stands before the operations of the level after its number's, and after the guards
             // before it.
             let level = guard.node.as_node().map_or(0, |node| levels[node as usize]);
             at = at.max(starts[level as usize + 1]);
             at
         });
-        let guards = guards.collect();
         Some(Self {
             order,
-            guards,
+            guards: places.collect(),
             groups: finder.groups,
             group_of: finder.group_of,
+            has_pairs: true,
         })
     }
 }
@@ -178,6 +187,8 @@ type Key = (Prim, Common, Common);
 enum Common {
     Same(Ref),
     List(u32, u32),
+    /// Numbers of the program.
+    Table,
 }
 
 struct Finder<'f> {
@@ -211,21 +222,33 @@ impl Finder<'_> {
         if is_turned { [b, a] } else { [a, b] }
     }
 
-    /// The ways in which an operation may belong to others, and its place among them.
-    fn ways(&self, prim: Prim, [a, b]: [Ref; 2]) -> [Option<(Key, u32)>; 3] {
+    /// The ways in which an operation may belong to others, and its place among them. Where no operand is
+    /// one of a list, places are those in the flow.
+    fn ways(&self, prim: Prim, [a, b]: [Ref; 2], index: u32) -> [Option<(Key, u32)>; 5] {
         let [(in_a, at_a), (in_b, at_b)] = [a, b].map(|r| self.label(r));
         let list = |list| Common::List(list, 0);
         if prim.operands() == 1 {
             let way = (in_a != 0).then(|| ((prim, list(in_a), list(in_a)), at_a));
-            return [way, None, None];
+            return [way, None, None, None, None];
         }
         let both = (in_a != 0 && in_b != 0).then(|| {
             let ahead = Common::List(in_b, at_b.wrapping_sub(at_a));
             ((prim, list(in_a), ahead), at_a)
         });
+        let of_table = |r: Ref, other: Ref, (of, at): Label| {
+            (!r.is_node()).then(|| match of {
+                0 => (Common::Same(other), index),
+                of => (list(of), at),
+            })
+        };
+        let first_table = of_table(a, b, (in_b, at_b));
+        let first_table = first_table.map(|(with, at)| ((prim, Common::Table, with), at));
+        let second_table = of_table(b, a, (in_a, at_a));
+        let second_table = second_table.map(|(with, at)| ((prim, with, Common::Table), at));
         let first = (in_a != 0).then(|| ((prim, list(in_a), Common::Same(b)), at_a));
         let second = (in_b != 0).then(|| ((prim, Common::Same(a), list(in_b)), at_b));
-        [both, first, second]
+        // Of two as good, the last is taken.
+        [first_table, second_table, both, first, second]
     }
 
     /// Finds the groups among operations of a level.
@@ -262,14 +285,14 @@ impl Finder<'_> {
         };
         for &index in &candidates {
             let (prim, operands) = of(self, index);
-            for (key, _) in self.ways(prim, operands).into_iter().flatten() {
+            for (key, _) in self.ways(prim, operands, index).into_iter().flatten() {
                 *self.counts.entry(key).or_default() += 1;
             }
         }
         let mut keys = Vec::new();
         for &index in &candidates {
             let (prim, operands) = of(self, index);
-            let ways = self.ways(prim, operands).into_iter().flatten();
+            let ways = self.ways(prim, operands, index).into_iter().flatten();
             let best = ways.max_by_key(|(key, _)| self.counts[key]);
             if let Some((key, place)) = best
                 && self.counts[&key] as usize >= FEWEST
@@ -284,6 +307,12 @@ impl Finder<'_> {
         for key in keys {
             let mut members = self.members.remove(&key).unwrap_or_default();
             sorted::plainly(&mut members);
+            let is_list = |common| matches!(common, Common::List(..));
+            if ![key.1, key.2].into_iter().any(is_list) {
+                for (place, member) in (0..).zip(&mut members) {
+                    member.0 = place;
+                }
+            }
             for run in members.chunk_by(|before, after| before.0 + 1 == after.0) {
                 if run.len() >= FEWEST {
                     self.add(key, run);
@@ -300,7 +329,7 @@ impl Finder<'_> {
             let op = &self.flow.operations[index as usize];
             let both = self.operands(prim, op.a, op.b);
             for ((operands, r), common) in operands.iter_mut().zip(both).zip([a, b]) {
-                if place == 0 || matches!(common, Common::List(..)) {
+                if place == 0 || !matches!(common, Common::Same(_)) {
                     operands.push(r);
                 }
             }

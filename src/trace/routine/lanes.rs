@@ -559,7 +559,9 @@ impl Routine {
                 }
                 Opcode::Sum => file.sums[b as usize] = slots.sum(a, chunk.span.lanes),
                 // That is for one lane alone.
-                Opcode::Many => debug_assert!(false, "lanes have no operations many at a time"),
+                Opcode::Many | Opcode::Fold => {
+                    debug_assert!(false, "lanes have no operations many at a time");
+                }
                 Opcode::Block => {
                     let LaneFile {
                         shared,

@@ -1,6 +1,7 @@
 //! Many operations of one row on numbers that follow one another, on one lane.
 //!
-//! A [`Many`] and a file go in; the results are in the file's slots afterwards.
+//! A [`Many`] and a file go in; the results are in the file's slots afterwards. Or numbers go in and come out,
+//! of a [`row`] or of [`pairs`].
 //!
 //! **Invariants**
 //! - Each result has the bits of the row's `forward`.
@@ -12,6 +13,7 @@
 )]
 
 use super::blocks::OneFile;
+use super::code::Opcode;
 use crate::prim::Prim;
 use crate::prim::math::{self, Cpu};
 use crate::trace::runs::Run;
@@ -75,29 +77,87 @@ impl Many {
             0 => Operand::Same(file.numbers(run.first, 1)[0]),
             _ => Operand::Each(file.numbers(run.first, length as usize)),
         };
-        let (x, y) = (operand(a), operand(b));
-        if prim.operands() == 1 {
-            if let (Some(kernel), Operand::Each(x)) = (math::unary(prim), x) {
-                return kernel(cpu, x, out);
-            }
-        } else if let Some(kernel) = math::binary(prim) {
-            return with_kernel(kernel, cpu, x, y, out);
+        row(prim, operand(a), operand(b), out, cpu);
+    }
+}
+
+/// A row of the table on many numbers; rows of one argument take it twice.
+#[inline]
+pub(super) fn row(prim: Prim, x: Operand<'_>, y: Operand<'_>, out: &mut [f64], cpu: Cpu) {
+    if prim.operands() == 1 {
+        if let (Some(kernel), Operand::Each(x)) = (math::unary(prim), x) {
+            return kernel(cpu, x, out);
         }
-        match cpu {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: point 6: `cpu` is no more than was found.
-            Cpu::Avx512 => unsafe { row_avx512(prim, x, y, out) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: point 6, as above.
-            Cpu::Avx2 => unsafe { row_avx2(prim, x, y, out) },
-            _ => row_on(prim, x, y, out),
-        }
+    } else if let Some(kernel) = math::binary(prim) {
+        return with_kernel(kernel, cpu, x, y, out);
+    }
+    match cpu {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: point 6: `cpu` is no more than was found.
+        Cpu::Avx512 => unsafe { row_avx512(prim, x, y, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: point 6, as above.
+        Cpu::Avx2 => unsafe { row_avx2(prim, x, y, out) },
+        _ => row_on(prim, x, y, out),
+    }
+}
+
+/// A pair of operations, or a choice, on many numbers.
+pub(super) fn pairs(op: Opcode, of: [&[f64]; 3], out: &mut [f64], cpu: Cpu) {
+    match cpu {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: point 6: `cpu` is no more than was found.
+        Cpu::Avx512 => unsafe { pairs_avx512(op, of, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: point 6, as above.
+        Cpu::Avx2 => unsafe { pairs_avx2(op, of, out) },
+        _ => pairs_on(op, of, out),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
+fn pairs_avx512(op: Opcode, of: [&[f64]; 3], out: &mut [f64]) {
+    pairs_on(op, of, out);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn pairs_avx2(op: Opcode, of: [&[f64]; 3], out: &mut [f64]) {
+    pairs_on(op, of, out);
+}
+
+#[inline(always)]
+fn pairs_on(op: Opcode, of: [&[f64]; 3], out: &mut [f64]) {
+    match op {
+        Opcode::AddAdd => threes(of, out, |x, y, z| (x + y) + z),
+        Opcode::AddSub => threes(of, out, |x, y, z| (x + y) - z),
+        Opcode::AddFrom => threes(of, out, |x, y, z| z - (x + y)),
+        Opcode::AddMul => threes(of, out, |x, y, z| (x + y) * z),
+        Opcode::SubAdd => threes(of, out, |x, y, z| (x - y) + z),
+        Opcode::SubSub => threes(of, out, |x, y, z| (x - y) - z),
+        Opcode::SubFrom => threes(of, out, |x, y, z| z - (x - y)),
+        Opcode::SubMul => threes(of, out, |x, y, z| (x - y) * z),
+        Opcode::MulAdd => threes(of, out, |x, y, z| (x * y) + z),
+        Opcode::MulSub => threes(of, out, |x, y, z| (x * y) - z),
+        Opcode::MulFrom => threes(of, out, |x, y, z| z - (x * y)),
+        Opcode::MulMul => threes(of, out, |x, y, z| (x * y) * z),
+        Opcode::MulDiv => threes(of, out, |x, y, z| (x * y) / z),
+        Opcode::Select => threes(of, out, |x, y, z| if z == 0.0 { y } else { x }),
+        op => debug_assert!(false, "{op:?} is neither a pair nor a choice"),
+    }
+}
+
+#[inline(always)]
+fn threes([x, y, z]: [&[f64]; 3], out: &mut [f64], f: impl Fn(f64, f64, f64) -> f64) {
+    for (((out, &x), &y), &z) in out.iter_mut().zip(x).zip(y).zip(z) {
+        *out = f(x, y, z);
     }
 }
 
 /// An operand's numbers.
 #[derive(Clone, Copy)]
-enum Operand<'a> {
+pub(super) enum Operand<'a> {
     /// One for each operation.
     Each(&'a [f64]),
     /// The same for all.

@@ -7,8 +7,8 @@ use crate::prim::{Kind, Prim};
 use crate::trace::{BlockOperation, Guard, Numbers, Operation, Ref, Trace};
 
 /// A trace as vectors and lists leave it: vectors of `n` numbers, scalars besides them, rows on each of
-/// their numbers, one vector after the other or interleaved, sums from the left, guards, and products with
-/// a matrix. Inputs are three vectors, a matrix of `n` rows and as many columns, and three numbers.
+/// their numbers, one vector after the other or interleaved, sums and differences from the left and from the
+/// right, vectors of the program's numbers, guards, and products with a matrix. Inputs are three vectors, a matrix of `n` rows and as many columns, and three numbers.
 fn wide_trace(random: &mut Random, n: usize) -> (Trace, Ref) {
     let rows: Vec<Prim> = Prim::ALL
         .iter()
@@ -27,6 +27,20 @@ fn wide_trace(random: &mut Random, n: usize) -> (Trace, Ref) {
         ..Trace::default()
     };
     scalars.extend((0..6).map(Ref::constant));
+    // Numbers of the program, some of them more than once.
+    let table = (0..n).map(|i| {
+        let x = if i % 5 == 0 {
+            0.5
+        } else {
+            random.number().clamp(-3.0, 3.0)
+        };
+        trace.constants.push(x);
+        Ref::constant(trace.constants.len() as u32 - 1)
+    });
+    let table: Vec<Ref> = table.collect();
+    if random.below(3) == 0 {
+        vectors.push(table);
+    }
     let push = |trace: &mut Trace, prim: Prim, a: Ref, b: Ref| {
         let b = if prim.operands() == 1 { a } else { b };
         trace.operations.push(Operation { prim, a, b, c: a });
@@ -40,10 +54,14 @@ fn wide_trace(random: &mut Random, n: usize) -> (Trace, Ref) {
         match random.below(6) {
             // A sum from the left.
             0 => {
-                let of = vectors[random.below(vectors.len())].clone();
+                let mut of = vectors[random.below(vectors.len())].clone();
+                if random.below(2) == 0 {
+                    of.reverse();
+                }
+                let prim = [Prim::Add, Prim::Sub][random.below(2)];
                 let sum = of[1..]
                     .iter()
-                    .fold(of[0], |sum, &x| push(&mut trace, Prim::Add, sum, x));
+                    .fold(of[0], |sum, &x| push(&mut trace, prim, sum, x));
                 scalars.push(sum);
                 if random.below(3) == 0 {
                     let test = push(&mut trace, Prim::Ge, sum, Ref::constant(1));
@@ -61,7 +79,7 @@ fn wide_trace(random: &mut Random, n: usize) -> (Trace, Ref) {
                 let size = n as u32;
                 let first = of[0];
                 let follows = |(i, r): (usize, &Ref)| r.index() == first.index() + i;
-                if !of.iter().enumerate().all(follows) {
+                if !first.is_node() || !of.iter().enumerate().all(follows) {
                     continue;
                 }
                 let node = trace.add_block(BlockOperation {
@@ -130,7 +148,7 @@ fn wide_trace(random: &mut Random, n: usize) -> (Trace, Ref) {
 
 #[test]
 fn what_is_done_many_at_a_time_keeps_its_bits() {
-    let (mut grouped, mut joined) = (0, 0);
+    let (mut grouped, mut joined, mut summed) = (0, 0, 0);
     for seed in seed()..seed() + 250 {
         let random = &mut Random(seed);
         let n = [5, 9, 16, 33, 40, 70][random.below(6)];
@@ -144,6 +162,7 @@ fn what_is_done_many_at_a_time_keeps_its_bits() {
             alone: true,
         };
         let routine = Routine::new(&trace, &wanted);
+        summed += routine.folds.iter().map(Vec::len).sum::<usize>();
         grouped += routine.many.len();
         joined += routine
             .many
@@ -180,7 +199,7 @@ fn what_is_done_many_at_a_time_keeps_its_bits() {
         }
     }
     assert!(
-        grouped > 500 && joined > 0,
-        "only {grouped}, {joined} joined"
+        grouped > 250 && joined > 0 && summed > 100,
+        "only {grouped}, {joined} joined, {summed} sums"
     );
 }

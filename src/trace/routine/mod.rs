@@ -33,9 +33,11 @@
 //! [`Cpu::detect`]: crate::prim::math::Cpu::detect
 
 mod blocks;
+mod chains;
 mod check;
 mod code;
 mod encode;
+mod folds;
 mod groups;
 pub(crate) mod lanes;
 mod many;
@@ -62,6 +64,7 @@ use super::flow::{Class, Flow};
 use super::gradient::Gradient;
 use super::simplify::{FlowGuard, simplify};
 use encode::{Coded, encode};
+use folds::Fold;
 use many::Many;
 use slots::{Body, Parts};
 use std::sync::Arc;
@@ -130,6 +133,8 @@ pub(crate) struct Routine {
     pub(crate) blocks: Vec<BlockCode>,
     /// What one lane does many at a time.
     many: Vec<Many>,
+    /// Sums that it does side by side.
+    folds: Vec<Vec<Fold>>,
     /// What each guard of the body expects, by the trace's numbers.
     pub(crate) expected: Vec<f64>,
     /// The first slots of the shared file.
@@ -141,6 +146,8 @@ pub(crate) struct Routine {
     pub(crate) imports: Vec<u32>,
     /// Inputs of lanes and their slots in a lane's file.
     pub(crate) lane_inputs: Vec<(u32, u32)>,
+    /// The same as runs: the first input and slot, and how many there are.
+    input_runs: Vec<(u32, u32, u32)>,
     pub(crate) lane_slots: u32,
     /// The shared slot of each sum over lanes, and of their number. Behind those of lanes' numbers come
     /// those that products of matrices make.
@@ -188,6 +195,7 @@ impl Routine {
             + self.imports.len() * 4
             + self.rolled.as_ref().map_or(0, |rolled| rolled.bytes())
             + self.many.len() * size_of::<Many>()
+            + self.folds.iter().flatten().map(Fold::bytes).sum::<usize>()
             + self.blocks.iter().map(BlockCode::bytes).sum::<usize>()
     }
 
@@ -200,6 +208,20 @@ impl Routine {
     pub(crate) fn reset(&self, sums: &mut Sums) {
         sums.reset_with(self.vector_sums as usize, self.leaf_sums());
     }
+}
+
+/// Inputs and their slots as runs of such as follow one another.
+fn runs_of(inputs: &[(u32, u32)]) -> Vec<(u32, u32, u32)> {
+    let mut runs: Vec<(u32, u32, u32)> = Vec::new();
+    for &(input, slot) in inputs {
+        match runs.last_mut() {
+            Some((first, at, count)) if (*first + *count, *at + *count) == (input, slot) => {
+                *count += 1;
+            }
+            _ => runs.push((input, slot, 1)),
+        }
+    }
+    runs
 }
 
 /// A trace written into a flow: its guards, outputs and derivatives there. `one` is the cotangent of
@@ -319,11 +341,13 @@ fn compile(
         body: body.code,
         blocks: parts.blocks,
         many: body.many,
+        folds: body.folds,
         expected,
         constants: flow.constants.clone(),
         shared_inputs: parts.inputs,
         shared_slots: parts.slots,
         imports: body.imports,
+        input_runs: runs_of(&body.inputs),
         lane_inputs: body.inputs,
         lane_slots: body.slots,
         sums: parts.sums,

@@ -9,9 +9,13 @@
 
 use super::blocks::{OneFile, Scratch};
 use super::encode::{Coded, codes};
+use super::folds;
 use super::{Identity, Place, Routine};
 use crate::prim::Prim;
 use crate::prim::math;
+
+/// Fewer inputs are written one by one.
+const SHORT: usize = 8;
 
 /// A guard that does not hold.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,8 +87,15 @@ impl Routine {
     ) -> Result<(), Failed> {
         debug_assert!(self.shared_inputs.is_empty() && self.sums.is_empty());
         file.prepare(self);
-        for &(input, slot) in &self.lane_inputs {
-            file.lane[slot as usize] = inputs[input as usize];
+        for &(input, slot, count) in &self.input_runs {
+            let (input, slot, count) = (input as usize, slot as usize, count as usize);
+            let to = &mut file.lane[slot..slot + count];
+            if count < SHORT {
+                let from = &inputs[input..input + count];
+                to.iter_mut().zip(from).for_each(|(to, &x)| *to = x);
+            } else {
+                to.copy_from_slice(&inputs[input..input + count]);
+            }
         }
         if let Some(rolled) = &self.rolled {
             return self.run_rolled(rolled, inputs, file, late);
@@ -229,6 +240,12 @@ impl Routine {
                 other codes::MANY => {
                     let file = OneFile { start: numbers, length };
                     self.many[a as usize].run(file, math::Cpu::detect());
+                }
+                other codes::FOLD => {
+                    // SAFETY: points 1, 2 and 5: the file has so many numbers, which nothing else reads or
+                    // writes meanwhile.
+                    let file = unsafe { std::slice::from_raw_parts_mut(numbers, length) };
+                    folds::run(&self.folds[a as usize], file);
                 }
                 other codes::BLOCK => {
                     let block = &self.blocks[a as usize];

@@ -14,8 +14,10 @@ use super::super::flow::{Class, Flow, Work};
 use super::super::runs::{Run, Runs};
 use super::super::simplify::FlowGuard;
 use super::super::{Ref, narrow};
+use super::chains::Chains;
 use super::code::{BlockCode, Opcode, Part, SlotInstr};
-use super::groups::{Group, Plan};
+use super::folds::{Fold, Terms};
+use super::groups::{Group, Plan, is_table};
 use super::many::Many;
 use super::steps::steps;
 use super::{Form, Place};
@@ -333,12 +335,15 @@ fn count_uses(flow: &Flow, guards: &[FlowGuard], results: &[Ref]) -> Vec<u32> {
 pub(super) struct Body {
     pub(super) code: Vec<SlotInstr>,
     pub(super) many: Vec<Many>,
+    pub(super) folds: Vec<Vec<Fold>>,
     pub(super) imports: Vec<u32>,
     pub(super) inputs: Vec<(u32, u32)>,
     pub(super) slots: u32,
     /// Where each node is once the code has run.
     places: Vec<u32>,
     imported: FxHashMap<u32, u32>,
+    /// Where numbers of the program that are read in a row begin.
+    tables: FxHashMap<Vec<Ref>, u32>,
 }
 
 impl Body {
@@ -354,16 +359,22 @@ impl Body {
         let plan = alone
             .then(|| Plan::grouped(flow, guards, &is_live))
             .flatten();
+        let chains = plan.as_ref();
+        let chains = chains.map(|plan| Chains::new(flow, guards, plan, &parts.uses));
+        let chains = chains.unwrap_or_default();
         let plan = plan.unwrap_or_else(|| Plan::as_it_is(flow, guards));
-        let steps = steps(flow, guards, &plan, (&parts.uses, &parts.numbers));
+        let uses = (&parts.uses[..], &parts.numbers);
+        let steps = steps(flow, guards, (&plan, &chains), uses);
         let mut body = Self {
             code: Vec::with_capacity(steps.len()),
             many: Vec::new(),
+            folds: Vec::new(),
             imports: Vec::new(),
             inputs: Vec::new(),
             slots: 0,
             places: vec![NOWHERE; flow.classes.len()],
             imported: FxHashMap::default(),
+            tables: FxHashMap::default(),
         };
         // What lanes take from what they share has the first slots.
         let mut last = vec![NOWHERE; flow.classes.len()];
@@ -383,10 +394,21 @@ impl Body {
                 read(r, narrow(at), &mut body);
             }
             if step.op == Opcode::Many {
-                let operands = plan.groups[step.number as usize].operands.iter();
-                operands
-                    .flatten()
-                    .for_each(|&r| read(r, narrow(at), &mut body));
+                for all in &plan.groups[step.number as usize].operands {
+                    if is_table(all) {
+                        body.import_table(all, parts);
+                    } else {
+                        for &r in all {
+                            read(r, narrow(at), &mut body);
+                        }
+                    }
+                }
+            }
+            if step.op == Opcode::Fold {
+                for chain in &chains.all[step.number as usize] {
+                    let operands = chain.terms.iter().chain([&chain.start]);
+                    operands.for_each(|&r| read(r, narrow(at), &mut body));
+                }
             }
             if step.op == Opcode::Block {
                 let operands = flow.blocks[step.number as usize].operands.iter();
@@ -436,7 +458,7 @@ impl Body {
             let at = narrow(at);
             // A block's operands are not these.
             let slots = match step.op {
-                Opcode::Block | Opcode::Many => [0; 3],
+                Opcode::Block | Opcode::Many | Opcode::Fold => [0; 3],
                 _ => step.operands.map(|r| body.slot(r)),
             };
             // Results get their slots before those of operands are free: no instruction writes what
@@ -507,6 +529,26 @@ impl Body {
                         body.code.push(instr);
                     }
                 }
+                Opcode::Fold => {
+                    let chains = &chains.all[step.number as usize];
+                    let folds = chains.iter().map(|chain| {
+                        done.extend(chain.terms.iter().chain([&chain.start]));
+                        let slots = chain.terms.iter().map(|&r| body.slot(r));
+                        Fold {
+                            d: give(&mut free, &mut next),
+                            start: body.slot(chain.start),
+                            terms: Terms::new(slots.collect()),
+                            is_less: chain.is_less,
+                        }
+                    });
+                    let mut folds: Vec<Fold> = folds.collect();
+                    for (chain, fold) in chains.iter().zip(&folds) {
+                        body.places[chain.node as usize] = fold.d;
+                    }
+                    Fold::sort(&mut folds);
+                    instr.a = narrow(body.folds.len());
+                    body.folds.push(folds);
+                }
                 Opcode::SinCos => {
                     instr.d = give(&mut free, &mut next);
                     instr.b = give(&mut free, &mut next);
@@ -540,8 +582,15 @@ impl Body {
         let length = narrow(group.nodes.len());
         let operands = [0, 1].map(|at| {
             let all = &group.operands[at];
-            let first = self.slot(all[0]);
             let step = u32::from(all.len() > 1);
+            if let Some(&first) = self.tables.get(all) {
+                return Run {
+                    first,
+                    length,
+                    step,
+                };
+            }
+            let first = self.slot(all[0]);
             debug_assert!(
                 (0..)
                     .zip(all)
@@ -601,6 +650,14 @@ impl Body {
         }
         if r.is_node() {
             self.places[r.index()] = self.imported[&slot];
+        }
+    }
+
+    /// Gives numbers of the program slots in a row.
+    fn import_table(&mut self, all: &[Ref], parts: &Parts) {
+        if !self.tables.contains_key(all) {
+            self.tables.insert(all.to_vec(), narrow(self.imports.len()));
+            self.imports.extend(all.iter().map(|&r| parts.slot(r)));
         }
     }
 

@@ -5,12 +5,13 @@
 //! **Invariants**
 //! - What nothing needs is not there.
 //! - An operation that one other alone reads may become a pair with that; so does each at most once, and
-//!   none that is in a group.
+//!   none that is in a group or chain.
 //! - Guards keep their order.
 
 use super::super::flow::{Class, Flow};
 use super::super::simplify::FlowGuard;
 use super::super::{Ref, narrow};
+use super::chains::{Chains, Part};
 use super::code::Opcode;
 use super::groups::{ALONE, Plan};
 use crate::prim::Prim;
@@ -22,7 +23,7 @@ pub(super) struct NodeInstr {
     /// The node that it computes.
     pub(super) node: u32,
     pub(super) operands: [Ref; 3],
-    /// A guard's, block's or group's number.
+    /// A guard's, block's or group's number, or that of sums side by side.
     pub(super) number: u32,
 }
 
@@ -43,17 +44,18 @@ impl NodeInstr {
 pub(super) fn steps(
     flow: &Flow,
     guards: &[FlowGuard],
-    plan: &Plan,
+    (plan, chains): (&Plan, &Chains),
     (uses, numbers): (&[u32], &FxHashMap<u32, u32>),
 ) -> Vec<NodeInstr> {
     let inputs = flow.inputs as usize;
     let is_live = |node: usize| uses[node] > 0 && flow.classes[node] == Class::Lane;
     let group_of = |index: usize| plan.group_of.get(index).copied().unwrap_or(ALONE);
+    let is_alone = |index: usize| group_of(index) == ALONE && chains.part(index) == Part::None;
     // For each operation that ends a pair, whether its left operand begins it.
     let mut ends: Vec<Option<bool>> = vec![None; flow.operations.len()];
     let mut absorbed = vec![false; flow.operations.len()];
     for (index, op) in flow.operations.iter().enumerate() {
-        if !is_live(inputs + index) || op.a == op.b || group_of(index) != ALONE {
+        if !is_live(inputs + index) || op.a == op.b || !is_alone(index) || !plan.has_pairs {
             continue;
         }
         // A product first: a sum of products is the commonest pair.
@@ -66,7 +68,7 @@ pub(super) fn steps(
             let before = &flow.operations[first];
             if is_live(inputs + first)
                 && uses[inputs + first] == 1
-                && group_of(first) == ALONE
+                && is_alone(first)
                 && ends[first].is_none()
                 && !absorbed[first]
                 && Opcode::pair(before.prim, op.prim, is_left).is_some()
@@ -126,6 +128,16 @@ pub(super) fn steps(
                 });
             }
             continue;
+        }
+        match chains.part(index) {
+            Part::None => {}
+            Part::Inner => continue,
+            Part::Last(number) => {
+                let node = narrow(inputs + index);
+                let step = NodeInstr::of(Opcode::Fold, node, [Ref::node(node); 3]);
+                steps.push(NodeInstr { number, ..step });
+                continue;
+            }
         }
         let node = narrow(inputs + index);
         if op.prim == Prim::Block && flow.classes[node as usize] == Class::Lane {

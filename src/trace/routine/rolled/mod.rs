@@ -8,6 +8,8 @@
 //! for in the steps of these; if the steps are the same but for one iteration more in some of them, then
 //! each further iteration adds one there too, and the code for all of them is written down.
 //!
+//! Where a loop carries nothing but sums, many iterations are done at a time ([`columns`]).
+//!
 //! **Invariants**
 //! - The same operations on the same numbers in the same order as the code without loops: the same bits.
 //! - Within a loop no slot is written twice in one run of its code; what an iteration reads of the one
@@ -19,12 +21,19 @@
     reason = "counts of what is in memory are below 2^63"
 )]
 
+mod columns;
+#[cfg(test)]
+mod fold_tests;
 mod growth;
+mod halve;
+mod numbers;
 mod reads;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod wide;
 mod write;
+mod write_wide;
 
 use super::super::roll::GROWTH;
 use super::super::roll::abridge::Plan;
@@ -32,6 +41,7 @@ use super::super::{Ref, Trace};
 use super::Routine;
 use super::encode::Coded;
 use super::scalar::{Failed, File};
+use columns::{Around, Columns};
 use growth::{Grown, align};
 use reads::Planned;
 use steps::Short;
@@ -59,6 +69,11 @@ const ASKED_AFTER: usize = 1 << 16;
 /// The guard of a run that was told to give up.
 pub(crate) const LATE: u32 = u32::MAX;
 
+const TOO_LATE: Failed = Failed {
+    guard: LATE,
+    value: 0.0,
+};
+
 /// A stretch of code without loops, and the loop after it, if there is one.
 #[derive(Debug)]
 struct Segment {
@@ -69,12 +84,21 @@ struct Segment {
     stores: Vec<(u32, usize)>,
     /// What the loop's first iteration finds as if another had left it: to, from.
     copies: Vec<(u32, u32)>,
-    repeat: Option<Repeat>,
+    repeat: Repeat,
+}
+
+#[derive(Debug)]
+enum Repeat {
+    None,
+    /// A loop that does one operation after the other.
+    Code(Repeated),
+    /// A loop that is done many iterations at a time.
+    Columns(Columns),
 }
 
 /// A loop: its code, some iterations long, and how often it runs.
 #[derive(Debug)]
-struct Repeat {
+struct Repeated {
     count: usize,
     code: Vec<Coded>,
     windows: Vec<Window>,
@@ -102,11 +126,12 @@ struct Feed {
     stride: i64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Fed {
     Inputs,
     /// A table of the routine.
     Table(usize),
+    Tape,
 }
 
 /// Code with loops.
@@ -125,10 +150,11 @@ impl Rolled {
     pub(super) fn len(&self) -> usize {
         let length = |segment: &Segment| {
             segment.code.len()
-                + segment
-                    .repeat
-                    .as_ref()
-                    .map_or(0, |repeat| repeat.code.len())
+                + match &segment.repeat {
+                    Repeat::None => 0,
+                    Repeat::Code(repeat) => repeat.code.len(),
+                    Repeat::Columns(columns) => columns.len(),
+                }
         };
         self.segments.iter().map(length).sum()
     }
@@ -136,7 +162,12 @@ impl Rolled {
     /// The memory it takes, in bytes, the tape included.
     pub(super) fn bytes(&self) -> usize {
         let tables: usize = self.tables.iter().map(Vec::len).sum();
-        self.len() * size_of::<Coded>() + (tables + self.tape) * size_of::<f64>()
+        let columns = self.segments.iter().map(|of| match &of.repeat {
+            Repeat::Columns(columns) => columns.bytes(),
+            _ => 0,
+        });
+        let columns: usize = columns.sum();
+        self.len() * size_of::<Coded>() + columns + (tables + self.tape) * size_of::<f64>()
     }
 }
 
@@ -163,17 +194,32 @@ impl Routine {
     }
 
     fn rolled_by(plan: &Plan<'_>, by: &[u32], is_opaque: bool) -> Option<Self> {
+        let (short, grown) = Self::grown(plan, is_opaque, true)?;
+        let planned = Planned::new(plan, &short, &grown)?;
+        // Pairs of operations may go from one iteration to the next.
+        if planned.is_wide()
+            && let Some((short, grown)) = Self::grown(plan, is_opaque, false)
+            && let Some(planned) = Planned::new(plan, &short, &grown).filter(Planned::is_wide)
+            && let Some(routine) = Writer::new(planned).write(by.len())
+        {
+            return Some(routine);
+        }
+        Writer::new(planned).write(by.len())
+    }
+
+    /// The steps of a plan's abridged trace, in pairs or not, and how they grow.
+    fn grown(plan: &Plan<'_>, is_opaque: bool, has_pairs: bool) -> Option<(Short, Grown)> {
         let dropped = plan.dropped();
-        let mut short = Short::new(plan.abridged(&dropped)?, is_opaque);
+        let mut short = Short::new(plan.abridged(&dropped)?, is_opaque, has_pairs);
         let longer = (0..plan.groups()).map(|group| {
             let mut dropped = dropped.clone();
             dropped[group] = dropped[group].checked_sub(GROWTH)?;
-            Some(Short::new(plan.abridged(&dropped)?, is_opaque))
+            Some(Short::new(plan.abridged(&dropped)?, is_opaque, has_pairs))
         });
         let mut longer: Vec<Short> = longer.collect::<Option<_>>()?;
         align(&mut short, &mut longer);
         let grown = Grown::new(&short, &longer, &dropped)?;
-        Writer::new(Planned::new(plan, &short, &grown)?).write(by.len())
+        Some((short, grown))
     }
 
     /// Runs code with loops.
@@ -197,16 +243,25 @@ impl Routine {
             for &(to, from) in &segment.copies {
                 lane[to as usize] = lane[from as usize];
             }
-            let Some(repeat) = &segment.repeat else {
+            if let Repeat::Columns(columns) = &segment.repeat {
+                let mut around = Around {
+                    lane: &mut *lane,
+                    tape: &mut *tape,
+                    inputs,
+                    tables: &rolled.tables,
+                };
+                let ran = columns.run(&mut around, &self.expected, late);
+                ran.map_err(|failed| {
+                    failed.map_or(TOO_LATE, |(failed, at)| rolled.failed(failed, at))
+                })?;
+            }
+            let Repeat::Code(repeat) = &segment.repeat else {
                 continue;
             };
             let asked_after = (ASKED_AFTER / repeat.code.len().max(1)).max(1);
             for run in 0..repeat.count {
                 if run % asked_after == asked_after - 1 && late() {
-                    return Err(Failed {
-                        guard: LATE,
-                        value: 0.0,
-                    });
+                    return Err(TOO_LATE);
                 }
                 for window in &repeat.windows {
                     let from = (window.from + window.step * run as i64) as usize;
@@ -218,6 +273,7 @@ impl Routine {
                     let numbers = match feed.from {
                         Fed::Inputs => inputs,
                         Fed::Table(which) => &rolled.tables[which],
+                        Fed::Tape => &*tape,
                     };
                     let slots = feed.slot as usize..feed.slot as usize + feed.slots;
                     let mut at = feed.first + feed.stride * (run * feed.slots) as i64;

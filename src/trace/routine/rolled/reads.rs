@@ -18,40 +18,20 @@ use super::super::super::roll::abridge::{Origin, Plan, Streamed};
 use super::super::super::roll::{Move, Source, moved};
 use super::super::code::Opcode;
 use super::growth::{Grown, step_of_stream};
+use super::numbers::{Number, Reads};
 use super::steps::{Coordinate, Short};
+use super::wide::Wide;
 use super::{BODY, RAGGED, UNROLLED};
 use crate::sorted;
-use rustc_hash::FxHashMap;
-
-/// A number of the code with loops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Number {
-    /// A result of a step between loops.
-    Straight(usize, u32),
-    /// A loop, its iteration, the place in it, and which result.
-    Loop(usize, usize, usize, u32),
-    Input(u32),
-    Constant(u64),
-}
-
-/// What the steps of a loop read, in any iteration.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Reads {
-    /// The same number each time.
-    Fixed(Number),
-    /// Of the loop itself, so many iterations back; place and which result.
-    Own(usize, usize, u32),
-    /// Of another loop: which, its iteration for the first one, and where that moves; place and result.
-    Other(usize, i64, i64, usize, u32),
-    /// Of a stream: which, where it begins, where it moves.
-    Fed(u32, i64, i64),
-}
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A loop of the code to be written.
 pub(super) struct LoopPlan {
     pub(super) start: usize,
     pub(super) period: usize,
     pub(super) count: usize,
+    /// Whether an iteration is half of one that steps have.
+    pub(super) is_cut: bool,
     /// How many iterations its code has, and how often that runs.
     pub(super) unrolled: usize,
     pub(super) runs: usize,
@@ -60,10 +40,82 @@ pub(super) struct LoopPlan {
     /// Its columns on the tape: place and result.
     pub(super) columns: Vec<(usize, u32)>,
     pub(super) column_of: FxHashMap<(usize, u32), usize>,
+    /// The places whose results are read outside of it.
+    pub(super) read_outside: FxHashSet<usize>,
     /// Where its part of the tape begins.
     pub(super) tape: usize,
+    /// Whether there all iterations of a column follow one another, and not all columns of an iteration.
+    pub(super) by_column: bool,
     /// The slots of results, by iteration of the code, place and which result.
     pub(super) slots: FxHashMap<(usize, usize, u32), u32>,
+    /// How it is done many iterations at a time, if it is.
+    pub(super) wide: Option<Wide>,
+}
+
+impl LoopPlan {
+    /// Settles how many iterations its code has; gives how many back it reads its own results.
+    pub(super) fn unroll(&mut self) -> usize {
+        let back = self.reads.iter().flatten().map(|read| match *read {
+            Reads::Own(back, ..) => back,
+            _ => 0,
+        });
+        let back = back.max().unwrap_or(0);
+        self.unrolled = BODY.div_ceil(self.period).clamp(2, UNROLLED).max(back + 1);
+        self.runs = self.count / self.unrolled;
+        back
+    }
+
+    /// How many iterations its code does; the others stand after it.
+    pub(super) fn done(&self) -> usize {
+        match self.wide {
+            Some(_) => self.count,
+            None => self.runs * self.unrolled,
+        }
+    }
+
+    /// The first of those iterations whose results are in slots once it has run.
+    pub(super) fn last(&self) -> usize {
+        match &self.wide {
+            Some(wide) => (self.count - 1) / wide.length * wide.length,
+            None => (self.runs - 1) * self.unrolled,
+        }
+    }
+
+    /// The slot of what one of the iterations from the last on came to.
+    pub(super) fn slot(&self, iteration: usize, place: usize, nth: u32) -> Option<u32> {
+        let at = iteration - self.last();
+        let Some(wide) = &self.wide else {
+            return self.slots.get(&(at, place, nth)).copied();
+        };
+        let first = *self.slots.get(&(0, place, nth))?;
+        Some(if wide.is_of_sum[place] {
+            first
+        } else if wide.is_backwards {
+            first + narrow(wide.length - 1 - at)
+        } else {
+            first + narrow(at)
+        })
+    }
+
+    /// Where a column's number of the first iteration is on the tape, and how far on that of the next is.
+    pub(super) fn of_column(&self, column: usize) -> (usize, i64) {
+        if !self.by_column {
+            return (self.tape + column, self.columns.len() as i64);
+        }
+        let start = self.tape + column * self.count;
+        match &self.wide {
+            Some(wide) if wide.is_backwards => (start + self.count - 1, -1),
+            _ => (start, 1),
+        }
+    }
+
+    /// Whether an iteration's result at a place is of a sum, and no longer there when the loop has run.
+    fn is_gone(&self, iteration: Option<usize>, place: usize) -> bool {
+        self.wide.as_ref().is_some_and(|wide| {
+            wide.is_of_sum[place]
+                && !(wide.ends_sum(place) && iteration.is_some_and(|it| it + 1 == self.count))
+        })
+    }
 }
 
 /// The loops of the code to be written.
@@ -89,12 +141,37 @@ impl<'a> Planned<'a> {
             let of = planned.plan_loop(which)?;
             planned.loops.push(of);
         }
-        planned.find_columns()?;
+        planned.halve();
+        for of in &mut planned.loops {
+            of.wide = Wide::new(short, of.start, &of.reads);
+        }
+        // One whose sums are read in between is none to be done many iterations at a time.
+        while let Err(which) = planned.find_columns()? {
+            planned.loops[which].wide = None;
+        }
+        for which in 0..planned.loops.len() {
+            let reads = |of: &LoopPlan| {
+                let mut reads = of.reads.iter().flatten();
+                reads.any(|read| matches!(*read, Reads::Other(read, ..) if read == which))
+            };
+            let is_wide = planned.loops[which].wide.is_some();
+            let all_wide = planned
+                .loops
+                .iter()
+                .filter(|of| reads(of))
+                .all(|of| of.wide.is_some());
+            planned.loops[which].by_column = is_wide && all_wide;
+        }
         for of in &mut planned.loops {
             of.tape = planned.tape;
             planned.tape += of.columns.len() * of.count;
         }
         Some(planned)
+    }
+
+    /// Whether all loops are done many iterations at a time.
+    pub(super) fn is_wide(&self) -> bool {
+        self.loops.iter().all(|of| of.wide.is_some())
     }
 
     /// The number of a result.
@@ -107,7 +184,6 @@ impl<'a> Planned<'a> {
     fn plan_loop(&self, which: usize) -> Option<LoopPlan> {
         let of = self.short.loops[which];
         let count = self.grown.counts[which];
-        let mut back = 0;
         let mut reads = Vec::with_capacity(of.period);
         for place in 0..of.period {
             let step = of.start + place;
@@ -116,30 +192,29 @@ impl<'a> Planned<'a> {
             let mut all = Vec::with_capacity(first.len());
             for (nth, (&a, &b)) in first.iter().zip(&then).enumerate() {
                 let longer = self.moves_with_end(step, nth);
-                let read = self.reads(which, a, b, longer)?;
-                if let Reads::Own(far, ..) = read {
-                    back = back.max(far);
-                }
-                all.push(read);
+                all.push(self.reads(which, a, b, longer)?);
             }
             reads.push(all);
         }
-        let unrolled = BODY.div_ceil(of.period).clamp(2, UNROLLED).max(back + 1);
-        if back > RAGGED || count < 2 * unrolled {
-            return None;
-        }
-        Some(LoopPlan {
+        let wide = Wide::new(self.short, of.start, &reads);
+        let mut plan = LoopPlan {
             start: of.start,
             period: of.period,
             count,
-            unrolled,
-            runs: count / unrolled,
+            is_cut: false,
+            unrolled: 0,
+            runs: 0,
             reads,
             columns: Vec::new(),
             column_of: FxHashMap::default(),
+            read_outside: FxHashSet::default(),
             tape: 0,
+            by_column: false,
             slots: FxHashMap::default(),
-        })
+            wide,
+        };
+        let back = plan.unroll();
+        (back <= RAGGED && plan.runs >= 2).then_some(plan)
     }
 
     /// How far what a step reads moves with the ends of loops.
@@ -203,7 +278,7 @@ impl<'a> Planned<'a> {
                 _ => return None,
             },
             Coordinate::Loop(which, iteration, place) => {
-                Number::Loop(which, iteration + longer, place, nth)
+                self.placed(Number::Loop(which, iteration + longer, place, nth))
             }
             Coordinate::Input(origin) => match origin {
                 Origin::Input(input) => Number::Input(input),
@@ -222,17 +297,28 @@ impl<'a> Planned<'a> {
     }
 
     /// Which results of loops go to the tape: those that other loops read, and those that are read of
-    /// iterations whose slots are written again.
-    fn find_columns(&mut self) -> Option<()> {
+    /// iterations whose slots are written again. A loop that is done many iterations at a time, of which what
+    /// is gone is read, comes back as an error.
+    fn find_columns(&mut self) -> Option<Result<(), usize>> {
         let mut wanted: Vec<(usize, usize, u32)> = Vec::new();
+        let mut outside: Vec<(usize, usize)> = Vec::new();
         for of in &self.loops {
             for read in of.reads.iter().flatten() {
                 match *read {
-                    Reads::Other(which, _, _, place, nth) => wanted.push((which, place, nth)),
-                    Reads::Fixed(Number::Loop(which, iteration, place, nth))
-                        if !self.stays(which, iteration) =>
-                    {
+                    Reads::Other(which, _, _, place, nth) => {
+                        if self.loops[which].is_gone(None, place) {
+                            return Some(Err(which));
+                        }
                         wanted.push((which, place, nth));
+                    }
+                    Reads::Fixed(Number::Loop(which, iteration, place, nth)) => {
+                        if self.loops[which].is_gone(Some(iteration), place) {
+                            return Some(Err(which));
+                        }
+                        outside.push((which, place));
+                        if !self.stays(which, iteration) {
+                            wanted.push((which, place, nth));
+                        }
                     }
                     _ => {}
                 }
@@ -258,10 +344,14 @@ impl<'a> Planned<'a> {
         }
         read.extend((0..self.short.results.len()).map(|nth| self.result(nth)));
         for number in read {
-            if let Number::Loop(which, iteration, place, nth) = number?
-                && !self.stays(which, iteration)
-            {
-                wanted.push((which, place, nth));
+            if let Number::Loop(which, iteration, place, nth) = number? {
+                if self.loops[which].is_gone(Some(iteration), place) {
+                    return Some(Err(which));
+                }
+                outside.push((which, place));
+                if !self.stays(which, iteration) {
+                    wanted.push((which, place, nth));
+                }
             }
         }
         // What goes to the tape of a block is all of it, in a row.
@@ -278,18 +368,20 @@ impl<'a> Planned<'a> {
         let mut wanted: Vec<(usize, usize, u32)> = wanted.iter().flat_map(of_block).collect();
         sorted::plainly(&mut wanted);
         wanted.dedup();
+        for (which, place) in outside {
+            self.loops[which].read_outside.insert(place);
+        }
         for (which, place, nth) in wanted {
             let of = &mut self.loops[which];
             of.column_of.insert((place, nth), of.columns.len());
             of.columns.push((place, nth));
         }
-        Some(())
+        Some(Ok(()))
     }
 
     /// Whether a loop's slots hold an iteration's results once it has run.
     fn stays(&self, which: usize, iteration: usize) -> bool {
-        let of = &self.loops[which];
-        iteration + of.unrolled >= of.runs * of.unrolled
+        iteration >= self.loops[which].last()
     }
 
     pub(super) fn on_tape(
@@ -301,7 +393,8 @@ impl<'a> Planned<'a> {
     ) -> Option<usize> {
         let of = &self.loops[which];
         let column = *of.column_of.get(&(place, nth))?;
-        Some(of.tape + iteration * of.columns.len() + column)
+        let (first, gap) = of.of_column(column);
+        Some((first as i64 + gap * iteration as i64) as usize)
     }
 
     /// What an iteration reads.

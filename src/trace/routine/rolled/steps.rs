@@ -1,7 +1,7 @@
 //! The steps of an abridged trace, and their loops.
 //!
 //! **Invariants**
-//! - The steps are those that code without loops would have, pairs and all.
+//! - The steps are those that code without loops would have, pairs and all, or the same without pairs.
 
 #![allow(
     clippy::cast_possible_wrap,
@@ -16,13 +16,14 @@ use super::super::super::roll::{
 use super::super::super::runs::Runs;
 use super::super::super::simplify::FlowGuard;
 use super::super::super::{Ref, narrow};
+use super::super::chains::Chains;
 use super::super::code::Opcode;
 use super::super::groups::Plan;
 use super::super::slots::Parts;
 use super::super::steps::{NodeInstr, steps};
 use super::super::{Wanted, written};
 use super::RAGGED;
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::Hash;
 
 /// An abridged trace, as steps.
@@ -34,6 +35,10 @@ pub(super) struct Short {
     pub(super) steps: Vec<NodeInstr>,
     /// For each node of the flow the step that computes it, and as which of its results.
     made: Vec<(u32, u32)>,
+    /// For each input of the abridged trace what it is called as a source, and the other way round: those
+    /// of different streams are so far apart that none goes on evenly with the other.
+    outer: Vec<u32>,
+    origins: FxHashMap<u32, Origin>,
     pub(super) expected: Vec<f64>,
     pub(super) loops: Vec<Loop>,
 }
@@ -41,8 +46,9 @@ pub(super) struct Short {
 const NOWHERE: u32 = u32::MAX;
 
 impl Short {
-    /// `is_opaque`: whether nothing is to be folded with the cotangent that the way back begins with.
-    pub(super) fn new(mut abridged: Abridged, is_opaque: bool) -> Self {
+    /// `is_opaque`: whether nothing is to be folded with the cotangent that the way back begins with;
+    /// `has_pairs`: whether steps may be pairs of operations.
+    pub(super) fn new(mut abridged: Abridged, is_opaque: bool, has_pairs: bool) -> Self {
         let inputs = abridged.trace.inputs;
         if is_opaque {
             abridged.inputs.push(Origin::Number(1.0_f64.to_bits()));
@@ -70,8 +76,10 @@ impl Short {
         let count = outputs.len();
         let results = [outputs, derivatives].concat();
         let parts = Parts::new(&flow, &guards, &results);
-        let plan = Plan::as_it_is(&flow, &guards);
-        let steps = steps(&flow, &guards, &plan, (&parts.uses, &parts.numbers));
+        let mut plan = Plan::as_it_is(&flow, &guards);
+        plan.has_pairs = has_pairs;
+        let plan = (&plan, &Chains::default());
+        let steps = steps(&flow, &guards, plan, (&parts.uses, &parts.numbers));
         let mut made = vec![(NOWHERE, 0); flow.classes.len()];
         for (at, step) in steps.iter().enumerate() {
             let at = narrow(at);
@@ -93,7 +101,11 @@ impl Short {
         let mut expected = vec![0.0; trace.guards.len()];
         let note = |guard: &FlowGuard| expected[guard.index as usize] = guard.expected;
         guards.iter().for_each(note);
+        let outer = called(&abridged.inputs);
+        let origins = outer.iter().copied().zip(abridged.inputs.iter().copied());
         let mut short = Self {
+            origins: origins.collect(),
+            outer,
             abridged,
             flow,
             results,
@@ -119,7 +131,7 @@ impl Short {
             return Source::Constant(self.flow.constants[r.index()].to_bits());
         };
         match self.made[node as usize] {
-            (NOWHERE, _) => Source::Outer(node),
+            (NOWHERE, _) => Source::Outer(self.outer[node as usize]),
             (step, nth) => Source::Item(step, nth),
         }
     }
@@ -245,6 +257,38 @@ impl Listing for Short {
     }
 }
 
+/// How far streams are apart at the least.
+const APART: u32 = 1 << 12;
+
+/// What inputs are called as sources.
+fn called(inputs: &[Origin]) -> Vec<u32> {
+    let mut lengths: Vec<u32> = Vec::new();
+    for origin in inputs {
+        if let Origin::Stream(stream, at) = *origin {
+            let stream = stream as usize;
+            lengths.resize(lengths.len().max(stream + 1), 0);
+            lengths[stream] = lengths[stream].max(at + 1);
+        }
+    }
+    let mut next = 0;
+    let begins: Vec<u32> = lengths
+        .iter()
+        .map(|length| {
+            next += length + APART;
+            next - length
+        })
+        .collect();
+    let mut single = next;
+    let called = inputs.iter().map(|origin| {
+        if let Origin::Stream(stream, at) = *origin {
+            return begins[stream as usize] + at;
+        }
+        single += 1;
+        single
+    });
+    called.collect()
+}
+
 /// Where a number comes from, in an abridged trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coordinate {
@@ -271,7 +315,7 @@ impl Short {
     pub(super) fn coordinate(&self, source: Source) -> Coordinate {
         match source {
             Source::Item(step, _) => self.coordinate_of(step as usize),
-            Source::Outer(node) => Coordinate::Input(self.abridged.inputs[node as usize]),
+            Source::Outer(called) => Coordinate::Input(self.origins[&called]),
             Source::Constant(bits) => Coordinate::Constant(bits),
         }
     }

@@ -6,19 +6,19 @@ use super::super::{File, Routine};
 use crate::Random;
 use crate::prim::Prim;
 use crate::prim::value::Node;
-use crate::trace::Ref;
 use crate::trace::record::{Number, Recorder};
 use crate::trace::sweep::Adjoints;
+use crate::trace::{Ref, Trace};
 
-fn percent(random: &mut Random, percent: usize) -> bool {
+pub(super) fn percent(random: &mut Random, percent: usize) -> bool {
     random.below(100) < percent
 }
 
-fn between(random: &mut Random, low: f64, high: f64) -> f64 {
+pub(super) fn between(random: &mut Random, low: f64, high: f64) -> f64 {
     low + (high - low) * random.unit()
 }
 
-fn from_environment(name: &str, usual: u64) -> u64 {
+pub(super) fn from_environment(name: &str, usual: u64) -> u64 {
     let text = std::env::var(name).ok();
     text.map_or(usual, |text| text.trim().parse().expect("a number"))
 }
@@ -238,6 +238,55 @@ fn same(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan()
 }
 
+/// Runs a routine and its trace on some numbers.
+pub(super) fn compare(
+    routine: &Routine,
+    trace: &Trace,
+    outputs: &[Ref],
+    by: &[u32],
+    inputs: &[f64],
+    random: &mut Random,
+    seed: u64,
+) {
+    let (mut file, mut values, mut adjoints) = (File::default(), Vec::new(), Adjoints::default());
+    for round in 0..4 {
+        let moved: Vec<f64> = inputs
+            .iter()
+            .map(|x| x + 1e-3 * f64::from(round) * between(random, -1.0, 1.0))
+            .collect();
+        let found = routine.run(&moved, &mut file);
+        if let Err(diverged) = trace.replay(&moved, &mut values) {
+            let guard = trace.guards[diverged.guard];
+            let failed = found.expect_err("a guard does not hold");
+            assert_eq!(failed.guard as usize, diverged.guard, "seed {seed}");
+            assert!(
+                same(failed.value, trace.number(guard.node, &values)),
+                "seed {seed}"
+            );
+            continue;
+        }
+        assert_eq!(found, Ok(()), "seed {seed}, round {round}");
+        let mut derivatives = routine.derivatives.iter();
+        for (&output, &place) in outputs.iter().zip(&routine.outputs) {
+            let (found, expected) = (file.at(place), trace.number(output, &values));
+            assert!(same(found, expected), "seed {seed}: {found} is {expected}");
+            if by.is_empty() {
+                continue;
+            }
+            trace.sweep(&values, &[(output, 1.0)], &mut adjoints);
+            for &input in by {
+                let place = derivatives.next().expect("a derivative for each");
+                let found = file.at(*place) + 0.0;
+                let expected = adjoints.of(input as usize) + 0.0;
+                assert!(
+                    same(found, expected),
+                    "seed {seed}, by {input}: {found} is {expected}"
+                );
+            }
+        }
+    }
+}
+
 /// Whether loops were compiled.
 fn check(seed: u64) -> bool {
     let mut random = Random::new(seed);
@@ -266,43 +315,7 @@ fn check(seed: u64) -> bool {
     let Some(routine) = Routine::rolled(&trace, &outputs, &by, usize::MAX) else {
         return false;
     };
-    let (mut file, mut values, mut adjoints) = (File::default(), Vec::new(), Adjoints::default());
-    for round in 0..4 {
-        let moved: Vec<f64> = inputs
-            .iter()
-            .map(|x| x + 1e-3 * f64::from(round) * between(&mut random, -1.0, 1.0))
-            .collect();
-        let found = routine.run(&moved, &mut file);
-        if let Err(diverged) = trace.replay(&moved, &mut values) {
-            let guard = trace.guards[diverged.guard];
-            let failed = found.expect_err("a guard does not hold");
-            assert_eq!(failed.guard as usize, diverged.guard, "seed {seed}");
-            assert!(
-                same(failed.value, trace.number(guard.node, &values)),
-                "seed {seed}"
-            );
-            continue;
-        }
-        assert_eq!(found, Ok(()), "seed {seed}, round {round}");
-        let mut derivatives = routine.derivatives.iter();
-        for (&output, &place) in outputs.iter().zip(&routine.outputs) {
-            let (found, expected) = (file.at(place), trace.number(output, &values));
-            assert!(same(found, expected), "seed {seed}: {found} is {expected}");
-            if by.is_empty() {
-                continue;
-            }
-            trace.sweep(&values, &[(output, 1.0)], &mut adjoints);
-            for &input in &by {
-                let place = derivatives.next().expect("a derivative for each");
-                let found = file.at(*place) + 0.0;
-                let expected = adjoints.of(input as usize) + 0.0;
-                assert!(
-                    same(found, expected),
-                    "seed {seed}, by {input}: {found} is {expected}"
-                );
-            }
-        }
-    }
+    compare(&routine, &trace, &outputs, &by, &inputs, &mut random, seed);
     true
 }
 
@@ -320,7 +333,7 @@ fn random_loops_have_the_bits_of_their_traces() {
 }
 
 /// A recorder with so many inputs, and these.
-fn recorder(inputs: &[f64]) -> (Recorder, Vec<Number>) {
+pub(super) fn recorder(inputs: &[f64]) -> (Recorder, Vec<Number>) {
     let mut recorder = Recorder::default();
     recorder.reset(inputs);
     let numbers = inputs.iter().enumerate().map(|(index, &value)| Number {

@@ -15,16 +15,18 @@ use super::super::super::roll::abridge::Stream;
 use super::super::super::runs::Runs;
 use super::super::code::{BlockCode, Opcode, Part, SlotInstr};
 use super::super::encode::encode;
-use super::super::{Identity, Place, Routine};
-use super::reads::{Number, Planned, Reads};
+use super::super::{Identity, Place, Routine, runs_of};
+use super::columns::Columns;
+use super::numbers::{Number, Reads};
+use super::reads::Planned;
 use super::steps::Short;
-use super::{Fed, Feed, Repeat, Rolled, Segment, Window};
+use super::{Fed, Feed, Repeat, Repeated, Rolled, Segment, Window};
 use rustc_hash::FxHashMap;
 
 /// Writes the code.
 pub(super) struct Writer<'a> {
-    of: Planned<'a>,
-    short: &'a Short,
+    pub(super) of: Planned<'a>,
+    pub(super) short: &'a Short,
     constants: Vec<f64>,
     known_constants: FxHashMap<u64, u32>,
     /// Slots are given out after those of constants, when all of these are known.
@@ -79,7 +81,12 @@ impl<'a> Writer<'a> {
             places.push(self.slot(number)?);
         }
         let loads = std::mem::take(&mut self.loads);
-        segments.push((loads, code.0, code.1, Vec::new(), None));
+        segments.push(Draft {
+            loads,
+            code,
+            copies: Vec::new(),
+            repeat: DraftRepeat::None,
+        });
         Some(self.finish(segments, &places, by))
     }
 
@@ -124,17 +131,19 @@ impl<'a> Writer<'a> {
                 .map(|(slot, at)| (placed(slot), at))
                 .collect()
         };
-        let segments = segments
-            .into_iter()
-            .map(|(loads, straight, stores, copies, repeat)| Segment {
-                loads: at(loads),
-                code: code(straight),
-                stores: at(stores),
-                copies: copies
-                    .into_iter()
-                    .map(|(to, from)| (placed(to), placed(from)))
-                    .collect(),
-                repeat: repeat.map(|repeat| Repeat {
+        let segments = segments.into_iter().map(|draft| Segment {
+            loads: at(draft.loads),
+            code: code(draft.code.0),
+            stores: at(draft.code.1),
+            copies: draft
+                .copies
+                .into_iter()
+                .map(|(to, from)| (placed(to), placed(from)))
+                .collect(),
+            repeat: match draft.repeat {
+                DraftRepeat::None => Repeat::None,
+                DraftRepeat::Columns(columns) => Repeat::Columns(columns.place(&placed)),
+                DraftRepeat::Code(repeat) => Repeat::Code(Repeated {
                     count: repeat.count,
                     code: code(repeat.code),
                     windows: repeat
@@ -155,7 +164,8 @@ impl<'a> Writer<'a> {
                         .collect(),
                     store: (placed(repeat.store.0), repeat.store.1, repeat.store.2),
                 }),
-            });
+            },
+        });
         let segments: Vec<Segment> = segments.collect();
         let mut outputs: Vec<Place> = places
             .iter()
@@ -167,6 +177,7 @@ impl<'a> Writer<'a> {
             .inputs
             .iter()
             .map(|&(input, slot)| (input, placed(slot)));
+        let inputs: Vec<(u32, u32)> = inputs.collect();
         Routine {
             identity: Identity::default(),
             before: Vec::new(),
@@ -178,11 +189,13 @@ impl<'a> Writer<'a> {
             shared_inputs: Vec::new(),
             shared_slots: constants,
             imports: (0..constants).collect(),
-            lane_inputs: inputs.collect(),
+            input_runs: runs_of(&inputs),
+            lane_inputs: inputs,
             lane_slots: self.slots + constants,
             sums: Vec::new(),
             vector_sums: 0,
             many: Vec::new(),
+            folds: Vec::new(),
             count: None,
             outputs,
             derivatives,
@@ -196,14 +209,14 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn give(&mut self, count: usize) -> u32 {
+    pub(super) fn give(&mut self, count: usize) -> u32 {
         let first = self.slots;
         self.slots += narrow(count);
         first
     }
 
     /// Where a number is while code between loops runs; it is loaded from the tape if need be.
-    fn slot(&mut self, number: Number) -> Option<u32> {
+    pub(super) fn slot(&mut self, number: Number) -> Option<u32> {
         if let Number::Constant(bits) = number {
             let constants = &mut self.constants;
             let slot = *self.known_constants.entry(bits).or_insert_with(|| {
@@ -224,12 +237,8 @@ impl<'a> Writer<'a> {
             }
             Number::Loop(which, iteration, place, nth) => {
                 let of = &self.of.loops[which];
-                let main = of.runs * of.unrolled;
-                if iteration < main && iteration + of.unrolled >= main {
-                    return of
-                        .slots
-                        .get(&(iteration % of.unrolled, place, nth))
-                        .copied();
+                if iteration < of.done() && iteration >= of.last() {
+                    return of.slot(iteration, place, nth);
                 }
                 let from = self.of.on_tape(which, iteration, place, nth)?;
                 let slot = self.give(1);
@@ -249,7 +258,7 @@ impl<'a> Writer<'a> {
         if let Some(which) = after.checked_sub(1) {
             let (from, to) = {
                 let of = &self.of.loops[which];
-                (of.runs * of.unrolled, of.count)
+                (of.done(), of.count)
             };
             for iteration in from..to {
                 self.rest(which, iteration, &mut code, &mut stores)?;
@@ -307,7 +316,7 @@ impl<'a> Writer<'a> {
     }
 
     /// The guard of a step in an iteration of its loop: its number in the code.
-    fn guard(&mut self, step: usize, iteration: usize, unrolled: usize) -> u32 {
+    pub(super) fn guard(&mut self, step: usize, iteration: usize, unrolled: usize) -> u32 {
         let of = &self.short.steps[step];
         if of.op != Opcode::Guard {
             return 0;
@@ -316,7 +325,7 @@ impl<'a> Writer<'a> {
         let first = all[of.number as usize];
         let each = match self.short.loop_of(step) {
             Some((which, ..)) => {
-                let next = step + self.short.loops[which].period;
+                let next = step + self.of.loops[which].period;
                 all[self.short.steps[next].number as usize] - first
             }
             None => 0,
@@ -373,7 +382,16 @@ impl<'a> Writer<'a> {
     }
 
     /// A loop, and the code before it.
-    fn segment_with_loop(&mut self, which: usize, (code, stores): Straight) -> Option<Draft> {
+    fn segment_with_loop(&mut self, which: usize, code: Straight) -> Option<Draft> {
+        if let Some(wide) = self.of.loops[which].wide.clone() {
+            let (columns, copies) = self.columns(which, &wide)?;
+            return Some(Draft {
+                loads: std::mem::take(&mut self.loads),
+                code,
+                copies,
+                repeat: DraftRepeat::Columns(columns),
+            });
+        }
         let (unrolled, period, start, runs) = {
             let of = &self.of.loops[which];
             (of.unrolled, of.period, of.start, of.runs)
@@ -455,8 +473,12 @@ impl<'a> Writer<'a> {
             feeds,
             store: (stored, unrolled * columns.len(), self.of.loops[which].tape),
         };
-        let loads = std::mem::take(&mut self.loads);
-        Some((loads, code, stores, copies, Some(repeat)))
+        Some(Draft {
+            loads: std::mem::take(&mut self.loads),
+            code,
+            copies,
+            repeat: DraftRepeat::Code(repeat),
+        })
     }
 
     /// What a loop reads of others' parts of the tape: for each, by where it moves, the slots, and the first
@@ -502,7 +524,14 @@ impl<'a> Writer<'a> {
         Some((windows, slots))
     }
 
-    fn feed(&mut self, stream: u32, first: i64, step: i64, slot: u32, slots: usize) -> Feed {
+    pub(super) fn feed(
+        &mut self,
+        stream: u32,
+        first: i64,
+        step: i64,
+        slot: u32,
+        slots: usize,
+    ) -> Feed {
         let (from, at, stride) = match &self.of.plan.streams()[stream as usize] {
             Stream::Inputs(input, stride) => (
                 Fed::Inputs,
@@ -553,11 +582,16 @@ struct DraftLoop {
     store: (u32, usize, usize),
 }
 
-/// The same of a segment: loads, code, stores, copies and the loop.
-type Draft = (
-    Vec<(u32, usize)>,
-    Vec<SlotInstr>,
-    Vec<(u32, usize)>,
-    Vec<(u32, u32)>,
-    Option<DraftLoop>,
-);
+enum DraftRepeat {
+    None,
+    Code(DraftLoop),
+    Columns(Columns),
+}
+
+/// The same of a segment.
+struct Draft {
+    loads: Vec<(u32, usize)>,
+    code: Straight,
+    copies: Vec<(u32, u32)>,
+    repeat: DraftRepeat,
+}
