@@ -50,8 +50,8 @@ pub(super) mod codes {
     pub(in super::super) const GUARD: u16 = 74;
     pub(in super::super) const BLOCK: u16 = 75;
     pub(in super::super) const SUM: u16 = 76;
+    /// Operations many at a time; sums side by side where `b` is 1.
     pub(in super::super) const MANY: u16 = 77;
-    pub(in super::super) const FOLD: u16 = 78;
 }
 
 /// Whether the first two operands may change places.
@@ -101,8 +101,7 @@ fn code_of(op: Opcode) -> (u16, usize) {
         Opcode::Guard => (codes::GUARD, 0),
         Opcode::Block => (codes::BLOCK, 0),
         Opcode::Sum => (codes::SUM, 0),
-        Opcode::Many => (codes::MANY, 0),
-        Opcode::Fold => (codes::FOLD, 0),
+        Opcode::Many | Opcode::Fold => (codes::MANY, 0),
     }
 }
 
@@ -127,6 +126,8 @@ pub(super) fn encode(code: &[SlotInstr]) -> Vec<Coded> {
                 c = prim as u32;
             }
             Opcode::Two(prim) => c = prim as u32,
+            Opcode::Many => b = 0,
+            Opcode::Fold => b = 1,
             _ => {}
         }
         match op {

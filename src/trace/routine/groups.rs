@@ -224,31 +224,30 @@ impl Finder<'_> {
 
     /// The ways in which an operation may belong to others, and its place among them. Where no operand is
     /// one of a list, places are those in the flow.
-    fn ways(&self, prim: Prim, [a, b]: [Ref; 2], index: u32) -> [Option<(Key, u32)>; 5] {
+    fn ways(&self, prim: Prim, [a, b]: [Ref; 2], index: u32) -> [Option<(Key, u32)>; 7] {
         let [(in_a, at_a), (in_b, at_b)] = [a, b].map(|r| self.label(r));
         let list = |list| Common::List(list, 0);
         if prim.operands() == 1 {
             let way = (in_a != 0).then(|| ((prim, list(in_a), list(in_a)), at_a));
-            return [way, None, None, None, None];
+            return [way, None, None, None, None, None, None];
         }
         let both = (in_a != 0 && in_b != 0).then(|| {
             let ahead = Common::List(in_b, at_b.wrapping_sub(at_a));
             ((prim, list(in_a), ahead), at_a)
         });
-        let of_table = |r: Ref, other: Ref, (of, at): Label| {
-            (!r.is_node()).then(|| match of {
-                0 => (Common::Same(other), index),
-                of => (list(of), at),
-            })
-        };
-        let first_table = of_table(a, b, (in_b, at_b));
-        let first_table = first_table.map(|(with, at)| ((prim, Common::Table, with), at));
-        let second_table = of_table(b, a, (in_a, at_a));
-        let second_table = second_table.map(|(with, at)| ((prim, with, Common::Table), at));
+        // Numbers of the program, with one of a list each, or with the same for all.
+        let [of_a, of_b] = [a, b].map(|r| !r.is_node());
+        let tables = [
+            (of_a && in_b != 0).then(|| ((prim, Common::Table, list(in_b)), at_b)),
+            (of_b && in_a != 0).then(|| ((prim, list(in_a), Common::Table), at_a)),
+            of_a.then_some(((prim, Common::Table, Common::Same(b)), index)),
+            of_b.then_some(((prim, Common::Same(a), Common::Table), index)),
+        ];
         let first = (in_a != 0).then(|| ((prim, list(in_a), Common::Same(b)), at_a));
         let second = (in_b != 0).then(|| ((prim, Common::Same(a), list(in_b)), at_b));
         // Of two as good, the last is taken.
-        [first_table, second_table, both, first, second]
+        let [one, two, three, four] = tables;
+        [one, two, three, four, both, first, second]
     }
 
     /// Finds the groups among operations of a level.

@@ -15,7 +15,7 @@ use crate::prim::Prim;
 use crate::prim::math;
 
 /// Fewer inputs are written one by one.
-const SHORT: usize = 8;
+const SHORT: usize = 32;
 
 /// A guard that does not hold.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -239,13 +239,7 @@ impl Routine {
                 }
                 other codes::MANY => {
                     let file = OneFile { start: numbers, length };
-                    self.many[a as usize].run(file, math::Cpu::detect());
-                }
-                other codes::FOLD => {
-                    // SAFETY: points 1, 2 and 5: the file has so many numbers, which nothing else reads or
-                    // writes meanwhile.
-                    let file = unsafe { std::slice::from_raw_parts_mut(numbers, length) };
-                    folds::run(&self.folds[a as usize], file);
+                    self.run_many(a, b, file);
                 }
                 other codes::BLOCK => {
                     let block = &self.blocks[a as usize];
@@ -255,6 +249,20 @@ impl Routine {
             }
         }
         Ok(())
+    }
+}
+
+impl Routine {
+    /// Does what is done many at a time, or sums side by side where `is_fold` is not 0. Both have one code:
+    /// the loop above loses speed by each that it has.
+    #[inline(never)]
+    fn run_many(&self, which: u32, is_fold: u32, file: OneFile) {
+        if is_fold == 0 {
+            self.many[which as usize].run(file, math::Cpu::detect());
+        } else {
+            let all = file.numbers_mut(0, file.length);
+            folds::run(&self.folds[which as usize], all);
+        }
     }
 }
 
