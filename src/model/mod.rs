@@ -21,6 +21,8 @@ pub(crate) mod interpreter;
 pub(crate) mod json;
 pub(crate) mod lanes;
 mod link;
+#[cfg(test)]
+mod loops_tests;
 mod machines;
 pub(crate) mod many;
 mod not_finite;

@@ -985,6 +985,7 @@ fn fits_that_cannot_be() {
         "a,b\n1,2,3\n",
     ] {
         fails(text, Table::from_reader(text.as_bytes(), ""));
+        fails(text, Table::from_text(text, ""));
     }
     for c in ['\0', '"', 'é', '5', ';', ' '] {
         let odd = [
@@ -994,6 +995,7 @@ fn fits_that_cannot_be() {
         ];
         for options in odd {
             let _ = options.from_reader("x;y\n1;2\n".as_bytes(), "");
+            let _ = options.from_text("x;y\n1;2\n", "");
             fails("/no/such/file", options.read("/no/such/file"));
             fails("no columns", options.from_columns::<&str, &[f64]>([]));
         }

@@ -573,7 +573,10 @@ impl Way {
 
     /// Makes what the way before has left in registers this one's, if it is for such.
     fn follows(&self, last: &Self, registers: &mut Vec<Value>) -> bool {
-        if (self.shape.params, self.shape.list) != (last.shape.params, last.shape.list)
+        let (shape, before) = (&self.shape, &last.shape);
+        let mut captured = shape.captured.iter().zip(&before.captured);
+        if (shape.params, shape.list) != (before.params, before.list)
+            || !captured.all(|(a, b)| is_same(*a, *b))
             || !self.takes(registers)
         {
             return false;

@@ -19,8 +19,6 @@
 mod code;
 mod record;
 mod recording;
-#[cfg(test)]
-mod tests;
 
 use super::{Outcome, Walk};
 use crate::prim::value::{Tag, Value};
@@ -132,6 +130,18 @@ impl Default for Hot {
 }
 
 impl Hot {
+    /// Walks loops like everything else from now on.
+    #[cfg(test)]
+    pub(crate) fn rest_for_good(&mut self) {
+        self.is_off = true;
+    }
+
+    /// How many iterations the last walk has run as code.
+    #[cfg(test)]
+    pub(crate) fn iterations(&self) -> u64 {
+        self.iterations
+    }
+
     /// For another walk, which knows nothing of the loops of the one before.
     pub(super) fn reset(&mut self) {
         self.seen = [Seen::default(); SEEN];
