@@ -496,6 +496,11 @@ impl Writer {
             program += " (length m) (fold + 0 m)";
         }
         let _ = write!(program, ")\n    {step}))");
+        if self.pick(3) == 0 {
+            // The loop is a procedure's, which is called with other numbers in between.
+            program = program.replace("\n(let go", "\n(define (run a b)\n(let go");
+            program += ")\n(append (run a b) (run b 0.3) (run 2 a) (run a b))";
+        }
         program
     }
 }
