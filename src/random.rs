@@ -49,6 +49,13 @@ impl Random {
     }
 }
 
+/// A number that tests take from outside, such as a seed, or the usual one.
+#[cfg(test)]
+pub(crate) fn from_environment(name: &str, usual: u64) -> u64 {
+    let text = std::env::var(name).ok();
+    text.map_or(usual, |text| text.trim().parse().expect("a number"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

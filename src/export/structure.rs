@@ -372,7 +372,7 @@ impl Partial<'_> {
                 return self.ref_unknown(array, indices);
             }
             _ if prim.is_linalg() => return self.linalg(prim, &args),
-            _ if (Prim::Car as u8..=Prim::Cddddr as u8).contains(&(prim as u8)) => {
+            _ if prim.is_accessor() => {
                 return self.accessor(prim, &args[0]);
             }
             _ if (Prim::StringLength as u8..=Prim::CharTo as u8).contains(&(prim as u8)) => {

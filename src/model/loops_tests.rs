@@ -1,7 +1,7 @@
 //! Walks with hot loops beside walks without: programs written for each thing that loops do, and random
 //! ones. `DMCI_SEED` and `DMCI_HOT_LOOPS` say which of these, and how many.
 
-use crate::random::Random;
+use crate::random::{Random, from_environment};
 use crate::{Bindings, Interpreter, Limits, Mode, Workspace, Wrt};
 use std::fmt::Write as _;
 
@@ -507,12 +507,8 @@ impl Writer {
 
 #[test]
 fn random_loops_come_to_the_same() {
-    let from = |name: &str, usual: u64| match std::env::var(name) {
-        Ok(text) => text.parse().expect("a number"),
-        Err(_) => usual,
-    };
-    let seed = from("DMCI_SEED", 20_261_130);
-    let count = from("DMCI_HOT_LOOPS", 300);
+    let seed = from_environment("DMCI_SEED", 20_261_130);
+    let count = from_environment("DMCI_HOT_LOOPS", 300);
     let mut hot = 0;
     for nth in 0..count {
         let mut writer = Writer {

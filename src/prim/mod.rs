@@ -183,6 +183,11 @@ impl Prim {
         (Prim::Vec as u8..=Prim::VecToList as u8).contains(&(self as u8))
     }
 
+    /// Whether it is `car`, `cdr` or one of their compositions.
+    pub(crate) fn is_accessor(self) -> bool {
+        (Prim::Car as u8..=Prim::Cddddr as u8).contains(&(self as u8))
+    }
+
     /// Whether it stands in traces alone.
     pub(crate) const fn is_of_traces(self) -> bool {
         matches!(self, Prim::Select | Prim::Block | Prim::Part)

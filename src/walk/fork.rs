@@ -76,6 +76,41 @@ pub(super) struct Forks {
 }
 
 impl Forks {
+    /// Lists a fork on a test; gives its place. The fork around it: its place, its test, and whether its first
+    /// arm is under way, which is the one that the test chose.
+    pub(super) fn list(&mut self, test: Value, around: Option<(usize, Value, bool)>) -> usize {
+        self.costs.push(ForkCost {
+            test: test.node.index().unwrap_or(0),
+            around: around
+                .map(|(index, test, is_first)| (index as u32, test.is_false() != is_first)),
+            then: Cost::default(),
+            otherwise: Cost::default(),
+        });
+        self.costs.len() - 1
+    }
+
+    /// Notes what the arms of a fork cost, the one taken first, and what that took in all; a fork whose arms
+    /// cost the same is not listed, unless one in them is.
+    pub(super) fn settle(
+        &mut self,
+        index: usize,
+        taken_then: bool,
+        [taken, other]: [Cost; 2],
+        total: Cost,
+    ) {
+        if self.costs.len() == index + 1 && taken == other {
+            self.costs.pop();
+            return;
+        }
+        let cost = &mut self.costs[index];
+        (cost.then, cost.otherwise) = if taken_then {
+            (taken, other)
+        } else {
+            (other, taken)
+        };
+        self.listed += total;
+    }
+
     /// Whether a fork is under way that began after the cell at an address was made.
     pub(super) fn is_older(&self, address: u32) -> bool {
         self.open
@@ -120,18 +155,9 @@ impl Walk<'_> {
             self.forks.high = self.at.top;
         }
         let mark = self.recorder.mark();
-        let index = self.forks.costs.len();
-        let around = self.forks.open.last().map(|fork| {
-            // The arm that the test chose comes first.
-            let then = fork.test.is_false() != fork.first.is_none();
-            (fork.index as u32, then)
-        });
-        self.forks.costs.push(ForkCost {
-            test: test.node.index().unwrap_or(0),
-            around,
-            then: Cost::default(),
-            otherwise: Cost::default(),
-        });
+        let around = self.forks.open.last();
+        let around = around.map(|fork| (fork.index, fork.test, fork.first.is_none()));
+        let index = self.forks.list(test, around);
         self.forks.open.push(Fork {
             depth: self.frames.len(),
             at: self.at,
@@ -217,19 +243,9 @@ impl Walk<'_> {
             self.forks.open.push(fork);
             return Err(Stop::fork(Unjoined::Tags, 0));
         };
-        let (then, otherwise) = if taken_then {
-            (first.own, own)
-        } else {
-            (own, first.own)
-        };
         self.forks.listed = fork.listed;
-        if self.forks.costs.len() == fork.index + 1 && then == otherwise {
-            self.forks.costs.pop();
-        } else {
-            let cost = &mut self.forks.costs[fork.index];
-            (cost.then, cost.otherwise) = (then, otherwise);
-            self.forks.listed += first.total;
-        }
+        self.forks
+            .settle(fork.index, taken_then, [first.own, own], first.total);
         self.meter.set_cost(fork.taken.cost + first.total);
         if self.forks.open.is_empty() && self.meter.fuel() > self.meter.limits.fuel {
             // It runs out in the arm taken, as it is found without the fork.

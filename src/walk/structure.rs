@@ -318,11 +318,7 @@ impl Walk<'_> {
             }
             _ if prim.is_linalg() => self.linalg(prim, count, site),
             _ => {
-                let accessors = Prim::Car as u8..=Prim::Cddddr as u8;
-                assert!(
-                    accessors.contains(&(prim as u8)),
-                    "`{prim}` has no arm here"
-                );
+                assert!(prim.is_accessor(), "`{prim}` has no arm here");
                 let pair = arg(0);
                 self.accessor(prim, pair, site)
             }

@@ -13,7 +13,7 @@ use crate::prim::Prim;
 use crate::prim::value::{Tag, Value};
 use crate::trace::record::Mark;
 use crate::walk::call::CLOCK_INTERVAL;
-use crate::walk::cost::{Cost, ForkCost};
+use crate::walk::cost::Cost;
 use crate::walk::fork::number;
 use crate::walk::room::SPARE_SLOTS;
 use crate::walk::{Outcome, Walk};
@@ -154,6 +154,8 @@ struct Before {
     /// Forks that are listed, and what they took.
     forks: usize,
     listed: Cost,
+    /// Whether clock and heap were looked at for the iteration.
+    looked: bool,
 }
 
 impl Walk<'_> {
@@ -223,12 +225,10 @@ impl Walk<'_> {
                 rounded: self.meter.rounded,
                 forks: self.forks.costs.len(),
                 listed: self.forks.listed,
+                looked: is_due,
             };
             if !self.run_code(way, registers) {
                 self.take_back(way, &before);
-                if is_due {
-                    self.looks_again();
-                }
                 return (runs, Ended::Otherwise);
             }
             let meter = &mut self.meter;
@@ -237,9 +237,6 @@ impl Walk<'_> {
             if meter.fuel() > meter.limits.fuel {
                 // The walk finds where.
                 self.take_back(way, &before);
-                if is_due {
-                    self.looks_again();
-                }
                 return (runs, Ended::Looks);
             }
             meter.nodes += way.took.nodes;
@@ -271,12 +268,6 @@ impl Walk<'_> {
         true
     }
 
-    /// Leaves a look at the clock to the walk of the iteration that it was for.
-    fn looks_again(&mut self) {
-        self.meter.entries -= u64::from(CLOCK_INTERVAL);
-        self.meter.clock -= CLOCK_INTERVAL;
-    }
-
     fn take_back(&mut self, way: &Way, before: &Before) {
         self.recorder.rewind(before.mark);
         if self.heap.len() > before.cells {
@@ -291,8 +282,12 @@ impl Walk<'_> {
         self.forks.costs.truncate(before.forks);
         self.forks.listed = before.listed;
         self.hot.under.clear();
-        // The walk asks for it once more.
+        // The walk asks for it once more, and looks at the clock itself.
         self.meter.wanted = 0;
+        if before.looked {
+            self.meter.entries -= u64::from(CLOCK_INTERVAL);
+            self.meter.clock -= CLOCK_INTERVAL;
+        }
     }
 
     /// Does what an iteration does; false if something comes out otherwise.
@@ -409,17 +404,9 @@ impl Walk<'_> {
         if test.tag != Tag::Bool || test.node.is_none() || test.is_false() == then {
             return false;
         }
-        let around = self.hot.under.last().map(|fork: &Under| {
-            let then = fork.test.is_false() != fork.first.is_none();
-            (fork.index as u32, then)
-        });
-        let index = self.forks.costs.len();
-        self.forks.costs.push(ForkCost {
-            test: test.node.index().unwrap_or(0),
-            around,
-            then: Cost::default(),
-            otherwise: Cost::default(),
-        });
+        let around = self.hot.under.last();
+        let around = around.map(|fork| (fork.index, fork.test, fork.first.is_none()));
+        let index = self.forks.list(test, around);
         self.hot.under.push(Under {
             test,
             index,
@@ -460,19 +447,9 @@ impl Walk<'_> {
         let test = number(fork.test);
         self.recorder.arm(fork.arm, test, !taken_then);
         let joined = self.join(test, taken_then, first, second, place)?;
-        let (then, otherwise) = if taken_then {
-            (arms.first, arms.second)
-        } else {
-            (arms.second, arms.first)
-        };
         self.forks.listed = fork.listed;
-        if self.forks.costs.len() == fork.index + 1 && then == otherwise {
-            self.forks.costs.pop();
-        } else {
-            let cost = &mut self.forks.costs[fork.index];
-            (cost.then, cost.otherwise) = (then, otherwise);
-            self.forks.listed += total;
-        }
+        self.forks
+            .settle(fork.index, taken_then, [arms.first, arms.second], total);
         if self.hot.under.is_empty() {
             let cost = self.meter.cost() + total;
             self.meter.set_cost(cost);
@@ -503,13 +480,8 @@ impl Walk<'_> {
         let base = self.at.base as usize;
         let params = &self.stack[base..base + shape.params];
         let captured = &self.stack[base + shape.params..];
-        let are_same = |a: &Value, b: &Value| is_same(*a, *b);
-        if !shape
-            .captured
-            .iter()
-            .zip(captured)
-            .all(|(a, b)| are_same(a, b))
-        {
+        let mut pairs = shape.captured.iter().zip(captured);
+        if !pairs.all(|(a, b)| is_same(*a, *b)) {
             return false;
         }
         into.clear();
@@ -544,7 +516,7 @@ impl Walk<'_> {
     /// Leaves the frame as the walk of the last iteration would have.
     fn leave(&mut self, way: &Way, registers: &[Value]) {
         let base = self.at.base as usize;
-        let params = way.shape.params - usize::from(way.shape.list.is_some());
+        let params = way.shape.singles();
         self.stack[base..base + params].copy_from_slice(&registers[..params]);
         if let Some(length) = way.shape.list {
             let mut list = Value::NIL;

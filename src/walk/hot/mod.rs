@@ -111,6 +111,13 @@ struct Shape {
     captured: Vec<Value>,
 }
 
+impl Shape {
+    /// How many parameters are one value each.
+    fn singles(&self) -> usize {
+        self.params - usize::from(self.list.is_some())
+    }
+}
+
 impl Default for Hot {
     fn default() -> Self {
         Self {

@@ -65,7 +65,6 @@ pub(super) struct Recording {
     site: u32,
     shape: Shape,
     carried: Vec<Carried>,
-    given: Vec<Value>,
     /// The heap's cells from here on are made by the iteration.
     first_cell: usize,
     /// The cells of the list of arguments.
@@ -113,8 +112,7 @@ impl Recording {
             Carried::Register => Some(position as u32),
             Carried::Same(_) => None,
         };
-        let listed = usize::from(shape.list.is_some());
-        let params = shape.params - listed;
+        let params = shape.singles();
         for (position, slot) in slots[..params].iter_mut().enumerate() {
             *slot = register(position);
         }
@@ -134,7 +132,6 @@ impl Recording {
             shape,
             registers: given.len() as u32,
             carried,
-            given,
             first_cell: walk.heap.len(),
             arguments,
             base,
@@ -429,7 +426,7 @@ impl Recording {
                 | Prim::IsChar,
                 [of],
             ) if of.register.is_none() => known(None),
-            (_, [of]) if is_accessor(prim) && of.register.is_none() => {
+            (_, [of]) if prim.is_accessor() && of.register.is_none() => {
                 let name = prim.name().as_bytes();
                 let mut seen = *of;
                 for &letter in name[1..name.len() - 1].iter().rev() {
@@ -588,7 +585,7 @@ impl Recording {
         }
         let mut ends = Vec::new();
         let base = walk.at.base as usize;
-        let params = self.shape.params - usize::from(self.shape.list.is_some());
+        let params = self.shape.singles();
         for at in base..base + params {
             ends.push(Seen {
                 value: walk.stack[at],
@@ -622,7 +619,7 @@ impl Recording {
                 Carried::Register if end.register == Some(position as u32) => {}
                 Carried::Register => {
                     let mut from = self.operand(end, walk)?;
-                    if from >= 0 && (from as usize) < self.given.len() {
+                    if from >= 0 && (from as usize) < self.carried.len() {
                         // It may have been written to by then.
                         let dst = self.give();
                         self.code.push(Op::copy(dst, from));
@@ -677,14 +674,10 @@ fn carried(value: Value) -> Carried {
     }
 }
 
-fn is_accessor(prim: Prim) -> bool {
-    (Prim::Car as u8..=Prim::Cddddr as u8).contains(&(prim as u8))
-}
-
 /// Whether code may apply a primitive: it computes with what it is given, and does nothing else.
 fn is_operation(prim: Prim) -> bool {
     (prim as u8) < Prim::Select as u8
-        || is_accessor(prim)
+        || prim.is_accessor()
         || prim.is_linalg()
         || matches!(
             prim,

@@ -4,9 +4,10 @@
 
 use super::super::Routine;
 use super::Repeat;
-use super::tests::{between, compare, from_environment, percent, recorder};
+use super::tests::{between, compare, percent, recorder};
 use crate::Random;
 use crate::prim::Prim;
+use crate::random::from_environment;
 use crate::trace::Ref;
 use crate::trace::record::{Number, Recorder};
 

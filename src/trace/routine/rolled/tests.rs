@@ -6,6 +6,7 @@ use super::super::{File, Routine};
 use crate::Random;
 use crate::prim::Prim;
 use crate::prim::value::Node;
+use crate::random::from_environment;
 use crate::trace::record::{Number, Recorder};
 use crate::trace::sweep::Adjoints;
 use crate::trace::{Ref, Trace};
@@ -16,11 +17,6 @@ pub(super) fn percent(random: &mut Random, percent: usize) -> bool {
 
 pub(super) fn between(random: &mut Random, low: f64, high: f64) -> f64 {
     low + (high - low) * random.unit()
-}
-
-pub(super) fn from_environment(name: &str, usual: u64) -> u64 {
-    let text = std::env::var(name).ok();
-    text.map_or(usual, |text| text.trim().parse().expect("a number"))
 }
 
 /// Inputs that derivatives are by, and lists of inputs after them.
