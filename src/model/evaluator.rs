@@ -445,6 +445,7 @@ impl Evaluator {
             key: &given.key,
             by: derivatives.then_some(by.as_slice()),
             all_nodes: false,
+            rolls: true,
             limits,
         };
         model.check_walks()?;

@@ -117,7 +117,8 @@ impl Model {
         workspace: &mut Workspace,
     ) -> Result<(Evaluation, Explanation), Error> {
         self.check_walks()?;
-        let (evaluation, path, by) = self.evaluate_on_path(bindings, wrt, limits, workspace)?;
+        let (evaluation, path, by) =
+            self.evaluate_on_path(bindings, wrt, false, limits, workspace)?;
         let explanation = self.explanation(evaluation.stats.way, path, &by);
         Ok((evaluation, explanation))
     }

@@ -323,7 +323,7 @@ fn collections_between_iterations_change_nothing() {
 
 // ---- random programs ---------------------------------------------------------------------------
 
-struct Writer {
+pub(super) struct Writer {
     random: Random,
     /// Names of numbers in scope, and of lists.
     numbers: Vec<String>,
@@ -332,6 +332,76 @@ struct Writer {
 }
 
 impl Writer {
+    pub(super) fn new(random: Random) -> Self {
+        Self {
+            random,
+            numbers: ["a", "b", "i"].map(str::to_owned).to_vec(),
+            lists: Vec::new(),
+            fresh: 0,
+        }
+    }
+
+    /// A loop whose iterations compute with numbers alone.
+    pub(super) fn of_numbers(&mut self) -> String {
+        let carried: Vec<String> = (0..=self.pick(3)).map(|k| format!("x{k}")).collect();
+        self.numbers.extend(carried.iter().cloned());
+        let end = ["(>= i n)", "(>= i 45)", "(or (>= i 300) (> (* a x0) 3))"][self.pick(3)];
+        let mut next = String::from("(go (+ i 1)");
+        for name in &carried {
+            let number = self.plain(3);
+            let _ = match self.pick(8) {
+                0 => write!(next, " {name}"),
+                1 => write!(next, " {}", self.variable()),
+                2 => write!(next, " (* 0.5 (+ {name} (sin {number})))"),
+                _ => write!(next, " (sin {number})"),
+            };
+        }
+        let mut program =
+            String::from("(define (help p q) (if (> p q) (* p q) (+ p 0.1)))\n(let go ((i 0)");
+        for (nth, name) in carried.iter().enumerate() {
+            let _ = write!(
+                program,
+                " ({name} {})",
+                ["a", "b", "1.0", "(* a b)"][nth % 4]
+            );
+        }
+        let end_value = match self.pick(3) {
+            0 => format!("(list i {})", carried.join(" ")),
+            1 => format!("(+ (* a x0) {})", carried.join(" ")),
+            _ => {
+                "(let again ((j 0) (y x0)) (if (>= j 30) (* y b) (again (+ j 1) (* 0.9 (+ y a)))))"
+                    .to_owned()
+            }
+        };
+        let _ = write!(program, ")\n  (if {end} {end_value}\n    {next})))");
+        program
+    }
+
+    /// A number of numbers alone.
+    fn plain(&mut self, depth: usize) -> String {
+        if depth == 0 || self.pick(5) == 0 {
+            return match self.pick(4) {
+                0 => format!("{:.2}", self.random.unit() * 2.0 - 1.0),
+                _ => self.variable(),
+            };
+        }
+        let (a, b) = (self.plain(depth - 1), self.plain(depth - 1));
+        match self.pick(14) {
+            0 | 1 => format!("(+ {a} {b})"),
+            2 => format!("(- {a} {b})"),
+            3 | 4 => format!("(* {a} {b})"),
+            8 => format!("(min {a} (abs {b}))"),
+            9 => format!("(if (> {a} {b}) {a} 0.3)"),
+            10 => format!("(if (< {a} 0) (* 0.5 (- {b} {a})) (sqrt {a}))"),
+            11 => format!("(expt (abs {a}) {b})"),
+            12 => format!("(if (and (> {a} 0) (< {b} 0.5)) (help {a} {b}) (- {b}))"),
+            5 => format!("(/ {a} (+ 1.5 (abs {b})))"),
+            6 => format!("(let ((t {a})) (* t {b}))"),
+            7 => format!("(max {a} {b})"),
+            _ => format!("(exp (- (abs {a})))"),
+        }
+    }
+
     fn pick(&mut self, count: usize) -> usize {
         self.random.below(count)
     }
@@ -511,12 +581,7 @@ fn random_loops_come_to_the_same() {
     let count = from_environment("DMCI_HOT_LOOPS", 300);
     let mut hot = 0;
     for nth in 0..count {
-        let mut writer = Writer {
-            random: Random::at(&[seed, nth]),
-            numbers: ["a", "b", "i"].map(str::to_owned).to_vec(),
-            lists: Vec::new(),
-            fresh: 0,
-        };
+        let mut writer = Writer::new(Random::at(&[seed, nth]));
         let source = writer.program();
         let which = format!("seed {seed}, program {nth}: ");
         let runs = check_of(&source, &inputs(), &fuel(100_000), &which);

@@ -31,6 +31,8 @@ mod recording;
 mod refer;
 pub(crate) mod registry;
 pub(crate) mod render;
+#[cfg(test)]
+mod rolled_tests;
 mod second;
 mod stages;
 #[cfg(test)]
@@ -453,21 +455,26 @@ impl Model {
         if let Prepared::Reference(graph) = &self.inner.prepared {
             return self.refer(graph, bindings, wrt, None, limits);
         }
-        Ok(self.evaluate_on_path(bindings, wrt, limits, workspace)?.0)
+        Ok(self
+            .evaluate_on_path(bindings, wrt, true, limits, workspace)?
+            .0)
     }
 
-    /// The same, and the run that it came from with the inputs of its trace that derivatives are by.
+    /// The same, and the run that it came from with the inputs of its trace that derivatives are by. Its
+    /// path may have loops that are kept as one iteration where `rolls` says so.
     fn evaluate_on_path(
         &self,
         bindings: &Bindings,
         wrt: Wrt<'_>,
+        rolls: bool,
         limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<(Evaluation, Option<RunPath>, Vec<u32>), Error> {
         let asked = self.ask(bindings, wrt, workspace)?;
         let columns = columns(&asked.wrt);
         let by = (!asked.wrt.is_empty()).then_some(columns.as_slice());
-        let run = self.run(&asked, by, self.inner.monitored, limits, workspace)?;
+        let asks = [self.inner.monitored, rolls];
+        let run = self.run(&asked, by, asks, limits, workspace)?;
         let wrt = asked.wrt;
         let gradient = match (&run.path, wrt.is_empty()) {
             (_, true) | (None, _) => Gradient::default(),
@@ -496,7 +503,7 @@ impl Model {
         &self,
         asked: &Asked<'_>,
         by: Option<&[u32]>,
-        all_nodes: bool,
+        [all_nodes, rolls]: [bool; 2],
         limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<paths::Run, Error> {
@@ -505,6 +512,7 @@ impl Model {
             key: &asked.given.key,
             by,
             all_nodes,
+            rolls,
             limits: *limits,
         };
         self.with_job(&asked.given, limits, |job| {

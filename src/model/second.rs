@@ -176,7 +176,7 @@ impl Model {
         if direction.is_none() {
             matrix_fits(layout.size(), by.len(), limits)?;
         }
-        let run = self.run(&asked, Some(&by), false, limits, workspace)?;
+        let run = self.run(&asked, Some(&by), [false; 2], limits, workspace)?;
         let (Some(value), Some(path)) = (run.output.number(), &run.path) else {
             return Err(self.no_number_to_differentiate(run.stats));
         };

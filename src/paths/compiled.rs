@@ -8,13 +8,14 @@
 use super::reasons::Direction;
 use super::room::chunk_fits;
 use super::{
-    LOOPLESS, MAX_COMPILED, MAX_ITERATION, MAX_ROUTINES, MIN_ROLLED, Path, Purpose, SeededBy,
+    LOOPLESS, MAX_COMPILED, MAX_ITERATION, MAX_ROUTINES, MIN_ROLLED, NextIfSome, Path, Purpose,
+    SeededBy, Workspace,
 };
 use crate::threads::lock;
 use crate::trace::Ref;
 use crate::trace::roll::OUTPUTS;
 use crate::trace::routine::seeds::Seeded;
-use crate::trace::routine::{Routine, Wanted};
+use crate::trace::routine::{Failed, Routine, Wanted};
 use crate::walk::Limits;
 use std::sync::Arc;
 
@@ -172,5 +173,35 @@ impl Path {
         }
         self.note_code(routine.bytes(), dropped);
         routines.push((key, routine.clone()));
+    }
+
+    /// The same compiled with tangents; tells whether the derivatives are those of a sweep.
+    pub(super) fn replay_seeded(
+        &self,
+        seeded: &Seeded,
+        seeds: usize,
+        workspace: &mut Workspace,
+    ) -> Result<bool, Failed> {
+        let Workspace {
+            inputs,
+            leaves,
+            derivatives,
+            seeds: file,
+            numbers,
+            ..
+        } = workspace;
+        derivatives.clear();
+        derivatives.resize(self.leaves.len() * seeds, 0.0);
+        let rows = derivatives.chunks_mut(seeds).zip(&self.leaves);
+        let rows = rows.filter_map(|(row, leaf)| leaf.is_some().then_some(row));
+        let is_exact = seeded.run(inputs, numbers, rows.collect(), file)?;
+        let mut numbers = numbers.iter();
+        let constants = self.output.leaves();
+        leaves.clear();
+        leaves.extend(self.leaves.iter().zip(constants).map(|(leaf, constant)| {
+            let number = numbers.next_if_some(leaf.is_some());
+            number.copied().unwrap_or(constant)
+        }));
+        Ok(is_exact)
     }
 }

@@ -8,11 +8,11 @@
 //! - Where it is not known whether a walk would stay within a limit, the walk is asked.
 
 use super::Path;
-use crate::prim::Prim;
+use super::rolled::loops_cost;
 use crate::threads::lock;
 use crate::trace::routine::{File, Routine, Wanted};
-use crate::trace::{Operation, Ref, Trace, narrow};
-use crate::walk::cost::{Cost, ForkCost};
+use crate::trace::{Ref, Trace};
+use crate::walk::cost::{Cost, sum_of_forks};
 use crate::walk::{Limits, Stats, Way};
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ impl Path {
 
     /// What it costs where the nodes have these numbers.
     pub(super) fn cost_at(&self, values: &[f64]) -> Cost {
-        self.costs.at(|node| values[node as usize])
+        self.costs.at(|node| values[node as usize]) + loops_cost(&self.trace, values)
     }
 
     /// What it costs on inputs that fit it.
@@ -149,37 +149,4 @@ impl Path {
         .map(|part| sum_of_forks(&mut trace, self.costs.base(), self.costs.forks(), part));
         (trace, outputs)
     }
-}
-
-/// Writes into a trace what forks cost, by the outcomes of their tests.
-fn sum_of_forks(
-    trace: &mut Trace,
-    base: Cost,
-    forks: &[ForkCost],
-    part: impl Fn(Cost) -> f64,
-) -> Ref {
-    let constant = |trace: &mut Trace, x: f64| {
-        trace.constants.push(x);
-        Ref::constant(narrow(trace.constants.len() - 1))
-    };
-    let push = |trace: &mut Trace, prim, a, b, c| {
-        trace.operations.push(Operation { prim, a, b, c });
-        Ref::node(narrow(trace.len() - 1))
-    };
-    let arms = forks.iter().map(|fork| {
-        let [then, otherwise] = [fork.then, fork.otherwise].map(&part);
-        [constant(trace, then), constant(trace, otherwise)]
-    });
-    let mut arms: Vec<[Ref; 2]> = arms.collect();
-    let mut total = constant(trace, part(base));
-    for (index, fork) in forks.iter().enumerate().rev() {
-        let [then, otherwise] = arms[index];
-        let chosen = push(trace, Prim::Select, then, otherwise, Ref::node(fork.test));
-        let sum = match fork.around {
-            Some((around, then)) => &mut arms[around as usize][usize::from(!then)],
-            None => &mut total,
-        };
-        *sum = push(trace, Prim::Add, *sum, chosen, *sum);
-    }
-    total
 }

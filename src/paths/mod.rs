@@ -22,6 +22,7 @@ pub(crate) mod fuel;
 mod gather;
 mod ration;
 mod reasons;
+mod rolled;
 mod room;
 mod second;
 mod single;
@@ -34,6 +35,7 @@ pub(crate) use reasons::Miss;
 pub use workspace::Workspace;
 
 use self::reasons::Direction;
+use self::rolled::loops_cost;
 use self::second::Seconds;
 use self::tally::WeightKind;
 use self::tree::{Kept, Tree};
@@ -42,12 +44,12 @@ use crate::prim::linalg;
 use crate::prim::relaxation::RelaxationKind;
 use crate::source::Span;
 use crate::threads::lock;
-use crate::trace::replay::Diverged;
+use crate::trace::replay::{Diverged, Ended};
 use crate::trace::routine::seeds::Seeded;
 use crate::trace::routine::weighed::Wishes;
 use crate::trace::routine::{Failed, LATE, Routine};
 use crate::trace::{MOST, Ref, Trace, narrow};
-use crate::walk::cost::Costs;
+use crate::walk::cost::{Cost, Costs};
 use crate::walk::monitor::Noted;
 use crate::walk::{
     EvalError, ForkGivenUp, Job, Limits, Monitored, OUT_OF_TIME, Output, Stats, Uncompiled, Way,
@@ -55,7 +57,7 @@ use crate::walk::{
 };
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// How many paths a model keeps unless it is told otherwise; further ones are walked each time.
@@ -63,6 +65,9 @@ const MAX_PATHS: usize = 256;
 
 /// How many operations a trace that nobody asked a gradient of may have.
 const UNASKED_OPERATIONS: usize = 1 << 20;
+
+/// The guard of a replay that takes more than the fuel.
+const OVER: u32 = LATE - 1;
 
 /// How often a trace is replayed as it is before it is compiled, which takes as long as some tens of
 /// replays.
@@ -143,6 +148,9 @@ pub(crate) struct Path {
     cost_routines: Mutex<Vec<CostRoutine>>,
     seconds: Seconds,
     seeded: Mutex<Option<SeededBy>>,
+    /// How often its loops were done the last time, and how often in a row that was the same.
+    trips: AtomicU64,
+    alike: AtomicU32,
 }
 
 /// What counts the costs of lanes, by which inputs they share; none for one lane.
@@ -173,6 +181,8 @@ pub(crate) struct Purpose {
 #[derive(Debug)]
 pub(crate) struct Paths {
     known: ArcSwap<Tree>,
+    /// Those whose long loops are kept as one iteration, for those who ask for value and derivatives alone.
+    pub(crate) rolled: ArcSwap<Tree>,
     /// How many are kept.
     most: AtomicUsize,
     /// What they take, and what they are compiled to, in bytes.
@@ -191,6 +201,9 @@ pub(crate) struct Query<'a> {
     pub(crate) by: Option<&'a [u32]>,
     /// Whether the numbers of all nodes are wanted, in `workspace.values`.
     pub(crate) all_nodes: bool,
+    /// Whether long loops may be kept as one iteration: value and derivatives are all that is asked of the
+    /// path.
+    pub(crate) rolls: bool,
     pub(crate) limits: Limits,
 }
 
@@ -211,6 +224,7 @@ impl Default for Paths {
     fn default() -> Self {
         Self {
             known: ArcSwap::default(),
+            rolled: ArcSwap::default(),
             most: AtomicUsize::new(MAX_PATHS),
             kept_bytes: Arc::default(),
             last: AtomicUsize::new(0),
@@ -228,6 +242,12 @@ impl Paths {
     /// Keeps as many as others do.
     pub(crate) fn keep_as(&self, others: &Self) {
         self.keep_at_most(others.most.load(Ordering::Relaxed));
+    }
+
+    /// How many paths there are whose long loops are kept as one iteration.
+    #[cfg(test)]
+    pub(crate) fn rolled(&self) -> usize {
+        self.rolled.load().len()
     }
 
     /// Whether there may be room for another.
@@ -252,10 +272,11 @@ impl Paths {
     /// How many paths there are, their operations, and the bytes that they and what they are compiled
     /// to take.
     pub(crate) fn totals(&self) -> (usize, usize, usize) {
-        let known = self.known.load();
-        let operations = known.iter().map(|path| path.trace.operations.len()).sum();
-        let bytes = known.iter().map(|path| path.bytes()).sum();
-        (known.len(), operations, bytes)
+        let (known, rolled) = (self.known.load(), self.rolled.load());
+        let all = || known.iter().chain(rolled.iter());
+        let operations = all().map(|path| path.trace.operations.len()).sum();
+        let bytes = all().map(|path| path.bytes()).sum();
+        (all().count(), operations, bytes)
     }
 
     /// Keeps everyone else from walking a lane of a batch.
@@ -276,7 +297,9 @@ impl Paths {
     /// Keeps a path, if there is room; gives its place.
     fn keep(&self, path: &Arc<Path>, limits: &Limits) -> Option<usize> {
         let mut kept = Kept::Not;
-        self.known.rcu(|known| {
+        let is_rolled = path.is_rolled();
+        let paths = if is_rolled { &self.rolled } else { &self.known };
+        paths.rcu(|known| {
             let mut tree = Tree::clone(known);
             let most = self.most.load(Ordering::Relaxed);
             let room = self.kept_bytes.load(Ordering::Relaxed);
@@ -291,9 +314,9 @@ impl Paths {
             Kept::At(place) => {
                 let bytes = path.recorded_bytes();
                 self.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
-                Some(place)
+                Some(place).filter(|_| !is_rolled)
             }
-            Kept::There(place) => Some(place),
+            Kept::There(place) => Some(place).filter(|_| !is_rolled),
             Kept::Not => None,
         }
     }
@@ -325,6 +348,23 @@ pub(crate) fn replay(
     workspace: &mut Workspace,
 ) -> Result<Run, Miss> {
     let known = paths.known.load();
+    let replayed = replay_one_of(&known, paths, query, likely, workspace);
+    match replayed {
+        Err(miss @ (Miss::Unknown | Miss::Diverged { .. })) if query.rolls => {
+            paths.replay_rolled(query, miss, workspace)
+        }
+        replayed => replayed,
+    }
+}
+
+/// The same of some paths.
+fn replay_one_of(
+    known: &Tree,
+    paths: &Paths,
+    query: &Query<'_>,
+    likely: usize,
+    workspace: &mut Workspace,
+) -> Result<Run, Miss> {
     let mut diverged: Option<(usize, Failed)> = None;
     let mut candidate = known.first_of(query.key, likely);
     while let Some(place) = candidate {
@@ -347,7 +387,12 @@ pub(crate) fn replay(
                 if query.by.is_some() && limits.is_late() {
                     return Err(Miss::Late);
                 }
-                paths.last.store(place, Ordering::Relaxed);
+                let place = Some(place).filter(|_| !path.is_rolled());
+                if let Some(place) = place {
+                    paths.last.store(place, Ordering::Relaxed);
+                } else {
+                    path.note_trips(&workspace.values);
+                }
                 let stats = Stats {
                     paths: known.len() as u64,
                     way: uncompiled.map_or(Way::Compiled, Way::Recorded),
@@ -357,7 +402,7 @@ pub(crate) fn replay(
                     output: path.output_with(&workspace.leaves),
                     stats,
                     path: Some(path.clone()),
-                    place: Some(place),
+                    place,
                     monitored: if query.all_nodes {
                         path.monitored(&workspace.values)
                     } else {
@@ -366,6 +411,7 @@ pub(crate) fn replay(
                 });
             }
             Err(failed) if failed.guard == LATE => return Err(Miss::Late),
+            Err(failed) if failed.guard == OVER => return Err(Miss::Limited),
             Err(failed) => {
                 // What goes on from a guard gets past it.
                 let is_further = diverged.is_none_or(|(_, last)| failed.guard > last.guard);
@@ -421,6 +467,7 @@ fn walk_and_keep(
     workspace: &mut Workspace,
 ) -> Result<Run, Box<EvalError>> {
     workspace.recorder.reset(&workspace.inputs);
+    workspace.recorder.rolls = query.rolls && !query.all_nodes && !paths.are_outgrown(query);
     workspace.recorder.limit = if query.by.is_some() {
         usize::MAX
     } else {
@@ -433,7 +480,7 @@ fn walk_and_keep(
         ..finished.stats
     };
     let given_up = finished.given_up.into_boxed_slice();
-    let (costs, is_limited) = (finished.costs, finished.is_limited);
+    let (mut costs, is_limited) = (finished.costs, finished.is_limited);
     let reach = finished.reach;
     let noted = finished.noted.into_boxed_slice();
     let monitored = noted.iter().filter_map(Noted::as_walked).collect();
@@ -462,6 +509,8 @@ fn walk_and_keep(
         .map(|node| node.index().map(Ref::node))
         .collect();
     std::mem::swap(&mut workspace.values, &mut workspace.recorder.values);
+    // What is left is what it costs apart from its loops.
+    costs.leave_out(loops_cost(trace, &workspace.values));
     let path = Arc::new(Path {
         key: query.key.clone(),
         trace: workspace.recorder.take_trace(),
@@ -480,6 +529,8 @@ fn walk_and_keep(
         cost_routines: Mutex::default(),
         seconds: Seconds::default(),
         seeded: Mutex::default(),
+        trips: AtomicU64::new(0),
+        alike: AtomicU32::new(0),
     });
     // Under other limits a walk might come to another trace.
     let place = (!is_limited).then(|| paths.keep(&path, &query.limits));
@@ -488,6 +539,7 @@ fn walk_and_keep(
         paths.last.store(place, Ordering::Relaxed);
     }
     path.check_derivatives(query.by, &query.limits)?;
+    workspace.adjoints.kept.forget();
     path.differentiate(query.by, &query.limits, workspace);
     if query.by.is_some() {
         check_deadline(&query.limits)?;
@@ -508,6 +560,7 @@ pub(crate) fn run_once(
     workspace: &mut Workspace,
 ) -> Result<(Output, Stats), Box<EvalError>> {
     workspace.recorder.reset(&[]);
+    workspace.recorder.rolls = true;
     let finished = walk(job, &mut workspace.memory, &mut workspace.recorder)?;
     Ok((finished.take()?.0, finished.stats))
 }
@@ -640,13 +693,34 @@ impl Path {
                 }
             }
         };
-        let Workspace { inputs, values, .. } = &mut *workspace;
-        if let Err(Diverged { guard }) = self.trace.replay(inputs, values) {
-            let value = self.trace.number(self.trace.guards[guard].node, values);
-            return Err(Failed {
-                guard: narrow(guard),
-                value,
-            });
+        let Workspace {
+            inputs,
+            values,
+            adjoints,
+            ..
+        } = &mut *workspace;
+        adjoints.kept.forget();
+        let kept = query.by.is_some().then_some(&mut adjoints.kept);
+        let mut taken = self.costs.base();
+        let replayed =
+            self.trace
+                .replay_while(inputs, values, kept, &mut |[applications, work]| {
+                    taken += Cost { applications, work };
+                    taken.fuel() <= limits.fuel && !limits.is_late()
+                });
+        match replayed {
+            Ok(()) => {}
+            Err(Ended::Diverged(Diverged { guard })) => {
+                let value = self.trace.number(self.trace.guards[guard].node, values);
+                return Err(Failed {
+                    guard: narrow(guard),
+                    value,
+                });
+            }
+            Err(Ended::Stopped) => {
+                let guard = if limits.is_late() { LATE } else { OVER };
+                return Err(Failed { guard, value: 0.0 });
+            }
         }
         let constants = self.output.leaves();
         let numbers = self.leaves.iter().zip(constants);
@@ -656,36 +730,6 @@ impl Path {
         }));
         self.differentiate(query.by, limits, workspace);
         Ok(Some(why))
-    }
-
-    /// The same compiled with tangents; tells whether the derivatives are those of a sweep.
-    fn replay_seeded(
-        &self,
-        seeded: &Seeded,
-        seeds: usize,
-        workspace: &mut Workspace,
-    ) -> Result<bool, Failed> {
-        let Workspace {
-            inputs,
-            leaves,
-            derivatives,
-            seeds: file,
-            numbers,
-            ..
-        } = workspace;
-        derivatives.clear();
-        derivatives.resize(self.leaves.len() * seeds, 0.0);
-        let rows = derivatives.chunks_mut(seeds).zip(&self.leaves);
-        let rows = rows.filter_map(|(row, leaf)| leaf.is_some().then_some(row));
-        let is_exact = seeded.run(inputs, numbers, rows.collect(), file)?;
-        let mut numbers = numbers.iter();
-        let constants = self.output.leaves();
-        leaves.clear();
-        leaves.extend(self.leaves.iter().zip(constants).map(|(leaf, constant)| {
-            let number = numbers.next_if_some(leaf.is_some());
-            number.copied().unwrap_or(constant)
-        }));
-        Ok(is_exact)
     }
 
     /// Whether derivatives are swept backwards, not forwards.
@@ -728,7 +772,9 @@ impl Path {
             if limits.is_late() {
                 return;
             }
-            self.trace.sweep(values, &[(*output, 1.0)], adjoints);
+            let seeds = [(*output, 1.0)];
+            self.trace
+                .sweep_until(values, &seeds, adjoints, &|| limits.is_late());
             for (entry, &column) in row.iter_mut().zip(by) {
                 *entry = adjoints.of(column as usize);
             }

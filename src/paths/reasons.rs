@@ -71,6 +71,9 @@ impl Path {
         if !by.is_empty() && !self.output.is_numeric() {
             return Err(Uncompiled::NotNumeric);
         }
+        if self.is_rolled() {
+            return Err(Uncompiled::Rolled);
+        }
         if !backwards && operations < MIN_SEEDED {
             return Err(Uncompiled::Short {
                 size: operations as u64,

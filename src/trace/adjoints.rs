@@ -5,6 +5,7 @@
 //!   by its bits, which no arithmetic makes.
 
 use super::BlockScratch;
+use super::repeat::Kept;
 
 /// The bits of an adjoint that nothing has contributed to: a NaN that no arithmetic makes.
 pub(super) const UNTOUCHED: u64 = 0x7ff4_dead_beef_0001;
@@ -14,6 +15,8 @@ pub(super) const UNTOUCHED: u64 = 0x7ff4_dead_beef_0001;
 pub(crate) struct Adjoints {
     pub(super) values: Vec<f64>,
     pub(super) scratch: BlockScratch,
+    /// What the replay before kept of its loops.
+    pub(crate) kept: Kept,
 }
 
 impl Adjoints {

@@ -361,6 +361,24 @@ impl<'t> Gradient<'t> {
             .count()
     }
 
+    /// Adds a cotangent that is there where a number is not 0.
+    pub(crate) fn seed_where(&mut self, node: Ref, ct: Ref, holds: Ref, flow: &mut Flow) {
+        if let Some(condition) = self.and(Condition::ALWAYS, holds, true, flow) {
+            self.add(node, ct, condition, flow);
+        }
+    }
+
+    /// What has arrived at the adjoint of an input, and the number that tells whether it is there at all,
+    /// unless it always is; none where nothing has.
+    pub(crate) fn arrived(&self, input: u32) -> Option<(Ref, Option<Ref>)> {
+        let ct = self.adjoints[input as usize]?;
+        let holds = self.conditions[ct.condition.0 as usize].holds;
+        Some((
+            ct.number,
+            (ct.condition != Condition::ALWAYS).then_some(holds),
+        ))
+    }
+
     /// The adjoint of an input; 0 where nothing has contributed.
     pub(crate) fn of(&mut self, input: u32, flow: &mut Flow) -> Ref {
         let zero = flow.constant(0.0);

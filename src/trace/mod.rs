@@ -24,6 +24,7 @@ mod gradient;
 mod noise;
 mod print;
 pub(crate) mod record;
+pub(crate) mod repeat;
 pub(crate) mod replay;
 pub(crate) mod roll;
 pub(crate) mod routine;
@@ -36,7 +37,9 @@ pub(crate) mod tangents;
 
 use crate::prim::Prim;
 use crate::prim::block::BlockKind;
+use repeat::Repeat;
 use std::fmt;
+use std::sync::Arc;
 
 /// An operand: a node of the trace, or one of its constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -192,6 +195,9 @@ pub(crate) struct BlockOperation {
     pub(crate) length: u32,
     /// What it does; none gathers its first operand.
     pub(crate) block: Option<BlockKind>,
+    /// Which of the trace's loops it is, if it is one: then its first operand is what that is begun with,
+    /// and its numbers are those carried on at the end, and how often it was done.
+    pub(crate) repeats: Option<u32>,
     pub(crate) a: Numbers,
     pub(crate) b: Numbers,
 }
@@ -232,6 +238,8 @@ pub(crate) struct Trace {
     pub(crate) blocks: Vec<BlockOperation>,
     /// What blocks gather.
     pub(crate) listed: Vec<Ref>,
+    /// Loops kept as one iteration, in order: only walks that are told to leave them so.
+    pub(crate) repeats: Vec<Arc<Repeat>>,
 }
 
 impl Trace {
@@ -284,6 +292,7 @@ impl Trace {
             + self.joins.capacity() * size_of::<(u32, u32)>()
             + self.blocks.capacity() * size_of::<BlockOperation>()
             + self.listed.capacity() * size_of::<Ref>()
+            + self.repeats.iter().map(|of| of.bytes()).sum::<usize>()
     }
 }
 

@@ -76,7 +76,8 @@ impl Trace {
         let first = self.inputs + block.first;
         let _ = write!(out, "%{first}..%{} = ", first + block.length - 1);
         let Some(kind) = block.block else {
-            let _ = write!(out, "gather");
+            let repeats = block.repeats.is_some();
+            let _ = write!(out, "{}", if repeats { "loop from" } else { "gather" });
             for &number in self.listed_of(block.a) {
                 let _ = write!(out, " {}", self.text(number));
             }

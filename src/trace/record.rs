@@ -8,10 +8,12 @@
 //! - The value of every node is kept, so that the first gradient needs no replay.
 //! - Rewinding to a mark forgets operations, guards and arms made since; constants may stay.
 
+use super::repeat::Repeat;
 use super::{Arm, BlockOperation, Guard, Numbers, Operation, Ref, Trace};
 use crate::prim::Prim;
 use crate::prim::block::BlockKind;
 use crate::prim::value::Node;
+use std::sync::Arc;
 
 /// A number and the node that computed it.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +49,8 @@ pub(crate) struct Mark {
     arms: usize,
     blocks: usize,
     listed: usize,
+    repeats: usize,
+    constants: usize,
 }
 
 /// Writes a [`Trace`].
@@ -59,6 +63,10 @@ pub(crate) struct Recorder {
     /// How many operations to record; what comes after is computed and forgotten.
     pub(crate) limit: usize,
     overflowed: bool,
+    /// Whether long loops are kept as one iteration.
+    pub(crate) rolls: bool,
+    /// For each of these, operations and guards of its iterations.
+    left_out: Vec<[u64; 2]>,
     /// Whether a norm of zeros was recorded.
     norms_at_zero: bool,
     /// The place of the program that the next operation is of.
@@ -77,10 +85,13 @@ impl Recorder {
         self.trace.joins.clear();
         self.trace.blocks.clear();
         self.trace.listed.clear();
+        self.trace.repeats.clear();
         self.trace.inputs = inputs.len() as u32;
         self.values.clear();
         self.values.extend_from_slice(inputs);
         self.limit = usize::MAX;
+        self.rolls = false;
+        self.left_out.clear();
         self.overflowed = false;
         self.norms_at_zero = false;
         self.place = 0;
@@ -158,6 +169,7 @@ impl Recorder {
             first: 0,
             length,
             block: None,
+            repeats: None,
             a: Numbers::Listed(start, length),
             b: Numbers::Listed(start, 0),
         });
@@ -250,6 +262,7 @@ impl Recorder {
             first: 0,
             length: length as u32,
             block: Some(block),
+            repeats: None,
             a,
             b,
         });
@@ -259,6 +272,28 @@ impl Recorder {
             node: Node::at(node),
         };
         values.map(number).collect()
+    }
+
+    /// Puts a loop in the place of iterations, which were `counts` operations and guards, and forgets all
+    /// that came after a mark: they began there, with `operands`, and came to `values` and so many `trips`.
+    /// Gives the node of its first number.
+    pub(crate) fn repeat(
+        &mut self,
+        of: Arc<Repeat>,
+        operands: &[Number],
+        (values, trips): (&[f64], u64),
+        counts: [u64; 2],
+        mark: Mark,
+    ) -> u32 {
+        self.rewind(mark);
+        // What came after it had the constants.
+        self.trace.constants.truncate(mark.constants);
+        let operands: Vec<Ref> = operands.iter().map(|&x| self.operand(x)).collect();
+        let first = self.trace.add_repeat(of, &operands);
+        self.left_out.push(counts);
+        self.values.extend_from_slice(values);
+        self.values.push(trips as f64);
+        first
     }
 
     /// Chooses one of two numbers: joins the results of a fork, where `place` is not 0.
@@ -326,6 +361,8 @@ impl Recorder {
             arms: self.trace.arms.len(),
             blocks: self.trace.blocks.len(),
             listed: self.trace.listed.len(),
+            repeats: self.trace.repeats.len(),
+            constants: self.trace.constants.len(),
         }
     }
 
@@ -339,6 +376,8 @@ impl Recorder {
         self.trace.arms.truncate(mark.arms);
         self.trace.blocks.truncate(mark.blocks);
         self.trace.listed.truncate(mark.listed);
+        self.trace.repeats.truncate(mark.repeats);
+        self.left_out.truncate(mark.repeats);
         let kept = |join: &(u32, u32)| (join.0 as usize) < mark.operations;
         while self.trace.joins.pop_if(|join| !kept(join)).is_some() {}
         self.values
@@ -356,6 +395,19 @@ impl Recorder {
             + size_of_val(trace.joins.as_slice())
             + size_of_val(trace.blocks.as_slice())
             + size_of_val(trace.listed.as_slice())
+    }
+
+    /// How many operations and guards there are, with all iterations of loops.
+    pub(crate) fn done(&self) -> [u64; 2] {
+        let own = self.trace.each_repeated().map(|of| of.of.carried() + 1);
+        let own = own.sum::<usize>();
+        let mut done = [self.operations() - own, self.guards()].map(|count| count as u64);
+        for of in &self.left_out {
+            for (done, count) in done.iter_mut().zip(of) {
+                *done = done.saturating_add(*count);
+            }
+        }
+        done
     }
 
     /// How many operations there are.

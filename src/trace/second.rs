@@ -208,6 +208,7 @@ impl Writer<'_> {
             first: 0,
             length: block.length,
             block: Some(kind),
+            repeats: None,
             a,
             b,
         });
@@ -241,6 +242,7 @@ impl Writer<'_> {
                     first: 0,
                     length,
                     block: None,
+                    repeats: None,
                     a: Numbers::Listed(start, length),
                     b: Numbers::Listed(start, 0),
                 });

@@ -332,6 +332,7 @@ impl<'t> Part<'t> {
             first: 0,
             length,
             block: None,
+            repeats: None,
             a: Numbers::Listed(start, length),
             b: Numbers::Listed(start, 0),
         });

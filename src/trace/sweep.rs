@@ -18,6 +18,17 @@ impl Trace {
     /// Sweeps the trace backwards from `seeds`: nodes and their cotangents. `values` are those of a
     /// replay or of the walk.
     pub(crate) fn sweep(&self, values: &[f64], seeds: &[(Ref, f64)], adjoints: &mut Adjoints) {
+        self.sweep_until(values, seeds, adjoints, &|| false);
+    }
+
+    /// The same, given up where it is late, which is asked in loops: adjoints are of no use then.
+    pub(crate) fn sweep_until(
+        &self,
+        values: &[f64],
+        seeds: &[(Ref, f64)],
+        adjoints: &mut Adjoints,
+        late: &dyn Fn() -> bool,
+    ) {
         adjoints.values.clear();
         adjoints
             .values
@@ -28,18 +39,29 @@ impl Trace {
             }
         }
         for index in (0..self.operations.len()).rev() {
-            self.sweep_at(index, values, adjoints);
+            self.sweep_at(index, values, adjoints, late);
         }
     }
 
     /// Passes the cotangent of one operation on, when all that read it have done so.
     #[inline]
-    fn sweep_at(&self, index: usize, values: &[f64], adjoints: &mut Adjoints) {
+    fn sweep_at(
+        &self,
+        index: usize,
+        values: &[f64],
+        adjoints: &mut Adjoints,
+        late: &dyn Fn() -> bool,
+    ) {
         let inputs = self.inputs as usize;
         match self.operations[index].prim {
             Prim::Part => return,
             Prim::Block => {
-                self.sweep_block(&self.block_at(index), values, adjoints);
+                let block = self.block_at(index);
+                if block.repeats.is_some() {
+                    self.sweep_repeated(&block, values, adjoints, late);
+                } else {
+                    self.sweep_block(&block, values, adjoints);
+                }
                 return;
             }
             _ => {}
@@ -117,7 +139,7 @@ impl Trace {
             let mut given = given.iter().filter(|ct| ct.to_bits() != UNTOUCHED);
             let cotangent = given.clone().next().copied();
             let is_finite = given.all(|ct| ct.is_finite());
-            self.sweep_at(index, values, adjoints);
+            self.sweep_at(index, values, adjoints, &|| false);
             let (Some(cotangent), true) = (cotangent, is_finite) else {
                 continue;
             };
@@ -192,6 +214,17 @@ impl Trace {
             if op.prim == Prim::Block {
                 let block = self.block_at(index);
                 let numbers = inputs + index..inputs + index + block.length as usize;
+                if let Some(repeated) = self.repeated(&block) {
+                    let carried = numbers.start..numbers.end - 1;
+                    let reaches = repeated.of.reaches(&reached[carried]);
+                    for (&operand, is_reached) in repeated.operands.iter().zip(reaches) {
+                        note(operand);
+                        if is_reached && operand.is_node() {
+                            reached[operand.index()] = true;
+                        }
+                    }
+                    continue;
+                }
                 let is_reached = reached[numbers].iter().any(|&r| r);
                 self.each_operand(&block, &mut |operand| {
                     note(operand);

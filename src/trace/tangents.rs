@@ -9,12 +9,16 @@
 //!   sweep. Nothing flows from an argument that does not count ([`Prim::counts`]).
 //! - `Select` passes the tangent of the arm taken and nothing of the other.
 
+use super::repeat::Repeated;
 use super::{Ref, Trace};
 use crate::prim::Prim;
 use crate::prim::block::NOTHING;
 
 /// How many inputs one pass carries.
 const WIDTH: usize = 8;
+
+/// How many iterations of a loop are done between two looks at the clock.
+const UNASKED: u64 = 1 << 12;
 
 /// Memory for forward sweeps, to be used again.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +45,7 @@ impl Trace {
             if late() {
                 return;
             }
-            self.push_forward(values, chunk, tangents);
+            self.push_forward(values, chunk, late, tangents);
             for (row, output) in outputs.iter().enumerate() {
                 let start = row * columns + pass * WIDTH;
                 let row = &mut jacobian[start..start + chunk.len()];
@@ -57,7 +61,13 @@ impl Trace {
         }
     }
 
-    fn push_forward(&self, values: &[f64], seeds: &[u32], tangents: &mut Tangents) {
+    fn push_forward(
+        &self,
+        values: &[f64],
+        seeds: &[u32],
+        late: &dyn Fn() -> bool,
+        tangents: &mut Tangents,
+    ) {
         let Tangents { values: t, depends } = tangents;
         t.clear();
         t.resize(self.inputs as usize, [0.0; WIDTH]);
@@ -67,6 +77,12 @@ impl Trace {
             t[input as usize][lane] = 1.0;
             depends[input as usize] = 1 << lane;
         }
+        self.push_operations(values, late, tangents);
+    }
+
+    /// The tangents of all operations, behind those of the inputs.
+    fn push_operations(&self, values: &[f64], late: &dyn Fn() -> bool, tangents: &mut Tangents) {
+        let Tangents { values: t, depends } = tangents;
         t.reserve(self.operations.len());
         depends.reserve(self.operations.len());
         let mut out = Vec::new();
@@ -76,6 +92,21 @@ impl Trace {
             }
             if op.prim == Prim::Block {
                 let block = self.block_at(index);
+                if let Some(repeated) = self.repeated(&block) {
+                    let given = repeated.operands.iter();
+                    let given = given.map(|r| r.as_node().map(|node| node as usize));
+                    let mut inside = Tangents {
+                        values: given
+                            .clone()
+                            .map(|r| r.map_or([0.0; WIDTH], |r| t[r]))
+                            .collect(),
+                        depends: given.map(|r| r.map_or(0, |r| depends[r])).collect(),
+                    };
+                    self.push_repeated(&repeated, values, late, &mut inside);
+                    t.append(&mut inside.values);
+                    depends.append(&mut inside.depends);
+                    continue;
+                }
                 if block.block.is_none() {
                     // What is gathered is what it was.
                     for &number in self.listed_of(block.a) {
@@ -137,6 +168,55 @@ impl Trace {
             t.push(tangent);
             depends.push(mask);
         }
+    }
+}
+
+impl Trace {
+    /// The tangents of a loop's numbers in place of those of what it was begun with, iteration after
+    /// iteration; of no use where it is late.
+    fn push_repeated(
+        &self,
+        repeated: &Repeated<'_>,
+        values: &[f64],
+        late: &dyn Fn() -> bool,
+        tangents: &mut Tangents,
+    ) {
+        let of = repeated.of;
+        let (carried, body) = (of.carried(), of.body());
+        let operands = repeated.operands.iter();
+        let mut inputs: Vec<f64> = operands.map(|&r| self.number(r, values)).collect();
+        let mut nodes = Vec::new();
+        let trips = values[repeated.trips()] as u64;
+        for trip in 0..trips {
+            if trip % UNASKED == UNASKED - 1 && late() {
+                break;
+            }
+            // Its guards hold.
+            let _ = body.replay(&inputs, &mut nodes);
+            body.push_operations(&nodes, late, tangents);
+            let next = of.next().iter().map(|&r| {
+                let (number, node) = (body.number(r, &nodes), r.as_node().map(|n| n as usize));
+                let tangent = node.map_or([0.0; WIDTH], |node| tangents.values[node]);
+                (
+                    number,
+                    tangent,
+                    node.map_or(0, |node| tangents.depends[node]),
+                )
+            });
+            let next: Vec<_> = next.collect();
+            for (nth, (number, tangent, depends)) in next.into_iter().enumerate() {
+                inputs[nth] = number;
+                tangents.values[nth] = tangent;
+                tangents.depends[nth] = depends;
+            }
+            tangents.values.truncate(inputs.len());
+            tangents.depends.truncate(inputs.len());
+        }
+        tangents.values.truncate(carried);
+        tangents.depends.truncate(carried);
+        // How often it was done has no derivative.
+        tangents.values.push([0.0; WIDTH]);
+        tangents.depends.push(0);
     }
 }
 

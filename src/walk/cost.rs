@@ -9,6 +9,8 @@
 //!   stand in.
 
 use super::ELEMENTS;
+use crate::prim::Prim;
+use crate::trace::{Operation, Ref, Trace, narrow};
 use std::ops::{Add, AddAssign, Sub};
 
 /// Applications, and elements that primitives went through.
@@ -98,6 +100,12 @@ impl Costs {
         Self { base, forks, most }
     }
 
+    /// Takes something away that is counted elsewhere.
+    pub(crate) fn leave_out(&mut self, cost: Cost) {
+        self.base = self.base - cost;
+        self.most = self.most - cost;
+    }
+
     /// Whether it is the same for all outcomes.
     pub(crate) fn is_fixed(&self) -> bool {
         self.forks.is_empty()
@@ -139,6 +147,39 @@ impl Costs {
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.forks)
     }
+}
+
+/// Writes into a trace what forks cost, by the outcomes of their tests.
+pub(crate) fn sum_of_forks(
+    trace: &mut Trace,
+    base: Cost,
+    forks: &[ForkCost],
+    part: impl Fn(Cost) -> f64,
+) -> Ref {
+    let constant = |trace: &mut Trace, x: f64| {
+        trace.constants.push(x);
+        Ref::constant(narrow(trace.constants.len() - 1))
+    };
+    let push = |trace: &mut Trace, prim, a, b, c| {
+        trace.operations.push(Operation { prim, a, b, c });
+        Ref::node(narrow(trace.len() - 1))
+    };
+    let arms = forks.iter().map(|fork| {
+        let [then, otherwise] = [fork.then, fork.otherwise].map(&part);
+        [constant(trace, then), constant(trace, otherwise)]
+    });
+    let mut arms: Vec<[Ref; 2]> = arms.collect();
+    let mut total = constant(trace, part(base));
+    for (index, fork) in forks.iter().enumerate().rev() {
+        let [then, otherwise] = arms[index];
+        let chosen = push(trace, Prim::Select, then, otherwise, Ref::node(fork.test));
+        let sum = match fork.around {
+            Some((around, then)) => &mut arms[around as usize][usize::from(!then)],
+            None => &mut total,
+        };
+        *sum = push(trace, Prim::Add, *sum, chosen, *sum);
+    }
+    total
 }
 
 #[cfg(test)]

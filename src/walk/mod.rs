@@ -378,12 +378,13 @@ impl<'a> Walk<'a> {
     }
 
     fn stats(&self) -> Stats {
+        let [operations, guards] = self.recorder.done();
         Stats {
             nodes: self.meter.nodes,
             applications: self.meter.applications,
             fuel: self.meter.fuel(),
-            operations: self.recorder.operations() as u64,
-            guards: self.recorder.guards() as u64,
+            operations,
+            guards,
             paths: 0,
             depth: self.meter.deepest as u64,
             bytes: self.meter.peak.max(self.bytes()) as u64,

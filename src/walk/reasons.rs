@@ -176,6 +176,8 @@ pub enum Uncompiled {
     NotANumber,
     /// The numbers of all nodes are asked for, as monitors do.
     Nodes,
+    /// Its long loops are kept as one iteration, and these are compiled by themselves.
+    Rolled,
     /// The limits leave no room to keep it compiled, or no time to compile it.
     Limited,
 }
@@ -201,6 +203,7 @@ impl fmt::Display for Uncompiled {
             }
             Self::NotNumeric => f.write_str("its value holds more than numbers"),
             Self::NotANumber => f.write_str("a derivative is not a number"),
+            Self::Rolled => f.write_str("its long loops are, by themselves"),
             Self::Nodes => f.write_str("the numbers of all its nodes are asked for"),
             Self::Limited => f.write_str("the limits leave no room, or no time, to compile it"),
         }

@@ -92,6 +92,7 @@ fn wide_trace(random: &mut Random, n: usize) -> (Trace, Ref) {
                         ta: random.below(2) == 0,
                         tb: false,
                     }),
+                    repeats: None,
                     a: Numbers::Run(Ref::node(matrix as u32), size * size),
                     b: Numbers::Run(first, size),
                 });

@@ -43,6 +43,7 @@ pub(crate) mod lanes;
 mod many;
 #[cfg(test)]
 mod many_tests;
+pub(crate) mod pullback;
 mod rolled;
 mod scalar;
 pub(crate) mod seeds;

@@ -213,6 +213,7 @@ impl Walk<'_> {
     /// Runs iterations of one way, as many as go it; gives how many that were.
     fn run_way(&mut self, way: &Way, registers: &mut [Value]) -> (u64, Ended) {
         let mut runs = 0;
+        let mut began = self.recorder.rolls.then(|| self.began(registers));
         loop {
             let is_due = self.meter.clock <= way.took.clock;
             if self.heap.len() >= self.meter.collect_at || (is_due && !self.looks(way)) {
@@ -247,13 +248,21 @@ impl Walk<'_> {
                 registers[to as usize] = *value_of(from, registers, &way.constants);
             }
             runs += 1;
+            if began
+                .as_ref()
+                .is_some_and(|began| self.is_long(began, runs))
+                && let Some(began) = began.take()
+                && let Some(rolled) = self.roll(way, registers, &began, runs)
+            {
+                return rolled;
+            }
         }
     }
 
     /// Looks at clock and heap, as the walk would within the iteration that comes; false if it finds
     /// something, which the walk is to find then.
     #[cold]
-    fn looks(&mut self, way: &Way) -> bool {
+    pub(super) fn looks(&mut self, way: &Way) -> bool {
         let entries = self.meter.entries + u64::from(CLOCK_INTERVAL);
         if way.took.clock >= CLOCK_INTERVAL
             || entries > self.meter.explained()
@@ -292,7 +301,7 @@ impl Walk<'_> {
 
     /// Does what an iteration does; false if something comes out otherwise.
     #[inline]
-    fn run_code(&mut self, way: &Way, registers: &mut [Value]) -> bool {
+    pub(super) fn run_code(&mut self, way: &Way, registers: &mut [Value]) -> bool {
         macro_rules! arithmetic {
             ($op:ident, $prim:ident) => {{
                 let (a, b) = (
@@ -568,7 +577,11 @@ impl Under {
 }
 
 #[inline]
-fn value_of<'r>(operand: Operand, registers: &'r [Value], constants: &'r [Value]) -> &'r Value {
+pub(super) fn value_of<'r>(
+    operand: Operand,
+    registers: &'r [Value],
+    constants: &'r [Value],
+) -> &'r Value {
     if operand >= 0 {
         &registers[operand as usize]
     } else {
@@ -601,6 +614,21 @@ impl Op {
 }
 
 impl What {
+    /// Whether it gives a value.
+    pub(super) fn gives(self) -> bool {
+        !matches!(
+            self,
+            Self::IsTrue
+                | Self::IsFalse
+                | Self::IsPair
+                | Self::IsNoPair
+                | Self::IsNull
+                | Self::IsNotNull
+                | Self::Fork
+                | Self::Arm
+        )
+    }
+
     /// A primitive of two arguments.
     pub(super) fn two(prim: Prim) -> Self {
         match prim {

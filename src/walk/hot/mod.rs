@@ -19,6 +19,7 @@
 mod code;
 mod record;
 mod recording;
+mod roll;
 
 use super::{Outcome, Walk};
 use crate::prim::value::{Tag, Value};
@@ -55,6 +56,8 @@ pub(crate) struct Hot {
     under: Vec<Under>,
     /// How often something is seen before it is recorded.
     warm: u32,
+    /// From how many operations or iterations on a loop is kept as one iteration.
+    long: usize,
     /// How many iterations were recorded, and how many were run as code.
     recorded: u64,
     iterations: u64,
@@ -126,6 +129,7 @@ impl Default for Hot {
             registers: Vec::new(),
             under: Vec::new(),
             warm: WARM,
+            long: roll::LONG,
             recorded: 0,
             iterations: 0,
             is_recording: false,
@@ -141,6 +145,12 @@ impl Hot {
     #[cfg(test)]
     pub(crate) fn rest_for_good(&mut self) {
         self.is_off = true;
+    }
+
+    /// Keeps loops as one iteration from so many operations or iterations on.
+    #[cfg(test)]
+    pub(crate) fn roll_from(&mut self, long: usize) {
+        self.long = long;
     }
 
     /// How many iterations the last walk has run as code.

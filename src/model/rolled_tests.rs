@@ -1,0 +1,158 @@
+//! Long loops kept as one iteration, beside the same loops written out: values, derivatives, counts and
+//! errors, and the path run again on other numbers and for other numbers of iterations. `DMCI_SEED` and
+//! `DMCI_ROLLED_LOOPS` say which random programs, and how many.
+
+use super::loops_tests::Writer;
+use crate::random::{Random, from_environment};
+use crate::{Bindings, Interpreter, Limits, Mode, Model, Workspace, Wrt};
+
+/// From how many operations on loops are kept as one iteration in these tests.
+const LONG: usize = 20;
+
+fn workspace(rolls: bool) -> Workspace {
+    let mut workspace = Workspace::new();
+    if rolls {
+        workspace.memory.hot.roll_from(LONG);
+    } else {
+        workspace.memory.hot.rest_for_good();
+    }
+    workspace
+}
+
+fn model(source: &str, mode: Mode) -> Model {
+    let prepared = Interpreter::embedded().model_for(source, &inputs(), mode);
+    prepared.unwrap_or_else(|error| panic!("{source}\n{error}"))
+}
+
+fn inputs() -> Bindings {
+    Bindings::from([("a", 0.7), ("b", -1.3), ("n", 60.0)])
+}
+
+fn fuel(fuel: u64) -> Limits {
+    Limits {
+        fuel,
+        ..Limits::default()
+    }
+}
+
+/// What a run comes to, and what it costs.
+fn told(model: &Model, inputs: &Bindings, limits: &Limits, workspace: &mut Workspace) -> String {
+    match model.evaluate(inputs, Wrt::All, limits, workspace) {
+        Ok(run) => {
+            let slopes = ["a", "b", "n"].map(|name| {
+                let row = run.gradient.jacobian(name).unwrap_or_default();
+                let bits = row.iter().map(|x| if x.is_nan() { 1 } else { x.to_bits() });
+                bits.collect::<Vec<u64>>()
+            });
+            let stats = run.stats;
+            let counts = (stats.applications, stats.fuel, stats.depth);
+            format!("{:?} {slopes:?} {counts:?}", run.value)
+        }
+        Err(error) => format!("{error}"),
+    }
+}
+
+/// Holds a program whose loops are kept so against the same where they are written out; gives how many
+/// paths have such loops.
+fn check(source: &str, limits: &Limits, which: &str) -> usize {
+    let mut rolled = 0;
+    for mode in [Mode::Interpreter, Mode::Direct] {
+        let kept = model(source, mode);
+        let mut with = workspace(true);
+        let mut others = Vec::new();
+        for (scale, n) in [
+            (1.0, 60.0),
+            (0.9, 60.0),
+            (1.0, 61.0),
+            (1.3, 200.0),
+            (-1.0, 5.0),
+            (1.0, 0.0),
+            (0.5, 60.5),
+            (1.0, f64::NAN),
+            (1e200, 33.0),
+            (0.0, 64.0),
+        ] {
+            let mut inputs = inputs();
+            inputs.set("a", 0.7 * scale);
+            inputs.set("b", -1.3 * scale);
+            inputs.set("n", n);
+            others.push(inputs);
+        }
+        for inputs in others {
+            // Walked, and on whatever path there is.
+            let fresh = told(&model(source, mode), &inputs, limits, &mut workspace(false));
+            for way in ["first", "again"] {
+                let now = told(&kept, &inputs, limits, &mut with);
+                assert!(
+                    now == fresh,
+                    "{which}{mode:?} {way} {inputs:?} fuel {}\n{source}\nwritten out:\n{fresh:.3000}\nkept as one iteration:\n{now:.3000}",
+                    limits.fuel
+                );
+            }
+        }
+        rolled += kept.inner.paths.rolled();
+    }
+    rolled
+}
+
+#[test]
+fn loops_of_numbers_are_kept_as_one_iteration() {
+    let sources = [
+        "(loop ((i 0) (s a)) (if (< i 100) (recur (+ i 1) (* s (- 1 (* b s)))) s))",
+        "(loop ((i 0) (s a)) (if (< i n) (recur (+ i 1) (+ (* 0.9 s) b)) (list s i)))",
+        "(let go ((x 100.0) (k 0)) (if (or (< (abs (- (* x x) 2.0)) 1e-6) (> k 300)) (+ x (* a k)) (go (- x (* 0.1 a (/ (- (* x x) 2.0) x))) (+ k 1))))",
+        "(do ((i 0 (+ i 1)) (x a (+ x (* 0.1 y))) (y b (- y (* 0.1 x)))) ((>= i n) (list x y)))",
+        // Carried on from register to register, and read by what comes after the loop as well.
+        "(loop ((i 0) (x a) (y b) (z 1.0)) (if (< i n) (recur (+ i 1) y z (* 0.5 (+ x (* y z)))) (+ x (* a y) (* b z i))))",
+        "(let ((t (* a b))) (loop ((i 0) (x t) (y 0.0)) (if (< i n) (recur (+ i 1) (* 0.9 (+ x (sin y))) (- y (* t x))) (list (* t x) (exp (- (abs y)))))))",
+        // Two loops, the second begun with what the first came to.
+        "(loop ((i 0) (x a)) (if (< i n) (recur (+ i 1) (+ x (* 0.01 (cos x)))) (loop ((j 0) (y x)) (if (< j i) (recur (+ j 1) (* 0.99 (+ y b))) (* x y)))))",
+        // Only some of what is carried on is wanted; one has an infinite slope that nothing reaches.
+        "(loop ((i 0) (x a) (y 0.0)) (if (< i n) (recur (+ i 1) (* 0.9 x) (sqrt (* y y))) x))",
+        "(loop ((i 0) (x a) (y b)) (if (< i n) (recur (+ i 1) (* 0.9 x) (* 1.01 y)) y))",
+        // Forks, whose arms cost alike or not; arguments that count or not.
+        "(loop ((i 0) (s a)) (if (< i n) (recur (+ i 1) (if (> s 0.0) (- s 0.3) (+ s 1.1))) (* s b)))",
+        "(loop ((i 0) (s a)) (if (< i n) (recur (+ i 1) (if (> s 0.0) (* 0.5 (- s 0.3 b)) 1.0)) s))",
+        "(loop ((i 0) (s a) (t b)) (if (< i n) (recur (+ i 1) (max (* 0.9 s) t) (min 0.5 (* -0.8 t))) (list s t)))",
+        "(loop ((i 0) (s a) (t b)) (if (< i n) (recur (+ i 1) (* 0.99 s) (if (< (sin (* 3.0 t)) 0.2) (+ t (* 0.1 s)) (if (> t 0.0) 0.0 (- t)))) (+ s (* a t))))",
+        "(loop ((i 0) (s a)) (if (or (> i n) (> s 40.0)) (* s b) (recur (+ i 1) (+ s (abs (* b (cos s)))))))",
+        // Time that goes on by a step, and a loop that no input ends.
+        "(let ((dt 0.01)) (loop ((t 0.0) (x a)) (if (< t 1.0) (recur (+ t dt) (+ x (* dt (- b x)))) x)))",
+        "(+ a (loop ((i 0) (s 0.0)) (if (< i 200) (recur (+ i 1) (+ s (/ 1.0 (+ i 1)))) s)))",
+    ];
+    for source in sources {
+        let rolled = check(source, &fuel(5000), "");
+        let has_none = source.starts_with("(+ a (loop");
+        assert_eq!(rolled == 0, has_none, "{source}");
+    }
+}
+
+#[test]
+fn fuel_ends_them_where_it_ends_a_walk() {
+    let source = "(loop ((i 0) (s a)) (if (< i n) (recur (+ i 1) (+ (* 0.9 s) b)) s))";
+    for limit in [0, 1, 30, 100, 241, 242, 243, 300, 601, 1000] {
+        check(source, &fuel(limit), "");
+    }
+}
+
+#[test]
+fn random_loops_come_to_the_same() {
+    let seed = from_environment("DMCI_SEED", 20_261_130);
+    let count = from_environment("DMCI_ROLLED_LOOPS", 40);
+    let mut rolled = 0;
+    for nth in 0..count {
+        let mut random = Random::at(&[seed, nth, 1]);
+        let limit = if random.below(3) == 0 {
+            random.below(2000)
+        } else {
+            5000
+        };
+        let limits = fuel(10 + limit as u64);
+        let source = Writer::new(random).of_numbers();
+        rolled += check(&source, &limits, &format!("seed {seed}, program {nth}: ")).min(1);
+    }
+    assert!(
+        rolled as u64 * 4 > count,
+        "seed {seed}: {rolled} of {count} were kept so"
+    );
+}

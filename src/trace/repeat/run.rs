@@ -1,0 +1,197 @@
+//! Loops done: forwards, as long as their guards hold.
+
+use super::super::Trace;
+use super::super::routine::{File, Routine};
+use super::{Repeat, Repeated};
+
+/// How many iterations are done between two questions whether to go on, about.
+const UNASKED: u64 = 1 << 14;
+
+/// How many numbers are kept of a loop at the most.
+const KEPT: usize = 1 << 20;
+
+/// The numbers carried on at the beginning of every few steps of a loop: of as many iterations as are written
+/// out together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct States {
+    pub(super) numbers: Vec<f64>,
+    /// How many steps apart they are.
+    pub(super) spacing: usize,
+    /// How many steps there are so far.
+    pub(super) steps: usize,
+}
+
+impl States {
+    /// Notes that a step begins with these numbers.
+    pub(super) fn push(&mut self, carried: &[f64]) {
+        if self.spacing == 0 {
+            self.spacing = 1;
+        }
+        if self.steps.is_multiple_of(self.spacing) {
+            if self.numbers.len() + carried.len() > KEPT.max(2 * carried.len()) {
+                self.halve(carried.len());
+            }
+            if self.steps.is_multiple_of(self.spacing) {
+                self.numbers.extend_from_slice(carried);
+            }
+        }
+        self.steps += 1;
+    }
+
+    /// Leaves every second out.
+    fn halve(&mut self, length: usize) {
+        let count = self.numbers.len() / length;
+        for nth in 1..count.div_ceil(2) {
+            let from = 2 * nth * length;
+            self.numbers.copy_within(from..from + length, nth * length);
+        }
+        self.numbers.truncate(count.div_ceil(2) * length);
+        self.spacing *= 2;
+    }
+
+    /// Those that a step between begins with, and which step they are of.
+    pub(super) fn before(&self, interval: usize, length: usize) -> &[f64] {
+        &self.numbers[interval * length..][..length]
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.numbers.clear();
+        (self.spacing, self.steps) = (1, 0);
+    }
+}
+
+/// What replays keep of loops, for a sweep that follows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    pub(super) loops: Vec<States>,
+    /// Whether it is of the last replay.
+    pub(super) is_there: bool,
+}
+
+impl Kept {
+    /// There is nothing to be swept yet.
+    pub(crate) fn forget(&mut self) {
+        self.is_there = false;
+    }
+
+    /// The replay has come to its end.
+    pub(in crate::trace) fn is_whole(&mut self) {
+        self.is_there = true;
+    }
+}
+
+/// A loop while it is done.
+#[derive(Debug)]
+pub(crate) struct Runner<'r> {
+    of: &'r Repeat,
+    /// What an iteration is given: the numbers carried on, and those that all read.
+    pub(crate) numbers: Vec<f64>,
+    many: File,
+    one: File,
+}
+
+impl<'r> Runner<'r> {
+    /// Of a loop that is begun with some numbers.
+    pub(crate) fn new(of: &'r Repeat, numbers: Vec<f64>) -> Self {
+        debug_assert_eq!(numbers.len(), of.body.inputs as usize, "one an input");
+        Self {
+            of,
+            numbers,
+            many: File::default(),
+            one: File::default(),
+        }
+    }
+
+    /// The numbers carried on, as they are now.
+    pub(crate) fn carried(&self) -> &[f64] {
+        &self.numbers[..self.of.carried()]
+    }
+
+    /// Goes back to where the numbers carried on were these.
+    pub(crate) fn go_to(&mut self, carried: &[f64]) {
+        self.numbers[..carried.len()].copy_from_slice(carried);
+    }
+
+    /// Does up to so many iterations; gives how many it were: fewer where the loop has ended.
+    pub(crate) fn run(&mut self, most: u64) -> u64 {
+        let together = self.of.together as u64;
+        let mut done = 0;
+        while most - done >= together && self.do_many() {
+            done += together;
+        }
+        while done < most && self.do_one() {
+            done += 1;
+        }
+        done
+    }
+
+    /// Does as many iterations as are written out together, if all of them are to be done.
+    pub(super) fn do_many(&mut self) -> bool {
+        step(&self.of.many, &mut self.numbers, &mut self.many)
+    }
+
+    /// Does one iteration, if it is to be done.
+    pub(super) fn do_one(&mut self) -> bool {
+        step(&self.of.one, &mut self.numbers, &mut self.one)
+    }
+}
+
+fn step(routine: &Routine, numbers: &mut [f64], file: &mut File) -> bool {
+    if routine.run(numbers, file).is_err() {
+        return false;
+    }
+    for (number, &place) in numbers.iter_mut().zip(&routine.outputs) {
+        *number = file.at(place);
+    }
+    true
+}
+
+impl Trace {
+    /// Does a loop whose numbers come after those in `values`: what it has carried on to its end, and how
+    /// often it was done. Asks `go_on` now and then, with what iterations have taken since the last time;
+    /// false where that says no, and the numbers are of no use.
+    pub(in crate::trace) fn run_repeated(
+        &self,
+        repeated: &Repeated<'_>,
+        values: &mut Vec<f64>,
+        kept: Option<&mut Kept>,
+        go_on: &mut dyn FnMut([u64; 2]) -> bool,
+    ) -> bool {
+        let of = repeated.of;
+        let numbers = repeated.operands.iter();
+        let numbers = numbers.map(|&r| self.number(r, values)).collect();
+        let mut runner = Runner::new(of, numbers);
+        let mut states = kept.map(|kept| {
+            if kept.loops.len() < self.repeats.len() {
+                kept.loops.resize_with(self.repeats.len(), States::default);
+            }
+            let states = &mut kept.loops[repeated.which];
+            states.clear();
+            states
+        });
+        let together = of.together as u64;
+        let asked_after = UNASKED.div_ceil(together);
+        let (mut steps, mut told) = (0, [0; 2]);
+        loop {
+            if let Some(states) = &mut states {
+                states.push(runner.carried());
+            }
+            if !runner.do_many() {
+                break;
+            }
+            steps += 1;
+            if steps % asked_after == 0 {
+                let taken = of.taken(steps * together, runner.carried());
+                let since = [taken[0] - told[0], taken[1] - told[1]];
+                told = taken;
+                if !go_on(since) {
+                    return false;
+                }
+            }
+        }
+        let trips = steps * together + runner.run(together);
+        values.extend_from_slice(runner.carried());
+        values.push(trips as f64);
+        true
+    }
+}
