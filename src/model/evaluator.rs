@@ -445,7 +445,7 @@ impl Evaluator {
             key: &given.key,
             by: derivatives.then_some(by.as_slice()),
             all_nodes: false,
-            rolls: true,
+            rolls: Some(paths::LONG),
             limits,
         };
         model.check_walks()?;

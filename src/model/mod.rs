@@ -473,7 +473,8 @@ impl Model {
         let asked = self.ask(bindings, wrt, workspace)?;
         let columns = columns(&asked.wrt);
         let by = (!asked.wrt.is_empty()).then_some(columns.as_slice());
-        let asks = [self.inner.monitored, rolls];
+        let is_monitored = self.inner.monitored;
+        let asks = [is_monitored, rolls && !is_monitored];
         let run = self.run(&asked, by, asks, limits, workspace)?;
         let wrt = asked.wrt;
         let gradient = match (&run.path, wrt.is_empty()) {
@@ -512,7 +513,7 @@ impl Model {
             key: &asked.given.key,
             by,
             all_nodes,
-            rolls,
+            rolls: rolls.then_some(paths::LONG),
             limits: *limits,
         };
         self.with_job(&asked.given, limits, |job| {

@@ -270,7 +270,7 @@ impl Model {
             // So that the trace is kept however long it is.
             by: Some(&[]),
             all_nodes: true,
-            rolls: false,
+            rolls: None,
             limits: *limits,
         };
         workspace.recorder.note_places();

@@ -141,7 +141,7 @@ impl Model {
             // So that the trace is kept however long it is.
             by: Some(&[]),
             all_nodes: true,
-            rolls: false,
+            rolls: None,
             limits: *limits,
         };
         let own = Paths::default();

@@ -156,3 +156,72 @@ fn random_loops_come_to_the_same() {
         "seed {seed}: {rolled} of {count} were kept so"
     );
 }
+
+#[test]
+fn lanes_of_many_numbers_of_iterations_share_a_path() {
+    let sources = [
+        "(loop ((i 0) (s a)) (if (< i n) (recur (+ i 1) (* 1.9 (* s (- 1.0 s)))) (* b s)))",
+        "(loop ((i 0) (s a) (t b)) (if (< i n) (recur (+ i 1) (if (> s t) (* 0.5 (- s t)) (+ s (abs (* b t)))) (sin t)) (+ s (* a t))))",
+    ];
+    for source in sources {
+        let shared = Bindings::from([("a", 0.7), ("b", -1.3), ("n", 0.0)]);
+        let n: Vec<f64> = (0..400).map(|lane| f64::from(lane * 7 % 131)).collect();
+        let (a, b) = (vec![0.7; n.len()], vec![-1.3; n.len()]);
+        let lanes = |fuel: u64| {
+            let limits = Limits {
+                fuel,
+                ..Limits::default()
+            };
+            let model = model(source, Mode::Interpreter);
+            let lanes = model.value_and_grad_lanes(
+                &Bindings::new(),
+                &[("n", &n), ("a", &a), ("b", &b)],
+                &["a", "b", "n"],
+                crate::OnError::Collect,
+                &limits,
+                &mut Workspace::new(),
+            );
+            (model, lanes)
+        };
+        let (kept, all) = lanes(10_000_000);
+        let all = all.unwrap_or_else(|error| panic!("{source}\n{error}"));
+        assert!(kept.inner.paths.rolled() > 0, "{source}");
+        let mut total = 0;
+        for (lane, &n) in n.iter().enumerate() {
+            let mut inputs = shared.clone();
+            inputs.set("n", n);
+            let alone = model(source, Mode::Direct);
+            let run = alone.evaluate(&inputs, Wrt::All, &Limits::default(), &mut workspace(false));
+            let run = run.unwrap_or_else(|error| panic!("{source}\n{error}"));
+            let value = all.values[lane]
+                .as_ref()
+                .map(|value| value.number().map(f64::to_bits));
+            assert_eq!(
+                value.ok(),
+                Some(run.value.number().map(f64::to_bits)),
+                "{source} {n}"
+            );
+            for name in ["a", "b", "n"] {
+                let expected = run.gradient.get(name).map(f64::to_bits);
+                let mut columns = all.per_lane.iter();
+                let column = columns.find(|(of, _)| of == name).map(|(_, column)| column);
+                let found = column.and_then(|column| column[lane]).map(f64::to_bits);
+                assert_eq!(found, expected, "{source} {n} by {name}");
+            }
+            total += run.stats.fuel;
+        }
+        assert_eq!(all.stats.fuel, total, "{source}");
+    }
+}
+
+#[test]
+fn what_is_done_alike_again_and_again_is_written_out() {
+    let source = "(loop ((i 0) (s a)) (if (< i n) (recur (+ i 1) (+ (* 0.9 s) b)) s))";
+    let kept = model(source, Mode::Direct);
+    let mut with = workspace(true);
+    let first = told(&kept, &inputs(), &Limits::default(), &mut with);
+    for _ in 0..80 {
+        assert_eq!(told(&kept, &inputs(), &Limits::default(), &mut with), first);
+    }
+    assert_eq!((kept.inner.paths.rolled(), kept.inner.paths.len()), (1, 1));
+}

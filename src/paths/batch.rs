@@ -419,7 +419,7 @@ impl Batch<'_> {
                 self.by
             },
             all_nodes: weights.is_some_and(|weights| weights.kind == WeightKind::Cotangents),
-            rolls: false,
+            rolls: None,
             limits: self.limits,
         }
     }

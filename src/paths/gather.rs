@@ -170,6 +170,13 @@ impl Batch<'_> {
             return Ok(());
         }
         drop(known);
+        if self.rolls() {
+            drop(walking);
+            for lane in lanes {
+                self.run_rolled(lane, range, scratch)?;
+            }
+            return Ok(());
+        }
         // The first one: where it fails, the others may be of no use.
         let lane = lanes.remove(0);
         let result = self.walk_counted(lane, range, scratch);

@@ -94,6 +94,9 @@ const LOOPLESS: usize = usize::MAX;
 /// of a short trace.
 const MIN_SEEDED: usize = 64;
 
+/// From how many operations on loops are kept as one iteration, where a path is wanted for one lane.
+pub(crate) const LONG: usize = 1 << 18;
+
 /// For how many purposes a path is kept compiled.
 const MAX_ROUTINES: usize = 16;
 
@@ -201,9 +204,9 @@ pub(crate) struct Query<'a> {
     pub(crate) by: Option<&'a [u32]>,
     /// Whether the numbers of all nodes are wanted, in `workspace.values`.
     pub(crate) all_nodes: bool,
-    /// Whether long loops may be kept as one iteration: value and derivatives are all that is asked of the
-    /// path.
-    pub(crate) rolls: bool,
+    /// From how many operations on loops may be kept as one iteration, where value and derivatives are all
+    /// that is asked of the path.
+    pub(crate) rolls: Option<usize>,
     pub(crate) limits: Limits,
 }
 
@@ -350,7 +353,7 @@ pub(crate) fn replay(
     let known = paths.known.load();
     let replayed = replay_one_of(&known, paths, query, likely, workspace);
     match replayed {
-        Err(miss @ (Miss::Unknown | Miss::Diverged { .. })) if query.rolls => {
+        Err(miss @ (Miss::Unknown | Miss::Diverged { .. })) if query.rolls.is_some() => {
             paths.replay_rolled(query, miss, workspace)
         }
         replayed => replayed,
@@ -467,7 +470,7 @@ fn walk_and_keep(
     workspace: &mut Workspace,
 ) -> Result<Run, Box<EvalError>> {
     workspace.recorder.reset(&workspace.inputs);
-    workspace.recorder.rolls = query.rolls && !query.all_nodes && !paths.are_outgrown(query);
+    workspace.recorder.rolls = query.rolls.filter(|_| !paths.are_outgrown(query));
     workspace.recorder.limit = if query.by.is_some() {
         usize::MAX
     } else {
@@ -560,7 +563,7 @@ pub(crate) fn run_once(
     workspace: &mut Workspace,
 ) -> Result<(Output, Stats), Box<EvalError>> {
     workspace.recorder.reset(&[]);
-    workspace.recorder.rolls = true;
+    workspace.recorder.rolls = Some(LONG);
     let finished = walk(job, &mut workspace.memory, &mut workspace.recorder)?;
     Ok((finished.take()?.0, finished.stats))
 }

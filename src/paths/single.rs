@@ -4,17 +4,23 @@
 //! - The numbers are those that the same lane has beside others.
 
 use super::batch::{Batch, Results, TaskScratch};
-use super::tally::{Refused, Special, Values, WeightKind};
-use super::{Path, Query, Run, Workspace};
+use super::tally::{Refused, Special, Values, WeightKind, Weights};
+use super::{Miss, Path, Query, Run, Workspace};
 use crate::trace::Ref;
 use crate::trace::routine::lanes::{FailedLane, Which};
-use crate::walk::{EvalError, Output, Stats};
+use crate::walk::{EvalError, Output, Stats, Way};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// How many operations are done between two looks at the clock, or as many as a path has: tens of
 /// microseconds. A look costs as much as some twenty operations.
 const UNLOOKED: usize = 4096;
+
+/// From how many paths on lanes that none of them fits are done with loops kept as one iteration.
+const MANY: usize = 32;
+
+/// From how many operations on such loops are.
+const SHORT: usize = 64;
 
 impl Batch<'_> {
     /// The place of the path that a lane takes; it is walked if none is known.
@@ -129,6 +135,55 @@ impl Batch<'_> {
                 scratch.failed.push(FailedLane { lane, failed });
                 Ok(())
             }
+        }
+    }
+
+    /// Whether lanes that no known path fits are done with loops kept as one iteration: there are so many
+    /// paths that each number of iterations seems to have its own.
+    pub(super) fn rolls(&self) -> bool {
+        let is_direction = |weights: Weights<'_>| weights.kind == WeightKind::Direction;
+        self.paths.len() >= MANY && !self.weights.is_some_and(is_direction)
+    }
+
+    /// Runs one lane so, on a path for any number of iterations, or walks it.
+    pub(super) fn run_rolled(
+        &self,
+        lane: u32,
+        range: &mut Results<'_>,
+        scratch: &mut TaskScratch,
+    ) -> Result<(), Refused> {
+        if !self.wants(lane) {
+            return Ok(());
+        }
+        if self.is_late() {
+            return self.late(lane, range);
+        }
+        let workspace = &mut scratch.workspace;
+        self.load(lane, workspace);
+        let query = Query {
+            rolls: Some(SHORT),
+            ..self.query_left()
+        };
+        let result = match self.paths.replay_rolled(&query, Miss::OfLanes, workspace) {
+            Ok(run) => {
+                self.take_fuel(run.stats.fuel)?;
+                let stats = Stats {
+                    way: Way::Lanes,
+                    ..run.stats
+                };
+                Ok(Run { stats, ..run })
+            }
+            Err(Miss::Late) => return self.late(lane, range),
+            Err(_) => {
+                let fuel = self.fuel_left();
+                let result = (self.walk)(&query, workspace);
+                range.tally.walks += 1;
+                self.count_walk(lane, fuel, result)?
+            }
+        };
+        match result {
+            Ok(run) => self.store_run(lane, &run, &mut scratch.workspace, range),
+            Err(error) => self.fail(lane, error.into(), range),
         }
     }
 

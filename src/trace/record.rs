@@ -63,8 +63,8 @@ pub(crate) struct Recorder {
     /// How many operations to record; what comes after is computed and forgotten.
     pub(crate) limit: usize,
     overflowed: bool,
-    /// Whether long loops are kept as one iteration.
-    pub(crate) rolls: bool,
+    /// From how many operations on loops are kept as one iteration, if they are at all.
+    pub(crate) rolls: Option<usize>,
     /// For each of these, operations and guards of its iterations.
     left_out: Vec<[u64; 2]>,
     /// Whether a norm of zeros was recorded.
@@ -90,7 +90,7 @@ impl Recorder {
         self.values.clear();
         self.values.extend_from_slice(inputs);
         self.limit = usize::MAX;
-        self.rolls = false;
+        self.rolls = None;
         self.left_out.clear();
         self.overflowed = false;
         self.norms_at_zero = false;

@@ -213,7 +213,7 @@ impl Walk<'_> {
     /// Runs iterations of one way, as many as go it; gives how many that were.
     fn run_way(&mut self, way: &Way, registers: &mut [Value]) -> (u64, Ended) {
         let mut runs = 0;
-        let mut began = self.recorder.rolls.then(|| self.began(registers));
+        let mut began = self.recorder.rolls.map(|_| self.began(registers));
         loop {
             let is_due = self.meter.clock <= way.took.clock;
             if self.heap.len() >= self.meter.collect_at || (is_due && !self.looks(way)) {

@@ -56,7 +56,7 @@ pub(crate) struct Hot {
     under: Vec<Under>,
     /// How often something is seen before it is recorded.
     warm: u32,
-    /// From how many operations or iterations on a loop is kept as one iteration.
+    /// From how many operations or iterations on a loop is kept as one iteration, if it is from more on.
     long: usize,
     /// How many iterations were recorded, and how many were run as code.
     recorded: u64,
@@ -129,7 +129,7 @@ impl Default for Hot {
             registers: Vec::new(),
             under: Vec::new(),
             warm: WARM,
-            long: roll::LONG,
+            long: usize::MAX,
             recorded: 0,
             iterations: 0,
             is_recording: false,

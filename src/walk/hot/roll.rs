@@ -20,9 +20,6 @@ use crate::walk::fork::number;
 use crate::walk::text::LARGEST_WHOLE;
 use std::sync::Arc;
 
-/// From how many operations on, or iterations, a loop is kept as one iteration.
-pub(super) const LONG: usize = 1 << 18;
-
 /// How many iterations are done between two looks at what they take.
 const CHUNK: u64 = 1 << 13;
 
@@ -78,7 +75,7 @@ impl Walk<'_> {
     /// Whether so many iterations are to be kept as one.
     #[inline]
     pub(super) fn is_long(&self, began: &Began, runs: u64) -> bool {
-        let long = self.hot.long;
+        let long = self.recorder.rolls.unwrap_or(usize::MAX).min(self.hot.long);
         self.recorder.operations() - began.done[0] >= long || runs >= long as u64
     }
 
