@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -41,6 +42,16 @@ def test_coming_from_elsewhere():
     lines = dict(re.findall(r"^(\S+): (.*)$", told, re.M))
     assert {"SciPy", "dmci"} <= set(lines)
     assert len(set(lines.values())) == 1, told
+
+
+def test_coming_from_pysr():
+    built = EXAMPLES.parent.parent / "target" / "release" / "dmci"
+    binary = os.environ.get("DMCI_BINARY") or shutil.which("dmci") or (built if built.exists() else None)
+    if binary is None:
+        pytest.skip("the command dmci is not there; DMCI_BINARY names it")
+    told = run("from_pysr.py", str(binary))
+    found = re.search(r"^dmci: (.*) (\S+)$", told, re.M)
+    assert "cos" in found[1] and float(found[2]) < 1e-9, told
 
 
 @pytest.mark.parametrize("library", ["ray", "dask"])

@@ -137,6 +137,47 @@ def test_values(target):
     assert agree >= 200
 
 
+# Names that look alike, signs side by side, and places that are computed.
+UNLIKE = [
+    ("(+ x2 (* 10 x_2))", {"x2": 3.0, "x_2": 4.0}),
+    ("(let go ((i 0) (x x2)) (if (= i 3) x (go (+ i 1) (+ x (* x x x_2)))))", {"x2": 0.3, "x_2": 0.7}),
+    ("(+ (* e (exp x)) (expt e 2) pi)", {"e": 2.0, "x": 0.5, "pi": 3.0}),
+    ("(+ (sigmoid sigma) (* sigma psi (digamma psi)))", {"sigma": 0.4, "psi": 1.7}),
+    ("(- (- a) (- (* -2 x) -3.5e-9))", {"a": 2.0, "x": 0.5}),
+    ("(* a -1e-9 (- x) (expt (- x) 3) (/ a (- x 7)))", {"a": 2.0, "x": 0.5}),
+    ("(* program (list-ref (list 1.5 2.5 3.5) (round k)) (vector-ref (vector 1 2 3) (modulo k 3)))", {"program": 2.0, "k": 2.0}),
+    ("(+ (vector-ref x (modulo k 3)) (vector-ref x 2))", {"x": np.array([1.0, 2.0, 5.0]), "k": 4.0}),
+    ("(if (and (> a 1) (or (< x 1) (not (= a 2)))) (if (> a x) (- a x) 3) (- a))", {"a": 3.0, "x": 0.5}),
+]
+
+
+def test_latex():
+    """Formulas as a reader understands them, who knows nothing of the program."""
+    pytest.importorskip("scipy")
+    import latex_reader
+
+    agree, refused, wrong = 0, [], []
+    for name, model, given, value in CASES + [(s, dmci.Model(s), g, dmci.Model(s)(**g)) for s, g in UNLIKE]:
+        arrays = {key: one for key, one in given.items() if not isinstance(one, float)}
+        try:
+            text = model.export("latex", inputs=arrays)
+        except dmci.DmciError as error:
+            assert error.kind == "unsupported" and error.line is not None, error
+            refused.append((name, str(error).splitlines()[0]))
+            continue
+        try:
+            found = latex_reader.value(text, given)
+        except Exception as error:
+            found, text = [], f"{error!r}\n{text}"
+        if near(found, value):
+            agree += 1
+        else:
+            wrong.append((name, model.source, found, value, text))
+    print(f"latex: {agree} agree; refused: {refused}")
+    assert not wrong, "\n".join(map(str, wrong[:5])) + f"\n{len(wrong)}"
+    assert agree >= 350
+
+
 def test_numpy_broadcasts(rng):
     x = rng.uniform(0, 10, 1000)
     for source in [

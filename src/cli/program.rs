@@ -476,7 +476,10 @@ impl RelaxationArgs {
 /// The interpreter of a file; without file, the one that the program comes with.
 pub(super) fn interpreter(file: Option<&Path>) -> Result<Interpreter, Failure> {
     let Some(file) = file else {
-        return Ok(Interpreter::embedded());
+        let interpreter = Interpreter::embedded();
+        // The process ends before it could be of use to take it apart.
+        std::mem::forget(interpreter.clone());
+        return Ok(interpreter);
     };
     Interpreter::load(file).map_err(|error| match error {
         crate::Error::Ncg(error) => Failure::file(file, &error),

@@ -2,17 +2,25 @@
 //!
 //! **Invariants**
 //! - What is written needs the package amsmath alone.
+//! - No two variables look the same.
+//! - Places of arrays, lists and tables count from 1.
 //! - A fraction, power or root is grouped by braces, everything else by parentheses, so that the text says in which
 //!   order things are done.
 
 use super::code::{Answer, Atom, Code, Form as InputForm, Step, Var};
-use super::words::{Form, Language, Said, Writer, binds};
+use super::words::{Form, Language, Said, Writer, binds, flat_index, of_input};
 use crate::Error;
 use crate::prim::Prim;
 use crate::prim::linalg::Shape;
+use rustc_hash::FxHashSet;
 use std::fmt::Write as _;
 
-struct Latex;
+struct Latex {
+    /// What each input is called and, if it is a matrix, its columns.
+    inputs: Vec<(String, Option<usize>)>,
+    /// What stands for variables so far.
+    used: FxHashSet<String>,
+}
 
 impl Language for Latex {
     fn name(&self) -> &'static str {
@@ -133,12 +141,42 @@ impl Language for Latex {
     }
 
     fn look(&self, table: &str, index: &Said) -> Said {
-        let table = table.split('\0').next().unwrap_or_default();
-        Said::of(
-            format!("{table}_{{{}}}", index.text),
-            binds::WHOLE,
-            &[index],
-        )
+        let text = match of_input(table) {
+            Some((_, offset, stride, input)) => {
+                let (name, columns) = &self.inputs[input];
+                format!("{name}[{}]", place(index, offset, stride, *columns))
+            }
+            None => format!("{}[{}]", word(table), place(index, 0, 1, None)),
+        };
+        Said::of(text, binds::WHOLE, &[index])
+    }
+}
+
+/// Where a number of an array stands that is so far behind the first, in all.
+fn place(index: &Said, offset: usize, stride: usize, columns: Option<usize>) -> String {
+    let times = |stride: usize| match stride {
+        1 => index.within(binds::SUM),
+        _ => format!("{stride} \\cdot {}", index.within(binds::PRODUCT)),
+    };
+    match columns {
+        Some(columns) if stride.is_multiple_of(columns) => format!(
+            "{} + {}, {}",
+            times(stride / columns),
+            offset / columns + 1,
+            offset % columns + 1
+        ),
+        Some(columns) if stride == 1 && offset.is_multiple_of(columns) => {
+            format!("{}, {} + 1", offset / columns + 1, times(1))
+        }
+        Some(columns) => {
+            let flat = flat_index(offset, stride, &index.within(binds::PRODUCT));
+            let flat = flat.replace('*', "\\cdot");
+            format!(
+                "\\left\\lfloor \\frac{{{flat}}}{{{columns}}}\\right\\rfloor + 1, \
+                 \\left(\\left({flat}\\right) \\bmod {columns}\\right) + 1"
+            )
+        }
+        None => format!("{} + {}", times(stride), offset + 1),
     }
 }
 
@@ -165,6 +203,11 @@ const LETTERS: &[&str] = &[
     "omega",
 ];
 
+/// A name as one word.
+fn word(name: &str) -> String {
+    format!("\\mathit{{{}}}", name.replace('_', "\\_"))
+}
+
 /// A variable's name: a letter, a letter with an index, or a word.
 fn symbol(name: &str) -> String {
     let (stem, index) = match name.rsplit_once('_') {
@@ -174,38 +217,61 @@ fn symbol(name: &str) -> String {
             name.split_at(name.len() - digits)
         }
     };
-    let word = |word: &str| {
-        if LETTERS.contains(&word) {
-            format!("\\{word}")
-        } else if word.len() == 1 {
-            word.to_owned()
+    let spelled = |part: &str| {
+        if LETTERS.contains(&part) {
+            format!("\\{part}")
+        } else if part.len() == 1 && part != "e" {
+            part.to_owned()
         } else {
-            format!("\\mathit{{{}}}", word.replace('_', "\\_"))
+            word(part)
         }
     };
     if index.is_empty() {
-        word(stem)
+        spelled(stem)
     } else {
-        format!("{}_{{{}}}", word(stem), index.replace('_', "\\_"))
+        format!("{}_{{{}}}", spelled(stem), index.replace('_', "\\_"))
+    }
+}
+
+impl Latex {
+    /// What stands for a variable: a name as it is, where what it should look like is another's.
+    fn symbol(&mut self, name: &str) -> String {
+        let mut text = symbol(name);
+        if !self.used.insert(text.clone()) {
+            text = word(name);
+            self.used.insert(text.clone());
+        }
+        text
     }
 }
 
 /// The formulas.
 pub(super) fn text(code: &Code, name: &str, source: &str) -> Result<String, Error> {
     super::formula::check(code, "LaTeX", source)?;
-    let mut writer = Writer::new(Latex, code, &[name], source);
-    let arguments: Vec<String> = writer.inputs.iter().map(|name| symbol(name)).collect();
-    for (given, argument) in code.given.iter().zip(&arguments) {
+    let latex = Latex {
+        inputs: Vec::new(),
+        used: FxHashSet::default(),
+    };
+    let mut writer = Writer::new(latex, code, &[name], source);
+    let function = writer.language.symbol(name);
+    let mut arguments: Vec<String> = Vec::new();
+    for (given, name) in code.given.iter().zip(&writer.inputs) {
+        let argument = writer.language.symbol(name);
         let columns = match given.form {
-            InputForm::Number => None,
             InputForm::Array(Shape::Matrix(_, columns)) => Some(columns),
-            InputForm::Array(Shape::Vector(_)) | InputForm::List(_) => Some(0),
+            InputForm::Number | InputForm::Array(Shape::Vector(_)) | InputForm::List(_) => None,
         };
+        writer.language.inputs.push((argument.clone(), columns));
+        arguments.push(argument);
+    }
+    for (given, argument) in code.given.iter().zip(&arguments) {
         for (place, &var) in given.vars.iter().enumerate() {
-            let text = match columns {
-                None => argument.clone(),
-                Some(0) => format!("{argument}[{}]", place + 1),
-                Some(columns) => format!(
+            let text = match given.form {
+                InputForm::Number => argument.clone(),
+                InputForm::Array(Shape::Vector(_)) | InputForm::List(_) => {
+                    format!("{argument}[{}]", place + 1)
+                }
+                InputForm::Array(Shape::Matrix(_, columns)) => format!(
                     "{argument}[{}, {}]",
                     place / columns + 1,
                     place % columns + 1
@@ -217,13 +283,22 @@ pub(super) fn text(code: &Code, name: &str, source: &str) -> Result<String, Erro
     let mut lines = Vec::new();
     steps(&mut writer, &code.steps, &code.answer.atoms(), &mut lines)?;
     let value = answer(&mut writer, &code.answer);
-    let head = format!("{}\\left({}\\right)", symbol(name), arguments.join(", "));
+    for (table, numbers) in writer.tables.iter().rev() {
+        let numbers = numbers.iter().map(|&x| writer.language.number(x).text);
+        let numbers = numbers.collect::<Vec<_>>().join(", ");
+        let line = format!("{} &= \\left({numbers}\\right)", word(table));
+        lines.insert(0, line);
+    }
+    let head = format!("{function}\\left({}\\right)", arguments.join(", "));
     lines.push(format!("{head} &= {value}"));
     let defaults: Vec<String> = code
         .given
         .iter()
         .zip(&arguments)
-        .filter_map(|(given, name)| Some(format!("{name} = {}", Latex.number(given.default?).text)))
+        .filter_map(|(given, name)| {
+            let default = writer.language.number(given.default?);
+            Some(format!("{name} = {}", default.text))
+        })
         .collect();
     if !defaults.is_empty() {
         lines.push(format!(
@@ -272,7 +347,8 @@ fn answer(writer: &mut Writer<'_, Latex>, answer: &Answer) -> String {
 }
 
 fn named(writer: &mut Writer<'_, Latex>, var: Var) -> String {
-    let name = symbol(&writer.name(var));
+    let name = writer.name(var);
+    let name = writer.language.symbol(&name);
     writer.element(var, name.clone());
     name
 }

@@ -64,7 +64,13 @@ impl Default for Options {
     }
 }
 
-/// The first round ends after this many steps, each later one after twice as many.
+/// From so many steps on it is looked after each which starts settle in minima of their own, by
+const FIRST_LOOK: usize = 2;
+
+/// so many times what they promise: that early, a promise says less.
+const FIRST_PROMISES: f64 = 30.0;
+
+/// Until the first round, which ends after this many steps, each later one after twice as many.
 const FIRST_ROUND: usize = 5;
 
 /// A start counts as catching up while it heads for this multiple of the lowest sum of squares.
@@ -187,7 +193,7 @@ impl<'a> Search<'a> {
         P::Error: Send,
     {
         let (options, watch) = (self.options, self.watch);
-        let mut round = FIRST_ROUND;
+        let mut round = FIRST_LOOK;
         let before = spent(starts);
         loop {
             let under_way = starts.iter().filter(|start| start.active).count();
@@ -203,37 +209,75 @@ impl<'a> Search<'a> {
             };
             in_tasks_with(tasks, &options.threads, idle, make, &advance);
             if !options.all_starts {
-                watch.ends(self.drop_hopeless(starts, first_figure));
+                watch.ends(if round < FIRST_ROUND {
+                    self.drop_settling(starts, first_figure, FIRST_PROMISES)
+                } else {
+                    self.drop_settling(starts, first_figure, PROMISES)
+                        + self.drop_falling(starts, first_figure)
+                });
             }
-            round = round.saturating_mul(2);
+            round = if round < FIRST_ROUND {
+                round + 1
+            } else {
+                round.saturating_mul(2)
+            };
         }
     }
 
+    /// Drops the starts that are coming to minima of their own, above the lowest by more than so many times
+    /// what their linear models promise; gives their number.
+    fn drop_settling<E>(
+        &self,
+        starts: &mut [Start<'_, E>],
+        first_figure: f64,
+        promises: f64,
+    ) -> usize {
+        let lowest = lowest(starts);
+        let settles = |start: &Start<'_, E>| {
+            self.figure(start.value()) > KEPT_REDUCTION * first_figure
+                && start.minimizer.as_ref().is_some_and(|minimizer| {
+                    let least = minimizer.value() - promises * minimizer.promised();
+                    least > lowest + SAME_VALUE * minimizer.spread()
+                })
+        };
+        drop_where(starts, settles)
+    }
+
     /// Drops the starts that will not catch up with the lowest; gives their number.
-    fn drop_hopeless<E>(&self, starts: &mut [Start<'_, E>], first_figure: f64) -> usize {
-        let lowest = starts
-            .iter()
-            .map(Start::value)
-            .fold(f64::INFINITY, f64::min);
-        let enough = (CLOSE * self.figure(lowest)).max(KEPT_REDUCTION * first_figure);
-        let mut dropped = 0;
-        for start in starts.iter_mut().skip(1).filter(|start| start.active) {
+    fn drop_falling<E>(&self, starts: &mut [Start<'_, E>], first_figure: f64) -> usize {
+        let enough = (CLOSE * self.figure(lowest(starts))).max(KEPT_REDUCTION * first_figure);
+        let dropped = drop_where(starts, |start| {
             let now = self.figure(start.value());
             let fall = now / self.figure(start.last_value);
+            now * fall.powi(TRUSTED_FALLS) > enough
+        });
+        for start in starts.iter_mut().filter(|start| start.active) {
             start.last_value = start.value();
-            let settles = now > KEPT_REDUCTION * first_figure
-                && start.minimizer.as_ref().is_some_and(|minimizer| {
-                    let least = minimizer.value() - PROMISES * minimizer.promised();
-                    least > lowest + SAME_VALUE * minimizer.spread()
-                });
-            if settles || now * fall.powi(TRUSTED_FALLS) > enough {
-                start.active = false;
-                start.ending = Ending::Dropped;
-                dropped += 1;
-            }
         }
         dropped
     }
+}
+
+/// The lowest value of all.
+fn lowest<E>(starts: &[Start<'_, E>]) -> f64 {
+    let values = starts.iter().map(Start::value);
+    values.fold(f64::INFINITY, f64::min)
+}
+
+/// Drops the starts under way that are hopeless, but for the first; gives their number.
+fn drop_where<E>(
+    starts: &mut [Start<'_, E>],
+    is_hopeless: impl Fn(&Start<'_, E>) -> bool,
+) -> usize {
+    let mut dropped = 0;
+    for start in starts.iter_mut().skip(1) {
+        if start.active && is_hopeless(start) {
+            start.active = false;
+            start.ending = Ending::Dropped;
+            dropped += 1;
+        }
+    }
+    dropped
 }
 
 /// A start under way.

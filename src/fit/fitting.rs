@@ -52,6 +52,13 @@ pub(super) struct Fitting<'a> {
     pub(super) met: Option<&'a OnceLock<Vec<f64>>>,
 }
 
+/// What is known of the first evaluation.
+struct First {
+    operations: u64,
+    /// Whether it gave numbers.
+    is_done: bool,
+}
+
 /// What a search found, and what it is about.
 struct Searched<'a> {
     data: Data<'a>,
@@ -147,19 +154,31 @@ impl<'s> Fitting<'s> {
         if !watch.goes_on() && !limits.is_late() {
             return Err(FitError::Interrupted);
         }
-        let (mut data, warm, operations) = self.settled(init, true)?;
+        let (mut data, warm, first) = self.settled(init, true)?;
         search.threads = search
             .threads
-            .worth_making(work(&search, &data, operations));
+            .worth_making(work(&search, &data, first.operations));
         if let Some(derivation) = &mut derivation {
             derivation.check(init)?;
         }
         let best = if all.is_empty() || options.max_iterations == 0 {
-            self.scored(&data, init, warm)?
+            self.scored(&data, init, warm)
         } else if data.scoring().needs_scales() {
-            self.robust(&mut data, init, &search, &observer)?
+            self.robust(&mut data, init, &search, &observer)
         } else {
-            self.minimize(&data, init, &search, &watch, &Mutex::new(Some(warm)))?
+            self.minimize(&data, init, &search, &watch, &Mutex::new(Some(warm)))
+        };
+        let best = match best {
+            // The initial values are all there is.
+            Err(FitError::Interrupted) if first.is_done => MultiStart::unfinished(init.to_vec()),
+            // Past a deadline an evaluation says so.
+            Err(FitError::Interrupted) if !limits.is_interrupted() && limits.is_late() => {
+                match Problem::new(self.ready.first.clone(), &data).predict(init) {
+                    Err(late) => return Err(late.into_fit_error()),
+                    Ok(()) => return Err(FitError::Interrupted),
+                }
+            }
+            best => best?,
         };
         Ok(Searched {
             data,
@@ -169,12 +188,12 @@ impl<'s> Fitting<'s> {
     }
 
     /// The numbers of the data, and how they scatter; the first evaluation settles what no other numbers
-    /// could mend, and what noise is made of. Gives what runs it, too, and the operations of that evaluation.
+    /// could mend, and what noise is made of. Gives what runs it, too, and what is known of that evaluation.
     fn settled(
         &self,
         init: &[f64],
         is_searched: bool,
-    ) -> Result<(Data<'s>, Evaluator, u64), FitError> {
+    ) -> Result<(Data<'s>, Evaluator, First), FitError> {
         let prepared = &self.ready.prepared;
         let mut data = prepared.data(self.met)?;
         let declared = Declared {
@@ -193,6 +212,7 @@ impl<'s> Fitting<'s> {
         } else {
             at_init.predict(init)
         };
+        let is_done = first.is_ok();
         if let Err(error) = first {
             if declared.needs_values() {
                 return Err(error.into_fit_error());
@@ -201,7 +221,10 @@ impl<'s> Fitting<'s> {
                 return Err(error);
             }
         }
-        let operations = at_init.stats().operations;
+        let first = First {
+            operations: at_init.stats().operations,
+            is_done,
+        };
         let (amounts, warm) = if declared.needs_values() {
             let numbers = data.numbers().to_vec();
             let computed = |output, number: &Observed| at_init.computed(output, number);
@@ -214,7 +237,7 @@ impl<'s> Fitting<'s> {
             )
         };
         data.settle(amounts);
-        Ok((data, warm, operations))
+        Ok((data, warm, first))
     }
 
     /// The figures at given values, with nothing searched for.
@@ -288,17 +311,12 @@ impl<'s> Fitting<'s> {
         let of_sample = || Problem::new(evaluator(), sample.as_ref().unwrap_or(data));
         let sampled = sample.is_some().then_some(&of_sample);
         let found = minimize_from_starts(problem, sampled, &bounds, init, search, watch);
-        let limits = &self.options.limits;
         found.map_err(|e| match e {
             StartsError::NoStart {
                 cause: Some(cause), ..
             } => cause.into_fit_error(),
             StartsError::NoStart { starts, .. } => self.no_start(&mut problem(), init, starts),
-            // Past a deadline an evaluation says so.
-            StartsError::Interrupted => match problem().predict(init) {
-                Err(late) if !limits.is_interrupted() && limits.is_late() => late.into_fit_error(),
-                _ => FitError::Interrupted,
-            },
+            StartsError::Interrupted => FitError::Interrupted,
             StartsError::Bound(index) | StartsError::Outside(index) => {
                 let name = &all[index].name;
                 FitError::Init(format!("`{name}` starts outside its constraint"))
@@ -350,7 +368,13 @@ impl<'s> Fitting<'s> {
             }
             let search = if pass == 0 { search } else { &again };
             let watch = search.watch(observer);
-            let next = self.minimize(data, &best.params, search, &watch, &none)?;
+            let next = match self.minimize(data, &best.params, search, &watch, &none) {
+                Err(FitError::Interrupted) => {
+                    // By the loss of this pass it is told.
+                    return Ok(MultiStart::unfinished(best.params));
+                }
+                next => next?,
+            };
             best = if pass == 0 {
                 next
             } else {
@@ -398,7 +422,7 @@ impl<'s> Fitting<'s> {
         let optima = best.others.iter().map(|other| Optimum {
             params: other.params.clone(),
             sse: other.value,
-            symmetry: symmetry(&names, &best.params, &other.params),
+            symmetry: symmetry(&names, &prepared.waves, &best.params, &other.params),
         });
         let at_edge = |&(index, unknown): &(usize, &Unknown)| {
             let (at, std_err) = (best.params[index], statistics.std_err[index]);
@@ -465,11 +489,19 @@ fn evaluated<'d>(
         value.map(|value| {
             best.value = value;
             (best.scores, best.jacobian) = (scores, jacobian);
+            if let Some(start) = best.starts.get_mut(best.best)
+                && start.sse.is_infinite()
+            {
+                start.sse = value;
+            }
         })
     } else {
         problem.predict_with_derivatives(&best.params)
     };
     told.map_err(Unfit::into_fit_error)?;
+    if best.interrupted && !best.value.is_finite() {
+        return Err(FitError::Interrupted);
+    }
     Ok(problem)
 }
 

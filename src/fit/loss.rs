@@ -129,7 +129,7 @@ fn told(unknowns: &Unknowns, lowest: Lowest, gradient: Vec<f64>) -> Fit {
     let gradient_norm = free.fold(0.0, |sum, (g, _)| sum + g * g).sqrt();
     let at_edge = names.iter().zip(&lowest.held).filter(|(_, held)| **held);
     let optima = lowest.others.iter().map(|other| Optimum {
-        symmetry: symmetry(&names, &lowest.params, &other.params),
+        symmetry: symmetry(&names, &[], &lowest.params, &other.params),
         params: other.params.clone(),
         sse: other.value,
     });

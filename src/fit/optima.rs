@@ -17,7 +17,7 @@ use super::places::{NEAR, is_same_place, places};
 use super::result::{Ending, StartEnd};
 use super::space::Space;
 use super::statistics::undetermined;
-use super::turns::{are_alias, turned_to};
+use super::turns::{Wave, alias, turned_to, turns};
 use crate::prim::math;
 use crate::sorted;
 
@@ -59,6 +59,35 @@ pub(crate) struct MultiStart {
     pub(crate) as_low: usize,
     /// How often the problem was asked, all starts together.
     pub(crate) evaluations: Evaluations,
+}
+
+impl MultiStart {
+    /// What a search that was ended before any start began may have met: where, and what it comes to is not
+    /// known here.
+    pub(super) fn unfinished(at: Vec<f64>) -> Self {
+        let start = StartEnd {
+            sse: f64::INFINITY,
+            ending: Ending::Interrupted,
+            iterations: 0,
+            params: at.clone(),
+        };
+        Self {
+            params: at,
+            value: f64::INFINITY,
+            scores: Vec::new(),
+            jacobian: Vec::new(),
+            held: Vec::new(),
+            others: Vec::new(),
+            best: 0,
+            converged: false,
+            held_back: false,
+            interrupted: true,
+            starts: vec![start],
+            agree: 0,
+            as_low: 0,
+            evaluations: Evaluations::default(),
+        }
+    }
 }
 
 /// Values that differ by less than this part of the scores' squares are equal in the end.
@@ -133,7 +162,7 @@ pub(super) fn choose<P: Objective>(
         let key = |place: &[usize]| {
             let first = !is_of_first(place);
             let params = params(place[0], &starts);
-            let alias = are_alias(&search.options.waves, &params);
+            let alias = alias(&search.options.waves, &params).is_some();
             ((first, alias), way(search.guess.init, &params))
         };
         let ((a_first, a_way), (b_first, b_way)) = (key(a), key(b));
@@ -163,21 +192,14 @@ pub(super) fn choose<P: Objective>(
         let lowest = |a: &usize, b: &usize| starts[*a].sse.total_cmp(&starts[*b].sse);
         let best = (0..starts.len()).min_by(lowest).unwrap_or_default();
         starts[best].ending = Ending::Interrupted;
+        let at = starts[best].params.clone();
         return MultiStart {
-            params: starts[best].params.clone(),
             value: starts[best].sse,
-            scores: Vec::new(),
-            jacobian: Vec::new(),
-            held: Vec::new(),
-            others: Vec::new(),
             best,
-            converged: false,
-            held_back: false,
             interrupted: watch.is_stopped(),
-            agree: 0,
-            as_low: 0,
             starts,
             evaluations,
+            ..MultiStart::unfinished(at)
         };
     }
     let value = |k: usize| ends[k].value();
@@ -340,17 +362,44 @@ fn mirrored<'a, P: Objective>(
     None
 }
 
-/// What one minimum is of another, in words: parameters exchanged, or of the other sign. None where it is
-/// neither.
-pub(super) fn symmetry(names: &[&str], one: &[f64], other: &[f64]) -> Option<String> {
+/// What one minimum is of another, in words: parameters exchanged, of the other sign, turned by half a turn,
+/// or turning so fast that the data do not tell. None where it is neither.
+pub(super) fn symmetry(
+    names: &[&str],
+    waves: &[Option<Wave>],
+    one: &[f64],
+    other: &[f64],
+) -> Option<String> {
     let close = |a: f64, b: f64| (a - b).abs() <= SYMMETRIC * a.abs().max(b.abs());
+    if let Some(j) = alias(waves, other)
+        && alias(waves, one).is_none()
+    {
+        return Some(format!("`{}` turning faster than the data tell", names[j]));
+    }
     let mut words = Vec::new();
+    let turns = turns(waves, one);
+    // Whether something is so many halves of a turn, and any whole ones.
+    let halves = |j: usize, by: f64, halves: f64| {
+        let turn = turns.get(j).copied().flatten();
+        turn.is_some_and(|turn| {
+            let left = by / turn - 0.5 * halves;
+            (left - left.round()).abs() <= SYMMETRIC
+        })
+    };
     let mut open: Vec<usize> = (0..one.len())
-        .filter(|&j| !close(one[j], other[j]))
+        .filter(|&j| !close(one[j], other[j]) && !halves(j, one[j] - other[j], 0.0))
         .collect();
     while let Some(j) = open.pop() {
-        if close(one[j], -other[j]) {
+        if close(one[j], -other[j]) || halves(j, other[j] + one[j], 0.0) {
             words.push(format!("the sign of `{}`", names[j]));
+            continue;
+        }
+        if halves(j, other[j] - one[j], 1.0) {
+            words.push(format!("half a turn of `{}`", names[j]));
+            continue;
+        }
+        if halves(j, other[j] + one[j], 1.0) {
+            words.push(format!("the sign and half a turn of `{}`", names[j]));
             continue;
         }
         let is_partner = |&k: &usize| close(one[j], other[k]) && close(one[k], other[j]);
@@ -367,13 +416,15 @@ const SYMMETRIC: f64 = 1e-6;
 
 #[cfg(test)]
 mod tests {
+    use super::super::turns::{Shift, Speed, Wave};
     use super::symmetry;
+    use std::f64::consts::{PI, TAU};
 
     #[test]
     fn symmetries_are_named() {
         let names = ["a", "b", "c", "d"];
         let one = [1.0, 2.0, -3.0, 4.0];
-        let named = |other: [f64; 4]| symmetry(&names, &one, &other);
+        let named = |other: [f64; 4]| symmetry(&names, &[], &one, &other);
         assert_eq!(
             named([1.0, 2.0, 3.0, 4.0]).as_deref(),
             Some("the sign of `c`")
@@ -382,5 +433,46 @@ mod tests {
         assert_eq!(named([2.0, 1.0, 4.0, -3.0]).as_deref(), Some(exchanged));
         assert_eq!(named([1.0, 2.0, -3.0, 5.0]), None);
         assert_eq!(named(one), None);
+    }
+
+    #[test]
+    fn an_amplitude_of_the_other_sign_half_a_turn_on_is_a_symmetry() {
+        let names = ["amp", "speed", "phase"];
+        let waves = |power, wave| {
+            let speed = Speed {
+                factor: 1.0,
+                is_period: false,
+                step: 0.1,
+                steps: 64,
+                shift: Some(Shift {
+                    param: 2,
+                    factor: 1.0,
+                    power,
+                }),
+            };
+            [None, Some(Wave::Speed(speed)), wave]
+        };
+        let added = waves(0, Some(Wave::Shift(TAU)));
+        let one = [2.0, 3.0, 0.4];
+        let named = |other: [f64; 3]| symmetry(&names, &added, &one, &other);
+        let half = "the sign of `amp`, half a turn of `phase`";
+        assert_eq!(named([-2.0, 3.0, 0.4 + PI]).as_deref(), Some(half));
+        assert_eq!(named([-2.0, 3.0, 0.4 - 7.0 * PI]).as_deref(), Some(half));
+        // sin(-x) is as well sin(x + half a turn).
+        let both = "the sign of `speed`, the sign and half a turn of `phase`";
+        assert_eq!(named([2.0, -3.0, PI - 0.4]).as_deref(), Some(both));
+        let mirrored = "the sign of `speed`, the sign of `phase`";
+        assert_eq!(
+            named([2.0, -3.0, 2.0 * TAU - 0.4]).as_deref(),
+            Some(mirrored)
+        );
+        assert_eq!(named([2.0, 3.0, 0.4 + TAU]), None);
+        assert_eq!(named([-2.0, 3.0, 1.4]), None);
+        let alias = "`speed` turning faster than the data tell";
+        assert_eq!(named([2.0, 3.0 + TAU, 0.4]).as_deref(), Some(alias));
+        // Where the speed multiplies it, a turn of it is shorter.
+        let sped = waves(1, None);
+        let other = [-2.0, 3.0, 0.4 + PI / 3.0];
+        assert_eq!(symmetry(&names, &sped, &one, &other).as_deref(), Some(half));
     }
 }

@@ -14,7 +14,7 @@ use super::levenberg_marquardt::beginning;
 use super::objective::Objective;
 use super::points::Range;
 use super::space::Space;
-use super::turns::{Speed, Wave};
+use super::turns::{Shift, Speed, Wave};
 use crate::fit::bounds::Bound;
 use crate::sorted;
 use std::cell::Cell;
@@ -48,6 +48,12 @@ const PREDICTIONS: usize = 1 << 17;
 
 /// so many of them in any case.
 const FEWEST: usize = 48;
+
+/// Two speeds that beat are tried so many steps from where one was found, on both sides,
+const APART: [f64; 3] = [0.5, 1.0, 2.0];
+
+/// for each of so many speeds with as many others.
+const BEATS: usize = 2;
 
 /// What a program says of its constants; none, or one for each.
 #[derive(Clone, Copy)]
@@ -146,7 +152,7 @@ pub(super) fn scan<P: Objective>(
         }
     }
     let (mut lowest, mut best) = at(&begun).unwrap_or((f64::INFINITY, begun.clone()));
-    for sweep in 0..SWEEPS {
+    'sweeps: for sweep in 0..SWEEPS {
         let before = lowest;
         for &j in &scanned {
             let (bound, speed) = (space.bounds()[j], hints.speed(j));
@@ -160,7 +166,7 @@ pub(super) fn scan<P: Objective>(
             }
             for to in numbers {
                 if tried.get() >= most || !goes_on() {
-                    return found;
+                    break 'sweeps;
                 }
                 // What is solved for is solved for anew, from where it began: a solution elsewhere may be so
                 // large that here nothing is finite.
@@ -217,6 +223,66 @@ pub(super) fn scan<P: Objective>(
         }
         if lowest >= before {
             break;
+        }
+    }
+    // Two speeds that are nearer to each other than the data tell apart beat: one by one they are found as one.
+    let speeds: Vec<usize> = (scanned.iter().copied())
+        .filter(|&j| hints.speed(j).is_some())
+        .collect();
+    let mut beat: Option<(f64, Vec<f64>)> = None;
+    for (of, &j) in speeds.iter().enumerate().take(BEATS) {
+        for &k in speeds.iter().skip(of + 1).take(BEATS) {
+            for (centre, apart) in [j, k].iter().flat_map(|&c| APART.map(|apart| (c, apart))) {
+                let mut params = begun.clone();
+                for &other in &scanned {
+                    params[other] = best[other];
+                }
+                let mut shifts = Vec::new();
+                for (at, steps) in [(j, -apart), (k, apart)] {
+                    let (Some(speed), Some(of)) = (hints.speed(at), hints.speed(centre)) else {
+                        continue;
+                    };
+                    if let Some(number) = speed.beside(&of, best[centre], steps)
+                        && space.bounds()[at].contains(number)
+                    {
+                        params[at] = number;
+                        shifts.push(speed.shift.filter(|shift| !space.is_linear(shift.param)));
+                    }
+                }
+                let [first_shift, second_shift] = shifts[..] else {
+                    continue;
+                };
+                let parts = |shift: Option<Shift>| if shift.is_some() { quarters } else { 1 };
+                for quarter in 0..parts(first_shift) * parts(second_shift) {
+                    if tried.get() >= most || !goes_on() {
+                        break;
+                    }
+                    let (one, other) = (quarter % parts(first_shift), quarter / parts(first_shift));
+                    let mut params = params.clone();
+                    for (shift, at, quarter) in [(first_shift, j, one), (second_shift, k, other)] {
+                        if let Some(shift) = shift {
+                            params[shift.param] += f64::from(quarter) * shift.quarter(params[at]);
+                        }
+                    }
+                    let is_inside = |(x, bound): (&f64, &Bound)| bound.admits(*x);
+                    if params.iter().zip(space.bounds()).all(is_inside)
+                        && let Some(there) = at(&params)
+                        && beat.as_ref().is_none_or(|known| there.0 < known.0)
+                    {
+                        beat = Some(there);
+                    }
+                }
+            }
+        }
+    }
+    if let Some((value, params)) = beat
+        && value < first
+    {
+        if value < lowest {
+            found.push(std::mem::replace(&mut best, params));
+            lowest = value;
+        } else {
+            found.push(params);
         }
     }
     if lowest < first {

@@ -22,7 +22,8 @@
 //! times as long. Starts that have come to a ten-thousandth of where the starts began stay in any
 //! case: where the data have no noise the lowest sum of squares says nothing about the others.
 //! One is hopeless too if ten times what its own linear model promises does not bring it to the lowest: it
-//! settles in a minimum of its own.
+//! settles in a minimum of its own. After 2, 3 and 4 steps that is looked at too, by thirty times as much: most
+//! starts of a model that turns settle at once.
 //!
 //! **Many rows.** Where a sample of the rows is given, all starts search on it, in batches of 16, 32, …
 //! until a quarter of them agree; the minima found there go on with all rows. Without one all are made.
@@ -162,7 +163,7 @@ where
     total = options.affordable(most - before.all().min(most));
     guess.twice = space.solved() > 0;
     let whole = Space::new(bounds);
-    let search = Search {
+    let mut search = Search {
         space: &space,
         whole: &whole,
         guess,
@@ -203,7 +204,15 @@ where
         match median(begun.map(|start| search.figure(start.value()))) {
             Some(figure) if first_figure.is_nan() => first_figure = figure,
             Some(_) => {}
-            None if watch.is_stopped() => return Err(StartsError::Interrupted),
+            None if watch.is_stopped() => {
+                return match search.guess.scanned.pop() {
+                    Some(best) => Ok(MultiStart {
+                        evaluations: before,
+                        ..MultiStart::unfinished(best)
+                    }),
+                    None => Err(StartsError::Interrupted),
+                };
+            }
             None if starts.len() < total => continue,
             None => {
                 let cause = starts.swap_remove(0).cause;

@@ -43,9 +43,10 @@ pub(crate) struct Speed {
 pub(crate) struct Shift {
     /// The parameter.
     pub(super) param: usize,
-    /// The angle for each unit of it, or, where the speed multiplies it too, for each unit of both.
+    /// The angle for each unit of it, times a power of the speed's parameter.
     pub(super) factor: f64,
-    pub(super) is_sped: bool,
+    /// That power: 0, or 1 and -1 where a speed or a period goes for it too.
+    pub(super) power: i32,
 }
 
 impl Speed {
@@ -65,32 +66,67 @@ impl Speed {
         speeds.map(number).collect()
     }
 
-    /// Whether it turns by more than half a turn from one number of the column to the next: where these
-    /// are evenly spaced, a slower one does the same.
-    fn is_alias(&self, number: f64) -> bool {
-        let speed = if self.is_period {
+    /// The angle for each unit of the column at a number of the parameter.
+    fn angle(&self, number: f64) -> f64 {
+        if self.is_period {
             self.factor / number
         } else {
             self.factor * number
+        }
+    }
+
+    /// The number of the parameter that turns as another's does, and by so many steps faster; none where that
+    /// does not turn.
+    pub(super) fn beside(&self, other: &Self, number: f64, steps: f64) -> Option<f64> {
+        let angle = other.angle(number).abs() + steps * self.step;
+        let number = if self.is_period {
+            self.factor / angle
+        } else {
+            angle / self.factor
         };
+        (angle > 0.0 && number.is_finite()).then_some(number)
+    }
+
+    /// Whether it turns by more than half a turn from one number of the column to the next: where these
+    /// are evenly spaced, a slower one does the same.
+    fn is_alias(&self, number: f64) -> bool {
         // An angle is rounded.
-        speed.abs() > (1.0 + 1e-9) * self.steps as f64 * self.step
+        self.angle(number).abs() > (1.0 + 1e-9) * self.steps as f64 * self.step
     }
 }
 
-/// Whether one of some parameters turns faster than the data tell.
-pub(super) fn are_alias(waves: &[Option<Wave>], params: &[f64]) -> bool {
-    waves.iter().zip(params).any(|(wave, &number)| match wave {
+/// The first of some parameters that turns faster than the data tell.
+pub(super) fn alias(waves: &[Option<Wave>], params: &[f64]) -> Option<usize> {
+    let mut all = waves.iter().zip(params);
+    all.position(|(wave, &number)| match wave {
         Some(Wave::Speed(speed)) => speed.is_alias(number),
         _ => false,
     })
 }
 
+/// How much of each parameter is a turn; none where it turns nothing.
+pub(super) fn turns(waves: &[Option<Wave>], params: &[f64]) -> Vec<Option<f64>> {
+    let mut turns = vec![None; waves.len()];
+    for (j, wave) in waves.iter().enumerate() {
+        match wave {
+            Some(Wave::Shift(turn)) => turns[j] = Some(*turn),
+            Some(Wave::Speed(Speed {
+                shift: Some(shift), ..
+            })) if waves[shift.param].is_none() => {
+                let turn = 4.0 * shift.quarter(params[j]);
+                turns[shift.param] = (turn.is_finite() && turn != 0.0).then_some(turn);
+            }
+            _ => {}
+        }
+    }
+    turns
+}
+
 /// Parameters with whole turns left out, as near to others as may be.
 pub(super) fn turned_to(waves: &[Option<Wave>], params: &[f64], to: &[f64]) -> Vec<f64> {
     let mut turned = params.to_vec();
-    for ((number, wave), to) in turned.iter_mut().zip(waves).zip(to) {
-        if let Some(Wave::Shift(turn)) = wave {
+    for ((number, turn), to) in turned.iter_mut().zip(turns(waves, params)).zip(to) {
+        if let Some(turn) = turn {
             *number -= turn * ((*number - to) / turn).round();
         }
     }
@@ -100,18 +136,14 @@ pub(super) fn turned_to(waves: &[Option<Wave>], params: &[f64], to: &[f64]) -> V
 impl Shift {
     /// How much of it a quarter of a turn is at a number of the speed's parameter.
     pub(super) fn quarter(&self, speed: f64) -> f64 {
-        let factor = if self.is_sped {
-            self.factor * speed
-        } else {
-            self.factor
-        };
-        0.25 * TAU / factor
+        0.25 * TAU / (self.factor * speed.powi(self.power))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::f64::consts::PI;
 
     fn speed(is_period: bool) -> Speed {
         Speed {
@@ -138,23 +170,32 @@ mod tests {
     #[test]
     fn what_turns_faster_than_the_data_tell_is_an_alias() {
         let is = |is_period, number| {
-            are_alias(&[None, Some(Wave::Speed(speed(is_period)))], &[1e9, number])
+            alias(&[None, Some(Wave::Speed(speed(is_period)))], &[1e9, number]) == Some(1)
         };
         assert!(!is(false, 2.0) && is(false, 2.1) && is(false, -2.1));
         assert!(!is(true, 0.5) && is(true, 0.4) && is(true, -0.4));
-        assert!(!are_alias(&[Some(Wave::Shift(1.0))], &[1e9]));
+        assert_eq!(alias(&[Some(Wave::Shift(1.0))], &[1e9]), None);
     }
 
     #[test]
     fn whole_turns_are_left_out_and_a_quarter_is_a_quarter() {
         let waves = [Some(Wave::Shift(2.0)), None];
         assert_eq!(turned_to(&waves, &[7.5, 7.5], &[0.0, 0.0]), [-0.5, 7.5]);
-        let shift = |is_sped| Shift {
-            param: 0,
+        let shift = |power| Shift {
+            param: 1,
             factor: 2.0,
-            is_sped,
+            power,
         };
-        assert_eq!(shift(false).quarter(3.0), 0.25 * TAU / 2.0);
-        assert_eq!(shift(true).quarter(4.0), 0.25 * TAU / 8.0);
+        assert_eq!(shift(0).quarter(3.0), 0.25 * TAU / 2.0);
+        assert_eq!(shift(1).quarter(4.0), 0.25 * TAU / 8.0);
+        assert_eq!(shift(-1).quarter(4.0), TAU / 2.0);
+        // That of one that the speed multiplies is a turn's at that speed.
+        let sped = Speed {
+            shift: Some(shift(1)),
+            ..speed(false)
+        };
+        let waves = [Some(Wave::Speed(sped)), None];
+        let turned = turned_to(&waves, &[PI, 7.5], &[PI, 0.2]);
+        assert!((turned[1] - 0.5).abs() < 1e-12, "{turned:?}");
     }
 }

@@ -126,6 +126,12 @@ impl<'a> Term<'a> {
     }
 }
 
+/// Gaps are uneven where a tenth of them are shorter than the mean by this factor.
+const UNEVEN: f64 = 1.25;
+
+/// Half turns over the data that are told apart, at the most.
+const MOST_TURNS: f64 = 1e9;
+
 struct Angles<'a> {
     program: &'a Program,
     table: &'a Table<'a>,
@@ -237,18 +243,19 @@ impl<'a> Angles<'a> {
     /// What the terms of an angle say of the unknowns.
     fn note(&self, terms: &[Term<'a>], waves: &mut [Option<Wave>]) {
         let known = |term: &&Term<'a>| term.factor.is_finite() && term.factor != 0.0;
-        let shifts = |of: Option<usize>| {
+        let shifts = |of: Option<(usize, i32)>| {
+            let is = |one: usize, power: i32| of == Some((one, power));
             terms.iter().filter(known).find_map(|term| {
-                let (param, is_sped) = match term.unknowns[..] {
-                    [(param, 1)] if of.is_none_or(|of| of != param) => (param, false),
-                    [(one, 1), (other, 1)] if of == Some(one) && one != other => (other, true),
-                    [(one, 1), (other, 1)] if of == Some(other) && one != other => (one, true),
+                let (param, power) = match term.unknowns[..] {
+                    [(param, 1)] if of.is_none_or(|(of, _)| of != param) => (param, 0),
+                    [(one, power), (other, 1)] if is(one, power) && one != other => (other, power),
+                    [(one, 1), (other, power)] if is(other, power) && one != other => (one, power),
                     _ => return None,
                 };
                 term.columns.is_empty().then_some(Shift {
                     param,
                     factor: term.factor,
-                    is_sped,
+                    power,
                 })
             })
         };
@@ -266,7 +273,7 @@ impl<'a> Angles<'a> {
                 is_period: *power < 0,
                 step,
                 steps,
-                shift: shifts(Some(*param)),
+                shift: shifts(Some((*param, *power))),
             };
             // Of a tone and its overtones the lowest says most.
             let is_lower = match waves[*param] {
@@ -293,7 +300,17 @@ impl<'a> Angles<'a> {
         numbers.dedup();
         let length = numbers.last()? - numbers.first()?;
         let step = 0.5 * PI / length;
-        let steps = 2 * (numbers.len() - 1);
+        // Where gaps are uneven, the short ones tell what turns faster than the mean one does.
+        let gaps = numbers.len() - 1;
+        let mut short: Vec<f64> = numbers.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        sorted::by(&mut short, f64::total_cmp);
+        let turns = length / short.get(gaps / 10)?;
+        let is_even = turns < UNEVEN * gaps as f64;
+        let steps = 2 * if is_even {
+            gaps
+        } else {
+            turns.min(MOST_TURNS) as usize
+        };
         (steps >= 6 && step.is_finite() && step > 0.0).then_some((step, steps))
     }
 }

@@ -313,7 +313,11 @@ fn a_search_on_a_sample_is_interrupted_at_any_time() {
                 assert_eq!(fit.value.to_bits(), fit.sse.to_bits(), "{most}");
                 assert!(fit.params.iter().all(|param| param.std_err > 0.0), "{most}");
             }
-            Err(error) => assert!(matches!(error, FitError::Interrupted), "{most}: {error}"),
+            // Once the initial values were evaluated, they are the best so far.
+            Err(error) => assert!(
+                most == 0 && matches!(error, FitError::Interrupted),
+                "{most}: {error}"
+            ),
         }
     }
 }

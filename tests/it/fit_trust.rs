@@ -141,6 +141,65 @@ fn a_frequency_is_found_among_all_that_the_data_tell_apart() {
 }
 
 #[test]
+fn two_frequencies_that_beat_are_parted() {
+    // Tides: the data are no longer than two thirds of a beat. One by one the two are found as one.
+    let tau = std::f64::consts::TAU;
+    let model =
+        "(param a 1) (param p 10) (param f 0) (param b 1) (param q 10) (param g 0) (param m 0)
+                 (observe y (+ m (* a (cos (+ (/ (* 6.283185307179586 t) p) f)))
+                                 (* b (cos (+ (/ (* 6.283185307179586 t) q) g)))))";
+    let data = wave(240, 239.0, 0.09, |t| {
+        2.0 + 1.2 * (tau * t / 12.42 - 0.4).cos() + 0.5 * (tau * t / 12.0 + 1.0).cos()
+    });
+    let fit = fitted(model, &data, &FitOptions::default());
+    let mut found = [estimates(&fit)[1].abs(), estimates(&fit)[4].abs()];
+    found.sort_by(f64::total_cmp);
+    assert!(
+        near(found[0], 12.0, 5e-3) && near(found[1], 12.42, 5e-3),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn what_turns_faster_than_the_mean_gap_is_found_where_gaps_are_uneven() {
+    // A star's velocity: a planet of 4.2 days, looked at once in a week or so.
+    let tau = std::f64::consts::TAU;
+    let model = "(param k 10) (param p 5) (param f 0) (param g 0)
+                 (observe y (+ g (* k (sin (+ (/ (* 6.283185307179586 t) p) f)))))";
+    let t: Vec<f64> = (0..60)
+        .map(|i| 6.7 * (i as f64 + 0.45 * noise(i)))
+        .collect();
+    let y = (t.iter().enumerate())
+        .map(|(i, t)| -33_000.0 + 55.0 * (tau * t / 4.2308 + 1.1).sin() + 10.0 * noise(i + 100));
+    let data = [("t", t.clone()), ("y", y.collect())];
+    let fit = fitted(model, &data, &FitOptions::default());
+    assert!(
+        near(estimates(&fit)[1].abs(), 4.2308, 1e-3),
+        "{:?}",
+        estimates(&fit)
+    );
+}
+
+#[test]
+fn a_sine_that_is_mirrored_is_the_same_sine() {
+    let data = wave(60, 10.0, 0.2, |t| 2.0 * (3.0 * t + 0.4).sin());
+    let models = [
+        "(param a 1) (param w 1) (param p 1) (observe y (* a (sin (+ (* w t) p))))",
+        "(param a 1) (param w 1) (param p 1) (observe y (* a (sin (* w (- t p)))))",
+        "(param a 1) (param w 1) (param p 1) (observe y (* a (sin (* 6.283185307179586 (/ (- t p) w)))))",
+        "(param a 1 (> 0)) (param w 1) (param p 1) (observe y (* a (cos (+ (* w t) p))))",
+    ];
+    for model in models {
+        let fit = fitted(model, &data, &FitOptions::default());
+        let found = estimates(&fit);
+        assert!(near(found[0].abs(), 2.0, 0.1), "{found:?}");
+        for other in &fit.optima {
+            assert!(other.symmetry.is_some(), "{model}: {other:?} {found:?}");
+        }
+    }
+}
+
+#[test]
 fn units_of_time_do_not_lead_to_another_frequency() {
     let model = "(param a 1) (param w 1) (param p 0) (param b 0)
                  (observe y (+ b (* a (sin (+ p (* w t))))))";

@@ -98,7 +98,8 @@ pub enum TableError {
     },
     /// A row is longer or shorter than the line of names.
     #[error(
-        "{file}:{line}: {found} cells where there are {expected} columns{}", Maybe(*hint)
+        "{file}:{line}: {} where there {} {}{}", counted(*found, "cell"),
+        if *expected == 1 { "is" } else { "are" }, counted(*expected, "column"), Maybe(*hint)
     )]
     Ragged {
         /// The path as given.
@@ -275,6 +276,12 @@ impl fmt::Display for Maybe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.map_or(Ok(()), |seen| seen.fmt(f))
     }
+}
+
+/// So many of something.
+fn counted(count: usize, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
 }
 
 /// A name as a program writes it: `time`, `|time (s)|`.

@@ -596,7 +596,7 @@ mod tests {
         let said = refusal(b"t;y\n0;1,5\n1;2,5\n");
         assert_eq!(
             said,
-            "data.csv:2: 2 cells where there are 1 columns; cells look parted by semicolons: try \
+            "data.csv:2: 2 cells where there is 1 column; cells look parted by semicolons: try \
              --sep ';' --decimal ,"
         );
         assert!(column_refusal("t\ty\n0\t1\n", "y").ends_with("try --sep tab"));
@@ -674,7 +674,7 @@ mod tests {
         );
         assert_eq!(
             refusal(b"a,b\n1\n"),
-            "data.csv:2: 1 cells where there are 2 columns"
+            "data.csv:2: 1 cell where there are 2 columns"
         );
         assert_eq!(
             refusal(b"a,b\n1,2\n\xff,3\n"),

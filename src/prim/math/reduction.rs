@@ -43,7 +43,8 @@ const TWO_OVER_PI: [u64; 21] = [
     0xf0cf_bc20_9af4_361d,
 ];
 
-/// The quarter turns and the rest of |x| from 1 up; NaN of infinities and NaN.
+/// The quarter turns and the rest of |x| from 1 up; NaN of infinities and NaN. With its caller's instructions.
+#[inline(always)]
 pub(super) fn reduce(x: f64) -> Reduced {
     if !x.is_finite() {
         return (0, (f64::NAN, f64::NAN));
@@ -92,6 +93,7 @@ pub(super) fn reduce(x: f64) -> Reduced {
 }
 
 /// A binary fraction as a pair.
+#[inline(always)]
 fn pair(words: [u64; 3]) -> (f64, f64) {
     let [a, b, c] = words;
     // The fraction has a one among its first 64 bits or so; two words after it are enough.
@@ -117,6 +119,7 @@ fn pair(words: [u64; 3]) -> (f64, f64) {
 }
 
 /// The upper word of two words shifted to the left.
+#[inline(always)]
 fn shifted(high: u64, low: u64, count: u32) -> u64 {
     if count == 0 {
         high
