@@ -216,6 +216,9 @@ impl Batch<'_> {
             sums.append(&parts);
         }
         tally.stats.paths = self.paths.len() as u64;
+        if !self.terms.fuel_for_each {
+            tally.stats.fuel = tally.stats.fuel.saturating_add(self.fuel.ahead);
+        }
         tally.sums = sums.totals().collect();
         Ok(tally)
     }
