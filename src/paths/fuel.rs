@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 pub(crate) const NUMBERS: u64 = 256;
 
 /// What it weighs besides that a lane fails: it is walked, and its error kept and told.
-pub(crate) const FAILED: u64 = 8;
+pub(crate) const FAILED: u64 = 4;
 
 /// What lanes have taken so far.
 #[derive(Debug, Default)]
