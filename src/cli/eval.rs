@@ -101,7 +101,7 @@ impl Answerer {
     /// Answers one request line.
     pub fn answer(&mut self, line: &str) -> String {
         let mut out = String::new();
-        json::object(&mut out, |answer| match Request::read(line) {
+        json::object(&mut out, |answer| match Request::read(line, self.time) {
             Ok(request) => self.answer_request(&request, answer),
             Err(Refused { id, error }) => {
                 if let Some(id) = id {

@@ -46,6 +46,7 @@ mod run;
 mod search;
 mod searches;
 mod show;
+mod skim;
 mod stats;
 mod time;
 mod verify;

@@ -5,16 +5,18 @@
 //! **Invariants**
 //! - A name stands once: among the members of a request, among inputs and lanes, and in one of these.
 //! - An id is JSON that every reader takes, of [`ID`] bytes at the most: it is part of the answer.
-//! - Reading takes memory in proportion to the line.
+//! - Reading takes memory in proportion to the line, and ends soon after the request's deadline: a long line
+//!   is skimmed for that first.
 
 use super::program::ModeArg;
+use super::skim::{skim, time_of};
 use crate::error::cut;
 use crate::model::json::{Column, NamedColumns, NamedInputs, Wrong};
 use crate::sorted;
-use crate::walk::{Clock, Limits};
-use crate::{Bindings, Error, Relaxation};
+use crate::walk::{Clock, Limits, OUT_OF_TIME};
+use crate::{Bindings, Error, EvalError, Kind, Relaxation};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
@@ -23,8 +25,11 @@ use std::time::Duration;
 /// The longest id, in bytes.
 const ID: usize = 1024;
 
-/// The longest time that is told apart from none, in milliseconds.
-const LONGEST: f64 = 1e15;
+/// From how many bytes on reading a line may take long: some ten milliseconds.
+const LONG: usize = 1 << 18;
+
+/// What a byte of a line takes to come in, in nanoseconds.
+const COMING: u64 = 2;
 
 /// What a line asks for.
 #[derive(Debug)]
@@ -68,20 +73,40 @@ pub(super) struct Refused<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Reads a line.
-    pub(super) fn read(line: &'a str) -> Result<Self, Refused<'a>> {
-        let (wrong, begun) = (Wrong::default(), Clock::start());
+    /// Reads a line, which may take so long unless it says otherwise.
+    pub(super) fn read(line: &'a str, time: Option<Duration>) -> Result<Self, Refused<'a>> {
+        let begun = Clock::start();
+        let skimmed = (line.len() >= LONG).then(|| skim(line, time)).flatten();
+        let id = skimmed.and_then(|skimmed| skimmed.id);
+        if let Some(id) = id
+            && id.len() > ID
+            && let Err(message) = checked_id(id)
+        {
+            let error = Error::Request(message);
+            return Err(Refused { id: None, error });
+        }
+        let time = skimmed.and_then(|skimmed| skimmed.timeout);
+        // To come in took a long line some of its time.
+        let came = Duration::from_nanos(COMING.saturating_mul(line.len() as u64));
+        let time = time.map(|time| begun.left(time).saturating_sub(came));
+        let deadline = time.and_then(|time| Limits::new().timeout(time).deadline);
+        let wrong = Wrong::until(deadline);
         let mut deserializer = serde_json::Deserializer::from_str(line);
         let read = deserializer.deserialize_map(Line(&wrong, begun));
         let read = read.and_then(|request| deserializer.end().map(|()| request));
         read.map_err(|error| {
-            let message = wrong
-                .said()
-                .unwrap_or_else(|| format!("this line is no request: {error}"));
-            Refused {
-                id: id_of(line),
-                error: Error::Request(message),
-            }
+            let id = match skimmed {
+                // Reading it once more takes time as well.
+                Some(_) => id.filter(|id| is_json(id) && checked_id(id).is_ok()),
+                None => id_of(line),
+            };
+            let error = if wrong.is_late() {
+                EvalError::new(Kind::Resource, OUT_OF_TIME.to_owned()).into()
+            } else {
+                let said = wrong.said();
+                Error::Request(said.unwrap_or_else(|| format!("this line is no request: {error}")))
+            };
+            Refused { id, error }
         })
     }
 
@@ -273,7 +298,9 @@ impl<'de> Visitor<'de> for Line<'_> {
                 "lanes" => map
                     .next_value_seed(Maybe(NamedColumns(wrong)))
                     .map(|lanes| request.lanes = lanes),
-                "wrt" => map.next_value().map(|wrt| request.wrt = wrt),
+                "wrt" => map
+                    .next_value_seed(Maybe(Names(wrong)))
+                    .map(|wrt| request.wrt = wrt),
                 "mode" => map.next_value().map(|mode| request.mode = mode),
                 "prelude" => map.next_value().map(|prelude| request.prelude = prelude),
                 "temperature" => map
@@ -291,8 +318,7 @@ impl<'de> Visitor<'de> for Line<'_> {
                     if millis.is_some_and(|millis| millis < 0.0) {
                         return Err(M::Error::custom("give milliseconds, 0 or more"));
                     }
-                    asked.timeout =
-                        millis.map(|millis| Duration::from_secs_f64(millis.min(LONGEST) / 1e3));
+                    asked.timeout = millis.map(time_of);
                     Ok(())
                 }),
                 _ => map.next_value().map(|count: Option<Count>| {
@@ -346,6 +372,7 @@ impl<'de> Visitor<'de> for NamedTexts<'_> {
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
         let mut texts: Vec<(String, String)> = Vec::new();
         while let Some(entry) = map.next_entry()? {
+            self.0.look()?;
             texts.push(entry);
         }
         sorted::by(&mut texts, |(a, _), (b, _)| a.cmp(b));
@@ -357,6 +384,35 @@ impl<'de> Visitor<'de> for NamedTexts<'_> {
             return Err(self.0.say(message));
         }
         Ok(texts)
+    }
+}
+
+/// Names in an array.
+struct Names<'w>(&'w Wrong);
+
+impl<'de> DeserializeSeed<'de> for Names<'_> {
+    type Value = Vec<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Names<'_> {
+    type Value = Vec<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // As serde says it of a `Vec`.
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<Self::Value, S::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = elements.next_element()? {
+            self.0.look()?;
+            names.push(name);
+        }
+        Ok(names)
     }
 }
 
@@ -438,6 +494,11 @@ fn checked_id(id: &str) -> Result<&str, String> {
     }
 }
 
+/// Whether a text is one JSON value.
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<&RawValue>(text).is_ok()
+}
+
 /// The id of a line that is no request but an object all the same, if it can be answered with.
 pub(super) fn id_of(line: &str) -> Option<&str> {
     #[derive(Deserialize)]
@@ -466,7 +527,7 @@ mod tests {
     use super::*;
 
     fn refused(line: &str) -> (Option<&str>, String) {
-        let refused = Request::read(line).expect_err(line);
+        let refused = Request::read(line, None).expect_err(line);
         (refused.id, refused.error.to_string())
     }
 
@@ -589,7 +650,7 @@ mod tests {
             "123456789012345678901",
         ] {
             let line = format!(r#"{{"source":"1","id":{id}}}"#);
-            assert_eq!(Request::read(&line).expect("a request").id, Some(id));
+            assert_eq!(Request::read(&line, None).expect("a request").id, Some(id));
         }
     }
 
@@ -597,7 +658,7 @@ mod tests {
     fn limits_are_those_of_the_request() {
         let line = r#"{"source":"1","fuel":1e3,"heap_bytes":5,"depth":6,"text_bytes":7,
             "output_bytes":8,"trace_bytes":9,"timeout_ms":1e300}"#;
-        let request = Request::read(line).expect("a request");
+        let request = Request::read(line, None).expect("a request");
         let limits = request.limits(Limits::new());
         let expected = Limits::new()
             .fuel(1000)
@@ -621,5 +682,64 @@ mod tests {
         assert_eq!(first_id(r#"{"id":12"#), None);
         assert_eq!(first_id(r#"{"id":"12"#), None);
         assert_eq!(first_id(r#"{"source":"1","id":1"#), None);
+    }
+
+    #[test]
+    fn a_long_line_is_read_until_its_deadline_and_answered_by_its_id() {
+        let many = |unit: &str| vec![unit; (LONG + 1000) / unit.len()].join(",");
+        let members = [
+            format!(r#""lanes":{{"x":[{}]}}"#, many("1")),
+            format!(r#""lanes":{{"x":[{}]}}"#, many("[1,2]")),
+            format!(r#""lanes":{{"x":[{}]}}"#, many(r#"{"list":[1,2]}"#)),
+            format!(r#""inputs":{{"x":[{}]}}"#, many("1")),
+            format!(r#""inputs":{{"x":[{}]}}"#, many("[1]")),
+            format!(r#""inputs":{{"x":[[{}]]}}"#, many("1")),
+            format!(r#""inputs":{{"x":{{"list":[{}]}}}}"#, many("1")),
+            format!(r#""wrt":[{}]"#, many(r#""x""#)),
+            format!(r#""inputs":{{{}}}"#, {
+                let all: Vec<String> = (0..LONG / 8).map(|i| format!(r#""i{i}":1"#)).collect();
+                all.join(",")
+            }),
+        ];
+        let late = OUT_OF_TIME;
+        for member in &members {
+            // Wherever the time stands; the line's own goes before what is given.
+            for (line, time) in [
+                (
+                    format!(r#"{{"id":"a","source":"1","timeout_ms":0,{member}}}"#),
+                    None,
+                ),
+                (
+                    format!(r#"{{"source":"1",{member},"timeout_ms":0,"id":"a"}}"#),
+                    Some(u64::MAX),
+                ),
+                (format!(r#"{{"source":"1",{member},"id":"a"}}"#), Some(0)),
+            ] {
+                let time = time.map(Duration::from_millis);
+                let refused = Request::read(&line, time).expect_err("it is late");
+                assert_eq!(
+                    (refused.id, refused.error.to_string().as_str()),
+                    (Some("\"a\""), late)
+                );
+                assert_eq!(refused.error.kind(), Kind::Resource);
+            }
+            for line in [
+                format!(r#"{{"source":"1",{member},"timeout_ms":1e9}}"#),
+                format!(r#"{{"source":"1",{member}}}"#),
+            ] {
+                let time = line.contains("timeout_ms").then_some(Duration::ZERO);
+                assert!(Request::read(&line, time).is_ok());
+            }
+        }
+        let huge = format!(r#"{{"id":[{}],"source":"1","timeout_ms":1e9}}"#, many("1"));
+        let refused = Request::read(&huge, None).expect_err("its id is too long");
+        assert_eq!(refused.id, None);
+        assert!(refused.error.to_string().starts_with("the id has "));
+        let broken = format!(
+            r#"{{"id":1 2,"source":"1","timeout_ms":1e9,"wrt":[{}]}}"#,
+            many("1")
+        );
+        let refused = Request::read(&broken, None).expect_err("it is no JSON");
+        assert_eq!((refused.id, refused.error.kind()), (None, Kind::Request));
     }
 }

@@ -242,7 +242,11 @@ impl Model {
             threads: asked.threads,
             end: AtomicU32::new(u32::MAX),
             terms: asked.terms,
-            fuel: Fuel::default(),
+            fuel: if asked.terms.fuel_for_each {
+                Fuel::default()
+            } else {
+                Fuel::of_lanes(asked.lanes, asked.inputs.len())
+            },
             held: AtomicUsize::new(0),
             errors: Mutex::default(),
             late_error: Mutex::default(),

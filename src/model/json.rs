@@ -5,7 +5,8 @@
 //! **Invariants**
 //! - An array is a vector and an array of arrays a matrix, as they are in Rust; a list says that it is
 //!   one.
-//! - Reading takes memory in proportion to the text, and messages none to speak of.
+//! - Reading takes memory in proportion to the text, and messages none to speak of; where there is a deadline
+//!   it ends soon after that.
 //! - A name stands once among inputs, and once among lanes.
 
 #![cfg_attr(
@@ -17,12 +18,13 @@ use super::bindings::{Bindings, Input};
 use super::error::Error;
 use crate::error::cut;
 use crate::sorted;
+use crate::walk::OUT_OF_TIME;
 use crate::walk::output::json_string;
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::time::Instant;
 
 impl Bindings {
     /// The inputs of a JSON object: numbers, `"inf"`, `"-inf"` and `"nan"`; `[1,2]` for a vector,
@@ -71,19 +73,61 @@ impl<'de> Deserialize<'de> for Input {
 const INPUTS: &str = "inputs are numbers, \"inf\", \"-inf\" or \"nan\"; arrays of numbers, which \
 are vectors; arrays of such arrays, which are matrices; and {\"list\":[1,2]}, which is a list";
 
-/// What is wrong with an input, where serde's own words would not do.
+/// What is wrong with an input, where serde's own words would not do; and until when there is time to read.
 #[derive(Default)]
-pub(crate) struct Wrong(RefCell<Option<String>>);
+pub(crate) struct Wrong {
+    said: RefCell<Option<String>>,
+    deadline: Cell<Option<Instant>>,
+    /// Elements read since the last look at the clock.
+    unlooked: Cell<u32>,
+    is_late: Cell<bool>,
+}
 
 impl Wrong {
+    /// Reading ends at a deadline.
+    #[cfg(feature = "cli")]
+    pub(crate) fn until(deadline: Option<Instant>) -> Self {
+        Self {
+            deadline: Cell::new(deadline),
+            ..Self::default()
+        }
+    }
+
+    /// Whether it did.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_late(&self) -> bool {
+        self.is_late.get()
+    }
+
+    /// Looks at the clock, once in a while: for each element that is read.
+    #[inline]
+    pub(crate) fn look<E: serde::de::Error>(&self) -> Result<(), E> {
+        /// Elements between two looks: some tens of microseconds.
+        const UNLOOKED: u32 = 256;
+        let Some(deadline) = self.deadline.get() else {
+            return Ok(());
+        };
+        let unlooked = self.unlooked.get() + 1;
+        if unlooked < UNLOOKED {
+            self.unlooked.set(unlooked);
+            return Ok(());
+        }
+        self.unlooked.set(0);
+        if Instant::now() >= deadline {
+            self.is_late.set(true);
+            return Err(E::custom(OUT_OF_TIME));
+        }
+        Ok(())
+    }
+
     /// What was said, if anything was.
     pub(crate) fn said(&self) -> Option<String> {
-        self.0.take()
+        self.said.take()
     }
 
     /// Says it; the error is there to stop serde.
     pub(crate) fn say<E: serde::de::Error>(&self, message: String) -> E {
-        *self.0.borrow_mut() = Some(message);
+        *self.said.borrow_mut() = Some(message);
         E::custom("an input is wrong")
     }
 }
@@ -127,6 +171,7 @@ impl<'de> Visitor<'de> for NamedInputs<'_> {
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Bindings, M::Error> {
         let mut bindings = Bindings::new();
         while let Some(name) = map.next_key::<String>()? {
+            self.0.look()?;
             let input = map.next_value_seed(OneInput(Place::Named(&name), self.0))?;
             if bindings.get(&name).is_some() {
                 let message = format!("the input `{}` is given twice; give it once", cut(&name));
@@ -179,6 +224,7 @@ impl<'de> Visitor<'de> for NamedColumns<'_> {
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
         let mut columns = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
+            self.0.look()?;
             let column = map.next_value_seed(OneColumn(&name, self.0))?;
             columns.push((name, column));
         }
@@ -224,6 +270,7 @@ impl<'de> Visitor<'de> for OneColumn<'_> {
         let Self(name, wrong) = self;
         let mut numbers = Vec::new();
         let other = loop {
+            wrong.look()?;
             let place = Place::Lane(name, numbers.len());
             match lanes.next_element_seed(OneInput(place, wrong))? {
                 Some(Input::Number(x)) => numbers.push(x),
@@ -234,6 +281,7 @@ impl<'de> Visitor<'de> for OneColumn<'_> {
         let mut inputs: Vec<Input> = numbers.into_iter().map(Input::Number).collect();
         inputs.push(other);
         loop {
+            wrong.look()?;
             let place = Place::Lane(name, inputs.len());
             match lanes.next_element_seed(OneInput(place, wrong))? {
                 Some(input) => inputs.push(input),
@@ -361,11 +409,13 @@ impl<'de> Visitor<'de> for OneInput<'_> {
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<Input, S::Error> {
-        let mut numbers = match elements.next_element::<Element>()? {
+        let element = || OneElement(self.1);
+        let mut numbers = match elements.next_element_seed(element())? {
             None => return Ok(Input::Vector(Vec::new())),
             Some(Element::Row(first)) => {
                 let (columns, mut rows, mut numbers) = (first.len(), 1, first);
-                while let Some(element) = elements.next_element()? {
+                while let Some(element) = elements.next_element_seed(element())? {
+                    self.1.look()?;
                     let row = self.row(element)?;
                     if row.len() != columns {
                         let (place, count) = (self.0, row.len());
@@ -388,7 +438,8 @@ impl<'de> Visitor<'de> for OneInput<'_> {
             }
             Some(element) => vec![self.number(element)?],
         };
-        while let Some(element) = elements.next_element()? {
+        while let Some(element) = elements.next_element_seed(element())? {
+            self.1.look()?;
             numbers.push(self.number(element)?);
         }
         Ok(Input::Vector(numbers))
@@ -400,7 +451,7 @@ impl<'de> Visitor<'de> for OneInput<'_> {
             Some(key) => return Err(self.is(format_args!("an object with {}", quoted(&key)))),
             None => return Err(self.is("an object")),
         }
-        let numbers = match map.next_value::<Element>()? {
+        let numbers = match map.next_value_seed(OneElement(self.1))? {
             Element::Row(numbers) => numbers,
             Element::Number(_) => return Err(self.is("a list of no array")),
             Element::Other(what) => return Err(self.holds(what)),
@@ -420,62 +471,69 @@ enum Element {
     Other(String),
 }
 
-impl<'de> Deserialize<'de> for Element {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Element;
+struct OneElement<'w>(&'w Wrong);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number or an array of numbers")
-            }
+impl<'de> DeserializeSeed<'de> for OneElement<'_> {
+    type Value = Element;
 
-            fn visit_f64<E>(self, x: f64) -> Result<Element, E> {
-                Ok(Element::Number(x))
-            }
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Element, D::Error> {
+        from.deserialize_any(self)
+    }
+}
 
-            fn visit_u64<E>(self, x: u64) -> Result<Element, E> {
-                Ok(Element::Number(x as f64))
-            }
+impl<'de> Visitor<'de> for OneElement<'_> {
+    type Value = Element;
 
-            fn visit_i64<E>(self, x: i64) -> Result<Element, E> {
-                Ok(Element::Number(x as f64))
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number or an array of numbers")
+    }
 
-            fn visit_str<E>(self, text: &str) -> Result<Element, E> {
-                Ok(match named(text) {
-                    Some(x) => Element::Number(x),
-                    None => Element::Other(quoted(text)),
-                })
-            }
+    fn visit_f64<E>(self, x: f64) -> Result<Element, E> {
+        Ok(Element::Number(x))
+    }
 
-            fn visit_bool<E>(self, truth: bool) -> Result<Element, E> {
-                Ok(Element::Other(truth.to_string()))
-            }
+    fn visit_u64<E>(self, x: u64) -> Result<Element, E> {
+        Ok(Element::Number(x as f64))
+    }
 
-            fn visit_unit<E>(self) -> Result<Element, E> {
-                Ok(Element::Other("null".into()))
-            }
+    fn visit_i64<E>(self, x: i64) -> Result<Element, E> {
+        Ok(Element::Number(x as f64))
+    }
 
-            fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<Element, S::Error> {
-                let mut numbers = Vec::new();
-                let mut other = None;
-                while let Some(element) = elements.next_element::<JsonNumber>()? {
-                    match element {
-                        JsonNumber::Number(x) => numbers.push(x),
-                        // The rest has to be read all the same.
-                        JsonNumber::Other(what) => other = other.or(Some(what)),
-                    }
-                }
-                Ok(other.map_or(Element::Row(numbers), Element::Other))
-            }
+    fn visit_str<E>(self, text: &str) -> Result<Element, E> {
+        Ok(match named(text) {
+            Some(x) => Element::Number(x),
+            None => Element::Other(quoted(text)),
+        })
+    }
 
-            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Element, M::Error> {
-                IgnoredAny::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Element::Other("an object".into()))
+    fn visit_bool<E>(self, truth: bool) -> Result<Element, E> {
+        Ok(Element::Other(truth.to_string()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Element, E> {
+        Ok(Element::Other("null".into()))
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<Element, S::Error> {
+        let mut numbers = Vec::new();
+        let mut other = None;
+        while let Some(element) = elements.next_element::<JsonNumber>()? {
+            self.0.look()?;
+            match element {
+                JsonNumber::Number(x) => numbers.push(x),
+                // The rest has to be read all the same.
+                JsonNumber::Other(what) => other = other.or(Some(what)),
             }
         }
-        from.deserialize_any(Any)
+        Ok(other.map_or(Element::Row(numbers), Element::Other))
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Element, M::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+            self.0.look()?;
+        }
+        Ok(Element::Other("an object".into()))
     }
 }
 
@@ -536,8 +594,8 @@ impl<'de> Deserialize<'de> for JsonNumber {
                 Ok(JsonNumber::Other("arrays in arrays in arrays".into()))
             }
 
-            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<JsonNumber, M::Error> {
-                IgnoredAny::deserialize(MapAccessDeserializer::new(map))?;
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<JsonNumber, M::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 Ok(JsonNumber::Other("an object".into()))
             }
         }

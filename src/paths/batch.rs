@@ -216,6 +216,9 @@ impl Batch<'_> {
             sums.append(&parts);
         }
         tally.stats.paths = self.paths.len() as u64;
+        if !self.terms.fuel_for_each {
+            tally.stats.fuel = tally.stats.fuel.saturating_add(self.fuel.ahead);
+        }
         tally.sums = sums.totals().collect();
         Ok(tally)
     }
@@ -237,15 +240,17 @@ impl Batch<'_> {
         let one_by_one = |done: &Result<Done, Refused>| {
             matches!(done, Err(Refused::Over | Refused::NotOneNumber))
         };
+        // What lanes came to is counted anew, so none of it is kept.
+        let known: Vec<bool> = results.iter().map(one_by_one).collect();
+        drop(results);
         let mut in_order = Vec::with_capacity(tasks.len());
-        for (task, (targets, result)) in tasks.iter_mut().zip(results).enumerate() {
+        for (task, (targets, is_known)) in tasks.iter_mut().zip(known).enumerate() {
             let before = self.fuel.spent();
             let held = self.held.load(Ordering::Relaxed);
             let end = self.end.load(Ordering::Relaxed);
             let lanes = lanes_of(task);
-            let mut done = result;
-            if !one_by_one(&done) && before < self.limits.fuel {
-                done = self.task(lanes.clone(), targets, false, &mut scratch);
+            if !is_known && before < self.limits.fuel {
+                let done = self.task(lanes.clone(), targets, false, &mut scratch);
                 if one_by_one(&done) {
                     self.fuel.reset(before);
                     self.held.store(held, Ordering::Relaxed);

@@ -14,6 +14,7 @@ use super::tree::Tree;
 use crate::trace::routine::Failed;
 use crate::trace::routine::lanes::FailedLane;
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Lanes that are to try a path.
@@ -50,7 +51,8 @@ impl Clue {
 struct Unknown {
     /// What is known of their path: another one, and where they leave it.
     clue: Option<Clue>,
-    lanes: Vec<u32>,
+    /// The next one to be walked is the first; where all fail, each is looked at once.
+    lanes: VecDeque<u32>,
 }
 
 /// Lanes of a range that are still to be run.
@@ -131,6 +133,7 @@ impl Batch<'_> {
                 });
             } else {
                 let clue = Some(clue);
+                let lanes = lanes.into();
                 work.unknown.push(Unknown { clue, lanes });
             }
         }
@@ -145,12 +148,13 @@ impl Batch<'_> {
         scratch: &mut TaskScratch,
     ) -> Result<(), Refused> {
         let Unknown { clue, mut lanes } = unknown;
-        lanes.retain(|&lane| self.wants(lane));
+        let is_wanted = |lane: &u32| self.wants(*lane);
+        while lanes.pop_front_if(|lane| !is_wanted(lane)).is_some() {}
         if lanes.is_empty() {
             return Ok(());
         }
         if self.is_late() {
-            return self.all_late(lanes.iter().copied(), range);
+            return self.all_late(lanes.into_iter().filter(is_wanted), range);
         }
         // Where there is no room for further paths, there is nothing to wait for.
         let walking = self.paths.has_room().then(|| self.paths.while_walking());
@@ -165,7 +169,7 @@ impl Batch<'_> {
                 path: known[place].clone(),
                 place: Some(place),
                 past,
-                lanes: Some(lanes),
+                lanes: Some(lanes.into_iter().filter(is_wanted).collect()),
             });
             return Ok(());
         }
@@ -178,7 +182,9 @@ impl Batch<'_> {
             return Ok(());
         }
         // The first one: where it fails, the others may be of no use.
-        let lane = lanes.remove(0);
+        let Some(lane) = lanes.pop_front() else {
+            return Ok(());
+        };
         let result = self.walk_counted(lane, range, scratch);
         drop(walking);
         match result? {
@@ -192,7 +198,7 @@ impl Batch<'_> {
                         path: self.paths.load()[place].clone(),
                         place: Some(place),
                         past,
-                        lanes: Some(lanes),
+                        lanes: Some(lanes.into_iter().filter(is_wanted).collect()),
                     }),
                     (Some(path), None) => {
                         // It is not kept, so compiling it does not pay.

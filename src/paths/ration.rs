@@ -9,6 +9,7 @@
 //! - All lanes together take no more time than a few times what the fuel allows, whatever they do.
 
 use super::batch::{Batch, Results, TaskScratch};
+use super::fuel::FAILED;
 use super::tally::{Refused, Special};
 use super::{Path, Query, Run};
 use crate::error::Kind;
@@ -21,6 +22,10 @@ use std::collections::hash_map::Entry;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// What of all fuel a lane takes that is kept from being walked again; so the most of them that are kept,
+/// but for those on other threads.
+const MUCH: u64 = 64;
 
 /// Whether an error is that of fuel that has run out.
 fn has_run_out(error: &EvalError, fuel: u64) -> bool {
@@ -171,6 +176,7 @@ impl Batch<'_> {
         lane: u32,
         fuel: u64,
         result: Result<Run, Box<EvalError>>,
+        range: &mut Results<'_>,
     ) -> Result<Result<Run, Box<EvalError>>, Refused> {
         let taken = match &result {
             Ok(run) => run.stats.fuel,
@@ -180,13 +186,39 @@ impl Batch<'_> {
             && !self.terms.fuel_for_each
             && has_run_out(error, fuel)
         {
-            if lane == 0 && fuel == self.limits.fuel {
+            if lane == 0 && fuel == self.limits.fuel.saturating_sub(self.fuel.ahead) {
                 *lock(&self.fuel.first) = Some(error.clone());
             }
             return Err(self.over());
         }
-        self.take_fuel(taken)?;
+        if let Err(error) = &result
+            && !self.terms.fuel_for_each
+            && taken > self.limits.fuel / MUCH
+        {
+            lock(&self.fuel.long).push((lane, error.clone()));
+        }
+        let besides = self.weight_of(&result, range);
+        self.take_fuel(taken.saturating_add(besides))?;
         Ok(result)
+    }
+
+    /// What a lane weighs besides what its run took.
+    fn weight_of(&self, result: &Result<Run, Box<EvalError>>, range: &mut Results<'_>) -> u64 {
+        if result.is_ok() || self.terms.fuel_for_each {
+            return 0;
+        }
+        range.tally.stats.fuel += FAILED;
+        FAILED
+    }
+
+    /// The error that a lane is known to end with where it has so much fuel.
+    fn known_error(&self, lane: u32, fuel: u64) -> Option<Box<EvalError>> {
+        let first = lock(&self.fuel.first).clone().filter(|_| lane == 0);
+        first.or_else(|| {
+            let long = lock(&self.fuel.long);
+            let (_, error) = long.iter().find(|(of, _)| *of == lane)?;
+            (error.stats.fuel <= fuel).then(|| error.clone())
+        })
     }
 
     /// Runs lanes one by one, in their order, as long as there is fuel.
@@ -209,8 +241,7 @@ impl Batch<'_> {
                 continue;
             }
             let left = self.fuel_left();
-            let known = lock(&self.fuel.first).clone().filter(|_| lane == 0);
-            let result = match known {
+            let result = match self.known_error(lane, left) {
                 Some(error) => {
                     range.tally.walks += 1;
                     Err(error)
@@ -229,7 +260,8 @@ impl Batch<'_> {
                     self.fail(lane, error.into(), range)?;
                 }
                 Err(error) => {
-                    let fuel = error.stats.fuel;
+                    let fuel = error.stats.fuel.saturating_add(FAILED);
+                    range.tally.stats.fuel += FAILED;
                     self.fuel.spent.fetch_add(fuel, Ordering::Relaxed);
                     self.fail(lane, error.into(), range)?;
                 }

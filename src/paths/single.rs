@@ -57,7 +57,7 @@ impl Batch<'_> {
         let fuel = self.fuel_left();
         let result = self.walk_lane(lane, &mut scratch.workspace);
         range.tally.walks += 1;
-        self.count_walk(lane, fuel, result)
+        self.count_walk(lane, fuel, result, range)
     }
 
     pub(super) fn load(&self, lane: u32, workspace: &mut Workspace) {

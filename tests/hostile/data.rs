@@ -504,6 +504,12 @@ pub(crate) fn cases() -> Vec<Case> {
             Answer,
         )
         .with(json!({"lanes": {"x": (0..3000).collect::<Vec<_>>()}, "wrt": ["x"]})),
+        Case::program("data/lanes-of-texts", || "(number->string x)".into(), Answer)
+            .with(json!({"lanes": {"x": (0..150_000).collect::<Vec<_>>()}})),
+        Case::program("data/lanes-of-a-table", || "(ref v x)".into(), Answer)
+            .with(json!({"inputs": {"v": vec![1; 100_000]}, "lanes": {"x": (0..100_000).collect::<Vec<_>>()}})),
+        Case::program("data/lanes-of-a-small-table", || "(ref v x)".into(), Answer)
+            .with(json!({"inputs": {"v": vec![1; 10_000]}, "lanes": {"x": (0..30_000).map(|i| i % 10_000).collect::<Vec<_>>()}})),
         Case::program("data/lanes-wide", || "(zeros 1000)".into(), Answer)
             .with(json!({"lanes": {"x": vec![1; 100_000]}})),
         Case::program("data/lanes-of-lists", || "(iota x)".into(), Answer)

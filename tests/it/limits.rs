@@ -1,6 +1,8 @@
 //! Limits: each stops an evaluation by its name, cold and warm; what is within them works.
 
-use dmci::{Bindings, Error, Interpreter, Kind, Limits, Mode, Model, Workspace, Wrt};
+use dmci::{
+    Bindings, Error, Input, Interpreter, Kind, Limits, Mode, Model, OnError, Workspace, Wrt,
+};
 use std::time::{Duration, Instant};
 
 const MODES: [Mode; 2] = [Mode::Interpreter, Mode::Direct];
@@ -317,6 +319,97 @@ fn garbage_is_collected_before_a_large_value_is_refused() -> Result<(), Error> {
     for text in programs {
         for mode in MODES {
             evaluate(text, mode, &limits)?;
+        }
+    }
+    Ok(())
+}
+
+/// Lanes too few to be compiled for are done one after the other, each longer than what is done between two
+/// looks at the clock, and too short for code that looks at it itself: once time is up, those that are left
+/// are not begun.
+#[test]
+fn lanes_that_are_done_singly_look_at_the_clock() -> Result<(), Error> {
+    let text = "(let go ((i 0) (s x)) (if (= i 5000) s (go (+ i 1) (+ (* 0.5 s) (sin s)))))";
+    let model = Interpreter::embedded().model(text)?;
+    let mut workspace = Workspace::new();
+    let x: Vec<f64> = (0..15).map(|lane| f64::from(lane) / 16.0).collect();
+    let mut run = |limits: &Limits| {
+        let lanes = [("x", x.as_slice())];
+        let (none, collect) = (Bindings::new(), OnError::Collect);
+        model.value_and_grad_lanes(&none, &lanes, &[], collect, limits, &mut workspace)
+    };
+    // Once to walk, and often enough that it is as fast as it will be.
+    for _ in 0..2 {
+        run(&Limits::default())?;
+    }
+    for attempt in 0.. {
+        let began = Instant::now();
+        let all = run(&Limits::default())?;
+        assert!(all.values.iter().all(Result::is_ok));
+        assert_eq!(all.walks, 0);
+        let some = run(&Limits::default().timeout(began.elapsed() / 3))?;
+        // On a machine that is busy all of them may be late.
+        if some.values[0].is_err() && attempt < 20 {
+            continue;
+        }
+        assert!(some.values[0].is_ok());
+        let last = some.values[14]
+            .as_ref()
+            .expect_err("there was no time for it");
+        assert_eq!(last.to_string(), "out of time: the deadline has passed");
+        break;
+    }
+    Ok(())
+}
+
+/// What lanes weigh besides their applications follows from what they are given and whether they fail: it is
+/// the same cold, warm and on any number of threads.
+#[test]
+fn lanes_weigh_what_they_are_given_and_that_they_fail() -> Result<(), Error> {
+    let lanes: Vec<f64> = (0..3000).map(f64::from).collect();
+    let table = Input::Vector(vec![1.5; 3000]);
+    // Of 3001 numbers each: 11 units.
+    let given = Bindings::from([("v", table)]);
+    let run = |model: &Model, bindings: &Bindings, fuel: u64| {
+        let limits = Limits::default().fuel(fuel);
+        let (collect, column) = (OnError::Collect, [("x", lanes.as_slice())]);
+        let mut workspace = Workspace::new();
+        let of_lanes =
+            model.value_and_grad_lanes(bindings, &column, &[], collect, &limits, &mut workspace)?;
+        let error = |lane: &Result<_, Error>| lane.as_ref().err().map(ToString::to_string);
+        let errors: Vec<_> = of_lanes.values.iter().map(error).collect();
+        Ok::<_, Error>((of_lanes.stats.fuel, errors))
+    };
+    for threads in [1, 3] {
+        let model = |text| -> Result<Model, Error> {
+            Ok(Interpreter::embedded().model(text)?.with_threads(threads))
+        };
+        let failing = model("(if (< x 2990) (car x) x)")?;
+        for fuel in [1_000_000, 1000, 1_000_000, 1000] {
+            let (took, errors) = run(&failing, &Bindings::new(), fuel)?;
+            let own = errors
+                .iter()
+                .flatten()
+                .filter(|error| error.contains("car"))
+                .count();
+            let done = errors.iter().filter(|error| error.is_none()).count();
+            // Two applications and four of failing each; where not all are left, the two are enough.
+            let expected = if fuel > 1000 { (2990, 10) } else { (167, 0) };
+            assert_eq!((own, done), expected, "{fuel}");
+            if fuel > 1000 {
+                assert_eq!(took, 2990 * 6 + 10);
+            }
+        }
+        let reading = model("(+ (ref v 7) x)")?;
+        for _ in 0..2 {
+            let (took, errors) = run(&reading, &given, 1_000_000)?;
+            assert_eq!(took, 3000 * (2 + 11));
+            assert!(errors.iter().all(Option::is_none));
+            // What they are given is taken first.
+            let (_, errors) = run(&reading, &given, 3000 * 11 + 20)?;
+            let done = errors.iter().take_while(|error| error.is_none()).count();
+            assert_eq!(done, 10);
+            assert!(errors[10..].iter().all(Option::is_some));
         }
     }
     Ok(())

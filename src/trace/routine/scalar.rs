@@ -278,7 +278,8 @@ impl Routine {
     reason = "it speaks of the function that it is inlined in"
 )]
 fn begin_at_a_page() {
-    #[cfg(target_arch = "x86_64")]
+    // Miri has no assembler.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: it tells the assembler to fill up with instructions that do nothing.
     unsafe {
         std::arch::asm!(".p2align 12", options(nomem, nostack, preserves_flags));
