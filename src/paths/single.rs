@@ -178,7 +178,7 @@ impl Batch<'_> {
                 let fuel = self.fuel_left();
                 let result = (self.walk)(&query, workspace);
                 range.tally.walks += 1;
-                self.count_walk(lane, fuel, result)?
+                self.count_walk(lane, fuel, result, range)?
             }
         };
         match result {
