@@ -299,29 +299,27 @@ impl Paths {
 
     /// Keeps a path, if there is room; gives its place.
     fn keep(&self, path: &Arc<Path>, limits: &Limits) -> Option<usize> {
-        let mut kept = Kept::Not;
         let is_rolled = path.is_rolled();
         let paths = if is_rolled { &self.rolled } else { &self.known };
-        paths.rcu(|known| {
-            let mut tree = Tree::clone(known);
-            let most = self.most.load(Ordering::Relaxed);
+        let most = self.most.load(Ordering::Relaxed);
+        let place = loop {
             let room = self.kept_bytes.load(Ordering::Relaxed);
             let room = limits.trace_bytes.saturating_sub(room);
-            kept = tree.keep(path, most, room);
-            match kept {
-                Kept::At(_) => Arc::new(tree),
-                Kept::There(_) | Kept::Not => known.clone(),
+            let known = paths.load();
+            match known.with(path, most, room) {
+                Ok((tree, place)) => {
+                    let before = paths.compare_and_swap(&known, Arc::new(tree));
+                    if Arc::ptr_eq(&before, &known) {
+                        let bytes = path.recorded_bytes();
+                        self.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
+                        break place;
+                    }
+                }
+                Err(Kept::There(place)) => break place,
+                Err(Kept::Not) => return None,
             }
-        });
-        match kept {
-            Kept::At(place) => {
-                let bytes = path.recorded_bytes();
-                self.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
-                Some(place).filter(|_| !is_rolled)
-            }
-            Kept::There(place) => Some(place).filter(|_| !is_rolled),
-            Kept::Not => None,
-        }
+        };
+        Some(place).filter(|_| !is_rolled)
     }
 }
 

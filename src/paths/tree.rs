@@ -33,10 +33,9 @@ pub(crate) struct Tree {
     roots: Vec<u32>,
 }
 
-/// What became of a path that was to be kept.
+/// Why a path is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kept {
-    At(usize),
     /// It is there already.
     There(usize),
     /// There is no room, or it fits nowhere.
@@ -125,9 +124,9 @@ impl Tree {
         })
     }
 
-    /// Keeps a path, if there are fewer than `most` and there is `room` in bytes.
-    pub(super) fn keep(&mut self, path: &Arc<Path>, most: usize, room: usize) -> Kept {
-        let place = self.paths.len();
+    /// Where a path would leave others, if there are fewer than `most` and there is `room` in bytes; none
+    /// where it would be the first of its key.
+    fn branch_of(&self, path: &Path, most: usize, room: usize) -> Result<Option<Branch>, Kept> {
         let branch = match self.root(&path.key) {
             None => None,
             Some(mut at) => {
@@ -136,10 +135,10 @@ impl Tree {
                 loop {
                     let Some(guard) = self.parting(at, from, mine) else {
                         let is_it = self.paths[at].trace.guards.len() == mine.len();
-                        return if is_it { Kept::There(at) } else { Kept::Not };
+                        return Err(if is_it { Kept::There(at) } else { Kept::Not });
                     };
                     if guard >= self.paths[at].trace.guards.len() {
-                        return Kept::Not;
+                        return Err(Kept::Not);
                     }
                     match self.child(at, guard as u32, mine[guard].expected) {
                         Some(child) => (at, from) = (child, guard + 1),
@@ -153,9 +152,28 @@ impl Tree {
                 }
             }
         };
-        if place >= most || path.recorded_bytes() > room {
-            return Kept::Not;
+        if self.paths.len() >= most || path.recorded_bytes() > room {
+            return Err(Kept::Not);
         }
+        Ok(branch)
+    }
+
+    /// The tree with one path more, and its place, if there are fewer than `most` and there is `room` in
+    /// bytes. Nothing is copied where there is not: readers on many threads hold all paths.
+    pub(super) fn with(
+        &self,
+        path: &Arc<Path>,
+        most: usize,
+        room: usize,
+    ) -> Result<(Self, usize), Kept> {
+        let branch = self.branch_of(path, most, room)?;
+        let mut tree = self.clone();
+        let place = tree.add(path, branch);
+        Ok((tree, place))
+    }
+
+    fn add(&mut self, path: &Arc<Path>, branch: Option<Branch>) -> usize {
+        let place = self.paths.len();
         match branch {
             None => self.roots.push(place as u32),
             Some(Branch { from, guard }) => {
@@ -166,6 +184,6 @@ impl Tree {
         }
         self.paths.push(path.clone());
         self.branches.push(branch);
-        Kept::At(place)
+        place
     }
 }
