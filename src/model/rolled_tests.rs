@@ -67,6 +67,10 @@ fn check(source: &str, limits: &Limits, which: &str) -> usize {
             (1.3, 200.0),
             (-1.0, 5.0),
             (1.0, 0.0),
+            (1.0, 11.0),
+            (0.7, 12.0),
+            (1.1, 13.0),
+            (1.2, 14.0),
             (0.5, 60.5),
             (1.0, f64::NAN),
             (1e200, 33.0),
@@ -173,6 +177,7 @@ fn lanes_of_many_numbers_of_iterations_share_a_path() {
                 ..Limits::default()
             };
             let model = model(source, Mode::Interpreter);
+            model.keep_paths(12);
             let lanes = model.value_and_grad_lanes(
                 &Bindings::new(),
                 &[("n", &n), ("a", &a), ("b", &b)],

@@ -156,6 +156,18 @@ impl Batch<'_> {
         if self.is_late() {
             return self.all_late(lanes.into_iter().filter(is_wanted), range);
         }
+        if self.rolls() {
+            // One after the other, up to the first that none of these paths fits.
+            while let Some(&lane) = lanes.front() {
+                if self.wants(lane) && !self.run_rolled(lane, range, scratch)? {
+                    break;
+                }
+                lanes.pop_front();
+            }
+            if lanes.is_empty() {
+                return Ok(());
+            }
+        }
         // Where there is no room for further paths, there is nothing to wait for.
         let walking = self.paths.has_room().then(|| self.paths.while_walking());
         let known = self.paths.load();
@@ -174,13 +186,6 @@ impl Batch<'_> {
             return Ok(());
         }
         drop(known);
-        if self.rolls() {
-            drop(walking);
-            for lane in lanes {
-                self.run_rolled(lane, range, scratch)?;
-            }
-            return Ok(());
-        }
         // The first one: where it fails, the others may be of no use.
         let Some(lane) = lanes.pop_front() else {
             return Ok(());
@@ -194,6 +199,9 @@ impl Batch<'_> {
                     return Ok(());
                 }
                 match (run.path, run.place) {
+                    (Some(path), _) if path.is_rolled() => {
+                        work.unknown.push(Unknown { clue, lanes });
+                    }
                     (Some(_), Some(place)) => work.known.push(Trial {
                         path: self.paths.load()[place].clone(),
                         place: Some(place),

@@ -16,12 +16,6 @@ use std::sync::Arc;
 /// microseconds. A look costs as much as some twenty operations.
 const UNLOOKED: usize = 4096;
 
-/// From how many paths on lanes that none of them fits are done with loops kept as one iteration.
-const MANY: usize = 32;
-
-/// From how many operations on such loops are.
-const SHORT: usize = 64;
-
 impl Batch<'_> {
     /// The place of the path that a lane takes; it is walked if none is known.
     pub(crate) fn place_of(&self, lane: u32) -> Result<Option<usize>, Box<EvalError>> {
@@ -138,52 +132,36 @@ impl Batch<'_> {
         }
     }
 
-    /// Whether lanes that no known path fits are done with loops kept as one iteration: there are so many
-    /// paths that each number of iterations seems to have its own.
+    /// Whether lanes that no known path fits are done with loops kept as one iteration: no more paths are
+    /// kept, so each of them would be walked.
     pub(super) fn rolls(&self) -> bool {
         let is_direction = |weights: Weights<'_>| weights.kind == WeightKind::Direction;
-        self.paths.len() >= MANY && !self.weights.is_some_and(is_direction)
+        !self.paths.has_room() && !self.weights.is_some_and(is_direction)
     }
 
-    /// Runs one lane so, on a path for any number of iterations, or walks it.
+    /// Runs one lane so, if a path with such loops fits; whether one did, or it is late.
     pub(super) fn run_rolled(
         &self,
         lane: u32,
         range: &mut Results<'_>,
         scratch: &mut TaskScratch,
-    ) -> Result<(), Refused> {
-        if !self.wants(lane) {
-            return Ok(());
-        }
-        if self.is_late() {
-            return self.late(lane, range);
-        }
+    ) -> Result<bool, Refused> {
         let workspace = &mut scratch.workspace;
         self.load(lane, workspace);
-        let query = Query {
-            rolls: Some(SHORT),
-            ..self.query_left()
-        };
-        let result = match self.paths.replay_rolled(&query, Miss::OfLanes, workspace) {
+        let query = self.query_left();
+        match self.paths.replay_rolled(&query, Miss::OfLanes, workspace) {
             Ok(run) => {
                 self.take_fuel(run.stats.fuel)?;
                 let stats = Stats {
                     way: Way::Lanes,
                     ..run.stats
                 };
-                Ok(Run { stats, ..run })
+                let run = Run { stats, ..run };
+                self.store_run(lane, &run, &mut scratch.workspace, range)?;
+                Ok(true)
             }
-            Err(Miss::Late) => return self.late(lane, range),
-            Err(_) => {
-                let fuel = self.fuel_left();
-                let result = (self.walk)(&query, workspace);
-                range.tally.walks += 1;
-                self.count_walk(lane, fuel, result, range)?
-            }
-        };
-        match result {
-            Ok(run) => self.store_run(lane, &run, &mut scratch.workspace, range),
-            Err(error) => self.fail(lane, error.into(), range),
+            Err(Miss::Late) => self.late(lane, range).map(|()| true),
+            Err(_) => Ok(false),
         }
     }
 

@@ -380,3 +380,78 @@ impl Trace {
         reached
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Repeat;
+    use crate::prim::Prim;
+    use crate::trace::sweep::Adjoints;
+    use crate::trace::{Guard, Operation, Ref, Trace};
+    use std::sync::Arc;
+
+    fn operation(prim: Prim, a: Ref, b: Ref) -> Operation {
+        Operation { prim, a, b, c: a }
+    }
+
+    /// x is multiplied by g as long as it is less than 100.
+    fn multiplied() -> Repeat {
+        let [x, g] = [0, 1].map(Ref::node);
+        let body = Trace {
+            inputs: 2,
+            operations: vec![
+                operation(Prim::Lt, x, Ref::constant(0)),
+                operation(Prim::Mul, x, g),
+            ],
+            constants: vec![100.0],
+            guards: vec![Guard {
+                at: 1,
+                node: Ref::node(2),
+                expected: 1.0,
+                place: 0,
+            }],
+            ..Trace::default()
+        };
+        Repeat::new(body, vec![Ref::node(3)], [1, 0], false).expect("it is an iteration")
+    }
+
+    #[test]
+    fn what_a_loop_begins_with_may_be_read_by_what_follows() {
+        // (x g^n + x) g
+        let [x, g] = [0, 1].map(Ref::node);
+        let mut trace = Trace {
+            inputs: 2,
+            ..Trace::default()
+        };
+        let end = Ref::node(trace.add_repeat(Arc::new(multiplied()), &[x, g]));
+        for (prim, a, b) in [(Prim::Add, end, x), (Prim::Mul, Ref::node(4), g)] {
+            trace.operations.push(operation(prim, a, b));
+        }
+        for (x, g, n) in [
+            (1.5, 1.01, 423),
+            (1.5, 1.5, 11),
+            (100.0, 7.0, 0),
+            (99.0, 2.0, 1),
+        ] {
+            let mut values = Vec::new();
+            let ran = trace.replay_while(&[x, g], &mut values, None, &mut |_| true);
+            assert_eq!(ran, Ok(()));
+            let mut power = x;
+            for _ in 0..n {
+                power *= g;
+            }
+            assert_eq!(
+                values[2..],
+                [power, f64::from(n), power + x, (power + x) * g]
+            );
+            let mut adjoints = Adjoints::default();
+            trace.sweep(&values, &[(Ref::node(5), 1.0)], &mut adjoints);
+            let by_x = g * (power / x + 1.0);
+            let by_g = power + x + g * f64::from(n) * power / g;
+            for (input, expected) in [by_x, by_g].into_iter().enumerate() {
+                let found = adjoints.of(input);
+                let error = (found - expected).abs() / expected;
+                assert!(error < 1e-12, "{x} {g}: {found} is not {expected}");
+            }
+        }
+    }
+}

@@ -7,8 +7,8 @@ use super::{Repeat, Repeated};
 /// How many iterations are done between two questions whether to go on, about.
 const UNASKED: u64 = 1 << 14;
 
-/// How many numbers are kept of a loop at the most.
-const KEPT: usize = 1 << 20;
+/// How many numbers are kept of a loop at the most; few where that is tested.
+const KEPT: usize = if cfg!(test) { 8 } else { 1 << 20 };
 
 /// The numbers carried on at the beginning of every few steps of a loop: of as many iterations as are written
 /// out together.

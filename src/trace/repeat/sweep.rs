@@ -47,6 +47,17 @@ impl Trace {
         if !cts.iter().any(there) {
             return;
         }
+        let trips = values[repeated.trips()] as u64;
+        if trips == 0 {
+            // What it came to is what it was begun with.
+            for nth in 0..carried {
+                let ct = adjoints.values[repeated.first + nth];
+                if let Some(node) = operands[nth].as_node().filter(|_| there(&ct)) {
+                    adjoints.add(node as usize, ct);
+                }
+            }
+            return;
+        }
         let numbers: Vec<f64> = operands.iter().map(|&r| self.number(r, values)).collect();
         let befores: Vec<Option<f64>> = operands
             .iter()
@@ -76,7 +87,6 @@ impl Trace {
         };
         let first = (0..carried).map(|nth| Arrival::of(before(nth).is_some()));
         let first: Vec<Arrival> = first.collect();
-        let trips = values[repeated.trips()] as u64;
         let kept = &mut adjoints.kept;
         let states = kept.loops.get_mut(repeated.which).filter(|_| kept.is_there);
         let mut states = states.map(std::mem::take);

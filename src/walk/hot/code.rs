@@ -8,6 +8,7 @@
 //!   back.
 //! - Arithmetic on numbers is done here, all else by the walk's primitives; both record and count alike.
 
+use super::roll::SETTLED;
 use super::{Carried, Loop, Operand, Shape, is_same};
 use crate::prim::Prim;
 use crate::prim::value::{Tag, Value};
@@ -213,7 +214,7 @@ impl Walk<'_> {
     /// Runs iterations of one way, as many as go it; gives how many that were.
     fn run_way(&mut self, way: &Way, registers: &mut [Value]) -> (u64, Ended) {
         let mut runs = 0;
-        let mut began = self.recorder.rolls.map(|_| self.began(registers));
+        let mut began = None;
         loop {
             let is_due = self.meter.clock <= way.took.clock;
             if self.heap.len() >= self.meter.collect_at || (is_due && !self.looks(way)) {
@@ -248,13 +249,16 @@ impl Walk<'_> {
                 registers[to as usize] = *value_of(from, registers, &way.constants);
             }
             runs += 1;
+            if runs == SETTLED && self.recorder.rolls.is_some() {
+                began = Some(self.began(registers));
+            }
             if began
                 .as_ref()
-                .is_some_and(|began| self.is_long(began, runs))
+                .is_some_and(|began| self.is_long(began, runs - SETTLED))
                 && let Some(began) = began.take()
-                && let Some(rolled) = self.roll(way, registers, &began, runs)
+                && let Some((rolled, ended)) = self.roll(way, registers, &began, runs - SETTLED)
             {
-                return rolled;
+                return (SETTLED + rolled, ended);
             }
         }
     }

@@ -20,6 +20,9 @@ use crate::walk::fork::number;
 use crate::walk::text::LARGEST_WHOLE;
 use std::sync::Arc;
 
+/// After how many iterations of one way it is noted where they began.
+pub(super) const SETTLED: u64 = 8;
+
 /// How many iterations are done between two looks at what they take.
 const CHUNK: u64 = 1 << 13;
 
@@ -76,7 +79,8 @@ impl Walk<'_> {
     #[inline]
     pub(super) fn is_long(&self, began: &Began, runs: u64) -> bool {
         let long = self.recorder.rolls.unwrap_or(usize::MAX).min(self.hot.long);
-        self.recorder.operations() - began.done[0] >= long || runs >= long as u64
+        // What of it is worth it is at least one iteration.
+        runs > 0 && (self.recorder.operations() - began.done[0] >= long || runs >= long as u64)
     }
 
     /// Keeps the iterations of a way since they began as one, and goes on to the end of the loop. Gives how
