@@ -8,7 +8,6 @@
 //! - The `near` functions hold for |x| up to [`NEAR`] and give NaN or nonsense beyond.
 //! - The sign of 0 is kept by sine and tangent; at infinities all are NaN.
 
-use super::Cpu;
 use super::double::{falling, fma, product, quick_sum, quotient, remainder, sum, whole};
 use super::reduction::{self, HALF_PI, Reduced};
 
@@ -121,6 +120,8 @@ pub(crate) fn tan_near(x: f64) -> f64 {
 pub(crate) fn sin_cos_far(x: f64) -> (f64, f64) {
     #[cfg(all(target_arch = "x86_64", not(target_feature = "fma")))]
     {
+        use crate::prim::math::Cpu;
+
         #[target_feature(enable = "avx2,fma")]
         fn fused(x: f64) -> (f64, f64) {
             sin_cos_of(reduction::reduce(x))
