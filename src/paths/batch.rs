@@ -218,7 +218,7 @@ impl Batch<'_> {
             tally.stats.add(&part.stats, 1);
             sums.append(&parts);
         }
-        tally.stats.paths = self.paths.len() as u64;
+        tally.stats.paths = self.paths.count();
         if !self.terms.fuel_for_each {
             tally.stats.fuel = tally.stats.fuel.saturating_add(self.fuel.ahead);
         }

@@ -185,7 +185,7 @@ pub(crate) struct Purpose {
 pub(crate) struct Paths {
     known: ArcSwap<Tree>,
     /// Those whose long loops are kept as one iteration, for those who ask for value and derivatives alone.
-    pub(crate) rolled: ArcSwap<Tree>,
+    rolled: ArcSwap<Tree>,
     /// How many are kept.
     most: AtomicUsize,
     /// What they take, and what they are compiled to, in bytes.
@@ -247,10 +247,9 @@ impl Paths {
         self.keep_at_most(others.most.load(Ordering::Relaxed));
     }
 
-    /// How many paths there are whose long loops are kept as one iteration.
-    #[cfg(test)]
-    pub(crate) fn rolled(&self) -> usize {
-        self.rolled.load().len()
+    /// How many there are, those whose long loops are kept as one iteration among them.
+    pub(crate) fn count(&self) -> u64 {
+        (self.len() + self.rolled.load().len()) as u64
     }
 
     /// Whether there may be room for another.
@@ -395,7 +394,7 @@ fn replay_one_of(
                     path.note_trips(&workspace.values);
                 }
                 let stats = Stats {
-                    paths: known.len() as u64,
+                    paths: paths.count(),
                     way: uncompiled.map_or(Way::Compiled, Way::Recorded),
                     ..path.replay_stats(cost)
                 };
@@ -545,7 +544,7 @@ fn walk_and_keep(
     if query.by.is_some() {
         check_deadline(&query.limits)?;
     }
-    stats.paths = paths.len() as u64;
+    stats.paths = paths.count();
     Ok(Run {
         output: path.output.clone(),
         stats,

@@ -50,9 +50,9 @@ impl Trace {
         let trips = values[repeated.trips()] as u64;
         if trips == 0 {
             // What it came to is what it was begun with.
-            for nth in 0..carried {
-                let ct = adjoints.values[repeated.first + nth];
-                if let Some(node) = operands[nth].as_node().filter(|_| there(&ct)) {
+            for (at, operand) in (repeated.first..repeated.trips()).zip(operands) {
+                let ct = adjoints.values[at];
+                if let Some(node) = operand.as_node().filter(|_| there(&ct)) {
                     adjoints.add(node as usize, ct);
                 }
             }
