@@ -8,8 +8,7 @@
 //!   back.
 //! - Arithmetic on numbers is done here, all else by the walk's primitives; both record and count alike.
 
-use super::roll::SETTLED;
-use super::{Carried, Loop, Operand, Shape, is_same};
+use super::{Carried, Loop, Operand, SETTLED, Shape, is_same};
 use crate::prim::Prim;
 use crate::prim::value::{Tag, Value};
 use crate::trace::record::Mark;

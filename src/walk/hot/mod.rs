@@ -40,6 +40,9 @@ const TRIES: u32 = 3;
 /// How many iterations, for each that is recorded, make that worth it.
 const WORTH: u64 = 8;
 
+/// After how many iterations of one way it is noted where they began, for loops that become long.
+const SETTLED: u64 = 8;
+
 /// Places of the table of procedures that are entered again; a power of two.
 const SEEN: usize = 16;
 

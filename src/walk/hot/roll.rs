@@ -20,9 +20,6 @@ use crate::walk::fork::number;
 use crate::walk::text::LARGEST_WHOLE;
 use std::sync::Arc;
 
-/// After how many iterations of one way it is noted where they began.
-pub(super) const SETTLED: u64 = 8;
-
 /// How many iterations are done between two looks at what they take.
 const CHUNK: u64 = 1 << 13;
 
