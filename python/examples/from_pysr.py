@@ -68,7 +68,7 @@ def dmci_search(binary: str) -> None:
             front = list(csv.reader(file))[1:]
     program = next(row[-1] for row in front if float(row[1]) < 1e-9)
     model = dmci.Model(program)
-    found = model(**{f"x{k}": X[:, k] for k in range(5)})
+    found = model(**{name: X[:, int(name[1:])] for name in model.inputs})
     print(f"dmci: {program} {np.mean((np.asarray(found) - y) ** 2):.1e}")
     print(model.export("latex"))
 

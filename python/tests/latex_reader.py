@@ -339,7 +339,8 @@ class Reader:
         else:
             raise Unread(f"`{token}`")
         if self.takes("_"):
-            name += "_" + self.raw().replace("\\_", "_")
+            # Apart from a word that has an underscore itself.
+            name += "_{" + self.raw().replace("\\_", "_") + "}"
         return name
 
 
@@ -357,16 +358,8 @@ class Formulas(dict):
         return self[name]
 
 
-def spelling(name):
-    """How the name of an input is spelled: an index stands after an underscore."""
-    stem = name.rstrip("0123456789")
-    if "_" in name.strip("_") or stem in ("", name):
-        return name
-    return f"{stem}_{name[len(stem):]}"
-
-
 def value(text, given):
-    """What a text comes to: a number, a truth, or nested lists of them."""
+    """What a text comes to, given numbers in the order of its arguments: a number, a truth, or lists of them."""
     body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
     begin, end = "\\begin{aligned}", "\\end{aligned}"
     if not (body.strip().startswith(begin) and body.strip().endswith(end)):
@@ -392,8 +385,8 @@ def value(text, given):
         formulas[name] = reader.formula()
         if not reader.takes("\\\\") and reader.peek() is not None:
             raise Unread(f"`{reader.peek()}` after a formula")
-    given = {spelling(name): value for name, value in given.items()}
-    # What the formula does not mention is of no use to it.
-    given = {name: value for name, value in given.items() if name in arguments}
+    if len(arguments) != len(given):
+        raise Unread(f"{len(arguments)} arguments, and numbers for {len(given)}")
+    given = dict(zip(arguments, given.values()))
     with np.errstate(all="ignore"):
         return Formulas(formulas, given)[last]
