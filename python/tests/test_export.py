@@ -111,30 +111,41 @@ def near(found, expected, within=NEAR):
     )
 
 
-@pytest.mark.parametrize("target", ["numpy", "sympy"])
-def test_values(target):
-    pytest.importorskip(target)
-    pytest.importorskip("scipy")
+def agreeing(target, cases, worked_out):
+    """How many cases come to their values; none may come to others. What is worked out is numbers, or none
+    where the target refuses, and the text."""
     agree, refused, wrong = 0, [], []
-    for name, model, given, value in CASES:
-        function, text = exported(model, target, given)
-        if function is None:
+    for name, model, given, value in cases:
+        found, text = worked_out(model, given)
+        if found is None:
             refused.append((name, text.splitlines()[0]))
-            continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                found = function(**called(function, model, given))
-                found = numbers(found) if target == "numpy" else [symbolic(x) for x in np.ravel([found])]
-            except Exception as error:
-                found, text = [], f"{error!r}\n{text}"
-        if near(found, value):
+        elif near(found, value):
             agree += 1
         else:
             wrong.append((name, model.source, found, value, text))
     print(f"{target}: {agree} agree; refused: {refused}")
     assert not wrong, "\n".join(map(str, wrong[:5])) + f"\n{len(wrong)}"
-    assert agree >= 200
+    return agree
+
+
+@pytest.mark.parametrize("target", ["numpy", "sympy"])
+def test_values(target):
+    pytest.importorskip(target)
+    pytest.importorskip("scipy")
+
+    def worked_out(model, given):
+        function, text = exported(model, target, given)
+        if function is None:
+            return None, text
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                found = function(**called(function, model, given))
+                return numbers(found) if target == "numpy" else [symbolic(x) for x in np.ravel([found])], text
+            except Exception as error:
+                return [], f"{error!r}\n{text}"
+
+    assert agreeing(target, CASES, worked_out) >= 200
 
 
 # Names that look alike, signs side by side, and places that are computed.
@@ -156,29 +167,22 @@ def test_latex():
     pytest.importorskip("scipy")
     import latex_reader
 
-    agree, refused, wrong = 0, [], []
-    unlike = [(s, dmci.Model(s), g, dmci.evaluate_program(None, s, **g)) for s, g in UNLIKE]
-    for name, model, given, value in CASES + unlike:
+    def worked_out(model, given):
         arrays = {key: one for key, one in given.items() if not isinstance(one, float)}
         try:
             text = model.export("latex", inputs=arrays)
         except dmci.DmciError as error:
             assert error.kind == "unsupported" and error.line is not None, error
-            refused.append((name, str(error).splitlines()[0]))
-            continue
+            return None, str(error)
+        # What shapes are told of comes first.
+        names = [*arrays, *(name for name in model.inputs if name not in arrays)]
         try:
-            # What shapes are told of comes first.
-            names = [*arrays, *(name for name in model.inputs if name not in arrays)]
-            found = latex_reader.value(text, {name: given.get(name) for name in names})
+            return latex_reader.value(text, {name: given.get(name) for name in names}), text
         except Exception as error:
-            found, text = [], f"{error!r}\n{text}"
-        if near(found, value):
-            agree += 1
-        else:
-            wrong.append((name, model.source, found, value, text))
-    print(f"latex: {agree} agree; refused: {refused}")
-    assert not wrong, "\n".join(map(str, wrong[:5])) + f"\n{len(wrong)}"
-    assert agree >= 300
+            return [], f"{error!r}\n{text}"
+
+    unlike = [(s, dmci.Model(s), g, dmci.evaluate_program(None, s, **g)) for s, g in UNLIKE]
+    assert agreeing("latex", CASES + unlike, worked_out) >= 300
 
 
 def test_numpy_broadcasts(rng):

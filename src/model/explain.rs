@@ -19,7 +19,7 @@
 //! ```
 
 use super::error::Error;
-use super::{Model, RunPath};
+use super::{Model, RunPath, Want};
 use crate::model::bindings::{Bindings, Wrt};
 use crate::model::gradient::Evaluation;
 use crate::paths::{self, Workspace};
@@ -118,7 +118,7 @@ impl Model {
     ) -> Result<(Evaluation, Explanation), Error> {
         self.check_walks()?;
         let (evaluation, path, by) =
-            self.evaluate_on_path(bindings, wrt, false, limits, workspace)?;
+            self.evaluate_on_path(bindings, wrt, Want::Path, limits, workspace)?;
         let explanation = self.explanation(evaluation.stats.way, path, &by);
         Ok((evaluation, explanation))
     }

@@ -4,7 +4,7 @@
 //! - Looking records paths as evaluating does, and changes nothing else.
 
 use super::error::Error;
-use super::{Asked, Model, Prepared};
+use super::{Asked, Model, Prepared, Want};
 use crate::model::bindings::{Bindings, Wrt};
 use crate::model::gradient::{Variable, columns};
 use crate::model::hessian::Layout;
@@ -78,7 +78,7 @@ impl Model {
     ) -> Result<Recorded, Error> {
         let asked = self.ask(bindings, Wrt::Names(wrt), workspace)?;
         let numbers = workspace.inputs.clone();
-        let run = self.run(&asked, Some(&[]), [true, false], limits, workspace)?;
+        let run = self.run(&asked, Some(&[]), Want::Nodes, limits, workspace)?;
         let Some(path) = run.path.filter(|_| run.output.is_numeric()) else {
             return Err(self.not_numeric(run.stats).into());
         };
@@ -138,7 +138,7 @@ impl Model {
         workspace: &mut Workspace,
     ) -> Result<Vec<String>, Error> {
         let asked = self.ask(bindings, wrt, workspace)?;
-        let run = self.run(&asked, Some(&[]), [false, true], limits, workspace)?;
+        let run = self.run(&asked, Some(&[]), Want::Value, limits, workspace)?;
         let wrt = asked.wrt;
         let Some(path) = run.path else {
             return Ok(Vec::new());
@@ -167,7 +167,7 @@ impl Model {
         workspace: &mut Workspace,
     ) -> Result<String, Error> {
         let asked = self.ask(bindings, Wrt::Nothing, workspace)?;
-        self.run(&asked, None, [true, false], limits, workspace)?;
+        self.run(&asked, None, Want::Nodes, limits, workspace)?;
         let names = self.trace_names(&asked);
         Ok(self.inner.paths.print(&asked.given.key, &names))
     }
@@ -185,7 +185,7 @@ impl Model {
     ) -> Result<String, Error> {
         let asked = self.ask(bindings, Wrt::All, workspace)?;
         let by = columns(&asked.wrt);
-        let run = self.run(&asked, Some(&by), [true, false], limits, workspace)?;
+        let run = self.run(&asked, Some(&by), Want::Nodes, limits, workspace)?;
         let Some(path) = run.path.filter(|path| path.is_number()) else {
             return Err(Error::Request(
                 "the stage gradient shows that of one number, and the value is something else"

@@ -84,11 +84,11 @@ fn check_of(source: &str, inputs: &Bindings, limits: &Limits, which: &str) -> u6
     iterations
 }
 
-fn inputs() -> Bindings {
+pub(super) fn inputs() -> Bindings {
     Bindings::from([("a", 0.7), ("b", -1.3), ("n", 60.0)])
 }
 
-fn fuel(fuel: u64) -> Limits {
+pub(super) fn fuel(fuel: u64) -> Limits {
     Limits {
         fuel,
         ..Limits::default()

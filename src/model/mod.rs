@@ -140,6 +140,17 @@ enum Prepared {
 /// A path, and where it stands among those the model keeps, if it is there.
 type RunPath = (Arc<paths::Path>, Option<usize>);
 
+/// What is wanted of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Want {
+    /// The numbers of all nodes.
+    Nodes,
+    /// Its path with all loops written out.
+    Path,
+    /// Its value and derivatives alone.
+    Value,
+}
+
 impl Model {
     pub(crate) fn new(
         interpreter: &Interpreter,
@@ -456,26 +467,29 @@ impl Model {
             return self.refer(graph, bindings, wrt, None, limits);
         }
         Ok(self
-            .evaluate_on_path(bindings, wrt, true, limits, workspace)?
+            .evaluate_on_path(bindings, wrt, Want::Value, limits, workspace)?
             .0)
     }
 
-    /// The same, and the run that it came from with the inputs of its trace that derivatives are by. Its
-    /// path may have loops that are kept as one iteration where `rolls` says so.
+    /// The same, and the run that it came from with the inputs of its trace that derivatives are by. Of
+    /// a program with monitors the numbers of all nodes are wanted in any case.
     fn evaluate_on_path(
         &self,
         bindings: &Bindings,
         wrt: Wrt<'_>,
-        rolls: bool,
+        want: Want,
         limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<(Evaluation, Option<RunPath>, Vec<u32>), Error> {
         let asked = self.ask(bindings, wrt, workspace)?;
         let columns = columns(&asked.wrt);
         let by = (!asked.wrt.is_empty()).then_some(columns.as_slice());
-        let is_monitored = self.inner.monitored;
-        let asks = [is_monitored, rolls && !is_monitored];
-        let run = self.run(&asked, by, asks, limits, workspace)?;
+        let want = if self.inner.monitored {
+            Want::Nodes
+        } else {
+            want
+        };
+        let run = self.run(&asked, by, want, limits, workspace)?;
         let wrt = asked.wrt;
         let gradient = match (&run.path, wrt.is_empty()) {
             (_, true) | (None, _) => Gradient::default(),
@@ -504,7 +518,7 @@ impl Model {
         &self,
         asked: &Asked<'_>,
         by: Option<&[u32]>,
-        [all_nodes, rolls]: [bool; 2],
+        want: Want,
         limits: &Limits,
         workspace: &mut Workspace,
     ) -> Result<paths::Run, Error> {
@@ -512,8 +526,8 @@ impl Model {
         let query = paths::Query {
             key: &asked.given.key,
             by,
-            all_nodes,
-            rolls: rolls.then_some(paths::LONG),
+            all_nodes: want == Want::Nodes,
+            rolls: (want == Want::Value).then_some(paths::LONG),
             limits: *limits,
         };
         self.with_job(&asked.given, limits, |job| {

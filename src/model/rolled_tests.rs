@@ -2,7 +2,7 @@
 //! errors, and the path run again on other numbers and for other numbers of iterations. `DMCI_SEED` and
 //! `DMCI_ROLLED_LOOPS` say which random programs, and how many.
 
-use super::loops_tests::Writer;
+use super::loops_tests::{Writer, fuel, inputs};
 use crate::random::{Random, from_environment};
 use crate::{Bindings, Interpreter, Limits, Mode, Model, Workspace, Wrt};
 
@@ -22,17 +22,6 @@ fn workspace(rolls: bool) -> Workspace {
 fn model(source: &str, mode: Mode) -> Model {
     let prepared = Interpreter::embedded().model_for(source, &inputs(), mode);
     prepared.unwrap_or_else(|error| panic!("{source}\n{error}"))
-}
-
-fn inputs() -> Bindings {
-    Bindings::from([("a", 0.7), ("b", -1.3), ("n", 60.0)])
-}
-
-fn fuel(fuel: u64) -> Limits {
-    Limits {
-        fuel,
-        ..Limits::default()
-    }
 }
 
 /// What a run comes to, and what it costs.

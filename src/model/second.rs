@@ -8,8 +8,8 @@
 //! - The path taken decides, as with gradients: where it changes, second derivatives are those of one
 //!   side.
 
-use super::Model;
 use super::error::Error;
+use super::{Model, Want};
 use crate::error::Kind;
 use crate::model::bindings::{Bindings, Wrt};
 use crate::model::gradient::{Gradient, by_name, columns};
@@ -176,7 +176,7 @@ impl Model {
         if direction.is_none() {
             matrix_fits(layout.size(), by.len(), limits)?;
         }
-        let run = self.run(&asked, Some(&by), [false; 2], limits, workspace)?;
+        let run = self.run(&asked, Some(&by), Want::Path, limits, workspace)?;
         let (Some(value), Some(path)) = (run.output.number(), &run.path) else {
             return Err(self.no_number_to_differentiate(run.stats));
         };

@@ -38,9 +38,6 @@ const TASK: usize = 8192;
 /// The same where several threads share the work, as long as that makes tasks enough.
 const SHARED_TASKS: [usize; 2] = [1024, 4096];
 
-/// From how many operations on loops of lanes are kept as one iteration, where they are at all.
-const SHORT: usize = 64;
-
 /// How many tasks for each thread are enough.
 const TASKS_A_THREAD: usize = 8;
 
@@ -427,7 +424,7 @@ impl Batch<'_> {
                 self.by
             },
             all_nodes: weights.is_some_and(|weights| weights.kind == WeightKind::Cotangents),
-            rolls: self.rolls().then_some(SHORT),
+            rolls: None,
             limits: self.limits,
         }
     }

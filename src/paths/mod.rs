@@ -186,6 +186,8 @@ pub(crate) struct Paths {
     known: ArcSwap<Tree>,
     /// Those whose long loops are kept as one iteration, for those who ask for value and derivatives alone.
     rolled: ArcSwap<Tree>,
+    /// How many there are of both.
+    count: AtomicU64,
     /// How many are kept.
     most: AtomicUsize,
     /// What they take, and what they are compiled to, in bytes.
@@ -228,6 +230,7 @@ impl Default for Paths {
         Self {
             known: ArcSwap::default(),
             rolled: ArcSwap::default(),
+            count: AtomicU64::new(0),
             most: AtomicUsize::new(MAX_PATHS),
             kept_bytes: Arc::default(),
             last: AtomicUsize::new(0),
@@ -249,7 +252,7 @@ impl Paths {
 
     /// How many there are, those whose long loops are kept as one iteration among them.
     pub(crate) fn count(&self) -> u64 {
-        (self.len() + self.rolled.load().len()) as u64
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Whether there may be room for another.
@@ -311,6 +314,7 @@ impl Paths {
                     if Arc::ptr_eq(&before, &known) {
                         let bytes = path.recorded_bytes();
                         self.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
+                        self.count.fetch_add(1, Ordering::Relaxed);
                         break place;
                     }
                 }

@@ -23,6 +23,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// From how many operations on loops of lanes are kept as one iteration, where they are at all.
+const SHORT: usize = 64;
+
 /// What of all fuel a lane takes that is kept from being walked again; so the most of them that are kept,
 /// but for those on other threads.
 const MUCH: u64 = 64;
@@ -279,8 +282,7 @@ impl Batch<'_> {
     ) -> Result<Run, Box<EvalError>> {
         let workspace = &mut scratch.workspace;
         self.load(lane, workspace);
-        let mut query = self.query();
-        query.limits.fuel = fuel;
+        let query = self.query_with(fuel);
         if let Ok(run) = super::replay(self.paths, &query, self.paths.last(), workspace) {
             Ok(run)
         } else {
@@ -347,8 +349,16 @@ impl Batch<'_> {
 
     /// The query of one lane that is walked.
     pub(super) fn query_left(&self) -> Query<'_> {
-        let mut query = self.query();
-        query.limits.fuel = self.fuel_left();
+        self.query_with(self.fuel_left())
+    }
+
+    /// The same with so much fuel.
+    fn query_with(&self, fuel: u64) -> Query<'_> {
+        let mut query = Query {
+            rolls: self.rolls().then_some(SHORT),
+            ..self.query()
+        };
+        query.limits.fuel = fuel;
         query
     }
 }

@@ -24,9 +24,6 @@ pub(super) struct States {
 impl States {
     /// Notes that a step begins with these numbers.
     pub(super) fn push(&mut self, carried: &[f64]) {
-        if self.spacing == 0 {
-            self.spacing = 1;
-        }
         if self.steps.is_multiple_of(self.spacing) {
             if self.numbers.len() + carried.len() > KEPT.max(2 * carried.len()) {
                 self.halve(carried.len());
@@ -49,11 +46,12 @@ impl States {
         self.spacing *= 2;
     }
 
-    /// Those that a step between begins with, and which step they are of.
+    /// Those that an interval of steps begins with.
     pub(super) fn before(&self, interval: usize, length: usize) -> &[f64] {
         &self.numbers[interval * length..][..length]
     }
 
+    /// Begins anew; nothing is noted before.
     pub(super) fn clear(&mut self) {
         self.numbers.clear();
         (self.spacing, self.steps) = (1, 0);
