@@ -343,10 +343,67 @@ impl Writer {
 
     /// A loop whose iterations compute with numbers alone.
     pub(super) fn of_numbers(&mut self) -> String {
+        self.of_numbers_and(["", "", ""])
+    }
+
+    /// The same, where iterations read elements of the vectors v and w besides.
+    pub(super) fn of_elements(&mut self) -> String {
+        let (reads, parts) = [
+            (
+                "(car l)",
+                [" (l (vec->list v))", " (cdr l)", "(or (null? l) "],
+            ),
+            (
+                "(* (car l) (cadr l))",
+                [" (l (vec->list v))", " (cddr l)", "(or (null? l) "],
+            ),
+            (
+                "(- (car l) (cadr l))",
+                [" (l (vec->list v))", " (cdr l)", "(or (null? (cdr l)) "],
+            ),
+            ("(ref v i)", ["", "", "(or (>= i 64) "]),
+            ("(- (ref v i) (ref w (+ i 1)))", ["", "", "(or (>= i 62) "]),
+            ("(* (ref v 3) (ref w i))", ["", "", "(or (>= i 60) "]),
+            (
+                "(+ (car l) (car k))",
+                [
+                    " (l (vec->list v)) (k (vec->list w))",
+                    " (cdr l) (cdr k)",
+                    "(or (null? l) ",
+                ],
+            ),
+            (
+                "(* (caar l) (cadar l))",
+                [
+                    " (l (map list (vec->list v) (vec->list w)))",
+                    " (cdr l)",
+                    "(or (null? l) ",
+                ],
+            ),
+            (
+                "(+ (car l) 1)",
+                [
+                    " (l (append (iota 40) (vec->list w)))",
+                    " (cdr l)",
+                    "(or (null? l) ",
+                ],
+            ),
+        ][self.pick(9)];
+        self.numbers.push(reads.to_owned());
+        self.of_numbers_and(parts)
+    }
+
+    /// A loop that carries on other parts, which have a beginning, a next and perhaps an end of their own.
+    fn of_numbers_and(&mut self, [begin, next_parts, end_of_parts]: [&str; 3]) -> String {
         let carried: Vec<String> = (0..=self.pick(3)).map(|k| format!("x{k}")).collect();
         self.numbers.extend(carried.iter().cloned());
         let end = ["(>= i n)", "(>= i 45)", "(or (>= i 300) (> (* a x0) 3))"][self.pick(3)];
-        let mut next = String::from("(go (+ i 1)");
+        let end = if end_of_parts.is_empty() {
+            end.to_owned()
+        } else {
+            format!("{end_of_parts}{end})")
+        };
+        let mut next = format!("(go (+ i 1){next_parts}");
         for name in &carried {
             let number = self.plain(3);
             let _ = match self.pick(8) {
@@ -357,7 +414,7 @@ impl Writer {
             };
         }
         let mut program =
-            String::from("(define (help p q) (if (> p q) (* p q) (+ p 0.1)))\n(let go ((i 0)");
+            format!("(define (help p q) (if (> p q) (* p q) (+ p 0.1)))\n(let go ((i 0){begin}");
         for (nth, name) in carried.iter().enumerate() {
             let _ = write!(
                 program,

@@ -3,6 +3,7 @@
 //! `DMCI_ROLLED_LOOPS` say which random programs, and how many.
 
 use super::loops_tests::{Writer, fuel, inputs};
+use crate::Input;
 use crate::random::{Random, from_environment};
 use crate::{Bindings, Interpreter, Limits, Mode, Model, Workspace, Wrt};
 
@@ -19,8 +20,23 @@ fn workspace(rolls: bool) -> Workspace {
     workspace
 }
 
+/// Those of loops, and two vectors.
+fn with_vectors() -> Bindings {
+    let mut inputs = inputs();
+    for (name, step) in [("v", 0.13), ("w", 0.29)] {
+        let numbers = (0..64).map(|nth| (f64::from(nth) * step).sin() + 0.01);
+        inputs.set(name, Input::Vector(numbers.collect()));
+    }
+    inputs
+}
+
 fn model(source: &str, mode: Mode) -> Model {
-    let prepared = Interpreter::embedded().model_for(source, &inputs(), mode);
+    let inputs = if source.contains(" v)") {
+        with_vectors()
+    } else {
+        inputs()
+    };
+    let prepared = Interpreter::embedded().model_for(source, &inputs, mode);
     prepared.unwrap_or_else(|error| panic!("{source}\n{error}"))
 }
 
@@ -28,7 +44,7 @@ fn model(source: &str, mode: Mode) -> Model {
 fn told(model: &Model, inputs: &Bindings, limits: &Limits, workspace: &mut Workspace) -> String {
     match model.evaluate(inputs, Wrt::All, limits, workspace) {
         Ok(run) => {
-            let slopes = ["a", "b", "n"].map(|name| {
+            let slopes = ["a", "b", "n", "v", "w"].map(|name| {
                 let row = run.gradient.jacobian(name).unwrap_or_default();
                 let bits = row.iter().map(|x| if x.is_nan() { 1 } else { x.to_bits() });
                 bits.collect::<Vec<u64>>()
@@ -65,7 +81,7 @@ fn check(source: &str, limits: &Limits, which: &str) -> usize {
             (1e200, 33.0),
             (0.0, 64.0),
         ] {
-            let mut inputs = inputs();
+            let mut inputs = with_vectors();
             inputs.set("a", 0.7 * scale);
             inputs.set("b", -1.3 * scale);
             inputs.set("n", n);
@@ -121,6 +137,48 @@ fn loops_of_numbers_are_kept_as_one_iteration() {
 }
 
 #[test]
+fn loops_that_go_along_lists_and_vectors_are_kept_as_one_iteration() {
+    let sources = [
+        "(let go ((l (vec->list v)) (s a)) (if (null? l) s (go (cdr l) (+ (* 0.9 s) (* b (car l))))))",
+        "(let go ((l (vec->list v)) (m a) (p 1.0)) (if (null? l) (+ m p) (let* ((p (+ p 0.1)) (k (/ p (+ p (* b b))))) (go (cdr l) (+ m (* k (- (car l) m))) (* p (- 1.0 k))))))",
+        "(loop ((k 0) (x 0.0) (p 1.0) (nll 0.0)) (if (= k 60) nll (let* ((pp (+ p a)) (s (+ pp (* b b))) (e (- (ref v k) x)) (kg (/ pp s))) (recur (+ k 1) (+ x (* kg e)) (* (- 1.0 kg) pp) (+ nll (* 0.5 (+ (log s) (/ (* e e) s))))))))",
+        // Fewer than there are, as numbers say; what comes after reads what is left.
+        "(let go ((l (vec->list v)) (s a) (i 0)) (if (or (null? l) (>= i n)) (+ s (* b (length l))) (go (cdr l) (+ (* 0.9 s) (car l)) (+ i 1))))",
+        "(let go ((l (vec->list v)) (s a)) (if (or (null? (cdr l)) (> s 30.0)) (* s (car l)) (go (cdr l) (+ s (abs (* b (car l)))))))",
+        // Two at a time, pairs, two lists, a vector by an index, one after the other.
+        "(let go ((l (vec->list v)) (s a)) (if (null? l) s (go (cddr l) (+ (* 0.9 s) (* (car l) (cadr l))))))",
+        "(let go ((l (map list (vec->list v) (vec->list w))) (s a)) (if (null? l) s (go (cdr l) (+ (* 0.9 s) (* (caar l) (cadar l))))))",
+        "(fold (lambda (x s) (+ (* b s) (* x (abs x)))) a (vec->list v))",
+        "(let go ((i 0) (s a)) (if (= i 64) s (go (+ i 1) (+ (* 0.9 s) (* (ref v i) (ref w (- 63 i)))))))",
+        "(+ (let go ((i 0) (s a)) (if (= i 64) s (go (+ i 1) (+ (* 0.9 s) (ref v i))))) (let go ((i 0) (s b)) (if (= i 64) s (go (+ i 1) (* 0.9 (+ s (ref v i)))))))",
+        // One read by several, and by what comes before and after.
+        "(let go ((i 1) (s a)) (if (= i 64) (* s (ref v 5)) (go (+ i 1) (+ (* 0.9 s) (* (ref v i) (ref v (- i 1)) b)))))",
+        "(let go ((l (vec->list v)) (s (* a (ref v 7)))) (if (null? (cdr l)) (* s (ref v 9)) (go (cdr l) (+ (* 0.9 s) (- (car l) (cadr l))))))",
+        "(let go ((i 0) (s a)) (if (= i 64) s (go (+ i 1) (+ (* (ref w 3) s) (ref v i)))))",
+        // Data, whole numbers, a fork.
+        "(let go ((l (iota 100)) (s a)) (if (null? l) s (go (cdr l) (+ (* 0.9 s) (* b (car l))))))",
+        "(let go ((l (map (lambda (i) (/ i 7.0)) (iota 100))) (s a)) (if (null? l) s (go (cdr l) (+ (* 0.9 s) (if (> (car l) (* 5 a)) (* b (car l)) 0.1)))))",
+        "(let go ((l (vec->list v)) (s a)) (if (null? l) s (go (cdr l) (if (> (car l) s) (+ s (* 0.5 b (car l))) (* s (max (car l) 0.3))))))",
+    ];
+    for source in sources {
+        assert_ne!(check(source, &fuel(5000), ""), 0, "{source}");
+    }
+    // What is no such structure, or begins with what it reads, is written out.
+    for source in [
+        "(let go ((l (vec->list v)) (s (ref v 0))) (if (null? l) s (go (cdr l) (max (* b s) (car l)))))",
+        "(let go ((l (vec->list v)) (s a)) (if (null? l) s (go (cdr l) (* 0.9 (+ s b)))))",
+        "(let go ((i 0) (s a)) (if (= i 64) s (go (+ i 1) (+ (* 0.9 s) (ref v (exact (floor (* 60 (abs (sin s)))))))))) ",
+        "(fold (lambda (x y s) (+ (* b s) (* x y))) a (vec->list v) (vec->list w))",
+        "(let go ((l (append (iota 50) (vec->list v))) (s a)) (if (null? l) s (go (cdr l) (+ (* 0.9 s) (car l)))))",
+    ] {
+        check(source, &fuel(5000), "");
+    }
+    for limit in [100, 241, 300, 301, 302] {
+        check(sources[0], &fuel(limit), "");
+    }
+}
+
+#[test]
 fn fuel_ends_them_where_it_ends_a_walk() {
     let source = "(loop ((i 0) (s a)) (if (< i n) (recur (+ i 1) (+ (* 0.9 s) b)) s))";
     for limit in [0, 1, 30, 100, 241, 242, 243, 300, 601, 1000] {
@@ -141,7 +199,12 @@ fn random_loops_come_to_the_same() {
             5000
         };
         let limits = fuel(10 + limit as u64);
-        let source = Writer::new(random).of_numbers();
+        let mut writer = Writer::new(random);
+        let source = if nth % 2 == 0 {
+            writer.of_numbers()
+        } else {
+            writer.of_elements()
+        };
         rolled += check(&source, &limits, &format!("seed {seed}, program {nth}: ")).min(1);
     }
     assert!(
@@ -157,7 +220,7 @@ fn lanes_of_many_numbers_of_iterations_share_a_path() {
         "(loop ((i 0) (s a) (t b)) (if (< i n) (recur (+ i 1) (if (> s t) (* 0.5 (- s t)) (+ s (abs (* b t)))) (sin t)) (+ s (* a t))))",
     ];
     for source in sources {
-        let shared = Bindings::from([("a", 0.7), ("b", -1.3), ("n", 0.0)]);
+        let shared = inputs();
         let n: Vec<f64> = (0..400).map(|lane| f64::from(lane * 7 % 131)).collect();
         let (a, b) = (vec![0.7; n.len()], vec![-1.3; n.len()]);
         let lanes = |fuel: u64| {

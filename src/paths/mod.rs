@@ -772,9 +772,12 @@ impl Path {
             );
             return;
         }
+        if self.is_rolled() {
+            adjoints.want(by, self.trace.inputs);
+        }
         for (output, row) in outputs.iter().zip(derivatives.chunks_mut(by.len())) {
             if limits.is_late() {
-                return;
+                break;
             }
             let seeds = [(*output, 1.0)];
             self.trace
@@ -783,6 +786,7 @@ impl Path {
                 *entry = adjoints.of(column as usize);
             }
         }
+        adjoints.want_all();
     }
 }
 

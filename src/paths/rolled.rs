@@ -6,7 +6,7 @@
 //! - Value, derivatives and costs are those of the loops written out.
 
 use super::reasons::Miss;
-use super::{LARGE, LONG, Path, Paths, Query, Run, Workspace, replay_one_of};
+use super::{LONG, MAX_COMPILED, Path, Paths, Query, Run, Workspace, replay_one_of};
 use crate::trace::Trace;
 use crate::walk::cost::Cost;
 use std::sync::atomic::Ordering;
@@ -61,7 +61,7 @@ impl Paths {
                 let operations = path.stats.operations as usize;
                 path.alike.load(Ordering::Relaxed) >= OUTGROWN
                     && query.rolls == Some(LONG)
-                    && operations <= LARGE.0
+                    && operations <= MAX_COMPILED
                     && operations.saturating_mul(WRITTEN_OUT) <= room
                     && query.limits.deadline.is_none()
             })

@@ -89,7 +89,7 @@ impl Wrapped {
 }
 
 /// The node of the trace that computed a number, if one did: a constant has none. One word.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Node(Option<NonZeroU32>);
 
 impl Node {

@@ -17,9 +17,30 @@ pub(crate) struct Adjoints {
     pub(super) scratch: BlockScratch,
     /// What the replay before kept of its loops.
     pub(crate) kept: Kept,
+    /// For each input whether its adjoint is wanted; empty for all.
+    wanted: Vec<bool>,
 }
 
 impl Adjoints {
+    /// Of so many inputs only the adjoints of these are wanted: loops may leave those of others out.
+    pub(crate) fn want(&mut self, by: &[u32], inputs: u32) {
+        self.wanted.clear();
+        self.wanted.resize(inputs as usize, false);
+        for &input in by {
+            self.wanted[input as usize] = true;
+        }
+    }
+
+    /// All adjoints are wanted.
+    pub(crate) fn want_all(&mut self) {
+        self.wanted.clear();
+    }
+
+    /// Whether anything that is wanted is at a node, or behind it.
+    pub(super) fn is_wanted(&self, node: u32) -> bool {
+        self.wanted.get(node as usize).is_none_or(|&is| is)
+    }
+
     /// The adjoint of an input; 0, never -0, where nothing depends on it.
     pub(crate) fn of(&self, input: usize) -> f64 {
         let adjoint = self.values[input];

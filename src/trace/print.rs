@@ -76,10 +76,20 @@ impl Trace {
         let first = self.inputs + block.first;
         let _ = write!(out, "%{first}..%{} = ", first + block.length - 1);
         let Some(kind) = block.block else {
-            let repeats = block.repeats.is_some();
-            let _ = write!(out, "{}", if repeats { "loop from" } else { "gather" });
-            for &number in self.listed_of(block.a) {
+            let repeated = self.repeated(&block);
+            let (what, numbers) = match &repeated {
+                Some(repeated) => ("loop from", repeated.operands),
+                None => ("gather", self.listed_of(block.a)),
+            };
+            let _ = write!(out, "{what}");
+            for &number in numbers {
                 let _ = write!(out, " {}", self.text(number));
+            }
+            if let Some(count) = repeated
+                .map(|of| of.others.len())
+                .filter(|&count| count > 0)
+            {
+                let _ = write!(out, " and {count} more in turn");
             }
             out.push('\n');
             return;

@@ -275,12 +275,12 @@ impl Recorder {
     }
 
     /// Puts a loop in the place of iterations, which were `counts` operations and guards, and forgets all
-    /// that came after a mark: they began there, with `operands`, and came to `values` and so many `trips`.
-    /// Gives the node of its first number.
+    /// that came after a mark: they began there, with what the first of them is given and what the others read
+    /// in turn, and came to `values` and so many `trips`. Gives the node of its first number.
     pub(crate) fn repeat(
         &mut self,
         of: Arc<Repeat>,
-        operands: &[Number],
+        operands: [&[Number]; 2],
         (values, trips): (&[f64], u64),
         counts: [u64; 2],
         mark: Mark,
@@ -288,7 +288,8 @@ impl Recorder {
         self.rewind(mark);
         // What came after it had the constants.
         self.trace.constants.truncate(mark.constants);
-        let operands: Vec<Ref> = operands.iter().map(|&x| self.operand(x)).collect();
+        let operands = operands.into_iter().flatten();
+        let operands: Vec<Ref> = operands.map(|&x| self.operand(x)).collect();
         let first = self.trace.add_repeat(of, &operands);
         self.left_out.push(counts);
         self.values.extend_from_slice(values);

@@ -217,7 +217,11 @@ impl Trace {
                 if let Some(repeated) = self.repeated(&block) {
                     let carried = numbers.start..numbers.end - 1;
                     let reaches = repeated.of.reaches(&reached[carried]);
-                    for (&operand, is_reached) in repeated.operands.iter().zip(reaches) {
+                    let in_turn = reaches[repeated.of.read_in_turn()].iter().cycle();
+                    let others = repeated.others.iter().zip(in_turn);
+                    for (&operand, &is_reached) in
+                        repeated.operands.iter().zip(&reaches).chain(others)
+                    {
                         note(operand);
                         if is_reached && operand.is_node() {
                             reached[operand.index()] = true;

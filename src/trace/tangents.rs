@@ -93,16 +93,17 @@ impl Trace {
             if op.prim == Prim::Block {
                 let block = self.block_at(index);
                 if let Some(repeated) = self.repeated(&block) {
-                    let given = repeated.operands.iter();
-                    let given = given.map(|r| r.as_node().map(|node| node as usize));
-                    let mut inside = Tangents {
-                        values: given
-                            .clone()
-                            .map(|r| r.map_or([0.0; WIDTH], |r| t[r]))
-                            .collect(),
-                        depends: given.map(|r| r.map_or(0, |r| depends[r])).collect(),
+                    let tangents_of = |rs: &mut dyn Iterator<Item = Ref>| {
+                        let mut of = Tangents::default();
+                        for node in rs.map(|r| r.as_node().map(|node| node as usize)) {
+                            of.values.push(node.map_or([0.0; WIDTH], |node| t[node]));
+                            of.depends.push(node.map_or(0, |node| depends[node]));
+                        }
+                        of
                     };
-                    self.push_repeated(&repeated, values, late, &mut inside);
+                    let mut inside = tangents_of(&mut repeated.operands.iter().copied());
+                    let in_turn = tangents_of(&mut repeated.in_turn());
+                    self.push_repeated(&repeated, values, late, (&in_turn, &mut inside));
                     t.append(&mut inside.values);
                     depends.append(&mut inside.depends);
                     continue;
@@ -173,24 +174,30 @@ impl Trace {
 
 impl Trace {
     /// The tangents of a loop's numbers in place of those of what it was begun with, iteration after
-    /// iteration; of no use where it is late.
+    /// iteration, each with those of what it reads in turn; of no use where it is late.
     fn push_repeated(
         &self,
         repeated: &Repeated<'_>,
         values: &[f64],
         late: &dyn Fn() -> bool,
-        tangents: &mut Tangents,
+        (in_turn, tangents): (&Tangents, &mut Tangents),
     ) {
         let of = repeated.of;
         let (carried, body) = (of.carried(), of.body());
         let operands = repeated.operands.iter();
         let mut inputs: Vec<f64> = operands.map(|&r| self.number(r, values)).collect();
+        let read: Vec<f64> = repeated.in_turn().map(|r| self.number(r, values)).collect();
+        let reads = of.read_in_turn();
         let mut nodes = Vec::new();
         let trips = values[repeated.trips()] as u64;
         for trip in 0..trips {
             if trip % UNASKED == UNASKED - 1 && late() {
                 break;
             }
+            let now = trip as usize * reads.len()..(trip as usize + 1) * reads.len();
+            inputs[reads.clone()].copy_from_slice(&read[now.clone()]);
+            tangents.values[reads.clone()].copy_from_slice(&in_turn.values[now.clone()]);
+            tangents.depends[reads.clone()].copy_from_slice(&in_turn.depends[now]);
             // Its guards hold.
             let _ = body.replay(&inputs, &mut nodes);
             body.push_operations(&nodes, late, tangents);

@@ -5,12 +5,18 @@
 //! told: as long as the iteration's guards hold. So one trace is the path of every number of iterations;
 //! what comes after the loop tells by its own guards whether the loop ended as it is to end.
 //!
+//! An iteration may also read numbers in turn, others each time: elements of lists and vectors. Then it is
+//! done as often as there are such numbers, at the most.
+//!
 //! **Invariants**
 //! - The bits are those of the iterations written out one after the other, values and derivatives:
 //!   iterations are compiled, some at a time, from copies of one; adjoints of what all of them read go from
 //!   one to the one before, and are added to there, as in a sweep.
-//! - Numbers carried on are different nodes, and none of them is one that all iterations read: then no sum
-//!   of a sweep goes through two of them in turns.
+//! - Numbers carried on are different nodes, and none of them is one that all iterations read, or in turn:
+//!   then no sum of a sweep goes through two of them in turns. Iterations written out together read
+//!   different nodes in turn.
+//! - Of a trace's operands of a loop the first are those of its first iteration, as the iteration has its
+//!   inputs; then come the numbers that the second reads in turn, and so on.
 //! - An iteration has operations on single numbers.
 
 mod run;
@@ -22,6 +28,7 @@ use super::{BlockOperation, Guard, Numbers, Operation, Ref, Trace, narrow};
 use crate::prim::Prim;
 use crate::threads::lock;
 pub(crate) use run::{Kept, Runner};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 /// How many operations are written out together, if iterations are shorter.
@@ -36,8 +43,10 @@ const PATTERNS: usize = 16;
 /// A loop.
 #[derive(Debug)]
 pub(crate) struct Repeat {
-    /// An iteration: its inputs are the numbers carried on, then those that all iterations read.
+    /// An iteration: its inputs are the numbers carried on, those read in turn, and those that all read.
     body: Trace,
+    /// How many of its inputs are read in turn.
+    in_turn: usize,
     /// What each number carried on is in the next iteration.
     next: Vec<Ref>,
     /// What an iteration takes: applications, and elements gone through.
@@ -60,8 +69,10 @@ struct Pattern {
     active: Vec<bool>,
     /// Whether a cotangent of what is carried on has arrived.
     carried: Vec<Arrival>,
-    /// Whether an adjoint of an input has arrived before.
+    /// Whether an adjoint of an input of an iteration has arrived before; what is read in turn is apart.
     before: Vec<Arrival>,
+    /// The same for what is read in turn, iteration by iteration.
+    in_turn: Vec<Arrival>,
 }
 
 /// Whether there is something at an adjoint.
@@ -81,35 +92,60 @@ impl Arrival {
             Self::Nothing
         }
     }
+
+    /// Whether there is, where this number came with it.
+    fn is_there(self, holds: f64) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Always => true,
+            Self::Where => holds != 0.0,
+        }
+    }
 }
 
 /// A loop and what it is begun with, as a trace has it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Repeated<'t> {
     pub(crate) of: &'t Arc<Repeat>,
-    /// The numbers that the first iteration carries on, then those that all read.
+    /// What the first iteration is given, as that has its inputs.
     pub(crate) operands: &'t [Ref],
+    /// What those after it read in turn.
+    pub(crate) others: &'t [Ref],
     /// The node of its first number.
     pub(crate) first: usize,
     /// Which of the trace's loops it is.
     which: usize,
 }
 
-impl Repeated<'_> {
+impl<'t> Repeated<'t> {
     /// The node that holds how often it is done.
     pub(crate) fn trips(&self) -> usize {
         self.first + self.of.next.len()
+    }
+
+    /// What is read in turn, iteration by iteration.
+    pub(crate) fn in_turn(&self) -> impl Iterator<Item = Ref> + 't {
+        let first = &self.operands[self.of.read_in_turn()];
+        first.iter().chain(self.others).copied()
     }
 }
 
 impl Repeat {
     /// Of an iteration that takes so many applications, and elements gone through, and besides, where it
-    /// `counts`, what the last two numbers carried on say; none where that is not one for it.
-    pub(crate) fn new(body: Trace, next: Vec<Ref>, each: [u64; 2], counts: bool) -> Option<Self> {
+    /// `counts`, what the last two numbers carried on say; so many of its inputs are read in turn. None where
+    /// that is not one for it.
+    pub(crate) fn new(
+        body: Trace,
+        next: Vec<Ref>,
+        in_turn: usize,
+        each: [u64; 2],
+        counts: bool,
+    ) -> Option<Self> {
         let carried = next.len();
         let is_plain = |op: &Operation| !matches!(op.prim, Prim::Block | Prim::Part);
-        if body.guards.is_empty()
-            || carried > body.inputs as usize
+        let is_endless = body.guards.is_empty() && in_turn == 0;
+        if is_endless
+            || carried + in_turn > body.inputs as usize
             || !body.operations.iter().all(is_plain)
             || !body.repeats.is_empty()
         {
@@ -117,9 +153,10 @@ impl Repeat {
         }
         // See the invariants: what is carried on is a node of the iteration's own, and one alone.
         for (nth, &r) in next.iter().enumerate() {
+            let given = carried..body.inputs as usize;
             let is_given = r
                 .as_node()
-                .is_some_and(|node| (carried..body.inputs as usize).contains(&(node as usize)));
+                .is_some_and(|node| given.contains(&(node as usize)));
             let again = r.is_node() && next[..nth].contains(&r);
             if is_given || again {
                 return None;
@@ -127,8 +164,25 @@ impl Repeat {
         }
         let together = OPERATIONS / body.operations.len().max(1);
         let together = together.clamp(1, ITERATIONS);
+        Some(Self::of_so_many(
+            body,
+            next,
+            in_turn,
+            (each, counts),
+            together,
+        ))
+    }
+
+    /// Of so many iterations written out together.
+    fn of_so_many(
+        body: Trace,
+        next: Vec<Ref>,
+        in_turn: usize,
+        (each, counts): ([u64; 2], bool),
+        together: usize,
+    ) -> Self {
         let routine = |times: usize| {
-            let (trace, next) = written_out(&body, &next, times);
+            let (trace, next) = written_out(&body, &next, in_turn, times);
             Routine::new(
                 &trace,
                 &Wanted {
@@ -141,8 +195,9 @@ impl Repeat {
             )
         };
         let (many, one) = (routine(together), routine(1));
-        Some(Self {
+        Self {
             body,
+            in_turn,
             next,
             each,
             counts,
@@ -150,10 +205,21 @@ impl Repeat {
             many,
             one,
             pullbacks: Mutex::default(),
-        })
+        }
     }
 
-    /// An iteration: its inputs are the numbers carried on, then those that all iterations read.
+    /// The same, no two iterations written out together: where one node is read by several in turn.
+    pub(crate) fn one_by_one(&self) -> Self {
+        let (body, next) = (self.body.clone(), self.next.clone());
+        Self::of_so_many(body, next, self.in_turn, (self.each, self.counts), 1)
+    }
+
+    /// Which inputs of an iteration are read in turn.
+    pub(crate) fn read_in_turn(&self) -> Range<usize> {
+        self.next.len()..self.next.len() + self.in_turn
+    }
+
+    /// An iteration: its inputs are the numbers carried on, those read in turn, and those that all read.
     pub(super) fn body(&self) -> &Trace {
         &self.body
     }
@@ -187,9 +253,9 @@ impl Repeat {
         depends
     }
 
-    /// The same for derivatives.
-    fn active(&self, operands: &[Ref]) -> Vec<bool> {
-        let mut active: Vec<bool> = operands.iter().map(|r| r.is_node()).collect();
+    /// For each input of an iteration whether derivatives flow through it, if they do through these of the
+    /// first one.
+    fn active(&self, mut active: Vec<bool>) -> Vec<bool> {
         self.settle(&mut active, |body, active| {
             let by: Vec<u32> = (0..body.inputs)
                 .filter(|&input| active[input as usize])
@@ -261,6 +327,12 @@ impl Repeat {
         self.body.bytes() + self.many.bytes() + self.one.bytes() + pullbacks
     }
 
+    /// What is told of an iteration's inputs, told of those of several that are written out together.
+    fn widened<T: Copy>(&self, of_one: &[T], in_turn: &[T]) -> Vec<T> {
+        let (carried, all) = of_one.split_at(self.read_in_turn().start);
+        [carried, in_turn, &all[self.in_turn..]].concat()
+    }
+
     /// The way back for a pattern.
     fn pullback(&self, pattern: &Pattern) -> Arc<Pullback> {
         let mut known = lock(&self.pullbacks);
@@ -268,11 +340,12 @@ impl Repeat {
             return pullback.clone();
         }
         let times = if pattern.is_many { self.together } else { 1 };
-        let (trace, next) = written_out(&self.body, &self.next, times);
+        let (trace, next) = written_out(&self.body, &self.next, self.in_turn, times);
         let carried = self.carried();
         let mut inputs = trace.inputs;
         // In the order of a sweep: what has arrived at an input comes from what is read later.
-        let befores = (0..trace.inputs).map(Ref::node).zip(&pattern.before);
+        let before = self.widened(&pattern.before, &pattern.in_turn);
+        let befores = (0..trace.inputs).map(Ref::node).zip(&before);
         let carries = next.iter().zip(&pattern.active[..carried]);
         let carries = carries
             .zip(&pattern.carried)
@@ -289,8 +362,10 @@ impl Repeat {
             inputs += u32::from(holds.is_some());
             seeds.push(Seed { node, ct, holds });
         }
+        let in_turn = &pattern.active[self.read_in_turn()];
+        let active = self.widened(&pattern.active, &in_turn.repeat(times));
         let by: Vec<u32> = (0..trace.inputs)
-            .filter(|&input| pattern.active[input as usize])
+            .filter(|&input| active[input as usize])
             .collect();
         let pullback = Arc::new(Pullback::new(&trace, &seeds, inputs, &by));
         if known.len() >= PATTERNS {
@@ -301,23 +376,33 @@ impl Repeat {
     }
 }
 
-/// So many iterations as one; and what each number carried on is after them.
-fn written_out(body: &Trace, next: &[Ref], times: usize) -> (Trace, Vec<Ref>) {
-    let inputs = body.inputs as usize;
+/// So many iterations as one, which read so many numbers each in turn; and what each number carried on is
+/// after them.
+fn written_out(body: &Trace, next: &[Ref], in_turn: usize, times: usize) -> (Trace, Vec<Ref>) {
     let mut out = Trace {
-        inputs: body.inputs,
+        inputs: body.inputs + narrow(in_turn * (times - 1)),
         constants: body.constants.clone(),
         ..Trace::default()
     };
     let mut carried: Vec<Ref> = (0..next.len()).map(|at| Ref::node(narrow(at))).collect();
-    for _ in 0..times {
+    for time in 0..times {
         let before = out.operations.len();
-        let at = |r: Ref| match r.as_node() {
-            None => r,
-            Some(node) => match (node as usize).checked_sub(inputs) {
-                Some(operation) => Ref::node(narrow(inputs + before + operation)),
-                None => carried.get(node as usize).copied().unwrap_or(r),
-            },
+        let at = |r: Ref| {
+            let Some(node) = r.as_node() else {
+                return r;
+            };
+            let node = node as usize;
+            if node < next.len() {
+                return carried[node];
+            }
+            let moved = if node < next.len() + in_turn {
+                in_turn * time
+            } else if node < body.inputs as usize {
+                in_turn * (times - 1)
+            } else {
+                in_turn * (times - 1) + before
+            };
+            Ref::node(narrow(node + moved))
         };
         for guard in &body.guards {
             out.guards.push(Guard {
@@ -336,7 +421,8 @@ fn written_out(body: &Trace, next: &[Ref], times: usize) -> (Trace, Vec<Ref>) {
 }
 
 impl Trace {
-    /// Adds a loop after all operations; gives the node of its first number.
+    /// Adds a loop after all operations, which is begun with some operands, those that later iterations read
+    /// in turn behind them; gives the node of its first number.
     pub(super) fn add_repeat(&mut self, of: Arc<Repeat>, operands: &[Ref]) -> u32 {
         let start = narrow(self.listed.len());
         self.listed.extend_from_slice(operands);
@@ -356,10 +442,14 @@ impl Trace {
     /// The loop that a block is, if it is one.
     pub(crate) fn repeated(&self, block: &BlockOperation) -> Option<Repeated<'_>> {
         let which = block.repeats? as usize;
+        let of = &self.repeats[which];
+        let operands = self.listed_of(block.a);
+        let (operands, others) = operands.split_at(of.body.inputs as usize);
         Some(Repeated {
-            of: &self.repeats[which],
+            of,
             which,
-            operands: self.listed_of(block.a),
+            operands,
+            others,
             first: self.inputs as usize + block.first as usize,
         })
     }
@@ -411,7 +501,7 @@ mod tests {
             }],
             ..Trace::default()
         };
-        Repeat::new(body, vec![Ref::node(3)], [1, 0], false).expect("it is an iteration")
+        Repeat::new(body, vec![Ref::node(3)], 0, [1, 0], false).expect("it is an iteration")
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Loops done: forwards, as long as their guards hold.
 
-use super::super::Trace;
 use super::super::routine::{File, Routine};
+use super::super::{Ref, Trace};
 use super::{Repeat, Repeated};
 
 /// How many iterations are done between two questions whether to go on, about.
@@ -82,22 +82,40 @@ impl Kept {
 #[derive(Debug)]
 pub(crate) struct Runner<'r> {
     of: &'r Repeat,
-    /// What an iteration is given: the numbers carried on, and those that all read.
-    pub(crate) numbers: Vec<f64>,
+    /// What an iteration is given, as it has its inputs.
+    numbers: Vec<f64>,
+    /// The same for as many as are written out together, where that is another.
+    wide: Vec<f64>,
+    /// What is read in turn, iteration by iteration, and how many of these are behind.
+    in_turn: Vec<f64>,
+    done: usize,
     many: File,
     one: File,
 }
 
 impl<'r> Runner<'r> {
-    /// Of a loop that is begun with some numbers.
-    pub(crate) fn new(of: &'r Repeat, numbers: Vec<f64>) -> Self {
+    /// Of a loop whose first iteration is given `numbers`, and which reads others `in_turn`.
+    pub(crate) fn new(of: &'r Repeat, numbers: Vec<f64>, in_turn: Vec<f64>) -> Self {
         debug_assert_eq!(numbers.len(), of.body.inputs as usize, "one an input");
+        let wide = if of.in_turn == 0 {
+            Vec::new()
+        } else {
+            of.widened(&numbers, &vec![0.0; of.in_turn * of.together])
+        };
         Self {
             of,
             numbers,
+            wide,
+            in_turn,
+            done: 0,
             many: File::default(),
             one: File::default(),
         }
+    }
+
+    /// More that is read in turn.
+    pub(crate) fn reads_on(&mut self, in_turn: impl Iterator<Item = f64>) {
+        self.in_turn.extend(in_turn);
     }
 
     /// The numbers carried on, as they are now.
@@ -105,9 +123,19 @@ impl<'r> Runner<'r> {
         &self.numbers[..self.of.carried()]
     }
 
-    /// Goes back to where the numbers carried on were these.
-    pub(crate) fn go_to(&mut self, carried: &[f64]) {
+    /// What the last step was given, or the next one is: one iteration, or as many as are written out together.
+    pub(super) fn given(&self, is_many: bool) -> &[f64] {
+        if is_many && self.of.in_turn > 0 {
+            &self.wide
+        } else {
+            &self.numbers
+        }
+    }
+
+    /// Goes to where so many iterations are behind, and the numbers carried on are these.
+    pub(crate) fn go_to(&mut self, done: usize, carried: &[f64]) {
         self.numbers[..carried.len()].copy_from_slice(carried);
+        self.done = done;
     }
 
     /// Does up to so many iterations; gives how many it were: fewer where the loop has ended.
@@ -125,12 +153,43 @@ impl<'r> Runner<'r> {
 
     /// Does as many iterations as are written out together, if all of them are to be done.
     pub(super) fn do_many(&mut self) -> bool {
-        step(&self.of.many, &mut self.numbers, &mut self.many)
+        if self.of.in_turn == 0 {
+            return step(&self.of.many, &mut self.numbers, &mut self.many);
+        }
+        if !self.read(true) || !step(&self.of.many, &mut self.wide, &mut self.many) {
+            return false;
+        }
+        let carried = self.of.carried();
+        self.numbers[..carried].copy_from_slice(&self.wide[..carried]);
+        self.done += self.of.together;
+        true
     }
 
     /// Does one iteration, if it is to be done.
     pub(super) fn do_one(&mut self) -> bool {
-        step(&self.of.one, &mut self.numbers, &mut self.one)
+        let is_done = self.read(false) && step(&self.of.one, &mut self.numbers, &mut self.one);
+        self.done += usize::from(is_done);
+        is_done
+    }
+
+    /// Puts in place what one iteration, or several, are given; false where there is not so much to be read.
+    pub(super) fn read(&mut self, is_many: bool) -> bool {
+        let each = self.of.in_turn;
+        if each == 0 {
+            return true;
+        }
+        let count = each * if is_many { self.of.together } else { 1 };
+        let Some(read) = self.in_turn.get(each * self.done..each * self.done + count) else {
+            return false;
+        };
+        let carried = self.of.carried();
+        if is_many {
+            self.wide[..carried].copy_from_slice(&self.numbers[..carried]);
+            self.wide[carried..carried + count].copy_from_slice(read);
+        } else {
+            self.numbers[carried..carried + count].copy_from_slice(read);
+        }
+        true
     }
 }
 
@@ -145,6 +204,17 @@ fn step(routine: &Routine, numbers: &mut [f64], file: &mut File) -> bool {
 }
 
 impl Trace {
+    /// A loop that is about to begin.
+    pub(super) fn runner<'t>(&self, repeated: &Repeated<'t>, values: &[f64]) -> Runner<'t> {
+        let number = |r: Ref| self.number(r, values);
+        let numbers = repeated.operands.iter().copied().map(number).collect();
+        Runner::new(
+            repeated.of,
+            numbers,
+            repeated.in_turn().map(number).collect(),
+        )
+    }
+
     /// Does a loop whose numbers come after those in `values`: what it has carried on to its end, and how
     /// often it was done. Asks `go_on` now and then, with what iterations have taken since the last time;
     /// false where that says no, and the numbers are of no use.
@@ -156,9 +226,7 @@ impl Trace {
         go_on: &mut dyn FnMut([u64; 2]) -> bool,
     ) -> bool {
         let of = repeated.of;
-        let numbers = repeated.operands.iter();
-        let numbers = numbers.map(|&r| self.number(r, values)).collect();
-        let mut runner = Runner::new(of, numbers);
+        let mut runner = self.runner(repeated, values);
         let mut states = kept.map(|kept| {
             if kept.loops.len() < self.repeats.len() {
                 kept.loops.resize_with(self.repeats.len(), States::default);

@@ -7,7 +7,7 @@
 use super::super::adjoints::{Adjoints, UNTOUCHED};
 use super::super::routine::File;
 use super::super::routine::pullback::Pullback;
-use super::super::{BlockOperation, Trace};
+use super::super::{BlockOperation, Ref, Trace};
 use super::run::States;
 use super::{Arrival, Pattern, Repeat, Runner};
 use std::sync::Arc;
@@ -18,6 +18,9 @@ const UNASKED: usize = 1 << 10;
 /// Cotangents on their way back through a loop.
 struct Back<'r> {
     of: &'r Repeat,
+    /// What it reads in turn, and the adjoints of all nodes.
+    in_turn: Vec<Ref>,
+    adjoints: &'r mut [f64],
     pattern: Pattern,
     /// Of the numbers carried on, with what tells whether they are there.
     cts: Vec<[f64; 2]>,
@@ -58,16 +61,31 @@ impl Trace {
             }
             return;
         }
-        let numbers: Vec<f64> = operands.iter().map(|&r| self.number(r, values)).collect();
+        let runner = self.runner(&repeated, values);
         let befores: Vec<Option<f64>> = operands
             .iter()
             .map(|r| r.as_node().map(|node| adjoints.values[node as usize]))
             .collect();
-        let active = of.active(operands);
+        let mut flows: Vec<bool> = operands
+            .iter()
+            .map(|r| r.as_node().is_some_and(|node| adjoints.is_wanted(node)))
+            .collect();
+        let reads = of.read_in_turn();
+        for (nth, r) in repeated.in_turn().enumerate() {
+            flows[reads.start + nth % reads.len()] |=
+                r.as_node().is_some_and(|node| adjoints.is_wanted(node));
+        }
+        let active = of.active(flows);
         let before = |nth: usize| befores[nth].filter(|ct| there(ct) && active[nth]);
         let inputs = operands.len();
+        let first = (0..carried).map(|nth| Arrival::of(before(nth).is_some()));
+        let first: Vec<Arrival> = first.collect();
+        let kept = &mut adjoints.kept;
+        let states = kept.loops.get_mut(repeated.which).filter(|_| kept.is_there);
+        let mut states = states.map(std::mem::take);
         let mut back = Back {
             of,
+            in_turn: repeated.in_turn().collect(),
             pattern: Pattern {
                 is_many: false,
                 carried: cts.iter().map(|ct| Arrival::of(there(ct))).collect(),
@@ -75,6 +93,7 @@ impl Trace {
                 before: (0..inputs)
                     .map(|nth| Arrival::of(nth >= carried && before(nth).is_some()))
                     .collect(),
+                in_turn: Vec::new(),
                 active: active.clone(),
             },
             cts: cts.iter().map(|&ct| [ct, 1.0]).collect(),
@@ -84,13 +103,18 @@ impl Trace {
             current: None,
             file: File::default(),
             inputs: Vec::new(),
+            adjoints: &mut adjoints.values,
         };
-        let first = (0..carried).map(|nth| Arrival::of(before(nth).is_some()));
-        let first: Vec<Arrival> = first.collect();
-        let kept = &mut adjoints.kept;
-        let states = kept.loops.get_mut(repeated.which).filter(|_| kept.is_there);
-        let mut states = states.map(std::mem::take);
-        let is_whole = back.sweep(trips, &numbers, &first, &mut states, late);
+        for nth in of.read_in_turn() {
+            back.pattern.before[nth] = Arrival::Nothing;
+        }
+        let is_whole = back.sweep(trips, runner, &first, &mut states, late);
+        let Back {
+            pattern,
+            cts,
+            before,
+            ..
+        } = back;
         if let (Some(states), Some(place)) = (states, adjoints.kept.loops.get_mut(repeated.which)) {
             *place = states;
         }
@@ -98,16 +122,15 @@ impl Trace {
             return;
         }
         for (nth, operand) in operands.iter().enumerate() {
+            if of.read_in_turn().contains(&nth) {
+                continue;
+            }
             let (arrival, [ct, holds]) = if nth < carried {
-                (back.pattern.carried[nth], back.cts[nth])
+                (pattern.carried[nth], cts[nth])
             } else {
-                (back.pattern.before[nth], back.before[nth])
+                (pattern.before[nth], before[nth])
             };
-            let is_there = match arrival {
-                Arrival::Nothing => false,
-                Arrival::Always => true,
-                Arrival::Where => holds != 0.0,
-            };
+            let is_there = arrival.is_there(holds);
             if let Some(node) = operand.as_node().filter(|_| is_there && active[nth]) {
                 adjoints.values[node as usize] = ct;
             }
@@ -116,12 +139,12 @@ impl Trace {
 }
 
 impl Back<'_> {
-    /// Goes back through so many iterations, the first of which was given `numbers`; what has arrived
-    /// before at the numbers that it carries on is added where `first` says so. False where it is late.
+    /// Goes back through so many iterations, of a loop that is about to begin; what has arrived before at
+    /// the numbers that its first one carries on is added where `first` says so. False where it is late.
     fn sweep(
         &mut self,
         trips: u64,
-        numbers: &[f64],
+        mut runner: Runner<'_>,
         first: &[Arrival],
         states: &mut Option<States>,
         late: &dyn Fn() -> bool,
@@ -130,7 +153,6 @@ impl Back<'_> {
         let carried = of.carried();
         let steps = usize::try_from(trips / of.together as u64).unwrap_or(usize::MAX);
         let rest = (trips % of.together as u64) as usize;
-        let mut runner = Runner::new(of, numbers.to_vec());
         let states = states.get_or_insert_with(States::default);
         // What a replay has kept goes up to the step that was not whole, where iterations are done singly.
         if states.steps == steps + 1 {
@@ -156,7 +178,8 @@ impl Back<'_> {
         for nth in (0..rest).rev() {
             let is_first = steps == 0 && nth == 0;
             let begin = &singles[nth * carried..][..carried];
-            self.step(&mut runner, begin, first, is_first);
+            let at = steps * of.together + nth;
+            self.step(&mut runner, (at, begin), first, is_first);
         }
         self.pattern.is_many = true;
         let spacing = states.spacing;
@@ -168,7 +191,7 @@ impl Back<'_> {
             between.clear();
             between.extend_from_slice(start);
             if count > 1 {
-                runner.go_to(start);
+                runner.go_to(from * of.together, start);
                 for _ in 1..count {
                     runner.do_many();
                     between.extend_from_slice(runner.carried());
@@ -177,7 +200,8 @@ impl Back<'_> {
             for nth in (0..count).rev() {
                 let is_first = from + nth == 0;
                 let begin = &between[nth * carried..][..carried];
-                self.step(&mut runner, begin, first, is_first);
+                let at = (from + nth) * of.together;
+                self.step(&mut runner, (at, begin), first, is_first);
                 if (from + nth) % UNASKED == UNASKED - 1 && late() {
                     return false;
                 }
@@ -189,26 +213,43 @@ impl Back<'_> {
     /// Brings a loop to where its last iterations are done singly, after so many steps.
     fn to_the_rest(&self, runner: &mut Runner<'_>, states: &States, steps: usize) {
         let interval = steps / states.spacing;
-        runner.go_to(states.before(interval, self.of.carried()));
-        for _ in interval * states.spacing..steps {
+        let from = interval * states.spacing;
+        let start = states.before(interval, self.of.carried());
+        runner.go_to(from * self.of.together, start);
+        for _ in from..steps {
             runner.do_many();
         }
     }
 
     /// Goes back through one iteration, or as many as are written out together, which carried on these
-    /// numbers from the one before.
+    /// numbers from the one before, with so many behind them.
     fn step(
         &mut self,
         runner: &mut Runner<'_>,
-        carried: &[f64],
+        (at, carried): (usize, &[f64]),
         first: &[Arrival],
         is_first: bool,
     ) {
-        runner.go_to(carried);
+        let is_many = self.pattern.is_many;
+        runner.go_to(at, carried);
+        runner.read(is_many);
         let count = carried.len();
         if is_first {
             self.pattern.before[..count].copy_from_slice(first);
         }
+        let times = if is_many { self.of.together } else { 1 };
+        let each = self.of.in_turn;
+        let turn = each * at..each * (at + times);
+        let reads = self.of.read_in_turn();
+        let is_active = |nth: usize| self.pattern.active[reads.start + nth % each];
+        self.pattern.in_turn.clear();
+        let arrivals = self.in_turn[turn.clone()].iter().enumerate();
+        self.pattern.in_turn.extend(arrivals.map(|(nth, r)| {
+            let node = r.as_node().filter(|_| is_active(nth));
+            Arrival::of(
+                node.is_some_and(|node| self.adjoints[node as usize].to_bits() != UNTOUCHED),
+            )
+        }));
         if !self
             .current
             .as_ref()
@@ -221,22 +262,38 @@ impl Back<'_> {
             return;
         };
         self.inputs.clear();
-        self.inputs.extend_from_slice(&runner.numbers);
-        let befores = self.before.iter().zip(&self.pattern.before);
-        let carries = self.cts.iter().zip(&self.pattern.carried);
+        self.inputs.extend_from_slice(runner.given(is_many));
+        // As the pattern has them.
+        let [before_carried, before_all] = [0..count, reads.end..self.before.len()].map(|range| {
+            let befores = self.before[range.clone()].iter().copied();
+            befores.zip(&self.pattern.before[range])
+        });
+        let in_turn = self.in_turn[turn.clone()].iter().zip(&self.pattern.in_turn);
+        let in_turn = in_turn.map(|(r, arrival)| {
+            let there = *arrival != Arrival::Nothing;
+            let node = r.as_node().filter(|_| there);
+            let ct = node.map_or(0.0, |node| self.adjoints[node as usize]);
+            ([ct, 1.0], arrival)
+        });
+        let carries = self.cts.iter().copied().zip(&self.pattern.carried);
         let carries = carries
             .zip(&self.pattern.active)
-            .filter(|(_, active)| **active);
-        for ([ct, holds], arrival) in befores.chain(carries.map(|(carry, _)| carry)) {
+            .filter(|(_, active)| **active)
+            .map(|(carry, _)| carry);
+        let all = before_carried
+            .chain(in_turn)
+            .chain(before_all)
+            .chain(carries);
+        for ([ct, holds], arrival) in all {
             match arrival {
                 Arrival::Nothing => {}
-                Arrival::Always => self.inputs.push(*ct),
-                Arrival::Where => self.inputs.extend([*ct, *holds]),
+                Arrival::Always => self.inputs.push(ct),
+                Arrival::Where => self.inputs.extend([ct, holds]),
             }
         }
         // There are no guards in it.
         let _ = pullback.routine.run(&self.inputs, &mut self.file);
-        for (nth, result) in pullback.results.iter().enumerate() {
+        let results = pullback.results.iter().map(|result| {
             let holds = result.and_then(|result| result.holds);
             let arrival = match (result, holds) {
                 (None, _) => Arrival::Nothing,
@@ -244,13 +301,23 @@ impl Back<'_> {
                 (Some(_), Some(_)) => Arrival::Where,
             };
             let ct = result.map_or(0.0, |result| self.file.at(result.ct));
-            let holds = holds.map_or(1.0, |holds| self.file.at(holds));
-            let (arrivals, cts) = if nth < count {
-                (&mut self.pattern.carried, &mut self.cts)
-            } else {
-                (&mut self.pattern.before, &mut self.before)
-            };
-            (arrivals[nth], cts[nth]) = (arrival, [ct, holds]);
+            (
+                arrival,
+                [ct, holds.map_or(1.0, |holds| self.file.at(holds))],
+            )
+        });
+        let width = turn.len();
+        for (nth, (arrival, adjoint)) in results.enumerate() {
+            if nth < count {
+                (self.pattern.carried[nth], self.cts[nth]) = (arrival, adjoint);
+            } else if let Some(nth) = (nth - count).checked_sub(width) {
+                let nth = reads.end + nth;
+                (self.pattern.before[nth], self.before[nth]) = (arrival, adjoint);
+            } else if let Some(node) = self.in_turn[turn.start + nth - count].as_node()
+                && arrival.is_there(adjoint[1])
+            {
+                self.adjoints[node as usize] = adjoint[0];
+            }
         }
     }
 }

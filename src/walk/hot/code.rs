@@ -481,7 +481,7 @@ impl Walk<'_> {
     }
 
     #[inline]
-    fn be_at(&mut self, at: At) {
+    pub(super) fn be_at(&mut self, at: At) {
         self.at.pc = at.pc;
         self.at.site = at.site;
         self.recorder.place = at.place;
@@ -545,6 +545,18 @@ impl Walk<'_> {
 }
 
 impl Way {
+    /// A constant more, as an operand.
+    pub(super) fn constant(&mut self, value: Value) -> Operand {
+        let place = self.constants.len() as u32;
+        self.constants.push(value);
+        !place.cast_signed()
+    }
+
+    /// Whether a register that has a value gets the same from there.
+    pub(super) fn keeps(&self, value: Value, from: Operand) -> bool {
+        from < 0 && is_same(self.constants[!from as usize], value)
+    }
+
     /// Whether it is for what is carried in the first registers.
     fn takes(&self, registers: &[Value]) -> bool {
         let mut pairs = self.carried.iter().zip(registers);
@@ -603,6 +615,25 @@ impl Op {
             count: 0,
             site: 0,
             at: At::default(),
+        }
+    }
+
+    /// What it reads.
+    pub(super) fn operands(&self, way: &Way) -> Vec<Operand> {
+        match self.what {
+            What::Many => way.operands[self.a as usize..][..self.count as usize].to_vec(),
+            What::One
+            | What::Copy
+            | What::IsTrue
+            | What::IsFalse
+            | What::IsPair
+            | What::IsNoPair
+            | What::IsNull
+            | What::IsNotNull
+            | What::Fork
+            | What::Arm
+            | What::Join => vec![self.a],
+            _ => vec![self.a, self.b],
         }
     }
 

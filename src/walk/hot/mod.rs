@@ -16,6 +16,7 @@
 //! - None runs inside of a fork that the walk has begun, nor where a walk is to pause; forks of an iteration
 //!   are begun and joined by its code.
 
+mod along;
 mod code;
 mod record;
 mod recording;

@@ -2,13 +2,17 @@
 //! the trace again, and what stands for them is a [`Repeat`], which is done as compiled code to its end.
 //!
 //! **Invariants**
-//! - That is for iterations that compute with single numbers alone, and carry on nothing else that changes. What the code gives was held, to the bit, against what the iterations so far came to.
+//! - That is for iterations that compute with single numbers alone, and carry on nothing else that changes but
+//!   structure that they go [`along`](super::along). What the code gives was held, to the bit, against what
+//!   the iterations so far came to.
 //! - Fuel, clock and counts are those of the iterations, one by one; where a limit is met, the walk goes on
 //!   from the iteration before.
-//! - Numbers carried on have nodes afterwards where they, or how often it was done, depend on nodes.
+//! - Numbers carried on have nodes afterwards where they, or how often it was done, depend on nodes. Where
+//!   it goes along structure it is always done as often.
 
+use super::along::{Along, Reader};
 use super::code::{Ended, Op, Way, What, value_of};
-use super::{Operand, is_same};
+use super::is_same;
 use crate::prim::Prim;
 use crate::prim::value::{Node, Tag, Value};
 use crate::trace::record::{Mark, Number, Recorder};
@@ -18,10 +22,14 @@ use crate::walk::Walk;
 use crate::walk::cost::{Cost, ForkCost, sum_of_forks};
 use crate::walk::fork::number;
 use crate::walk::text::LARGEST_WHOLE;
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 /// How many iterations are done between two looks at what they take.
 const CHUNK: u64 = 1 << 13;
+
+/// How many numbers are read in turn by one loop, at the most.
+const READ: usize = 1 << 21;
 
 /// Where iterations of a way began.
 pub(super) struct Began {
@@ -53,7 +61,9 @@ impl Rolled {
 struct Inputs {
     /// The registers carried on.
     carried: Vec<u32>,
-    /// All numbers: those carried on, then those that all iterations read.
+    /// How many numbers are read in turn.
+    in_turn: usize,
+    /// All numbers: those carried on, those read in turn, and those that all iterations read.
     numbers: Vec<Number>,
 }
 
@@ -90,21 +100,41 @@ impl Walk<'_> {
         runs: u64,
     ) -> Option<(u64, Ended)> {
         let is_simple = way.took.rounded == 0
-            && way.code.iter().all(is_plain)
             && self.heap.len() == began.cells
             && self.meter.rounded == began.rounded;
         if !is_simple {
             return None;
         }
-        let rolled = self.iteration(way, began)?;
+        let along = Along::of(way, registers)?;
+        let mut code = way.code.iter().enumerate();
+        if !code.all(|(index, op)| along.has(index) || is_plain(op)) {
+            return None;
+        }
+        let mut reader = along.reader(&began.registers);
+        if reader.each() == 0 {
+            // Nothing would tell where structure ends.
+            if along.goes_on(way, registers) {
+                return None;
+            }
+        } else if self.read(way, &mut reader, runs) != runs
+            || !reader
+                .carried()
+                .all(|(at, value)| is_same(value, registers[at as usize]))
+        {
+            return None;
+        }
+        let mut rolled = self.iteration(way, began, (&along, registers), &reader.numbers)?;
         let inputs = &rolled.inputs;
         let begin = inputs.numbers.iter().map(|x| x.value).collect();
-        let mut runner = Runner::new(&rolled.of, begin);
+        let read = reader.numbers.iter().map(|x| x.value).collect();
+        let of = rolled.of.clone();
+        let mut runner = Runner::new(&of, begin, read);
         let is_same = |(&at, &x): (&u32, &f64)| {
             let walked = registers[at as usize].number();
             walked.to_bits() == x.to_bits() || (walked.is_nan() && x.is_nan())
         };
-        if runner.run(runs) != runs
+        if !are_distinct(inputs, &reader.numbers, reader.each())
+            || runner.run(runs) != runs
             || !inputs.carried.iter().zip(runner.carried()).all(is_same)
             || rolled.cost(runs, runner.carried()) != self.meter.cost() - began.cost
         {
@@ -131,12 +161,30 @@ impl Walk<'_> {
         let mut trips = runs;
         let mut start = runner.carried().to_vec();
         let ended = loop {
+            let stands = reader.stands();
+            if reader.each() > 0 {
+                if reader.numbers.len() > READ {
+                    break Ended::Looks;
+                }
+                self.read(way, &mut reader, CHUNK);
+                let read = &reader.numbers[stands.1..];
+                if !are_distinct(inputs, read, reader.each()) {
+                    reader.go_back(stands);
+                    break Ended::Looks;
+                }
+                runner.reads_on(read.iter().map(|x| x.value));
+            }
             let done = runner.run(CHUNK);
+            if reader.each() > 0 && (trips + done) as usize != reader.iterations() {
+                reader.go_back(stands.clone());
+                self.read(way, &mut reader, done);
+            }
             let before = rolled.cost(trips, &start);
             let cost = rolled.cost(trips + done, runner.carried()) - before;
             // Ints that are rounded are counted, one by one; limits are met by the walk.
             if is_rounded(&runner) || !self.count(way, done, cost) {
-                runner.go_to(&start);
+                runner.go_to(trips as usize, &start);
+                reader.go_back(stands);
                 break Ended::Looks;
             }
             trips += done;
@@ -146,7 +194,15 @@ impl Walk<'_> {
             start.clear();
             start.extend_from_slice(runner.carried());
         };
-        self.keep_rolled(&rolled, &runner, registers, (began, each), trips);
+        if !are_distinct(inputs, &reader.numbers, reader.numbers.len()) {
+            rolled.of = Arc::new(of.one_by_one());
+        }
+        if reader.each() > 0 {
+            for (at, value) in reader.carried() {
+                registers[at as usize] = value;
+            }
+        }
+        self.keep_rolled(&rolled, (&runner, &reader), registers, (began, each), trips);
         Some((trips, ended))
     }
 
@@ -154,7 +210,7 @@ impl Walk<'_> {
     fn keep_rolled(
         &mut self,
         rolled: &Rolled,
-        runner: &Runner<'_>,
+        (runner, reader): (&Runner<'_>, &Reader<'_>),
         registers: &mut [Value],
         (began, each): (&Began, [u64; 2]),
         trips: u64,
@@ -167,24 +223,35 @@ impl Walk<'_> {
         let refs: Vec<Ref> = refs.collect();
         let depends = of.depends(&refs);
         let ends_by = of.ends_by_operands(&depends);
+        // What is there of structure is what so many iterations have left: then it was so many, always.
+        let is_counted = reader.each() > 0 && ends_by;
         let is_constant = !ends_by && !depends.contains(&true);
         let first = if is_constant {
             self.recorder.rewind(began.mark);
             None
         } else {
-            Some(self.recorder.repeat(
+            let others = reader.numbers.get(reader.each()..).unwrap_or_default();
+            let first = self.recorder.repeat(
                 of.clone(),
-                &inputs.numbers,
+                [&inputs.numbers, others],
                 (runner.carried(), trips),
                 each.map(|count| count.saturating_mul(trips)),
                 began.mark,
-            ))
+            );
+            if is_counted {
+                let trips = Number {
+                    value: trips as f64,
+                    node: Node::at(first + of.carried() as u32),
+                };
+                self.recorder.guard(trips, self.recorder.place);
+            }
+            Some(first)
         };
         // What its forks cost is told by what it carries on.
         self.forks.costs.truncate(began.forks);
         self.forks.listed = began.listed;
         for (nth, (&at, &x)) in inputs.carried.iter().zip(runner.carried()).enumerate() {
-            let has_node = ends_by || depends[nth];
+            let has_node = (ends_by && !is_counted) || depends[nth];
             registers[at as usize] = Value {
                 bits: x.to_bits(),
                 node: match first.filter(|_| has_node) {
@@ -198,9 +265,21 @@ impl Walk<'_> {
 
     /// The iteration as a trace of its own, recorded by doing it once more; none where it is not one that
     /// can be kept so.
-    fn iteration(&mut self, way: &Way, began: &Began) -> Option<Rolled> {
-        let mut inputs = inputs(way, &began.registers)?;
+    fn iteration(
+        &mut self,
+        way: &Way,
+        began: &Began,
+        (along, last): (&Along, &[Value]),
+        read: &[Number],
+    ) -> Option<Rolled> {
         let mut own = way.clone();
+        for &index in &along.always {
+            // It is what it was.
+            let dst = own.code[index].dst;
+            own.code[index] = Op::copy(dst, own.constant(last[dst as usize]));
+        }
+        let read = &read[..along.in_turn.len()];
+        let mut inputs = inputs(&own, &began.registers, along, read)?;
         // What had no node has one now.
         for op in &mut own.code {
             if matches!(op.what, What::IsTrue | What::IsFalse) {
@@ -208,10 +287,11 @@ impl Walk<'_> {
             }
         }
         let mut registers = began.registers.clone();
+        let count = inputs.carried.len();
         let node_of = |node: Node| {
-            let count = inputs.carried.len();
-            let place = inputs.numbers[count..].iter().position(|x| x.node == node);
-            place.map_or(Node::NONE, |place| Node::at((count + place) as u32))
+            let all = count + read.len();
+            let place = inputs.numbers[all..].iter().position(|x| x.node == node);
+            place.map_or(Node::NONE, |place| Node::at((all + place) as u32))
         };
         for value in registers.iter_mut().chain(&mut own.constants) {
             if value.node.is_some() {
@@ -220,6 +300,15 @@ impl Walk<'_> {
         }
         for (nth, &at) in inputs.carried.iter().enumerate() {
             registers[at as usize].node = Node::at(nth as u32);
+        }
+        for &(index, nth) in &along.readers {
+            let dst = own.code[index].dst;
+            let now = Value {
+                bits: read[nth].value.to_bits(),
+                node: Node::at((count + nth) as u32),
+                ..last[dst as usize]
+            };
+            own.code[index] = Op::copy(dst, own.constant(now));
         }
         let mut recorder = Recorder::default();
         let numbers: Vec<f64> = inputs.numbers.iter().map(|x| x.value).collect();
@@ -243,7 +332,10 @@ impl Walk<'_> {
         }
         // A numeric row of vectors gives a vector. Ints that are made of products might be rounded in
         // between.
-        let is_number = |op: &Op| {
+        let is_number = |(index, op): (usize, &Op)| {
+            if !op.what.gives() {
+                return true;
+            }
             let value = registers[op.dst as usize];
             let keeps = matches!(
                 op.prim,
@@ -252,10 +344,10 @@ impl Walk<'_> {
             match value.tag {
                 Tag::Float | Tag::Bool => true,
                 Tag::Int => keeps || op.what == What::Copy || value.node.is_none(),
-                _ => false,
+                _ => along.has(index),
             }
         };
-        if !way.code.iter().filter(|op| op.what.gives()).all(is_number) {
+        if !own.code.iter().enumerate().all(is_number) {
             return None;
         }
         let mut body = std::mem::take(&mut recorder.trace);
@@ -286,7 +378,8 @@ impl Walk<'_> {
                 .splice(carried..carried, [Number::constant(0.0); 2]);
             count_forks(&mut body, &mut next, &forks, first_fork);
         }
-        let of = Repeat::new(body, next, [each.applications, each.work], counts)?;
+        let each = [each.applications, each.work];
+        let of = Repeat::new(body, next, read.len(), each, counts)?;
         Some(Rolled {
             of: Arc::new(of),
             inputs,
@@ -372,15 +465,18 @@ fn count_forks(body: &mut Trace, next: &mut Vec<Ref>, forks: &[ForkCost], first:
 /// Whether an operation computes with numbers, or tests.
 fn is_plain(op: &Op) -> bool {
     match op.what {
-        What::One | What::Two | What::Many => (op.prim as u8) < Prim::Select as u8,
+        What::One | What::Two | What::Many => {
+            (op.prim as u8) < Prim::Select as u8
+                || matches!(op.prim, Prim::LogAny | Prim::AtanAny | Prim::Inexact)
+        }
         What::Cons => false,
         _ => true,
     }
 }
 
-/// What iterations carry on, and what all of them read that has a node; none where they carry on anything
-/// but numbers, or one number twice.
-fn inputs(way: &Way, registers: &[Value]) -> Option<Inputs> {
+/// What iterations carry on, what they read in turn, and what all of them read that has a node; none where
+/// they carry on anything but numbers and structure, or one number twice.
+fn inputs(way: &Way, registers: &[Value], along: &Along, read: &[Number]) -> Option<Inputs> {
     let mut carried = Vec::new();
     let mut numbers: Vec<Number> = Vec::new();
     for &(to, from) in &way.moves {
@@ -388,7 +484,7 @@ fn inputs(way: &Way, registers: &[Value]) -> Option<Inputs> {
         if value.is_number() {
             carried.push(to);
             numbers.push(number(value));
-        } else if !stays(value, from, way) {
+        } else if !along.carries(to) && !way.keeps(value, from) {
             return None;
         }
     }
@@ -401,15 +497,36 @@ fn inputs(way: &Way, registers: &[Value]) -> Option<Inputs> {
             numbers.push(number(value));
         }
     }
-    for (nth, x) in numbers.iter().enumerate() {
-        if x.node.is_some() && numbers[..nth].iter().any(|y| y.node == x.node) {
-            return None;
-        }
+    let mut nodes: Vec<Node> = numbers.iter().map(|x| x.node).collect();
+    if !all_differ(&mut nodes) {
+        return None;
     }
-    Some(Inputs { carried, numbers })
+    numbers.splice(count..count, read.iter().copied());
+    Some(Inputs {
+        carried,
+        in_turn: read.len(),
+        numbers,
+    })
 }
 
-/// Whether what a register gets is what it has.
-fn stays(value: Value, from: Operand, way: &Way) -> bool {
-    from < 0 && is_same(way.constants[!from as usize], value)
+/// Whether so many numbers in a row that are read in turn are always nodes that differ from each other, and
+/// from all else that the loop is given.
+fn are_distinct(inputs: &Inputs, read: &[Number], row: usize) -> bool {
+    let (carried, rest) = inputs.numbers.split_at(inputs.carried.len());
+    let given = carried.iter().chain(&rest[inputs.in_turn..]);
+    let given = given.map(|x| x.node).filter(|node| node.is_some());
+    let given: FxHashSet<Node> = given.collect();
+    let mut nodes = Vec::new();
+    read.chunks(row.max(1)).all(|read| {
+        nodes.clear();
+        nodes.extend(read.iter().map(|x| x.node));
+        all_differ(&mut nodes) && !nodes.iter().any(|node| given.contains(node))
+    })
+}
+
+/// Whether all of them that there are differ.
+fn all_differ(nodes: &mut Vec<Node>) -> bool {
+    nodes.retain(|node| node.is_some());
+    nodes.sort_unstable_by_key(|node| node.index());
+    nodes.windows(2).all(|pair| pair[0] != pair[1])
 }
