@@ -38,6 +38,8 @@ def flat(value):
     """The items of nested lists, in order."""
     if isinstance(value, (list, tuple)):
         return [x for item in value for x in flat(item)]
+    if getattr(value, "is_Matrix", False):
+        return list(value)
     return list(np.ravel(value)) if isinstance(value, np.ndarray) else [value]
 
 
