@@ -73,6 +73,59 @@ pub(crate) fn of_lane(py: Python<'_>, error: &Error, text: &str, lane: Option<us
     .raise(py)
 }
 
+/// The arguments of `Model.fit` that the command line has as options.
+const OPTIONS: [&str; 10] = [
+    "target",
+    "sigma",
+    "weights",
+    "init",
+    "fix",
+    "loss",
+    "loss-scale",
+    "minimize",
+    "soften",
+    "starts",
+];
+
+/// A message of the command line, with options as Python has them: `--init b=1` is `init={"b": 1}`.
+pub(crate) fn in_python(message: &str) -> String {
+    let mut told = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(at) = rest.find("--") {
+        let after = &rest[at + 2..];
+        let end = after.find(|c: char| !c.is_ascii_lowercase() && c != '-');
+        let (option, behind) = after.split_at(end.unwrap_or(after.len()));
+        let is_missing = option == "missing" && behind.starts_with(" drop");
+        if !is_missing && !OPTIONS.contains(&option) {
+            told.push_str(&rest[..at + 2]);
+            rest = after;
+            continue;
+        }
+        let before = &rest[..at];
+        told.push_str(before);
+        let name = option.replace('-', "_");
+        let value = behind.strip_prefix(' ').unwrap_or_default();
+        let value = value.split([' ', ',', ';', ')', '`', '\n']).next();
+        let value = value.unwrap_or_default();
+        let (said, used) = match value.split_once('=') {
+            Some((key, number)) if !key.is_empty() => {
+                (format!("{name}={{\"{key}\": {number}}}"), value.len() + 1)
+            }
+            _ if is_missing => ("missing=\"drop\"".to_owned(), value.len() + 1),
+            _ if matches!(option, "minimize" | "soften") => (format!("{name}=True"), 0),
+            _ => (name, 0),
+        };
+        if before.ends_with('`') {
+            told.push_str(&said);
+        } else {
+            let _ = write!(told, "`{said}`");
+        }
+        rest = &behind[used..];
+    }
+    told.push_str(rest);
+    told
+}
+
 /// An error of a fit of a program with this text.
 pub(crate) fn of_fit(py: Python<'_>, error: &FitError, text: &str) -> PyErr {
     if let Some(error) = error.program_error() {
@@ -85,15 +138,24 @@ pub(crate) fn of_fit(py: Python<'_>, error: &FitError, text: &str) -> PyErr {
     };
     Told {
         kind,
-        message: error.to_string(),
+        message: in_python(&error.to_string()),
         place: error.span().map(|span| {
             let at = span.position(text);
             (at.line, at.column)
         }),
         lane: None,
-        shown: error.render(text).to_string(),
+        shown: in_python(&error.render(text).to_string()),
     }
     .raise(py)
+}
+
+/// The same error with a line under what it shows, which says what to do.
+pub(crate) fn advised(py: Python<'_>, error: PyErr, advice: &str) -> PyErr {
+    let value = error.value(py);
+    let shown = format!("{value}\n  {advice}");
+    // Where that cannot be said, the error itself is.
+    let _ = value.setattr("args", (shown,));
+    error
 }
 
 /// What a caller asks for and cannot have.

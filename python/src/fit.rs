@@ -7,27 +7,27 @@
 //! - What is by column is an array where one column is observed, and a dict of arrays where several are.
 
 use crate::answer::array;
-use crate::error::{of_fit, request};
+use crate::error::{in_python, of_fit, request};
 use crate::inputs::floats;
 use crate::interrupt::interruptible;
 use crate::model::Model;
+use crate::options::{Range, Told, told};
 use crate::process::threads;
+use crate::table::table_of;
 use dmci::fit::{
-    Estimates, FitError, FitOptions, Loss, Missing, PredictedColumn, Table, TableOptions,
-    fit_observed, predict, profile,
+    Estimates, FitError, FitOptions, Missing, PredictedColumn, Table, TableOptions, fit_observed,
+    predict, profile,
 };
-use dmci::syntax::Constraint;
 use dmci::{Limits, Threads};
 use numpy::PyArrayMethods;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeWarning};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyDict;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A fitted model.
 #[pyclass(frozen, module = "dmci", name = "Fit")]
@@ -47,67 +47,24 @@ pub(crate) struct PyEstimates {
     estimates: Estimates,
 }
 
-/// A table: of a CSV file, or of anything that has columns.
-fn table_of(
-    py: Python<'_>,
-    model: &Model,
-    data: Option<&Bound<'_, PyAny>>,
-    named: &[&str],
-    missing: &str,
-) -> PyResult<Table<'static>> {
-    let text = model.model.text();
-    let fails = |error| of_fit(py, &FitError::Table(error), text);
-    let missing = match missing {
-        "raise" => Missing::Refuse,
-        "drop" => Missing::Drop,
-        _ => return Err(request(py, "`missing` is 'raise' or 'drop'")),
-    };
-    let options = TableOptions::default().missing(missing);
-    let Some(data) = data.filter(|data| !data.is_none()) else {
-        return Ok(Table::empty());
-    };
-    if data.is_instance_of::<PyString>() || data.hasattr("__fspath__")? {
-        let path: PathBuf = data.extract()?;
-        return options.read(path).map_err(fails);
-    }
-    let tables = PyModule::import(py, "dmci._tables")?;
-    let columns = tables.getattr("columns")?.call1((data,))?;
-    let columns = columns.cast_into::<PyDict>()?;
-    let mut all: Vec<(String, Vec<f64>)> = Vec::with_capacity(columns.len());
-    for (name, column) in columns {
-        let name: String = name.extract()?;
-        let numbers = floats(&format!("the column {name}"), &column)?;
-        let numbers = numbers.to_vec().or_else(|_| {
-            let copy = numbers.call_method0("copy")?;
-            let copy = copy.cast_into::<numpy::PyArrayDyn<f64>>()?;
-            copy.to_vec().map_err(PyErr::from)
-        })?;
-        // A gap in a column that nothing asks for is no fault.
-        let is_used = text.contains(&name) || named.contains(&name.as_str());
-        if is_used || numbers.iter().all(|x| x.is_finite()) {
-            all.push((name, numbers));
-        }
-    }
-    if all.is_empty() {
-        return Err(request(py, "the table has no column of numbers"));
-    }
-    options.from_columns(all).map_err(fails)
-}
+/// How long a fit from one start may take here before a thread is made for it, so that Ctrl-C is seen
+/// meanwhile: a thread takes longer than a small fit does.
+const BRIEF: Duration = Duration::from_millis(5);
 
-/// A range of a param: (low, high), either of which may be None or infinite.
-fn constraint(low: Option<f64>, high: Option<f64>) -> Constraint {
-    match (
-        low.filter(|x| *x > f64::NEG_INFINITY),
-        high.filter(|x| *x < f64::INFINITY),
-    ) {
-        (None, None) => Constraint::Free,
-        (Some(low), None) => Constraint::Above(low),
-        (None, Some(high)) => Constraint::Below(high),
-        (Some(low), Some(high)) => Constraint::Between(low, high),
-    }
+/// What a fit comes to, where it ends within some time.
+fn within(
+    time: Duration,
+    fit: impl FnOnce(Duration) -> Result<dmci::fit::Fit, FitError>,
+) -> Option<Result<dmci::fit::Fit, FitError>> {
+    let begin = Instant::now();
+    let fitted = fit(time);
+    let is_cut = match &fitted {
+        Ok(fitted) => fitted.interrupted,
+        Err(_) => true,
+    };
+    // What was cut is done again, and so is what failed where the time was up.
+    (!is_cut || begin.elapsed() < time).then_some(fitted)
 }
-
-type Range = (Option<f64>, Option<f64>);
 
 #[pymethods]
 impl Model {
@@ -153,7 +110,7 @@ impl Model {
         let model = slf.get();
         let named = [&target, &sigma, &weights];
         let named: Vec<&str> = named.into_iter().flatten().map(String::as_str).collect();
-        let table = table_of(py, model, data, &named, missing)?;
+        let given = table_of(py, model, data, &named, missing)?;
         let limits = model.options.limits;
         let with = Told {
             target,
@@ -199,18 +156,25 @@ impl Model {
                 options.limits.timeout(time)
             }
         };
-        let (fitted, is_interrupted) = interruptible(py, |flag| {
+        let fitted = |limits: Limits| {
             let mut options = options.clone();
-            options.limits = limits.interrupt(flag);
+            options.limits = limits;
             let observer = |_: &_| ControlFlow::Continue(());
-            fit_observed(&model.model, &table, &options, &observer)
-        })?;
+            fit_observed(&model.model, &given.table, &options, &observer)
+        };
+        let brief = (options.starts == 1 && timeout.is_none())
+            .then(|| py.detach(|| within(BRIEF, |time| fitted(limits.timeout(time)))))
+            .flatten();
+        let (fitted, is_interrupted) = match brief {
+            Some(fitted) => (fitted, false),
+            None => interruptible(py, |flag| fitted(limits.interrupt(flag)))?,
+        };
         let fitted = match fitted {
             Ok(fitted) => fitted,
             Err(_) if is_interrupted => {
                 return Err(PyKeyboardInterrupt::new_err("before any start gave a fit"));
             }
-            Err(error) => return Err(of_fit(py, &error, model.model.text())),
+            Err(error) => return Err(given.raise(py, &error, model.model.text())),
         };
         if is_interrupted {
             let message = c"the fit was interrupted: this is the best that was found by then";
@@ -218,102 +182,12 @@ impl Model {
         }
         let fit = Fit {
             model: slf.clone().unbind(),
-            table,
+            table: given.table,
             options,
             fitted,
         };
         Ok(Bound::new(py, fit)?.into_any())
     }
-}
-
-/// Options as Python tells them.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-struct Told {
-    target: Option<String>,
-    sigma: Option<String>,
-    weights: Option<String>,
-    init: BTreeMap<String, f64>,
-    fix: BTreeMap<String, Option<f64>>,
-    bounds: BTreeMap<String, Range>,
-    loss: String,
-    loss_scale: Option<f64>,
-    minimize: bool,
-    soften: bool,
-    max_iterations: Option<usize>,
-    all_starts: bool,
-    starts: usize,
-    seed: u64,
-}
-
-impl Told {
-    /// The same for the crate.
-    fn options(self, py: Python<'_>, limits: Limits, threads: Threads) -> PyResult<FitOptions> {
-        let Some(loss) = Loss::from_name(&self.loss) else {
-            let names: Vec<&str> = Loss::ALL.iter().map(|loss| loss.name()).collect();
-            let message = format!(
-                "there is no loss `{}`; give one of {}",
-                self.loss,
-                names.join(", ")
-            );
-            return Err(request(py, message));
-        };
-        let mut options = FitOptions::default()
-            .starts(self.starts.max(1))
-            .seed(self.seed)
-            .all_starts(self.all_starts)
-            .minimize(self.minimize)
-            .soften(self.soften)
-            .threads(threads);
-        options.target = self.target;
-        options.sigma = self.sigma;
-        options.weights = self.weights;
-        options.loss = loss;
-        options.loss_scale = self.loss_scale;
-        options.init = self.init.into_iter().collect();
-        options.fix = self.fix.into_iter().collect();
-        let bounds = self.bounds.into_iter();
-        let bounds = bounds.map(|(name, (low, high))| (name, constraint(low, high)));
-        options.bounds = bounds.collect();
-        if let Some(steps) = self.max_iterations {
-            options = options.max_iterations(steps);
-        }
-        options.limits = limits;
-        Ok(options)
-    }
-}
-
-/// Options as keyword arguments, but for starts, seed and threads.
-fn told<'py>(py: Python<'py>, options: &FitOptions, missing: &str) -> PyResult<Bound<'py, PyDict>> {
-    let all = PyDict::new(py);
-    all.set_item("target", &options.target)?;
-    all.set_item("sigma", &options.sigma)?;
-    all.set_item("weights", &options.weights)?;
-    all.set_item(
-        "init",
-        options.init.iter().cloned().collect::<BTreeMap<_, _>>(),
-    )?;
-    all.set_item(
-        "fix",
-        options.fix.iter().cloned().collect::<BTreeMap<_, _>>(),
-    )?;
-    let bounds = options.bounds.iter().map(|(name, range)| {
-        let range: Range = match *range {
-            Constraint::Free => (None, None),
-            Constraint::Above(low) => (Some(low), None),
-            Constraint::Below(high) => (None, Some(high)),
-            Constraint::Between(low, high) => (Some(low), Some(high)),
-        };
-        (name.clone(), range)
-    });
-    all.set_item("bounds", bounds.collect::<BTreeMap<_, _>>())?;
-    all.set_item("loss", options.loss.name())?;
-    all.set_item("loss_scale", options.loss_scale)?;
-    all.set_item("minimize", options.minimize)?;
-    all.set_item("max_iterations", options.max_iterations)?;
-    all.set_item("all_starts", options.all_starts)?;
-    all.set_item("missing", missing)?;
-    Ok(all)
 }
 
 /// What is by column: that of the only one, or of each by its name.
@@ -362,9 +236,9 @@ fn predicted<'py>(
     options: &FitOptions,
     interval: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let table = table_of(py, model, Some(data), &[], "drop")?;
-    let columns = py.detach(|| predict(&model.model, estimates, &table, options));
-    let columns = columns.map_err(|error| of_fit(py, &error, model.model.text()))?;
+    let given = table_of(py, model, Some(data), &[], "drop")?;
+    let columns = py.detach(|| predict(&model.model, estimates, &given.table, options));
+    let columns = columns.map_err(|error| given.raise(py, &error, model.model.text()))?;
     let columns: PyResult<Vec<(String, Bound<'py, PyAny>)>> = columns
         .into_iter()
         .map(|column: PredictedColumn| {
@@ -403,7 +277,8 @@ impl Fit {
 
     /// What there is to be wary of.
     fn doubts(&self) -> Vec<String> {
-        self.fitted.warnings(&self.model.get().model, &self.options)
+        let warnings = self.fitted.warnings(&self.model.get().model, &self.options);
+        warnings.iter().map(|one| in_python(one)).collect()
     }
 }
 
@@ -662,7 +537,8 @@ impl Fit {
         if let Value::Object(all) = &mut all {
             all.insert("schema".to_owned(), json!(Estimates::SCHEMA));
             all.insert("target".to_owned(), json!(self.options.target));
-            all.insert("warnings".to_owned(), json!(self.doubts()));
+            let warnings = self.fitted.warnings(&self.model.get().model, &self.options);
+            all.insert("warnings".to_owned(), json!(warnings));
         }
         serde_json::to_string(&all).map_err(fails)
     }
@@ -707,7 +583,6 @@ impl Fit {
         let options = told(py, &this.options, "drop")?;
         options.set_item("starts", this.options.starts)?;
         options.set_item("seed", this.options.seed)?;
-        options.set_item("soften", this.options.soften)?;
         let json = serde_json::to_string(&this.fitted).map_err(fails)?;
         let make = slf.get_type().getattr("_restored")?;
         Ok((make, (this.model.clone_ref(py), json, columns, options)))
@@ -751,9 +626,15 @@ impl Fit {
         })
     }
 
-    /// Observations and predictions, in a figure of matplotlib. Raises `ImportError` without it.
-    fn plot<'py>(slf: &Bound<'py, Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        PyModule::import(py, "dmci.plot")?.call_method1("fit", (slf,))
+    /// Observations and predictions against the column `x`, or the first that is not observed, in a figure of
+    /// matplotlib. Raises `ImportError` without it.
+    #[pyo3(signature = (x=None))]
+    fn plot<'py>(
+        slf: &Bound<'py, Self>,
+        py: Python<'py>,
+        x: Option<&str>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        PyModule::import(py, "dmci.plot")?.call_method1("fit", (slf, x))
     }
 
     fn _repr_html_<'py>(slf: &Bound<'py, Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

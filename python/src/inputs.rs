@@ -10,7 +10,7 @@
 
 use crate::error::request;
 use dmci::{Input, Lane};
-use numpy::{PyArrayDyn, PyArrayMethods, PyUntypedArrayMethods};
+use numpy::{PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyFloat, PyInt, PyList, PyString};
@@ -31,6 +31,11 @@ pub(crate) struct CoreArray {
 
 #[pymethods]
 impl CoreArray {
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let what = if self.rank == 1 { "vector" } else { "matrix" };
+        Ok(format!("dmci.{what}({})", self.value.bind(py).repr()?))
+    }
+
     #[new]
     fn new(value: Py<PyAny>, rank: usize) -> PyResult<Self> {
         Python::attach(|py| match rank {
@@ -147,8 +152,8 @@ impl<'py> Argument<'py> {
                 return Err(request(
                     list.py(),
                     format!(
-                        "the list `{name}` holds {} at {place}; a list is of numbers, and arrays are \
-                         given as dmci.vector(x) or dmci.matrix(x)",
+                        "the list `{name}` holds {} at {place}; a list is of numbers: numpy.array(…) of \
+                         it broadcasts, and dmci.vector(…) or dmci.matrix(…) is one value",
                         type_name(&item)
                     ),
                 ));
@@ -164,7 +169,7 @@ impl<'py> Argument<'py> {
     }
 
     fn array(name: Bound<'py, PyString>, value: &Bound<'py, PyAny>, rank: usize) -> PyResult<Self> {
-        let array = floats(&name, value)?;
+        let array = floats(&format_args!("`{name}`"), value)?;
         let shape = array.shape();
         let Some(lead) = shape.len().checked_sub(rank) else {
             let what = if rank == 1 { "a vector" } else { "a matrix" };
@@ -234,31 +239,55 @@ fn numpy<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     module.bind(py).getattr(name)
 }
 
-/// An object as an array of floats; anything but numbers is refused.
+/// An object as an array of floats; anything but numbers is refused. What a masked array masks is NaN.
 pub(crate) fn floats<'py>(
     name: &dyn std::fmt::Display,
     value: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
-    if let Ok(array) = value.cast::<PyArrayDyn<f64>>() {
-        return Ok(array.clone());
-    }
     let py = value.py();
-    let array = numpy(py, "asarray")?.call1((value,))?;
-    let kind: String = array.getattr("dtype")?.getattr("kind")?.extract()?;
-    let array = match kind.as_str() {
-        "b" | "i" | "u" | "f" => array,
-        // Fractions and the like are numbers too.
-        "O" if array.getattr("ndim")?.extract::<usize>()? == 0 && value.hasattr("__float__")? => {
-            array
+    if let Ok(array) = value.cast::<PyArrayDyn<f64>>() {
+        let is_exact = value.get_type().is(py.get_type::<PyUntypedArray>());
+        if is_exact || !value.hasattr("filled")? {
+            return Ok(array.clone());
         }
+    }
+    // It has a mask, and is left as it is.
+    let is_masked = value.is_instance_of::<PyUntypedArray>() && value.hasattr("filled")?;
+    let array = if is_masked {
+        value.clone()
+    } else {
+        let array = numpy(py, "asarray")?.call1((value,));
+        array.map_err(|error| request(py, format!("{name} is no array: {}", error.value(py))))?
+    };
+    let dtype = array.getattr("dtype")?;
+    let kind: String = dtype.getattr("kind")?.extract()?;
+    match kind.as_str() {
+        "b" | "i" | "u" | "f" => {}
+        // Fractions and the like are numbers too.
+        "O" if array.getattr("ndim")?.extract::<usize>()? == 0 && value.hasattr("__float__")? => {}
         _ => {
             let what = type_name(value);
+            let of = if value.hasattr("dtype")? {
+                format!(" of {dtype}")
+            } else {
+                String::new()
+            };
+            let cure = match kind.as_str() {
+                "O" if !of.is_empty() => {
+                    "; where all of it is numbers, .astype(float) makes it one"
+                }
+                "c" => "; programs compute in real numbers",
+                _ => "",
+            };
             let message =
-                format!("`{name}` is {what}, and numbers or arrays of numbers are wanted");
+                format!("{name} is {what}{of}, and numbers or arrays of numbers are wanted{cure}");
             return Err(request(py, message));
         }
-    };
-    let array = array.call_method1("astype", (numpy(py, "float64")?,))?;
+    }
+    let mut array = array.call_method1("astype", (numpy(py, "float64")?,))?;
+    if is_masked {
+        array = array.call_method1("filled", (f64::NAN,))?;
+    }
     Ok(array.cast_into::<PyArrayDyn<f64>>()?)
 }
 

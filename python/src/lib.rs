@@ -18,9 +18,11 @@ mod inputs;
 mod interpreter;
 mod interrupt;
 mod model;
+mod options;
 mod plan;
 mod process;
 mod registry;
+mod table;
 
 /// The module.
 #[pyo3::pymodule(gil_used = false)]

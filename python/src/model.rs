@@ -8,8 +8,8 @@
 
 use crate::answer::{value, zeros};
 use crate::calls::{Call, of_lane_at};
-use crate::error::{of_program, request};
-use crate::inputs::{Argument, Broadcast, Weights, weights};
+use crate::error::{DmciError, advised, of_program, request};
+use crate::inputs::{Argument, Broadcast, Form, Weights, weights};
 use crate::plan::{Asked, Plan, Plans};
 use crate::process::{embedded, threads};
 use dmci::export::{ExportOptions, Target, export};
@@ -105,7 +105,99 @@ impl Model {
             };
             Argument::of(name, &value, rank)
         });
-        arguments.collect()
+        let arguments: PyResult<_> = arguments.collect();
+        if arguments.is_err()
+            && let Some(inputs) = kwargs
+        {
+            // What is no input at all is not what another kind of value would mend.
+            for name in inputs.keys() {
+                self.check_name(inputs.py(), &name.extract::<String>()?)?;
+            }
+        }
+        arguments
+    }
+
+    /// Refuses what is no input.
+    fn check_name(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        /// More inputs than these are not listed.
+        const MOST: usize = 12;
+        let known = self.model.inputs();
+        if known.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        let near = dmci::nearest(name, known.iter().map(String::as_str));
+        let more = match (near, name, known) {
+            (Some(near), ..) => format!("; is it `{near}`?"),
+            (None, "wrt" | "ct" | "direction", _) => {
+                format!("; `{name}` is given first, without its name")
+            }
+            (None, _, []) => "; it has none".to_owned(),
+            (None, _, known) => {
+                let listed: Vec<String> = known
+                    .iter()
+                    .take(MOST)
+                    .map(|name| format!("`{name}`"))
+                    .collect();
+                let others = if known.len() > MOST { ", …" } else { "" };
+                format!("; it has {}{others}", listed.join(", "))
+            }
+        };
+        let message = format!("the program has no input `{name}`{more}");
+        Err(request(py, message))
+    }
+
+    /// The error of a call with these arguments, with what to do where that is another way to give them.
+    fn advised(&self, py: Python<'_>, error: PyErr, arguments: &[Argument<'_>]) -> PyErr {
+        let advice = || -> PyResult<Option<String>> {
+            let value = error.value(py);
+            if !value.is_instance_of::<DmciError>() {
+                return Ok(None);
+            }
+            let kind: String = value.getattr("kind")?.extract()?;
+            let message: String = value.getattr("message")?.extract()?;
+            let is = |argument: &&Argument<'_>, name: &str| {
+                argument.name.to_cow().is_ok_and(|known| known == name)
+            };
+            Ok(match kind.as_str() {
+                "unbound" => {
+                    let name = message.split('`').nth(1).unwrap_or_default();
+                    let is_input = self.model.inputs().iter().any(|known| known == name);
+                    let is_given = arguments.iter().any(|argument| is(&argument, name));
+                    (is_input && !is_given).then(|| {
+                        format!(
+                            "`{name}` is an input of the program, and the call does not give it"
+                        )
+                    })
+                }
+                "type" => {
+                    let list = |argument: &&Argument<'_>| matches!(argument.form, Form::List(_));
+                    let array = |argument: &&Argument<'_>| {
+                        argument.form == Form::Number && !argument.lead.is_empty()
+                    };
+                    let wants_array = message.contains("vector") || message.contains("matrix");
+                    if let Some(Argument { name, .. }) = arguments.iter().find(list) {
+                        Some(format!(
+                            "`{name}` is a Python list, which is a list of the program; numpy.array({name}) \
+                             broadcasts, and dmci.vector({name}) is a vector"
+                        ))
+                    } else if let Some(Argument { name, .. }) = arguments.iter().find(array)
+                        && wants_array
+                    {
+                        Some(format!(
+                            "`{name}` broadcasts, so a run of the program gets one number of it; \
+                             dmci.vector({name}) or dmci.matrix({name}) keeps its last axes together"
+                        ))
+                    } else {
+                        None
+                    }
+                }
+                _ => None,
+            })
+        };
+        match advice() {
+            Ok(Some(advice)) => advised(py, error, &advice),
+            _ => error,
+        }
     }
 
     /// Prepares calls with such arguments.
@@ -118,15 +210,8 @@ impl Model {
         if let Some(plan) = self.plans().take(|plan| plan.fits(py, arguments, asked)) {
             return Ok(plan);
         }
-        let known = self.model.inputs();
         for argument in arguments {
-            let name = &*argument.name.to_cow()?;
-            if !known.iter().any(|known| known == name) {
-                let near = dmci::nearest(name, known.iter().map(String::as_str));
-                let near = near.map_or(String::new(), |near| format!("; is it `{near}`?"));
-                let message = format!("the program has no input `{name}`{near}");
-                return Err(request(py, message));
-            }
+            self.check_name(py, &argument.name.to_cow()?)?;
         }
         let plan = Plan::new(
             &self.model,
@@ -186,7 +271,7 @@ impl Model {
         let answer =
             answer.and_then(|(value, all)| Ok((value, Self::by_name(py, &plan, asked, all)?)));
         self.plans().keep(plan);
-        answer
+        answer.map_err(|error| self.advised(py, error, &arguments))
     }
 }
 
@@ -245,6 +330,15 @@ impl Model {
         };
         if let Some((name, rank)) = options.arrays.iter().find(|(_, rank)| **rank > 2) {
             let message = format!("`arrays` gives `{name}` {rank} axes; it has 1 or 2");
+            return Err(request(py, message));
+        }
+        let path = std::path::Path::new(source);
+        let is_word = !source.contains(['(', ' ', '\n']);
+        if is_word && path.extension().is_some_and(|end| end == "scm") && path.exists() {
+            let message = format!(
+                "`{source}` is a file's name, and the text of a program is wanted: \
+                 dmci.Model(open({source:?}).read())"
+            );
             return Err(request(py, message));
         }
         let own = interpreter.map(|interpreter| interpreter.get().interpreter.clone());
@@ -412,7 +506,7 @@ impl Model {
             evaluation.and_then(|evaluation| value(py, &evaluation.value))
         };
         self.plans().keep(plan);
-        answer
+        answer.map_err(|error| self.advised(py, error, &arguments))
     }
 
     /// The value, as a call gives it, and its derivatives by `wrt`, element by element.
@@ -488,7 +582,7 @@ impl Model {
             .map_err(|error| refused.unwrap_or(error))
             .and_then(|answers| Self::by_name(py, &plan, &asked, answers));
         self.plans().keep(plan);
-        answer
+        answer.map_err(|error| self.advised(py, error, &arguments))
     }
 
     /// Hessians times a direction, in the shape of each input: a dict.
@@ -533,7 +627,7 @@ impl Model {
             Self::by_name(py, &plan, &asked, answers)
         });
         self.plans().keep(plan);
-        answer
+        answer.map_err(|error| self.advised(py, error, &arguments))
     }
 
     /// The Hessian of each element: the broadcast shape, then (n, n) for the n numbers of all names of `wrt`, in
@@ -584,7 +678,7 @@ impl Model {
             Ok(array.into_any())
         });
         self.plans().keep(plan);
-        answer
+        answer.map_err(|error| self.advised(py, error, &arguments))
     }
 }
 

@@ -269,15 +269,21 @@ impl<'a, 'py> Asked<'a, 'py> {
         }
         let by = match self.object {
             None => By::All,
-            Some(object) => match object.cast::<PyString>() {
-                Ok(name) => By::Names(vec![name.to_cow()?.into_owned()]),
-                Err(_) => By::Names(object.extract::<Vec<String>>().map_err(|_| {
-                    crate::error::request(
-                        object.py(),
-                        "`wrt` is a name, a sequence of names, or None for all inputs and params",
-                    )
-                })?),
-            },
+            Some(object) => {
+                if let Ok(name) = object.cast::<PyString>() {
+                    By::Names(vec![name.to_cow()?.into_owned()])
+                } else {
+                    let names = object.try_iter();
+                    let names = names
+                        .and_then(|names| names.map(|name| name?.extract::<String>()).collect());
+                    By::Names(names.map_err(|_| {
+                        crate::error::request(
+                            object.py(),
+                            "`wrt` is a name, several names, or None for all inputs and params",
+                        )
+                    })?)
+                }
+            }
         };
         Ok(self.by.get_or_init(|| by).clone())
     }

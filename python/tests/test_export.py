@@ -27,6 +27,22 @@ def numbers(value):
     return [float(x) for x in np.ravel(np.asarray(value, dtype=float))]
 
 
+def of_numbers(value):
+    """Whether a value is numbers or truths, or lists of them."""
+    if isinstance(value, list):
+        return len(value) > 0 and all(of_numbers(item) for item in value)
+    return isinstance(value, (float, int, bool, np.ndarray))
+
+
+def flat(value):
+    """The items of nested lists, in order."""
+    if isinstance(value, (list, tuple)):
+        return [x for item in value for x in flat(item)]
+    if getattr(value, "is_Matrix", False):
+        return list(value)
+    return list(np.ravel(value)) if isinstance(value, np.ndarray) else [value]
+
+
 def symbolic(x):
     """A number or truth of SymPy."""
     if str(x) in ("True", "False"):
@@ -52,6 +68,23 @@ def cases():
         found.append((f"{f} in an arm", f"(if (> x a) 0 ({f} (- x)))", {"a": 0.5, "x": -1.25 if f == "acosh" else -0.3}))
     for f in BINARY.split():
         found.append((f, f"(* a ({f} x b))", {"a": 1.7, "x": 1.25, "b": 2.5}))
+    # The examples: columns are any number, what is no number is as large as in small data.
+    F = [[0.5, 0.1, -0.2], [0.0, 0.4, 0.3], [0.1, -0.1, 0.6]]
+    steps = [[math.sin(7.0 * row * (at + 1.0) + at) for at in range(3)] for row in range(6)]
+    sectors = {
+        name: {"list": [low + 0.01 * at for at in range(7)]}
+        for name, low in dict(
+            capitals=2.0, labors=1.0, prices=1.1, shares=0.3, wears=0.05, markups=0.1, speeds=0.2, quits=0.02
+        ).items()
+    }
+    sectors["as"] = {"list": [1.0 + 0.02 * at for at in range(7)]}
+    arrays = {"F": F, "obs": steps, "w": steps, "v": steps[::-1], "hare": {"list": list(range(21))}, **sectors}
+    for path in sorted((ROOT / "examples").glob("*/*.scm")):
+        source = path.read_text()
+        model = dmci.Model(source)
+        free = [one for one in model.inputs if one not in model.params]
+        given = {one: arrays.get(one, 1.25) for one in free}
+        found.append((f"{path.parent.name}/{path.stem}", source, given))
     kept = []
     for name, source, inputs in found:
         given = {}
@@ -67,7 +100,7 @@ def cases():
             model = dmci.Model(source)
         except dmci.DmciError:
             continue
-        if isinstance(value, (float, int, bool, np.ndarray)):
+        if of_numbers(value):
             kept.append((name, model, given, value))
     return kept
 
@@ -141,7 +174,7 @@ def test_values(target):
             warnings.simplefilter("ignore")
             try:
                 found = function(**called(function, model, given))
-                return numbers(found) if target == "numpy" else [symbolic(x) for x in np.ravel([found])], text
+                return numbers(found) if target == "numpy" else [symbolic(x) for x in flat(found)], text
             except Exception as error:
                 return [], f"{error!r}\n{text}"
 
@@ -174,10 +207,12 @@ def test_latex():
         except dmci.DmciError as error:
             assert error.kind == "unsupported" and error.line is not None, error
             return None, str(error)
-        # What shapes are told of comes first.
-        names = [*arrays, *(name for name in model.inputs if name not in arrays)]
+        # What shapes are told of comes first, and params last.
+        free = [name for name in model.inputs if name not in arrays and name not in model.params]
+        names = [*arrays, *free, *model.params]
         try:
-            return latex_reader.value(text, {name: given.get(name) for name in names}), text
+            known = with_params(model, given)
+            return latex_reader.value(text, {name: known.get(name) for name in names}), text
         except Exception as error:
             return [], f"{error!r}\n{text}"
 
@@ -198,68 +233,120 @@ def test_numpy_broadcasts(rng):
         np.testing.assert_allclose(found, model(a=0.02, knee=3.0, x=x), rtol=1e-12, err_msg=text)
 
 
-def some(step=1):
-    """Programs with numbers as inputs, and a number as their value: these have derivatives."""
-    plain = [
-        case
-        for case in CASES
-        if case[2] and isinstance(case[3], (int, float)) and not isinstance(case[3], bool) and all(isinstance(x, float) for x in case[2].values())
-    ]
-    return plain[::step]
+def slopes(model, given, value):
+    """The derivatives of the sum of a value's numbers, by all that is given and all params; None where the
+    interpreter has none."""
+    if not numbers(value) or any(isinstance(x, bool) for x in flat(value)):
+        return None
+    names = [name for name in (*given, *model.params) if name in model.inputs]
+    if not names:
+        return None
+    ranked = {
+        name: dmci.Array(one, one.ndim) if isinstance(one, np.ndarray) else one for name, one in given.items()
+    }
+    ranked = {name: one for name, one in ranked.items() if name in model.inputs}
+    try:
+        return model.vjp(1.0, names, **ranked)
+    except dmci.DmciError:
+        return None
+
+
+def with_params(model, given):
+    """What is given, and the params' own values."""
+    return {**model.params, **given}
+
+
+class Compared:
+    """What came of one target."""
+
+    def __init__(self, target):
+        self.target, self.values, self.gradients = target, 0, 0
+        self.refused, self.wrong = [], []
+
+    def add(self, name, found, expected, text):
+        if near(found, expected):
+            self.values += 1
+        else:
+            self.wrong.append((name, found, expected, text))
+
+    def add_slopes(self, name, found, expected, text):
+        # What has no derivative at all is not compared: a distance at 0, and its like.
+        if not all(math.isfinite(x) for x in numbers(expected)):
+            return
+        # PyTorch's own trigamma has nine digits. A matrix squared twenty times doubles its rounding as often, and
+        # XLA rounds products and sums together.
+        is_rough = self.target == "torch" and "digamma" in name or name.endswith("/radius")
+        within = 1e-8 if is_rough else NEAR
+        if near(found, expected, within):
+            self.gradients += 1
+        else:
+            self.wrong.append((f"{name}, derivatives", found, expected, text))
+
+    def told(self):
+        print(f"{self.target}: {self.values} values and {self.gradients} gradients agree; refused: {self.refused}")
+        assert not self.wrong, "\n".join(map(str, self.wrong[:5])) + f"\n{len(self.wrong)}"
 
 
 def test_torch():
     torch = pytest.importorskip("torch")
-    compared, wrong = 0, []
-    for name, model, given, value in some():
+    compared = Compared("torch")
+    for name, model, given, value in CASES:
         function, text = exported(model, "torch", given)
         if function is None:
+            compared.refused.append((name, text.splitlines()[0]))
             continue
-        tensors = {key: torch.tensor(x, dtype=torch.float64, requires_grad=True) for key, x in given.items()}
+        tensors = {
+            key: torch.tensor(np.asarray(x), dtype=torch.float64, requires_grad=True)
+            for key, x in with_params(model, given).items()
+        }
         found = function(**called(function, model, tensors))
-        assert near(found, value), (name, text)
-        if math.isnan(value):
+        compared.add(name, found, value, text)
+        expected = slopes(model, given, value)
+        if expected is None:
             continue
-        _, expected = model.value_and_grad(tuple(given), **given)
-        found = torch.as_tensor(found)
-        if found.requires_grad:
-            found.backward()
-        for key, tensor in tensors.items():
-            slope = 0.0 if tensor.grad is None else float(tensor.grad)
-            # PyTorch's own trigamma has nine digits.
-            within = 1e-8 if "digamma" in name else NEAR
-            if not near(slope, expected[key], within):
-                wrong.append((name, key, slope, expected[key], text))
-        compared += 1
-    print(f"torch: {compared} agree")
-    assert not wrong, "\n".join(map(str, wrong))
-    assert compared >= 40
+        parts = flat(found)
+        total = sum(torch.as_tensor(one, dtype=torch.float64).sum() for one in parts)
+        if total.requires_grad:
+            total.backward()
+        own = {key: np.zeros(t.shape) if t.grad is None else t.grad.numpy() for key, t in tensors.items()}
+        compared.add_slopes(name, [own[key] for key in expected], list(expected.values()), text)
+    compared.told()
+    assert compared.values >= 400 and compared.gradients >= 155
 
 
 def test_jax():
     jax = pytest.importorskip("jax")
     jax.config.update("jax_enable_x64", True)
-    compared = 0
-    for name, model, given, value in some(3):
+    compared = Compared("jax")
+    for name, model, given, value in CASES:
         function, text = exported(model, "jax", given)
         if function is None:
+            compared.refused.append((name, text.splitlines()[0]))
             continue
-        keys = list(called(function, model, given))
-        arguments = list(called(function, model, given).values())
-        found = function(**dict(zip(keys, arguments)))
-        assert near(found, value), (name, text)
-        if math.isnan(value):
-            continue
-        # Forwards, which a loop of an unknown number of passes has too.
-        slopes = jax.jacfwd(lambda *x: function(**dict(zip(keys, x))) * 1.0, tuple(range(len(keys))))(*arguments)
-        _, expected = model.value_and_grad(tuple(given), **given)
-        for key, slope in zip(keys, slopes):
-            if key not in expected:
-                continue
-            assert near(slope, expected[key]), (name, key, slope, expected[key], text)
-        compared += 1
-    print(f"jax: {compared} agree")
-    assert compared >= 30
+        arguments = called(function, model, with_params(model, given))
+        expected = slopes(model, given, value)
+        moved = {key: np.asarray(x, dtype=float) for key, x in arguments.items() if key in (expected or ())}
+        rest = {key: x for key, x in arguments.items() if key not in moved}
+
+        def both(moved):
+            found = function(**moved, **rest)
+            parts = flat(found)
+            return sum(jax.numpy.sum(jax.numpy.asarray(x, dtype=float)) for x in parts), found
+
+        # A loop of an unknown number of passes has derivatives forwards alone.
+        by = jax.jacfwd if "while_loop" in text else jax.grad
+        if moved:
+            own, found = jax.jit(by(both, has_aux=True))(moved)
+        else:
+            own, found = {}, function(**rest)
+        compared.add(name, found, value, text)
+        if expected is not None:
+            # What the function does not take, it does not depend on.
+            zero = {key: np.zeros(np.shape(x)) for key, x in expected.items()}
+            own = [own.get(key, zero[key]) for key in expected]
+            compared.add_slopes(name, own, list(expected.values()), text)
+    compared.told()
+    assert compared.values >= 400 and compared.gradients >= 155
     counted = "(let go ((i 0) (y x)) (if (= i 20) y (go (+ i 1) (+ y (* a (sin y))))))"
     function, text = exported(dmci.Model(counted), "jax", {})
     slope = jax.jit(jax.grad(function, argnums=0))(0.3, 0.1)

@@ -97,11 +97,64 @@ def test_tables():
     structured = np.rec.fromarrays(list(TABLE.values()), names=list(TABLE))
     assert m.fit(structured, starts=4).params == answer
     assert m.fit(frame.convert_dtypes(), starts=4).params == answer
-    try:
-        import polars
-    except ImportError:
-        return
+    objects = frame.assign(minute=frame["minute"].astype(object))
+    assert m.fit(objects, starts=4).params == answer
+    with pytest.raises(dmci.DmciError, match="two columns `temp`"):
+        m.fit(pandas.concat([frame, frame["temp"]], axis=1), starts=1)
+    with pytest.raises(dmci.DmciError, match="`minute` holds no numbers: it is of the type"):
+        m.fit(frame.assign(minute=frame["minute"].astype(str)), starts=1)
+    with pytest.raises(dmci.DmciError, match="columns of numbers are `time`, `temp`"):
+        m.fit(frame.drop(columns=["gap"]).rename(columns={"minute": "time"}), starts=1)
+
+
+def test_polars():
+    polars = pytest.importorskip("polars")
+    m = dmci.Model(COOLING)
+    answer = m.fit(TABLE, starts=4).params
     assert m.fit(polars.DataFrame(TABLE), starts=4).params == answer
+    frame = polars.DataFrame({**TABLE, "note": ["a"] * 6, "ok": [True] * 6})
+    assert m.fit(frame, starts=4).params == answer
+    gap = frame.with_columns(temp=polars.Series([90.1, None, 50.3, 40.8, 33.9, 26.8]))
+    with pytest.raises(dmci.DmciError, match="NaN in row 2"):
+        m.fit(gap, starts=1)
+    assert np.isnan(m.fit(gap, starts=2, missing="drop").residuals[1])
+    with pytest.raises(dmci.DmciError, match="`minute` holds no numbers: it is of the type String"):
+        m.fit(frame.with_columns(minute=polars.Series(["a"] * 6)), starts=1)
+
+
+def test_what_is_masked_is_missing():
+    m = dmci.Model(COOLING)
+    masked = np.ma.masked_array(np.where(TABLE["minute"] == 5, 1e9, TABLE["temp"]), mask=TABLE["minute"] == 5)
+    with pytest.raises(dmci.DmciError, match="(?s)NaN in row 2.*missing=\"drop\""):
+        m.fit(dict(TABLE, temp=masked), starts=1)
+    gap = np.where(masked.mask, np.nan, TABLE["temp"])
+    found = m.fit(dict(TABLE, temp=masked), starts=2, missing="drop").params
+    assert found == m.fit(dict(TABLE, temp=gap), starts=2, missing="drop").params
+
+
+def test_options_are_named_as_in_python():
+    line = dmci.Model("(param k 1.0) (* k x)")
+    table = {"x": [1.0, 2.0], "y": [1.0, 2.0]}
+    for call, words in [
+        (lambda: line.fit(table), "give `target`, the column"),
+        (lambda: line.fit(table, target="y", bounds={"k": (2.0, 3.0)}), r'`init={"k": …}`'),
+        (lambda: dmci.Model("(param k 1.0) (observe y (* k x))").fit(table, target="y"), "leave out `target`"),
+    ]:
+        with pytest.raises(dmci.DmciError) as caught:
+            call()
+        assert words in str(caught.value) and "--" not in caught.value.message, caught.value
+    assert "--" not in "".join(dmci.Model("(param k 1.0) (* k x)").fit(table, target="y").warnings)
+
+
+def test_one_start_is_the_fit_of_a_long_one(rng):
+    """A fit of one start has no thread of its own unless it takes long: the numbers are the same."""
+    x = np.linspace(0, 5, 200_000)
+    y = 2.5 * np.exp(-0.8 * x) + 0.5 + rng.normal(scale=0.02, size=x.size)
+    m = dmci.Model("(+ c (* a (exp (* (- b) x))))")
+    init = {"a": 1.0, "b": 1.0, "c": 0.0}
+    long = m.fit({"x": x, "y": y}, target="y", init=init, starts=1)
+    limited = m.fit({"x": x, "y": y}, target="y", init=init, starts=1, timeout=600.0)
+    assert long.params == limited.params and not long.interrupted and long.seconds > 0
 
 
 def test_interchange():
@@ -239,7 +292,9 @@ def test_executor(fitted):
 def test_plot(fitted):
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
-    figure = fitted.plot()
+    figure = fitted.plot(x="minute")
+    with pytest.raises(dmci.DmciError, match="nothing"):
+        fitted.plot(x="nothing")
     out = io.BytesIO()
     figure.savefig(out)
     assert len(out.getvalue()) > 1000

@@ -234,8 +234,17 @@ def test_lanes_that_fail():
 @pytest.mark.parametrize(
     "call, words",
     [
-        (lambda m: m(a=1.0, b=1.0), "x"),
-        (lambda m: m(a=1.0, b=1.0, x=1.0, xx=2.0), "`x`"),
+        (lambda m: m(a=1.0, b=1.0), "`x` is an input of the program, and the call does not give it"),
+        (lambda m: m(a=1.0, b=1.0, x=1.0, xx=2.0), "is it `x`"),
+        (lambda m: m(a=1.0, b=1.0, x=1.0, time=None), "no input `time`; it has `a`, `b`, `x`"),
+        (lambda m: m.value_and_grad(wrt="a", a=1.0, b=1.0, x=1.0), "without its name"),
+        (lambda m: m(a=np.array([1.0, "s"], dtype=object), b=1.0, x=1.0), "of object, .*astype"),
+        (lambda m: m(a=np.array(["s"]), b=1.0, x=1.0), "`a` is a `ndarray` of <U1"),
+        (lambda m: m(a=np.array([1j]), b=1.0, x=1.0), "real numbers"),
+        (lambda m: m(a=dmci.vector([[1.0], []]), b=1.0, x=1.0), "`a` is no array"),
+        (lambda m: m(a=[1.0, 2.0], b=1.0, x=1.0), r"numpy.array\(a\) broadcasts"),
+        (lambda m: dmci.Model("(dot v v)")(v=np.ones(3)), r"dmci.vector\(v\)"),
+        (lambda m: m.vjp("s", "a", a=1.0, b=1.0, x=np.ones(2)), "the cotangent is a `str`"),
         (lambda m: m(a=np.ones(3), b=np.ones(4), x=1.0), "broadcast"),
         (lambda m: m(a="s", b=1.0, x=1.0), "`a` is a `str`"),
         (lambda m: m(a=None, b=1.0, x=1.0), "numbers"),
@@ -251,6 +260,39 @@ def test_lanes_that_fail():
 def test_what_does_not_fit(m, call, words):
     with pytest.raises(dmci.DmciError, match=words):
         call(m)
+
+
+def test_a_file_is_no_program(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert dmci.Model("decay.scm").inputs == ["decay.scm"]
+    (tmp_path / "decay.scm").write_text("(* a x)")
+    with pytest.raises(dmci.DmciError, match="a file's name"):
+        dmci.Model("decay.scm")
+
+
+def test_what_is_masked_is_nan(m):
+    x = np.ma.masked_array([0.0, 1.0, 2.0], mask=[False, True, False])
+    for given in (x, x.astype(np.float32), x.astype(int), x[::-1][::-1]):
+        found = m(a=2.0, b=0.5, x=given)
+        assert type(found) is np.ndarray and np.isnan(found[1])
+        np.testing.assert_array_equal(found[[0, 2]], m(a=2.0, b=0.5, x=np.array([0.0, 2.0])))
+    assert np.isnan(m(a=2.0, b=0.5, x=np.ma.masked))
+    plain = np.ma.masked_array([1.0, 2.0])
+    np.testing.assert_array_equal(m(a=2.0, b=0.5, x=plain), m(a=2.0, b=0.5, x=plain.data))
+
+
+def test_names_of_wrt_may_come_from_anywhere(m):
+    given = {"a": 2.0, "b": 0.5, "x": np.ones(3)}
+    expected = m.value_and_grad(("a", "b"), **given)[1]
+    for names in (["a", "b"], {"a": 1, "b": 2}.keys(), (name for name in "ab"), np.array(["a", "b"])):
+        found = m.value_and_grad(names, **given)[1]
+        assert list(found) == ["a", "b"]
+        np.testing.assert_array_equal(found["b"], expected["b"])
+
+
+def test_arrays_are_shown():
+    assert repr(dmci.vector([1.0, 2.0])) == "dmci.vector([1.0, 2.0])"
+    assert repr(dmci.matrix(np.eye(1))) == "dmci.matrix(array([[1.]]))"
 
 
 def test_pickle(m):

@@ -36,7 +36,7 @@ pub(super) fn check(code: &Code, language: &str, source: &str) -> Result<(), Err
         kind: Kind::Unsupported,
         message: format!(
             "{operations} operations are too many for a formula in {language}, which has no loops; the limit is {MOST}. \
-             --to numpy, torch, jax, c and scheme keep loops"
+             numpy, torch, jax, c and scheme keep loops"
         ),
         span: Span::new(0, source.len() as u32),
         also: Vec::new(),

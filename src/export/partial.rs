@@ -464,7 +464,7 @@ impl<'a> Partial<'a> {
                 if !self.keeps_loops {
                     return self.unsupported(
                         "a loop whose number of passes depends on the inputs has no form in this target; \
-                         --to numpy, torch, jax, c and scheme have loops",
+                         numpy, torch, jax, c and scheme have loops",
                     );
                 }
                 let mark = self.chain[place].mark;

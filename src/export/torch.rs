@@ -156,17 +156,15 @@ pub(super) fn text(code: &Code, name: &str, source: &str) -> Result<String, Erro
     let start = writer.out.len();
     elements(&mut writer, "");
     steps(&mut writer, &code.steps, &code.answer.atoms())?;
-    let is_plain = matches!(
-        code.answer,
-        super::code::Answer::Number(_) | super::code::Answer::Bool(_)
-    );
     let back = answer(&mut writer, &code.answer, &|numbers, shape| {
         format!("_array({numbers}, {shape})")
     })?;
-    let back = if is_plain && code.answer.atoms()[0].var().is_none() {
-        format!("torch.tensor({back})")
-    } else {
-        back
+    // A constant is a tensor too.
+    let is_constant = || code.answer.atoms()[0].var().is_none();
+    let back = match code.answer {
+        super::code::Answer::Number(_) if is_constant() => format!("_number({back})"),
+        super::code::Answer::Bool(_) if is_constant() => format!("torch.tensor({back})"),
+        _ => back,
     };
     let body = writer.out.split_off(start);
     for (table, all) in writer.tables.clone() {

@@ -16,25 +16,28 @@ __all__ = ["columns"]
 Column = npt.NDArray[np.float64]
 
 
-def columns(data: Any) -> dict[str, Column]:
-    """The columns of numbers of a table, by name; a number that is missing is NaN.
+def columns(data: Any, left_out: dict[str, str] | None = None) -> dict[str, Column]:
+    """The columns of numbers of a table, by name; a number that is missing or masked is NaN.
 
-    A table is a mapping of names to columns, a structured array, a pandas DataFrame, anything with
-    `__arrow_c_stream__` (where pyarrow is installed) or with `__dataframe__`. Columns of anything but numbers
-    and booleans are left out.
+    A table is a mapping of names to columns, a structured array, a DataFrame of pandas or polars, anything with
+    `__arrow_c_stream__` (where pyarrow is installed) or with `__dataframe__`. Columns of a frame that hold anything
+    but numbers and booleans are left out, and `left_out` gets what they hold.
     """
+    left_out = {} if left_out is None else left_out
     if isinstance(data, Mapping):
         return {str(name): _column(str(name), column) for name, column in data.items()}
     if isinstance(data, np.ndarray) and data.dtype.names is not None:
-        return {name: _column(name, data[name]) for name in data.dtype.names}
+        return _of_structured(data, left_out)
     if hasattr(data, "iloc") and hasattr(data, "columns"):
-        return _of_pandas(data)
+        return _of_pandas(data, left_out)
+    if type(data).__module__.partition(".")[0] == "polars" and hasattr(data, "get_columns"):
+        return _of_polars(data, left_out)
     if hasattr(data, "__arrow_c_stream__"):
-        found = _of_arrow(data)
+        found = _of_arrow(data, left_out)
         if found is not None:
             return found
     if hasattr(data, "__dataframe__"):
-        return _of_interchange(data.__dataframe__())
+        return _of_interchange(data.__dataframe__(), left_out)
     if hasattr(data, "to_dict"):
         return columns(data.to_dict())
     raise _refused(
@@ -51,6 +54,8 @@ def _refused(message: str) -> DmciError:
 
 def _column(name: str, column: Any) -> Column:
     try:
+        if isinstance(column, np.ma.MaskedArray):
+            column = np.ma.filled(column.astype(np.float64), np.nan)
         numbers = np.asarray(column, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise _refused(f"the column `{name}` is no column of numbers: {error}") from error
@@ -59,29 +64,68 @@ def _column(name: str, column: Any) -> Column:
     return numbers
 
 
-def _of_pandas(data: Any) -> dict[str, Column]:
+def _put(found: dict[str, Column], name: str, numbers: Column) -> None:
+    """Puts a column among others, of which none has its name."""
+    if name in found:
+        raise _refused(f"the table has two columns `{name}`; call one of them something else")
+    found[name] = numbers
+
+
+def _of_structured(data: npt.NDArray[Any], left_out: dict[str, str]) -> dict[str, Column]:
     found: dict[str, Column] = {}
-    for place, name in enumerate(data.columns):
-        series = data.iloc[:, place]
-        if getattr(series.dtype, "kind", "O") in "biuf":
-            found[str(name)] = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    for name in data.dtype.names or ():
+        column = data[name]
+        if column.dtype.kind in "biuf":
+            found[name] = _column(name, column)
+        else:
+            left_out[name] = str(column.dtype)
     return found
 
 
-def _of_arrow(data: Any) -> dict[str, Column] | None:
+def _of_pandas(data: Any, left_out: dict[str, str]) -> dict[str, Column]:
+    found: dict[str, Column] = {}
+    for place, name in enumerate(data.columns):
+        series = data.iloc[:, place]
+        numbers: Column | None = None
+        if getattr(series.dtype, "kind", "O") in "biuf":
+            numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        elif series.dtype == object and all(isinstance(x, (int, float, np.number)) for x in series.dropna()):
+            # What pandas did not see to be numbers.
+            numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        if numbers is None:
+            left_out[str(name)] = str(series.dtype)
+        else:
+            _put(found, str(name), numbers)
+    return found
+
+
+def _of_polars(data: Any, left_out: dict[str, str]) -> dict[str, Column]:
+    import polars as pl
+
+    found: dict[str, Column] = {}
+    for series in data.get_columns():
+        if series.dtype.is_numeric() or series.dtype == pl.Boolean:
+            found[series.name] = series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        else:
+            left_out[series.name] = str(series.dtype)
+    return found
+
+
+def _of_arrow(data: Any, left_out: dict[str, str]) -> dict[str, Column] | None:
     try:
         import pyarrow as pa
     except ImportError:
         return None
     table = pa.table(data)
     found: dict[str, Column] = {}
-    for name in table.column_names:
-        column = table.column(name)
+    for name, column in zip(table.column_names, table.columns):
         kind = column.type
         if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
             # A float for each, with NaN for null, whatever the chunks.
             numbers = column.cast(pa.int8()) if pa.types.is_boolean(kind) else column
-            found[name] = numbers.cast(pa.float64(), safe=False).to_numpy()
+            _put(found, name, numbers.cast(pa.float64(), safe=False).to_numpy())
+        else:
+            left_out[name] = str(kind)
     return found
 
 
@@ -89,13 +133,15 @@ def _of_arrow(data: Any) -> dict[str, Column] | None:
 _KINDS = {0: "i", 1: "u", 2: "f", 20: "u"}
 
 
-def _of_interchange(frame: Any) -> dict[str, Column]:
+def _of_interchange(frame: Any, left_out: dict[str, str]) -> dict[str, Column]:
     found: dict[str, Column] = {}
     for name in frame.column_names():
         parts = [_part(chunk.get_column_by_name(name)) for chunk in frame.get_chunks()]
         numbers = [part for part in parts if part is not None]
         if numbers and len(numbers) == len(parts):
-            found[name] = np.concatenate(numbers)
+            _put(found, name, np.concatenate(numbers))
+        else:
+            left_out[name] = "no numbers"
     return found
 
 

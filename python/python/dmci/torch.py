@@ -146,12 +146,13 @@ class _Vjp(torch.autograd.Function):
             for name, dim, tensor in zip(names, dims, tensors)
         ]
         at = [0 if dim is None and name in wanted else dim for name, dim in zip(names, dims)]
+        axes = {name: 0 if dim is None else dim for name, dim in zip(names, at)}
         lifted = _lifted(model, names, at, own)
         ct = ct.expand(size, *ct.shape) if in_dims[3] is None else ct.movedim(in_dims[3], 0)
         found = _Vjp.apply(model, names, wanted, ct, *lifted)
         shapes = [own[names.index(name)] for name in wanted]
         moved = [
-            x.reshape(t.movedim(at[names.index(name)], 0).shape)
+            x.reshape(t.movedim(axes[name], 0).shape)
             for x, t, name in zip(found, shapes, wanted)
         ]
         return tuple(moved), (0,) * len(moved)
