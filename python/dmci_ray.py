@@ -8,6 +8,7 @@ twice: it is given to another. Options come after the task: `--actors N` (as man
 
 import argparse
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -69,7 +70,10 @@ def main():
     parser.add_argument("--dmci", default="dmci")
     parser.add_argument("--address", default=None)
     arguments = parser.parse_args()
-    # Standard output is for answers alone.
+    # Standard output is for answers alone: what Ray has to say, of workers that died too, goes beside it.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
     ray.init(address=arguments.address, log_to_driver=False, logging_level="error", include_dashboard=False)
     count = arguments.actors or max(1, int(ray.cluster_resources().get("CPU", 1)))
     command = [arguments.dmci, "search", "worker", arguments.task]
@@ -110,8 +114,8 @@ def main():
             actor, batch = running.pop(reference)
             try:
                 for answer in ray.get(reference):
-                    sys.stdout.write(answer + "\n")
-                sys.stdout.flush()
+                    answers.write(answer + "\n")
+                answers.flush()
                 idle.append(actor)
             except RayError:
                 # The actor is gone, and Ray starts it anew, or it cannot be had: another takes its place.
@@ -126,8 +130,8 @@ def main():
                     else:
                         failed = {"id": json.loads(line).get("id"), "error": "worker",
                                   "message": f"no worker has answered in {TRIES} tries"}
-                        sys.stdout.write(json.dumps(failed) + "\n")
-                        sys.stdout.flush()
+                        answers.write(json.dumps(failed) + "\n")
+                        answers.flush()
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ mod phenomena;
 mod recursive;
 mod report;
 mod searches;
+mod soft_choice;
 mod theorems;
 mod written;
 
@@ -95,7 +96,7 @@ const EXPERIMENTS: [Experiment; 14] = [
     Experiment("E", "operators recovered from data", operators::run),
     Experiment(
         "F",
-        "four phenomena, by genetic operators in place of a language model",
+        "four phenomena, by replayed answers, a library and genetic operators",
         phenomena::run,
     ),
     Experiment(

@@ -3,6 +3,7 @@
 use crate::Effort;
 use crate::report::{Failure, Findings, Verdict};
 use crate::searches::{Folder, table};
+use crate::soft_choice;
 use dmci::Random;
 
 /// The inner operators as programs.
@@ -110,5 +111,66 @@ pub(crate) fn run(effort: Effort) -> Result<Findings, Failure> {
         format!("{found} of {all}"),
         Verdict::must(found == all),
     );
+    let (ended, best) = softly(effort)?;
+    let restarts = effort.of(20, 4);
+    findings.row(
+        format!(
+            "of {} restarts of soft choice, with a temperature that falls",
+            12 * restarts
+        ),
+        "10.8 %",
+        format!("{:.1} %", 100.0 * ended as f64 / (12 * restarts) as f64),
+        Verdict::of(
+            1000 * ended > 108 * 12 * restarts,
+            "the restarts are few in the short form",
+        ),
+    );
+    findings.row(
+        format!("by the best of {restarts} such restarts, calibrated"),
+        "not told",
+        format!("{best} of 12"),
+        Verdict::of(best == 12, "no restart of a target ended at its operators"),
+    );
     Ok(findings)
+}
+
+/// How many restarts of soft choice ended at the operators, or at what equals them; and of how many targets
+/// the restart with the least error did.
+fn softly(effort: Effort) -> Result<(usize, usize), Failure> {
+    let (mut ended, mut best) = (0, 0);
+    for (place, (outer, inner, scale)) in TARGETS.into_iter().enumerate() {
+        let mut random = Random::at(&[place as u64, 1000]);
+        let x: Vec<f64> = (0..64)
+            .map(|_| {
+                let size = 0.2 + 2.8 * random.unit();
+                if random.below(2) == 0 { size } else { -size }
+            })
+            .collect();
+        let truth: Vec<f64> = x.iter().map(|&x| value(outer, inner, x)).collect();
+        let y: Vec<f64> = truth
+            .iter()
+            .map(|f| scale * f + 0.01 * random.normal())
+            .collect();
+        let operators = [&INNER[..], &OUTER[..]];
+        let ends = soft_choice::ends(operators, [&x, &y], effort.of(20, 4), &mut random)?;
+        let mut least = (f64::INFINITY, false);
+        for (outer, inner) in ends {
+            let f: Vec<f64> = x.iter().map(|&x| value(outer, inner, x)).collect();
+            // Equal but for the scale, which is calibrated.
+            let is_it = truth
+                .iter()
+                .zip(&f)
+                .all(|(a, b)| (a * f[0] - b * truth[0]).abs() <= 1e-9 * (a * f[0]).abs());
+            let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            let scale = dot(&f, &y) / dot(&f, &f);
+            let error = f.iter().zip(&y).map(|(f, y)| (scale * f - y).powi(2));
+            let error = error.sum::<f64>();
+            ended += usize::from(is_it);
+            if error < least.0 {
+                least = (error, is_it);
+            }
+        }
+        best += usize::from(least.1);
+    }
+    Ok((ended, best))
 }

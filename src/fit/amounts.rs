@@ -344,6 +344,19 @@ impl<'a> Declared<'a> {
                 sd: prior.sd,
             }));
         }
+        for (name, mean, sd) in &self.options.priors {
+            let mut unknowns = self.unknowns.iter();
+            // One that is held is not estimated.
+            all.extend(
+                unknowns
+                    .position(|unknown| unknown.name == *name)
+                    .map(|unknown| KnownBefore {
+                        unknown,
+                        mean: *mean,
+                        sd: *sd,
+                    }),
+            );
+        }
         all
     }
 
@@ -359,7 +372,8 @@ impl<'a> Declared<'a> {
             groups.iter().all(|group| *group == Some(0))
         };
         let any_censored = numbers.iter().any(|number| number.censored.is_some());
-        let is_plain = !any_censored && self.program.priors().is_empty();
+        let has_priors = !self.program.priors().is_empty() || !self.options.priors.is_empty();
+        let is_plain = !any_censored && !has_priors;
         if is_plain && is_alone(columns) {
             return Ok(());
         }

@@ -11,7 +11,7 @@ use super::fitting::Fitting;
 use super::observer::{Observer, Progress};
 use super::options::FitOptions;
 use super::prepared::{Known, Ready, Source};
-use super::result::{Calibrated, Fit};
+use super::result::{Calibrated, Fit, Predicted};
 use super::table::Table;
 use super::{loss, soften};
 use crate::model::{Error, Model};
@@ -199,6 +199,34 @@ impl<'t> PreparedFit<'t> {
         }
         let score = self.fitting(&self.options, &unobserved, None).score(params);
         self.within_fuel(score)
+    }
+
+    /// Fits from other initial values with other options of the search; and what the data and priors tell of
+    /// the params where that ended: the Jacobian of the scores, multiplied by itself, row-major.
+    pub(crate) fn calibrate_from(
+        &self,
+        init: &[f64],
+        options: &FitOptions,
+        is_told: bool,
+    ) -> Result<(Calibrated, Vec<f64>), FitError> {
+        let fitting = self.fitting(options, &unobserved, None);
+        let found = self.within_fuel(fitting.calibrated(init))?;
+        let told = if is_told {
+            self.within_fuel(fitting.information(&found.params))?
+        } else {
+            Vec::new()
+        };
+        Ok((found, told))
+    }
+
+    /// The numbers that were observed, and their predictions at each of several values of the params; none
+    /// where the program fails there.
+    pub(crate) fn predictions_at(
+        &self,
+        all: &[Vec<f64>],
+    ) -> Result<(Vec<f64>, Predicted), FitError> {
+        let fitting = self.fitting(&self.options, &unobserved, None);
+        self.within_fuel(fitting.predictions_at(all))
     }
 
     /// A result that there was fuel for.

@@ -189,6 +189,19 @@ pub(super) fn unknowns(
             )));
         }
     }
+    for (name, mean, sd) in &options.priors {
+        if !unknowns.iter().any(|unknown| unknown.name == *name) {
+            return Err(FitError::Init(format!(
+                "`{name}` has a prior, and is no param of the program, nor given an initial value"
+            )));
+        }
+        if !(mean.is_finite() && *sd > 0.0 && sd.is_finite()) {
+            return Err(FitError::Init(format!(
+                "the prior of `{name}` has the mean {mean} and the standard deviation {sd}; give finite \
+                 numbers, the second above 0"
+            )));
+        }
+    }
     let is_held = |name: &str| options.fix.iter().any(|(held, _)| held == name);
     let mut found = Unknowns {
         all: Vec::new(),

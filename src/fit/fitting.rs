@@ -25,7 +25,7 @@ use super::outputs::Unfit;
 use super::prepared::{Prepared, Ready};
 use super::problem::Problem;
 use super::result::{
-    Calibrated, Combination, Ending, Fit, FittedParam, Optimum, SdOrigin, StartEnd,
+    Calibrated, Combination, Ending, Fit, FittedParam, Optimum, Predicted, SdOrigin, StartEnd,
 };
 use super::scores::Observed;
 use super::spread::{conclude, robust_scales};
@@ -113,6 +113,51 @@ impl<'s> Fitting<'s> {
         } else {
             Err(self.no_start(&mut problem, at, 1))
         }
+    }
+
+    /// The Jacobian of the scores multiplied by itself, row-major, at values of the unknowns.
+    pub(super) fn information(&self, at: &[f64]) -> Result<Vec<f64>, FitError> {
+        let (data, warm, _) = self.settled(at, false)?;
+        let mut problem = Problem::new(warm, &data);
+        problem
+            .predict_with_derivatives(at)
+            .map_err(Unfit::into_fit_error)?;
+        let rows = problem.score(at).1.to_vec();
+        let (m, n) = (rows.len(), at.len());
+        let jacobian = problem.jacobian(&rows, n);
+        let column = |j: usize| &jacobian[j * m..(j + 1) * m];
+        let product = |(i, j): (usize, usize)| -> f64 {
+            let both = column(i).iter().zip(column(j));
+            both.map(|(a, b)| a * b).sum()
+        };
+        let all = (0..n).flat_map(|i| (0..n).map(move |j| (i, j)));
+        Ok(all.map(product).collect())
+    }
+
+    /// What was observed, and its predictions at each of several values of the unknowns.
+    pub(super) fn predictions_at(
+        &self,
+        all: &[Vec<f64>],
+    ) -> Result<(Vec<f64>, Predicted), FitError> {
+        let Some(first) = all.first() else {
+            return Ok((Vec::new(), Vec::new()));
+        };
+        self.ready.check_init(first)?;
+        let (data, warm, _) = self.settled(first, false)?;
+        let mut problem = Problem::new(warm, &data);
+        let observed = problem
+            .numbers()
+            .iter()
+            .map(|number| number.value)
+            .collect();
+        let predictions = all.iter().map(|at| {
+            problem.predict(at).ok()?;
+            let predictions = problem.predictions();
+            let is_finite = predictions.iter().all(|y| y.is_finite());
+            is_finite.then(|| predictions.to_vec())
+        });
+        let predictions = predictions.collect();
+        Ok((observed, predictions))
     }
 
     /// The problem with its last evaluation at what was found, with derivatives. It is told, late or not, and

@@ -41,6 +41,9 @@ pub struct FitOptions {
     pub fix: Vec<(String, Option<f64>)>,
     /// The ranges of params, in place of their own, or of free names that are fitted.
     pub bounds: Vec<(String, Constraint)>,
+    /// What was known of params before, beside what the program says: the name, the mean and the standard
+    /// deviation of each. The noise's standard deviation is to be given then, or is estimated with them.
+    pub priors: Vec<(String, f64, f64)>,
     /// Whether the float literals of the program that its predictions may depend on are params too, each with
     /// itself as its initial value, and `@line:column` as its name. Ints are none.
     pub literals: bool,
@@ -99,6 +102,7 @@ impl Default for FitOptions {
             init: Vec::new(),
             fix: Vec::new(),
             bounds: Vec::new(),
+            priors: Vec::new(),
             literals: false,
             target: None,
             minimize: false,
@@ -181,6 +185,28 @@ impl FitOptions {
     #[must_use]
     pub fn bound(mut self, name: impl Into<String>, range: Constraint) -> Self {
         self.bounds.push((name.into(), range));
+        self
+    }
+
+    /// The same with a param, or a float literal that is one, that was known before as well as that, beside
+    /// those given before: it counts as one more observation.
+    ///
+    /// ```
+    /// use dmci::Interpreter;
+    /// use dmci::fit::{FitContext, FitOptions, Table};
+    ///
+    /// // Four measurements with noise of 1, and a mean that was known as well as one of them: a fifth.
+    /// let (y, noise) = ([5.0, 5.0, 5.0, 5.0], [1.0; 4]);
+    /// let table = Table::from_columns([("y", &y[..]), ("noise", &noise[..])])?;
+    /// let options = FitOptions::default().target("y").sigma("noise").literals(true);
+    /// let options = options.prior("@1:1", 0.0, 1.0);
+    /// let found = FitContext::new(&Interpreter::embedded(), &table, options).calibrate("1.5")?;
+    /// assert!((found.params[0] - 4.0).abs() < 1e-12);
+    /// # Ok::<(), dmci::fit::FitError>(())
+    /// ```
+    #[must_use]
+    pub fn prior(mut self, name: impl Into<String>, mean: f64, sd: f64) -> Self {
+        self.priors.push((name.into(), mean, sd));
         self
     }
 

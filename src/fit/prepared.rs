@@ -363,6 +363,7 @@ fn check_options(options: &FitOptions) -> Result<(), FitError> {
         (options.loss != Loss::Squares, "--loss"),
         (options.loss_scale.is_some(), "--loss-scale"),
         (options.soften, "--soften"),
+        (!options.priors.is_empty(), "a prior"),
     ];
     match asked.iter().find(|(is_given, _)| *is_given) {
         None => Ok(()),

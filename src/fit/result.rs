@@ -84,6 +84,10 @@ impl From<Fit> for Calibrated {
     }
 }
 
+/// Predictions of all numbers that were observed, at each of several values of the params; none where the
+/// program fails there.
+pub(crate) type Predicted = Vec<Option<Vec<f64>>>;
+
 /// The result of a fit. It serializes as an object of its fields, with all that `dmci fit --json` tells
 /// under the same names; what JSON has no number for is `"inf"`, `"-inf"`, `"nan"`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -72,6 +72,12 @@ impl Front {
         below.last().map_or(f64::INFINITY, |elite| elite.loss)
     }
 
+    /// The least error where constants were calibrated, of those that are not longer.
+    pub(super) fn fit_at(&self, complexity: f64) -> f64 {
+        let below = self.0.iter().filter(|elite| elite.complexity <= complexity);
+        below.map(|elite| elite.fit).fold(f64::INFINITY, f64::min)
+    }
+
     pub(super) fn put(&mut self, elite: Elite) {
         if !self.admits(elite.complexity, elite.loss) {
             return;

@@ -10,11 +10,14 @@
 
 use super::candidate::{Candidate, Fitted, Shape};
 use super::error::{Refusal, SearchError};
-use super::select::{Rows, Split};
-use super::task::{CalibrateTask, Task};
+use super::pool::{Draws, Population};
+use super::select::{NOISE, Rows, Split};
+use super::task::{CalibrateTask, Runs, Task, Trend};
 use super::tree::Tree;
-use crate::fit::{FitContext, FitError, FitOptions, PreparedFit, Table};
+use crate::fit::{Calibrated, FitContext, FitError, FitOptions, PreparedFit, Table};
+use crate::prim::math;
 use crate::{Interpreter, Limits, Mode, Threads};
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -27,6 +30,10 @@ pub(super) struct Verdict {
     pub(super) select: Option<f64>,
     /// Evaluations of the model at all rows.
     pub(super) evaluations: u64,
+    /// Schwarz' criterion of the rows calibrated on: n log(mean squared error) + constants log n, where each
+    /// group's own constants count; where they are of a population, minus twice the logarithm of the marginal
+    /// likelihood, from the same zero, and the population's count.
+    pub(super) bic: f64,
     /// Constants and params with what was found; of groups, the medians.
     pub(super) found: Vec<(String, f64)>,
 }
@@ -36,18 +43,42 @@ pub(super) struct Judge {
     interpreter: Interpreter,
     shape: Shape,
     splits: Vec<Split>,
-    forecast: Option<(Table<'static>, [f64; 2])>,
+    forecast: Option<Forecast>,
     target: String,
     options: CalibrateTask,
     interrupt: Option<&'static AtomicBool>,
     mode: Mode,
 }
 
+/// Rows of inputs without targets, and what predictions there must be.
+struct Forecast {
+    table: Table<'static>,
+    range: [f64; 2],
+    trend: Option<Trend>,
+}
+
+/// How often draws of groups' constants are made anew for the population.
+const ROUNDS: usize = 2;
+
 /// Constants as one fit found them, with its sum of squares.
+#[derive(Clone, Debug)]
 struct Found {
     sse: f64,
     evaluations: u64,
     params: Vec<(String, f64)>,
+    /// Of a group of a population: what its constants may be, with weights.
+    draws: Option<(Vec<Vec<f64>>, Vec<f64>)>,
+}
+
+/// What calibrating on one split gave.
+struct Calibration {
+    all: Vec<Found>,
+    /// Evaluations beside those of the last.
+    before: u64,
+    /// The criterion, where it is that of a population.
+    bic: Option<f64>,
+    /// The means of the population, where there is one.
+    means: Option<Vec<(String, f64)>>,
 }
 
 impl Judge {
@@ -68,11 +99,18 @@ impl Judge {
             interpreter: Interpreter::embedded(),
             shape: Shape::new(task),
             splits: rows.splits(task.calibrate.constants),
-            forecast: rows.forecast(task)?.map(|table| (table, range)),
+            forecast: rows.forecast(task)?.map(|table| Forecast {
+                table,
+                range,
+                trend: task.data.trend,
+            }),
             target: task.data.target.clone(),
             options: task.calibrate.clone(),
             interrupt,
-            mode: Mode::Direct,
+            mode: match task.calibrate.mode {
+                Runs::Direct => Mode::Direct,
+                Runs::Interpreter => Mode::Interpreter,
+            },
         })
     }
 
@@ -121,13 +159,8 @@ impl Judge {
     /// candidate fits at least as well as `bar`.
     pub(super) fn judge(&self, candidate: &mut Candidate, bar: f64) -> Result<Verdict, Refusal> {
         let fitted = self.shape.fitted(&candidate.program);
-        let starts = if candidate.program.iter().all(is_plain) {
-            1
-        } else {
-            self.options.starts
-        };
-        let options = self.options(&fitted, starts);
-        let (mut verdict, all) = self.split(&self.splits[0], &fitted, &options)?;
+        let options = self.options(&fitted, self.starts(candidate));
+        let (mut verdict, all) = self.split(&self.splits[0], &fitted, &options, bar)?;
         if verdict.fit <= bar {
             verdict.select = self.beyond(&self.splits[0], &fitted, &options, &all)?;
             if let Some(select) = &mut verdict.select
@@ -135,7 +168,7 @@ impl Judge {
             {
                 let mut sum = *select;
                 for split in &self.splits[1..] {
-                    let (other, all) = self.split(split, &fitted, &options)?;
+                    let (other, all) = self.split(split, &fitted, &options, f64::INFINITY)?;
                     verdict.evaluations += other.evaluations;
                     sum += self
                         .beyond(split, &fitted, &options, &all)?
@@ -143,40 +176,228 @@ impl Judge {
                 }
                 *select = sum / self.splits.len() as f64;
             }
+            self.foresee(candidate, &fitted, &all)?;
         }
         candidate.put(&fitted, &verdict.found);
-        if verdict.fit <= bar {
-            self.foresee(candidate)?;
-        }
         Ok(verdict)
     }
 
-    /// Calibrates on one split.
+    /// The mean squared error that a candidate is chosen by, of each group: none where groups have no
+    /// constants of their own, so that they are not told apart.
+    pub(super) fn by_group(&self, candidate: &Candidate) -> Option<BTreeMap<usize, f64>> {
+        let fitted = self.shape.fitted(&candidate.program);
+        let options = self.options(&fitted, self.starts(candidate));
+        let mut sums: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+        for split in self.splits.iter().filter(|split| split.beyond.is_some()) {
+            if split.groups.len() < 2 {
+                return None;
+            }
+            let (_, all) = self.split(split, &fitted, &options, f64::INFINITY).ok()?;
+            let each = self.beyond_each(split, &fitted, &options, &all).ok()?;
+            let tables = split.beyond.iter().flatten();
+            for ((group, sse), table) in split.groups.iter().zip(each).zip(tables) {
+                let sum = sums.entry(*group).or_default();
+                sum.0 += sse / self.known(table).max(1) as f64;
+                sum.1 += 1.0;
+            }
+        }
+        let means = sums
+            .into_iter()
+            .map(|(group, (sum, count))| (group, sum / count));
+        Some(means.collect())
+    }
+
+    fn starts(&self, candidate: &Candidate) -> usize {
+        if candidate.program.iter().all(is_plain) {
+            1
+        } else {
+            self.options.starts
+        }
+    }
+
+    /// Calibrates on one split; of a population only as far as `bar` wants it.
     fn split(
         &self,
         split: &Split,
         fitted: &Fitted,
         options: &FitOptions,
+        bar: f64,
     ) -> Result<(Verdict, Vec<Found>), Refusal> {
-        let mut all = Vec::with_capacity(split.fit.len());
-        for table in &split.fit {
-            all.push(self.fit(table, fitted, options)?);
-        }
+        let Calibration {
+            all,
+            before,
+            bic,
+            means,
+        } = if let Some(together) = &split.together {
+            self.pooled(split, together, fitted, options, bar)?
+        } else {
+            let mut all = Vec::with_capacity(split.fit.len());
+            for table in &split.fit {
+                all.push(self.fit(table, fitted, options)?);
+            }
+            Calibration {
+                all,
+                before: 0,
+                bic: None,
+                means: None,
+            }
+        };
         let sse: f64 = all.iter().map(|found| found.sse).sum();
-        let fit = sse / split.fit_rows.max(1) as f64;
+        let rows = split.fit_rows.max(1) as f64;
+        let fit = sse / rows;
         if !fit.is_finite() {
             return Err(Refusal::new(
                 "start",
                 "the residuals are too large to be squared",
             ));
         }
+        let of_all = || {
+            let constants: usize = all.iter().map(|found| found.params.len()).sum();
+            let error = math::ln(fit.max(f64::MIN_POSITIVE));
+            rows * error + (constants + 1) as f64 * math::ln(rows)
+        };
         let verdict = Verdict {
             fit,
             select: None,
-            evaluations: all.iter().map(|found| found.evaluations).sum(),
-            found: medians(&all),
+            evaluations: before + all.iter().map(|found| found.evaluations).sum::<u64>(),
+            bic: bic.unwrap_or_else(of_all),
+            found: means.unwrap_or_else(|| medians(&all)),
         };
         Ok((verdict, all))
+    }
+
+    /// Calibrates constants of groups that are of one population: first those that all share, from as many
+    /// starts as there are; from there those of each group; then, where these are worth it, the population
+    /// and what it says of each group, in turn.
+    fn pooled(
+        &self,
+        split: &Split,
+        together: &Table<'_>,
+        fitted: &Fitted,
+        options: &FitOptions,
+        bar: f64,
+    ) -> Result<Calibration, Refusal> {
+        let refused = |error: FitError| refused(&error, &fitted.text);
+        let shared = self.fit(together, fitted, options)?;
+        let mut before = shared.evaluations;
+        let names = || shared.params.iter().map(|(name, _)| name.clone());
+        let named = |values: &[f64]| names().zip(values.iter().copied()).collect();
+        let start: Vec<f64> = shared.params.iter().map(|(_, value)| *value).collect();
+        let one = options
+            .clone()
+            .starts(1)
+            .max_evaluations(self.options.evaluations);
+        let known = one.clone().sigma(NOISE);
+        let rows = split.fit_rows;
+        let (mut prepared, mut all) = (Vec::new(), Vec::new());
+        for table in &split.fit {
+            let context = FitContext::new(&self.interpreter, table, known.clone()).mode(self.mode);
+            let ready = context.prepare(&fitted.text).map_err(refused)?;
+            let (found, _) = ready.calibrate_from(&start, &one, false).map_err(refused)?;
+            all.push(Found {
+                sse: found.sse,
+                evaluations: found.evaluations as u64,
+                params: named(&found.params),
+                draws: None,
+            });
+            prepared.push(ready);
+            // Others only add to it.
+            let sse: f64 = all.iter().map(|found| found.sse).sum();
+            if sse > bar * rows as f64 && all.len() < split.fit.len() {
+                let seen: usize = split.fit[..all.len()]
+                    .iter()
+                    .map(|table| self.known(table))
+                    .sum();
+                let scale = rows as f64 / seen.max(1) as f64;
+                for found in &mut all {
+                    found.sse *= scale;
+                }
+                break;
+            }
+        }
+        let sse: f64 = all.iter().map(|found| found.sse).sum();
+        if start.is_empty() || all.len() < 2 || sse > bar * rows as f64 {
+            return Ok(Calibration {
+                all,
+                before,
+                bic: None,
+                means: None,
+            });
+        }
+        let values = |found: &Found| found.params.iter().map(|(_, value)| *value).collect();
+        let mut at: Vec<Vec<f64>> = all.iter().map(values).collect();
+        let mut population = Population::guess(&at, sse, rows);
+        let mut drawn: Vec<Draws> = Vec::new();
+        for _ in 0..ROUNDS {
+            drawn.clear();
+            let noise = population.noise.sqrt();
+            let mut known = known.clone();
+            for (place, name) in names().enumerate() {
+                let [mean, sd] = [population.mean[place], population.sd[place]];
+                // Rows have the standard deviation 1, in units of the noise.
+                known = known.prior(name, mean, sd / noise);
+            }
+            for (group, ready) in prepared.iter().enumerate() {
+                let (found, mut told) = ready
+                    .calibrate_from(&at[group], &known, true)
+                    .map_err(refused)?;
+                for one in &mut told {
+                    *one /= population.noise;
+                }
+                let draws = Draws::about(&found.params, &told, group);
+                let Some(mut draws) = draws else {
+                    return Err(Refusal::new(
+                        "start",
+                        "constants of a group may be anything",
+                    ));
+                };
+                let (observed, predicted) =
+                    ready.predictions_at(&draws.constants).map_err(refused)?;
+                draws.rows = observed.len();
+                draws.sse = predicted
+                    .iter()
+                    .map(|one| squares(one.as_deref(), &observed))
+                    .collect();
+                before += found.evaluations as u64 + draws.sse.len() as u64;
+                drawn.push(draws);
+                at[group] = found.params;
+            }
+            population.learn(&drawn);
+        }
+        let mut likelihood = 0.0;
+        for (found, draws) in all.iter_mut().zip(drawn) {
+            let Some((weights, of_group)) = population.weights(&draws) else {
+                return Err(Refusal::new(
+                    "start",
+                    "no constants of a group are possible",
+                ));
+            };
+            likelihood += of_group;
+            let means = (0..start.len()).map(|place| draws.mean(&weights, place));
+            let means: Vec<f64> = means.collect();
+            let both = draws
+                .sse
+                .iter()
+                .zip(&weights)
+                .filter(|(_, weight)| **weight > 0.0);
+            found.sse = both.map(|(sse, weight)| sse * weight).sum();
+            found.params = named(&means);
+            found.draws = Some((draws.constants, weights));
+        }
+        let n = rows as f64;
+        let constants = (2 * start.len() + 1) as f64;
+        let zero = n * (1.0 + math::ln(std::f64::consts::TAU));
+        Ok(Calibration {
+            all,
+            before,
+            bic: Some(-2.0 * likelihood - zero + constants * math::ln(n)),
+            means: Some(named(&population.mean)),
+        })
+    }
+
+    /// How many targets a table has.
+    fn known(&self, table: &Table<'_>) -> usize {
+        table.rows() - table.missing_in(&self.target)
     }
 
     fn fit(
@@ -189,12 +410,7 @@ impl Judge {
         let refused = |error: FitError| refused(&error, &fitted.text);
         let prepared = context.prepare(&fitted.text).map_err(refused)?;
         let found = prepared.calibrate().map_err(refused)?;
-        let names = prepared.params().map(|(name, _)| name.to_owned());
-        Ok(Found {
-            sse: found.sse,
-            evaluations: found.evaluations as u64,
-            params: names.zip(found.params.iter().copied()).collect(),
-        })
+        Ok(Found::of(&prepared, found))
     }
 
     /// The mean squared error beyond the rows calibrated on.
@@ -205,20 +421,11 @@ impl Judge {
         options: &FitOptions,
         all: &[Found],
     ) -> Result<Option<f64>, Refusal> {
-        let Some(tables) = &split.beyond else {
+        if split.beyond.is_none() {
             return Ok(None);
-        };
-        let mut sum = 0.0;
-        for (table, found) in tables.iter().zip(all) {
-            let context =
-                FitContext::new(&self.interpreter, table, options.clone()).mode(self.mode);
-            let refused = |error: FitError| refused(&error, &fitted.text);
-            let prepared = context.prepare(&fitted.text).map_err(refused)?;
-            sum += prepared
-                .score(&in_order(&prepared, found))
-                .map_err(refused)?;
         }
-        let mean = sum / split.beyond_rows.max(1) as f64;
+        let each = self.beyond_each(split, fitted, options, all)?;
+        let mean = each.iter().sum::<f64>() / split.beyond_rows.max(1) as f64;
         if mean.is_finite() {
             Ok(Some(mean))
         } else {
@@ -229,20 +436,67 @@ impl Judge {
         }
     }
 
-    /// Refuses a program whose forecasts are not finite or out of range.
-    fn foresee(&self, candidate: &Candidate) -> Result<(), Refusal> {
-        let Some((table, [low, high])) = &self.forecast else {
+    /// The sums of squares there, of each table.
+    fn beyond_each(
+        &self,
+        split: &Split,
+        fitted: &Fitted,
+        options: &FitOptions,
+        all: &[Found],
+    ) -> Result<Vec<f64>, Refusal> {
+        let mut sums = Vec::with_capacity(all.len());
+        for (table, found) in split.beyond.iter().flatten().zip(all) {
+            let context =
+                FitContext::new(&self.interpreter, table, options.clone()).mode(self.mode);
+            let refused = |error: FitError| refused(&error, &fitted.text);
+            let prepared = context.prepare(&fitted.text).map_err(refused)?;
+            sums.push(match &found.draws {
+                None => prepared
+                    .score(&in_order(&prepared, found))
+                    .map_err(refused)?,
+                Some((constants, weights)) => {
+                    let told = prepared.predictions_at(constants).map_err(refused)?;
+                    let expected = expected(&told.1, weights);
+                    squares(expected.as_deref(), &told.0)
+                }
+            });
+        }
+        Ok(sums)
+    }
+
+    /// Refuses a program whose forecasts are not finite, out of range or against the trend: with the
+    /// constants of each group.
+    fn foresee(
+        &self,
+        candidate: &Candidate,
+        fitted: &Fitted,
+        all: &[Found],
+    ) -> Result<(), Refusal> {
+        let Some(forecast) = &self.forecast else {
             return Ok(());
         };
-        let fitted = self.shape.fitted(&candidate.program);
-        let predictions = self.predictions(table, &fitted)?;
-        match predictions.iter().find(|y| !(*low..=*high).contains(*y)) {
-            None => Ok(()),
-            Some(y) => {
+        let [low, high] = forecast.range;
+        for found in all {
+            let mut own = candidate.clone();
+            own.put(fitted, &found.params);
+            let fitted = self.shape.fitted(&own.program);
+            let predictions = self.predictions(&forecast.table, &fitted)?;
+            if let Some(y) = predictions.iter().find(|y| !(low..=high).contains(*y)) {
                 let message = format!("a forecast of {y}, which is not from {low} to {high}");
-                Err(Refusal::new("range", message))
+                return Err(Refusal::new("range", message));
+            }
+            let mut pairs = predictions.iter().zip(predictions.iter().skip(1));
+            let against = |(before, after): &(&f64, &f64)| match forecast.trend {
+                None => false,
+                Some(Trend::Falling) => after > before,
+                Some(Trend::Rising) => after < before,
+            };
+            if let Some((before, after)) = pairs.find(against) {
+                let message = format!("a forecast of {after} after {before}, against the trend");
+                return Err(Refusal::new("range", message));
             }
         }
+        Ok(())
     }
 
     /// What a program gives in the rows of a table, its constants as they are.
@@ -264,6 +518,42 @@ impl Judge {
         }
         all
     }
+}
+
+impl Found {
+    fn of(prepared: &PreparedFit<'_>, found: Calibrated) -> Self {
+        let names = prepared.params().map(|(name, _)| name.to_owned());
+        Self {
+            sse: found.sse,
+            evaluations: found.evaluations as u64,
+            params: names.zip(found.params).collect(),
+            draws: None,
+        }
+    }
+}
+
+/// The sum of squared residuals; infinite where there are no predictions.
+fn squares(predicted: Option<&[f64]>, observed: &[f64]) -> f64 {
+    predicted.map_or(f64::INFINITY, |predicted| {
+        let both = predicted.iter().zip(observed);
+        both.map(|(predicted, y)| (predicted - y).powi(2)).sum()
+    })
+}
+
+/// What is expected by weights: the mean of the predictions that there are.
+fn expected(all: &[Option<Vec<f64>>], weights: &[f64]) -> Option<Vec<f64>> {
+    let known = all.iter().zip(weights);
+    let known: Vec<(&Vec<f64>, f64)> = known
+        .filter(|(_, weight)| **weight > 0.0)
+        .filter_map(|(one, weight)| Some((one.as_ref()?, *weight)))
+        .collect();
+    let whole: f64 = known.iter().map(|(_, weight)| weight).sum();
+    let rows = known.first()?.0.len();
+    let of_row = |row: usize| {
+        let each = known.iter().map(|(one, weight)| one[row] * weight);
+        each.sum::<f64>() / whole
+    };
+    Some((0..rows).map(of_row).collect())
 }
 
 /// Params in the order of a program that was prepared anew.

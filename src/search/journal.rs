@@ -66,7 +66,7 @@ pub(super) enum Record {
 }
 
 /// The version of the format.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Steps that may be lost with the machine's power, and are then done again.
 const BATCH: u64 = 64;

@@ -4,7 +4,8 @@
 //! and complexity, and the best programs.
 //!
 //! `task` is what is asked for; `tree`, `canonical`, `simplify`, `grammar` and `mutate` know programs as
-//! data; `select` parts the rows; `calibrate` finds a `candidate`'s constants with the crate's fits;
+//! data; `select` parts the rows; `calibrate` finds a `candidate`'s constants with the crate's fits,
+//! those of groups as parts of a `pool`.
 //! Who proposes is in `propose`, what was answered in a `transcript`; a `worker` calibrates for others;
 //! `archive` and `islands` keep what is good; `journal` writes all of it down, `run` goes on, `report` tells.
 //!
@@ -42,6 +43,7 @@ mod grammar;
 mod islands;
 mod journal;
 mod mutate;
+mod pool;
 mod propose;
 mod report;
 mod run;
@@ -57,6 +59,6 @@ pub use report::{Baseline, BicRow, FrontRow, Report};
 pub use run::{Effort, Run, Standing, Stopped};
 pub use task::{
     CalibrateTask, CommandTask, Constants, DataTask, Form, GrammarTask, OpenaiTask, ReplayTask,
-    SearchTask, Task,
+    Runs, SearchTask, Task, Trend,
 };
 pub use worker::Worker;

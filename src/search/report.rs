@@ -7,6 +7,7 @@
 //!   that choose say.
 //! - Before that, constants are calibrated once more on all rows that are known.
 
+use super::archive::Elite;
 use super::calibrate::Judge;
 use super::candidate::Candidate;
 use super::error::SearchError;
@@ -31,6 +32,10 @@ pub struct FrontRow {
     /// That of rows that nothing has seen, once its constants were calibrated on all others; none where
     /// there are no such rows, or it fails there.
     pub test_loss: Option<f64>,
+    /// Schwarz' criterion on all known rows: n log(mean squared error) + constants log n, where each group's
+    /// own constants count; of a population minus twice the logarithm of the marginal likelihood in place of
+    /// the first. None where it fails there.
+    pub bic: Option<f64>,
     /// Its text, with constants as all known rows have them.
     pub program: String,
     /// Which candidate it is.
@@ -71,7 +76,8 @@ pub struct BicRow {
 pub struct Report {
     /// The shortest first.
     pub front: Vec<FrontRow>,
-    /// The one that is chosen.
+    /// The one that is chosen: of the front or, where groups have constants of their own, of the best by
+    /// Schwarz' criterion.
     pub best: Option<FrontRow>,
     /// What does without a search.
     pub baselines: Vec<Baseline>,
@@ -100,6 +106,21 @@ pub struct Report {
     pub genealogy: Vec<(u64, String)>,
 }
 
+/// The fewest groups whose differences tell how much chance there is in them.
+const FEWEST: usize = 3;
+
+/// Whether losses of groups are larger than others by no more than the standard error of the difference.
+fn are_alike(losses: &BTreeMap<usize, f64>, best: &BTreeMap<usize, f64>) -> bool {
+    let pairs = losses
+        .iter()
+        .filter_map(|(group, loss)| Some(loss - best.get(group)?));
+    let differences: Vec<f64> = pairs.collect();
+    let n = differences.len() as f64;
+    let mean = differences.iter().sum::<f64>() / n;
+    let squares = differences.iter().map(|d| (d - mean).powi(2)).sum::<f64>();
+    mean <= (squares / (n - 1.0).max(1.0) / n).sqrt()
+}
+
 impl Run {
     /// What there is to tell.
     ///
@@ -108,25 +129,30 @@ impl Run {
     pub fn report(&self) -> Result<Report, SearchError> {
         let constants = self.task.calibrate.constants;
         let judge = Judge::new(&self.task, &self.rows, None)?.on(self.rows.final_split(constants));
-        let front: Vec<FrontRow> = self
-            .state
-            .front
-            .members()
-            .iter()
-            .map(|elite| {
-                let mut candidate = Candidate::of(elite.program.clone(), &self.grammar);
-                let verdict = judge.judge(&mut candidate, f64::INFINITY);
-                FrontRow {
-                    complexity: elite.complexity,
-                    loss: elite.loss,
-                    fit_loss: elite.fit,
-                    test_loss: verdict.ok().and_then(|verdict| verdict.select),
-                    program: written(&candidate.program).0,
-                    n: elite.n,
-                }
-            })
-            .collect();
-        let best = self.chosen(&front).cloned();
+        let row = |elite: &Elite| {
+            let mut candidate = Candidate::of(elite.program.clone(), &self.grammar);
+            let verdict = judge.judge(&mut candidate, f64::INFINITY).ok();
+            FrontRow {
+                complexity: elite.complexity,
+                loss: elite.loss,
+                fit_loss: elite.fit,
+                test_loss: verdict.as_ref().and_then(|verdict| verdict.select),
+                bic: verdict.map(|verdict| verdict.bic),
+                program: written(&candidate.program).0,
+                n: elite.n,
+            }
+        };
+        let members = self.state.front.members();
+        let front: Vec<FrontRow> = members.iter().map(row).collect();
+        let (by_bic, others) = self.by_bic()?;
+        let best = match self.alike(&others)? {
+            Some(alike) => {
+                let rows = alike.iter().map(row);
+                let bic = |row: &FrontRow| row.bic.unwrap_or(f64::INFINITY);
+                rows.min_by(|a, b| bic(a).total_cmp(&bic(b)))
+            }
+            None => self.shortest(&front).cloned(),
+        };
         let genealogy = match &best {
             Some(best) => self.genealogy(best.n)?,
             None => Vec::new(),
@@ -146,31 +172,35 @@ impl Run {
             usd: Transcript::open(&self.folder.join(TRANSCRIPT), false)
                 .map_or(0.0, |all| all.usd()),
             cpu_s: self.cpu_seconds(),
-            by_bic: self.by_bic()?,
+            by_bic,
             genealogy,
         })
     }
 
-    fn by_bic(&self) -> Result<Vec<BicRow>, SearchError> {
-        /// How many are told.
-        const MOST: usize = 10;
+    /// The best by Schwarz' criterion of the rows calibrated on, and those of them that were chosen by.
+    fn by_bic(&self) -> Result<(Vec<BicRow>, Vec<Elite>), SearchError> {
+        /// How many are told, and how many are looked at.
+        const TOLD: usize = 10;
+        const MOST: usize = 20;
         /// What counts as strong evidence (Kass, Raftery 1995).
         const ALIKE: f64 = 6.0;
         let rows = self.rows.counts()[0] as f64;
-        let mut all: Vec<BicRow> = Vec::new();
+        let mut all: Vec<(BicRow, Option<Elite>)> = Vec::new();
         each_record(&self.folder.join(JOURNAL), &mut |record| {
             let Record::Candidate {
                 n,
                 by,
                 program,
+                complexity,
                 fit,
+                select,
                 ..
             } = record
             else {
                 return;
             };
             let error = math::ln(fit.max(1e-30 * self.state.scale));
-            let worst = all.get(MOST - 1).map_or(f64::INFINITY, |row| row.bic);
+            let worst = all.get(MOST - 1).map_or(f64::INFINITY, |(row, _)| row.bic);
             // The constants count for more than nothing, so reading the program can be spared.
             if rows * error >= worst {
                 return;
@@ -180,30 +210,67 @@ impl Run {
             };
             let constants: usize = candidate.program.iter().map(Tree::constants).sum();
             let bic = rows * error + (constants + 1) as f64 * math::ln(rows);
-            let place = all.partition_point(|row| row.bic <= bic);
-            all.insert(
-                place,
-                BicRow {
-                    bic,
-                    alike: false,
-                    by,
-                    program,
-                    n,
-                },
-            );
+            let place = all.partition_point(|(row, _)| row.bic <= bic);
+            let elite = select.map(|loss| Elite {
+                n,
+                program: candidate.program,
+                complexity,
+                loss,
+                fit,
+            });
+            let row = BicRow {
+                bic,
+                alike: false,
+                by,
+                program,
+                n,
+            };
+            all.insert(place, (row, elite));
             all.truncate(MOST);
         })?;
-        if let Some(first) = all.first().map(|row| row.bic) {
-            for row in &mut all {
+        let (mut told, looked_at): (Vec<BicRow>, Vec<Option<Elite>>) = all.into_iter().unzip();
+        told.truncate(TOLD);
+        if let Some(first) = told.first().map(|row| row.bic) {
+            for row in &mut told {
                 row.alike = row.bic < first + ALIKE;
             }
         }
-        Ok(all)
+        Ok((told, looked_at.into_iter().flatten().collect()))
+    }
+
+    /// Where groups have constants of their own, the programs of the front, and of others, whose loss is that
+    /// of the best within one standard error of the groups' differences. Schwarz' criterion chooses of these:
+    /// few rows choose by forecasts, and tell which programs go astray, but seldom which is right.
+    fn alike(&self, others: &[Elite]) -> Result<Option<Vec<Elite>>, SearchError> {
+        let members = self.state.front.members();
+        let Some(best) = members.last() else {
+            return Ok(None);
+        };
+        // With constants as the search has them: later rows have no part in those.
+        let judge = Judge::new(&self.task, &self.rows, None)?;
+        let by_group =
+            |elite: &Elite| judge.by_group(&Candidate::of(elite.program.clone(), &self.grammar));
+        let nothing = self.task.search.done * self.state.scale;
+        let of_best = if best.loss > nothing {
+            by_group(best)
+        } else {
+            None
+        };
+        let Some(of_best) = of_best.filter(|of_best| of_best.len() >= FEWEST) else {
+            return Ok(None);
+        };
+        let is_new = |elite: &&Elite| members.iter().all(|member| member.n != elite.n);
+        let all = members.iter().chain(others.iter().filter(is_new));
+        let alike = all.filter(|elite| {
+            let is_alike = |losses| are_alike(&losses, &of_best);
+            elite.n == best.n || by_group(elite).is_some_and(is_alike)
+        });
+        Ok(Some(alike.cloned().collect()))
     }
 
     /// The shortest whose loss is that of the best within one standard error (Breiman et al. 1984): the mean
     /// of n squares of normal numbers has the relative error √(2/n).
-    fn chosen<'f>(&self, front: &'f [FrontRow]) -> Option<&'f FrontRow> {
+    fn shortest<'f>(&self, front: &'f [FrontRow]) -> Option<&'f FrontRow> {
         let best = front.last()?;
         let [calibrated, choosing, _] = self.rows.counts();
         let rows = if choosing > 0 { choosing } else { calibrated };

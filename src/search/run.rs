@@ -21,7 +21,7 @@ use super::propose::openai::Openai;
 use super::propose::replay::Replay;
 use super::propose::{Ask, Proposal, Propose, Proposed, pattern};
 use super::select::Rows;
-use super::task::{Form, Task};
+use super::task::{Constants, Form, Task};
 use super::transcript::Transcript;
 use super::tree::written;
 use super::worker::Remote;
@@ -373,7 +373,12 @@ impl Run {
         let (made, repeated) = (proposed.made, proposed.repeated);
         // Far from the front it is not worth looking at more rows.
         let bar = |candidate: &Candidate| {
-            let best = state.front.loss_at(candidate.complexity);
+            let mut best = state.front.loss_at(candidate.complexity);
+            if task.calibrate.constants == Constants::Pooled {
+                // To look at a population takes as long as a hundred candidates: what fits known rows worse than
+                // what is not longer has little to foretell.
+                best = best.min(state.front.fit_at(candidate.complexity));
+            }
             4.0 * best + 1e-12 * state.scale
         };
         let judged = judges.judge(proposed.programs, &bar, &self.shape, &self.grammar)?;

@@ -28,10 +28,14 @@ pub(super) struct Rows {
     uses: Vec<Use>,
     form: Form,
     is_series: bool,
-    /// The lengths of groups, and how many of the last known rows choose; for origins.
+    /// The shares of a series that choose and test; for origins.
     select: f64,
+    test: f64,
     pub(super) origins: usize,
 }
+
+/// The column of standard deviations of the noise, in units of it.
+pub(super) const NOISE: &str = "group-noise";
 
 /// What a row is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +50,10 @@ enum Use {
 pub(super) struct Split {
     /// A table for each group, or one for all.
     pub(super) fit: Vec<Table<'static>>,
+    /// One table for all, where constants of groups are of one population.
+    pub(super) together: Option<Table<'static>>,
+    /// The groups that have tables of their own.
+    pub(super) groups: Vec<usize>,
     pub(super) fit_rows: usize,
     /// Likewise; none where there are no such rows.
     pub(super) beyond: Option<Vec<Table<'static>>>,
@@ -90,6 +98,9 @@ impl Rows {
             f64::from(u8::from(begins))
         });
         columns.push((FRESH.to_owned(), fresh.collect()));
+        if task.calibrate.constants == Constants::Pooled {
+            columns.push((NOISE.to_owned(), vec![1.0; kept.len()]));
+        }
         let mut rows = Self {
             target: target.clone(),
             uses: vec![Use::Calibrate; kept.len()],
@@ -99,6 +110,7 @@ impl Rows {
             form: task.search.form,
             is_series: task.data.series,
             select: task.data.select,
+            test: task.data.test,
             origins: if task.data.series {
                 task.data.origins
             } else {
@@ -157,16 +169,19 @@ impl Rows {
         let mut splits = Vec::new();
         for origin in 0..self.origins {
             let mut uses = self.uses.clone();
-            for rows in self.by_group() {
-                // An earlier origin: what came after it is not known yet.
-                let step = origin * share_of(self.select, rows.len());
-                if step == 0 {
-                    continue;
-                }
+            for rows in self.by_group().into_iter().filter(|_| origin > 0) {
+                // An earlier origin: what came after it is not known yet, and is forecast as far as rows that
+                // test are from theirs.
+                let [select, test] =
+                    [self.select, self.test].map(|share| share_of(share, rows.len()));
+                let known = rows.len() - test;
+                let begin = known.saturating_sub((origin + 1) * select);
+                let end = known.min(begin + select.max(test));
                 for (place, &row) in rows.iter().enumerate() {
-                    uses[row] = match rows.get(place + step) {
-                        Some(&later) => self.uses[later],
-                        None => Use::Test,
+                    uses[row] = match place {
+                        _ if place < begin => Use::Calibrate,
+                        _ if place < end => Use::Select,
+                        _ => Use::Test,
                     };
                 }
             }
@@ -195,7 +210,7 @@ impl Rows {
 
     fn split(&self, uses: &[Use], fit: Use, beyond: Use, constants: Constants) -> Split {
         let mut groups = match constants {
-            Constants::Local => self.by_group(),
+            Constants::Local | Constants::Pooled => self.by_group(),
             Constants::Shared => vec![(0..uses.len()).collect()],
         };
         // Groups too short to be parted have no say.
@@ -212,8 +227,14 @@ impl Rows {
                 .map(|rows| self.table(rows, uses, what))
                 .collect()
         };
+        let together = (constants == Constants::Pooled).then(|| {
+            let rows: Vec<usize> = groups.iter().flatten().copied().collect();
+            self.table(&rows, uses, fit)
+        });
         Split {
             fit: tables(fit),
+            together,
+            groups: groups.iter().map(|rows| self.groups[rows[0]]).collect(),
             fit_rows: of(fit),
             beyond: (of(beyond) > 0).then(|| tables(beyond)),
             beyond_rows: of(beyond),

@@ -98,6 +98,20 @@ pub struct DataTask {
     /// Where predictions may lie there; unless given, as far outside the targets as these reach.
     #[serde(default)]
     pub range: Option<[f64; 2]>,
+    /// Which way predictions may go there, from row to row.
+    #[serde(default)]
+    pub trend: Option<Trend>,
+}
+
+/// Which way a quantity goes.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Trend {
+    /// It never rises.
+    Falling,
+    /// It never falls.
+    Rising,
 }
 
 /// `[search]`: who proposes, and how long.
@@ -192,8 +206,10 @@ pub struct CalibrateTask {
     pub starts: usize,
     /// Evaluations of one start.
     pub evaluations: usize,
-    /// Whether all groups share the constants, or each has its own.
+    /// Whether all groups share the constants, each has its own, or each has its own of one population.
     pub constants: Constants,
+    /// Whether candidates are compiled, or interpreted as data; what is found is the same.
+    pub mode: Runs,
     /// Applications of one evaluation of a row, or of a series.
     pub fuel: u64,
     /// Bytes of one evaluation.
@@ -214,6 +230,20 @@ pub enum Constants {
     Shared,
     /// Each group has its own.
     Local,
+    /// Each group has its own, drawn from one population: what a group does not tell of them, the others do.
+    Pooled,
+}
+
+/// How candidates are run.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Runs {
+    /// Each is compiled.
+    #[default]
+    Direct,
+    /// The compiled interpreter runs each as data.
+    Interpreter,
 }
 
 impl Default for CalibrateTask {
@@ -222,6 +252,7 @@ impl Default for CalibrateTask {
             starts: 4,
             evaluations: 20,
             constants: Constants::Shared,
+            mode: Runs::Direct,
             fuel: 200_000,
             bytes: 32 << 20,
             depth: 10_000,
@@ -487,9 +518,15 @@ impl Task {
         if self.search.proposer == "replay" && self.replay.file == Path::new("") {
             return Err("[replay] file: name a transcript.jsonl".into());
         }
-        if self.calibrate.constants == Constants::Local && self.data.group.is_none() {
+        if self.calibrate.constants != Constants::Shared && self.data.group.is_none() {
             return Err(
-                "[calibrate] constants: local ones need [data] group, the column of groups".into(),
+                "[calibrate] constants: local and pooled ones need [data] group, the column of groups"
+                    .into(),
+            );
+        }
+        if self.data.trend.is_some() && self.data.forecast.is_none() {
+            return Err(
+                "[data] trend: it is held against forecast, a table of inputs; give one".into(),
             );
         }
         Ok(())

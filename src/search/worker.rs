@@ -173,6 +173,7 @@ fn of_answer(
         fit: answer["fit"].as_f64().ok_or_else(fault)?,
         select: answer["select"].as_f64(),
         evaluations: answer["evaluations"].as_u64().ok_or_else(fault)?,
+        bic: f64::NAN,
         found: Vec::new(),
     })
 }

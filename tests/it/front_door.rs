@@ -1046,6 +1046,9 @@ fn fits_that_cannot_be() {
         new().loss(dmci::fit::Loss::Huber).loss_scale(NAN),
         new().fix("a", NAN).fix("no", None),
         new().bound("a", Constraint::Above(NAN)),
+        new().prior("a", NAN, 1.0),
+        new().prior("no", 0.0, 1.0),
+        new().prior("a", 0.0, 0.0),
         new().limits(Limits::default().fuel(0)),
         new().fuel(0),
     ];

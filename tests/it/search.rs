@@ -131,41 +131,121 @@ fn a_run_cut_off_anywhere_goes_on_to_the_same_bytes() {
     }
 }
 
+/// Begins a run by the command line, or goes on with it.
+#[cfg(unix)]
+fn spawned(run: &Path, task: &Path) -> std::process::Child {
+    let mut command = dmci();
+    command.args(["search"]);
+    if run.join("journal.jsonl").exists() {
+        command.args(["resume", "--quiet"]).arg(run);
+    } else {
+        command.args(["--quiet", "--out"]).args([run, task]);
+    }
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
 #[cfg(unix)]
 #[test]
-fn a_run_that_is_killed_goes_on_to_the_same_bytes() {
+fn a_run_that_is_killed_twenty_times_goes_on_to_the_same_bytes() {
+    use std::os::unix::process::ExitStatusExt as _;
+    const KILLS: usize = 20;
     let folder = Folder::new("killed");
     folder.write("d.csv", &table(20, WAVE));
-    let task = folder.write("task.toml", &task_text(4000, ""));
-    go(&mut begun(&folder, "whole", &task_text(4000, "")), 1);
+    // No step is long, so that there is something to kill between any two.
+    let text = task_text(6000, "[calibrate]\nstarts = 2\nevaluations = 8\n");
+    let task = folder.write("task.toml", &text);
+    go(&mut begun(&folder, "whole", &text), 1);
     let whole = journal(&folder, "whole");
+    let seed = u64::from(std::process::id());
+    println!("seed {seed}");
+    let mut random = dmci::Random::new(seed);
+    let mut moments: Vec<u64> = (0..KILLS)
+        .map(|_| random.below(whole.len() * 9 / 10) as u64)
+        .collect();
+    moments.sort_unstable();
     let run = folder.path("killed");
-    let mut child = dmci()
-        .args(["search", "--quiet", "--out"])
-        .args([&run, &task])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    // Some steps, and then none: by what is on disk, not by a clock.
     let path = run.join("journal.jsonl");
-    while child.try_wait().unwrap().is_none() {
-        let length = fs::metadata(&path).map_or(0, |file| file.len());
-        if length > whole.len() as u64 / 4 {
-            child.kill().unwrap();
-            break;
+    let mut killed = 0;
+    for moment in moments {
+        let mut child = spawned(&run, &task);
+        // Moments are what is on disk, not what a clock says, so that a slow machine is killed as often.
+        while child.try_wait().unwrap().is_none() {
+            if fs::metadata(&path).map_or(0, |file| file.len()) > moment {
+                child.kill().unwrap();
+                break;
+            }
+            std::thread::yield_now();
         }
-        std::thread::yield_now();
+        killed += usize::from(child.wait().unwrap().signal() == Some(9));
+        let so_far = fs::read(&path).unwrap_or_default();
+        // All that was written stands in the whole; a line may be cut off.
+        assert!(whole.starts_with(&so_far), "killed at {moment}");
     }
-    child.wait().unwrap();
-    let resumed = dmci()
-        .args(["search", "resume", "--quiet"])
-        .arg(&run)
-        .output()
-        .unwrap();
-    assert!(resumed.status.success(), "{resumed:?}");
+    // One that was quicker than whoever kills it may be at its end.
+    assert!(killed >= KILLS / 2, "{killed} of {KILLS} were killed");
+    let last = spawned(&run, &task).wait_with_output().unwrap();
+    assert!(last.status.success(), "{last:?}");
     assert!(journal(&folder, "killed") == whole);
     assert_eq!(front(&folder, "killed"), front(&folder, "whole"));
+}
+
+/// Two actors of Ray, one of which is killed with its worker while it has jobs.
+#[cfg(unix)]
+#[test]
+fn ray_actors_give_the_bytes_of_this_process_though_one_is_killed() {
+    let python = std::env::var("DMCI_RAY_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let has_ray = Command::new(&python)
+        .args(["-c", "import ray"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !has_ray {
+        println!(
+            "skipped: {python} has no ray; pip install ray, and name the Python in DMCI_RAY_PYTHON"
+        );
+        return;
+    }
+    let folder = Folder::new("ray");
+    folder.write("d.csv", &table(20, WAVE));
+    let text = task_text(6000, "");
+    let task = folder.write("task.toml", &text);
+    go(&mut begun(&folder, "here", &text), 1);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/dmci_ray.py");
+    let killed = folder.path("killed");
+    // Stands in place of a worker, and ends itself and the actor above it once, in the midst of its jobs.
+    let worker = folder.write(
+        "worker.sh",
+        &format!(
+            "#!/bin/sh\nif mkdir '{}' 2>/dev/null; then\n\
+             (n=0; while [ $n -lt 40 ] && read -r line; do printf '%s\\n' \"$line\"; n=$((n+1)); done) \
+             | '{dmci}' \"$@\"\nkill -9 $PPID; kill -9 $$\nfi\nexec '{dmci}' \"$@\"\n",
+            killed.display(),
+            dmci = env!("CARGO_BIN_EXE_dmci"),
+        ),
+    );
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&worker, mode).unwrap();
+    let mut effort = Effort::default();
+    let via = [
+        &python,
+        &script.display().to_string(),
+        &task.display().to_string(),
+        "--actors",
+        "2",
+        "--dmci",
+        &worker.display().to_string(),
+    ];
+    effort.via = Some(via.map(str::to_owned).to_vec());
+    begun(&folder, "there", &text)
+        .go(&effort, &mut |_| {})
+        .unwrap();
+    assert!(killed.exists(), "no actor was killed");
+    assert!(journal(&folder, "here") == journal(&folder, "there"));
+    assert_eq!(front(&folder, "here"), front(&folder, "there"));
 }
 
 #[test]
@@ -582,6 +662,87 @@ fn constants_of_groups_are_their_own() {
         "{local:?}"
     );
     assert!(shared.loss > 1.0, "{shared:?}");
+}
+
+/// Cells that bend at a slope of their own; of half of them no more than what comes before it is known.
+fn bent(random: &mut dmci::Random) -> String {
+    let mut rows = "cell,x,y\n".to_owned();
+    for cell in 0..10 {
+        let (slope, late) = (1.0 + 0.1 * random.normal(), 2.0 + 0.2 * random.normal());
+        let knee = if cell < 5 { 8.0 } else { 20.0 };
+        for x in 0..30 {
+            let x = f64::from(x);
+            let y = slope * x + (late * (x - knee)).max(0.0) + 0.1 * random.normal();
+            let _ = writeln!(rows, "{cell},{x:?},{y:?}");
+        }
+    }
+    rows
+}
+
+#[test]
+fn what_a_group_does_not_tell_the_others_do() {
+    let folder = Folder::new("pooled");
+    let seed = u64::from(std::process::id());
+    println!("seed {seed}");
+    folder.write("d.csv", &bent(&mut dmci::Random::new(seed)));
+    let answer = "{\"step\":0,\"island\":0,\"programs\":\
+                  [\"(+ (* 1.5 x) (max 0 (* 1.0 (- x (if (< cell 5) 8 20)))))\"]}\n";
+    folder.write("one.jsonl", answer);
+    let errors = ["local", "pooled"].map(|constants| {
+        // The knee is that of the column, so that what is not known of half the cells is how it goes on.
+        let more = format!(
+            "proposer = 'replay'\n[replay]\nfile = 'one.jsonl'\n[calibrate]\nconstants = '{constants}'\n"
+        );
+        let text = task_text(1000, &more).replace(
+            "inputs = ['x']",
+            "inputs = ['x', 'cell']\ngroup = 'cell'\nseries = true\nselect = 0.1\ntest = 0.3",
+        );
+        let mut run = begun(&folder, constants, &text);
+        go(&mut run, 1);
+        let report = run.report().unwrap();
+        report.best.unwrap().test_loss.unwrap().sqrt()
+    });
+    // Each cell for itself keeps its first guess of what it has not seen.
+    let [local, pooled] = errors;
+    assert!(local > 3.0 && pooled < 2.0, "seed {seed}: {local} {pooled}");
+}
+
+#[test]
+fn candidates_that_are_interpreted_give_the_same_front() {
+    let folder = Folder::new("modes");
+    folder.write("d.csv", &table(20, WAVE));
+    let fronts = ["direct", "interpreter"].map(|mode| {
+        let text = task_text(1500, &format!("[calibrate]\nmode = '{mode}'\n"));
+        go(&mut begun(&folder, mode, &text), 1);
+        front(&folder, mode)
+    });
+    assert!(fronts[0].len() > 200);
+    assert_eq!(fronts[0], fronts[1]);
+}
+
+#[test]
+fn forecasts_against_the_trend_are_refused() {
+    let folder = Folder::new("trend");
+    folder.write("d.csv", &table(20, |x| 5.0 - x * (4.0 - x)));
+    folder.write("f.csv", "x\n0.5\n1.0\n1.5\n2.0\n2.5\n3.0\n");
+    let more = "programs = ['(+ 1.0 (* 2.0 x))', '(+ 1.0 (* 2.0 x) (* 1.0 x x))']\n";
+    let text = task_text(40, more).replace(
+        "inputs = ['x']",
+        "inputs = ['x']\nforecast = 'f.csv'\nrange = [-100.0, 100.0]\ntrend = 'falling'",
+    );
+    let mut run = begun(&folder, "run", &text);
+    go(&mut run, 1);
+    let report = run.report().unwrap();
+    // The parabola turns at 2, and is the law.
+    assert!(report.errors["range"] > 0, "{:?}", report.errors);
+    assert!(
+        report.front.iter().all(|row| row.loss > 1e-3),
+        "{:?}",
+        report.front
+    );
+    let alone = text.replace("forecast = 'f.csv'\n", "");
+    let error = Task::from_toml(&alone, &folder.0).unwrap_err();
+    assert!(error.to_string().contains("trend"), "{error}");
 }
 
 #[test]

@@ -379,6 +379,7 @@ impl Fit {
             init: self.init.clone(),
             fix: self.fix.clone(),
             bounds: self.bound.clone(),
+            priors: Vec::new(),
             max_evaluations: self.max_evaluations,
             literals: self.literals,
             target: self.target.clone(),
