@@ -10,6 +10,7 @@ use super::grammar::{Grammar, Sort};
 use super::simplify::simplify;
 use super::tree::Tree;
 use crate::Random;
+use std::sync::Arc;
 
 /// A place in a program: which part of which part.
 type Path = Vec<usize>;
@@ -221,7 +222,16 @@ fn once(grammar: &Grammar, program: &mut [Tree], other: Option<&[Tree]>, random:
                 return;
             };
             change(program, random, &number, |old, random| match choice {
-                12 => Tree::call("+", [old, graft]),
+                // A sum or, where there is such a thing, one course up to where the other takes over.
+                12 => {
+                    let lesser = |name: &&Arc<str>| matches!(&***name, "min" | "max");
+                    let names: Vec<&Arc<str>> = grammar.binary.iter().filter(lesser).collect();
+                    let drawn = match names.len() {
+                        0 => None,
+                        count => names.get(random.below(count + 1)),
+                    };
+                    Tree::call(drawn.map_or("+", |name| name), [old, graft])
+                }
                 13 => Tree::call("*", [old, graft]),
                 14 => {
                     let constant = Grammar::constant(random);
