@@ -11,7 +11,9 @@ use super::fitting::Fitting;
 use super::observer::{Observer, Progress};
 use super::options::FitOptions;
 use super::prepared::{Known, Ready, Source};
-use super::result::{Calibrated, Fit, Predicted};
+#[cfg(feature = "search")]
+use super::result::Predicted;
+use super::result::{Calibrated, Fit};
 use super::table::Table;
 use super::{loss, soften};
 use crate::model::{Error, Model};
@@ -203,6 +205,7 @@ impl<'t> PreparedFit<'t> {
 
     /// Fits from other initial values with other options of the search; and what the data and priors tell of
     /// the params where that ended: the Jacobian of the scores, multiplied by itself, row-major.
+    #[cfg(feature = "search")]
     pub(crate) fn calibrate_from(
         &self,
         init: &[f64],
@@ -221,6 +224,7 @@ impl<'t> PreparedFit<'t> {
 
     /// The numbers that were observed, and their predictions at each of several values of the params; none
     /// where the program fails there.
+    #[cfg(feature = "search")]
     pub(crate) fn predictions_at(
         &self,
         all: &[Vec<f64>],

@@ -25,7 +25,7 @@ use super::outputs::Unfit;
 use super::prepared::{Prepared, Ready};
 use super::problem::Problem;
 use super::result::{
-    Calibrated, Combination, Ending, Fit, FittedParam, Optimum, Predicted, SdOrigin, StartEnd,
+    Calibrated, Combination, Ending, Fit, FittedParam, Optimum, SdOrigin, StartEnd,
 };
 use super::scores::Observed;
 use super::spread::{conclude, robust_scales};
@@ -116,6 +116,7 @@ impl<'s> Fitting<'s> {
     }
 
     /// The Jacobian of the scores multiplied by itself, row-major, at values of the unknowns.
+    #[cfg(feature = "search")]
     pub(super) fn information(&self, at: &[f64]) -> Result<Vec<f64>, FitError> {
         let (data, warm, _) = self.settled(at, false)?;
         let mut problem = Problem::new(warm, &data);
@@ -135,10 +136,11 @@ impl<'s> Fitting<'s> {
     }
 
     /// What was observed, and its predictions at each of several values of the unknowns.
+    #[cfg(feature = "search")]
     pub(super) fn predictions_at(
         &self,
         all: &[Vec<f64>],
-    ) -> Result<(Vec<f64>, Predicted), FitError> {
+    ) -> Result<(Vec<f64>, super::result::Predicted), FitError> {
         let Some(first) = all.first() else {
             return Ok((Vec::new(), Vec::new()));
         };

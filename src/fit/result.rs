@@ -86,6 +86,7 @@ impl From<Fit> for Calibrated {
 
 /// Predictions of all numbers that were observed, at each of several values of the params; none where the
 /// program fails there.
+#[cfg(feature = "search")]
 pub(crate) type Predicted = Vec<Option<Vec<f64>>>;
 
 /// The result of a fit. It serializes as an object of its fields, with all that `dmci fit --json` tells
