@@ -7,52 +7,7 @@
 // - A module does what it did before: where it trapped it traps, and what it computes it computes.
 // - What is not known for certain to be of no use stays.
 
-const CUSTOM = 0;
-const IMPORT = 2;
-const CODE = 10;
-const DATA = 11;
-
-// A number in LEB128, and where it ends.
-function leb(bytes, at) {
-  let [number, shift, byte] = [0, 0, 0];
-  do {
-    byte = bytes[at++];
-    number += (byte & 127) * 2 ** shift;
-    shift += 7;
-  } while (byte & 128);
-  return [number, at];
-}
-
-function written(number) {
-  const bytes = [];
-  do {
-    const rest = Math.floor(number / 128);
-    bytes.push((number % 128) | (rest ? 128 : 0));
-    number = rest;
-  } while (number);
-  return Buffer.from(bytes);
-}
-
-// The sections: an id, and what is after the length.
-function* sections(bytes) {
-  let at = 8;
-  while (at < bytes.length) {
-    const id = bytes[at];
-    const [length, start] = leb(bytes, at + 1);
-    yield { id, body: bytes.subarray(start, start + length) };
-    at = start + length;
-  }
-}
-
-function joined(bytes, all) {
-  const parts = all.flatMap(({ id, body }) => [Buffer.from([id]), written(body.length), body]);
-  return Buffer.concat([bytes.subarray(0, 8), ...parts]);
-}
-
-function text(bytes, at) {
-  const [length, start] = leb(bytes, at);
-  return [bytes.toString("utf8", start, start + length), start + length];
-}
+import { CODE, CUSTOM, DATA, TRAP, importedFunctions, joined, leb, sections, text, withBodies } from "./binary.mjs";
 
 // The names of functions by their numbers, from the section for debuggers.
 function names(bytes) {
@@ -74,22 +29,6 @@ function names(bytes) {
     }
   }
   return found;
-}
-
-function importedFunctions(bytes) {
-  let functions = 0;
-  for (const { id, body } of sections(bytes)) {
-    if (id !== IMPORT) continue;
-    let [count, at] = leb(body, 0);
-    while (count--) {
-      at = text(body, text(body, at)[1])[1];
-      // The engine imports functions alone: a kind and a type each.
-      if (body[at] !== 0) throw new Error("an import is no function");
-      functions++;
-      at = leb(body, at + 1)[1];
-    }
-  }
-  return functions;
 }
 
 // The standard library's functions that panic: none of them returns.
@@ -116,19 +55,7 @@ export function silenced(bytes) {
   for (const [number, name] of names(bytes)) {
     if (number >= imported && PANICS.some((pattern) => pattern.test(name))) panics.add(number - imported);
   }
-  const all = [...sections(bytes)].map(({ id, body }) => {
-    if (id !== CODE) return { id, body };
-    let [count, at] = leb(body, 0);
-    const parts = [written(count)];
-    for (let number = 0; number < count; number++) {
-      const [length, start] = leb(body, at);
-      // No locals, `unreachable`, `end`.
-      parts.push(panics.has(number) ? Buffer.from([3, 0, 0, 11]) : body.subarray(at, start + length));
-      at = start + length;
-    }
-    return { id, body: Buffer.concat(parts) };
-  });
-  return { bytes: joined(bytes, all), count: panics.size };
+  return { bytes: withBodies(bytes, (body, number) => (panics.has(number) ? TRAP : body)), count: panics.size };
 }
 
 // The module without its custom sections, the names of functions among them.
