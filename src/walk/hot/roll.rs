@@ -31,6 +31,10 @@ const CHUNK: u64 = 1 << 13;
 /// How many numbers are read in turn by one loop, at the most.
 const READ: usize = 1 << 21;
 
+/// Where loops are kept as one iteration from fewer operations on, so that any number of iterations has a path
+/// in common, those that read numbers in turn are not: each number of iterations is a path of its own.
+const SHORT: usize = 1 << 14;
+
 /// Where iterations of a way began.
 pub(super) struct Began {
     registers: Vec<Value>,
@@ -106,6 +110,10 @@ impl Walk<'_> {
             return None;
         }
         let along = Along::of(way, registers)?;
+        let is_short = self.recorder.rolls.is_some_and(|from| from < SHORT);
+        if is_short && !along.in_turn.is_empty() {
+            return None;
+        }
         let mut code = way.code.iter().enumerate();
         if !code.all(|(index, op)| along.has(index) || is_plain(op)) {
             return None;
