@@ -720,25 +720,43 @@ fn candidates_that_are_interpreted_give_the_same_front() {
     assert_eq!(fronts[0], fronts[1]);
 }
 
-#[test]
-fn forecasts_against_the_trend_are_refused() {
-    let folder = Folder::new("trend");
-    folder.write("d.csv", &table(20, |x| 5.0 - x * (4.0 - x)));
-    folder.write("f.csv", "x\n0.5\n1.0\n1.5\n2.0\n2.5\n3.0\n");
-    let more = "programs = ['(+ 1.0 (* 2.0 x))', '(+ 1.0 (* 2.0 x) (* 1.0 x x))']\n";
-    let text = task_text(40, more).replace(
+/// Searches where forecasts of the law, a program of the task, are refused; gives the task's text.
+fn refused_for_its_forecasts(
+    folder: &Folder,
+    (data, forecast): (&str, &str),
+    programs: &str,
+    keys: &str,
+) -> String {
+    folder.write("d.csv", data);
+    folder.write("f.csv", forecast);
+    let text = task_text(40, &format!("programs = {programs}\n")).replace(
         "inputs = ['x']",
-        "inputs = ['x']\nforecast = 'f.csv'\nrange = [-100.0, 100.0]\ntrend = 'falling'",
+        &format!("inputs = ['x']\nforecast = 'f.csv'\n{keys}"),
     );
-    let mut run = begun(&folder, "run", &text);
+    let mut run = begun(folder, "run", &text);
     go(&mut run, 1);
     let report = run.report().unwrap();
-    // The parabola turns at 2, and is the law.
     assert!(report.errors["range"] > 0, "{:?}", report.errors);
     assert!(
         report.front.iter().all(|row| row.loss > 1e-3),
         "{:?}",
         report.front
+    );
+    text
+}
+
+#[test]
+fn forecasts_against_the_trend_are_refused() {
+    let folder = Folder::new("trend");
+    // The parabola turns at 2, and is the law.
+    let text = refused_for_its_forecasts(
+        &folder,
+        (
+            &table(20, |x| 5.0 - x * (4.0 - x)),
+            "x\n0.5\n1.0\n1.5\n2.0\n2.5\n3.0\n",
+        ),
+        "['(+ 1.0 (* 2.0 x))', '(+ 1.0 (* 2.0 x) (* 1.0 x x))']",
+        "range = [-100.0, 100.0]\ntrend = 'falling'",
     );
     let alone = text.replace("forecast = 'f.csv'\n", "");
     let error = Task::from_toml(&alone, &folder.0).unwrap_err();
@@ -747,22 +765,11 @@ fn forecasts_against_the_trend_are_refused() {
 
 #[test]
 fn forecasts_out_of_range_are_refused() {
-    let folder = Folder::new("forecast");
-    folder.write("d.csv", &table(20, |x| 1.0 + x));
-    folder.write("f.csv", "x\n5\n1000\n");
-    let more = "programs = ['(+ 1.0 (* 2.0 x))']\n";
-    let text = task_text(40, more).replace(
-        "inputs = ['x']",
-        "inputs = ['x']\nforecast = 'f.csv'\nrange = [0.0, 100.0]",
-    );
-    let mut run = begun(&folder, "run", &text);
-    go(&mut run, 1);
-    let report = run.report().unwrap();
-    assert!(report.errors["range"] > 0, "{:?}", report.errors);
-    assert!(
-        report.front.iter().all(|row| row.loss > 1e-3),
-        "{:?}",
-        report.front
+    refused_for_its_forecasts(
+        &Folder::new("forecast"),
+        (&table(20, |x| 1.0 + x), "x\n5\n1000\n"),
+        "['(+ 1.0 (* 2.0 x))']",
+        "range = [0.0, 100.0]",
     );
 }
 

@@ -261,20 +261,8 @@ impl Walk<'_> {
                         Err(_) => return false,
                     }
                 }
-                What::IsPair | What::IsNoPair => {
-                    if (a.tag == Tag::Pair) != (op.what == What::IsPair) {
-                        return false;
-                    }
-                    continue;
-                }
-                What::IsNull | What::IsNotNull => {
-                    if a.is_nil() != (op.what == What::IsNull) {
-                        return false;
-                    }
-                    continue;
-                }
-                What::IsTrue | What::IsFalse => {
-                    if a.is_false() != (op.what == What::IsFalse) {
+                test if !test.gives() => {
+                    if !test.holds(&a) {
                         return false;
                     }
                     continue;

@@ -338,7 +338,7 @@ impl Walk<'_> {
                 What::Ge => arithmetic!(op, Ge),
                 What::IsTrue | What::IsFalse => {
                     let test = value_of(op.a, registers, &way.constants);
-                    if test.is_false() != (op.what == What::IsFalse) {
+                    if !op.what.holds(test) {
                         return false;
                     }
                     if test.node.is_some() {
@@ -349,16 +349,8 @@ impl Walk<'_> {
                     }
                     continue;
                 }
-                What::IsPair | What::IsNoPair => {
-                    let of = value_of(op.a, registers, &way.constants);
-                    if (of.tag == Tag::Pair) != (op.what == What::IsPair) {
-                        return false;
-                    }
-                    continue;
-                }
-                What::IsNull | What::IsNotNull => {
-                    let of = value_of(op.a, registers, &way.constants);
-                    if of.is_nil() != (op.what == What::IsNull) {
+                What::IsPair | What::IsNoPair | What::IsNull | What::IsNotNull => {
+                    if !op.what.holds(value_of(op.a, registers, &way.constants)) {
                         return false;
                     }
                     continue;
@@ -648,6 +640,20 @@ impl Op {
 }
 
 impl What {
+    /// Whether a value is what a test goes on with; what is no test always does.
+    #[inline]
+    pub(super) fn holds(self, of: &Value) -> bool {
+        match self {
+            Self::IsTrue => !of.is_false(),
+            Self::IsFalse => of.is_false(),
+            Self::IsPair => of.tag == Tag::Pair,
+            Self::IsNoPair => of.tag != Tag::Pair,
+            Self::IsNull => of.is_nil(),
+            Self::IsNotNull => !of.is_nil(),
+            _ => true,
+        }
+    }
+
     /// Whether it gives a value.
     pub(super) fn gives(self) -> bool {
         !matches!(
