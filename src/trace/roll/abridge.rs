@@ -134,7 +134,7 @@ impl<'t> Plan<'t> {
             streams_at: FxHashMap::default(),
         };
         loop {
-            if plan.loops.is_empty() || plan.loops.len() > LOOPS {
+            if plan.loops.len() > LOOPS || !plan.is_worth_it() {
                 return None;
             }
             let tried = plan.connect().and_then(|()| {
@@ -148,6 +148,13 @@ impl<'t> Plan<'t> {
                 }
             }
         }
+    }
+
+    /// Whether loops are most of the trace: what is left is compiled, and looked through, a few times.
+    fn is_worth_it(&self) -> bool {
+        let saved = |of: &Loop| (of.count - KEPT) * of.period;
+        let saved: usize = self.loops.iter().map(saved).sum();
+        2 * saved > self.list.len()
     }
 
     /// Whether what comes of the loops' operations is the same in every [`GROWTH`]th iteration, but at the

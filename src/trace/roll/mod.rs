@@ -14,6 +14,8 @@ pub(crate) mod operations;
 
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
+use std::mem::{swap, take};
+use std::ops::Range;
 
 /// How many iterations of the shortest loop are left, or one more.
 pub(crate) const KEPT: usize = 16;
@@ -112,11 +114,9 @@ const WINDOWS: [usize; 2] = [6, 40];
 /// How many earlier places that begin alike are tried.
 const TRIED: usize = 64;
 
-/// How many comparisons of items that come to nothing there may be, for each item of the list.
-const WASTED: usize = 8;
-
-/// The same where it is looked through thoroughly.
-const WASTED_THOROUGHLY: usize = 256;
+/// How many comparisons of items that come to nothing there may be, for each item of the list; and where it
+/// is looked through thoroughly.
+const WASTED: [usize; 2] = [8, 256];
 
 /// The loops of a list.
 pub(crate) fn find(list: &impl Listing, least: &Least) -> Vec<Loop> {
@@ -125,10 +125,10 @@ pub(crate) fn find(list: &impl Listing, least: &Least) -> Vec<Loop> {
         list,
         keys: (0..length).map(|item| key(list, item)).collect(),
         least,
-        wasted: 0,
+        left: 0,
         loops: Vec::new(),
-        before: Vec::new(),
-        now: Vec::new(),
+        reads: Default::default(),
+        moves: Default::default(),
     };
     for window in WINDOWS {
         finder.scan(window);
@@ -147,11 +147,12 @@ struct Finder<'l, L> {
     list: &'l L,
     keys: Vec<u32>,
     least: &'l Least,
-    wasted: usize,
+    /// How many comparisons may still come to nothing.
+    left: usize,
     loops: Vec<Loop>,
-    /// How what is read moves on from one iteration to the next, and from that to the one after.
-    before: Vec<Move>,
-    now: Vec<Move>,
+    /// What an item reads in one iteration and the next, and how that moves on to this and to the one after.
+    reads: [Vec<Source>; 2],
+    moves: [Vec<Move>; 2],
 }
 
 /// How a source moves on from one iteration to the next.
@@ -167,12 +168,7 @@ impl<L: Listing> Finder<'_, L> {
     /// Looks for loops by windows so long.
     fn scan(&mut self, window: usize) {
         let length = self.keys.len();
-        self.wasted = length
-            * if self.least.is_thorough {
-                WASTED_THOROUGHLY
-            } else {
-                WASTED
-            };
+        self.left = length * WASTED[usize::from(self.least.is_thorough)];
         let mut last: FxHashMap<u64, u32> = FxHashMap::default();
         let mut earlier = vec![u32::MAX; length];
         let mut item = 0;
@@ -199,7 +195,7 @@ impl<L: Listing> Finder<'_, L> {
     fn loops_at(&mut self, item: usize, from: usize, earlier: &[u32]) {
         let mut start = earlier[item];
         for _ in 0..TRIED {
-            if start == u32::MAX || (start as usize) < from || self.wasted == 0 {
+            if start == u32::MAX || (start as usize) < from || self.left == 0 {
                 return;
             }
             let first = start as usize;
@@ -213,7 +209,7 @@ impl<L: Listing> Finder<'_, L> {
             if count >= self.least.iterations && self.keep(first, period, count) {
                 return;
             }
-            self.wasted = self.wasted.saturating_sub(repeated + 1);
+            self.left = self.left.saturating_sub(repeated + 1);
             start = earlier[first];
         }
     }
@@ -264,73 +260,101 @@ impl<L: Listing> Finder<'_, L> {
 
     /// Keeps what in a stretch whose items do the same moves on evenly; whether there is any.
     fn keep(&mut self, start: usize, period: usize, count: usize) -> bool {
-        let mut kept = false;
-        let mut first = 0;
-        for iteration in 1..=count {
-            let is_even = iteration < count && {
-                let at = start + (iteration - 1) * period;
-                std::mem::swap(&mut self.before, &mut self.now);
-                let possible = self.moves(at, period);
-                let same = possible && (iteration == first + 1 || self.before == self.now);
-                if !possible {
-                    self.now.clear();
-                }
-                same
-            };
-            if is_even {
-                continue;
+        let (even, compared) = self.even(start, period, count);
+        let (mut kept, mut taken) = (false, None);
+        for mut steps in even {
+            // What a loop begins with is not of the one before.
+            if taken == Some(steps.start) {
+                steps.start += 1;
             }
-            let run = iteration - first;
-            if self.is_enough(run, period) {
-                let start = start + first * period;
+            let count = steps.len() + 1;
+            if self.is_enough(count, period) {
+                taken = Some(steps.end);
+                let start = start + steps.start * period;
                 let found = Loop {
                     start,
                     period,
-                    count: run,
+                    count,
                 };
                 kept |= self.add(found);
-                // What the next one begins with is not of this one.
-                first = iteration;
-            } else {
-                self.wasted = self.wasted.saturating_sub(run * period);
-                // How the last two move on may be how the next ones do.
-                first = if iteration < count && !self.now.is_empty() {
-                    iteration - 1
-                } else {
-                    iteration
-                };
             }
+        }
+        if !kept {
+            self.left = self.left.saturating_sub(compared);
         }
         kept
     }
 
-    /// How what the items of an iteration read moves on to the next one; whether it can in a loop.
-    fn moves(&mut self, start: usize, period: usize) -> bool {
-        self.now.clear();
-        let mut sources = Vec::with_capacity(4);
-        for item in start..start + period {
-            // Keys are hashes: they tell where to look.
-            if !self.list.alike(item, self.list, item + period) {
-                return false;
+    /// The longest stretches of steps from one iteration to the next in which what is read moves on as in
+    /// the first of them, of those that are long enough; and how many items were compared.
+    ///
+    /// Place by place: most stretches that come to nothing do so in the first few places, and an iteration
+    /// may have thousands.
+    fn even(&mut self, start: usize, period: usize, count: usize) -> (Vec<Range<usize>>, usize) {
+        let least = self.least;
+        let is_enough = |steps: &Range<usize>| {
+            let count = steps.len() + 1;
+            count >= least.iterations && count.saturating_mul(period) >= least.items
+        };
+        let mut even = Vec::from([0..count - 1]);
+        let mut next = Vec::new();
+        let mut compared = 0;
+        for place in start..start + period {
+            for steps in even.drain(..) {
+                compared += steps.len();
+                self.split(place, period, steps, |part| {
+                    if is_enough(&part) {
+                        next.push(part);
+                    }
+                });
             }
-            sources.clear();
-            self.list
-                .each_source(item, &mut |source| sources.push(source));
-            let (mut at, mut is_possible) = (0, true);
-            self.list.each_source(item + period, &mut |then| {
-                let moved = sources.get(at).and_then(|&source| moved(source, then));
-                at += 1;
-                match moved {
-                    Some(Move::Table) if !self.least.tables => is_possible = false,
-                    Some(moved) => self.now.push(moved),
-                    None => is_possible = false,
-                }
-            });
-            if !is_possible || at != sources.len() {
-                return false;
+            swap(&mut even, &mut next);
+            if even.is_empty() {
+                break;
             }
         }
-        true
+        (even, compared)
+    }
+
+    /// Splits steps where what the items of one place read moves on otherwise than before, and leaves out
+    /// those where it cannot in a loop.
+    fn split(
+        &mut self,
+        place: usize,
+        period: usize,
+        steps: Range<usize>,
+        mut see: impl FnMut(Range<usize>),
+    ) {
+        let (list, has_tables) = (self.list, self.least.tables);
+        let item = |iteration: usize| place + iteration * period;
+        let [mut read, mut then] = take(&mut self.reads);
+        let [mut before, mut now] = take(&mut self.moves);
+        let mut first = steps.start;
+        read.clear();
+        list.each_source(item(first), &mut |source| read.push(source));
+        for step in steps.clone() {
+            then.clear();
+            list.each_source(item(step + 1), &mut |source| then.push(source));
+            now.clear();
+            now.extend(read.iter().zip(&then).map_while(|(&a, &b)| moved(a, b)));
+            // Keys are hashes: they tell where to look.
+            let is_possible = read.len() == then.len()
+                && now.len() == read.len()
+                && (has_tables || !now.contains(&Move::Table))
+                && list.alike(item(step), list, item(step + 1));
+            if !is_possible {
+                see(first..step);
+                first = step + 1;
+            } else if step > first && before != now {
+                see(first..step);
+                first = step;
+            }
+            swap(&mut before, &mut now);
+            swap(&mut read, &mut then);
+        }
+        see(first..steps.end);
+        self.reads = [read, then];
+        self.moves = [before, now];
     }
 }
 

@@ -398,3 +398,28 @@ fn what_counts_in_every_third_iteration_is_none_of_it_or_right() {
         );
     }
 }
+
+#[test]
+fn a_trace_of_which_loops_are_a_small_part_has_no_code_with_loops() {
+    let compiled = |apart: u32| {
+        let (mut recorder, numbers) = recorder(&[0.9, 0.3]);
+        let [factor, mut y] = numbers[..] else {
+            unreachable!("there are two");
+        };
+        for _ in 0..400 {
+            y = recorder.operation(Prim::Mul, factor, y);
+            y = recorder.operation(Prim::Sin, y, y);
+        }
+        // Operations that nothing repeats.
+        let mut random = Random::new(5);
+        for _ in 0..apart {
+            let prim = [Prim::Cos, Prim::Tanh, Prim::Exp, Prim::Neg][random.below(4)];
+            y = recorder.operation(prim, y, y);
+        }
+        let output = Ref::node(y.node.index().expect("it is computed"));
+        let trace = recorder.take_trace();
+        Routine::rolled(&trace, &[output], &[0], usize::MAX).is_some()
+    };
+    assert!(compiled(300));
+    assert!(!compiled(1500));
+}
