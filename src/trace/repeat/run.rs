@@ -138,6 +138,12 @@ impl<'r> Runner<'r> {
         self.done = done;
     }
 
+    /// What so many iterations read in turn, with others behind them.
+    pub(super) fn reads(&self, done: usize, iterations: usize) -> &[f64] {
+        let each = self.of.in_turn;
+        &self.in_turn[each * done..each * (done + iterations)]
+    }
+
     /// Does up to so many iterations; gives how many it were: fewer where the loop has ended.
     pub(crate) fn run(&mut self, most: u64) -> u64 {
         let together = self.of.together as u64;

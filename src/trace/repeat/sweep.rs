@@ -5,11 +5,12 @@
 //!   iterations, or less often where these would be many: memory does not grow with their number.
 
 use super::super::adjoints::{Adjoints, UNTOUCHED};
-use super::super::routine::File;
 use super::super::routine::pullback::Pullback;
+use super::super::routine::{File, Place};
 use super::super::{BlockOperation, Ref, Trace};
 use super::run::States;
 use super::{Arrival, Pattern, Repeat, Runner};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How many steps are taken between two looks at the clock.
@@ -27,6 +28,8 @@ struct Back<'r> {
     /// What has arrived at each input before.
     before: Vec<[f64; 2]>,
     current: Option<(Pattern, Arc<Pullback>)>,
+    /// Where what a step has come to is read by the next one, while that has the same pattern.
+    steady: Option<Vec<(usize, Place)>>,
     file: File,
     inputs: Vec<f64>,
 }
@@ -101,6 +104,7 @@ impl Trace {
                 .map(|nth| [before(nth).unwrap_or(0.0), 1.0])
                 .collect(),
             current: None,
+            steady: None,
             file: File::default(),
             inputs: Vec::new(),
             adjoints: &mut adjoints.values,
@@ -201,7 +205,9 @@ impl Back<'_> {
                 let is_first = from + nth == 0;
                 let begin = &between[nth * carried..][..carried];
                 let at = (from + nth) * of.together;
-                self.step(&mut runner, (at, begin), first, is_first);
+                if is_first || !self.step_steadily(&runner, at, begin) {
+                    self.step(&mut runner, (at, begin), first, is_first);
+                }
                 if (from + nth) % UNASKED == UNASKED - 1 && late() {
                     return false;
                 }
@@ -221,6 +227,29 @@ impl Back<'_> {
         }
     }
 
+    /// The same as [`step`](Self::step) after one that had the same pattern, if it had: all that was found out
+    /// for that holds.
+    fn step_steadily(&mut self, runner: &Runner<'_>, at: usize, carried: &[f64]) -> bool {
+        let (Some(_), Some((_, pullback))) = (&self.steady, &self.current) else {
+            return false;
+        };
+        let (now, rest) = self.inputs.split_at_mut(carried.len());
+        now.copy_from_slice(carried);
+        let in_turn = runner.reads(at, self.of.together);
+        rest[..in_turn.len()].copy_from_slice(in_turn);
+        // There are no guards in it.
+        let _ = pullback.routine.run(&self.inputs, &mut self.file);
+        self.pass_on();
+        true
+    }
+
+    /// Puts what a step has come to where the next one reads it.
+    fn pass_on(&mut self) {
+        for &(input, place) in self.steady.iter().flatten() {
+            self.inputs[input] = self.file.at(place);
+        }
+    }
+
     /// Goes back through one iteration, or as many as are written out together, which carried on these
     /// numbers from the one before, with so many behind them.
     fn step(
@@ -231,6 +260,9 @@ impl Back<'_> {
         is_first: bool,
     ) {
         let is_many = self.pattern.is_many;
+        if self.steady.take().is_some() {
+            self.arrive(0..0);
+        }
         runner.go_to(at, carried);
         runner.read(is_many);
         let count = carried.len();
@@ -261,6 +293,7 @@ impl Back<'_> {
         let Some((_, pullback)) = &self.current else {
             return;
         };
+        let pullback = Arc::clone(pullback);
         self.inputs.clear();
         self.inputs.extend_from_slice(runner.given(is_many));
         // As the pattern has them.
@@ -293,6 +326,51 @@ impl Back<'_> {
         }
         // There are no guards in it.
         let _ = pullback.routine.run(&self.inputs, &mut self.file);
+        self.arrive(turn);
+        let is_read = |nth: usize| self.pattern.active[nth];
+        if is_many && !is_first && !reads.clone().any(is_read) {
+            self.steady = self.moves(&pullback, each * times);
+            self.pass_on();
+        }
+    }
+
+    /// Where the next step reads what this one, which read so many numbers in turn, has come to; none where
+    /// that is to have another pattern.
+    fn moves(&self, pullback: &Pullback, width: usize) -> Option<Vec<(usize, Place)>> {
+        let (pattern, _) = self.current.as_ref()?;
+        if *pattern != self.pattern {
+            return None;
+        }
+        let carried = self.of.carried();
+        let all = self.of.read_in_turn().end..pattern.before.len();
+        let befores = all.map(|nth| (pattern.before[nth], nth - self.of.in_turn + width));
+        let active = (0..carried).filter(|&nth| pattern.active[nth]);
+        let carries = active.map(|nth| (pattern.carried[nth], nth));
+        let mut input = carried + width + self.before.len() - self.of.read_in_turn().end;
+        let mut moves = Vec::new();
+        for (arrival, nth) in befores.chain(carries) {
+            if arrival == Arrival::Nothing {
+                continue;
+            }
+            let result = pullback.results[nth]?;
+            for place in std::iter::once(result.ct).chain(result.holds) {
+                moves.push((input, place));
+                input += 1;
+            }
+        }
+        debug_assert_eq!(input, self.inputs.len(), "each input is read by one");
+        Some(moves)
+    }
+
+    /// Notes what a step, which read these numbers in turn, has come to.
+    fn arrive(&mut self, turn: Range<usize>) {
+        let Some((_, pullback)) = &self.current else {
+            return;
+        };
+        let reads = self.of.read_in_turn();
+        let count = reads.start;
+        // Those read in turn are told one by one.
+        let width = pullback.results.len() + reads.end - count - self.before.len();
         let results = pullback.results.iter().map(|result| {
             let holds = result.and_then(|result| result.holds);
             let arrival = match (result, holds) {
@@ -306,14 +384,14 @@ impl Back<'_> {
                 [ct, holds.map_or(1.0, |holds| self.file.at(holds))],
             )
         });
-        let width = turn.len();
         for (nth, (arrival, adjoint)) in results.enumerate() {
             if nth < count {
                 (self.pattern.carried[nth], self.cts[nth]) = (arrival, adjoint);
             } else if let Some(nth) = (nth - count).checked_sub(width) {
                 let nth = reads.end + nth;
                 (self.pattern.before[nth], self.before[nth]) = (arrival, adjoint);
-            } else if let Some(node) = self.in_turn[turn.start + nth - count].as_node()
+            } else if let Some(r) = self.in_turn[turn.clone()].get(nth - count)
+                && let Some(node) = r.as_node()
                 && arrival.is_there(adjoint[1])
             {
                 self.adjoints[node as usize] = adjoint[0];
