@@ -6,8 +6,7 @@
 //! the next line is answered as if nothing had been.
 //!
 //! **Invariants**
-//! - A case says what must be answered, and never what is answered today: what is not so yet is in
-//!   [`KNOWN`], by name and reason, and a mark that is no longer needed is told.
+//! - A case says what must be answered, and never what is answered today.
 //! - Memory is the process's own (`VmHWM`), over that of a process that has answered one small line.
 //! - `cargo test` asks for kind, place, next line, memory, and time with much to spare, and with a
 //!   tenth of the fuel, because machines are shared and tests are not optimized. All bounds are asked for by
@@ -35,8 +34,6 @@ mod case;
 mod command;
 #[path = "hostile/data.rs"]
 mod data;
-#[path = "hostile/known.rs"]
-mod known;
 #[path = "hostile/process.rs"]
 mod process;
 #[path = "hostile/requests.rs"]
@@ -49,7 +46,6 @@ mod text;
 mod time;
 
 use case::Case;
-use known::KNOWN;
 use libtest_mimic::{Arguments, Failed, Trial};
 use process::{Outcome, all, ask, idle};
 use serde_json::{Value, json};
@@ -72,9 +68,6 @@ struct Bounds {
 
 /// Fewest cases there are.
 const FEWEST: usize = 120;
-
-/// Lanes whose paths nobody shares: each is walked, and fuel does not tell.
-const OF_THEIR_OWN: [&str; 1] = ["data/lanes-of-texts"];
 
 /// What is walked, application by application: no loop of it is run as code, which takes less the more it
 /// does again and again, and nothing of it goes through elements.
@@ -99,7 +92,7 @@ fn main() {
     for case in &cases {
         let mut add = |check: &'static str, run: fn(&Case) -> Result<(), String>| {
             let (name, case) = (format!("{}/{check}", case.name), Arc::clone(case));
-            trials.push(judged(name, move || run(&case)));
+            trials.push(tried(name, move || run(&case)));
         };
         add("defaults", defaults);
         if case.is_program() {
@@ -110,47 +103,22 @@ fn main() {
             }
         }
     }
-    let measured: Vec<_> = cases.clone();
     if all() {
-        let own = measured.clone();
-        let of_its_own = |case: &Arc<Case>| OF_THEIR_OWN.contains(&case.name);
-        trials.push(judged("cost".into(), move || {
-            cost(measured.iter().filter(|case| !of_its_own(case)), 60)
-        }));
-        trials.push(judged("cost/own-paths".into(), move || {
-            cost(own.iter().filter(|case| of_its_own(case)), 1)
-        }));
+        trials.push(tried("cost".into(), move || cost(&cases)));
     }
     for (name, run) in command::TRIALS {
-        trials.push(judged(format!("command/{name}"), run));
+        trials.push(tried(format!("command/{name}"), run));
     }
     for (name, source) in sizes::GENERATORS {
-        trials.push(judged(format!("doubling/{name}"), move || {
+        trials.push(tried(format!("doubling/{name}"), move || {
             sizes::doubling(name, source)
         }));
     }
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-/// A trial whose failure is known, or is one.
-fn judged(name: String, run: impl FnOnce() -> Result<(), String> + Send + 'static) -> Trial {
-    let known = KNOWN.iter().find(|(known, _)| {
-        let part = known.strip_suffix('*');
-        part.map_or(name == *known, |part| name.starts_with(part))
-    });
-    let label = name.clone();
-    Trial::test(name, move || match (run(), known) {
-        (Ok(()), None) => Ok(()),
-        (Ok(()), Some((mark, _))) => {
-            eprintln!("{label}: passes; the mark `{mark}` may go");
-            Ok(())
-        }
-        (Err(reason), Some((_, why))) => {
-            eprintln!("{label}: known ({why}): {reason:.200}");
-            Ok(())
-        }
-        (Err(reason), None) => Err(Failed::from(reason)),
-    })
+fn tried(name: String, run: impl FnOnce() -> Result<(), String> + Send + 'static) -> Trial {
+    Trial::test(name, move || run().map_err(Failed::from))
 }
 
 // ---- checks of one case ------------------------------------------------------------------------
@@ -249,7 +217,7 @@ fn is_balanced(answer: &str) -> bool {
 /// What is measured against is an application that is walked, in the same run. Units may take as little as
 /// they like: a loop that is run as code does in 5 ns what a walk takes 120 for, and what such a loop does
 /// with what never changes it does once.
-fn cost<'c>(cases: impl Iterator<Item = &'c Arc<Case>>, fewest: usize) -> Result<(), String> {
+fn cost(cases: &[Arc<Case>]) -> Result<(), String> {
     let nanos_of = |line: &[u8]| {
         // The first line makes what any line needs.
         let outcome = ask(&[NEXT.0.as_bytes(), line], Duration::from_mins(1)).ok()?;
@@ -266,14 +234,14 @@ fn cost<'c>(cases: impl Iterator<Item = &'c Arc<Case>>, fewest: usize) -> Result
     let walked = (0..3).filter_map(|_| nanos_of(&line)).map(|told| told.0);
     let walked = walked.fold(f64::INFINITY, f64::min);
     let mut rates: Vec<(f64, &str, u64)> = Vec::new();
-    for case in cases.filter(|case| case.is_program()) {
+    for case in cases.iter().filter(|case| case.is_program()) {
         if let Some((nanos, fuel)) = nanos_of(&case.line(&more)) {
             rates.push((nanos, case.name, fuel));
         }
     }
     rates.sort_by(|a, b| a.0.total_cmp(&b.0));
     let count = rates.len();
-    assert!(count >= fewest, "{count} cases tell what they took");
+    assert!(count >= 60, "{count} cases tell what they took");
     for (nanos, name, fuel) in &rates {
         eprintln!("{nanos:9.1} ns a unit of fuel, of {fuel:8}: {name}");
     }

@@ -40,6 +40,10 @@ pub(crate) const NAME_WORK: usize = 16;
 /// What a character weighs, in elements, where it is put into another case.
 pub(crate) const CASE_WORK: usize = 4;
 
+/// What the digits of a number weigh, in elements, besides the characters that they come to: they are looked
+/// for, and numbers that are not the same take paths of their own.
+const DIGITS_WORK: usize = 64;
+
 /// Whole numbers up to this are told apart by doubles.
 pub(crate) const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
 
@@ -325,7 +329,7 @@ impl Walk<'_> {
         let Some(text) = number_text(value, a.tag == Tag::Int, base) else {
             return self.fail(Kind::Type, site, not_whole(value, base));
         };
-        self.account(text.len(), SITE_COUNTS)?;
+        self.account(DIGITS_WORK + text.len(), SITE_COUNTS)?;
         self.guard_for(a, site)?;
         if value == 0.0 && a.node.is_some() {
             // Zeros of both signs are equal, and are written differently.

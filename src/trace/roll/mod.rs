@@ -296,7 +296,7 @@ impl<L: Listing> Finder<'_, L> {
             let count = steps.len() + 1;
             count >= least.iterations && count.saturating_mul(period) >= least.items
         };
-        let mut even = Vec::from([0..count - 1]);
+        let mut even: Vec<Range<usize>> = std::iter::once(0..count - 1).collect();
         let mut next = Vec::new();
         let mut compared = 0;
         for place in start..start + period {
