@@ -19,6 +19,7 @@
 //!   inputs; then come the numbers that the second reads in turn, and so on.
 //! - An iteration has operations on single numbers.
 
+mod guards;
 mod run;
 mod sweep;
 
@@ -27,6 +28,7 @@ use super::routine::{Routine, Wanted};
 use super::{BlockOperation, Guard, Numbers, Operation, Ref, Trace, narrow};
 use crate::prim::Prim;
 use crate::threads::lock;
+use guards::{Asked, asked};
 pub(crate) use run::{Kept, Runner};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -55,6 +57,8 @@ pub(crate) struct Repeat {
     counts: bool,
     /// How many iterations are written out together.
     together: usize,
+    /// How each guard is asked there.
+    asked: Vec<Asked>,
     many: Routine,
     one: Routine,
     pullbacks: Mutex<Vec<(Pattern, Arc<Pullback>)>>,
@@ -181,8 +185,9 @@ impl Repeat {
         (each, counts): ([u64; 2], bool),
         together: usize,
     ) -> Self {
+        let asked = asked(&body, &next, in_turn);
         let routine = |times: usize| {
-            let (trace, next) = written_out(&body, &next, in_turn, times);
+            let (trace, next) = written_out(&body, &next, in_turn, times, &asked);
             Routine::new(
                 &trace,
                 &Wanted {
@@ -194,7 +199,8 @@ impl Repeat {
                 },
             )
         };
-        let (many, one) = (routine(together), routine(1));
+        let many = routine(together);
+        let one = routine(1);
         Self {
             body,
             in_turn,
@@ -202,6 +208,7 @@ impl Repeat {
             each,
             counts,
             together,
+            asked,
             many,
             one,
             pullbacks: Mutex::default(),
@@ -340,7 +347,7 @@ impl Repeat {
             return pullback.clone();
         }
         let times = if pattern.is_many { self.together } else { 1 };
-        let (trace, next) = written_out(&self.body, &self.next, self.in_turn, times);
+        let (trace, next) = written_out(&self.body, &self.next, self.in_turn, times, &self.asked);
         let carried = self.carried();
         let mut inputs = trace.inputs;
         // In the order of a sweep: what has arrived at an input comes from what is read later.
@@ -377,8 +384,14 @@ impl Repeat {
 }
 
 /// So many iterations as one, which read so many numbers each in turn; and what each number carried on is
-/// after them.
-fn written_out(body: &Trace, next: &[Ref], in_turn: usize, times: usize) -> (Trace, Vec<Ref>) {
+/// after them. Of several, guards are asked as is told.
+fn written_out(
+    body: &Trace,
+    next: &[Ref],
+    in_turn: usize,
+    times: usize,
+    asked: &[Asked],
+) -> (Trace, Vec<Ref>) {
     let mut out = Trace {
         inputs: body.inputs + narrow(in_turn * (times - 1)),
         constants: body.constants.clone(),
@@ -404,16 +417,37 @@ fn written_out(body: &Trace, next: &[Ref], in_turn: usize, times: usize) -> (Tra
             };
             Ref::node(narrow(node + moved))
         };
-        for guard in &body.guards {
-            out.guards.push(Guard {
-                at: guard.at + narrow(before),
-                node: at(guard.node),
-                ..*guard
-            });
+        let is_last = time + 1 == times;
+        for (guard, asked) in body.guards.iter().zip(asked) {
+            let is_asked = match asked {
+                Asked::Each => true,
+                Asked::Last => is_last,
+                Asked::Before(_) => times == 1,
+            };
+            if is_asked {
+                out.guards.push(Guard {
+                    at: guard.at + narrow(before),
+                    node: at(guard.node),
+                    ..*guard
+                });
+            }
         }
         for op in &body.operations {
             let [a, b, c] = [op.a, op.b, op.c].map(at);
             out.operations.push(Operation { a, b, c, ..*op });
+        }
+        for asked in asked {
+            if let (Asked::Before(of), true) = (asked, is_last && times > 1) {
+                let [a, b] = [of.counter, of.limit].map(at);
+                out.guards.push(Guard {
+                    at: narrow(out.operations.len() + 1),
+                    node: Ref::node(out.inputs + narrow(out.operations.len())),
+                    expected: 1.0,
+                    place: 0,
+                });
+                let prim = of.before();
+                out.operations.push(Operation { prim, a, b, c: a });
+            }
         }
         carried = next.iter().map(|&r| at(r)).collect();
     }

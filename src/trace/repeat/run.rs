@@ -2,6 +2,7 @@
 
 use super::super::routine::{File, Routine};
 use super::super::{Ref, Trace};
+use super::guards::{Asked, Counted};
 use super::{Repeat, Repeated};
 
 /// How many iterations are done between two questions whether to go on, about.
@@ -160,15 +161,39 @@ impl<'r> Runner<'r> {
     /// Does as many iterations as are written out together, if all of them are to be done.
     pub(super) fn do_many(&mut self) -> bool {
         if self.of.in_turn == 0 {
-            return step(&self.of.many, &mut self.numbers, &mut self.many);
+            return step(&self.of.many, &mut self.numbers, &mut self.many) || self.do_singly();
         }
-        if !self.read(true) || !step(&self.of.many, &mut self.wide, &mut self.many) {
+        if !self.read(true) {
             return false;
+        }
+        if !step(&self.of.many, &mut self.wide, &mut self.many) {
+            return self.do_singly();
         }
         let carried = self.of.carried();
         self.numbers[..carried].copy_from_slice(&self.wide[..carried]);
         self.done += self.of.together;
         true
+    }
+
+    /// Does as many iterations one by one, if all of them are to be done: where a counter has gone past what
+    /// it is never equal to.
+    fn do_singly(&mut self) -> bool {
+        let of = self.of;
+        let counted = |asked: &Asked| match asked {
+            Asked::Before(counted) => Some(*counted),
+            _ => None,
+        };
+        let mut counted = of.asked.iter().filter_map(counted).peekable();
+        let arrives = |of_it: Counted| of_it.arrives(&of.body, &self.numbers, of.together);
+        if of.together == 1 || counted.peek().is_none() || counted.any(arrives) {
+            return false;
+        }
+        let (before, done) = (self.numbers.clone(), self.done);
+        let is_done = (0..of.together).all(|_| self.do_one());
+        if !is_done {
+            (self.numbers, self.done) = (before, done);
+        }
+        is_done
     }
 
     /// Does one iteration, if it is to be done.

@@ -183,8 +183,11 @@ impl Back<'_> {
             let is_first = steps == 0 && nth == 0;
             let begin = &singles[nth * carried..][..carried];
             let at = steps * of.together + nth;
-            self.step(&mut runner, (at, begin), first, is_first);
+            if is_first || !self.step_steadily(&runner, at, begin) {
+                self.step(&mut runner, (at, begin), first, is_first);
+            }
         }
+        self.settle();
         self.pattern.is_many = true;
         let spacing = states.spacing;
         let mut between = Vec::new();
@@ -233,14 +236,30 @@ impl Back<'_> {
         let (Some(_), Some((_, pullback))) = (&self.steady, &self.current) else {
             return false;
         };
+        let in_turn = runner.reads(at, self.times());
         let (now, rest) = self.inputs.split_at_mut(carried.len());
         now.copy_from_slice(carried);
-        let in_turn = runner.reads(at, self.of.together);
         rest[..in_turn.len()].copy_from_slice(in_turn);
         // There are no guards in it.
         let _ = pullback.routine.run(&self.inputs, &mut self.file);
         self.pass_on();
         true
+    }
+
+    /// How many iterations a step is.
+    fn times(&self) -> usize {
+        if self.pattern.is_many {
+            self.of.together
+        } else {
+            1
+        }
+    }
+
+    /// Notes what steps have come to of which each was like the one before.
+    fn settle(&mut self) {
+        if self.steady.take().is_some() {
+            self.arrive(0..0);
+        }
     }
 
     /// Puts what a step has come to where the next one reads it.
@@ -260,16 +279,14 @@ impl Back<'_> {
         is_first: bool,
     ) {
         let is_many = self.pattern.is_many;
-        if self.steady.take().is_some() {
-            self.arrive(0..0);
-        }
+        self.settle();
         runner.go_to(at, carried);
         runner.read(is_many);
         let count = carried.len();
         if is_first {
             self.pattern.before[..count].copy_from_slice(first);
         }
-        let times = if is_many { self.of.together } else { 1 };
+        let times = self.times();
         let each = self.of.in_turn;
         let turn = each * at..each * (at + times);
         let reads = self.of.read_in_turn();
@@ -328,7 +345,7 @@ impl Back<'_> {
         let _ = pullback.routine.run(&self.inputs, &mut self.file);
         self.arrive(turn);
         let is_read = |nth: usize| self.pattern.active[nth];
-        if is_many && !is_first && !reads.clone().any(is_read) {
+        if !is_first && !reads.clone().any(is_read) {
             self.steady = self.moves(&pullback, each * times);
             self.pass_on();
         }
