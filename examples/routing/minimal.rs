@@ -196,7 +196,7 @@ pub(crate) fn run<const B: usize, const TWO: usize>(
             decay: 0.3,
             seed,
         };
-        train(&mut network, count, &schedule, &loss, &mut |_, _, _| {})?;
+        train(&mut network, count, &schedule, &loss, &mut |_, _, _| true)?;
         let part = accuracy(&network, &training)?;
         if best.as_ref().is_none_or(|(other, _)| part > *other) {
             best = Some((part, network));

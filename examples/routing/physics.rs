@@ -231,7 +231,10 @@ fn trained(seed: u64, seen: &[Question], steps: usize) -> Result<Network, Module
         seen.len(),
         &schedule,
         &loss,
-        &mut |_, at, _| step.set(at as u32 + 1),
+        &mut |_, at, _| {
+            step.set(at as u32 + 1);
+            true
+        },
     )?;
     Ok(network)
 }

@@ -217,7 +217,7 @@ pub(crate) fn run(seed: u64, steps: usize) -> Result<Found, ModuleError> {
         seen.len(),
         &schedule,
         &loss,
-        &mut |_, _, _| {},
+        &mut |_, _, _| true,
     )?;
     let held = &held[..held.len().min(2400)];
     let table = accuracy(&network, held)?;

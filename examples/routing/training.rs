@@ -60,7 +60,7 @@ pub(crate) type LossOf<'a, N> =
     dyn Fn(&N, &[usize], Gradients<f32, Cpu>) -> Result<Loss, ModuleError> + 'a;
 
 /// Trains a network on so many examples: `loss` makes of those of a step their loss, on the tape of these
-/// gradients. `told` is given each step and its loss.
+/// gradients. `told` is given each step and its loss, and says whether to go on.
 ///
 /// # Errors
 /// What a program in the network fails with.
@@ -69,7 +69,7 @@ pub(crate) fn train<N: TensorCollection<f32, Cpu>>(
     examples: usize,
     schedule: &Schedule,
     loss: &LossOf<'_, N>,
-    told: &mut dyn FnMut(&N, usize, f32),
+    told: &mut dyn FnMut(&N, usize, f32) -> bool,
 ) -> Result<(), ModuleError> {
     let mut random = Random::at(&[schedule.seed, 2]);
     let config = AdamConfig {
@@ -84,7 +84,9 @@ pub(crate) fn train<N: TensorCollection<f32, Cpu>>(
             .map(|_| random.below(examples))
             .collect();
         let loss = loss(network, &which, gradients)?;
-        told(network, step, loss.array());
+        if !told(network, step, loss.array()) {
+            break;
+        }
         gradients = loss.backward();
         let done = adam.update(network, &gradients);
         // A weight without a gradient is a fault of the network.
@@ -109,7 +111,7 @@ pub(crate) fn cross_entropy<const N: usize>(logits: Taped<N>, answers: &[usize])
 }
 
 /// Less than it no answer is likely: what is impossible has a gradient too.
-const FLOOR: f32 = 1e-6;
+const FLOOR: f32 = 1e-20;
 
 /// The mean of minus the logarithms of how likely the right answers are, each one of `N`.
 pub(crate) fn unlikelihood<const N: usize>(likely: Taped<N>, answers: &[usize]) -> Loss {

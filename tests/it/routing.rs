@@ -21,6 +21,7 @@ use std::sync::Arc;
 #[path = "../../examples/routing/minimal.rs"]
 mod minimal;
 #[path = "../../examples/routing/reader.rs"]
+#[expect(dead_code, reason = "other networks of the example read side by side")]
 mod reader;
 #[path = "../../examples/routing/training.rs"]
 mod training;
@@ -385,17 +386,18 @@ fn every_weight_of_the_minimal_network_receives_a_gradient() {
 
 #[test]
 fn every_weight_of_the_transformer_receives_a_gradient() {
-    let network = transformer::network::<25, 28, 9>(1).expect("a network");
+    let network = transformer::network::<25, 19, 28, 9>(1).expect("a network");
     let asks = [
         transformer::Ask::Of(Arithmetic::Add),
         transformer::Ask::Fibonacci(3),
     ];
     let examples = transformer::Examples::new(9, &asks, &|_, _| true);
-    let found = transformer::answers(&network, &examples.sentences, Gradients::leaky());
+    let found = transformer::answers(&network, &examples.sentences, 0.1, Gradients::leaky());
     let loss = training::unlikelihood(found.expect("answers"), &examples.answers);
     let tensors = reached(&network, &loss.backward());
-    // Two embeddings, twice eight tensors of attention, four of norms and four of layers, a last layer.
-    assert_eq!(tensors.len(), 2 + 2 * 16 + 2);
+    // Two embeddings, twice eight tensors of attention, four of norms and four of layers, pointers, a last
+    // layer.
+    assert_eq!(tensors.len(), 2 + 2 * 16 + 1 + 2);
     for (at, (reached, count)) in tensors.into_iter().enumerate() {
         // Words that no sentence has get none, nor what is behind a unit that is off for all.
         let least = if at == 0 { count / 2 } else { count * 9 / 10 };
@@ -421,6 +423,7 @@ fn the_minimal_network_learns_from_answers_alone() {
     };
     training::train(&mut network, 243, &schedule, &loss, &mut |_, _, loss| {
         losses.push(loss);
+        true
     })
     .expect("it trains");
     let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
