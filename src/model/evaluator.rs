@@ -27,7 +27,7 @@ use crate::walk::{Budget, EvalError, Limits, Output, Stats};
 use crate::walk::{InputValue, RelaxationInputs};
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
-use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 /// One model at many values of some of its inputs.
@@ -250,6 +250,7 @@ impl Model {
             held: AtomicUsize::new(0),
             errors: Mutex::default(),
             late_error: Mutex::default(),
+            fails: AtomicBool::new(false),
             not_numeric: &|stats| self.not_numeric(stats),
         })
     }

@@ -93,6 +93,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) errors: Mutex<FxHashMap<u64, Arc<EvalError>>>,
     /// The error of all lanes that there was no time for.
     pub(crate) late_error: Mutex<Option<Arc<EvalError>>>,
+    /// Whether the last lane that was walked has failed.
+    pub(crate) fails: AtomicBool,
 }
 
 /// Memory for tasks, to be used again.

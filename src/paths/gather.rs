@@ -16,6 +16,7 @@ use crate::trace::routine::lanes::FailedLane;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Lanes that are to try a path.
 struct Trial {
@@ -168,8 +169,10 @@ impl Batch<'_> {
                 return Ok(());
             }
         }
-        // Where there is no room for further paths, there is nothing to wait for.
-        let walking = self.paths.has_room().then(|| self.paths.while_walking());
+        // Where there is no room for further paths, there is nothing to wait for; nor behind lanes that fail,
+        // as these leave none. If two walk the same path then, one of them is kept.
+        let waits = self.paths.has_room() && !self.fails.load(Ordering::Relaxed);
+        let walking = waits.then(|| self.paths.while_walking());
         let known = self.paths.load();
         let found = match &clue {
             None => known.first_of(self.key, self.paths.last()),
@@ -192,7 +195,9 @@ impl Batch<'_> {
         };
         let result = self.walk_counted(lane, range, scratch);
         drop(walking);
-        match result? {
+        let result = result?;
+        self.fails.store(result.is_err(), Ordering::Relaxed);
+        match result {
             Ok(run) => {
                 self.store_run(lane, &run, &mut scratch.workspace, range)?;
                 if lanes.is_empty() {
