@@ -46,10 +46,7 @@ impl Counted {
     pub(super) fn arrives(&self, body: &Trace, numbers: &[f64], iterations: usize) -> bool {
         let is_given = self.counter == Ref::node(self.carried as u32);
         let first = numbers[self.carried] + if is_given { 0.0 } else { self.step };
-        let limit = match self.limit.as_node() {
-            Some(node) => numbers[node as usize],
-            None => body.constants[self.limit.index()],
-        };
+        let limit = body.number(self.limit, numbers);
         let is_whole = |x: f64| x.fract() == 0.0 && x.abs() < WHOLE;
         let after = (limit - first) / self.step;
         [first, limit, self.step, after].into_iter().all(is_whole)

@@ -107,6 +107,13 @@ pub(crate) struct Least {
     pub(crate) tables: bool,
 }
 
+impl Least {
+    /// Whether so many iterations of so many items are not too few.
+    fn is_met(&self, count: usize, period: usize) -> bool {
+        count >= self.iterations && count.saturating_mul(period) >= self.items
+    }
+}
+
 /// How many items are looked at together to find where a stretch begins again: few, so that short loops
 /// are found; then many, where within an iteration much is alike.
 const WINDOWS: [usize; 2] = [6, 40];
@@ -253,9 +260,7 @@ impl<L: Listing> Finder<'_, L> {
     }
 
     fn is_enough(&self, count: usize, period: usize) -> bool {
-        count >= self.least.iterations
-            && count <= self.least.most
-            && count.saturating_mul(period) >= self.least.items
+        self.least.is_met(count, period) && count <= self.least.most
     }
 
     /// Keeps what in a stretch whose items do the same moves on evenly; whether there is any.
@@ -292,10 +297,6 @@ impl<L: Listing> Finder<'_, L> {
     /// may have thousands.
     fn even(&mut self, start: usize, period: usize, count: usize) -> (Vec<Range<usize>>, usize) {
         let least = self.least;
-        let is_enough = |steps: &Range<usize>| {
-            let count = steps.len() + 1;
-            count >= least.iterations && count.saturating_mul(period) >= least.items
-        };
         let mut even: Vec<Range<usize>> = std::iter::once(0..count - 1).collect();
         let mut next = Vec::new();
         let mut compared = 0;
@@ -303,7 +304,7 @@ impl<L: Listing> Finder<'_, L> {
             for steps in even.drain(..) {
                 compared += steps.len();
                 self.split(place, period, steps, |part| {
-                    if is_enough(&part) {
+                    if least.is_met(part.len() + 1, period) {
                         next.push(part);
                     }
                 });
