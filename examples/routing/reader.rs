@@ -34,29 +34,35 @@ type Built<M> = <M as BuildOnDevice<Cpu, f32>>::Built;
 /// A vector of each word of sentences.
 type Encoded = Tensor<(usize, Const<WORDS>, Const<WIDTH>), f32, Cpu, OwnedTape<f32, Cpu>>;
 
-/// The network: of V words, to OUT logits.
-pub(crate) type Reader<const V: usize, const OUT: usize> = (
+/// What all read sentences by: V words, their places, and the encoder.
+pub(crate) type Front<const V: usize> = (
     Built<Embedding<V, WIDTH>>,
     Built<Embedding<WORDS, WIDTH>>,
     Built<TransformerEncoder<WIDTH, 4, 96, 2>>,
-    Built<Linear<ALL, OUT>>,
 );
 
-/// A network with weights drawn by a device's seed.
-pub(crate) fn reader<const V: usize, const OUT: usize>(device: &Cpu) -> Reader<V, OUT> {
+fn front<const V: usize>(device: &Cpu) -> Front<V> {
     (
         device.build_module::<Embedding<V, WIDTH>, f32>(),
         device.build_module::<Embedding<WORDS, WIDTH>, f32>(),
         device.build_module::<TransformerEncoder<WIDTH, 4, 96, 2>, f32>(),
+    )
+}
+
+/// The network: of V words, to OUT logits.
+pub(crate) type Reader<const V: usize, const OUT: usize> = (Front<V>, Built<Linear<ALL, OUT>>);
+
+/// A network with weights drawn by a device's seed.
+pub(crate) fn reader<const V: usize, const OUT: usize>(device: &Cpu) -> Reader<V, OUT> {
+    (
+        front(device),
         device.build_module::<Linear<ALL, OUT>, f32>(),
     )
 }
 
 /// The encoder's vectors of the words of sentences, on the tape of these gradients.
 fn encoded<const V: usize>(
-    words: &Built<Embedding<V, WIDTH>>,
-    places: &Built<Embedding<WORDS, WIDTH>>,
-    encoder: &Built<TransformerEncoder<WIDTH, 4, 96, 2>>,
+    (words, places, encoder): &Front<V>,
     sentences: &[[usize; WORDS]],
     gradients: Gradients<f32, Cpu>,
 ) -> Result<Encoded, ModuleError> {
@@ -75,11 +81,11 @@ fn encoded<const V: usize>(
 /// # Errors
 /// No memory.
 pub(crate) fn logits<const V: usize, const OUT: usize>(
-    (words, places, encoder, last): &Reader<V, OUT>,
+    (front, last): &Reader<V, OUT>,
     sentences: &[[usize; WORDS]],
     gradients: Gradients<f32, Cpu>,
 ) -> Result<Taped<OUT>, ModuleError> {
-    let read = encoded(words, places, encoder, sentences, gradients)?;
+    let read = encoded(front, sentences, gradients)?;
     let side_by_side = read.try_reshape_like(&(sentences.len(), Const::<ALL>))?;
     Ok(last.try_forward(side_by_side)?)
 }
@@ -89,9 +95,7 @@ pub(crate) const POINTERS: usize = 4;
 
 /// A network with pointers: of V words, to HEAD logits a pointer.
 pub(crate) type Pointing<const V: usize, const HEAD: usize> = (
-    Built<Embedding<V, WIDTH>>,
-    Built<Embedding<WORDS, WIDTH>>,
-    Built<TransformerEncoder<WIDTH, 4, 96, 2>>,
+    Front<V>,
     Built<UnbiasedLinear<WIDTH, POINTERS>>,
     Built<Linear<WIDTH, HEAD>>,
 );
@@ -99,9 +103,7 @@ pub(crate) type Pointing<const V: usize, const HEAD: usize> = (
 /// A network with pointers, with weights drawn by a device's seed.
 pub(crate) fn pointing<const V: usize, const HEAD: usize>(device: &Cpu) -> Pointing<V, HEAD> {
     (
-        device.build_module::<Embedding<V, WIDTH>, f32>(),
-        device.build_module::<Embedding<WORDS, WIDTH>, f32>(),
-        device.build_module::<TransformerEncoder<WIDTH, 4, 96, 2>, f32>(),
+        front(device),
         device.build_module::<UnbiasedLinear<WIDTH, POINTERS>, f32>(),
         device.build_module::<Linear<WIDTH, HEAD>, f32>(),
     )
@@ -113,13 +115,13 @@ pub(crate) fn pointing<const V: usize, const HEAD: usize>(device: &Cpu) -> Point
 /// # Errors
 /// No memory.
 pub(crate) fn pointed<const V: usize, const HEAD: usize, const OUT: usize>(
-    (words, places, encoder, pointers, last): &Pointing<V, HEAD>,
+    (front, pointers, last): &Pointing<V, HEAD>,
     sentences: &[[usize; WORDS]],
     picked: &[usize; OUT],
     gradients: Gradients<f32, Cpu>,
 ) -> Result<Taped<OUT>, ModuleError> {
     let count = sentences.len();
-    let read = encoded(words, places, encoder, sentences, gradients)?;
+    let read = encoded(front, sentences, gradients)?;
     let values = read.with_empty_tape();
     let shares = pointers.try_forward(read)?.try_softmax::<Axis<1>>()?;
     let shares: Tensor<(usize, Const<POINTERS>, Const<WORDS>), _, _, _> = shares.try_permute()?;

@@ -53,6 +53,11 @@ const ANY: f32 = 0.08;
 /// no code of numbers, and finds none.
 const GIVEN_UP: f32 = 0.25;
 
+/// Half the loss of a guess among so many answers.
+fn half_a_guess(base: usize) -> f32 {
+    0.5 * (base as f32).ln()
+}
+
 /// Over which part of the steps a loss is averaged there.
 const AVERAGED: f32 = 0.05;
 
@@ -275,7 +280,7 @@ fn trained<const V: usize, const HEAD: usize, const OUT: usize, const B: usize>(
     let averaged = ((AVERAGED * steps as f32) as usize).max(1);
     let mut losses = Vec::with_capacity(steps);
     let mut mean = f32::INFINITY;
-    let mut each = |step: usize, loss: f32| {
+    let mut each = |_: &Parts<V, HEAD, OUT, B>, step: usize, loss: f32| {
         let part = (step + 1) as f32 / steps as f32;
         any.set(ANY * ((0.8 - part) / 0.4).clamp(0.0, 1.0));
         told(step, loss);
@@ -283,11 +288,9 @@ fn trained<const V: usize, const HEAD: usize, const OUT: usize, const B: usize>(
         let last = &losses[losses.len().saturating_sub(averaged)..];
         mean = last.iter().sum::<f32>() / last.len() as f32;
         let is_judged = step + 1 == (GIVEN_UP * steps as f32) as usize;
-        tries == 1 || !is_judged || mean <= 0.5 * (B as f32).ln()
+        tries == 1 || !is_judged || mean <= half_a_guess(B)
     };
-    train(network, examples, &schedule, &loss, &mut |_, step, loss| {
-        each(step, loss)
-    })?;
+    train(network, examples, &schedule, &loss, &mut each)?;
     Ok(mean)
 }
 
@@ -318,7 +321,7 @@ pub(crate) fn run<const V: usize, const HEAD: usize, const OUT: usize, const B: 
     while made < tries
         && best
             .as_ref()
-            .is_none_or(|(loss, _)| *loss > 0.5 * (B as f32).ln())
+            .is_none_or(|(loss, _)| *loss > half_a_guess(B))
     {
         let seed = seed + 1000 * made as u64;
         made += 1;
