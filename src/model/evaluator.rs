@@ -535,9 +535,7 @@ impl Evaluator {
         gradients: &mut [f64],
     ) -> Result<(Stats, Option<(usize, Special)>), Error> {
         let tally = self.each(inputs, lanes, form, values, gradients)?;
-        let fault = tally.special.into_iter().next();
-        let fault = fault.map(|(lane, special)| (lane as usize, special));
-        Ok((tally.stats, fault))
+        Ok((tally.stats, tally.special.into_first()))
     }
 
     /// The same evaluator with so many threads, or others, for its batches; it begins with those of
@@ -606,7 +604,7 @@ impl Evaluator {
         self.limits = usual;
         if let (Some(budget), Ok(tally)) = (&self.budget, &tally) {
             budget.take(tally.stats.fuel);
-            for (_, special) in &tally.special {
+            for (_, special) in tally.special.runs() {
                 if let Special::Failed(error) = special {
                     budget.note(error, &within);
                 }
@@ -743,7 +741,7 @@ fn left_of(budget: &Budget) -> Result<u64, Error> {
 
 /// The sums of lanes that all gave numbers.
 fn numbers_alone(tally: Tally) -> Result<Vec<f64>, Error> {
-    match tally.special.into_iter().next() {
+    match tally.special.into_first() {
         None => Ok(tally.sums),
         Some((_, Special::Failed(error))) => Err(error.into()),
         Some((_, Special::Output(_))) => Err(no_number()),

@@ -16,7 +16,7 @@ use crate::model::bindings::{Bindings, Input, Wrt};
 use crate::model::gradient::Variable;
 use crate::paths::Workspace;
 use crate::paths::batch::Terms;
-use crate::paths::tally::{Special, Tally, Target, Values};
+use crate::paths::tally::{Special, Specials, Tally, Target, Values};
 use crate::trace::routine::lanes::LaneInput;
 #[cfg(feature = "dfdx")]
 use crate::walk::out_of_fuel;
@@ -442,12 +442,12 @@ impl Model {
         } = tally;
         (lanes.walks, lanes.stats) = (walks, stats);
         let mut is_done = vec![true; count];
-        for (lane, special) in &special {
+        for (run, special) in special.runs() {
             if let Special::Failed(error) = special {
                 if on_error == OnError::Stop {
                     return Err(error.clone().into());
                 }
-                is_done[*lane as usize] = false;
+                is_done[run].fill(false);
             }
         }
         let mut sums = sums.into_iter();
@@ -506,7 +506,7 @@ pub(crate) struct Told {
     pub(crate) lanes: Lanes,
     numbers: Vec<f64>,
     /// What lanes have instead, in their order.
-    special: Vec<(u32, Special)>,
+    special: Specials,
 }
 
 /// The value of one lane.
@@ -528,7 +528,7 @@ impl Told {
         Self {
             lanes,
             numbers: Vec::new(),
-            special: Vec::new(),
+            special: Specials::default(),
         }
     }
 
@@ -541,9 +541,9 @@ impl Told {
     /// The values, in the order of lanes.
     #[cfg(feature = "cli")]
     pub(crate) fn values(&self) -> impl Iterator<Item = LaneValue<'_>> {
-        let mut special = self.special.iter().peekable();
+        let mut special = self.special.each().peekable();
         let numbers = self.numbers.iter().enumerate().map(move |(lane, &x)| {
-            let other = special.next_if(|(other, _)| *other as usize == lane);
+            let other = special.next_if(|(other, _)| *other == lane);
             match other {
                 None => LaneValue::Number(x),
                 Some((_, Special::Output(output))) => LaneValue::Output(output),
@@ -561,11 +561,12 @@ impl Told {
     fn whole(mut self) -> Lanes {
         let values = &mut self.lanes.values;
         values.extend(self.numbers.into_iter().map(|x| Ok(Output::of(x))));
-        for (lane, special) in self.special {
-            values[lane as usize] = match special {
+        for (lanes, special) in self.special.into_runs() {
+            let value = match special {
                 Special::Output(output) => Ok(output),
-                Special::Failed(error) => Err(error.into()),
+                Special::Failed(error) => Err(Error::from(error)),
             };
+            values[lanes].fill(value);
         }
         self.lanes
     }

@@ -13,7 +13,7 @@
 
 use super::error::Error;
 use super::evaluator::{AskedOfLanes, Evaluator, Lane, wrong_count};
-use crate::paths::tally::{Goals, Special, Target, Values, WeightKind, Weights};
+use crate::paths::tally::{Goals, Special, Specials, Target, Values, WeightKind, Weights};
 use crate::trace::routine::lanes::{ColumnAt, LaneInput};
 use crate::walk::Output;
 use std::fmt;
@@ -535,7 +535,7 @@ impl Evaluator {
             if let Some(at) = known.first_of(batch.key, *place) {
                 if batch.on_one_path(&known[at], goals, wishes, sums, tasks)? {
                     *place = at;
-                    return Ok(Vec::new());
+                    return Ok(Specials::default());
                 }
                 tried = Some(at);
             }
@@ -546,7 +546,7 @@ impl Evaluator {
                 let known = batch.paths.load();
                 if batch.on_one_path(&known[at], goals, wishes, sums, tasks)? {
                     *place = at;
-                    return Ok(Vec::new());
+                    return Ok(Specials::default());
                 }
             }
             let target = |goal: &Option<ColumnAt>| goal.map_or(Target::Sum, Target::At);
@@ -563,19 +563,21 @@ impl Evaluator {
         })?;
         let all_differ = special.len() == lanes
             && special
-                .iter()
+                .runs()
                 .all(|(_, special)| matches!(special, Special::Output(_)));
         let mut failed = Vec::with_capacity(special.len());
-        for (lane, special) in special {
+        for (lanes, special) in special.into_runs() {
             let error = match special {
-                Special::Failed(error) => error.into(),
+                Special::Failed(error) => Error::from(error),
                 Special::Output(output) => another_value(&output, kind, count),
             };
             if all_differ {
                 return Err(error);
             }
-            let lane = lane as usize;
-            failed.push(LaneError { lane, error });
+            failed.extend(lanes.map(|lane| {
+                let error = error.clone();
+                LaneError { lane, error }
+            }));
         }
         Ok(failed)
     }

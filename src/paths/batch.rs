@@ -17,7 +17,6 @@ use super::room::out_of_heap;
 use super::tally::{Refused, Special, Tally, Target, Values, WeightKind, Weights};
 use super::{Path, PathKey, Paths, Query, Run, Workspace};
 use crate::prim::math::Cpu;
-use crate::sorted;
 use crate::threads::{ALONE, Threads, in_tasks};
 use crate::trace::routine::lanes::{
     ColumnAt, Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, WIDTH, Which,
@@ -212,7 +211,7 @@ impl Batch<'_> {
         sums.reset(is_sum.iter().filter(|&&is| is).count());
         for result in results {
             let (part, parts) = result?;
-            tally.special.extend(part.special);
+            tally.special.append(part.special);
             tally.walks += part.walks;
             tally.stats.add(&part.stats, 1);
             sums.append(&parts);
@@ -484,8 +483,7 @@ impl Batch<'_> {
             scratch.columns = local;
             return Err(refused);
         }
-        let special = &mut tally.special;
-        sorted::by_key(special, |(lane, _)| *lane);
+        tally.special.sort();
         for &mut (column, at) in scattered {
             let to = buffers[at.buffer].iter_mut().skip(at.first);
             for (to, &x) in to.step_by(at.stride).zip(&local[column]) {
@@ -497,10 +495,11 @@ impl Batch<'_> {
             .collect();
         // A lane that fails counts for nothing.
         let only_numbers = matches!(self.values, Values::Flat(_));
-        for (lane, special) in special.iter() {
+        for (run, special) in tally.special.runs() {
             if only_numbers || matches!(special, Special::Failed(_)) {
+                let run = run.start - lanes.start..run.end - lanes.start;
                 for &column in &summed {
-                    local[column][*lane as usize - lanes.start] = 0.0;
+                    local[column][run.clone()].fill(0.0);
                 }
             }
         }
@@ -646,7 +645,7 @@ impl Batch<'_> {
         range: &mut Results<'_>,
     ) -> Result<(), Refused> {
         self.hold(size_of::<(u32, Special)>() + size_of_val(output.items()))?;
-        range.tally.special.push((lane, Special::Output(output)));
+        range.tally.special.push(lane, Special::Output(output));
         Ok(())
     }
 

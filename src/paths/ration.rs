@@ -318,7 +318,7 @@ impl Batch<'_> {
         for lane in lanes {
             self.end_at(lane);
             let special = Special::Failed(error.clone());
-            range.tally.special.push((lane, special));
+            range.tally.special.push(lane, special);
         }
         Ok(())
     }

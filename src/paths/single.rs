@@ -191,7 +191,7 @@ impl Batch<'_> {
         self.end_at(lane);
         range.tally.stats.add(&error.stats, 1);
         let error = self.shared_error(error)?;
-        range.tally.special.push((lane, Special::Failed(error)));
+        range.tally.special.push(lane, Special::Failed(error));
         Ok(())
     }
 
@@ -243,7 +243,7 @@ impl Batch<'_> {
             }
             let error = (self.not_numeric)(stats);
             let error = self.shared_error(error.into())?;
-            range.tally.special.push((lane, Special::Failed(error)));
+            range.tally.special.push(lane, Special::Failed(error));
             return Ok(());
         }
         self.end_at(lane);
