@@ -220,6 +220,20 @@ pub(crate) fn in_tasks<T: Send, S: Default + Send, R: Send>(
     in_tasks_with(tasks, threads, pool, &S::default, run)
 }
 
+/// Memory of a pool for one task: the last there is.
+pub(crate) fn of_pool<S: Default>(pool: &mut Vec<S>) -> &mut S {
+    made_once(pool, &S::default)
+}
+
+/// It stays where it is: to be taken out and put back, some hundred bytes, costs what small tasks take.
+fn made_once<'p, S>(pool: &'p mut Vec<S>, make: &dyn Fn() -> S) -> &'p mut S {
+    if pool.is_empty() {
+        pool.push(make());
+    }
+    let last = pool.len() - 1;
+    &mut pool[last]
+}
+
 /// The same with memory that is made in some way.
 pub(crate) fn in_tasks_with<T: Send, S: Send, R: Send>(
     tasks: Vec<T>,
@@ -229,11 +243,9 @@ pub(crate) fn in_tasks_with<T: Send, S: Send, R: Send>(
     run: &(dyn Fn(T, &mut S) -> R + Sync),
 ) -> Vec<R> {
     let alone = |tasks: Vec<T>, pool: &mut Vec<S>| {
-        let mut scratch = pool.pop().unwrap_or_else(make);
-        let results = tasks.into_iter().map(|task| run(task, &mut scratch));
-        let results = results.collect();
-        pool.push(scratch);
-        results
+        let scratch = made_once(pool, make);
+        let results = tasks.into_iter().map(|task| run(task, scratch));
+        results.collect()
     };
     if ALWAYS_ONE || tasks.len() <= 1 {
         return alone(tasks, pool);

@@ -17,7 +17,7 @@ use super::room::out_of_heap;
 use super::tally::{Refused, Special, Tally, Target, Values, WeightKind, Weights};
 use super::{Path, PathKey, Paths, Query, Run, Workspace};
 use crate::prim::math::Cpu;
-use crate::threads::{ALONE, Threads, in_tasks};
+use crate::threads::{ALONE, Threads, in_tasks, of_pool};
 use crate::trace::routine::lanes::{
     ColumnAt, Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, WIDTH, Which,
     sum_of_lanes,
@@ -233,7 +233,7 @@ impl Batch<'_> {
         results: Vec<Result<Done, Refused>>,
         pool: &mut Vec<TaskScratch>,
     ) -> Vec<Result<Done, Refused>> {
-        let mut scratch = pool.pop().unwrap_or_default();
+        let scratch = of_pool(pool);
         self.fuel.begin_again();
         self.held.store(0, Ordering::Relaxed);
         // What ended the lanes is told by this run, too.
@@ -251,7 +251,7 @@ impl Batch<'_> {
             let end = self.end.load(Ordering::Relaxed);
             let lanes = lanes_of(task);
             if !is_known && before < self.limits.fuel {
-                let done = self.task(lanes.clone(), targets, false, &mut scratch);
+                let done = self.task(lanes.clone(), targets, false, scratch);
                 if one_by_one(&done) {
                     self.fuel.reset(before);
                     self.held.store(held, Ordering::Relaxed);
@@ -261,14 +261,13 @@ impl Batch<'_> {
                     continue;
                 }
             }
-            let done = self.task(lanes, targets, true, &mut scratch);
+            let done = self.task(lanes, targets, true, scratch);
             let is_refused = matches!(done, Err(Refused::NotOneNumber));
             in_order.push(done);
             if is_refused {
                 break;
             }
         }
-        pool.push(scratch);
         in_order
     }
 
@@ -313,9 +312,7 @@ impl Batch<'_> {
         let count = self.lanes.div_ceil(size);
         let mut total = Sums::default();
         if count == 1 {
-            let mut scratch = pool.pop().unwrap_or_default();
-            run(0, &mut scratch);
-            pool.push(scratch);
+            run(0, of_pool(pool));
         } else {
             total.reset(routine.sums.len());
             let tasks = (0..count).collect();
@@ -330,8 +327,7 @@ impl Batch<'_> {
         if diverged.into_inner() {
             return None;
         }
-        let scratch = pool.last_mut()?;
-        let TaskScratch { file, sums, .. } = scratch;
+        let TaskScratch { file, sums, .. } = of_pool(pool);
         if count == 1 {
             routine.end(self.lanes, sums.totals(), file);
         } else {

@@ -11,7 +11,7 @@ use super::batch::{Batch, TaskScratch};
 use super::room::chunk_fits;
 use super::tally::{Goals, Refused, WeightKind};
 use super::{MAX_COMPILED, Path, Purpose};
-use crate::threads::{in_tasks, lock};
+use crate::threads::{in_tasks, lock, of_pool};
 use crate::trace::routine::Routine;
 use crate::trace::routine::lanes::{
     ColumnAt, Columns, LaneInput, LaneResults, Scattered, Sums, WIDTH, Which,
@@ -218,8 +218,8 @@ impl Batch<'_> {
         let size = self.task_size(threads);
         let mut nan = false;
         let mut total = Sums::default();
-        let mut scratch = if threads.count() <= 1 || self.lanes <= size {
-            let mut scratch = pool.pop().unwrap_or_default();
+        let scratch = if threads.count() <= 1 || self.lanes <= size {
+            let scratch = of_pool(pool);
             let mut part = Part {
                 lanes: 0..self.lanes,
                 scattered: Scattered {
@@ -229,7 +229,7 @@ impl Batch<'_> {
                     nan,
                 },
             };
-            let holds = self.run_part(routine, &mut part, &mut scratch);
+            let holds = self.run_part(routine, &mut part, scratch);
             Scattered {
                 buffers: goals.buffers,
                 outputs: goals.values,
@@ -237,7 +237,6 @@ impl Batch<'_> {
                 nan,
             } = part.scattered;
             if !holds? {
-                pool.push(scratch);
                 return Ok(None);
             }
             std::mem::swap(&mut total, &mut scratch.sums);
@@ -264,7 +263,7 @@ impl Batch<'_> {
             if diverged.into_inner() {
                 return Ok(None);
             }
-            let mut scratch = pool.pop().unwrap_or_default();
+            let scratch = of_pool(pool);
             routine.begin(self.all_inputs(), &mut scratch.file);
             scratch
         };
@@ -280,7 +279,6 @@ impl Batch<'_> {
             sums.push(sum);
         }
         std::mem::swap(&mut total, &mut scratch.sums);
-        pool.push(scratch);
         Ok(Some(nan))
     }
 

@@ -42,6 +42,13 @@ pub(super) fn fma_below(a: f64, b: f64, c: f64) -> f64 {
     }
 }
 
+/// `a * b + c`, rounded once, where `a * b` is a double: a sum of its own has the same bits then, and comes
+/// later where there is an instruction for both.
+#[inline(always)]
+pub(super) fn fma_exact(a: f64, b: f64, c: f64) -> f64 {
+    if FUSED { a.mul_add(b, c) } else { a * b + c }
+}
+
 /// `a * b + c`, rounded once, where `c` often is known to be 0: the product alone is rounded once without more
 /// ado.
 #[inline(always)]

@@ -7,8 +7,8 @@
 //! - The scaling by 2^n is the last step and rounds once, so subnormal results are as good as others.
 
 use super::double::{
-    clamp, falling, fma, fma_below, fma_or_product, power_of_two, product, quick_sum, quotient,
-    scale, sum, whole,
+    clamp, falling, fma, fma_below, fma_exact, fma_or_product, power_of_two, product, quick_sum,
+    quotient, scale, sum, whole,
 };
 
 /// 1 / log 2.
@@ -40,7 +40,7 @@ const TAIL: [f64; 10] = [
 fn parts(x: f64, low: f64) -> (f64, f64, f64) {
     let (n, _) = whole(x * LOG2_E);
     // n times the leading bits of log 2 has no more bits than a double.
-    let exact = x - n * LN2_HIGH;
+    let exact = fma_exact(-n, LN2_HIGH, x);
     let (r, rest) = quick_sum(exact, fma_or_product(-n, LN2_LOW, low));
     (n, r, tail(r, rest))
 }

@@ -174,6 +174,20 @@ pub(crate) struct Columns<'a> {
     pub(crate) scattered: Scattered<'a>,
 }
 
+impl Columns<'_> {
+    /// Whether nothing is written: of sums alone.
+    fn is_empty(&self) -> bool {
+        let Scattered {
+            outputs,
+            derivatives,
+            ..
+        } = &self.scattered;
+        let scattered = outputs.iter().chain(derivatives);
+        let mut columns = self.outputs.iter().chain(&self.derivatives);
+        columns.all(|column| column.is_empty()) && scattered.flatten().next().is_none()
+    }
+}
+
 /// Columns that lie in buffers in any way, several in one too.
 #[derive(Debug, Default)]
 pub(crate) struct Scattered<'a> {
@@ -275,6 +289,7 @@ impl Routine {
         let vectors = self.vectors_for(count);
         self.prepare(vectors, file);
         file.leaf.begin(self.leaf_sums());
+        let stores = !results.columns.is_empty();
         let mut start = 0;
         while start < count {
             if (job.late)() {
@@ -306,7 +321,7 @@ impl Routine {
                 8 => self.run_chunk::<8>(cpu, &mut chunk, file),
                 _ => unreachable!("there are 1, 2, 4 or 8 vectors, in pages 1 or 4"),
             }
-            if chunk.active != 0 {
+            if stores && chunk.active != 0 {
                 self.store(job.which, span, &mut results.columns, file);
             }
             start += lanes;
@@ -385,8 +400,10 @@ impl Routine {
                 }
             }
             // Lanes that are not there do as the first one does.
-            let first = target[0];
-            target[lanes..].fill(first);
+            if lanes < target.len() {
+                let first = target[0];
+                target[lanes..].fill(first);
+            }
         }
     }
 
