@@ -18,8 +18,8 @@ pub(crate) struct Case {
     pub(crate) source: String,
     pub(crate) inputs: Vec<(&'static str, Array)>,
     pub(crate) by: Vec<&'static str>,
-    /// An input with one number a lane, where the case is a sum over lanes.
-    pub(crate) lanes: Option<(&'static str, Vec<f64>)>,
+    /// Inputs with one number a lane, where the case is a sum over lanes.
+    pub(crate) lanes: Vec<(&'static str, Vec<f64>)>,
 }
 
 /// Numbers of some shape: none for a number, one extent for a vector, two for a matrix.
@@ -158,6 +158,12 @@ const FOLD: &str = "(fold (lambda (x s)
         (let ((e (- (+ c0 (* x (+ c1 (* x c2)))) 0.5))) (+ s (* e e))))
       0.0 (vec->list xs))";
 
+/// How many lanes go round as often as each has to itself.
+const TRIP_LANES: usize = 65_536;
+
+const TRIPS: &str =
+    "(loop ((i 0) (s x)) (if (< i n) (recur (+ i 1) (* r (* s (- 1.0 s)))) (* s s)))";
+
 /// All cases, vectors first.
 pub(crate) fn cases() -> Vec<(&'static str, Vec<usize>)> {
     vec![
@@ -170,6 +176,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Vec<usize>)> {
         ("pendulum", vec![100, 10_000, 1_000_000]),
         ("kalman", vec![100, 10_000, 100_000, 1_000_000]),
         ("fold", vec![100, 10_000, 1_000_000]),
+        ("trips", vec![1, 10, 200, 1000]),
     ]
 }
 
@@ -180,7 +187,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Vec<usize>)> {
 pub(crate) fn case(group: &'static str, n: usize) -> Case {
     let mut random = Random(n as u64);
     let number = Array::number;
-    let mut lanes = None;
+    let mut lanes = Vec::new();
     let wave = || {
         Array::vector(
             (0..n)
@@ -211,7 +218,7 @@ pub(crate) fn case(group: &'static str, n: usize) -> Case {
                 ("b3", number(0.1)),
             ];
             let at = |i: usize| -3.0 + 6.0 * i as f64 / (n - 1).max(1) as f64;
-            lanes = Some(("x", (0..n).map(at).collect()));
+            lanes = vec![("x", (0..n).map(at).collect())];
             (
                 MLP.to_owned(),
                 inputs,
@@ -262,6 +269,17 @@ pub(crate) fn case(group: &'static str, n: usize) -> Case {
             let coefficients = [("c0", 0.3), ("c1", -1.0), ("c2", 0.5)];
             inputs.extend(coefficients.map(|(name, x)| (name, number(x))));
             (FOLD.to_owned(), inputs, vec!["c0", "c1", "c2"])
+        }
+        "trips" => {
+            // Each lane goes round as often as it has to itself, `n` times at the most.
+            let at = |i: usize| 0.3 + 0.2 * i as f64 / (TRIP_LANES - 1) as f64;
+            let trips = |i: usize| if n > 1 { 1 + i * 7919 % n } else { 100 };
+            lanes = vec![
+                ("x", (0..TRIP_LANES).map(at).collect()),
+                ("n", (0..TRIP_LANES).map(|i| trips(i) as f64).collect()),
+            ];
+            let inputs = vec![("r", number(3.2))];
+            (TRIPS.to_owned(), inputs, vec!["r", "x"])
         }
         _ => unreachable!("no group is called {group}"),
     };

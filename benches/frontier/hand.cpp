@@ -130,6 +130,26 @@ static double fold(const Numbers& xs, double c0, double c1, double c2) {
     return value;
 }
 
+static double trips(const Numbers& x, const Numbers& n, double r, Numbers& states, Numbers& by_x) {
+    states.resize(1001), by_x.resize(x.size());
+    double value = 0, by_r = 0;
+    for (size_t lane = 0; lane < x.size(); lane++) {
+        long trips = n[lane];
+        double s = states[0] = x[lane];
+        for (long i = 0; i < trips; i++) states[i + 1] = s = r * (s * (1 - s));
+        value += s * s;
+        double by_s = 2 * s;
+        for (long i = trips - 1; i >= 0; i--) {
+            s = states[i];
+            by_r += by_s * (s * (1 - s));
+            by_s *= r * (1 - 2 * s);
+        }
+        by_x[lane] = by_s;
+    }
+    sink = by_r + by_x[0];
+    return value;
+}
+
 int main(int count, char** given) {
     if (count != 4) return 2;
     std::string group = given[1];
@@ -150,6 +170,9 @@ int main(int count, char** given) {
     } else if (group == "fold") {
         Numbers xs = read("xs");
         bench([&](double f) { return fold(xs, 0.3 * f, -1, 0.5); });
+    } else if (group == "trips") {
+        Numbers x = read("x"), n = read("n");
+        bench([&](double f) { return trips(x, n, 3.2 * f, a, b); });
     } else {
         return 3;
     }

@@ -104,7 +104,7 @@ impl<'c> Run<'c> {
     fn new(case: &'c Case, interpreter: &Interpreter) -> Self {
         let mut bindings = case.bindings();
         let mut names = Vec::new();
-        if let Some((name, lanes)) = &case.lanes {
+        for (name, lanes) in &case.lanes {
             bindings.set(*name, lanes[0]);
             names.push(*name);
         }
@@ -134,23 +134,21 @@ impl<'c> Run<'c> {
 
     fn value_at(&mut self, factor: f64) -> f64 {
         let numbers = self.numbers.iter().map(|x| x * factor);
-        let value = match &self.case.lanes {
-            None => {
-                let numbers: Vec<f64> = numbers.collect();
-                self.evaluator.value_and_grad(&numbers, &mut self.gradient)
-            }
-            Some((_, lanes)) => {
-                let mut inputs = vec![Lane::Each(lanes)];
-                inputs.extend(numbers.map(Lane::Shared));
-                self.evaluator.sum(&inputs, &mut self.gradient)
-            }
+        let lanes = self.case.lanes.iter();
+        let value = if lanes.len() == 0 {
+            let numbers: Vec<f64> = numbers.collect();
+            self.evaluator.value_and_grad(&numbers, &mut self.gradient)
+        } else {
+            let lanes = lanes.map(|(_, numbers)| Lane::Each(numbers));
+            let inputs: Vec<Lane<'_>> = lanes.chain(numbers.map(Lane::Shared)).collect();
+            self.evaluator.sum(&inputs, &mut self.gradient)
         };
         value.expect("cases have values")
     }
 
     /// Until it is compiled.
     fn warm(&mut self) {
-        let runs = if self.case.lanes.is_some() { 2 } else { 12 };
+        let runs = if self.case.lanes.is_empty() { 12 } else { 2 };
         for _ in 0..runs {
             self.evaluate();
         }

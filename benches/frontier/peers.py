@@ -159,6 +159,12 @@ def with_jax(group, v, by):
             x = q["xs"]
             e = q["c0"] + x * (q["c1"] + x * q["c2"]) - 0.5
             return e @ e
+        if group == "trips":
+            def trip(s, i):
+                return jnp.where(i < q["n"], q["r"] * (s * (1 - s)), s), None
+            most = 100 if size == 1 else size
+            s = lax.scan(trip, q["x"], jnp.arange(most))[0]
+            return jnp.sum(s * s)
         sys.exit(3)
 
     both = jax.jit(jax.value_and_grad(value))

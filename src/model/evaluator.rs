@@ -251,6 +251,7 @@ impl Model {
             errors: Mutex::default(),
             late_error: Mutex::default(),
             fails: AtomicBool::new(false),
+            alone: AtomicBool::new(false),
             not_numeric: &|stats| self.not_numeric(stats),
         })
     }

@@ -222,59 +222,76 @@ fn lanes_of_many_numbers_of_iterations_share_a_path() {
         "(loop ((i 0) (s a) (t b)) (if (< i n) (recur (+ i 1) (if (> s t) (* 0.5 (- s t)) (+ s (abs (* b t)))) (sin t)) (+ s (* a t))))",
     ];
     for source in sources {
-        let shared = inputs();
-        let n: Vec<f64> = (0..400).map(|lane| f64::from(lane * 7 % 131)).collect();
-        let (a, b) = (vec![0.7; n.len()], vec![-1.3; n.len()]);
-        let lanes = |fuel: u64| {
-            let limits = Limits {
-                fuel,
-                ..Limits::default()
-            };
-            let model = model(source, Mode::Interpreter);
-            model.keep_paths(12);
-            let lanes = model.value_and_grad_lanes(
-                &Bindings::new(),
-                &[("n", &n), ("a", &a), ("b", &b)],
-                &["a", "b", "n"],
-                crate::OnError::Collect,
-                &limits,
-                &mut Workspace::new(),
-            );
-            (model, lanes)
-        };
-        let (kept, all) = lanes(10_000_000);
-        let all = all.unwrap_or_else(|error| panic!("{source}\n{error}"));
-        assert_eq!(
-            kept.inner.paths.count() > kept.inner.paths.len() as u64,
-            !source.contains("cdr"),
-            "{source}"
-        );
-        let mut total = 0;
-        for (lane, &n) in n.iter().enumerate() {
-            let mut inputs = shared.clone();
-            inputs.set("n", n);
-            let alone = model(source, Mode::Direct);
-            let run = alone.evaluate(&inputs, Wrt::All, &Limits::default(), &mut workspace(false));
-            let run = run.unwrap_or_else(|error| panic!("{source}\n{error}"));
-            let value = all.values[lane]
-                .as_ref()
-                .map(|value| value.number().map(f64::to_bits));
-            assert_eq!(
-                value.ok(),
-                Some(run.value.number().map(f64::to_bits)),
-                "{source} {n}"
-            );
-            for name in ["a", "b", "n"] {
-                let expected = run.gradient.get(name).map(f64::to_bits);
-                let mut columns = all.per_lane.iter();
-                let column = columns.find(|(of, _)| of == name).map(|(_, column)| column);
-                let found = column.and_then(|column| column[lane]).map(f64::to_bits);
-                assert_eq!(found, expected, "{source} {n} by {name}");
-            }
-            total += run.stats.fuel;
-        }
-        assert_eq!(all.stats.fuel, total, "{source}");
+        let rolls = check_lanes(source, 400, 131, "");
+        assert_eq!(rolls, !source.contains("cdr"), "{source}");
     }
+}
+
+/// Holds lanes of as many numbers of iterations, where few paths are kept, against each lane walked alone; gives
+/// whether a path with a loop kept as one iteration was recorded.
+fn check_lanes(source: &str, count: usize, most: usize, which: &str) -> bool {
+    let lane = |step: usize, of: usize| (0..count).map(move |lane| (lane * step % of) as f64);
+    let n: Vec<f64> = lane(7, most).collect();
+    let a: Vec<f64> = lane(11, 13).map(|x| 0.7 + 0.01 * x).collect();
+    let b: Vec<f64> = lane(5, 17).map(|x| 0.1 * x - 1.3).collect();
+    let kept = model(source, Mode::Interpreter);
+    kept.keep_paths(12);
+    let all = kept.value_and_grad_lanes(
+        &Bindings::new(),
+        &[("n", &n), ("a", &a), ("b", &b)],
+        &["a", "b", "n"],
+        crate::OnError::Collect,
+        &fuel(1 << 40),
+        &mut Workspace::new(),
+    );
+    let all = all.unwrap_or_else(|error| panic!("{which}{source}\n{error}"));
+    let alone = model(source, Mode::Direct);
+    alone.keep_paths(0);
+    let mut workspace = workspace(false);
+    let mut total = 0;
+    for lane in 0..count {
+        let mut inputs = inputs();
+        for (name, column) in [("n", &n), ("a", &a), ("b", &b)] {
+            inputs.set(name, column[lane]);
+        }
+        let told = format!("{which}{source}, lane {lane}: {inputs:?}");
+        let run = alone.evaluate(&inputs, Wrt::All, &Limits::default(), &mut workspace);
+        let run = run.unwrap_or_else(|error| panic!("{told}\n{error}"));
+        let bits = |x: f64| if x.is_nan() { 1 } else { x.to_bits() };
+        let value = all.values[lane].as_ref();
+        let value = value.map(|value| value.number().map(bits));
+        assert_eq!(value.ok(), Some(run.value.number().map(bits)), "{told}");
+        for name in ["a", "b", "n"] {
+            let expected = run.gradient.get(name).map(bits);
+            let mut columns = all.per_lane.iter();
+            let column = columns.find(|(of, _)| of == name).map(|(_, column)| column);
+            let found = column.and_then(|column| column[lane]).map(bits);
+            assert_eq!(found, expected, "by {name}: {told}");
+        }
+        total += run.stats.fuel;
+    }
+    assert_eq!(all.stats.fuel, total, "{which}{source}");
+    kept.inner.paths.count() > kept.inner.paths.len() as u64
+}
+
+#[test]
+fn lanes_of_random_loops_come_to_the_same() {
+    let seed = from_environment("DMCI_SEED", 20_261_201);
+    let count = from_environment("DMCI_ROLLED_LOOPS", 40) / 2;
+    let mut rolled = 0;
+    for nth in 0..count {
+        let mut writer = Writer::new(Random::at(&[seed, nth, 2]));
+        // Each lane goes round as often as it has to itself, and has derivatives of one number.
+        let source = writer.of_numbers();
+        let source = source.replace("i 45)", "i n)").replace("i 300)", "i n)");
+        let source = format!("(let ((all (let () {source}))) (if (pair? all) (apply + all) all))");
+        let which = format!("seed {seed}, program {nth}: ");
+        rolled += u64::from(check_lanes(&source, 150, 90, &which));
+    }
+    assert!(
+        rolled * 4 > count,
+        "seed {seed}: {rolled} of {count} were kept so"
+    );
 }
 
 #[test]

@@ -18,6 +18,7 @@ use super::tally::{Refused, Special, Tally, Target, Values, WeightKind, Weights}
 use super::{Path, PathKey, Paths, Query, Run, Workspace};
 use crate::prim::math::Cpu;
 use crate::threads::{ALONE, Threads, in_tasks, of_pool};
+use crate::trace::repeat::Abreast;
 use crate::trace::routine::lanes::{
     ColumnAt, Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, WIDTH, Which,
     sum_of_lanes,
@@ -94,6 +95,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) late_error: Mutex<Option<Arc<EvalError>>>,
     /// Whether the last lane that was walked has failed.
     pub(crate) fails: AtomicBool,
+    /// Whether lanes have loops that they do not go through together: each is done alone.
+    pub(crate) alone: AtomicBool,
 }
 
 /// Memory for tasks, to be used again.
@@ -105,6 +108,8 @@ pub(crate) struct TaskScratch {
     pub(super) cost_file: LaneFile,
     pub(super) sums: Sums,
     pub(super) failed: Vec<FailedLane>,
+    /// Of those that go through loops together.
+    pub(super) abreast: Abreast,
     columns: Vec<Vec<f64>>,
     outputs: Vec<Vec<f64>>,
 }

@@ -8,7 +8,7 @@
 use super::reasons::Direction;
 use super::room::chunk_fits;
 use super::{
-    LOOPLESS, MAX_COMPILED, MAX_ITERATION, MAX_ROUTINES, MIN_ROLLED, NextIfSome, Path, Purpose,
+    LOOPLESS, MAX_COMPILED, MAX_ITERATION, MAX_ROUTINES, MIN_ROLLED, Path, Purpose, Query,
     SeededBy, Workspace,
 };
 use crate::threads::lock;
@@ -175,6 +175,45 @@ impl Path {
         routines.push((key, routine.clone()));
     }
 
+    /// Runs its code on `workspace.inputs`, as [`replay`](Self::replay) does.
+    pub(super) fn run_compiled(
+        &self,
+        routine: &Routine,
+        query: &Query<'_>,
+        workspace: &mut Workspace,
+    ) -> Result<(), Failed> {
+        let Workspace {
+            inputs,
+            file,
+            leaves,
+            derivatives,
+            ..
+        } = workspace;
+        routine.run_until(inputs, file, &|| query.limits.is_late())?;
+        leaves.clear();
+        let mut outputs = routine.outputs.iter();
+        let constants = self.output.leaves();
+        leaves.extend(self.leaves.iter().zip(constants).map(|(leaf, constant)| {
+            match (leaf, outputs.next_if_some(leaf.is_some())) {
+                (Some(_), Some(&place)) => file.at(place),
+                _ => constant,
+            }
+        }));
+        derivatives.clear();
+        if let Some(by) = query.by {
+            let mut rows = routine.derivatives.chunks(by.len().max(1));
+            for leaf in &self.leaves {
+                match (leaf, rows.next_if_some(leaf.is_some())) {
+                    (Some(_), Some(row)) => {
+                        derivatives.extend(row.iter().map(|&place| file.at(place) + 0.0));
+                    }
+                    _ => derivatives.extend(by.iter().map(|_| 0.0)),
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The same compiled with tangents; tells whether the derivatives are those of a sweep.
     pub(super) fn replay_seeded(
         &self,
@@ -205,3 +244,12 @@ impl Path {
         Ok(is_exact)
     }
 }
+
+/// An iterator that moves on only where there is something to take.
+trait NextIfSome: Iterator {
+    fn next_if_some(&mut self, is_some: bool) -> Option<Self::Item> {
+        if is_some { self.next() } else { None }
+    }
+}
+
+impl<I: Iterator> NextIfSome for I {}

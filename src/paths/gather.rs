@@ -11,9 +11,11 @@ use super::Path;
 use super::batch::{Batch, Results, TaskScratch};
 use super::tally::Refused;
 use super::tree::Tree;
+use crate::sorted;
 use crate::trace::routine::Failed;
 use crate::trace::routine::lanes::FailedLane;
 use rustc_hash::FxHashMap;
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -54,6 +56,8 @@ struct Unknown {
     clue: Option<Clue>,
     /// The next one to be walked is the first; where all fail, each is looked at once.
     lanes: VecDeque<u32>,
+    /// Whether they have been left by a path that others of them went through together.
+    is_tried: bool,
 }
 
 /// Lanes of a range that are still to be run.
@@ -84,6 +88,7 @@ impl Batch<'_> {
             None => work.unknown.push(Unknown {
                 clue: None,
                 lanes: range.lanes.clone().map(|lane| lane as u32).collect(),
+                is_tried: false,
             }),
         }
         drop(known);
@@ -91,7 +96,12 @@ impl Batch<'_> {
             if let Some(trial) = work.known.pop() {
                 self.run_group(&trial.path, trial.lanes.as_deref(), range, scratch)?;
                 self.distribute(&trial, &scratch.failed, &mut work);
-            } else if let Some(unknown) = work.unknown.pop() {
+                continue;
+            }
+            if self.rolls() {
+                self.run_unknown_abreast(&mut work, range, scratch)?;
+            }
+            if let Some(unknown) = work.unknown.pop() {
                 self.explore(unknown, &mut work, range, scratch)?;
             } else if let Some(lane) = work.stray.pop() {
                 self.walk_alone(lane, range, scratch)?;
@@ -134,10 +144,43 @@ impl Batch<'_> {
                 });
             } else {
                 let clue = Some(clue);
-                let lanes = lanes.into();
-                work.unknown.push(Unknown { clue, lanes });
+                work.unknown.push(Unknown {
+                    clue,
+                    lanes: lanes.into(),
+                    is_tried: false,
+                });
             }
         }
+    }
+
+    /// Runs all lanes that no known path fits on one whose loops are kept as one iteration, several at a time;
+    /// those that are left are done one after the other.
+    fn run_unknown_abreast(
+        &self,
+        work: &mut Worklist,
+        range: &mut Results<'_>,
+        scratch: &mut TaskScratch,
+    ) -> Result<(), Refused> {
+        let Some(path) = self.path_abreast() else {
+            return Ok(());
+        };
+        let mut untried: Vec<&mut Unknown> = work.unknown.iter_mut().collect();
+        untried.retain(|unknown| !unknown.is_tried);
+        // Those that leave paths one after the other go round loops about as often as each other; those that
+        // do so soonest may not come to the loop at all.
+        let leaves_at = |unknown: &&mut Unknown| {
+            let clue = unknown.clue.as_ref();
+            Reverse(clue.map_or(0, |clue| clue.failed.guard))
+        };
+        sorted::by_key(&mut untried, leaves_at);
+        let lanes = untried.iter().flat_map(|unknown| &unknown.lanes).copied();
+        let lanes: Vec<u32> = lanes.filter(|&lane| self.wants(lane)).collect();
+        let left = self.run_abreast(&path, &lanes, range, scratch)?;
+        for unknown in untried {
+            unknown.is_tried = true;
+            unknown.lanes.retain(|lane| left.contains(lane));
+        }
+        Ok(())
     }
 
     /// Walks one of the lanes that no known path fits; the others follow it as far as they can.
@@ -148,7 +191,16 @@ impl Batch<'_> {
         range: &mut Results<'_>,
         scratch: &mut TaskScratch,
     ) -> Result<(), Refused> {
-        let Unknown { clue, mut lanes } = unknown;
+        let Unknown {
+            clue,
+            mut lanes,
+            is_tried,
+        } = unknown;
+        let again = |clue, lanes| Unknown {
+            clue,
+            lanes,
+            is_tried,
+        };
         let is_wanted = |lane: &u32| self.wants(*lane);
         while lanes.pop_front_if(|lane| !is_wanted(lane)).is_some() {}
         if lanes.is_empty() {
@@ -205,7 +257,7 @@ impl Batch<'_> {
                 }
                 match (run.path, run.place) {
                     (Some(path), _) if path.is_rolled() => {
-                        work.unknown.push(Unknown { clue, lanes });
+                        work.unknown.push(again(clue, lanes));
                     }
                     (Some(_), Some(place)) => work.known.push(Trial {
                         path: self.paths.load()[place].clone(),
@@ -231,13 +283,13 @@ impl Batch<'_> {
                         };
                         self.distribute(&trial, &scratch.failed, work);
                     }
-                    (None, _) => work.unknown.push(Unknown { clue, lanes }),
+                    (None, _) => work.unknown.push(again(clue, lanes)),
                 }
             }
             Err(error) => {
                 self.fail(lane, error.into(), range)?;
                 if !lanes.is_empty() {
-                    work.unknown.push(Unknown { clue, lanes });
+                    work.unknown.push(again(clue, lanes));
                 }
             }
         }

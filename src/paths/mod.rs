@@ -15,6 +15,7 @@
 //!   same.
 //! - Readers never wait: the paths are swapped whole.
 
+mod abreast;
 pub(crate) mod batch;
 mod compiled;
 mod costs;
@@ -646,35 +647,7 @@ impl Path {
             _ => None,
         };
         if let Some(routine) = routine {
-            let Workspace {
-                inputs,
-                file,
-                leaves,
-                derivatives,
-                ..
-            } = workspace;
-            routine.run_until(inputs, file, &|| limits.is_late())?;
-            leaves.clear();
-            let mut outputs = routine.outputs.iter();
-            let constants = self.output.leaves();
-            leaves.extend(self.leaves.iter().zip(constants).map(|(leaf, constant)| {
-                match (leaf, outputs.next_if_some(leaf.is_some())) {
-                    (Some(_), Some(&place)) => file.at(place),
-                    _ => constant,
-                }
-            }));
-            derivatives.clear();
-            if let Some(by) = query.by {
-                let mut rows = routine.derivatives.chunks(by.len().max(1));
-                for leaf in &self.leaves {
-                    match (leaf, rows.next_if_some(leaf.is_some())) {
-                        (Some(_), Some(row)) => {
-                            derivatives.extend(row.iter().map(|&place| file.at(place) + 0.0));
-                        }
-                        _ => derivatives.extend(by.iter().map(|_| 0.0)),
-                    }
-                }
-            }
+            self.run_compiled(&routine, query, workspace)?;
             return Ok(None);
         }
         let why = match (direction, query.by) {
@@ -789,12 +762,3 @@ impl Path {
         adjoints.want_all();
     }
 }
-
-/// An iterator that moves on only where there is something to take.
-trait NextIfSome: Iterator {
-    fn next_if_some(&mut self, is_some: bool) -> Option<Self::Item> {
-        if is_some { self.next() } else { None }
-    }
-}
-
-impl<I: Iterator> NextIfSome for I {}

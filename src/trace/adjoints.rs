@@ -4,8 +4,8 @@
 //! - A first contribution is assigned, not added to 0; a node that nothing contributes to is known
 //!   by its bits, which no arithmetic makes.
 
-use super::BlockScratch;
 use super::repeat::Kept;
+use super::{BlockScratch, Ref};
 
 /// The bits of an adjoint that nothing has contributed to: a NaN that no arithmetic makes.
 pub(super) const UNTOUCHED: u64 = 0x7ff4_dead_beef_0001;
@@ -22,6 +22,17 @@ pub(crate) struct Adjoints {
 }
 
 impl Adjoints {
+    /// Nothing has arrived at any of so many nodes but the seeds: nodes and their cotangents.
+    pub(super) fn begin(&mut self, nodes: usize, seeds: &[(Ref, f64)]) {
+        self.values.clear();
+        self.values.resize(nodes, f64::from_bits(UNTOUCHED));
+        for &(node, ct) in seeds {
+            if node.is_node() {
+                self.add(node.index(), ct);
+            }
+        }
+    }
+
     /// Of so many inputs only the adjoints of these are wanted: loops may leave those of others out.
     pub(crate) fn want(&mut self, by: &[u32], inputs: u32) {
         self.wanted.clear();

@@ -7,8 +7,9 @@
 //! - A guard is checked before any operation recorded after it.
 
 use super::repeat::Kept;
-use super::{Ref, Trace};
+use super::{Guard, Ref, Trace};
 use crate::prim::Prim;
+use std::ops::Range;
 
 /// A guard that other numbers do not satisfy: they take another path. No error: the caller walks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,19 +66,42 @@ impl Trace {
         values.extend_from_slice(inputs);
         values.reserve(self.operations.len());
         let mut loops = Loops { kept, go_on };
-        let mut done = 0;
-        for (index, guard) in self.guards.iter().enumerate() {
-            self.run(done, guard.at as usize, values, &mut loops)?;
+        self.replay_part(0..self.operations.len(), values, &mut loops)?;
+        if let Some(kept) = loops.kept {
+            kept.is_whole();
+        }
+        Ok(())
+    }
+
+    /// The same of some operations without loops, behind all that come before them.
+    pub(super) fn replay_between(&self, part: Range<usize>, values: &mut Vec<f64>) -> bool {
+        let mut loops = Loops {
+            kept: None,
+            go_on: &mut |_| true,
+        };
+        self.replay_part(part, values, &mut loops).is_ok()
+    }
+
+    fn replay_part(
+        &self,
+        part: Range<usize>,
+        values: &mut Vec<f64>,
+        loops: &mut Loops<'_>,
+    ) -> Result<(), Ended> {
+        let mut done = part.start;
+        let is_before = |guard: &Guard| (guard.at as usize) < part.start;
+        let from = self.guards.partition_point(is_before);
+        for (index, guard) in self.guards.iter().enumerate().skip(from) {
+            if guard.at as usize > part.end {
+                break;
+            }
+            self.run(done, guard.at as usize, values, loops)?;
             done = guard.at as usize;
             if self.number(guard.node, values) != guard.expected {
                 return Err(Ended::Diverged(Diverged { guard: index }));
             }
         }
-        self.run(done, self.operations.len(), values, &mut loops)?;
-        if let Some(kept) = loops.kept {
-            kept.is_whole();
-        }
-        Ok(())
+        self.run(done, part.end, values, loops)
     }
 
     fn run(

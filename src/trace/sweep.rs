@@ -13,6 +13,7 @@ pub(crate) use super::adjoints::Adjoints;
 use super::adjoints::UNTOUCHED;
 use super::{Ref, Trace};
 use crate::prim::Prim;
+use std::ops::Range;
 
 impl Trace {
     /// Sweeps the trace backwards from `seeds`: nodes and their cotangents. `values` are those of a
@@ -29,16 +30,19 @@ impl Trace {
         adjoints: &mut Adjoints,
         late: &dyn Fn() -> bool,
     ) {
-        adjoints.values.clear();
-        adjoints
-            .values
-            .resize(self.len(), f64::from_bits(UNTOUCHED));
-        for &(node, ct) in seeds {
-            if node.is_node() {
-                adjoints.add(node.index(), ct);
-            }
-        }
-        for index in (0..self.operations.len()).rev() {
+        adjoints.begin(self.len(), seeds);
+        self.sweep_part(0..self.operations.len(), values, adjoints, late);
+    }
+
+    /// The same of some operations, when all that come after them have been swept.
+    pub(super) fn sweep_part(
+        &self,
+        part: Range<usize>,
+        values: &[f64],
+        adjoints: &mut Adjoints,
+        late: &dyn Fn() -> bool,
+    ) {
+        for index in part.rev() {
             self.sweep_at(index, values, adjoints, late);
         }
     }

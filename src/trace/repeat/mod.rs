@@ -19,6 +19,7 @@
 //!   inputs; then come the numbers that the second reads in turn, and so on.
 //! - An iteration has operations on single numbers.
 
+mod abreast;
 mod guards;
 mod run;
 mod sweep;
@@ -28,10 +29,12 @@ use super::routine::{Routine, Wanted};
 use super::{BlockOperation, Guard, Numbers, Operation, Ref, Trace, narrow};
 use crate::prim::Prim;
 use crate::threads::lock;
+use abreast::Wide;
+pub(crate) use abreast::{Abreast, LANES};
 use guards::{Asked, asked};
 pub(crate) use run::{Kept, Runner};
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// How many operations are written out together, if iterations are shorter.
 const OPERATIONS: usize = 192;
@@ -61,7 +64,10 @@ pub(crate) struct Repeat {
     asked: Vec<Asked>,
     many: Routine,
     one: Routine,
-    pullbacks: Mutex<Vec<(Pattern, Arc<Pullback>)>>,
+    /// The same for lanes, once there are some.
+    wide: OnceLock<Wide>,
+    /// Ways back, for one lane or not.
+    pullbacks: Mutex<Vec<(Pattern, bool, Arc<Pullback>)>>,
 }
 
 /// Which way back is wanted.
@@ -211,6 +217,7 @@ impl Repeat {
             asked,
             many,
             one,
+            wide: OnceLock::new(),
             pullbacks: Mutex::default(),
         }
     }
@@ -329,9 +336,10 @@ impl Repeat {
     pub(crate) fn bytes(&self) -> usize {
         let pullbacks: usize = lock(&self.pullbacks)
             .iter()
-            .map(|(_, pullback)| pullback.routine.bytes())
+            .map(|(.., pullback)| pullback.routine.bytes())
             .sum();
-        self.body.bytes() + self.many.bytes() + self.one.bytes() + pullbacks
+        let wide = self.wide.get().map_or(0, Wide::bytes);
+        self.body.bytes() + self.many.bytes() + self.one.bytes() + wide + pullbacks
     }
 
     /// What is told of an iteration's inputs, told of those of several that are written out together.
@@ -340,10 +348,11 @@ impl Repeat {
         [carried, in_turn, &all[self.in_turn..]].concat()
     }
 
-    /// The way back for a pattern.
-    fn pullback(&self, pattern: &Pattern) -> Arc<Pullback> {
+    /// The way back for a pattern, of one lane `alone` or of several.
+    fn pullback(&self, pattern: &Pattern, alone: bool) -> Arc<Pullback> {
         let mut known = lock(&self.pullbacks);
-        if let Some((_, pullback)) = known.iter().find(|(key, _)| key == pattern) {
+        let mut all = known.iter();
+        if let Some((.., pullback)) = all.find(|(key, of, _)| *of == alone && key == pattern) {
             return pullback.clone();
         }
         let times = if pattern.is_many { self.together } else { 1 };
@@ -374,11 +383,11 @@ impl Repeat {
         let by: Vec<u32> = (0..trace.inputs)
             .filter(|&input| active[input as usize])
             .collect();
-        let pullback = Arc::new(Pullback::new(&trace, &seeds, inputs, &by));
+        let pullback = Arc::new(Pullback::new(&trace, &seeds, inputs, &by, alone));
         if known.len() >= PATTERNS {
             known.remove(0);
         }
-        known.push((pattern.clone(), pullback.clone()));
+        known.push((pattern.clone(), alone, pullback.clone()));
         pullback
     }
 }

@@ -304,7 +304,7 @@ impl Back<'_> {
             .as_ref()
             .is_some_and(|(pattern, _)| *pattern == self.pattern)
         {
-            let pullback = self.of.pullback(&self.pattern);
+            let pullback = self.of.pullback(&self.pattern, true);
             self.current = Some((self.pattern.clone(), pullback));
         }
         let Some((_, pullback)) = &self.current else {

@@ -40,8 +40,8 @@ pub(crate) struct Pullback {
 
 impl Pullback {
     /// Of a trace of single numbers: cotangents come in as inputs after the trace's own, so many in all;
-    /// adjoints are those of the inputs `by`.
-    pub(crate) fn new(trace: &Trace, seeds: &[Seed], inputs: u32, by: &[u32]) -> Self {
+    /// adjoints are those of the inputs `by`, one or two outputs each: for one lane `alone` or for several.
+    pub(crate) fn new(trace: &Trace, seeds: &[Seed], inputs: u32, by: &[u32], alone: bool) -> Self {
         let mut flow = Flow::new(&vec![Class::Lane; inputs as usize]);
         let (nodes, _) = simplify(trace, &mut flow);
         let mut gradient = Gradient::new(trace, &nodes, by, &mut flow);
@@ -61,10 +61,10 @@ impl Pullback {
         let adjoints: Vec<Ref> = adjoints.collect();
         let form = Form {
             summed: false,
-            alone: true,
+            alone,
         };
-        let routine = compile(&flow, &[], [&[], &adjoints], form, 0);
-        let mut places = routine.derivatives.iter().copied();
+        let routine = compile(&flow, &[], [&adjoints, &[]], form, 0);
+        let mut places = routine.outputs.iter().copied();
         let results = arrived.into_iter().map(|arrived| {
             let (_, holds) = arrived?;
             Some(Adjoint {
