@@ -5,7 +5,7 @@
 use super::loops_tests::{Writer, fuel, inputs};
 use crate::Input;
 use crate::random::{Random, from_environment};
-use crate::{Bindings, Interpreter, Limits, Mode, Model, Workspace, Wrt};
+use crate::{Bindings, Interpreter, Lane, LaneMut, Limits, Mode, Model, Workspace, Wrt};
 
 /// From how many operations on loops are kept as one iteration in these tests.
 const LONG: usize = 20;
@@ -271,7 +271,31 @@ fn check_lanes(source: &str, count: usize, most: usize, which: &str) -> bool {
         total += run.stats.fuel;
     }
     assert_eq!(all.stats.fuel, total, "{which}{source}");
+    // The same weighted by cotangents, some of which are 0.
+    let weights: Vec<f64> = lane(3, 5).map(|x| 0.4 * x - 0.8).collect();
+    let given = [&n, &a, &b, &weights].map(Vec::as_slice);
+    let together = weighted(&kept, given);
+    for lane in 0..count {
+        let one = given.map(|column| &column[lane..=lane]);
+        let expected = weighted(&alone, one).map(|column| column[0]);
+        let found = [0, 1, 2].map(|at| together[at][lane]);
+        assert_eq!(found, expected, "{which}{source}, lane {lane}, weighted");
+    }
     kept.inner.paths.count() > kept.inner.paths.len() as u64
+}
+
+/// The bits of the derivatives by n, a and b, lane by lane, weighted by the last column.
+fn weighted(model: &Model, [n, a, b, weights]: [&[f64]; 4]) -> [Vec<u64>; 3] {
+    let names = ["n", "a", "b"];
+    let evaluator = model.evaluator(&inputs(), &names, &names, &fuel(1 << 40));
+    let mut evaluator = evaluator.expect("names of inputs");
+    let mut grads = [n, a, b].map(|column| vec![0.0; column.len()]);
+    let lanes = [n, a, b].map(Lane::Each);
+    let mut columns = grads.each_mut().map(|column| LaneMut::Each(column));
+    let failed = evaluator.vjp(&lanes, &[Lane::Each(weights)], &mut columns);
+    assert!(failed.is_ok_and(|failed| failed.is_empty()));
+    let bits = |x: f64| if x.is_nan() { 1 } else { x.to_bits() };
+    grads.map(|column| column.into_iter().map(bits).collect())
 }
 
 #[test]

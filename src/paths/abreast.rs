@@ -6,9 +6,9 @@
 //! **Invariants**
 //! - A lane has the value, derivatives, costs and error that it would have alone.
 
+use super::Path;
 use super::batch::{Batch, Results, TaskScratch};
-use super::tally::Refused;
-use super::{Path, Run};
+use super::tally::{Refused, WeightKind, Weights};
 use crate::trace::repeat::{Abreast, LANES};
 use crate::walk::{Stats, Way};
 use rustc_hash::FxHashSet;
@@ -61,7 +61,8 @@ impl Batch<'_> {
 
     /// The path that lanes may go through abreast.
     pub(super) fn path_abreast(&self) -> Option<Arc<Path>> {
-        if self.weights.is_some() || self.alone.load(Ordering::Relaxed) {
+        let is_direction = |weights: Weights<'_>| weights.kind == WeightKind::Direction;
+        if self.weights.is_some_and(is_direction) || self.alone.load(Ordering::Relaxed) {
             return None;
         }
         let rolled = self.paths.rolled.load();
@@ -90,7 +91,11 @@ impl Batch<'_> {
         }
         match (self.by, &path.leaves[..]) {
             (Some(by), &[Some(output)]) if !by.is_empty() => {
-                path.trace.sweep_abreast(abreast, output, by, &late)
+                let seed = |place: usize| match self.weights().first() {
+                    None => 1.0,
+                    Some(weight) => weight.at(group[place] as usize),
+                };
+                path.trace.sweep_abreast(abreast, output, &seed, by, &late)
             }
             _ => true,
         }
@@ -117,23 +122,18 @@ impl Batch<'_> {
             let &[Some(leaf)] = &path.leaves[..] else {
                 continue;
             };
-            let run = Run {
-                output: path.output_with(&[path.trace.number(leaf, values)]),
-                stats: Stats {
-                    paths: self.paths.count(),
-                    way: Way::Lanes,
-                    ..path.replay_stats(cost)
-                },
-                path: Some(path.clone()),
-                place: None,
-                monitored: Vec::new(),
+            let output = path.output_with(&[path.trace.number(leaf, values)]);
+            let stats = Stats {
+                paths: self.paths.count(),
+                way: Way::Lanes,
+                ..path.replay_stats(cost)
             };
             let workspace = &mut scratch.workspace;
             workspace.derivatives.clear();
             let by = self.by.unwrap_or(&[]).iter();
             let derivatives = by.map(|&input| abreast.adjoint(place, input as usize));
             workspace.derivatives.extend(derivatives);
-            self.store_run(group[place], &run, workspace, range)?;
+            self.store(group[place], &output, stats, workspace, range)?;
         }
         Ok(())
     }

@@ -212,7 +212,7 @@ impl Batch<'_> {
     }
 
     /// Keeps what a lane alone came to.
-    fn store(
+    pub(super) fn store(
         &self,
         lane: u32,
         output: &Output,

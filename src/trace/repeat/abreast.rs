@@ -451,12 +451,14 @@ impl Trace {
         true
     }
 
-    /// Sweeps lanes that have come through a replay, from a node with cotangent 1 on, for the adjoints of some
-    /// inputs. False where it is late, and nothing is of use.
+    /// Sweeps lanes that have come through a replay, from a node on that has a cotangent in each of them, for the
+    /// adjoints of some inputs; one that is 0 contributes nothing. False where it is late, and nothing is of
+    /// use.
     pub(crate) fn sweep_abreast(
         &self,
         lanes: &mut Abreast,
         seed: Ref,
+        cotangent: &dyn Fn(usize) -> f64,
         by: &[u32],
         late: &dyn Fn() -> bool,
     ) -> bool {
@@ -470,7 +472,9 @@ impl Trace {
         adjoints.resize_with(values.len().max(adjoints.len()), Adjoints::default);
         for lane in each(*there) {
             adjoints[lane].want(by, self.inputs);
-            adjoints[lane].begin(self.len(), &[(seed, 1.0)]);
+            let seeds = [(seed, cotangent(lane))];
+            let is_there = usize::from(seeds[0].1 != 0.0);
+            adjoints[lane].begin(self.len(), &seeds[..is_there]);
         }
         let mut end = self.operations.len();
         let repeated: Vec<Repeated<'_>> = self.each_repeated().collect();
@@ -672,7 +676,8 @@ mod tests {
                 abreast.there = u64::MAX >> (LANES - lanes);
                 assert!(trace.replay_abreast(&mut abreast, &|| false));
                 let by = [0, 1, 2];
-                assert!(trace.sweep_abreast(&mut abreast, output, &by, &|| false));
+                let weight = |lane: usize| [1.0, -0.3, 0.0][round.min(lane) % 3];
+                assert!(trace.sweep_abreast(&mut abreast, output, &weight, &by, &|| false));
                 for lane in abreast.each() {
                     let (mut values, mut adjoints) = (Vec::new(), Adjoints::default());
                     let kept = Some(&mut adjoints.kept);
@@ -685,7 +690,9 @@ mod tests {
                     let told = format!("{prim:?}, round {round}, {:?}", inputs[lane]);
                     assert_eq!(bits(&abreast.values[lane]), bits(&values), "{told}");
                     adjoints.want(&by, trace.inputs);
-                    trace.sweep(&values, &[(output, 1.0)], &mut adjoints);
+                    let seeds = [(output, weight(lane))];
+                    let seeds = &seeds[..usize::from(weight(lane) != 0.0)];
+                    trace.sweep(&values, seeds, &mut adjoints);
                     for input in [0, 1, 2] {
                         let found = abreast.adjoint(lane, input);
                         let expected = adjoints.of(input);

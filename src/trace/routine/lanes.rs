@@ -330,7 +330,7 @@ impl Routine {
                 _ => unreachable!("there are 1, 2, 4 or 8 vectors, in pages 1 or 4"),
             }
             if stores && chunk.active != 0 {
-                self.store(job.which, span, &mut results.columns, file);
+                self.store(cpu, job.which, span, &mut results.columns, file);
             }
             start += lanes;
             if !self.sums.is_empty() {
@@ -415,7 +415,33 @@ impl Routine {
         }
     }
 
-    fn store(&self, which: Which<'_>, span: Span, columns: &mut Columns<'_>, file: &LaneFile) {
+    /// Puts what lanes came to in its columns, with the vectors of the processor: that takes as long as a short
+    /// routine otherwise.
+    fn store(
+        &self,
+        cpu: Cpu,
+        which: Which<'_>,
+        span: Span,
+        columns: &mut Columns<'_>,
+        file: &LaneFile,
+    ) {
+        #[cfg(target_arch = "x86_64")]
+        if cpu != Cpu::Baseline {
+            // SAFETY: point 6: `cpu` is no more than was found, and each level above the baseline has AVX2.
+            return unsafe { self.store_avx2(which, span, columns, file) };
+        }
+        let _ = cpu;
+        self.store_on(which, span, columns, file);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn store_avx2(&self, which: Which<'_>, span: Span, columns: &mut Columns<'_>, file: &LaneFile) {
+        self.store_on(which, span, columns, file);
+    }
+
+    #[inline(always)]
+    fn store_on(&self, which: Which<'_>, span: Span, columns: &mut Columns<'_>, file: &LaneFile) {
         let Span { start, lanes, .. } = span;
         let Columns {
             first,
@@ -426,7 +452,7 @@ impl Routine {
         let outputs = self.outputs.iter().zip(outputs).map(|(p, c)| (p, c, -0.0));
         // Derivatives are never -0.
         let derivatives = self.derivatives.iter().zip(derivatives);
-        let mut all = [0.0; CHUNK];
+        let mut all = None;
         for (&place, column, zero) in outputs.chain(derivatives.map(|(p, c)| (p, c, 0.0))) {
             if column.is_empty() {
                 continue;
@@ -452,43 +478,34 @@ impl Routine {
             derivatives,
             nan,
         } = scattered;
-        let mut scatter = |at: &ColumnAt, numbers: &[f64], zero: f64| {
-            let column = &mut buffers[at.buffer][at.first..];
-            let stride = at.stride;
-            match which {
-                Which::Range(from, _) if stride == 1 => {
-                    let target = &mut column[from + start - *first..][..lanes];
-                    for (to, &number) in target.iter_mut().zip(numbers) {
-                        *to = number + zero;
-                    }
-                }
-                _ => {
-                    for (place, &number) in (start..).zip(numbers) {
-                        column[(which.at(place) - *first) * stride] = number + zero;
-                    }
-                }
-            }
+        let first = *first;
+        let mut scatter = Scatter {
+            buffers,
+            which,
+            start,
+            first,
         };
         for (&place, at) in self.outputs.iter().zip(outputs) {
             if let Some(at) = at {
-                scatter(at, self.numbers(place, span, &mut all, file), -0.0);
+                scatter.put(at, self.numbers(place, span, &mut all, file), -0.0);
             }
         }
         for (&place, at) in self.derivatives.iter().zip(derivatives) {
             if let Some(at) = at {
                 let numbers = self.numbers(place, span, &mut all, file);
                 *nan |= numbers.iter().fold(false, |nan, x| nan | x.is_nan());
-                scatter(at, numbers, 0.0);
+                scatter.put(at, numbers, 0.0);
             }
         }
     }
 
     /// The numbers of a place for the lanes of a span; those that lanes share are written out in `all`.
+    #[inline(always)]
     fn numbers<'n>(
         &self,
         place: Place,
         span: Span,
-        all: &'n mut [f64; CHUNK],
+        all: &'n mut Option<[f64; CHUNK]>,
         file: &'n LaneFile,
     ) -> &'n [f64] {
         let Span { lanes, vectors, .. } = span;
@@ -502,8 +519,7 @@ impl Routine {
             }
             Place::Shared(slot) => file.shared[slot as usize],
         };
-        all.fill(shared);
-        &all[..lanes]
+        &all.insert([shared; CHUNK])[..lanes]
     }
 
     fn run_chunk<const V: usize>(&self, cpu: Cpu, chunk: &mut Chunk<'_>, file: &mut LaneFile) {
@@ -596,6 +612,35 @@ impl Routine {
                     } = &mut *file;
                     let block = &self.blocks[a as usize];
                     block.run_lanes(&slots, shared, chunk.span.lanes, leaf, scratch);
+                }
+            }
+        }
+    }
+}
+
+/// Where the numbers of a chunk's lanes go that lie in buffers.
+struct Scatter<'s, 'b> {
+    buffers: &'s mut [&'b mut [f64]],
+    which: Which<'s>,
+    /// The place of the chunk's first lane, and the first lane of the range.
+    start: usize,
+    first: usize,
+}
+
+impl Scatter<'_, '_> {
+    #[inline(always)]
+    fn put(&mut self, at: &ColumnAt, numbers: &[f64], zero: f64) {
+        let column = &mut self.buffers[at.buffer][at.first..];
+        match self.which {
+            Which::Range(from, _) if at.stride == 1 => {
+                let target = &mut column[from + self.start - self.first..][..numbers.len()];
+                for (to, &number) in target.iter_mut().zip(numbers) {
+                    *to = number + zero;
+                }
+            }
+            which => {
+                for (place, &number) in (self.start..).zip(numbers) {
+                    column[(which.at(place) - self.first) * at.stride] = number + zero;
                 }
             }
         }
