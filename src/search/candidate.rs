@@ -9,9 +9,9 @@
 
 use super::canonical;
 use super::error::Refusal;
-use super::grammar::{Grammar, RECURRENCE, STATE};
+use super::grammar::Grammar;
 use super::task::{Form, Task};
-use super::tree::{Tree, literal_name, read_program, written};
+use super::tree::{RECURRENCE, STATE, Tree, literal_name, read_program, written};
 use rustc_hash::FxHashMap;
 use std::fmt::Write as _;
 

@@ -7,7 +7,8 @@
 //! - Equal random numbers make equal trees.
 
 use super::task::{Form, Task};
-use super::tree::{Tree, gives_number};
+use super::tree::{RECURRENCE, STATE, Tree, gives_number};
+use super::units::Units;
 use crate::Random;
 use crate::prim::{Kind, Prim};
 use std::collections::BTreeMap;
@@ -32,13 +33,8 @@ pub(super) struct Grammar {
     pub(super) form: Form,
     pub(super) most: f64,
     weights: BTreeMap<String, f64>,
+    units: Units,
 }
-
-/// What a recurrence calls the state before.
-pub(super) const STATE: &str = "state";
-
-/// The form of a recurrence in programs: its start, and the next state.
-pub(super) const RECURRENCE: &str = "recurrence";
 
 impl Grammar {
     pub(super) fn new(task: &Task) -> Self {
@@ -72,12 +68,14 @@ impl Grammar {
             form: task.search.form,
             most: task.grammar.most_complexity,
             weights: task.grammar.weights.clone(),
+            units: Units::new(&task.units, &task.data.target, task.grammar.misfit),
         }
     }
 
-    /// What a program counts.
+    /// What a program counts: its data, and what of it does not agree in its unit.
     pub(super) fn complexity(&self, program: &[Tree]) -> f64 {
-        program.iter().map(|tree| self.weight(tree)).sum()
+        let data: f64 = program.iter().map(|tree| self.weight(tree)).sum();
+        data + self.units.complexity(program)
     }
 
     fn weight(&self, tree: &Tree) -> f64 {

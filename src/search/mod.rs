@@ -52,6 +52,7 @@ mod simplify;
 mod task;
 mod transcript;
 mod tree;
+mod units;
 mod worker;
 
 pub use error::SearchError;

@@ -39,7 +39,7 @@ fn places(program: &[Tree], is_meant: &dyn Fn(&Tree, Sort) -> bool) -> Vec<Path>
     for (place, tree) in program.iter().enumerate() {
         let is_form = matches!(
             tree.head(),
-            Some("define" | "param" | "observe" | "observe-series" | super::grammar::RECURRENCE)
+            Some("define" | "param" | "observe" | "observe-series" | super::tree::RECURRENCE)
         );
         let sort = if is_form { Sort::Fixed } else { Sort::Number };
         walk(tree, sort, &mut vec![place], is_meant, &mut found);

@@ -10,6 +10,7 @@
 
 use super::error::SearchError;
 use super::tree::gives_number;
+use super::units;
 use crate::prim::Prim;
 use crate::source::Span;
 use crate::symbol::nearest;
@@ -42,6 +43,9 @@ pub struct Task {
     /// What programs are made of.
     #[serde(default)]
     pub grammar: GrammarTask,
+    /// The units of columns, such as `kg*m/s^2`: programs that do not agree with them count as longer.
+    #[serde(default)]
+    pub units: BTreeMap<String, String>,
     /// How constants are calibrated, and within what.
     #[serde(default)]
     pub calibrate: CalibrateTask,
@@ -183,6 +187,8 @@ pub struct GrammarTask {
     pub most_complexity: f64,
     /// What a datum counts in the complexity, by its name; `constant` and `int` are names here; 1 unless said.
     pub weights: BTreeMap<String, f64>,
+    /// What each part of a program counts besides that does not agree in its unit.
+    pub misfit: f64,
 }
 
 impl Default for GrammarTask {
@@ -193,6 +199,7 @@ impl Default for GrammarTask {
             most_nodes: 400,
             most_complexity: 40.0,
             weights: BTreeMap::new(),
+            misfit: 4.0,
         }
     }
 }
@@ -452,6 +459,13 @@ impl Task {
                 Err(format!("{key}: {value}; give a number from 1 to {most}"))
             }
         };
+        if !(0.0..=1e6).contains(&self.grammar.misfit) {
+            return Err(format!(
+                "[grammar] misfit: {}; give a number from 0 to 10^6",
+                self.grammar.misfit
+            ));
+        }
+        units::check(&self.units, target, inputs)?;
         count("[data] origins", self.data.origins, 100)?;
         count("[search] islands", self.search.islands, 1000)?;
         count("[search] batch", self.search.batch, 10_000)?;

@@ -23,6 +23,12 @@ use std::sync::Arc;
 /// How deep a candidate's text may nest.
 const DEEPEST: u32 = 120;
 
+/// What a recurrence calls the state before.
+pub(super) const STATE: &str = "state";
+
+/// The form of a recurrence in programs: its start, and the next state.
+pub(super) const RECURRENCE: &str = "recurrence";
+
 /// One datum of a program, with all that is in it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Tree {

@@ -85,6 +85,35 @@ fn dmci() -> Command {
 
 const WAVE: fn(f64) -> f64 = |x| 2.0 * (3.0 * x).sin() + 0.5 * x * x;
 
+/// Two columns have the same numbers, and only one of them the unit that is right.
+#[test]
+fn units_tell_columns_apart_that_fit_as_well() {
+    let folder = Folder::new("units");
+    let rows = (0..40).map(|row| {
+        let x = 0.5 + 0.1 * f64::from(row);
+        format!("{x:?},{x:?},{:?}\n", x * x + 1.5)
+    });
+    folder.write("d.csv", &("t,x,y\n".to_owned() + &rows.collect::<String>()));
+    let task = |units: &str| {
+        format!(
+            "[data]\nfile = 'd.csv'\ntarget = 'y'\ninputs = ['t', 'x']\n[search]\nseed = 3\n\
+             budget_evals = 60_000\n{units}"
+        )
+    };
+    for (right, wrong, units) in [
+        ("x", "t", "[units]\nx = 'm'\nt = 's'\ny = 'm^2'\n"),
+        ("t", "x", "[units]\nx = 'm'\nt = 's'\ny = 's^2'\n"),
+    ] {
+        let name = format!("run-{right}");
+        let mut run = begun(&folder, &name, &task(units));
+        go(&mut run, 2);
+        let best = run.report().unwrap().best.unwrap();
+        assert!(best.loss < 1e-12, "{best:?}");
+        let has = |column: &str| best.program.contains(&format!(" {column}"));
+        assert!(has(right) && !has(wrong), "{units}: {}", best.program);
+    }
+}
+
 #[test]
 fn threads_change_no_byte() {
     let folder = Folder::new("threads");

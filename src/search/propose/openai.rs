@@ -389,6 +389,15 @@ fn seconds_of_date(text: &str) -> Option<u64> {
     Some((days - 719_468) * 86_400 + hours * 3600 + minutes * 60 + seconds)
 }
 
+/// Names of columns, with the units that the task gives for them.
+fn with_units(columns: &[String], task: &Task) -> String {
+    let told = columns.iter().map(|name| match task.units.get(name) {
+        Some(unit) => format!("{name} (in {unit})"),
+        None => name.clone(),
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
 /// The prompt, in at most so many bytes: of the front the shortest go first, then what failed.
 fn prompt(template: &str, ask: &Ask<'_>, count: usize, most: usize) -> String {
     let state = ask.state;
@@ -424,8 +433,11 @@ fn prompt(template: &str, ask: &Ask<'_>, count: usize, most: usize) -> String {
         };
         let inputs = &ask.task.data.inputs;
         let text = template
-            .replace("{target}", &ask.task.data.target)
-            .replace("{inputs}", &inputs.join(", "))
+            .replace(
+                "{target}",
+                &with_units(std::slice::from_ref(&ask.task.data.target), ask.task),
+            )
+            .replace("{inputs}", &with_units(inputs, ask.task))
             .replace("{axis}", inputs.first().map_or("row", String::as_str))
             .replace("{form}", form)
             .replace("{operators}", &ask.task.grammar.operators.join(" "))

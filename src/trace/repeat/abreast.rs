@@ -11,13 +11,13 @@
 //!   be done alone.
 
 use super::super::adjoints::{Adjoints, UNTOUCHED};
+use super::super::routine::Routine;
 use super::super::routine::lanes::{
     CHUNK, Columns, FailedLane, LaneFile, LaneInput, LaneJob, LaneResults, Sums, Which,
 };
 use super::super::routine::pullback::Pullback;
-use super::super::routine::{Routine, Wanted};
 use super::super::{Ref, Trace};
-use super::{Arrival, Pattern, Repeat, Repeated, written_out};
+use super::{Arrival, Pattern, Repeat, Repeated, compiled, written_out};
 use crate::prim::math::Cpu;
 
 /// How many lanes may be abreast.
@@ -197,18 +197,9 @@ impl Repeat {
     fn wide(&self) -> &Wide {
         self.wide.get_or_init(|| {
             let routine = |times: usize| {
-                let (trace, next) =
-                    written_out(&self.body, &self.next, self.in_turn, times, &self.asked);
-                Routine::new(
-                    &trace,
-                    &Wanted {
-                        outputs: &next,
-                        by: &[],
-                        shared: &vec![false; trace.inputs as usize],
-                        summed: false,
-                        alone: false,
-                    },
-                )
+                let (body, next) = (&self.body, &self.next);
+                let written = written_out(body, next, self.in_turn, times, &self.asked);
+                compiled(&written, false)
             };
             Wide {
                 many: routine(self.together),

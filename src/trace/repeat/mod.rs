@@ -193,17 +193,8 @@ impl Repeat {
     ) -> Self {
         let asked = asked(&body, &next, in_turn);
         let routine = |times: usize| {
-            let (trace, next) = written_out(&body, &next, in_turn, times, &asked);
-            Routine::new(
-                &trace,
-                &Wanted {
-                    outputs: &next,
-                    by: &[],
-                    shared: &vec![false; trace.inputs as usize],
-                    summed: false,
-                    alone: true,
-                },
-            )
+            let written = written_out(&body, &next, in_turn, times, &asked);
+            compiled(&written, true)
         };
         let many = routine(together);
         let one = routine(1);
@@ -390,6 +381,21 @@ impl Repeat {
         known.push((pattern.clone(), alone, pullback.clone()));
         pullback
     }
+}
+
+/// Iterations written out, and what each number carried on is after them, compiled: for one lane `alone` or for
+/// several.
+fn compiled((trace, next): &(Trace, Vec<Ref>), alone: bool) -> Routine {
+    Routine::new(
+        trace,
+        &Wanted {
+            outputs: next,
+            by: &[],
+            shared: &vec![false; trace.inputs as usize],
+            summed: false,
+            alone,
+        },
+    )
 }
 
 /// So many iterations as one, which read so many numbers each in turn; and what each number carried on is
