@@ -79,11 +79,23 @@ def cases():
     }
     sectors["as"] = {"list": [1.0 + 0.02 * at for at in range(7)]}
     arrays = {"F": F, "obs": steps, "w": steps, "v": steps[::-1], "hare": {"list": list(range(21))}, **sectors}
+    waves = {
+        name: [[1.5 + math.sin(7.0 * row + 3.0 * at) for at in range(columns)] for row in range(rows)]
+        for name, rows, columns in (
+            ("registers", 2, 4), ("memory", 4, 4), ("wanted", 4, 4), ("labels", 3, 3), ("instructions", 3, 13),
+            ("first", 3, 2), ("second", 3, 2), ("third", 3, 2),
+        )
+    }
     for path in sorted((ROOT / "examples").glob("*/*.scm")):
         source = path.read_text()
+        if path.parent.name == "papers":
+            # What the example asks it for: the next year.
+            source += "\nnext"
         model = dmci.Model(source)
         free = [one for one in model.inputs if one not in model.params]
         given = {one: arrays.get(one, 1.25) for one in free}
+        if path.stem == "machine":
+            given = {**waves, "steps": 2.0, "loss-floor": 0.01}
         found.append((f"{path.parent.name}/{path.stem}", source, given))
     kept = []
     for name, source, inputs in found:
@@ -121,14 +133,33 @@ def exported(model, target, given):
     return module.program, text
 
 
+def renamed(function):
+    """What arguments are called whose names in the program Python does not allow."""
+    import re
+
+    found = re.findall(r"(\w+) \(`([^`]+)` in the program\)", function.__doc__)
+    return {key: name for name, key in found}
+
+
+def in_order(model, given):
+    """The program's names in the order of the arguments of its exports."""
+    import inspect
+
+    function, _ = exported(model, "numpy", given)
+    if function is None:
+        # What shapes are told of comes first, and params last.
+        arrays = [key for key, one in given.items() if not isinstance(one, float)]
+        free = [name for name in model.inputs if name not in arrays and name not in model.params]
+        return [*arrays, *free, *model.params]
+    own = {name: key for key, name in renamed(function).items()}
+    return [own.get(name, name) for name in inspect.signature(function).parameters]
+
+
 def called(function, model, given):
     """Calls with what each argument is called in Python."""
     import inspect
-    import re
 
-    # Arguments have the program's names, but for what Python does not allow.
-    renamed = re.findall(r"(\w+) \(`([^`]+)` in the program\)", function.__doc__)
-    own = {key: name for name, key in renamed}
+    own = renamed(function)
     parameters = inspect.signature(function).parameters.values()
     # What is not given is read by no run.
     values = {one.name: math.nan for one in parameters if one.default is one.empty}
@@ -207,9 +238,7 @@ def test_latex():
         except dmci.DmciError as error:
             assert error.kind == "unsupported" and error.line is not None, error
             return None, str(error)
-        # What shapes are told of comes first, and params last.
-        free = [name for name in model.inputs if name not in arrays and name not in model.params]
-        names = [*arrays, *free, *model.params]
+        names = in_order(model, given)
         try:
             known = with_params(model, given)
             return latex_reader.value(text, {name: known.get(name) for name in names}), text
@@ -325,7 +354,9 @@ def test_jax():
             continue
         arguments = called(function, model, with_params(model, given))
         expected = slopes(model, given, value)
-        moved = {key: np.asarray(x, dtype=float) for key, x in arguments.items() if key in (expected or ())}
+        own_names = renamed(function)
+        wanted = {own_names.get(key, key) for key in expected or ()}
+        moved = {key: np.asarray(x, dtype=float) for key, x in arguments.items() if key in wanted}
         rest = {key: x for key, x in arguments.items() if key not in moved}
 
         def both(moved):
@@ -343,7 +374,7 @@ def test_jax():
         if expected is not None:
             # What the function does not take, it does not depend on.
             zero = {key: np.zeros(np.shape(x)) for key, x in expected.items()}
-            own = [own.get(key, zero[key]) for key in expected]
+            own = [own.get(own_names.get(key, key), zero[key]) for key in expected]
             compared.add_slopes(name, own, list(expected.values()), text)
     compared.told()
     assert compared.values >= 400 and compared.gradients >= 155

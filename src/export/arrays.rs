@@ -125,8 +125,8 @@ impl Partial<'_> {
             Err(Trouble::Stop(Halt::Undecided(test))) => {
                 if decided.len() >= DECISIONS {
                     return self.unsupported(format!(
-                        "`{prim}` of a matrix of this size is not exported: too much is decided by its numbers, such \
-                         as which pivot is largest"
+                        "`{prim}` of so many numbers is not exported: too much is decided by what they are, such as \
+                         which of them is the largest"
                     ));
                 }
                 let then = self.outcome(prim, args, operands, decided, true)?;

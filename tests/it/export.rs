@@ -110,6 +110,34 @@ fn cases() -> Vec<Case> {
             push(path.display().to_string(), &text, inputs);
         }
     }
+    // What the example asks these for: the next year.
+    let earth = include_str!("../../examples/papers/earth.scm").to_owned() + "\nnext";
+    let economy = include_str!("../../examples/papers/economy.scm").to_owned() + "\nnext";
+    for (name, text) in [("earth", earth), ("economy", economy)] {
+        let Ok(model) = Interpreter::embedded().model(&text) else {
+            panic!("{name} is a program");
+        };
+        let sectors = [
+            ("capitals", 2.0),
+            ("labors", 1.0),
+            ("prices", 1.1),
+            ("as", 1.0),
+            ("shares", 0.3),
+            ("wears", 0.05),
+            ("markups", 0.1),
+            ("speeds", 0.2),
+            ("quits", 0.02),
+        ];
+        let of = |name: &str| {
+            let sector = sectors.iter().find(|(sector, _)| *sector == name);
+            sector.map_or(Input::Number(1.25), |&(_, low)| {
+                Input::List((0..7).map(|at| low + 0.01 * f64::from(at)).collect())
+            })
+        };
+        let inputs = model.inputs().iter().map(|name| (name.as_str(), of(name)));
+        let inputs = inputs.collect();
+        push(name.into(), &text, inputs);
+    }
     let lynx = include_str!("../../examples/lynx_hare/model.scm");
     let hare: Vec<f64> = (0..21).map(f64::from).collect();
     push(
