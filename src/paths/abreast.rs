@@ -18,6 +18,9 @@ use std::sync::atomic::Ordering;
 /// Fewer lanes are done one by one.
 const FEW: usize = 4;
 
+/// Nodes of a trace at the most: each lane has all of them, and their adjoints.
+const NODES: usize = 4096;
+
 /// What lanes abreast keep from one batch to the next at the most, in bytes.
 const KEPT_BYTES: usize = 1 << 20;
 
@@ -70,6 +73,7 @@ impl Batch<'_> {
         let limits = &self.limits;
         let is_one_number = path.is_number() && matches!(path.leaves[..], [Some(_)]);
         let may = is_one_number
+            && path.trace.len() <= NODES
             && path.trace.goes_abreast()
             && path.may_stay_within(limits)
             && path.derivatives_fit(self.by, limits);

@@ -23,7 +23,7 @@ use crate::prim::math::Cpu;
 /// How many lanes may be abreast.
 pub(crate) const LANES: usize = CHUNK;
 
-/// How many numbers are kept of a loop on its way at the most; few where that is tested.
+/// How many numbers are kept of all loops on their way at the most; few where that is tested.
 const KEPT: usize = if cfg!(test) { 1 << 12 } else { 1 << 20 };
 
 /// A number of each lane.
@@ -209,11 +209,13 @@ impl Repeat {
     }
 
     /// Does a loop for lanes that are `there`, from what they are given on; those that have to be done alone
-    /// are there no longer. False where it is late.
+    /// are there no longer, as those that would take more `room`, in numbers that are kept. False where it is
+    /// late.
     fn go_abreast(
         &self,
         passed: &mut Passed,
         there: &mut Set,
+        room: usize,
         scratch: &mut Scratch,
         late: &dyn Fn() -> bool,
     ) -> bool {
@@ -232,7 +234,7 @@ impl Repeat {
                     return false;
                 }
                 // So long that it pays alone; or past a counter's limit, which is told apart there.
-                if steps.numbers.len() > KEPT || steps.taken.len() == most {
+                if steps.numbers.len() > room || steps.taken.len() == most {
                     *there &= !going;
                     break;
                 }
@@ -403,6 +405,7 @@ impl Trace {
             ..
         } = lanes;
         loops.resize_with(self.repeats.len().max(loops.len()), Passed::default);
+        let room = KEPT / self.repeats.len().max(1);
         let mut begin = 0;
         let mut go_to = |end: usize, values: &mut [Vec<f64>], there: &mut Set| {
             for lane in each(*there) {
@@ -425,7 +428,7 @@ impl Trace {
                 }
                 passed.given.push(column);
             }
-            if !repeated.of.go_abreast(passed, there, scratch, late) {
+            if !repeated.of.go_abreast(passed, there, room, scratch, late) {
                 return false;
             }
             for lane in each(*there) {
