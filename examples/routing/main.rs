@@ -192,9 +192,18 @@ impl Results {
         let (seed, extremes) = (options.seed, part != "without-extremes");
         let found = match (options.is_short, part) {
             (true, _) => transformer::run::<25, 19, 28, 9>(extremes, seed, (60, 1, 50), &mut told)?,
-            (_, "wide") => {
-                transformer::run::<144, 138, 266, 128>(extremes, seed, (3000, 1, 1000), &mut told)?
-            }
+            (_, "wide") => transformer::run::<144, 138, 266, 128>(
+                extremes,
+                seed,
+                (12_000, 1, 1000),
+                &mut told,
+            )?,
+            (_, "without-extremes") => transformer::run::<48, 42, 74, 32>(
+                extremes,
+                seed,
+                (16_000, TRIES, 1000),
+                &mut told,
+            )?,
             _ => {
                 transformer::run::<48, 42, 74, 32>(extremes, seed, (5000, TRIES, 1000), &mut told)?
             }
