@@ -66,8 +66,21 @@ struct Worklist {
     /// By the paths to try.
     known: Vec<Trial>,
     unknown: Vec<Unknown>,
+    /// Whether some of these have not been tried together.
+    has_untried: bool,
     /// Those that a path did not fit which should have: each is walked.
     stray: Vec<u32>,
+}
+
+impl Worklist {
+    fn push_untried(&mut self, clue: Option<Clue>, lanes: VecDeque<u32>) {
+        self.unknown.push(Unknown {
+            clue,
+            lanes,
+            is_tried: false,
+        });
+        self.has_untried = true;
+    }
 }
 
 impl Batch<'_> {
@@ -85,11 +98,7 @@ impl Batch<'_> {
                 past: None,
                 lanes: None,
             }),
-            None => work.unknown.push(Unknown {
-                clue: None,
-                lanes: range.lanes.clone().map(|lane| lane as u32).collect(),
-                is_tried: false,
-            }),
+            None => work.push_untried(None, range.lanes.clone().map(|lane| lane as u32).collect()),
         }
         drop(known);
         loop {
@@ -98,7 +107,7 @@ impl Batch<'_> {
                 self.distribute(&trial, &scratch.failed, &mut work);
                 continue;
             }
-            if self.rolls() {
+            if work.has_untried && self.rolls() {
                 self.run_unknown_abreast(&mut work, range, scratch)?;
             }
             if let Some(unknown) = work.unknown.pop() {
@@ -144,11 +153,7 @@ impl Batch<'_> {
                 });
             } else {
                 let clue = Some(clue);
-                work.unknown.push(Unknown {
-                    clue,
-                    lanes: lanes.into(),
-                    is_tried: false,
-                });
+                work.push_untried(clue, lanes.into());
             }
         }
     }
@@ -164,6 +169,7 @@ impl Batch<'_> {
         let Some(path) = self.path_abreast() else {
             return Ok(());
         };
+        work.has_untried = false;
         let mut untried: Vec<&mut Unknown> = work.unknown.iter_mut().collect();
         untried.retain(|unknown| !unknown.is_tried);
         // Those that leave paths one after the other go round loops about as often as each other; those that

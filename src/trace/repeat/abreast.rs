@@ -19,6 +19,7 @@ use super::super::routine::pullback::Pullback;
 use super::super::{Ref, Trace};
 use super::{Arrival, Pattern, Repeat, Repeated, compiled, written_out};
 use crate::prim::math::Cpu;
+use std::ops::Range;
 
 /// How many lanes may be abreast.
 pub(crate) const LANES: usize = CHUNK;
@@ -406,19 +407,17 @@ impl Trace {
         } = lanes;
         loops.resize_with(self.repeats.len().max(loops.len()), Passed::default);
         let room = KEPT / self.repeats.len().max(1);
-        let mut begin = 0;
-        let mut go_to = |end: usize, values: &mut [Vec<f64>], there: &mut Set| {
+        let go_through = |part: Range<usize>, values: &mut [Vec<f64>], there: &mut Set| {
             for lane in each(*there) {
-                if !self.replay_between(begin..end, &mut values[lane]) {
+                if !self.replay_between(part.clone(), &mut values[lane]) {
                     *there &= !(1 << lane);
                 }
             }
-            begin = end;
         };
-        let mut after = 0;
+        let mut begin = 0;
         for (repeated, passed) in self.each_repeated().zip(&mut *loops) {
             let block = repeated.first - self.inputs as usize;
-            go_to(block, values, there);
+            go_through(begin..block, values, there);
             passed.given.clear();
             for &operand in repeated.operands {
                 // Nobody looks at the numbers of those that are not there, but they are computed with.
@@ -436,12 +435,9 @@ impl Trace {
                 values[lane].extend(carried.map(|column| column[lane]));
                 values[lane].push(passed.trips(lane, repeated.of.together) as f64);
             }
-            after = repeated.trips() + 1 - self.inputs as usize;
-            // What belongs to the loop is passed over.
-            go_to(after, &mut [], &mut 0);
+            begin = repeated.trips() + 1 - self.inputs as usize;
         }
-        debug_assert!(after <= self.operations.len(), "loops are operations");
-        go_to(self.operations.len(), values, there);
+        go_through(begin..self.operations.len(), values, there);
         true
     }
 
