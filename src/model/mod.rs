@@ -10,6 +10,8 @@
 mod ask;
 pub(crate) mod bindings;
 mod callees;
+#[cfg(test)]
+mod chain_tests;
 mod data;
 mod error;
 mod evaluator;

@@ -7,6 +7,8 @@
 //!   before that are the same. So looking a path up takes a step for each level, not for each path.
 //! - Paths are never taken out: a place stays a path's.
 //! - No two paths have the same guards, and none's are the first ones of another's.
+//! - Of several paths that may go on, the one with the most guards is looked at first: what it does not fit
+//!   leaves it where its own path does. So a chain of tests takes two steps, however many paths end it.
 
 use super::{Path, PathKey};
 use crate::trace::Guard;
@@ -29,6 +31,8 @@ pub(crate) struct Tree {
     branches: Vec<Option<Branch>>,
     /// By path, guard, and the number met there: the path that goes on.
     children: FxHashMap<(u32, u32, u64), u32>,
+    /// Of each path, which of it and those below it has the most guards.
+    deepest: Vec<u32>,
     /// The first path of each key.
     roots: Vec<u32>,
 }
@@ -82,11 +86,25 @@ impl Tree {
             owner = branch.from as usize;
         }
         let next = if self.expects(owner, guard, failed.value) {
-            Some(owner)
+            Some(self.deepest_past(owner, guard))
         } else {
-            self.child(owner, guard, failed.value)
+            let child = self.child(owner, guard, failed.value);
+            child.map(|child| self.deepest[child] as usize)
         };
         next.filter(|&next| next != place)
+    }
+
+    /// Of a path and those that leave it after a guard, one with many guards.
+    fn deepest_past(&self, owner: usize, guard: u32) -> usize {
+        let deepest = self.deepest[owner] as usize;
+        let mut at = deepest;
+        while let Some(branch) = self.branches[at] {
+            if branch.from as usize == owner {
+                return if branch.guard > guard { deepest } else { owner };
+            }
+            at = branch.from as usize;
+        }
+        owner
     }
 
     /// The same for a path that may not be kept.
@@ -184,6 +202,17 @@ impl Tree {
         }
         self.paths.push(path.clone());
         self.branches.push(branch);
+        self.deepest.push(place as u32);
+        let mut above = branch;
+        while let Some(Branch { from, .. }) = above {
+            let from = from as usize;
+            let guards = |at: u32| self.paths[at as usize].trace.guards.len();
+            if guards(self.deepest[from]) >= guards(place as u32) {
+                break;
+            }
+            self.deepest[from] = place as u32;
+            above = self.branches[from];
+        }
         place
     }
 }
