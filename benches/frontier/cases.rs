@@ -148,6 +148,21 @@ const PENDULUM: &str = "(loop ((i 0) (th 1.2) (om 0.0))
     (let* ((om2 (+ om (* 0.02 (- (* (- 0.0 gl) (sin th)) (* c om))))))
       (recur (+ i 1) (+ th (* 0.02 om2)) om2))))";
 
+const LOTKA: &str = "(let* ((fx (lambda (x y) (- (* al x) (* be (* x y)))))
+       (fy (lambda (x y) (- (* de (* x y)) (* ga y)))))
+  (loop ((i 0) (x 1.0) (y 0.5))
+    (if (= i STEPS) (+ x y)
+      (let* ((k1x (fx x y)) (k1y (fy x y))
+             (xa (+ x (* 0.0025 k1x))) (ya (+ y (* 0.0025 k1y)))
+             (k2x (fx xa ya)) (k2y (fy xa ya))
+             (xb (+ x (* 0.0025 k2x))) (yb (+ y (* 0.0025 k2y)))
+             (k3x (fx xb yb)) (k3y (fy xb yb))
+             (xc (+ x (* 0.005 k3x))) (yc (+ y (* 0.005 k3y)))
+             (k4x (fx xc yc)) (k4y (fy xc yc)))
+        (recur (+ i 1)
+               (+ x (* 0.0008333333333333334 (+ (+ k1x (* 2.0 k2x)) (+ (* 2.0 k3x) k4x))))
+               (+ y (* 0.0008333333333333334 (+ (+ k1y (* 2.0 k2y)) (+ (* 2.0 k3y) k4y)))))))))";
+
 const KALMAN: &str = "(loop ((k 0) (x 0.0) (p 1.0) (nll 0.0))
   (if (= k STEPS) nll
     (let* ((pp (+ p q)) (s (+ pp r)) (e (- (ref ys k) x)) (kg (/ pp s)))
@@ -158,11 +173,25 @@ const FOLD: &str = "(fold (lambda (x s)
         (let ((e (- (+ c0 (* x (+ c1 (* x c2)))) 0.5))) (+ s (* e e))))
       0.0 (vec->list xs))";
 
-/// How many lanes go round as often as each has to itself.
+/// How many lanes go round as often as each has to itself, or are on pieces.
 const TRIP_LANES: usize = 65_536;
 
 const TRIPS: &str =
     "(loop ((i 0) (s x)) (if (< i n) (recur (+ i 1) (* r (* s (- 1.0 s)))) (* s s)))";
+
+/// So many pieces of 0 to 10, each with a path of its own: a loop, and the line after the last test.
+fn pieces(count: usize) -> String {
+    (1..count)
+        .rev()
+        .fold("(- (* a x) b)".into(), |rest, piece| {
+            let end = 10.0 * piece as f64 / count as f64;
+            let part = piece as f64 / count as f64;
+            format!(
+                "(if (< x {end:?}) (let go ((i 0) (s x)) \
+             (if (= i 8) (* a (+ s {piece})) (go (+ i 1) (+ (sin s) (* b {part:?}))))) {rest})"
+            )
+        })
+}
 
 /// All cases, vectors first.
 pub(crate) fn cases() -> Vec<(&'static str, Vec<usize>)> {
@@ -174,9 +203,11 @@ pub(crate) fn cases() -> Vec<(&'static str, Vec<usize>)> {
         ("gp", vec![50, 100, 200, 400]),
         ("matmul", vec![10, 30, 100, 200, 500]),
         ("pendulum", vec![100, 10_000, 1_000_000]),
+        ("lotka", vec![100, 10_000, 100_000, 1_000_000]),
         ("kalman", vec![100, 10_000, 100_000, 1_000_000]),
         ("fold", vec![100, 10_000, 1_000_000]),
         ("trips", vec![1, 10, 200, 1000]),
+        ("pieces", vec![10, 200]),
     ]
 }
 
@@ -259,6 +290,11 @@ pub(crate) fn case(group: &'static str, n: usize) -> Case {
             let inputs = vec![("gl", number(9.81)), ("c", number(1e-5))];
             (looped(PENDULUM), inputs, vec!["gl", "c"])
         }
+        "lotka" => {
+            let inputs = [("al", 1.1), ("be", 0.4), ("de", 0.1), ("ga", 0.4)];
+            let inputs = inputs.map(|(name, x)| (name, number(x)));
+            (looped(LOTKA), inputs.into(), vec!["al", "be", "de", "ga"])
+        }
         "kalman" => {
             let ys = random.vector(n, 1.0);
             let inputs = vec![("q", number(0.05)), ("r", number(0.1)), ("ys", ys)];
@@ -280,6 +316,12 @@ pub(crate) fn case(group: &'static str, n: usize) -> Case {
             ];
             let inputs = vec![("r", number(3.2))];
             (TRIPS.to_owned(), inputs, vec!["r", "x"])
+        }
+        "pieces" => {
+            let at = |i: usize| 10.0 * i as f64 / (TRIP_LANES - 1) as f64;
+            lanes = vec![("x", (0..TRIP_LANES).map(at).collect())];
+            let inputs = vec![("a", number(0.3)), ("b", number(0.2))];
+            (pieces(n), inputs, vec!["a", "b"])
         }
         _ => unreachable!("no group is called {group}"),
     };

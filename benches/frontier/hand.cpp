@@ -96,6 +96,59 @@ static double pendulum(long steps, double gl, double c, Numbers& angle, Numbers&
     return angle[steps];
 }
 
+// The slopes of prey and predators, and their derivatives sent back.
+struct Lotka {
+    double al, be, de, ga;
+    double by_al = 0, by_be = 0, by_de = 0, by_ga = 0;
+    double prey(double x, double y) const { return al * x - be * (x * y); }
+    double predators(double x, double y) const { return de * (x * y) - ga * y; }
+    void back(double x, double y, double by_prey, double by_predators, double& by_x, double& by_y) {
+        double xy = x * y, by_xy = de * by_predators - be * by_prey;
+        by_al += by_prey * x, by_be -= by_prey * xy;
+        by_de += by_predators * xy, by_ga -= by_predators * y;
+        by_x = al * by_prey + by_xy * y, by_y = by_xy * x - ga * by_predators;
+    }
+};
+
+static double lotka(long steps, Lotka of, Numbers& xs, Numbers& ys) {
+    const double h = 0.005;
+    xs.resize(steps), ys.resize(steps);
+    double x = 1, y = 0.5;
+    struct Stages { double x[4], y[4], by_x[4], by_y[4]; };
+    auto stages = [&](double x, double y, Stages& s) {
+        const double ahead[] = {0, h / 2, h / 2, h};
+        double kx = 0, ky = 0, sum_x = 0, sum_y = 0;
+        for (int at = 0; at < 4; at++) {
+            s.x[at] = x + ahead[at] * kx, s.y[at] = y + ahead[at] * ky;
+            kx = of.prey(s.x[at], s.y[at]), ky = of.predators(s.x[at], s.y[at]);
+            double weight = at == 1 || at == 2 ? 2 : 1;
+            sum_x += weight * kx, sum_y += weight * ky;
+        }
+        s.by_x[0] = x + h / 6 * sum_x, s.by_y[0] = y + h / 6 * sum_y;
+    };
+    Stages s;
+    for (long i = 0; i < steps; i++) {
+        xs[i] = x, ys[i] = y;
+        stages(x, y, s);
+        x = s.by_x[0], y = s.by_y[0];
+    }
+    double by_x = 1, by_y = 1;
+    for (long i = steps - 1; i >= 0; i--) {
+        stages(xs[i], ys[i], s);
+        const double ahead[] = {h / 2, h / 2, h, 0};
+        double from_x = 0, from_y = 0, to_x = by_x, to_y = by_y;
+        for (int at = 3; at >= 0; at--) {
+            double weight = h / 6 * (at == 1 || at == 2 ? 2 : 1);
+            double by_kx = weight * by_x + ahead[at] * from_x, by_ky = weight * by_y + ahead[at] * from_y;
+            of.back(s.x[at], s.y[at], by_kx, by_ky, from_x, from_y);
+            to_x += from_x, to_y += from_y;
+        }
+        by_x = to_x, by_y = to_y;
+    }
+    sink = of.by_al + of.by_be + of.by_de + of.by_ga;
+    return x + y;
+}
+
 static double kalman(const Numbers& ys, double q, double r, Numbers& xs, Numbers& ps) {
     long n = ys.size();
     xs.resize(n), ps.resize(n);
@@ -150,6 +203,27 @@ static double trips(const Numbers& x, const Numbers& n, double r, Numbers& state
     return value;
 }
 
+static double pieces(long count, const Numbers& xs, double a, double b) {
+    double value = 0, by_a = 0, by_b = 0;
+    for (double x : xs) {
+        long piece = (long)(x * count / 10) + 1;
+        while (piece > 1 && x < 10.0 * (piece - 1) / count) piece--;
+        while (piece < count && !(x < 10.0 * piece / count)) piece++;
+        if (piece >= count) {
+            value += a * x - b, by_a += x, by_b -= 1;
+            continue;
+        }
+        double part = (double)piece / count, s = x, s_by_b = 0;
+        for (int i = 0; i < 8; i++) {
+            s_by_b = std::cos(s) * s_by_b + part;
+            s = std::sin(s) + b * part;
+        }
+        value += a * (s + piece), by_a += s + piece, by_b += a * s_by_b;
+    }
+    sink = by_a + by_b;
+    return value;
+}
+
 int main(int count, char** given) {
     if (count != 4) return 2;
     std::string group = given[1];
@@ -164,6 +238,8 @@ int main(int count, char** given) {
         bench([&](double f) { return params(w, x, f, a); });
     } else if (group == "pendulum") {
         bench([&](double f) { return pendulum(size, 9.81 * f, 1e-5, a, b, c); });
+    } else if (group == "lotka") {
+        bench([&](double f) { return lotka(size, Lotka{1.1 * f, 0.4, 0.1, 0.4}, a, b); });
     } else if (group == "kalman") {
         Numbers ys = read("ys");
         bench([&](double f) { return kalman(ys, 0.05 * f, 0.1, a, b); });
@@ -173,6 +249,9 @@ int main(int count, char** given) {
     } else if (group == "trips") {
         Numbers x = read("x"), n = read("n");
         bench([&](double f) { return trips(x, n, 3.2 * f, a, b); });
+    } else if (group == "pieces") {
+        Numbers x = read("x");
+        bench([&](double f) { return pieces(size, x, 0.3 * f, 0.2); });
     } else {
         return 3;
     }

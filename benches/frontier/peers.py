@@ -146,6 +146,17 @@ def with_jax(group, v, by):
                 om = s[1] + 0.02 * (-q["gl"] * jnp.sin(s[0]) - q["c"] * s[1])
                 return (s[0] + 0.02 * om, om), None
             return lax.scan(step, (jnp.float64(1.2), jnp.float64(0.0)), None, length=size)[0][0]
+        if group == "lotka":
+            slope = lambda x, y: (q["al"] * x - q["be"] * x * y, q["de"] * x * y - q["ga"] * y)
+            def step(s, _):
+                (x, y), h = s, 0.005
+                k1 = slope(x, y)
+                k2 = slope(x + h / 2 * k1[0], y + h / 2 * k1[1])
+                k3 = slope(x + h / 2 * k2[0], y + h / 2 * k2[1])
+                k4 = slope(x + h * k3[0], y + h * k3[1])
+                ends = (z + h / 6 * (k1[n] + 2 * k2[n] + 2 * k3[n] + k4[n]) for n, z in enumerate(s))
+                return tuple(ends), None
+            return sum(lax.scan(step, (jnp.float64(1.0), jnp.float64(0.5)), None, length=size)[0])
         if group == "kalman":
             def step(s, y):
                 x, p, nll = s

@@ -241,6 +241,36 @@ impl Flow {
         }
     }
 
+    /// The operations that `again` says, where nodes in `given` are further inputs and no others are read; and
+    /// where each node is there. There are no blocks or sums among them.
+    pub(crate) fn part(&self, again: &[bool], given: &[Ref]) -> (Self, Vec<Option<Ref>>) {
+        let mut classes = self.classes[..self.inputs as usize].to_vec();
+        classes.extend(given.iter().map(|&r| self.class(r)));
+        let mut part = Self::new(&classes);
+        let mut places: Vec<Option<Ref>> = (0..self.inputs).map(|at| Some(Ref::node(at))).collect();
+        places.resize(self.classes.len(), None);
+        for (nth, r) in given.iter().enumerate() {
+            places[r.index()] = Some(Ref::node(self.inputs + narrow(nth)));
+        }
+        for (at, operation) in (self.inputs as usize..).zip(&self.operations) {
+            if !again[at] || places[at].is_some() {
+                continue;
+            }
+            let [a, b, c] = [operation.a, operation.b, operation.c].map(|r| {
+                if r.is_node() {
+                    places[r.index()]
+                } else {
+                    Some(part.constant(self.constants[r.index()]))
+                }
+            });
+            if let (Some(a), Some(b), Some(c)) = (a, b, c) {
+                let prim = operation.prim;
+                places[at] = Some(part.push(Operation { prim, a, b, c }));
+            }
+        }
+        (part, places)
+    }
+
     fn push(&mut self, operation: Operation) -> Ref {
         let Operation { prim, a, b, c } = operation;
         if let Some(&known) = self.known.get(&(prim, a, b, c)) {

@@ -24,7 +24,7 @@ mod guards;
 mod run;
 mod sweep;
 
-use super::routine::pullback::{Pullback, Seed};
+use super::routine::pullback::{Pullback, Seed, Taped};
 use super::routine::{Routine, Wanted};
 use super::{BlockOperation, Guard, Numbers, Operation, Ref, Trace, narrow};
 use crate::prim::Prim;
@@ -68,6 +68,34 @@ pub(crate) struct Repeat {
     wide: OnceLock<Wide>,
     /// Ways back, for one lane or not.
     pullbacks: Mutex<Vec<(Pattern, bool, Arc<Pullback>)>>,
+    /// The steps that are taken most, there and back.
+    steps: Mutex<Steps>,
+}
+
+/// What steps do one after the other on the way back, where that is the same.
+#[derive(Debug, Default)]
+struct Steps {
+    /// What they did the last time.
+    pattern: Option<Pattern>,
+    /// Compiled for one that they have done twice.
+    taped: Option<Arc<TapedSteps>>,
+}
+
+/// A step there and back for a pattern.
+#[derive(Debug)]
+struct TapedSteps {
+    pattern: Pattern,
+    of: Taped,
+}
+
+/// A way back to be compiled.
+struct Returning {
+    /// As many iterations as a step is, and what is carried on after them.
+    written: (Trace, Vec<Ref>),
+    seeds: Vec<Seed>,
+    /// How many inputs there are, cotangents among them.
+    inputs: u32,
+    by: Vec<u32>,
 }
 
 /// Which way back is wanted.
@@ -135,8 +163,12 @@ impl<'t> Repeated<'t> {
 
     /// What is read in turn, iteration by iteration.
     pub(crate) fn in_turn(&self) -> impl Iterator<Item = Ref> + 't {
-        let first = &self.operands[self.of.read_in_turn()];
-        first.iter().chain(self.others).copied()
+        self.in_turn_parts().into_iter().flatten().copied()
+    }
+
+    /// The same: that of the first iteration, and that of the others.
+    pub(super) fn in_turn_parts(&self) -> [&'t [Ref]; 2] {
+        [&self.operands[self.of.read_in_turn()], self.others]
     }
 }
 
@@ -210,6 +242,7 @@ impl Repeat {
             one,
             wide: OnceLock::new(),
             pullbacks: Mutex::default(),
+            steps: Mutex::default(),
         }
     }
 
@@ -330,7 +363,10 @@ impl Repeat {
             .map(|(.., pullback)| pullback.routine.bytes())
             .sum();
         let wide = self.wide.get().map_or(0, Wide::bytes);
-        self.body.bytes() + self.many.bytes() + self.one.bytes() + wide + pullbacks
+        let taped = lock(&self.steps).taped.as_ref().map_or(0, |steps| {
+            steps.of.forward.bytes() + steps.of.back.routine.bytes()
+        });
+        self.body.bytes() + self.many.bytes() + self.one.bytes() + wide + taped + pullbacks
     }
 
     /// What is told of an iteration's inputs, told of those of several that are written out together.
@@ -346,6 +382,22 @@ impl Repeat {
         if let Some((.., pullback)) = all.find(|(key, of, _)| *of == alone && key == pattern) {
             return pullback.clone();
         }
+        let Returning {
+            written: (trace, _),
+            seeds,
+            inputs,
+            by,
+        } = self.returning(pattern);
+        let pullback = Arc::new(Pullback::new(&trace, &seeds, inputs, &by, alone));
+        if known.len() >= PATTERNS {
+            known.remove(0);
+        }
+        known.push((pattern.clone(), alone, pullback.clone()));
+        pullback
+    }
+
+    /// What the way back for a pattern is compiled from.
+    fn returning(&self, pattern: &Pattern) -> Returning {
         let times = if pattern.is_many { self.together } else { 1 };
         let (trace, next) = written_out(&self.body, &self.next, self.in_turn, times, &self.asked);
         let carried = self.carried();
@@ -374,12 +426,41 @@ impl Repeat {
         let by: Vec<u32> = (0..trace.inputs)
             .filter(|&input| active[input as usize])
             .collect();
-        let pullback = Arc::new(Pullback::new(&trace, &seeds, inputs, &by, alone));
-        if known.len() >= PATTERNS {
-            known.remove(0);
+        Returning {
+            written: (trace, next),
+            seeds,
+            inputs,
+            by,
         }
-        known.push((pattern.clone(), alone, pullback.clone()));
-        pullback
+    }
+
+    /// Steps that keep what the way back reads, if there have been such.
+    fn taped_steps(&self) -> Option<Arc<TapedSteps>> {
+        lock(&self.steps).taped.clone()
+    }
+
+    /// Notes what steps did one after the other on the way back.
+    fn note_steps(&self, pattern: &Pattern) {
+        let mut steps = lock(&self.steps);
+        let is_pattern = |of: &Arc<TapedSteps>| of.pattern == *pattern;
+        if steps.taped.as_ref().is_some_and(is_pattern) {
+            return;
+        }
+        if steps.pattern.as_ref() != Some(pattern) {
+            steps.pattern = Some(pattern.clone());
+            return;
+        }
+        let Returning {
+            written: (trace, next),
+            seeds,
+            inputs,
+            by,
+        } = self.returning(pattern);
+        let changing = self.carried() + self.in_turn * self.together;
+        steps.taped = Some(Arc::new(TapedSteps {
+            pattern: pattern.clone(),
+            of: Taped::new(&trace, &next, changing, &seeds, inputs, &by),
+        }));
     }
 }
 

@@ -1,9 +1,11 @@
 //! Loops done: forwards, as long as their guards hold.
 
+use super::super::routine::pullback::Taped;
 use super::super::routine::{File, Routine};
 use super::super::{Ref, Trace};
 use super::guards::{Asked, Counted};
-use super::{Repeat, Repeated};
+use super::{Repeat, Repeated, TapedSteps};
+use std::sync::Arc;
 
 /// How many iterations are done between two questions whether to go on, about.
 const UNASKED: u64 = 1 << 14;
@@ -11,10 +13,40 @@ const UNASKED: u64 = 1 << 14;
 /// How many numbers are kept of a loop at the most; few where that is tested.
 const KEPT: usize = if cfg!(test) { 8 } else { 1 << 20 };
 
+/// How many numbers that the way back reads are kept of a loop at the most.
+const TAPE: usize = if cfg!(test) { 1 << 10 } else { 1 << 22 };
+
+/// What the way back reads of the first steps of a loop.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tape {
+    /// What the steps are.
+    pub(super) of: Option<Arc<TapedSteps>>,
+    /// Step by step.
+    numbers: Vec<f64>,
+    /// Of how many steps.
+    pub(super) steps: usize,
+}
+
+impl Tape {
+    /// Begins anew, of steps that are these.
+    fn begin(&mut self, of: Option<Arc<TapedSteps>>) {
+        self.of = of;
+        self.numbers.clear();
+        self.steps = 0;
+    }
+
+    /// What is kept of a step.
+    pub(super) fn of_step(&self, nth: usize) -> &[f64] {
+        let width = self.of.as_ref().map_or(0, |steps| steps.of.width);
+        &self.numbers[nth * width..][..width]
+    }
+}
+
 /// The numbers carried on at the beginning of every few steps of a loop: of as many iterations as are written
 /// out together.
 #[derive(Clone, Debug, Default)]
 pub(super) struct States {
+    pub(super) tape: Tape,
     pub(super) numbers: Vec<f64>,
     /// How many steps apart they are.
     pub(super) spacing: usize,
@@ -55,6 +87,7 @@ impl States {
     /// Begins anew; nothing is noted before.
     pub(super) fn clear(&mut self) {
         self.numbers.clear();
+        self.tape.begin(None);
         (self.spacing, self.steps) = (1, 0);
     }
 }
@@ -92,6 +125,7 @@ pub(crate) struct Runner<'r> {
     done: usize,
     many: File,
     one: File,
+    taped: File,
 }
 
 impl<'r> Runner<'r> {
@@ -111,6 +145,7 @@ impl<'r> Runner<'r> {
             done: 0,
             many: File::default(),
             one: File::default(),
+            taped: File::default(),
         }
     }
 
@@ -175,6 +210,34 @@ impl<'r> Runner<'r> {
         true
     }
 
+    /// Does as many iterations as are written out together, and keeps what the way back reads of them; false
+    /// where there is no room for that, or that is not the way to do them.
+    fn do_on_tape(&mut self, tape: &mut Tape) -> bool {
+        let Some(steps) = &tape.of else {
+            return false;
+        };
+        let Taped { forward, width, .. } = &steps.of;
+        if tape.numbers.len() + width > TAPE || !self.read(true) {
+            return false;
+        }
+        let is_read = self.of.in_turn > 0;
+        let given = if is_read { &self.wide } else { &self.numbers };
+        if forward.run(given, &mut self.taped).is_err() {
+            return false;
+        }
+        let (carried, kept) = forward.outputs.split_at(self.of.carried());
+        for (number, &place) in self.numbers.iter_mut().zip(carried) {
+            *number = self.taped.at(place);
+        }
+        let kept = kept.iter().map(|&place| self.taped.at(place));
+        tape.numbers.extend(kept);
+        tape.steps += 1;
+        if is_read {
+            self.done += self.of.together;
+        }
+        true
+    }
+
     /// Does as many iterations one by one, if all of them are to be done: where a counter has gone past what
     /// it is never equal to.
     fn do_singly(&mut self) -> bool {
@@ -224,6 +287,12 @@ impl<'r> Runner<'r> {
     }
 }
 
+/// Whether nodes are one after the other, from one on.
+fn follow(nodes: &[Ref], first: u32) -> bool {
+    let mut places = (first..).zip(nodes);
+    places.all(|(at, &r)| r == Ref::node(at))
+}
+
 fn step(routine: &Routine, numbers: &mut [f64], file: &mut File) -> bool {
     if routine.run(numbers, file).is_err() {
         return false;
@@ -239,11 +308,20 @@ impl Trace {
     pub(super) fn runner<'t>(&self, repeated: &Repeated<'t>, values: &[f64]) -> Runner<'t> {
         let number = |r: Ref| self.number(r, values);
         let numbers = repeated.operands.iter().copied().map(number).collect();
-        Runner::new(
-            repeated.of,
-            numbers,
-            repeated.in_turn().map(number).collect(),
-        )
+        let parts = repeated.in_turn_parts();
+        let count = parts.map(<[Ref]>::len).iter().sum();
+        let mut in_turn = Vec::with_capacity(count);
+        for part in parts {
+            match part.first().and_then(|r| r.as_node()) {
+                // They follow one another, as the elements of an input do.
+                Some(first) if follow(part, first) => {
+                    let first = first as usize;
+                    in_turn.extend_from_slice(&values[first..first + part.len()]);
+                }
+                _ => in_turn.extend(part.iter().copied().map(number)),
+            }
+        }
+        Runner::new(repeated.of, numbers, in_turn)
     }
 
     /// Does a loop whose numbers come after those in `values`: what it has carried on to its end, and how
@@ -264,8 +342,10 @@ impl Trace {
             }
             let states = &mut kept.loops[repeated.which];
             states.clear();
+            states.tape.begin(of.taped_steps());
             states
         });
+        let mut is_taping = states.is_some();
         let together = of.together as u64;
         let asked_after = UNASKED.div_ceil(together);
         let (mut steps, mut told) = (0, [0; 2]);
@@ -273,7 +353,9 @@ impl Trace {
             if let Some(states) = &mut states {
                 states.push(runner.carried());
             }
-            if !runner.do_many() {
+            is_taping = is_taping
+                && (states.as_mut()).is_some_and(|states| runner.do_on_tape(&mut states.tape));
+            if !is_taping && !runner.do_many() {
                 break;
             }
             steps += 1;

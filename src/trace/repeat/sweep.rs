@@ -8,13 +8,16 @@ use super::super::adjoints::{Adjoints, UNTOUCHED};
 use super::super::routine::pullback::Pullback;
 use super::super::routine::{File, Place};
 use super::super::{BlockOperation, Ref, Trace};
-use super::run::States;
+use super::run::{States, Tape};
 use super::{Arrival, Pattern, Repeat, Runner};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// How many steps are taken between two looks at the clock.
 const UNASKED: usize = 1 << 10;
+
+/// Of how many steps what they read is kept the next time; few where that is tested.
+const LONG: usize = if cfg!(test) { 2 } else { 8 };
 
 /// Cotangents on their way back through a loop.
 struct Back<'r> {
@@ -30,6 +33,8 @@ struct Back<'r> {
     current: Option<(Pattern, Arc<Pullback>)>,
     /// Where what a step has come to is read by the next one, while that has the same pattern.
     steady: Option<Vec<(usize, Place)>>,
+    /// Whether steps read what the way there has kept for them.
+    is_taped: bool,
     file: File,
     inputs: Vec<f64>,
 }
@@ -74,9 +79,11 @@ impl Trace {
             .map(|r| r.as_node().is_some_and(|node| adjoints.is_wanted(node)))
             .collect();
         let reads = of.read_in_turn();
-        for (nth, r) in repeated.in_turn().enumerate() {
-            flows[reads.start + nth % reads.len()] |=
-                r.as_node().is_some_and(|node| adjoints.is_wanted(node));
+        let later = repeated.in_turn_parts()[1];
+        for iteration in later.chunks(reads.len().max(1)) {
+            for (flows, r) in flows[reads.clone()].iter_mut().zip(iteration) {
+                *flows |= r.as_node().is_some_and(|node| adjoints.is_wanted(node));
+            }
         }
         let active = of.active(flows);
         let before = |nth: usize| befores[nth].filter(|ct| there(ct) && active[nth]);
@@ -88,7 +95,7 @@ impl Trace {
         let mut states = states.map(std::mem::take);
         let mut back = Back {
             of,
-            in_turn: repeated.in_turn().collect(),
+            in_turn: repeated.in_turn_parts().concat(),
             pattern: Pattern {
                 is_many: false,
                 carried: cts.iter().map(|ct| Arrival::of(there(ct))).collect(),
@@ -105,6 +112,7 @@ impl Trace {
                 .collect(),
             current: None,
             steady: None,
+            is_taped: false,
             file: File::default(),
             inputs: Vec::new(),
             adjoints: &mut adjoints.values,
@@ -188,6 +196,8 @@ impl Back<'_> {
             }
         }
         self.settle();
+        // Some of these are not like the others.
+        let is_long = steps >= LONG;
         self.pattern.is_many = true;
         let spacing = states.spacing;
         let mut between = Vec::new();
@@ -197,7 +207,9 @@ impl Back<'_> {
             let start = states.before(interval, carried);
             between.clear();
             between.extend_from_slice(start);
-            if count > 1 {
+            // Those that are on the tape begin with nothing else.
+            let is_kept = self.is_taped && from + count <= states.tape.steps;
+            if count > 1 && !is_kept {
                 runner.go_to(from * of.together, start);
                 for _ in 1..count {
                     runner.do_many();
@@ -206,10 +218,17 @@ impl Back<'_> {
             }
             for nth in (0..count).rev() {
                 let is_first = from + nth == 0;
-                let begin = &between[nth * carried..][..carried];
                 let at = (from + nth) * of.together;
-                if is_first || !self.step_steadily(&runner, at, begin) {
-                    self.step(&mut runner, (at, begin), first, is_first);
+                if is_first || !self.step_on_tape(&states.tape, from + nth) {
+                    let begin = &between[nth * carried..][..carried];
+                    if is_first || !self.step_steadily(&runner, at, begin) {
+                        self.step(&mut runner, (at, begin), first, is_first);
+                        if is_long
+                            && let (Some(_), Some((pattern, _))) = (&self.steady, &self.current)
+                        {
+                            of.note_steps(pattern);
+                        }
+                    }
                 }
                 if (from + nth) % UNASKED == UNASKED - 1 && late() {
                     return false;
@@ -246,6 +265,32 @@ impl Back<'_> {
         true
     }
 
+    /// The same, with what the way there has kept of the step: nothing of it is computed again.
+    fn step_on_tape(&mut self, tape: &Tape, nth: usize) -> bool {
+        let Some(steps) = tape.of.as_ref().filter(|_| nth < tape.steps) else {
+            return false;
+        };
+        if !self.is_taped {
+            let (Some(_), Some((pattern, current))) = (&self.steady, &mut self.current) else {
+                return false;
+            };
+            if *pattern != steps.pattern {
+                return false;
+            }
+            *current = Arc::clone(&steps.of.back);
+            // What cotangents are is read where it was, and is somewhere else afterwards.
+            self.steady = self.moves(&steps.of.back, self.of.in_turn * self.of.together);
+            self.inputs.resize(self.inputs.len() + steps.of.width, 0.0);
+            self.is_taped = true;
+        }
+        let kept = self.inputs.len() - steps.of.width;
+        self.inputs[kept..].copy_from_slice(tape.of_step(nth));
+        // There are no guards in it.
+        let _ = steps.of.back.routine.run(&self.inputs, &mut self.file);
+        self.pass_on();
+        true
+    }
+
     /// How many iterations a step is.
     fn times(&self) -> usize {
         if self.pattern.is_many {
@@ -259,6 +304,9 @@ impl Back<'_> {
     fn settle(&mut self) {
         if self.steady.take().is_some() {
             self.arrive(0..0);
+        }
+        if std::mem::take(&mut self.is_taped) {
+            self.current = None;
         }
     }
 
