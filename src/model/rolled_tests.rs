@@ -179,6 +179,108 @@ fn loops_that_go_along_lists_and_vectors_are_kept_as_one_iteration() {
 }
 
 #[test]
+fn loops_that_carry_nothing_but_sums_are_kept_as_one_iteration() {
+    let sources = [
+        "(fold (lambda (x s) (let ((e (- (+ a (* x (+ b (* x 0.5)))) 0.5))) (+ s (* e e)))) 0.0 (vec->list v))",
+        "(loop ((i 0) (s a)) (if (< i n) (recur (+ i 1) (+ s (* b i))) (* s s)))",
+        "(loop ((i 0) (s a) (t 0.0) (u b)) (if (< i n) (recur (+ i 1) (- s (* b b)) (+ (sin (* a i)) t) (+ u 1.0)) (list s (* t u) i)))",
+        "(loop ((i 1.0) (h 0.1) (s 0.0)) (if (<= i 40.0) (recur (+ i h) h (+ s (/ a (+ i (exp b))))) s))",
+        // What is read in turn is differentiated by, twice in a term and by itself; two lists; one read by several.
+        "(let go ((l (vec->list v)) (s a) (t b)) (if (null? l) (* s t) (go (cdr l) (+ s (* (car l) (car l))) (- t (car l)))))",
+        "(let go ((l (map list (vec->list v) (vec->list w))) (s a)) (if (null? l) s (go (cdr l) (+ s (* b (caar l) (cadar l) (cadar l))))))",
+        "(let go ((i 1) (s a)) (if (= i 64) s (go (+ i 1) (+ s (* (ref v i) (ref v (- i 1)) (+ b (* b (ref v i))))))))",
+        // An end that no counter tells, and what arrives in some iterations alone.
+        "(let go ((l (vec->list v)) (s a) (i 0)) (if (or (null? l) (> (* a (car l)) 0.65)) (+ s (* b i)) (go (cdr l) (+ s (* b (car l))) (+ i 1))))",
+        "(loop ((i 0) (s a)) (if (< i n) (recur (+ i 1) (+ s (max (* b i) (* a a)))) s))",
+        "(loop ((i 0) (s a)) (if (< i n) (recur (+ i 1) (+ s (if (> (sin (* i b)) 0.3) (* a b) b))) s))",
+        "(loop ((i 0) (s a)) (if (< i n) (recur (+ i 1) (+ s (sqrt (* a i)))) (* 2.0 s)))",
+        // Sums that are read, or read others.
+        "(loop ((i 0) (s a) (t b)) (if (< i n) (recur (+ i 1) (+ s (* 0.1 t)) (- t (* 0.1 a))) (+ s t)))",
+        "(loop ((i 0) (s a)) (if (and (< i n) (< s 20.0)) (recur (+ i 1) (+ s (abs b))) s))",
+        "(+ (loop ((i 0) (s 0.0)) (if (< i n) (recur (+ i 1) (+ s (* a (+ i 1)))) s)) (loop ((i 0) (s 0.0)) (if (< i n) (recur (+ i 1) (- s (* b a))) s)))",
+    ];
+    for source in sources {
+        assert_ne!(check(source, &fuel(5000), ""), 0, "{source}");
+    }
+    for limit in [100, 242, 300, 303, 700] {
+        check(sources[1], &fuel(limit), "");
+    }
+}
+
+/// A number that is computed from an iteration's, so many levels deep.
+fn term(random: &mut Random, leaves: &[&str], depth: usize) -> String {
+    if depth == 0 || random.below(5) == 0 {
+        return leaves[random.below(leaves.len())].to_owned();
+    }
+    let [x, y] = [(); 2].map(|()| term(random, leaves, depth - 1));
+    match random.below(14) {
+        0 => format!("(sin {x})"),
+        1 => format!("(exp (- (abs {x})))"),
+        2 => format!("(/ {x} (+ 1.5 (* {y} {y})))"),
+        3 => format!("(max {x} {y})"),
+        4 => format!("(if (> {x} 0.4) {y} (* 0.5 {x}))"),
+        5 => format!("(abs {x})"),
+        6 => format!("(- {x})"),
+        7 | 8 => format!("(- {x} {y})"),
+        9 | 10 => format!("(+ {x} {y})"),
+        _ => format!("(* {x} {y})"),
+    }
+}
+
+#[test]
+fn random_sums_come_to_the_same() {
+    let seed = from_environment("DMCI_SEED", 20_261_202);
+    let count = from_environment("DMCI_ROLLED_LOOPS", 40) / 2;
+    let mut rolled = 0;
+    for nth in 0..count {
+        let mut random = Random::at(&[seed, nth, 3]);
+        let (head, end, next, leaves): (_, _, _, &[&str]) = match random.below(3) {
+            0 => ("(i 0)", "(>= i n)", "(+ i 1)", &["a", "b", "i", "0.3"]),
+            1 => (
+                "(l (vec->list v))",
+                "(null? l)",
+                "(cdr l)",
+                &["a", "b", "(car l)", "1.7"],
+            ),
+            _ => (
+                "(i 0)",
+                "(= i 63)",
+                "(+ i 1)",
+                &["a", "(ref v i)", "(ref w (+ i 1))", "b"],
+            ),
+        };
+        let sums = 1 + random.below(3);
+        let (mut starts, mut terms) = (Vec::new(), Vec::new());
+        for sum in 0..sums {
+            let start = ["a", "0.0", "(* 2.0 b)", "1.0"][random.below(4)];
+            starts.push(format!("(s{sum} {start})"));
+            let depth = 1 + random.below(3);
+            let term = term(&mut random, leaves, depth);
+            terms.push(match random.below(3) {
+                0 => format!("(- s{sum} {term})"),
+                1 => format!("(+ {term} s{sum})"),
+                _ => format!("(+ s{sum} {term})"),
+            });
+        }
+        let (starts, terms) = (starts.join(" "), terms.join(" "));
+        let all: Vec<String> = (0..sums).map(|sum| format!("s{sum}")).collect();
+        let (all, last) = (all.join(" "), sums - 1);
+        let result = match random.below(3) {
+            0 => format!("(list {all})"),
+            1 => format!("(* a (+ {all}))"),
+            _ => format!("(* s0 s{last})"),
+        };
+        let source = format!("(let go ({head} {starts}) (if {end} {result} (go {next} {terms})))");
+        let which = format!("seed {seed}, program {nth}: ");
+        rolled += check(&source, &fuel(5000), &which).min(1);
+    }
+    assert!(
+        rolled as u64 * 4 > count,
+        "seed {seed}: {rolled} of {count} were kept so"
+    );
+}
+
+#[test]
 fn fuel_ends_them_where_it_ends_a_walk() {
     let source = "(loop ((i 0) (s a)) (if (< i n) (recur (+ i 1) (+ (* 0.9 s) b)) s))";
     for limit in [0, 1, 30, 100, 241, 242, 243, 300, 601, 1000] {

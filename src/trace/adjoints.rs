@@ -6,6 +6,7 @@
 
 use super::repeat::Kept;
 use super::{BlockScratch, Ref};
+use std::ops::Range;
 
 /// The bits of an adjoint that nothing has contributed to: a NaN that no arithmetic makes.
 pub(super) const UNTOUCHED: u64 = 0x7ff4_dead_beef_0001;
@@ -50,6 +51,12 @@ impl Adjoints {
     /// Whether anything that is wanted is at a node, or behind it.
     pub(super) fn is_wanted(&self, node: u32) -> bool {
         self.wanted.get(node as usize).is_none_or(|&is| is)
+    }
+
+    /// The same of any of some nodes.
+    pub(super) fn is_some_wanted(&self, nodes: Range<usize>) -> bool {
+        let wanted = self.wanted.get(nodes);
+        wanted.is_none_or(|wanted| wanted.contains(&true))
     }
 
     /// The adjoint of an input; 0, never -0, where nothing depends on it.

@@ -11,7 +11,7 @@ use super::super::{Ref, Trace};
 use crate::prim::Prim;
 
 /// Whole numbers up to this are sums of whole numbers, exactly.
-const WHOLE: f64 = 9_007_199_254_740_992.0;
+pub(super) const WHOLE: f64 = 9_007_199_254_740_992.0;
 
 /// How a guard is asked.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -20,10 +20,12 @@
 //! - An iteration has operations on single numbers.
 
 mod abreast;
+mod folds;
 mod guards;
 mod run;
 mod sweep;
 
+use super::flow::Class;
 use super::routine::pullback::{Pullback, Seed, Taped};
 use super::routine::{Routine, Wanted};
 use super::{BlockOperation, Guard, Numbers, Operation, Ref, Trace, narrow};
@@ -31,6 +33,7 @@ use crate::prim::Prim;
 use crate::threads::lock;
 use abreast::Wide;
 pub(crate) use abreast::{Abreast, LANES};
+use folds::Folded;
 use guards::{Asked, asked};
 pub(crate) use run::{Kept, Runner};
 use std::ops::Range;
@@ -66,6 +69,8 @@ pub(crate) struct Repeat {
     one: Routine,
     /// The same for lanes, once there are some.
     wide: OnceLock<Wide>,
+    /// An iteration for many at a time, where only sums are carried on.
+    folded: OnceLock<Option<Box<Folded>>>,
     /// Ways back, for one lane or not.
     pullbacks: Mutex<Vec<(Pattern, bool, Arc<Pullback>)>>,
     /// The steps that are taken most, there and back.
@@ -241,6 +246,7 @@ impl Repeat {
             many,
             one,
             wide: OnceLock::new(),
+            folded: OnceLock::new(),
             pullbacks: Mutex::default(),
             steps: Mutex::default(),
         }
@@ -356,6 +362,12 @@ impl Repeat {
         }
     }
 
+    /// An iteration for many at a time, if only sums are carried on.
+    fn folded(&self) -> Option<&Folded> {
+        let made = || Folded::new(self).map(Box::new);
+        self.folded.get_or_init(made).as_deref()
+    }
+
     /// The memory it takes, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let pullbacks: usize = lock(&self.pullbacks)
@@ -363,10 +375,12 @@ impl Repeat {
             .map(|(.., pullback)| pullback.routine.bytes())
             .sum();
         let wide = self.wide.get().map_or(0, Wide::bytes);
+        let folded = self.folded.get().and_then(Option::as_deref);
+        let folded = folded.map_or(0, Folded::bytes);
         let taped = lock(&self.steps).taped.as_ref().map_or(0, |steps| {
             steps.of.forward.bytes() + steps.of.back.routine.bytes()
         });
-        self.body.bytes() + self.many.bytes() + self.one.bytes() + wide + taped + pullbacks
+        self.body.bytes() + self.many.bytes() + self.one.bytes() + wide + folded + taped + pullbacks
     }
 
     /// What is told of an iteration's inputs, told of those of several that are written out together.
@@ -388,7 +402,8 @@ impl Repeat {
             inputs,
             by,
         } = self.returning(pattern);
-        let pullback = Arc::new(Pullback::new(&trace, &seeds, inputs, &by, alone));
+        let classes = vec![Class::Lane; inputs as usize];
+        let pullback = Arc::new(Pullback::new(&trace, &seeds, &classes, &by, alone));
         if known.len() >= PATTERNS {
             known.remove(0);
         }

@@ -2,9 +2,11 @@
 
 use super::super::routine::pullback::Taped;
 use super::super::routine::{File, Routine};
-use super::super::{Ref, Trace};
+use super::super::{Ref, Trace, narrow};
 use super::guards::{Asked, Counted};
 use super::{Repeat, Repeated, TapedSteps};
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How many iterations are done between two questions whether to go on, about.
@@ -289,8 +291,13 @@ impl<'r> Runner<'r> {
 
 /// Whether nodes are one after the other, from one on.
 fn follow(nodes: &[Ref], first: u32) -> bool {
-    let mut places = (first..).zip(nodes);
-    places.all(|(at, &r)| r == Ref::node(at))
+    /// So many are compared before it is asked whether they do.
+    const SOME: usize = 128;
+    let mut starts = (first..).step_by(SOME);
+    nodes.chunks(SOME).zip(&mut starts).all(|(some, start)| {
+        let places = (start..).zip(some);
+        places.fold(true, |so, (at, &r)| so & (r == Ref::node(at)))
+    })
 }
 
 fn step(routine: &Routine, numbers: &mut [f64], file: &mut File) -> bool {
@@ -303,25 +310,45 @@ fn step(routine: &Routine, numbers: &mut [f64], file: &mut File) -> bool {
     true
 }
 
+impl Repeated<'_> {
+    /// The nodes that it reads in turn, if they follow one another, as the elements of an input do.
+    pub(super) fn row(&self) -> Option<Range<usize>> {
+        let [ours, others] = self.in_turn_parts();
+        let first = ours.first()?.as_node()?;
+        let so = follow(ours, first) && follow(others, first + narrow(ours.len()));
+        so.then(|| first as usize..first as usize + ours.len() + others.len())
+    }
+}
+
 impl Trace {
     /// A loop that is about to begin.
     pub(super) fn runner<'t>(&self, repeated: &Repeated<'t>, values: &[f64]) -> Runner<'t> {
         let number = |r: Ref| self.number(r, values);
         let numbers = repeated.operands.iter().copied().map(number).collect();
+        let in_turn = self.read_in_turn(repeated, values).into_owned();
+        Runner::new(repeated.of, numbers, in_turn)
+    }
+
+    /// The numbers that a loop reads in turn.
+    pub(super) fn read_in_turn<'v>(
+        &self,
+        repeated: &Repeated<'_>,
+        values: &'v [f64],
+    ) -> Cow<'v, [f64]> {
+        if let Some(row) = repeated.row() {
+            return Cow::Borrowed(&values[row]);
+        }
         let parts = repeated.in_turn_parts();
-        let count = parts.map(<[Ref]>::len).iter().sum();
-        let mut in_turn = Vec::with_capacity(count);
+        let mut in_turn = Vec::with_capacity(parts.map(<[Ref]>::len).iter().sum());
         for part in parts {
             match part.first().and_then(|r| r.as_node()) {
-                // They follow one another, as the elements of an input do.
                 Some(first) if follow(part, first) => {
-                    let first = first as usize;
-                    in_turn.extend_from_slice(&values[first..first + part.len()]);
+                    in_turn.extend_from_slice(&values[first as usize..][..part.len()]);
                 }
-                _ => in_turn.extend(part.iter().copied().map(number)),
+                _ => in_turn.extend(part.iter().map(|&r| self.number(r, values))),
             }
         }
-        Runner::new(repeated.of, numbers, in_turn)
+        Cow::Owned(in_turn)
     }
 
     /// Does a loop whose numbers come after those in `values`: what it has carried on to its end, and how
@@ -335,6 +362,9 @@ impl Trace {
         go_on: &mut dyn FnMut([u64; 2]) -> bool,
     ) -> bool {
         let of = repeated.of;
+        if let Some(folded) = of.folded() {
+            return self.run_folded(repeated, folded, values, go_on);
+        }
         let mut runner = self.runner(repeated, values);
         let mut states = kept.map(|kept| {
             if kept.loops.len() < self.repeats.len() {

@@ -53,7 +53,7 @@ impl Trace {
         };
         let (of, operands) = (repeated.of, repeated.operands);
         let carried = of.carried();
-        let cts = &adjoints.values[repeated.first..repeated.first + carried];
+        let cts = adjoints.values[repeated.first..repeated.first + carried].to_vec();
         let there = |ct: &f64| ct.to_bits() != UNTOUCHED;
         if !cts.iter().any(there) {
             return;
@@ -79,13 +79,21 @@ impl Trace {
             .map(|r| r.as_node().is_some_and(|node| adjoints.is_wanted(node)))
             .collect();
         let reads = of.read_in_turn();
+        let row = repeated.row();
+        let is_of_no_use = row.is_some_and(|row| !adjoints.is_some_wanted(row));
         let later = repeated.in_turn_parts()[1];
+        let later = if is_of_no_use { &[] } else { later };
         for iteration in later.chunks(reads.len().max(1)) {
             for (flows, r) in flows[reads.clone()].iter_mut().zip(iteration) {
                 *flows |= r.as_node().is_some_and(|node| adjoints.is_wanted(node));
             }
         }
         let active = of.active(flows);
+        if let Some(folded) = of.folded()
+            && self.sweep_folded(&repeated, folded, values, &active, adjoints, late)
+        {
+            return;
+        }
         let before = |nth: usize| befores[nth].filter(|ct| there(ct) && active[nth]);
         let inputs = operands.len();
         let first = (0..carried).map(|nth| Arrival::of(before(nth).is_some()));

@@ -17,13 +17,13 @@ pub(super) const TOGETHER: usize = 8;
 /// How the numbers of sums are gone through: whether from the last one on to the first, and whether they are
 /// taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Way {
-    pub(super) is_backwards: bool,
-    pub(super) is_less: bool,
+pub(crate) struct Way {
+    pub(crate) is_backwards: bool,
+    pub(crate) is_less: bool,
 }
 
 /// Adds the numbers of rows that are equally long to the sums, side by side; `row` gives those of one.
-pub(super) fn add_all<'a>(sums: &mut [f64], way: Way, mut row: impl FnMut(usize) -> &'a [f64]) {
+pub(crate) fn add_all<'a>(sums: &mut [f64], way: Way, mut row: impl FnMut(usize) -> &'a [f64]) {
     let mut done = 0;
     while done < sums.len() {
         let sums = &mut sums[done..];

@@ -37,7 +37,7 @@ mod chains;
 mod check;
 mod code;
 mod encode;
-mod folds;
+pub(crate) mod folds;
 mod groups;
 pub(crate) mod lanes;
 mod many;

@@ -63,8 +63,8 @@ struct Written {
 }
 
 impl Written {
-    fn new(trace: &Trace, seeds: &[Seed], inputs: u32, by: &[u32]) -> Self {
-        let mut flow = Flow::new(&vec![Class::Lane; inputs as usize]);
+    fn new(trace: &Trace, seeds: &[Seed], classes: &[Class], by: &[u32]) -> Self {
+        let mut flow = Flow::new(classes);
         let (nodes, guards) = simplify(trace, &mut flow);
         let mut gradient = Gradient::new(trace, &nodes, by, &mut flow);
         for seed in seeds {
@@ -109,10 +109,17 @@ impl Written {
 }
 
 impl Pullback {
-    /// Of a trace of single numbers: cotangents come in as inputs after the trace's own, so many in all;
-    /// adjoints are those of the inputs `by`, one or two outputs each: for one lane `alone` or for several.
-    pub(crate) fn new(trace: &Trace, seeds: &[Seed], inputs: u32, by: &[u32], alone: bool) -> Self {
-        let written = Written::new(trace, seeds, inputs, by);
+    /// Of a trace of single numbers: cotangents come in as inputs after the trace's own, and whether lanes share
+    /// each of these inputs; adjoints are those of the inputs `by`, one or two outputs each: for one lane
+    /// `alone` or for several.
+    pub(crate) fn new(
+        trace: &Trace,
+        seeds: &[Seed],
+        classes: &[Class],
+        by: &[u32],
+        alone: bool,
+    ) -> Self {
+        let written = Written::new(trace, seeds, classes, by);
         let adjoints: Vec<Ref> = written.adjoints().collect();
         let summed = false;
         written.compiled(&written.flow, &adjoints, Form { summed, alone })
@@ -129,7 +136,8 @@ impl Taped {
         inputs: u32,
         by: &[u32],
     ) -> Self {
-        let mut written = Written::new(trace, seeds, inputs, by);
+        let classes = vec![Class::Lane; inputs as usize];
+        let mut written = Written::new(trace, seeds, &classes, by);
         let outputs = outputs.iter();
         let outputs =
             outputs.map(|&output| trace.in_flow(output, &written.nodes, &mut written.flow));
