@@ -174,7 +174,8 @@ x = lanes[100_000]
 
 def in_threads(count):
     def work():
-        for _ in range(10):
+        # As many as make what it takes to begin a thread not count.
+        for _ in range(100):
             one(a=2.5, b=0.8, x=x)
 
     threads = [threading.Thread(target=work) for _ in range(count)]

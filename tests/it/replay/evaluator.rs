@@ -169,6 +169,48 @@ fn a_sum_may_be_differentiated_by_lanes_own_inputs() -> Result<(), Error> {
 }
 
 #[test]
+fn a_sum_of_one_lane_is_that_lane() -> Result<(), Error> {
+    let wrt = ["x", "a", "b", "n"];
+    let model = model(BRANCHY);
+    let (mut of_one, mut of_lanes) = (evaluator(&model, &wrt), evaluator(&model, &wrt));
+    let [n, x] = columns(200);
+    for (n, x) in n.iter().zip(&x) {
+        let (mut summed, mut gradient) = ([0.0; 4], [0.0; 4]);
+        let [n, x] = [n, x].map(std::slice::from_ref);
+        let each = [Lane::Shared(0.7), Lane::Shared(1.2), Lane::Each(n)];
+        let strided = Lane::Strided {
+            numbers: x,
+            stride: 3,
+        };
+        let inputs = [each[0], each[1], each[2], strided];
+        let sum = of_lanes.sum(&inputs, &mut summed)?;
+        let value = of_one.value_and_grad(&[0.7, 1.2, n[0], x[0]], &mut gradient)?;
+        assert_eq!(
+            bits(sum, &summed),
+            bits(value + 0.0, &gradient),
+            "{n:?} {x:?}"
+        );
+        assert_eq!(
+            of_lanes.sum(&inputs, &mut [])?.to_bits(),
+            (value + 0.0).to_bits()
+        );
+        // Columns of other lengths and strides are refused all the same.
+        for other in [
+            Lane::Each(&[1.0, 2.0]),
+            Lane::Each(&[]),
+            Lane::Strided {
+                numbers: &[1.0],
+                stride: 0,
+            },
+        ] {
+            let error = of_lanes.sum(&[each[0], each[1], each[2], other], &mut summed);
+            assert!(matches!(error, Err(Error::Request(_))), "{error:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn errors_are_those_of_the_first_lane_at_fault() -> Result<(), Error> {
     let model = model("(if (> x 2) (error \"too large:\" x) (* a x))");
     let mut evaluator =
@@ -184,6 +226,12 @@ fn errors_are_those_of_the_first_lane_at_fault() -> Result<(), Error> {
     }
     let error = evaluator.value(&[3.0, 1.0]).unwrap_err();
     assert!(error.to_string().contains("too large: 3"), "{error}");
+    let two = |evaluator: &mut Evaluator, x: &[f64]| {
+        let sum = evaluator.sum(&[Lane::Each(x), Lane::Shared(2.0)], &mut [0.0]);
+        sum.unwrap_err().to_string()
+    };
+    let of_one = two(&mut evaluator, &[3.0]);
+    assert_eq!(of_one, two(&mut evaluator, &[3.0, 1.0]));
     assert_eq!(evaluator.value(&[1.0, 3.0])?, 3.0);
     let error = evaluator.sum(&[Lane::Shared(1.0), Lane::Shared(1.0)], &mut []);
     assert!(matches!(error, Err(Error::Request(_))));
