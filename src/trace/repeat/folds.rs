@@ -179,33 +179,10 @@ impl Folded {
         self.terms.bytes() + returns
     }
 
-    /// Puts what counts where some iterations find it, which begin with these numbers; they have gone on by so
-    /// many iterations afterwards.
-    fn count(&self, numbers: &mut [f64], columns: &mut [Column], iterations: usize) {
-        for ((carried, number), column) in self.carried.iter().zip(numbers).zip(columns) {
-            let by = match *carried {
-                Carried::Counts { by } => by,
-                Carried::Stays => 0.0,
-                Carried::Sums { .. } => continue,
-            };
-            if *carried == Carried::Stays {
-                column.fill(*number);
-                continue;
-            }
-            let last = *number + by * iterations as f64;
-            let is_whole = |x: f64| x.fract() == 0.0 && x.abs() < WHOLE;
-            if [*number, by, last].into_iter().all(is_whole) {
-                // All of these are whole numbers, and so exact.
-                for (at, nth) in column[..iterations].iter_mut().zip(0_i32..) {
-                    *at = *number + by * f64::from(nth);
-                }
-                *number = last;
-                continue;
-            }
-            for at in &mut column[..iterations] {
-                *at = *number;
-                *number += by;
-            }
+    /// Puts sums in their places among the numbers carried on.
+    fn put(&self, sums: &[f64], numbers: &mut [f64]) {
+        for (&nth, &sum) in self.sums.iter().zip(sums) {
+            numbers[nth] = sum;
         }
     }
 
@@ -316,6 +293,37 @@ impl Folded {
     }
 }
 
+/// Puts what counts where some iterations find it, which begin with these numbers; they have gone on by so
+/// many iterations afterwards.
+fn count_on(carried: &[Carried], numbers: &mut [f64], columns: &mut [Column], iterations: usize) {
+    for ((carried, number), column) in carried.iter().zip(numbers).zip(columns) {
+        let by = match *carried {
+            Carried::Counts { by } => by,
+            Carried::Stays => {
+                column.fill(*number);
+                continue;
+            }
+            Carried::Sums { .. } => continue,
+        };
+        let way = by * iterations as f64;
+        let last = *number + way;
+        let is_whole = |x: f64| x.fract() == 0.0 && x.abs() < WHOLE;
+        let is_minus_zero = *number == 0.0 && number.is_sign_negative();
+        if !is_minus_zero && [*number, by, way, last].into_iter().all(is_whole) {
+            // All that it comes to are whole numbers, and so exact.
+            for (at, nth) in column[..iterations].iter_mut().zip(0_i32..) {
+                *at = *number + by * f64::from(nth);
+            }
+            *number = last;
+            continue;
+        }
+        for at in &mut column[..iterations] {
+            *at = *number;
+            *number += by;
+        }
+    }
+}
+
 /// What iterations are given, on from one of them: as an iteration has its inputs.
 fn given<'a>(
     of: &Repeat,
@@ -402,7 +410,7 @@ impl Trace {
             if count == 0 {
                 break true;
             }
-            folded.count(&mut numbers, &mut scratch.counters, count);
+            count_on(&folded.carried, &mut numbers, &mut scratch.counters, count);
             let read = in_turn.get(trips * of.in_turn..).unwrap_or_default();
             let inputs = given(of, folded, &numbers, &scratch.counters, read);
             if times == 0 {
@@ -430,11 +438,7 @@ impl Trace {
                 break true;
             }
             if times % UNASKED == 0 {
-                folded
-                    .sums
-                    .iter()
-                    .zip(&sums)
-                    .for_each(|(&nth, &sum)| numbers[nth] = sum);
+                folded.put(&sums, &mut numbers);
                 let taken = of.taken(trips as u64, &numbers[..of.carried()]);
                 let since = [taken[0] - told[0], taken[1] - told[1]];
                 told = taken;
@@ -445,11 +449,7 @@ impl Trace {
         };
         drop(in_turn);
         if is_whole {
-            folded
-                .sums
-                .iter()
-                .zip(&sums)
-                .for_each(|(&nth, &sum)| numbers[nth] = sum);
+            folded.put(&sums, &mut numbers);
             values.extend_from_slice(&numbers[..of.carried()]);
             values.push(trips as f64);
         }
@@ -492,7 +492,12 @@ impl Trace {
         if is_counted {
             for _ in 0..trips.div_ceil(AT_ONCE) {
                 starts.extend_from_slice(&numbers[..carried]);
-                folded.count(&mut numbers, &mut scratch.counters, AT_ONCE);
+                count_on(
+                    &folded.carried,
+                    &mut numbers,
+                    &mut scratch.counters,
+                    AT_ONCE,
+                );
             }
         }
         let node_of = |input: usize| repeated.operands[input].as_node().map(|node| node as usize);
@@ -514,7 +519,7 @@ impl Trace {
             let count = AT_ONCE.min(trips - first);
             if is_counted {
                 numbers[..carried].copy_from_slice(&starts[block * carried..][..carried]);
-                folded.count(&mut numbers, &mut scratch.counters, count);
+                count_on(&folded.carried, &mut numbers, &mut scratch.counters, count);
             }
             let read = in_turn.get(first * of.in_turn..).unwrap_or_default();
             let mut inputs = given(of, folded, &numbers, &scratch.counters, read);
@@ -581,5 +586,54 @@ impl Trace {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AT_ONCE, Carried, count_on};
+
+    #[test]
+    fn counters_have_the_bits_of_one_addition_after_the_other() {
+        let largest = 9_007_199_254_740_990.0;
+        let starts = [
+            0.0,
+            -0.0,
+            1.0,
+            -3.0,
+            0.1,
+            largest,
+            -largest,
+            1e300,
+            f64::NAN,
+        ];
+        let steps = [
+            1.0,
+            -1.0,
+            -0.0,
+            0.0,
+            0.1,
+            1_125_899_906_842_625.0,
+            3e14,
+            f64::INFINITY,
+        ];
+        for (start, by) in starts
+            .into_iter()
+            .flat_map(|start| steps.map(|by| (start, by)))
+        {
+            let (mut numbers, mut columns) = ([start], [[0.0; AT_ONCE]]);
+            count_on(
+                &[Carried::Counts { by }],
+                &mut numbers,
+                &mut columns,
+                AT_ONCE,
+            );
+            let mut x = start;
+            let told = columns[0].into_iter().chain(numbers);
+            for (nth, told) in told.enumerate() {
+                assert_eq!(told.to_bits(), x.to_bits(), "{start} by {by}, {nth}");
+                x += by;
+            }
+        }
     }
 }
