@@ -207,6 +207,37 @@ fn loops_that_carry_nothing_but_sums_are_kept_as_one_iteration() {
     }
 }
 
+#[test]
+fn what_a_replay_has_kept_of_one_loop_is_none_of_anothers() {
+    // As long as each other; the second one's cotangents go back one iteration after the other.
+    let sources = [
+        "(loop ((i 0) (s a)) (if (< i n) (recur (+ i 1) (* s (max b 0.9))) s))",
+        "(loop ((i 0) (s a)) (if (< i n) (recur (+ i 1) (+ s (max b i))) s))",
+    ];
+    let models = sources.map(|source| model(source, Mode::Interpreter));
+    let mut with = workspace(true);
+    for n in [60.0, 150.0, 61.0, 150.0] {
+        for (kept, source) in models.iter().zip(sources) {
+            let mut inputs = inputs();
+            inputs.set("b", 2.5);
+            inputs.set("n", n);
+            let written_out = model(source, Mode::Interpreter);
+            let expected = told(&written_out, &inputs, &fuel(5000), &mut workspace(false));
+            for _ in 0..3 {
+                let now = told(kept, &inputs, &fuel(5000), &mut with);
+                assert_eq!(now, expected, "{n}: {source}");
+            }
+        }
+    }
+    for kept in models {
+        let paths = &kept.inner.paths;
+        assert!(
+            paths.count() as usize > paths.len(),
+            "it is kept as one iteration"
+        );
+    }
+}
+
 /// A number that is computed from an iteration's, so many levels deep.
 fn term(random: &mut Random, leaves: &[&str], depth: usize) -> String {
     if depth == 0 || random.below(5) == 0 {

@@ -362,19 +362,22 @@ impl Trace {
         go_on: &mut dyn FnMut([u64; 2]) -> bool,
     ) -> bool {
         let of = repeated.of;
-        if let Some(folded) = of.folded() {
-            return self.run_folded(repeated, folded, values, go_on);
-        }
-        let mut runner = self.runner(repeated, values);
         let mut states = kept.map(|kept| {
             if kept.loops.len() < self.repeats.len() {
                 kept.loops.resize_with(self.repeats.len(), States::default);
             }
             let states = &mut kept.loops[repeated.which];
+            // What is there is another loop's, or of other numbers.
             states.clear();
-            states.tape.begin(of.taped_steps());
             states
         });
+        if let Some(folded) = of.folded() {
+            return self.run_folded(repeated, folded, values, go_on);
+        }
+        let mut runner = self.runner(repeated, values);
+        if let Some(states) = &mut states {
+            states.tape.begin(of.taped_steps());
+        }
         let mut is_taping = states.is_some();
         let together = of.together as u64;
         let asked_after = UNASKED.div_ceil(together);
