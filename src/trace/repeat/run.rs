@@ -1,6 +1,5 @@
 //! Loops done: forwards, as long as their guards hold.
 
-use super::super::routine::pullback::Taped;
 use super::super::routine::{File, Routine};
 use super::super::{Ref, Trace, narrow};
 use super::guards::{Asked, Counted};
@@ -15,7 +14,7 @@ const UNASKED: u64 = 1 << 14;
 /// How many numbers are kept of a loop at the most; few where that is tested.
 const KEPT: usize = if cfg!(test) { 8 } else { 1 << 20 };
 
-/// How many numbers that the way back reads are kept of a loop at the most.
+/// How many numbers that the way back reads are kept at the most, of all loops of a trace.
 const TAPE: usize = if cfg!(test) { 1 << 10 } else { 1 << 22 };
 
 /// What the way back reads of the first steps of a loop.
@@ -27,14 +26,30 @@ pub(super) struct Tape {
     numbers: Vec<f64>,
     /// Of how many steps.
     pub(super) steps: usize,
+    /// How many numbers there may be.
+    room: usize,
 }
 
 impl Tape {
-    /// Begins anew, of steps that are these.
-    fn begin(&mut self, of: Option<Arc<TapedSteps>>) {
+    /// Begins anew, of steps that are these, with room for so many numbers.
+    fn begin(&mut self, of: Option<Arc<TapedSteps>>, room: usize) {
         self.of = of;
         self.numbers.clear();
         self.steps = 0;
+        self.room = room;
+    }
+
+    /// Makes room for so many numbers more; false where they are too many.
+    fn grow(&mut self, width: usize) -> bool {
+        let length = self.numbers.len();
+        if length + width > self.room {
+            return false;
+        }
+        if length + width > self.numbers.capacity() {
+            let more = length.max(width).min(self.room - length);
+            self.numbers.reserve_exact(more);
+        }
+        true
     }
 
     /// What is kept of a step.
@@ -89,7 +104,7 @@ impl States {
     /// Begins anew; nothing is noted before.
     pub(super) fn clear(&mut self) {
         self.numbers.clear();
-        self.tape.begin(None);
+        self.tape.begin(None, 0);
         (self.spacing, self.steps) = (1, 0);
     }
 }
@@ -215,13 +230,14 @@ impl<'r> Runner<'r> {
     /// Does as many iterations as are written out together, and keeps what the way back reads of them; false
     /// where there is no room for that, or that is not the way to do them.
     fn do_on_tape(&mut self, tape: &mut Tape) -> bool {
+        let width = tape.of.as_ref().map(|steps| steps.of.width);
+        if !width.is_some_and(|width| tape.grow(width)) || !self.read(true) {
+            return false;
+        }
         let Some(steps) = &tape.of else {
             return false;
         };
-        let Taped { forward, width, .. } = &steps.of;
-        if tape.numbers.len() + width > TAPE || !self.read(true) {
-            return false;
-        }
+        let forward = &steps.of.forward;
         let is_read = self.of.in_turn > 0;
         let given = if is_read { &self.wide } else { &self.numbers };
         if forward.run(given, &mut self.taped).is_err() {
@@ -362,10 +378,16 @@ impl Trace {
         go_on: &mut dyn FnMut([u64; 2]) -> bool,
     ) -> bool {
         let of = repeated.of;
+        let mut taken = 0_usize;
         let mut states = kept.map(|kept| {
             if kept.loops.len() < self.repeats.len() {
                 kept.loops.resize_with(self.repeats.len(), States::default);
             }
+            let others = kept.loops.iter().enumerate();
+            let others = others.filter(|(which, _)| *which != repeated.which);
+            taken = others
+                .map(|(_, states)| states.tape.numbers.capacity())
+                .sum();
             let states = &mut kept.loops[repeated.which];
             // What is there is another loop's, or of other numbers.
             states.clear();
@@ -376,7 +398,8 @@ impl Trace {
         }
         let mut runner = self.runner(repeated, values);
         if let Some(states) = &mut states {
-            states.tape.begin(of.taped_steps());
+            let room = TAPE.saturating_sub(taken);
+            states.tape.begin(of.taped_steps(), room);
         }
         let mut is_taping = states.is_some();
         let together = of.together as u64;
