@@ -5,7 +5,10 @@
 //! **Invariants**
 //! - What the grammar admits reads, expands and has operators with as many arguments as they take: names
 //!   and numbers of arguments are those of the table of primitives.
-//! - Nesting is bounded, so an answer ends.
+//! - Each program is a list that names a column, and so is each list in it: what is left out are constants
+//!   that are written at length. A small model otherwise counts, a number a line.
+//! - Nesting is bounded, and so is the number of programs, so an answer ends.
+//! - What comes next decides the rule, so a server follows few of them at a time.
 
 use super::task::{Form, Task};
 use super::tree::gives_number;
@@ -14,6 +17,9 @@ use std::fmt::Write as _;
 
 /// How deep operators may nest.
 const DEEPEST: usize = 5;
+
+/// The most programs of an answer, whatever the task asks for.
+const MOST: usize = 64;
 
 impl Task {
     /// The grammar of the programs that this task is about, in GBNF.
@@ -30,11 +36,14 @@ impl Task {
         let quoted =
             |name: &str| format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
         let mut inputs: Vec<String> = self.data.inputs.iter().map(|name| quoted(name)).collect();
-        let program = match self.search.form {
-            Form::Expression => format!("e{DEEPEST}"),
+        // Where a recurrence starts there is no `state` yet.
+        let start = format!("start ::= constant | {}\n", inputs.join(" | "));
+        let (program, start) = match self.search.form {
+            Form::Expression => (format!("p{DEEPEST}"), String::new()),
             Form::Recurrence => {
                 inputs.push(quoted("state"));
-                format!("\"(recurrence \" e1 \" \" e{DEEPEST} \")\"")
+                let program = format!("\"(recurrence \" start \" \" e{DEEPEST} \")\"");
+                (program, start)
             }
         };
         let (mut one, mut two, mut many) = (Vec::new(), Vec::new(), Vec::new());
@@ -57,41 +66,66 @@ impl Task {
         if tests.is_empty() {
             tests = vec![quoted("<"), quoted(">")];
         }
-        let mut out =
-            format!("root ::= program (\"\\n\" program)* \"\\n\"?\nprogram ::= {program}\n");
+        let more = match self.openai.programs.clamp(1, MOST) - 1 {
+            0 => String::new(),
+            more => format!(" (\"\\n\" program){{0,{more}}}"),
+        };
+        let mut out = format!("root ::= program{more} \"\\n\"?\nprogram ::= {program}\n{start}");
         let _ = writeln!(out, "input ::= {}", inputs.join(" | "));
         out.push_str("constant ::= \"-\"? [0-9] [0-9]? [0-9]? \".\" [0-9] [0-9]? [0-9]? [0-9]?\n");
-        out.push_str("int ::= [0-9]\n");
+        out.push_str("number ::= constant | [0-9]\n");
         let _ = writeln!(
             out,
             "test ::= \"(\" ({}) \" \" input \" \" constant \")\"",
             tests.join(" | ")
         );
-        out.push_str("e0 ::= input | constant | int\n");
-        for depth in 1..=DEEPEST {
-            let below = depth - 1;
-            let mut ways = vec!["e0".to_owned()];
-            if !one.is_empty() {
-                ways.push(format!("\"(\" ({}) \" \" e{below} \")\"", one.join(" | ")));
+        // Of each depth: what has a column in it, any argument, and two of which one has a column.
+        for depth in 0..=DEEPEST {
+            if depth > 0 {
+                let ways = lists([&one, &two, &many], has_if, depth - 1);
+                let _ = writeln!(out, "p{depth} ::= {ways}");
             }
-            if !two.is_empty() {
-                ways.push(format!(
-                    "\"(\" ({}) \" \" e{below} \" \" e{below} \")\"",
-                    two.join(" | ")
-                ));
+            let list = match depth {
+                0 => String::new(),
+                _ => format!(" | p{depth}"),
+            };
+            let _ = writeln!(out, "e{depth} ::= input{list}");
+            if depth < DEEPEST {
+                let _ = writeln!(out, "a{depth} ::= number | e{depth}");
+                let _ = writeln!(
+                    out,
+                    "pair{depth} ::= e{depth} \" \" a{depth} | number \" \" e{depth}"
+                );
             }
-            if !many.is_empty() {
-                let more = format!("(\" \" e{below})?");
-                ways.push(format!(
-                    "\"(\" ({}) \" \" e{below} \" \" e{below} {more} \")\"",
-                    many.join(" | ")
-                ));
-            }
-            if has_if {
-                ways.push(format!("\"(if \" test \" \" e{below} \" \" e{below} \")\""));
-            }
-            let _ = writeln!(out, "e{depth} ::= {}", ways.join(" | "));
         }
         out
     }
+}
+
+/// The lists whose arguments nest so deep at most, by the names of operators that take one argument, two,
+/// and two or more.
+fn lists([one, two, many]: [&[String]; 3], has_if: bool, below: usize) -> String {
+    let mut ways = Vec::new();
+    if !one.is_empty() {
+        ways.push(format!("\"(\" ({}) \" \" e{below} \")\"", one.join(" | ")));
+    }
+    if !two.is_empty() {
+        ways.push(format!(
+            "\"(\" ({}) \" \" pair{below} \")\"",
+            two.join(" | ")
+        ));
+    }
+    if !many.is_empty() {
+        ways.push(format!(
+            "\"(\" ({}) \" \" pair{below} (\" \" a{below})? \")\"",
+            many.join(" | ")
+        ));
+    }
+    if has_if {
+        ways.push(format!("\"(if \" test \" \" a{below} \" \" a{below} \")\""));
+    }
+    if ways.is_empty() {
+        ways.push("input".to_owned());
+    }
+    ways.join(" | ")
 }

@@ -293,6 +293,8 @@ pub struct OpenaiTask {
     pub usd_out: f64,
     /// Programs asked for in one call.
     pub programs: usize,
+    /// The most calls that are answered in a run; none for as many as its budget allows.
+    pub calls: Option<usize>,
     /// Tries of one call, the first included.
     pub tries: u32,
     /// Seconds that one try may take.
@@ -316,6 +318,7 @@ impl Default for OpenaiTask {
             usd_in: 0.0,
             usd_out: 0.0,
             programs: 4,
+            calls: None,
             tries: 5,
             seconds: 120.0,
             prompt: None,

@@ -114,6 +114,11 @@ impl Transcript {
         self.usd
     }
 
+    /// How many answers there are.
+    pub(super) fn count(&self) -> usize {
+        self.answers.len()
+    }
+
     /// The last step that has an answer.
     pub(super) fn last_step(&self) -> Option<u64> {
         self.answers.keys().next_back().map(|(step, _)| *step)

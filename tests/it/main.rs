@@ -71,6 +71,8 @@ mod scaling;
 mod search;
 #[cfg(feature = "cli")]
 mod search_openai;
+#[cfg(feature = "cli")]
+mod search_served;
 mod selfhost;
 #[cfg(feature = "cli")]
 mod service;

@@ -423,7 +423,84 @@ fn the_grammar_admits_programs_alone() {
         let program = made(&rules, "program", &mut random);
         let model = interpreter.model(&program);
         assert!(model.is_ok(), "{program}: {:?}", model.err());
+        // What is a number alone, or has no column, predicts nothing.
+        let inputs = model.unwrap().inputs().to_vec();
+        assert!(program.starts_with('(') && inputs == ["x"], "{program}");
     }
+}
+
+#[test]
+fn the_grammar_has_as_many_programs_as_are_asked_for() {
+    let folder = Folder::new("count");
+    let root = |openai: &str| {
+        let grammar = folder.task("http://localhost/v1", "", openai).gbnf();
+        grammar.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(
+        root("programs = 4"),
+        r#"root ::= program ("\n" program){0,3} "\n"?"#
+    );
+    assert_eq!(root("programs = 1"), r#"root ::= program "\n"?"#);
+    assert!(root("programs = 100000").contains("{0,63}"));
+    // A recurrence has no state where it starts.
+    let task = folder.task("http://localhost/v1", "form = 'recurrence'", "");
+    let grammar = task.gbnf();
+    for line in [
+        "program ::= \"(recurrence \" start \" \" e5 \")\"",
+        "start ::= constant | \"x\"",
+        "input ::= \"x\" | \"state\"",
+    ] {
+        assert!(grammar.lines().any(|other| other == line), "{grammar}");
+    }
+}
+
+#[test]
+fn the_prompt_asks_for_what_the_grammar_admits() {
+    let folder = Folder::new("shape");
+    for (openai, form, has, lacks) in [
+        (
+            "",
+            "",
+            "fence of its own:\n```scheme\n(+ 1.0 (* 0.5 x))\n```",
+            "one a line",
+        ),
+        (
+            "grammar = 'gbnf'",
+            "",
+            "one a line, and nothing else:\n(+ 1.0 (* 0.5 x))\n",
+            "```",
+        ),
+        (
+            "grammar = 'vllm'",
+            "form = 'recurrence'",
+            "(recurrence 1.0 (+ state (* 0.5 x)))\n",
+            "```",
+        ),
+    ] {
+        let (url, asked) = serve(vec![content(GOOD)]);
+        folder.run(folder.task(&url, form, openai)).unwrap();
+        let asked = asked.lock().unwrap();
+        let prompt = asked[0].1["messages"][0]["content"].as_str().unwrap();
+        assert!(prompt.contains(has) && !prompt.contains(lacks), "{prompt}");
+    }
+}
+
+#[test]
+fn no_more_calls_are_made_than_the_task_allows() {
+    let folder = Folder::new("calls");
+    // A model that says the same for ever spends no evaluations.
+    let (url, asked) = serve(vec![content("(+ 1.0 x)")]);
+    let mut task = folder.task(&url, "", "calls = 3");
+    task.search.budget_evals = 100_000;
+    let (stopped, report) = folder.run(task).unwrap();
+    assert_eq!((stopped, report.steps), (Stopped::Budget, 3));
+    assert_eq!(asked.lock().unwrap().len(), 3);
+    assert_eq!(folder.transcript().len(), 3);
+    // A run that is gone on with has made them.
+    let mut run = Run::resume(&folder.0.join("run")).unwrap();
+    let stopped = run.go(&Effort::default(), &mut |_| {}).unwrap();
+    assert_eq!(stopped, Stopped::Budget);
+    assert_eq!(asked.lock().unwrap().len(), 3);
 }
 
 /// A text of a rule, at random; only what these grammars have is understood.

@@ -223,7 +223,9 @@ fn go(run: &mut Run, args: &EffortArgs, folder: &Path) -> Result<(), Failure> {
     };
     let bar = progress(args.quiet);
     let shown = std::cell::Cell::new(Instant::now());
+    let budget = std::cell::Cell::new(0);
     let stopped = run.go(&effort, &mut |standing| {
+        budget.set(standing.budget_evals);
         // More often nobody can read it.
         if shown.get().elapsed() > Duration::from_millis(200) && !bar.is_hidden() {
             shown.set(Instant::now());
@@ -244,6 +246,9 @@ fn go(run: &mut Run, args: &EffortArgs, folder: &Path) -> Result<(), Failure> {
             return Err(Failure::Interrupted);
         }
         Stopped::Deadline => report::note(&format!("the time is up; go on: {resume}")),
+        Stopped::Budget if standing.evaluations < budget.get() => report::note(
+            "the calls or dollars that the task allows are spent, and evaluations are left",
+        ),
         Stopped::Budget => report::note(&format!(
             "the budget is spent; a larger one: {resume} --budget-evals {}",
             10 * standing.evaluations

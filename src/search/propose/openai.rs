@@ -7,6 +7,7 @@
 //!   budget; a try that nobody answered counts as the worst.
 //! - The key comes from the environment and goes into the request's header, and nowhere else.
 //! - An answer is written down before it is used.
+//! - No more calls are answered than the task allows, those of the run before it was resumed included.
 
 use super::answers::programs;
 use super::{Ask, Propose, Proposed};
@@ -398,6 +399,20 @@ fn with_units(columns: &[String], task: &Task) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
+/// How programs are to be written, with one that has such a column: where a grammar keeps the answer to
+/// programs, it has no room for fences.
+fn shape(task: &Task, axis: &str) -> String {
+    let example = match task.search.form {
+        Form::Expression => format!("(+ 1.0 (* 0.5 {axis}))"),
+        Form::Recurrence => format!("(recurrence 1.0 (+ state (* 0.5 {axis})))"),
+    };
+    if task.openai.grammar == "off" {
+        format!("Write each in a fence of its own:\n```scheme\n{example}\n```")
+    } else {
+        format!("Write one a line, and nothing else:\n{example}")
+    }
+}
+
 /// The prompt, in at most so many bytes: of the front the shortest go first, then what failed.
 fn prompt(template: &str, ask: &Ask<'_>, count: usize, most: usize) -> String {
     let state = ask.state;
@@ -432,13 +447,15 @@ fn prompt(template: &str, ask: &Ask<'_>, count: usize, most: usize) -> String {
             }
         };
         let inputs = &ask.task.data.inputs;
+        let axis = inputs.first().map_or("row", String::as_str);
         let text = template
+            .replace("{shape}", &shape(ask.task, axis))
             .replace(
                 "{target}",
                 &with_units(std::slice::from_ref(&ask.task.data.target), ask.task),
             )
             .replace("{inputs}", &with_units(inputs, ask.task))
-            .replace("{axis}", inputs.first().map_or("row", String::as_str))
+            .replace("{axis}", axis)
             .replace("{form}", form)
             .replace("{operators}", &ask.task.grammar.operators.join(" "))
             .replace("{count}", &count.to_string())
@@ -457,7 +474,7 @@ fn prompt(template: &str, ask: &Ask<'_>, count: usize, most: usize) -> String {
 impl Propose for Openai {
     fn propose(&mut self, ask: &Ask<'_>, proposed: &mut Proposed) -> Result<(), SearchError> {
         if self.transcript.answer(ask.step, ask.island).is_none() {
-            if self.is_spent {
+            if Propose::is_spent(self) {
                 return Ok(());
             }
             let Some(answer) = self.ask(ask)? else {
@@ -475,11 +492,12 @@ impl Propose for Openai {
     }
 
     fn is_spent(&self) -> bool {
-        self.is_spent
+        let answers = self.transcript.count();
+        self.is_spent || self.options.calls.is_some_and(|most| answers >= most)
     }
 
     fn is_finished(&self, step: u64) -> bool {
-        self.is_spent && self.transcript.last_step().is_none_or(|last| step > last)
+        Propose::is_spent(self) && self.transcript.last_step().is_none_or(|last| step > last)
     }
 }
 
