@@ -615,7 +615,7 @@ impl Evaluator {
     }
 
     /// The sum of many lanes' values, and its gradient by names that lanes share; by a name that they
-    /// do not, the sum of all lanes' derivatives. Or no gradient, if that is empty.
+    /// do not, the sum of all lanes' derivatives. Or no gradient, if that is empty. One lane is its own sum.
     ///
     /// # Errors
     /// When a lane fails or gives no number: the first one's error; when no input has a number for
