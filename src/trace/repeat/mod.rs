@@ -96,7 +96,8 @@ struct TapedSteps {
 /// A way back to be compiled.
 struct Returning {
     /// As many iterations as a step is, and what is carried on after them.
-    written: (Trace, Vec<Ref>),
+    trace: Trace,
+    next: Vec<Ref>,
     seeds: Vec<Seed>,
     /// How many inputs there are, cotangents among them.
     inputs: u32,
@@ -396,14 +397,10 @@ impl Repeat {
         if let Some((.., pullback)) = all.find(|(key, of, _)| *of == alone && key == pattern) {
             return pullback.clone();
         }
-        let Returning {
-            written: (trace, _),
-            seeds,
-            inputs,
-            by,
-        } = self.returning(pattern);
-        let classes = vec![Class::Lane; inputs as usize];
-        let pullback = Arc::new(Pullback::new(&trace, &seeds, &classes, &by, alone));
+        let way = self.returning(pattern);
+        let classes = vec![Class::Lane; way.inputs as usize];
+        let pullback = Pullback::new(&way.trace, &way.seeds, &classes, &way.by, alone);
+        let pullback = Arc::new(pullback);
         if known.len() >= PATTERNS {
             known.remove(0);
         }
@@ -442,7 +439,8 @@ impl Repeat {
             .filter(|&input| active[input as usize])
             .collect();
         Returning {
-            written: (trace, next),
+            trace,
+            next,
             seeds,
             inputs,
             by,
@@ -465,16 +463,12 @@ impl Repeat {
             steps.pattern = Some(pattern.clone());
             return;
         }
-        let Returning {
-            written: (trace, next),
-            seeds,
-            inputs,
-            by,
-        } = self.returning(pattern);
+        let way = self.returning(pattern);
         let changing = self.carried() + self.in_turn * self.together;
+        let (trace, next) = (&way.trace, &way.next);
         steps.taped = Some(Arc::new(TapedSteps {
             pattern: pattern.clone(),
-            of: Taped::new(&trace, &next, changing, &seeds, inputs, &by),
+            of: Taped::new(trace, next, changing, &way.seeds, way.inputs, &way.by),
         }));
     }
 }
